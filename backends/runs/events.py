@@ -1,0 +1,161 @@
+"""The facts a run writes, one JSON object a line in ``events.jsonl``.
+
+Each event is a frozen dataclass; its ``kind`` is its class name in lower case. ``time`` is seconds since the epoch.
+Unknown kinds and keys are skipped when read, so that an older reader can follow a newer run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+StageName = Literal["prepare", "baseline", "train", "evaluate", "export", "report"]
+STAGES: tuple[StageName, ...] = ("prepare", "baseline", "train", "evaluate", "export", "report")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened in a run."""
+
+    time: float = field(default_factory=time.time)
+
+    def line(self) -> str:
+        """The event as one line of JSON; numbers that JSON lacks (nan, inf) become null."""
+        record = {"event": type(self).__name__.lower()} | {
+            item.name: _plain(getattr(self, item.name)) for item in dataclasses.fields(self)
+        }
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(Event):
+    """The child is alive; ``stages`` are those it will go through, in order."""
+
+    name: str
+    task: str
+    backend: str
+    model: str
+    pid: int
+    stages: tuple[str, ...] = STAGES
+    resumed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(Event):
+    """A stage began, or ended after ``seconds``."""
+
+    name: str
+    ended: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """How far a stage is: ``step`` of ``total``, with what is known of it by name.
+
+    ``values`` uses these names: ``loss``, ``eval_loss``, ``learning_rate``, ``grad_norm``, ``epoch``,
+    ``samples_per_second``, ``memory`` (bytes the child has in use on its device, or resident on a CPU),
+    ``memory_peak`` (bytes), and for evaluations during training ``eval_<metric>``.
+    """
+
+    stage: str
+    step: int
+    total: int
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(Event):
+    """Measures of a model: ``when`` is before, during or after training, ``what`` names the measured system."""
+
+    when: Literal["before", "during", "after"]
+    metrics: Mapping[str, float]
+    what: str = "retrieval"
+    step: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noticed(Event):
+    """A problem in a run that goes on: what ``Problem.as_json`` gives, in the run's language."""
+
+    problem: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved(Event):
+    """Something was written; ``path`` is relative to the run's directory."""
+
+    what: Literal["data", "checkpoint", "model", "adapter", "report"]
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    """The run is complete. ``verdict`` is WIN, MARGINAL, REGRESSION or NONE (no baseline)."""
+
+    verdict: str = "NONE"
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """The run ended early; ``problems`` say why."""
+
+    exit_code: int
+    problems: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """The user stopped the run; ``checkpoint`` is what ``--resume`` goes on from ("" if there is none)."""
+
+    checkpoint: str = ""
+    exit_code: int = 130
+
+
+_KINDS: dict[str, type[Event]] = {
+    kind.__name__.lower(): kind
+    for kind in (Started, Stage, Progress, Evaluated, Noticed, Saved, Finished, Failed, Stopped)
+}
+
+
+class Unreadable(ValueError):
+    """A line that is no event: half written, or not ours."""
+
+    rule: ClassVar[str] = "one JSON object with a known event"
+
+
+def parse(line: str) -> Event | None:
+    """The event of a line, ``None`` for a kind this version does not know.
+
+    Raises :class:`Unreadable` when the line is not a JSON object or lacks what its kind needs.
+    """
+    try:
+        record = json.loads(line)
+        kind = _KINDS.get(record.pop("event"))
+        if kind is None:
+            return None
+        known = {item.name for item in dataclasses.fields(kind)}
+        return kind(**{key: _frozen(value) for key, value in record.items() if key in known})
+    except (ValueError, TypeError, KeyError, AttributeError) as fault:
+        raise Unreadable(f"{fault}: {line[:80]!r}") from fault
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value.item() if hasattr(value, "item") else value  # numpy and torch scalars
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,28 @@
+"""Text from data, models and logs, made harmless for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format (bidi marks), surrogates, separators
+
+
+def printable(value: object, limit: int = 200) -> str:
+    """``value`` as one line without control, escape or bidirectional characters, cut to ``limit`` characters.
+
+    Newlines and tabs become spaces, other invisible characters ``\\xNN`` or ``\\uNNNN``, so that nothing from a
+    data file can move the cursor, colour the screen or reorder a line.
+    """
+    text = str(value)
+    cut = len(text) > limit
+    shown = "".join(_shown(character) for character in text[:limit])
+    return shown + "…" if cut else shown
+
+
+def _shown(character: str) -> str:
+    if character in "\n\t\r":
+        return " "
+    if unicodedata.category(character) in _INVISIBLE:
+        return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+    return character

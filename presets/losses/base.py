@@ -1,0 +1,34 @@
+"""What a loss is to a preset: its options, what rows it needs, who it is for, and how it is built.
+
+Adding a loss means adding one file here: a subclass of :class:`Loss` with its own ``name``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+from data.problems import Problem
+from presets.sections.base import Section
+
+Rows = Literal["pairs", "triplets", "scored", "labelled"]
+
+
+class Loss(Section):
+    """Options of one loss. The class docstring is for developers, ``who_for`` for users."""
+
+    name: str
+    #: Row shapes the loss can learn from, best first.
+    rows: ClassVar[tuple[Rows, ...]] = ()
+    #: One or two sentences: when to choose it. Marked with ``N_``.
+    who_for: ClassVar[str] = ""
+    #: Whether other passages of the batch serve as negatives (so a batch may not hold two positives of one query).
+    in_batch_negatives: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self, model: Any, losses: Any) -> Any:
+        """The library's loss module for ``model``; ``losses`` is the module ``sentence_transformers.losses``."""
+
+    def problems(self, key: str) -> list[Problem]:
+        """What is wrong with these options beyond their types; ``key`` is where they stand in the preset."""
+        return []

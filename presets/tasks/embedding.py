@@ -1,0 +1,28 @@
+"""The embedding task: contrastive tuning of a bi-encoder for retrieval."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SerializeAsAny
+
+from data.language import N_
+from presets.losses.base import Loss
+from presets.preset import Preset
+from presets.sections.data import Data
+from presets.sections.evaluation import Evaluation, Export
+from presets.sections.method import Full, Method
+
+
+class EmbeddingPreset(Preset):
+    """A preset that tunes an embedding model."""
+
+    task: Literal["embedding"] = Field("embedding", title=N_("Task"), description=N_("What kind of model is tuned."))
+    backend: str = Field("sentence_transformers", title=N_("Backend"), description=N_("The library that trains."))
+    data: Data
+    method: Method = Field(default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained."))
+    loss: SerializeAsAny[Loss]  # made concrete by its ``name``, see presets/losses
+    evaluation: Evaluation = Field(
+        default_factory=Evaluation, title=N_("Evaluation"), description=N_("Measures before and after.")
+    )
+    export: Export = Field(default_factory=Export, title=N_("Export"), description=N_("What is left at the end."))

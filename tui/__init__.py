@@ -1,0 +1,1 @@
+"""Both front ends: the full screen and the line-based command."""
