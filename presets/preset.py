@@ -33,4 +33,6 @@ class Preset(Section):
     model: Model
     training: Training = Field(default_factory=Training, title=N_("Training"), description=N_("How training goes."))
     launch: Launch = Field(default_factory=Launch, title=N_("Launch"), description=N_("Processes and devices."))
-    tracking: Tracking = Field(default_factory=Tracking, title=N_("Tracking"), description=N_("Progress sent elsewhere."))
+    tracking: Tracking = Field(
+        default_factory=Tracking, title=N_("Tracking"), description=N_("Progress sent elsewhere.")
+    )

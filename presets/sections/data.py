@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,10 +16,19 @@ class HeldOut(Section):
     fraction: float = Field(
         0.1, ge=0, lt=1, title=N_("Held-out fraction"), description=N_("Share of queries kept from training.")
     )
-    data: str | None = Field(
-        None, title=N_("Evaluation data"), description=N_("A file or BEIR folder of its own; null splits the train data.")
+    validation_fraction: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)] = Field(
+        "auto",
+        title=N_("Validation fraction"),
+        description=N_("Share of training queries for evaluations during training; auto: what the size allows."),
     )
-    split: str = Field("auto", title=N_("Evaluation split"), description=N_("Which qrels of a BEIR folder; auto: test."))
+    data: str | None = Field(
+        None,
+        title=N_("Evaluation data"),
+        description=N_("A file or BEIR folder of its own; null splits the train data."),
+    )
+    split: str = Field(
+        "auto", title=N_("Evaluation split"), description=N_("Which qrels of a BEIR folder; auto: test.")
+    )
     corpus: str | None = Field(None, title=N_("Corpus file"), description=N_("Documents to search, one a line."))
     queries: str | None = Field(None, title=N_("Queries file"), description=N_("Queries, one a line."))
     qrels: str | None = Field(None, title=N_("Judgments file"), description=N_("Which document answers which query."))
@@ -36,9 +45,15 @@ class Negatives(Section):
     )
     per_query: int = Field(4, ge=1, le=64, title=N_("Per query"), description=N_("How many negatives a query gets."))
     candidates: int = Field(100, ge=2, le=2000, title=N_("Candidates"), description=N_("How deep to search."))
-    skip_top: int = Field(0, ge=0, le=1000, title=N_("Skip top ranks"), description=N_("Ranks passed over: often right."))
+    skip_top: int = Field(
+        0, ge=0, le=1000, title=N_("Skip top ranks"), description=N_("Ranks passed over: often right.")
+    )
     relative_margin: float = Field(
-        0.05, ge=0, lt=1, title=N_("Relative margin"), description=N_("Drop those scoring above (1 - margin) x positive.")
+        0.05,
+        ge=0,
+        lt=1,
+        title=N_("Relative margin"),
+        description=N_("Drop those scoring above (1 - margin) x positive."),
     )
 
 
@@ -46,7 +61,8 @@ class Data(Section):
     """Training and evaluation data."""
 
     train: str = Field(
-        title=N_("Training data"), description=N_("A file, a BEIR folder, or sample:NAME for data shipped with Tunewiz.")
+        title=N_("Training data"),
+        description=N_("A file, a BEIR folder, or sample:NAME for data shipped with Tunewiz."),
     )
     format: str = Field("auto", title=N_("Format"), description=N_("How rows are laid out; auto goes by the columns."))
     split: str = Field("train", title=N_("Training split"), description=N_("Which qrels of a BEIR folder to train on."))
@@ -59,7 +75,9 @@ class Data(Section):
         "auto", title=N_("Header line"), description=N_("Whether the first line names the columns.")
     )
     limit: int | None = Field(None, ge=1, title=N_("Limit"), description=N_("Use at most this many training rows."))
-    clean: bool = Field(True, title=N_("Clean"), description=N_("Drop empty and duplicate rows, strip HTML and controls."))
+    clean: bool = Field(
+        True, title=N_("Clean"), description=N_("Drop empty and duplicate rows, strip HTML and controls.")
+    )
     evaluation: HeldOut = Field(default_factory=HeldOut, title=N_("Evaluation data"), description=N_("Held-out data."))
     negatives: Negatives = Field(
         default_factory=Negatives, title=N_("Hard negatives"), description=N_("Wrong passages that look right.")

@@ -13,7 +13,9 @@ from presets.sections.base import Section
 class Evaluation(Section):
     """Retrieval measures before and after training."""
 
-    k: list[int] = Field([1, 5, 10], min_length=1, title=N_("Cut-offs"), description=N_("k of Recall@k, MRR@k, nDCG@k."))
+    k: list[int] = Field(
+        [1, 5, 10], min_length=1, title=N_("Cut-offs"), description=N_("k of Recall@k, MRR@k, nDCG@k.")
+    )
     metric: str = Field("ndcg@10", title=N_("Primary metric"), description=N_("What the verdict goes by."))
     baseline: bool = Field(True, title=N_("Baseline"), description=N_("Measure the untouched model first."))
     batch_size: int = Field(64, ge=1, le=65536, title=N_("Batch size"), description=N_("Texts encoded at once."))

@@ -31,7 +31,9 @@ class Training(Section):
     )
     warmup: float = Field(0.1, ge=0, le=1, title=N_("Warm-up"), description=N_("Share of steps that ramp the rate up."))
     weight_decay: float = Field(0.01, ge=0, lt=1, title=N_("Weight decay"), description=N_("Pull of weights to zero."))
-    max_grad_norm: float = Field(1.0, gt=0, title=N_("Max gradient norm"), description=N_("Gradients are clipped to it."))
+    max_grad_norm: float = Field(
+        1.0, gt=0, title=N_("Max gradient norm"), description=N_("Gradients are clipped to it.")
+    )
     optimizer: Literal["adamw", "adamw_8bit", "adafactor", "sgd"] = Field(
         "adamw", title=N_("Optimizer"), description=N_("The update rule.")
     )
@@ -50,7 +52,9 @@ class Training(Section):
     evaluations: int = Field(
         4, ge=0, le=1000, title=N_("Evaluations"), description=N_("Evaluations during training; 0: none.")
     )
-    keep_checkpoints: int = Field(2, ge=1, le=100, title=N_("Keep checkpoints"), description=N_("Older ones are deleted."))
+    keep_checkpoints: int = Field(
+        2, ge=1, le=100, title=N_("Keep checkpoints"), description=N_("Older ones are deleted.")
+    )
     best_checkpoint: bool = Field(
         True, title=N_("Best checkpoint"), description=N_("End with the checkpoint that measured best, not the last.")
     )

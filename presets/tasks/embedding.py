@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field
 
 from data.language import N_
-from presets.losses.base import Loss
+from presets.losses import AnyLoss
 from presets.preset import Preset
 from presets.sections.data import Data
 from presets.sections.evaluation import Evaluation, Export
@@ -20,8 +20,14 @@ class EmbeddingPreset(Preset):
     task: Literal["embedding"] = Field("embedding", title=N_("Task"), description=N_("What kind of model is tuned."))
     backend: str = Field("sentence_transformers", title=N_("Backend"), description=N_("The library that trains."))
     data: Data
-    method: Method = Field(default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained."))
-    loss: SerializeAsAny[Loss]  # made concrete by its ``name``, see presets/losses
+    method: Method = Field(
+        default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained.")
+    )
+    loss: AnyLoss = Field(
+        title=N_("Loss"),
+        description=N_("What training pulls together and pushes apart."),
+        examples=["multiple_negatives_ranking"],
+    )
     evaluation: Evaluation = Field(
         default_factory=Evaluation, title=N_("Evaluation"), description=N_("Measures before and after.")
     )
