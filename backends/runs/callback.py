@@ -1,0 +1,139 @@
+"""The bridge from a transformers Trainer to a run: its logs become events, a stop request becomes a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from backends.runs.events import Evaluated, Progress, Saved
+from backends.runs.run import Run
+from data.problems import error, say, warning
+
+_NAMES = {"loss": "loss", "eval_loss": "eval_loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
+
+
+class LossNotFinite(ArithmeticError):
+    """The loss became nan or infinite: going on would only waste the machine."""
+
+
+class Pace:
+    """Samples trained a second, counting only time spent inside steps (not evaluating, not saving)."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+        self._seconds = 0.0
+        self._samples = 0
+
+    def begin(self) -> None:
+        """A step begins."""
+        self._begun = time.perf_counter()
+
+    def end(self, samples: int) -> None:
+        """A step of ``samples`` examples ended."""
+        self._seconds += time.perf_counter() - self._begun
+        self._samples += samples
+
+    def take(self) -> float:
+        """Samples a second since the last call; 0.0 when nothing was trained."""
+        rate = self._samples / self._seconds if self._seconds else 0.0
+        self._seconds, self._samples = 0.0, 0
+        return rate
+
+
+def memory() -> dict[str, float]:
+    """Bytes this process uses: ``memory`` now and ``memory_peak``; of the GPU if torch has one, else resident."""
+    import torch
+
+    if torch.cuda.is_available():
+        return {
+            "memory": float(torch.cuda.memory_reserved()),
+            "memory_peak": float(torch.cuda.max_memory_reserved()),
+        }
+    import resource
+
+    import psutil
+
+    # ru_maxrss is in KiB on Linux (getrusage(2)).
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"memory": float(psutil.Process().memory_info().rss), "memory_peak": float(peak)}
+
+
+def run_callback(run: Run, stage: str = "train") -> Any:
+    """A ``transformers.TrainerCallback`` for ``run``.
+
+    It emits :class:`Progress` at each log, :class:`Evaluated` at each evaluation, :class:`Saved` at each checkpoint,
+    and turns a stop request into "save, then stop training" at the end of the step at hand; the caller then asks
+    ``run.check_stop()``. A loss that is not finite raises :class:`LossNotFinite`.
+    """
+    from transformers import TrainerCallback
+
+    class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped at our edge
+        """Writes what a Trainer does into a run."""
+
+        def __init__(self) -> None:
+            self.pace = Pace()
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.pace.begin()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.pace.end(args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
+            if run.stop_requested():
+                control.should_save = True
+                control.should_training_stop = True
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
+            if state.is_world_process_zero and "loss" in logs:
+                run.emit(_progress(stage, state, logs, self.pace.take()))
+                _check_finite(run, state.global_step, float(logs["loss"]))
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **_: Any) -> None:
+            if state.is_world_process_zero:
+                run.emit(
+                    Evaluated(when="during", metrics=_measures(metrics), what="validation", step=state.global_step)
+                )
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.is_world_process_zero:
+                run.emit(
+                    Saved(what="checkpoint", path=run.relative(run.checkpoints / f"checkpoint-{state.global_step}"))
+                )
+
+    return RunCallback()
+
+
+def _progress(stage: str, state: Any, logs: dict[str, Any], rate: float) -> Progress:
+    values = {ours: float(logs[theirs]) for theirs, ours in _NAMES.items() if theirs in logs}
+    values |= {"epoch": float(state.epoch or 0.0), "samples_per_second": rate} | memory()
+    return Progress(stage=stage, step=state.global_step, total=state.max_steps, values=values)
+
+
+def _measures(metrics: dict[str, Any]) -> dict[str, float]:
+    timing = ("_runtime", "_per_second")
+    numbers = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
+    return {key: float(value) for key, value in numbers.items() if not key.endswith(timing) and key != "epoch"}
+
+
+def _check_finite(run: Run, step: int, loss: float) -> None:
+    if math.isfinite(loss):
+        return
+    run.notice(
+        warning(
+            "loss-not-finite",
+            say("The loss at step {step} is {loss}: training has diverged.", step=step, loss=str(loss)),
+        )
+    )
+    raise LossNotFinite(step)
+
+
+def loss_problem(step: int) -> Any:
+    """The :class:`~data.problems.Problem` that a run which ended in :class:`LossNotFinite` fails with."""
+    return error(
+        "loss-not-finite",
+        say("Training diverged: at step {step} the loss was no finite number.", step=step),
+        fix=say(
+            "Lower training.learning_rate (try a tenth), use precision bf16 or fp32 in place of fp16, "
+            "and look for empty or broken rows in the data."
+        ),
+    )

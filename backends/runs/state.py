@@ -1,0 +1,168 @@
+"""What is known of a run: events folded, by a pure function, into one frozen state that both front ends render."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from typing import Any, Final, Literal
+
+from backends.runs.events import (
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    Progress,
+    Saved,
+    Stage,
+    Started,
+    Stopped,
+)
+
+Status = Literal["waiting", "running", "finished", "failed", "stopped", "lost"]
+POINTS: Final = 2048  # of a curve; more than any screen has columns
+KEPT: Final = 200  # problems remembered
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A series thinned to at most :data:`POINTS`: each point stands for ``stride`` logged ones."""
+
+    steps: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
+    stride: int = 1
+    seen: int = 0
+
+    def extended(self, points: Iterable[tuple[int, float]]) -> Curve:
+        """This curve with ``points`` (step, value) after it."""
+        steps, values, stride, seen = list(self.steps), list(self.values), self.stride, self.seen
+        for step, value in points:
+            if seen % stride == 0:
+                steps.append(step)
+                values.append(value)
+            seen += 1
+            if len(steps) > POINTS:
+                steps, values, stride = steps[::2], values[::2], stride * 2
+        return Curve(tuple(steps), tuple(values), stride, seen)
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run as it stands. ``values`` holds the latest number of each name, ``measured`` the metrics by when and what."""
+
+    name: str = ""
+    task: str = ""
+    backend: str = ""
+    model: str = ""
+    pid: int = 0
+    status: Status = "waiting"
+    stages: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+    stage: str = ""
+    stage_since: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    step: int = 0
+    total: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    problems: tuple[Mapping[str, Any], ...] = ()
+    saved: tuple[tuple[str, str], ...] = ()
+    verdict: str = ""
+    exit_code: int | None = None
+    started: float = 0.0
+    updated: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.status not in ("waiting", "running")
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left in this stage at the pace so far; ``None`` before there is a pace."""
+        if not self.step or self.total <= self.step or self.updated <= self.stage_since:
+            return None
+        return (self.updated - self.stage_since) / self.step * (self.total - self.step)
+
+
+def fold(state: RunState, events: Iterable[Event]) -> RunState:
+    """``state`` after ``events``."""
+    points: dict[str, list[tuple[int, float]]] = {}
+    for event in events:
+        _collect(event, points)
+        state = replace(_apply(event, state), updated=max(state.updated, event.time))
+    if not points:
+        return state
+    added = {name: state.curves.get(name, Curve()).extended(new) for name, new in points.items()}
+    return replace(state, curves={**state.curves, **added})
+
+
+def _collect(event: Event, points: dict[str, list[tuple[int, float]]]) -> None:
+    """Gather what belongs on curves: training values, and evaluations during training."""
+    if isinstance(event, Progress) and event.stage == "train":
+        measures: Mapping[str, float] = event.values
+    elif isinstance(event, Evaluated) and event.when == "during":
+        measures = event.metrics
+    else:
+        return
+    for name, value in measures.items():
+        if value is not None:
+            points.setdefault(name, []).append((event.step, value))
+
+
+@singledispatch
+def _apply(event: Event, state: RunState) -> RunState:
+    return state
+
+
+@_apply.register
+def _(event: Started, state: RunState) -> RunState:
+    state = replace(state, name=event.name, task=event.task, backend=event.backend, model=event.model, pid=event.pid)
+    begun = state.started or event.time
+    return replace(state, status="running", stages=event.stages, exit_code=None, verdict="", started=begun)
+
+
+@_apply.register
+def _(event: Stage, state: RunState) -> RunState:
+    if event.ended:
+        done = state.done if event.name in state.done else (*state.done, event.name)
+        return replace(state, done=done, seconds={**state.seconds, event.name: event.seconds})
+    return replace(state, stage=event.name, stage_since=event.time, step=0, total=0)
+
+
+@_apply.register
+def _(event: Progress, state: RunState) -> RunState:
+    return replace(state, step=event.step, total=event.total, values={**state.values, **event.values})
+
+
+@_apply.register
+def _(event: Evaluated, state: RunState) -> RunState:
+    return replace(state, measured={**state.measured, f"{event.when}:{event.what}": event.metrics})
+
+
+@_apply.register
+def _(event: Noticed, state: RunState) -> RunState:
+    return replace(state, problems=(*state.problems, event.problem)[-KEPT:])
+
+
+@_apply.register
+def _(event: Saved, state: RunState) -> RunState:
+    return replace(state, saved=(*state.saved, (event.what, event.path))[-KEPT:])
+
+
+@_apply.register
+def _(event: Finished, state: RunState) -> RunState:
+    return replace(state, status="finished", stage="", verdict=event.verdict, exit_code=event.exit_code)
+
+
+@_apply.register
+def _(event: Failed, state: RunState) -> RunState:
+    problems = (*state.problems, *event.problems)[-KEPT:]
+    return replace(state, status="failed", exit_code=event.exit_code, problems=problems)
+
+
+@_apply.register
+def _(event: Stopped, state: RunState) -> RunState:
+    return replace(state, status="stopped", exit_code=event.exit_code)
