@@ -1,0 +1,77 @@
+"""Making a run: a fresh directory with the preset as run and the record of where and how."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from presets.library import dumps
+
+from backends.runs.run import Run
+from data.files import read_json, write_json, write_whole
+from data.problems import BadPreset, error, say
+from presets.preset import Preset
+
+RECORDED: Final = ["tunewiz", "torch", "transformers", "sentence-transformers", "peft", "accelerate", "datasets", "FlagEmbedding", "llamafactory", "faiss-cpu", "bm25s", "bitsandbytes"]
+
+
+def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = ()) -> Run:
+    """A new directory ``<name>-<yyyymmdd-hhmmss>`` under ``runs`` with ``preset.yaml`` and ``run.json`` in it.
+
+    Raises ``BadPreset`` when the place cannot be written to.
+    """
+    directory = _fresh(runs.resolve(), name or preset.name)
+    run = Run(directory)
+    write_whole(run.preset_file, dumps(preset))
+    record = {"created": time.time(), "command": list(command), "python": sys.version.split()[0], "seed": _seed(preset)}
+    write_json(run.record_file, record | {"versions": versions()})
+    return run
+
+
+def add_to_record(run: Run, **facts: Any) -> None:
+    """Add ``facts`` to ``run.json``; only the child does this once it is started."""
+    write_json(run.record_file, (read_json(run.record_file) or {}) | facts)
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages a result depends on."""
+    found = {}
+    for package in RECORDED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _seed(preset: Preset) -> int:
+    return preset.training.seed
+
+
+def _fresh(runs: Path, name: str) -> Path:
+    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for attempt in range(1, 1000):
+        directory = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            if not runs.is_dir():
+                break
+            continue
+        except OSError as fault:
+            raise BadPreset(_unwritable(runs, os.strerror(fault.errno or 0))) from fault
+        return directory
+    raise BadPreset(_unwritable(runs, "not a directory"))
+
+
+def _unwritable(runs: Path, reason: str) -> Any:
+    return error(
+        "runs-dir-not-writable",
+        say("No run can be written under {folder}: {reason}.", folder=runs, reason=reason),
+        fix=say("Name another folder with --runs-dir."),
+    )

@@ -1,0 +1,49 @@
+"""Starting the child of a run so that nothing on this side can take it down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from backends.runs.process import alive, write_identity
+from backends.runs.run import Run
+from data.language import VARIABLE, current
+from data.problems import BadPreset, error, say
+
+
+def launch(run: Run) -> subprocess.Popen[bytes]:
+    """Start the child in a session of its own, its output going to ``output.log``.
+
+    A lost terminal, SIGHUP or the death of the caller does not touch it. Raises ``BadPreset`` when the run already
+    has a living child.
+    """
+    if alive(run):
+        problem = say("The run {name} is already going on.", name=run.name)
+        raise BadPreset(
+            error("run-is-alive", problem, fix=say("Look at it with `tunewiz watch {name}`.", name=run.name))
+        )
+    run.stop_file.unlink(missing_ok=True)
+    with run.log_file.open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "backends.runs.worker", str(run.directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=run.directory,
+            env=_environment(os.environ),
+        )
+    write_identity(run, child.pid)
+    return child
+
+
+def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    return dict(inherited) | {
+        "PYTHONSAFEPATH": "1",  # our package names are plain words: never import a user's data.py
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",  # a C locale must not break Chinese text
+        "TOKENIZERS_PARALLELISM": inherited.get("TOKENIZERS_PARALLELISM", "true"),
+        VARIABLE: current(),
+    }

@@ -1,0 +1,58 @@
+"""The child process of a run: who it is, whether it lives, how it is ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import Any
+
+import psutil
+
+from backends.runs.run import Run
+from data.files import read_json, write_json
+
+PROCESS_FILE = "process.json"
+
+
+def write_identity(run: Run, pid: int) -> None:
+    """Record which process carries ``run``: its id, and its start time since ids are used again."""
+    try:
+        begun = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        begun = 0.0
+    write_json(run.directory / PROCESS_FILE, {"pid": pid, "create_time": begun, "boot_time": psutil.boot_time()})
+
+
+def process(run: Run) -> psutil.Process | None:
+    """The living child of ``run``, or ``None``. Another process that got the same id does not count."""
+    identity: Any = read_json(run.directory / PROCESS_FILE)
+    if not isinstance(identity, dict):
+        return None
+    try:
+        found = psutil.Process(int(identity.get("pid", 0)))
+        # create_time is derived from the boot time, which may shift by a little when the clock is set.
+        same = abs(found.create_time() - float(identity.get("create_time", 0))) < 2.0
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+    except (psutil.Error, ValueError, TypeError):
+        return None
+
+
+def alive(run: Run) -> bool:
+    """Whether the child of ``run`` is running."""
+    return process(run) is not None
+
+
+def ask_to_stop(run: Run) -> None:
+    """Ask the child to save a checkpoint and leave; it looks for the file between steps."""
+    run.stop_file.touch()
+
+
+def kill(run: Run) -> bool:
+    """Kill the child and everything in its process group at once; whether there was one."""
+    child = process(run)
+    if child is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(os.getpgid(child.pid), signal.SIGKILL)
+    return True

@@ -1,0 +1,107 @@
+"""The child process of a run: ``python -m backends.runs.worker DIRECTORY``.
+
+It goes through the stages of the preset's backend, leaves out those that are already done (resume), and ends with
+exactly one of Finished, Failed or Stopped. Whatever happens is told in events; tracebacks go to ``output.log``.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from presets.library import load
+
+from backends.base import Backend
+from backends.catalogue import find
+from backends.runs.create import add_to_record
+from backends.runs.events import STAGES, Failed, Finished, Stage, Started, Stopped
+from backends.runs.explain import explain
+from backends.runs.follow import read_state
+from backends.runs.hardware import describe
+from backends.runs.process import write_identity
+from backends.runs.run import Run, StopRequested
+from data.problems import ExitCode
+from presets.preset import Preset
+
+
+def main(arguments: list[str]) -> int:
+    """Run the directory named by ``arguments[0]`` to its end and return the exit code."""
+    run = Run(Path(arguments[0]).absolute())
+    _prepare_process(run)
+    try:
+        return _work(run)
+    except StopRequested:
+        return _stopped(run)
+    except BaseException as fault:  # noqa: BLE001  the outermost edge: every end of a run must be told
+        traceback.print_exc()
+        explained = explain(fault)
+        problems = tuple(problem.as_json() for problem in explained.problems)
+        run.emit(Failed(exit_code=int(explained.exit_code), problems=problems))
+        return int(explained.exit_code)
+
+
+def _prepare_process(run: Run) -> None:
+    write_identity(run, os.getpid())
+    faulthandler.enable()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        run.stop_file.touch()
+
+    # A batch system that ends a job sends SIGTERM first: time enough for a checkpoint.
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _work(run: Run) -> int:
+    preset = load(str(run.preset_file))
+    done = read_state(run).done
+    backend = find(preset.backend)
+    run.emit(
+        Started(
+            name=run.name,
+            task=preset.task,
+            backend=preset.backend,
+            model=preset.model.id,
+            pid=os.getpid(),
+            stages=STAGES,
+            resumed=bool(done),
+        )
+    )
+    add_to_record(run, started=time.time(), hardware=describe(run.directory))
+    verdict = "NONE"
+    for name in STAGES:
+        if name not in done or name == "report":
+            verdict = _stage(run, backend, preset, name) or verdict
+    run.emit(Finished(verdict=verdict))
+    return int(ExitCode.OK)
+
+
+def _stage(run: Run, backend: Backend[Preset], preset: Preset, name: str) -> str:
+    run.check_stop()
+    begun = time.monotonic()
+    run.emit(Stage(name=name))
+    print(f"==> {name}", flush=True)  # noqa: T201  a landmark in output.log
+    result = getattr(backend, name)(run, preset)
+    run.emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
+    return str(result or "")
+
+
+def _stopped(run: Run) -> int:
+    steps = {path: path.name.rpartition("-")[2] for path in run.checkpoints.glob("checkpoint-*")}
+    newest = max(
+        (path for path, step in steps.items() if step.isdigit()), key=lambda path: int(steps[path]), default=None
+    )
+    run.emit(Stopped(checkpoint=run.relative(newest) if newest else ""))
+    run.stop_file.unlink(missing_ok=True)
+    return int(ExitCode.STOPPED)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
