@@ -1,0 +1,87 @@
+"""What the user points to: a file, a folder, or data shipped with Tunewiz."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from data.problems import BadData, Message, Where, error, say
+
+SAMPLES: Final = Path(__file__).resolve().parent / "samples"
+SAMPLE_PREFIX: Final = "sample:"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A path and what the user says about it; ``auto`` leaves the choice to discovery.
+
+    ``columns`` maps a role (query, positive, ...) to a column name; several columns for one role are joined by commas.
+    ``limit`` counts rows that are read, from the top of the file.
+    """
+
+    path: str
+    format: str = "auto"
+    split: str = "auto"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = "auto"
+    delimiter: str = "auto"
+    header: Literal["auto", "yes", "no"] = "auto"
+    limit: int | None = None
+
+
+def samples() -> tuple[str, ...]:
+    """The names that ``sample:NAME`` takes, sorted."""
+    if not SAMPLES.is_dir():
+        return ()
+    found = (entry for entry in SAMPLES.iterdir() if not entry.name.startswith((".", "_")))
+    return tuple(sorted(entry.name.split(".")[0] if entry.is_file() else entry.name for entry in found))
+
+
+def resolve(path: str) -> Path:
+    """The file or folder that ``path`` names, relative to the current directory or ``sample:NAME``.
+
+    Raises :class:`BadData` (``unknown-sample``, ``file-not-found``) with the nearest existing name.
+    """
+    if path.startswith(SAMPLE_PREFIX):
+        return _sample(path.removeprefix(SAMPLE_PREFIX))
+    try:
+        found = Path(path).expanduser()
+        exists = found.exists()
+    except (OSError, ValueError, RuntimeError):  # a name too long, a NUL in it, or ~unknown-user
+        exists = False
+    if exists:
+        return found
+    raise BadData(
+        error(
+            "file-not-found",
+            say("There is no such file or folder, seen from {folder}.", folder=str(Path.cwd())),
+            Where(file=path),
+            _nearest_sibling(path),
+        )
+    )
+
+
+def _sample(name: str) -> Path:
+    known = samples()
+    if name in known:
+        folder = SAMPLES / name
+        return folder if folder.exists() else next(SAMPLES.glob(f"{name}.*"))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    fix = say("Did you mean {name}?", name=SAMPLE_PREFIX + near[0]) if near else None
+    told = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))
+    raise BadData(error("unknown-sample", told, Where(file=SAMPLE_PREFIX + name), fix))
+
+
+def _nearest_sibling(path: str) -> Message:
+    try:
+        folder = Path(path).expanduser().parent
+        names = [entry.name for entry in folder.iterdir()]
+    except (OSError, ValueError, RuntimeError):
+        return say("Check the path; paths are relative to the directory the command runs in.")
+    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)
+    if near:
+        return say("Did you mean {name}?", name=str(folder / near[0]))
+    return say("Check the path; paths are relative to the directory the command runs in.")
