@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from data.language import N_
-from presets.sections.base import Section
+from data.problems import Problem
+from presets.sections.base import Section, about
 from presets.sections.evaluation import Tracking
 from presets.sections.launch import Launch
 from presets.sections.model import Model
@@ -20,19 +21,38 @@ from presets.sections.training import Training
 class Preset(Section):
     """Sections common to all tasks."""
 
-    version: Literal[1] = Field(1, title=N_("Version"), description=N_("Of the preset's schema."))
+    #: The order in which sections are written; others follow.
+    ORDER: ClassVar[tuple[str, ...]] = (
+        "version", "name", "description", "task", "backend", "model", "data", "method", "loss", "training",
+        "evaluation", "export", "launch", "tracking",
+    )  # fmt: skip
+
+    version: Literal[1] = Field(
+        1, title=N_("Version"), description=N_("Version of this file's layout, so that later releases can read it.")
+    )
     name: str = Field(
         title=N_("Name"),
-        description=N_("Names the run's directory."),
+        description=N_("Names the run's directory, followed by date and time."),
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         examples=["faq-embedding"],
+        json_schema_extra=about(
+            rule=N_("1 to 64 letters (a-z), digits, dots, dashes or underscores, beginning with a letter or digit")
+        ),
     )
-    description: str = Field("", title=N_("Description"), description=N_("What it is for, in your words."))
+    description: str = Field("", title=N_("Description"), description=N_("What it is for, in your own words."))
     task: str
     backend: str
-    model: Model
-    training: Training = Field(default_factory=Training, title=N_("Training"), description=N_("How training goes."))
-    launch: Launch = Field(default_factory=Launch, title=N_("Launch"), description=N_("Processes and devices."))
-    tracking: Tracking = Field(
-        default_factory=Tracking, title=N_("Tracking"), description=N_("Progress sent elsewhere.")
+    model: Model = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
+    training: Training = Field(
+        default_factory=Training,
+        title=N_("Training"),
+        description=N_("How long, how fast and how carefully it learns."),
     )
+    launch: Launch = Field(default_factory=Launch, title=N_("Launch"), description=N_("Which processors do the work."))
+    tracking: Tracking = Field(
+        default_factory=Tracking, title=N_("Tracking"), description=N_("Where progress is sent besides the run itself.")
+    )
+
+    def problems(self) -> list[Problem]:
+        """What does not go together, as far as that can be told without the data, the model or a library."""
+        return []

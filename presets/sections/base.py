@@ -1,11 +1,50 @@
-"""What all sections share."""
+"""What all sections share: strict keys, and the help that goes with a field."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 
 class Section(BaseModel):
     """Part of a preset: strict keys, immutable, defaults checked too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, str_strip_whitespace=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse ``true`` where a number belongs: pydantic would read it as 1."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and not _holds(field.annotation, bool):
+            raise PydanticCustomError("truth_value", "true or false is not a value of this key")
+        return value
+
+
+def _holds(annotation: Any, kind: type) -> bool:
+    """Whether ``annotation`` is ``kind``, ``Any``, or a union or container with ``kind`` in it."""
+    return annotation in (kind, Any) or any(_holds(part, kind) for part in get_args(annotation))
+
+
+def about(
+    *,
+    typical: str = "",
+    larger: str = "",
+    smaller: str = "",
+    rule: str = "",
+    choices: Mapping[str, str] | None = None,
+    path: bool = False,
+) -> dict[str, JsonValue]:
+    """Help beyond a field's description, as its ``json_schema_extra``; texts are marked with ``N_``.
+
+    ``typical`` names usual values, ``larger`` and ``smaller`` what a change does, ``rule`` a pattern in words,
+    ``choices`` what each choice means. ``path`` marks a file or folder, relative to the preset's own folder.
+    """
+    told: dict[str, JsonValue] = {"typical": typical, "larger": larger, "smaller": smaller, "rule": rule, "path": path}
+    meanings: dict[str, JsonValue] = dict(choices or {})
+    return {key: value for key, value in (told | {"choices": meanings}).items() if value}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from data.language import N_
-from presets.sections.base import Section
+from presets.sections.base import Section, about
+
+#: Instructions end in a space or a newline that the model was trained with: they are kept as written.
+Instruction = Annotated[str, StringConstraints(strip_whitespace=False)]
 
 
 class Model(Section):
@@ -15,22 +18,81 @@ class Model(Section):
 
     id: str = Field(
         title=N_("Model"),
-        description=N_("A hub id such as BAAI/bge-small-zh-v1.5, or the path of a local folder."),
+        description=N_(
+            "The model to start from: a hub id such as BAAI/bge-small-zh-v1.5, or the path of a folder that holds a "
+            "model. `tunewiz models` lists those with known settings."
+        ),
         min_length=1,
+        examples=["BAAI/bge-small-zh-v1.5", "BAAI/bge-m3", "/models/my-encoder", "all-MiniLM-L6-v2"],
+        json_schema_extra=about(
+            typical=N_(
+                "Choose a model trained on your language; small ones (24-33 million parameters) fit any machine."
+            ),
+            larger=N_("A larger model usually finds more, and needs more memory and time."),
+            smaller=N_("A smaller model trains and searches faster, and often gains the most from tuning."),
+        ),
     )
     source: Literal["auto", "huggingface", "modelscope", "local", "starter"] = Field(
-        "auto", title=N_("Source"), description=N_("Where the weights come from; auto tries path, cache, then the hub.")
+        "auto",
+        title=N_("Source"),
+        description=N_("Where the weights come from."),
+        json_schema_extra=about(
+            choices={
+                "auto": N_("a local path, then what is already downloaded, then the first hub that answers"),
+                "huggingface": N_("huggingface.co, or the mirror named by HF_ENDPOINT"),
+                "modelscope": N_("modelscope.cn, quick to reach from mainland China"),
+                "local": N_("a folder on this machine"),
+                "starter": N_("the English MiniLM model that installs with Tunewiz: no network needed"),
+            },
+        ),
     )
-    revision: str = Field("", title=N_("Revision"), description=N_("Branch, tag or commit of the hub repository."))
+    revision: str = Field(
+        "",
+        title=N_("Revision"),
+        description=N_("Branch, tag or commit of the hub repository; empty takes the newest version."),
+        examples=["main", "5617a9f61b028005a4858fdac845db406aefb181"],
+        json_schema_extra=about(typical=N_("Empty; a commit when the result must be repeatable years later.")),
+    )
     trust_remote_code: bool = Field(
-        False, title=N_("Trust remote code"), description=N_("Run Python code that the model's repository ships.")
+        False,
+        title=N_("Trust remote code"),
+        description=N_(
+            "Run the Python code that the model's repository ships. It can do anything your account can: say true only "
+            "for authors you trust."
+        ),
+        json_schema_extra=about(typical=N_("false. Some models, such as Jina v3, do not load without it.")),
     )
     pooling: Literal["auto", "mean", "cls", "lasttoken"] = Field(
-        "auto", title=N_("Pooling"), description=N_("How token vectors become one; auto keeps the model's own.")
+        "auto",
+        title=N_("Pooling"),
+        description=N_("How the vectors of all tokens become one vector for the text."),
+        json_schema_extra=about(
+            typical=N_("auto. Another pooling than the one a model was trained with costs quality."),
+            choices={
+                "auto": N_("what the model was trained with"),
+                "mean": N_("the average of all tokens (MiniLM, E5, Jina)"),
+                "cls": N_("the first token (BGE)"),
+                "lasttoken": N_("the last token (Qwen3-Embedding and other decoders)"),
+            },
+        ),
     )
-    query_instruction: str | None = Field(
-        None, title=N_("Query instruction"), description=N_("Text put before each query; null takes the family's own.")
+    query_instruction: Instruction | None = Field(
+        None,
+        title=N_("Query instruction"),
+        description=N_(
+            "Text put before each query, in training and in search. null takes the one the model was trained with; "
+            '"" puts nothing.'
+        ),
+        examples=["query: ", "为这个句子生成表示以用于检索相关文章："],
+        json_schema_extra=about(typical=N_("null. Use the same text later when you search, or scores fall.")),
     )
-    passage_instruction: str | None = Field(
-        None, title=N_("Passage instruction"), description=N_("Text put before each passage; null: the family's own.")
+    passage_instruction: Instruction | None = Field(
+        None,
+        title=N_("Passage instruction"),
+        description=N_(
+            "Text put before each passage. null takes the one the model was trained with, which for most models is "
+            'nothing; "" puts nothing.'
+        ),
+        examples=["passage: "],
+        json_schema_extra=about(typical=N_('null; E5 models use "passage: ".')),
     )
