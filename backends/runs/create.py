@@ -17,7 +17,20 @@ from data.files import read_json, write_json, write_whole
 from data.problems import BadPreset, error, say
 from presets.preset import Preset
 
-RECORDED: Final = ["tunewiz", "torch", "transformers", "sentence-transformers", "peft", "accelerate", "datasets", "FlagEmbedding", "llamafactory", "faiss-cpu", "bm25s", "bitsandbytes"]
+RECORDED: Final = [
+    "tunewiz",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "peft",
+    "accelerate",
+    "datasets",
+    "FlagEmbedding",
+    "llamafactory",
+    "faiss-cpu",
+    "bm25s",
+    "bitsandbytes",
+]
 
 
 def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = ()) -> Run:

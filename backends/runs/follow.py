@@ -12,7 +12,7 @@ from backends.runs.state import RunState, fold
 
 
 class EventReader:
-    """Reads events as they are appended. Half-written lines wait for their end; damaged ones are counted and skipped."""
+    """Reads events as they are appended. Half-written lines wait, damaged ones are counted."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

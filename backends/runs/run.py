@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.runs.events import Event, Noticed
+from backends.runs.events import Event, Noticed, Stopped
 from data.problems import Problem
 
 
@@ -94,3 +94,14 @@ class Run:
         """Raise :class:`StopRequested` if the user asked to stop; call it between units of work."""
         if self.stop_requested():
             raise StopRequested
+
+    def newest_checkpoint(self) -> Path | None:
+        """The checkpoint with the highest step; ``None`` if there is none."""
+        steps = {path: path.name.rpartition("-")[2] for path in self.checkpoints.glob("checkpoint-*")}
+        return max((path for path in steps if steps[path].isdigit()), key=lambda path: int(steps[path]), default=None)
+
+    def end_stopped(self) -> None:
+        """Tell that the run was stopped, and what it can go on from."""
+        newest = self.newest_checkpoint()
+        self.emit(Stopped(checkpoint=self.relative(newest) if newest else ""))
+        self.stop_file.unlink(missing_ok=True)

@@ -49,7 +49,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class RunState:
-    """A run as it stands. ``values`` holds the latest number of each name, ``measured`` the metrics by when and what."""
+    """A run as it stands. ``values``: the latest number of each name; ``measured``: metrics by when and what."""
 
     name: str = ""
     task: str = ""

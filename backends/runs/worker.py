@@ -20,7 +20,7 @@ from presets.library import load
 from backends.base import Backend
 from backends.catalogue import find
 from backends.runs.create import add_to_record
-from backends.runs.events import STAGES, Failed, Finished, Stage, Started, Stopped
+from backends.runs.events import STAGES, Failed, Finished, Stage, Started
 from backends.runs.explain import explain
 from backends.runs.follow import read_state
 from backends.runs.hardware import describe
@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> int:
     try:
         return _work(run)
     except StopRequested:
-        return _stopped(run)
+        run.end_stopped()
+        return int(ExitCode.STOPPED)
     except BaseException as fault:  # noqa: BLE001  the outermost edge: every end of a run must be told
         traceback.print_exc()
         explained = explain(fault)
@@ -91,16 +92,6 @@ def _stage(run: Run, backend: Backend[Preset], preset: Preset, name: str) -> str
     result = getattr(backend, name)(run, preset)
     run.emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
     return str(result or "")
-
-
-def _stopped(run: Run) -> int:
-    steps = {path: path.name.rpartition("-")[2] for path in run.checkpoints.glob("checkpoint-*")}
-    newest = max(
-        (path for path, step in steps.items() if step.isdigit()), key=lambda path: int(steps[path]), default=None
-    )
-    run.emit(Stopped(checkpoint=run.relative(newest) if newest else ""))
-    run.stop_file.unlink(missing_ok=True)
-    return int(ExitCode.STOPPED)
 
 
 if __name__ == "__main__":

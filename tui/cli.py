@@ -1,0 +1,175 @@
+"""The ``tunewiz`` command: options in, exit code out; each command's body is a file in ``tui/commands``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from data.language import detect, translate, use
+from data.problems import BadPreset, ExitCode, TunewizError, error, say
+
+# Typer reads help texts when this module is imported, so the language is settled before.
+use(detect(os.environ))
+_ = translate
+
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help=_("From raw data to a fine-tuned, measured, exported model, in a terminal."),
+)
+
+PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=_("A YAML file, or the name of a shipped preset."))]
+Settings = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help=_("Change a key, such as training.epochs=3; repeatable.")),
+]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=_("A run's directory, its name, or `last`."))]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", metavar="DIR", help=_("Where runs are: ./runs, or $TUNEWIZ_RUNS, by default.")),
+]
+AsJson = Annotated[bool, typer.Option("--json", help=_("One JSON document on stdout."))]
+
+
+@app.command(help=_("Run a preset to its verdict."))
+def run(
+    preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help=_("A YAML file or a preset's name."))] = None,
+    settings: Settings = [],  # noqa: B006  typer copies it
+    runs_dir: RunsDir = None,
+    name: Annotated[str, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = "",
+    detach: Annotated[bool, typer.Option("--detach", help=_("Return at once; the run goes on by itself."))] = False,
+    as_json: AsJson = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help=_("Go on with a run that stopped or broke."))
+    ] = None,
+    fail_on_regression: Annotated[
+        bool, typer.Option("--fail-on-regression", help=_("Exit with 5 when the tuned model is worse."))
+    ] = False,
+) -> None:
+    from tui.commands.run import RunOptions, run_run
+
+    options = RunOptions(preset, settings, runs_dir, name, detach, as_json, resume, fail_on_regression)
+    _finish(lambda: run_run(options))
+
+
+@app.command(help=_("All problems of a preset, the memory it needs and the configuration it stands for."))
+def check(preset: PresetName, settings: Settings = [], as_json: AsJson = False) -> None:  # noqa: B006
+    from tui.commands.check import run_check
+
+    _finish(lambda: run_check(preset, settings, as_json))
+
+
+@app.command(help=_("What a dataset is, what is wrong with it and how long its texts are."))
+def data(
+    file: Annotated[str, typer.Argument(metavar="FILE", help=_("A file, a BEIR folder, or sample:NAME."))],
+    task: Annotated[str | None, typer.Option("--task", help=_("embedding, when the columns leave it open."))] = None,
+    mapping: Annotated[
+        list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
+    ] = [],  # noqa: B006
+    encoding: Annotated[str, typer.Option("--encoding", help=_("auto, utf-8, gb18030, utf-16, cp1252 ..."))] = "auto",
+    delimiter: Annotated[str, typer.Option("--delimiter", help=_("auto, or the character between columns."))] = "auto",
+    header: Annotated[str, typer.Option("--header", help=_("auto, yes or no."))] = "auto",
+    layout: Annotated[str, typer.Option("--format", help=_("auto, or one of the formats by name."))] = "auto",
+    fix: Annotated[Path | None, typer.Option("--fix", metavar="OUT", help=_("Write a clean copy to OUT."))] = None,
+    as_json: AsJson = False,
+) -> None:
+    from tui.commands.data import run_data
+
+    _finish(lambda: run_data(file, task, _pairs(mapping), encoding, delimiter, header, layout, fix, as_json))
+
+
+@app.command(help=_("List the runs."))
+def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    from tui.commands.runs import run_runs
+
+    _finish(lambda: run_runs(runs_dir, as_json))
+
+
+@app.command(help=_("Follow a run, from any login; Ctrl-C leaves it running."))
+def watch(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    from tui.commands.watch import run_watch
+
+    _finish(lambda: run_watch(name, runs_dir, as_json))
+
+
+@app.command(help=_("Save a checkpoint, then end the run."))
+def stop(
+    name: RunName = "last",
+    runs_dir: RunsDir = None,
+    kill: Annotated[bool, typer.Option("--kill", help=_("End it at once, if a stop was asked for before."))] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask before killing."))] = False,
+    wait: Annotated[bool, typer.Option(help=_("Wait until it has ended."))] = True,
+) -> None:
+    from tui.commands.stop import run_stop
+
+    _finish(lambda: run_stop(name, runs_dir, kill, yes, wait))
+
+
+@app.command(help=_("Show what a run brought."))
+def report(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    from tui.commands.report import run_report
+
+    _finish(lambda: run_report(name, runs_dir, as_json))
+
+
+@app.command(help=_("List the presets."))
+def presets(as_json: AsJson = False) -> None:
+    from tui.commands.presets import run_presets
+
+    _finish(lambda: run_presets(as_json))
+
+
+@app.command(help=_("List the models that are known, and what fits this machine."))
+def models(
+    task: Annotated[str | None, typer.Option("--task", help=_("Only those for this task."))] = None,
+    as_json: AsJson = False,
+) -> None:
+    from tui.commands.models import run_models
+
+    _finish(lambda: run_models(task, as_json))
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in given:
+        role, sign, column = text.partition("=")
+        if not sign or not role or not column:
+            problem = say("--map {text} is not of the form ROLE=COLUMN.", text=text)
+            raise BadPreset(error("bad-map", problem, fix=say("For example: --map query=question")))
+        pairs[role.strip()] = column.strip()
+    return pairs
+
+
+def _finish(command: Callable[[], int]) -> None:
+    """Run a command's body; problems go to stderr in the user's language, the exit code to the shell."""
+    from tui.lines import problem_line
+
+    try:
+        code = command()
+    except TunewizError as fault:
+        for problem in fault.problems:
+            print(problem_line(problem.as_json()), file=sys.stderr)
+        code = int(fault.exit_code)
+    except KeyboardInterrupt:
+        code = int(ExitCode.STOPPED)
+    except BrokenPipeError:
+        # The reader has left (`| head`): nothing to say, and nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(ExitCode.OK)
+    raise typer.Exit(code)
+
+
+def main() -> Any:
+    """Entry point of the ``tunewiz`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A C locale still gets its text, with "?" for what it cannot show, in place of a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    return app()

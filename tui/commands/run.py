@@ -1,0 +1,111 @@
+"""``tunewiz run``: a preset, headless, to its verdict."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from backends.runs.create import create
+from backends.runs.find import find, runs_dir
+from backends.runs.launch import launch
+from backends.runs.run import Run
+from backends.runs.state import RunState
+from data.language import translate
+from data.problems import BadPreset, ExitCode, error, errors, say
+from presets.preset import Preset
+from tui.checking import check, opened
+from tui.following import follow_in_charge
+from tui.lines import RunLines, problem_line
+from tui.outcome import as_json, exit_code, tell
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line said."""
+
+    preset: str | None
+    settings: Sequence[str] = ()
+    runs_dir: Path | None = None
+    name: str = ""
+    detach: bool = False
+    as_json: bool = False
+    resume: str | None = None
+    fail_on_regression: bool = False
+
+
+def run_run(options: RunOptions) -> int:
+    """Start or resume a run and follow it to its end, unless it is detached. Raises ``TunewizError``."""
+    folder = runs_dir(options.runs_dir)
+    lines = RunLines()
+    if options.resume is not None:
+        run = _resumed(options, folder)
+    else:
+        preset = _checked(options, lines)
+        run = create(preset, folder, options.name, sys.argv)
+    child = launch(run)
+    lines.say(translate("Run {name} in {folder}").format(name=run.name, folder=run.directory))
+    if options.detach:
+        return _detached(run, options, lines)
+    state = follow_in_charge(run, lines, child)
+    code = _ended(state, child.wait(), lines)
+    return _told(run, state, options, code)
+
+
+def _checked(options: RunOptions, lines: RunLines) -> Preset:
+    if not options.preset:
+        problem = say("Nothing to run: neither a preset nor --resume was given.")
+        raise BadPreset(error("no-preset", problem, fix=say("For example: tunewiz run embedding/starter")))
+    preset = opened(options.preset, options.settings)
+    problems = check(preset)
+    if errors(problems):
+        raise BadPreset(*problems)
+    for problem in problems:
+        lines.say(problem_line(problem.as_json()))
+    return preset
+
+
+def _resumed(options: RunOptions, folder: Path) -> Run:
+    if options.preset or options.settings or options.name:
+        problem = say("--resume goes on with a run as it was: no preset, --set or --name goes with it.")
+        raise BadPreset(error("resume-alone", problem, fix=say("Leave them out, or start a new run without --resume.")))
+    return find(options.resume or "last", folder)
+
+
+def _detached(run: Run, options: RunOptions, lines: RunLines) -> int:
+    lines.say(
+        translate("It goes on without this terminal. Look at it with: {command}").format(
+            command=f"tunewiz watch {run.name}"
+        )
+    )
+    if options.as_json:
+        print(json.dumps({"name": run.name, "directory": str(run.directory)}, ensure_ascii=False))
+    else:
+        print(run.directory)
+    return int(ExitCode.OK)
+
+
+def _ended(state: RunState, returncode: int, lines: RunLines) -> int | None:
+    """The exit code of a child that could not tell its own end: killed from outside."""
+    if state.status != "lost":
+        return None
+    if returncode == -9:
+        lines.say(translate("The run was killed (SIGKILL). Most often the machine was out of memory (RAM)."))
+        return int(ExitCode.OUT_OF_MEMORY)
+    lines.say(
+        translate("The run ended without a word (exit status {status}); see output.log.").format(status=returncode)
+    )
+    return int(ExitCode.FAILED)
+
+
+def _told(run: Run, state: RunState, options: RunOptions, code: int | None) -> int:
+    result = code if code is not None else exit_code(state, options.fail_on_regression)
+    if options.as_json:
+        print(json.dumps(as_json(run, state) | {"exit_code": result}, ensure_ascii=False))
+    else:
+        tell(run, state, Console(highlight=False))
+    return result

@@ -1,0 +1,56 @@
+"""``tunewiz runs``: what ran and what runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from backends.runs.find import all_runs, runs_dir
+from backends.runs.follow import read_state
+from backends.runs.state import RunState
+from data.language import N_, translate
+from data.problems import ExitCode
+from tui.lines import stage_name
+from tui.outcome import STATUS_NAMES, SYSTEM, as_json
+
+
+def run_runs(folder: Path | None, json_wanted: bool) -> int:
+    """List the runs in ``folder``, newest last."""
+    place = runs_dir(folder)
+    states = [(run, read_state(run)) for run in all_runs(place)]
+    if json_wanted:
+        print(json.dumps([as_json(run, state) for run, state in states], ensure_ascii=False))
+        return int(ExitCode.OK)
+    console = Console(highlight=False)
+    if not states:
+        console.print(
+            Text(translate("No runs in {folder}. Start one: tunewiz run embedding/starter").format(folder=place))
+        )
+        return int(ExitCode.OK)
+    table = Table(box=None, pad_edge=False)
+    for title in (N_("run"), N_("status"), N_("verdict"), N_("before → after"), N_("began")):
+        table.add_column(translate(title), overflow="fold" if title == "run" else "ellipsis", no_wrap=title != "run")
+    for run, state in states:
+        began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
+        table.add_row(Text(run.name), _status(state), Text(state.verdict), Text(_gain(state)), Text(began))
+    console.print(table)
+    return int(ExitCode.OK)
+
+
+def _status(state: RunState) -> Text:
+    word = translate(STATUS_NAMES[state.status])
+    if state.status != "running":
+        return Text(word)
+    share = f" {100 * state.step // state.total}%" if state.total else ""
+    return Text(f"{stage_name(state.stage)}{share}", style="bold")
+
+
+def _gain(state: RunState) -> str:
+    before, after = state.measured.get(f"before:{SYSTEM}", {}), state.measured.get(f"after:{SYSTEM}", {})
+    shared = next((name for name in after if name in before and name.startswith("ndcg")), None)
+    return f"{shared} {before[shared]:.3f} → {after[shared]:.3f}" if shared else ""

@@ -1,0 +1,65 @@
+"""``tunewiz stop``: checkpoint now, then exit; only a second, confirmed stop kills."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from backends.runs.find import find, runs_dir
+from backends.runs.process import alive, ask_to_stop, kill
+from backends.runs.run import Run
+from data.language import translate
+from data.problems import BadPreset, ExitCode, error, say
+from tui.following import follow
+from tui.lines import RunLines
+from tui.outcome import STATUS_NAMES
+
+
+def run_stop(which: str, folder: Path | None, kill_wanted: bool, confirmed: bool, wait: bool) -> int:
+    """Ask the run ``which`` to save and stop, and wait until it has; with ``kill_wanted``, end it at once."""
+    run = find(which, runs_dir(folder))
+    lines = RunLines()
+    if not alive(run):
+        lines.say(translate("{name} is not running.").format(name=run.name))
+        return int(ExitCode.OK)
+    if kill_wanted:
+        return _killed(run, confirmed, lines)
+    if run.stop_requested():
+        words = translate("{name} was asked to stop already and saves at its next step. To end it at once: {command}")
+        lines.say(words.format(name=run.name, command=f"tunewiz stop {run.name} --kill"))
+    ask_to_stop(run)
+    return _waited(run, lines) if wait else int(ExitCode.OK)
+
+
+def _waited(run: Run, lines: RunLines) -> int:
+    lines.say(translate("{name} saves a checkpoint and stops ...").format(name=run.name))
+    try:
+        state = follow(run, lambda _state, _events: None)
+    except KeyboardInterrupt:
+        return int(ExitCode.OK)
+    status = translate(STATUS_NAMES[state.status])
+    lines.say(translate("{name} has ended ({status}).").format(name=run.name, status=status))
+    return int(ExitCode.OK if state.status in ("stopped", "finished") else ExitCode.FAILED)
+
+
+def _killed(run: Run, confirmed: bool, lines: RunLines) -> int:
+    if not run.stop_requested() and not confirmed:
+        problem = say("Killing loses what was trained since the last checkpoint.")
+        fix = say("First `tunewiz stop {name}`; or add --yes if you are sure.", name=run.name)
+        raise BadPreset(error("kill-unconfirmed", problem, fix=fix))
+    if not confirmed and not _agreed(run):
+        return int(ExitCode.OK)
+    if kill(run):
+        run.end_stopped()
+    lines.say(translate("{name} was killed.").format(name=run.name))
+    return int(ExitCode.OK)
+
+
+def _agreed(run: Run) -> bool:
+    if not sys.stdin.isatty():
+        raise BadPreset(
+            error(
+                "kill-unconfirmed", say("Killing needs a yes, and there is no terminal to ask."), fix=say("Add --yes.")
+            )
+        )
+    return input(translate("Kill {name} now? [y/N] ").format(name=run.name)).strip().lower() in ("y", "yes", "是")

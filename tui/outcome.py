@@ -1,0 +1,110 @@
+"""How a run ended: for people on stdout, or as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from backends.runs.process import alive
+from backends.runs.run import Run
+from backends.runs.state import RunState
+from data.files import read_json
+from data.language import N_, translate
+from data.problems import ExitCode
+from tui.lines import stage_name
+
+STATUS_NAMES: Mapping[str, str] = {
+    "waiting": N_("waiting"),
+    "running": N_("running"),
+    "finished": N_("finished"),
+    "failed": N_("failed"),
+    "stopped": N_("stopped"),
+    "lost": N_("lost"),
+}
+VERDICT_WORDS: Mapping[str, str] = {
+    "WIN": N_("WIN: the tuned model is better."),
+    "MARGINAL": N_("MARGINAL: hardly better than before."),
+    "REGRESSION": N_("REGRESSION: worse than before."),
+}
+SYSTEM = "retrieval"
+
+
+def exit_code(state: RunState, fail_on_regression: bool = False) -> int:
+    """What a command that waited for the run tells the shell."""
+    if state.status == "finished" and fail_on_regression and state.verdict == "REGRESSION":
+        return int(ExitCode.WORSE)
+    if state.exit_code is not None:
+        return state.exit_code
+    return int(ExitCode.FAILED if state.over else ExitCode.OK)
+
+
+def as_json(run: Run, state: RunState) -> dict[str, Any]:
+    """The run in one JSON object: status, verdict, metrics, problems and where things are."""
+    return {
+        "name": run.name,
+        "directory": str(run.directory),
+        "status": state.status,
+        "alive": alive(run),
+        "stage": state.stage,
+        "step": state.step,
+        "total": state.total,
+        "task": state.task,
+        "model": state.model,
+        "verdict": state.verdict,
+        "exit_code": state.exit_code,
+        "before": dict(state.measured.get(f"before:{SYSTEM}", {})),
+        "after": dict(state.measured.get(f"after:{SYSTEM}", {})),
+        "values": dict(state.values),
+        "seconds": dict(state.seconds),
+        "problems": [dict(problem) for problem in state.problems],
+        "exported": str(run.model) if run.model.is_dir() else "",
+        "report": str(run.report / "report.md") if (run.report / "report.md").is_file() else "",
+        "created": (read_json(run.record_file) or {}).get("created"),
+    }
+
+
+def tell(run: Run, state: RunState, console: Console) -> None:
+    """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
+    if state.measured.get(f"after:{SYSTEM}"):
+        console.print(comparison(state))
+    if state.verdict in VERDICT_WORDS:
+        console.print(Text(translate(VERDICT_WORDS[state.verdict]), style="bold"))
+    elif state.status != "finished":
+        console.print(_status_line(run, state))
+    for label, path, there in (
+        (translate("Model"), run.model, run.model.is_dir()),
+        (translate("Report"), run.report / "report.md", (run.report / "report.md").is_file()),
+        (translate("Log"), run.log_file, state.status in ("failed", "lost")),
+    ):
+        if there:
+            console.print(Text(f"{label}: {path}"), soft_wrap=True)
+    if state.status in ("stopped", "failed", "lost"):
+        going_on = translate("Go on with: {command}").format(command=f"tunewiz run --resume {run.name}")
+        console.print(Text(going_on), soft_wrap=True)
+
+
+def comparison(state: RunState) -> Table:
+    """Before, after and difference of each metric."""
+    before, after = state.measured.get(f"before:{SYSTEM}", {}), state.measured.get(f"after:{SYSTEM}", {})
+    table = Table(box=None, pad_edge=False)
+    for title in (N_("metric"), N_("before"), N_("after"), N_("difference")):
+        table.add_column(translate(title), justify="left" if title == "metric" else "right")
+    for name, value in after.items():
+        earlier = before.get(name)
+        shown = (
+            (f"{earlier:.4f}", f"{value:.4f}", f"{value - earlier:+.4f}")
+            if earlier is not None
+            else ("", f"{value:.4f}", "")
+        )
+        table.add_row(Text(name), *shown)
+    return table
+
+
+def _status_line(run: Run, state: RunState) -> Text:
+    word = translate(STATUS_NAMES[state.status])
+    where = f" ({stage_name(state.stage)})" if state.stage else ""
+    return Text(f"{run.name}: {word}{where}", style="bold")
