@@ -1,0 +1,35 @@
+"""Characters that do not belong in text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from data.characters import CONTROLS, REPLACEMENT, SURROGATES, mojibake
+from data.checks.base import Check, Example, texts
+from data.problems import Problem, say, warning
+
+
+class Characters(Check):
+    """Control characters, U+FFFD, and UTF-8 that was read as something else."""
+
+    def look(self, example: Example) -> Iterator[Problem]:
+        """See :meth:`Check.look`; at most one finding of a kind a row."""
+        suspicious = [text for _, text in texts(example) if not (text.isascii() and text.isprintable())]
+        if suspicious:
+            yield from self._suspicious(example.line, suspicious)
+
+    def _suspicious(self, line: int, texts: list[str]) -> Iterator[Problem]:
+        where = self.setting.at(line)
+        whole = "\n".join(texts)
+        control = CONTROLS.search(whole) or SURROGATES.search(whole)
+        if control:
+            told = say("Control character U+{code}.", code=f"{ord(control[0]):04X}")
+            yield warning("control-characters", told, where, say("Cleaning removes it."))
+        if REPLACEMENT in whole:
+            told = say("U+FFFD: a character was lost when the text was decoded.")
+            fix = say("Go back to the source and read it in its own encoding.")
+            yield warning("replacement-character", told, where, fix)
+        if wrong := mojibake(whole):
+            told = say('Looks like text read in the wrong encoding: "{text}".', text=wrong)
+            fix = say("Read the source as UTF-8 and write this file again.")
+            yield warning("mojibake", told, where, fix)

@@ -1,0 +1,16 @@
+"""The parts texts play, in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from data.language import N_
+
+ROLES: Final = {
+    "query": N_("query"),
+    "positive": N_("positive"),
+    "negative": N_("negative"),
+    "first": N_("first text"),
+    "second": N_("second text"),
+    "document": N_("document"),
+}
