@@ -20,10 +20,10 @@ _CHOICES: Final = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3
 
 @dataclass(frozen=True)
 class Lengths:
-    """Lengths of the texts of one role; ``characters`` and ``tokens`` map a percentile (50, 90, 95, 99, 100) to a length.
+    """Lengths of the texts of one role; ``characters`` and ``tokens`` map a percentile to a length.
 
-    ``exact`` is false where tokens are estimated. Percentiles are those of a sample once there are more texts than
-    :data:`RESERVOIR`; 100 is the true maximum for characters and the sample's for tokens.
+    The percentiles are 50, 90, 95, 99 and 100, those of a sample once there are more texts than :data:`RESERVOIR`; 100
+    is then the true maximum of characters and the sample's of tokens. ``exact`` is false where tokens are estimated.
     """
 
     role: str
