@@ -10,6 +10,9 @@ from typing import Any, Literal
 from data.problems import Problem, Where
 
 Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "beir"]
+Compression = Literal["", "gz", "bz2", "xz"]
+Quoting = Literal["", "doubled", "backslash", "none"]
+Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
 EncodingBasis = Literal["", "given", "bom", "ascii", "strict", "plausible", "uncertain"]
 
 
@@ -25,13 +28,14 @@ class Source:
     path: Path
     name: str
     container: Container
-    compression: Literal["", "gz", "bz2", "xz"] = ""
+    compression: Compression = ""
     encoding: str = ""
     encoding_basis: EncodingBasis = ""
     confidence: float = 1.0
-    newline: Literal["", "LF", "CRLF", "CR", "mixed"] = ""
+    newline: Newline = ""
     delimiter: str = ""
-    quoting: Literal["", "doubled", "backslash", "none"] = ""
+    quoting: Quoting = ""
+    skip_space: bool = False
     header: bool = False
     columns: tuple[str, ...] = ()
     rows_under: str = ""

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import islice
+from typing import Final
 
-from data.problems import Problem
+from data.problems import BadData, error, say
+from data.reading.streams import Report
 from data.source import Row, Source
 
-Report = Callable[[Problem], None]
-
 __all__ = ["Report", "Row", "read"]
+
+_READERS: Final = {
+    "csv": "delimited",
+    "tsv": "delimited",
+    "json": "json_document",
+    "jsonl": "jsonl",
+    "parquet": "parquet",
+    "xlsx": "xlsx",
+}
 
 
 def read(source: Source, report: Report) -> Iterator[Row]:
@@ -18,4 +29,10 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     Damage that can be mended without guessing (trailing comma, two objects on a line, a raw newline in a string, NaN,
     single quotes) is a warning and the record is yielded; a record that cannot be read is an error and is left out.
     """
-    raise NotImplementedError
+    if source.container == "beir":
+        told = say("A test collection has no rows of its own.")
+        raise BadData(error("no-rows", told, source.at(), say("Read its corpus, queries or qrels.")))
+    records: Callable[[Source, Report], Iterator[Row]] = import_module(
+        f"data.reading.{_READERS[source.container]}"
+    ).records
+    return islice(records(source, report), source.limit)

@@ -1,0 +1,204 @@
+"""CSV, TSV and relatives: records with the physical line they start on, whatever the delimiter and quoting.
+
+Quotes count only where a field begins (RFC 4180). A quote that is never closed would swallow the rest of the file, so
+a record that grows too long, or comes out ragged over several lines, is taken apart again from its second line.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from data.problems import Problem, error, say, warning
+from data.reading.streams import Report, lines
+from data.source import Quoting, Row, Source
+
+_QUOTE: Final = '"'
+_RECORD_LINES: Final = 2_000
+_RECORD_CHARACTERS: Final = 4 << 20
+csv.field_size_limit(64 << 20)  # Python's default refuses documents of more than 131,072 characters
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How fields are told apart. ``skip_space`` drops blanks after a delimiter (``a, "b"``)."""
+
+    delimiter: str
+    quoting: Quoting = "doubled"
+    skip_space: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """Cells of a record. ``line`` is where it starts, ``height`` how many lines it takes; ``open`` = unclosed quote."""
+
+    line: int
+    cells: list[str]
+    height: int = 1
+    open: bool = False
+
+
+def split_records(numbered: Iterable[tuple[int, str]], dialect: Dialect, width: int = 0) -> Iterator[Record]:
+    """Records of ``numbered`` lines. With ``width`` > 0 a ragged record of several lines is taken apart where that
+    gives a record of the right width on its second line. Memory: one record, at most 4 Mi characters.
+    """
+    source = iter(numbered)
+    waiting: deque[tuple[int, str]] = deque()
+    while True:
+        gathered, is_open = _gather(source, waiting, dialect)
+        if not gathered:
+            return
+        line = gathered[0][0]
+        record = Record(line, parse("".join(text for _, text in gathered), dialect), len(gathered), is_open)
+        apart = len(gathered) > 1 and (is_open or _better_apart(record, gathered, dialect, width))
+        if apart:
+            waiting.extendleft(reversed(gathered[1:]))
+            record = Record(line, parse(gathered[0][1], dialect), 1, True)
+        yield record
+
+
+def _gather(
+    source: Iterator[tuple[int, str]], waiting: deque[tuple[int, str]], dialect: Dialect
+) -> tuple[list[tuple[int, str]], bool]:
+    """The lines of the next record, and whether it ended inside a quote."""
+    gathered: list[tuple[int, str]] = []
+    is_open, size = False, 0
+    while True:
+        item = waiting.popleft() if waiting else next(source, None)
+        if item is None:
+            return gathered, is_open
+        gathered.append(item)
+        size += len(item[1])
+        is_open = ends_open(item[1], dialect, is_open)
+        if not is_open or len(gathered) >= _RECORD_LINES or size >= _RECORD_CHARACTERS:
+            return gathered, is_open
+
+
+def _better_apart(record: Record, gathered: list[tuple[int, str]], dialect: Dialect, width: int) -> bool:
+    if not width or len(record.cells) == width:
+        return False
+    return not ends_open(gathered[1][1], dialect, False) and len(parse(gathered[1][1], dialect)) == width > 1
+
+
+def ends_open(text: str, dialect: Dialect, inside: bool) -> bool:
+    """Whether a quoted field is still open at the end of ``text``; ``inside`` says whether one was at its start."""
+    if dialect.quoting == "none" or (not inside and _QUOTE not in text):
+        return False
+    position = 0
+    while True:
+        if inside:
+            position = _closing(text, position, dialect)
+            if position < 0:
+                return True
+        else:
+            while dialect.skip_space and text[position : position + 1] == " ":
+                position += 1
+            if text[position : position + 1] == _QUOTE:
+                inside, position = True, position + 1
+                continue
+        inside = False
+        position = text.find(dialect.delimiter, position) + 1
+        if not position:
+            return False
+
+
+def _closing(text: str, position: int, dialect: Dialect) -> int:
+    """Where the text after the closing quote begins, or -1."""
+    while True:
+        end = text.find(_QUOTE, position)
+        if end < 0:
+            return -1
+        if dialect.quoting == "backslash" and (end - len(text[:end].rstrip("\\"))) % 2:
+            position = end + 1
+        elif text[end + 1 : end + 2] == _QUOTE:
+            position = end + 2
+        else:
+            return end + 1
+
+
+def parse(text: str, dialect: Dialect) -> list[str]:
+    """The cells of one record; a stray carriage return inside it becomes a space."""
+    body = text.rstrip("\r\n")
+    if dialect.quoting == "none":
+        return body.split(dialect.delimiter)
+    if _QUOTE not in body:
+        cells = body.split(dialect.delimiter)
+        return [cell.lstrip(" ") for cell in cells] if dialect.skip_space else cells
+    # csv takes a lone carriage return outside quotes for a mistake of its caller
+    text = body.replace("\r\n", "\n").replace("\r", " ") if "\r" in body else body
+    backslash = dialect.quoting == "backslash"
+    reader = csv.reader(
+        [text],
+        delimiter=dialect.delimiter,
+        doublequote=not backslash,
+        escapechar="\\" if backslash else None,
+        skipinitialspace=dialect.skip_space,
+    )
+    try:
+        return next(reader, [])
+    except csv.Error:  # a record that csv refuses still has cells
+        return body.split(dialect.delimiter)
+
+
+def dialect_of(source: Source) -> Dialect:
+    """The dialect that discovery found."""
+    return Dialect(source.delimiter or ",", source.quoting or "doubled", source.skip_space)
+
+
+def records(source: Source, report: Report) -> Iterator[Row]:
+    """Rows of a delimited file as text cells by column name."""
+    width = len(source.columns)
+    numbered = split_records(lines(source, report), dialect_of(source), width)
+    heading = source.header
+    for record in numbered:
+        if all(not cell.strip() for cell in record.cells):
+            report(_blank(source, record.line))
+            continue
+        if heading:
+            heading = False
+            continue
+        row = _row(source, record, width, report)
+        if row is not None:
+            yield row
+
+
+def _row(source: Source, record: Record, width: int, report: Report) -> Row | None:
+    cells = record.cells
+    if record.open:
+        report(_unclosed(source, record.line))
+        return None
+    if len(cells) > width and any(cell.strip() for cell in cells[width:]):
+        report(_ragged(source, record, width))
+        return None
+    if len(cells) < width:
+        report(_ragged(source, record, width))
+    padded = [*cells, *[""] * (width - len(cells))]
+    return Row(record.line, dict(zip(source.columns, padded, strict=False)))
+
+
+def _ragged(source: Source, record: Record, width: int) -> Problem:
+    found = len(record.cells)
+    where = source.at(record.line)
+    if found < width:
+        told = say("{found} cells where the file has {width} columns; the rest is empty.", found=found, width=width)
+        return warning("ragged-row", told, where)
+    told = say("{found} cells where the file has {width} columns; the row is left out.", found=found, width=width)
+    fix = say("Put cells that contain {delimiter} in double quotes.", delimiter=delimiter_name(source.delimiter))
+    return error("ragged-row", told, where, fix)
+
+
+def delimiter_name(delimiter: str) -> object:
+    """A delimiter as a person reads it."""
+    return say("a tab") if delimiter == "\t" else delimiter
+
+
+def _unclosed(source: Source, line: int) -> Problem:
+    told = say("A double quote opens a cell and is never closed; the line is left out.")
+    return error("unclosed-quote", told, source.at(line), say("Close it, or double quotes that belong to the text."))
+
+
+def _blank(source: Source, line: int) -> Problem:
+    return warning("blank-line", say("The row is blank."), source.at(line))

@@ -1,0 +1,163 @@
+"""JSON documents: an array of rows, rows under a key of an object, or objects written back to back.
+
+The file is decoded row by row, so memory holds one row, each row knows its line, and a damaged row can be passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from data.problems import BadData, error, note, say
+from data.reading.json_text import JsonText
+from data.reading.json_values import NotJson
+from data.reading.jsonl import bad_json, comment, mended, not_an_object
+from data.reading.streams import Report, chunks
+from data.source import Row, Source
+
+#: Lists of objects under these keys are parts of a row, not the rows.
+_PARTS: Final = frozenset(
+    "messages conversations conversation dialog dialogue turns paragraphs qas answers history tools images pos neg".split()
+)
+_CUSTOMARY: Final = ("data", "rows", "examples", "records", "items", "train", "数据")
+
+
+def records(source: Source, report: Report) -> Iterator[Row]:
+    """Rows of a JSON document."""
+    text = JsonText(chunks(source, report))
+    if source.rows_under and not _enter(text, source.rows_under):
+        told = say("The key {key} with the rows was not reached.", key=source.rows_under)
+        report(error("bad-json", told, source.at(text.line)))
+        return
+    inside = text.peek() == "["
+    if inside:
+        text.take()
+    yield from _Rows(text, source, report, inside)
+
+
+class _Rows:
+    """The rows from a position on; ``inside`` an array that must be closed."""
+
+    def __init__(self, text: JsonText, source: Source, report: Report, inside: bool) -> None:
+        self.text = text
+        self.source = source
+        self.report = report
+        self.inside = inside
+        self.first_key = ""
+
+    def __iter__(self) -> Iterator[Row]:
+        while mark := self.text.peek():
+            if mark == "]" and self.inside:
+                self.inside = False
+                if self.source.rows_under:
+                    return
+                self.text.take()
+            elif mark == ",":
+                self.text.take()
+            elif mark in "/#":
+                self.report(comment(self.source, self.text.line))
+                self.text.skip_line()
+            else:
+                line = self.text.line
+                try:
+                    value, lenient = self.text.value()
+                except NotJson as failure:
+                    self.report(bad_json(self.source, line, self.text.around(failure), _short(failure)))
+                    if not self.text.resume(self.first_key):
+                        return
+                    continue
+                yield from self._row(line, value, lenient)
+        if self.inside:
+            told = say("The file ends before the list of rows is closed.")
+            self.report(error("cut-off", told, self.source.at(self.text.line), say("Copy or download it again.")))
+
+    def _row(self, line: int, value: Any, lenient: bool) -> Iterator[Row]:
+        if not isinstance(value, dict):
+            self.report(not_an_object(self.source, line, value))
+            return
+        if lenient:
+            self.report(mended("raw-newline", self.source, line))
+        if self.text.decoder.constants:
+            self.report(mended("nan-literal", self.source, line))
+        self.first_key = self.first_key or next(iter(value), "")
+        yield Row(line, value)
+
+
+def _short(failure: NotJson) -> NotJson:
+    """The failure, placed in the excerpt that is shown instead of the whole text."""
+    return NotJson(20, failure.cut)
+
+
+def _enter(text: JsonText, key: str) -> bool:
+    """Go into the list under ``key`` of the object that begins here."""
+    return any(found == key for found in _lists(text))
+
+
+def _lists(text: JsonText) -> Iterator[str]:
+    """Keys of the top object whose value begins as a list; the text stands at the bracket when one is yielded."""
+    if text.peek() != "{":
+        return
+    text.take()
+    while text.peek() == '"':
+        try:
+            key, _ = text.value()
+            if text.peek() != ":":
+                return
+            text.take()
+            if text.peek() == "[":
+                yield str(key)
+            text.value()
+        except NotJson:
+            return
+        if text.peek() == ",":
+            text.take()
+
+
+def find_rows(source: Source, report: Report) -> str:
+    """The key of a top-level object under which the rows are, or an empty string when they stand at the top."""
+
+    def quiet(_problem: object) -> None:
+        """What is wrong with the text is told when it is read."""
+
+    text = JsonText(chunks(source, quiet))
+    if text.peek() != "{":
+        return ""
+    try:
+        value, _ = text.value()
+    except NotJson:  # longer than a row may be, or damaged: the first list that can hold rows
+        again = JsonText(chunks(source, quiet))
+        return next((key for key in _lists(again) if key not in _PARTS and _begins_with_object(again)), "")
+    if text.peek():
+        return ""
+    return _rows_key(value, source, report)
+
+
+def _begins_with_object(text: JsonText) -> bool:
+    return text.peek() == "[" and text.second() == "{"
+
+
+def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
+    lists = [key for key, item in value.items() if key not in _PARTS and _is_rows(item)]
+    if lists:
+        best = next((key for key in _CUSTOMARY if key in lists), lists[0])
+        report(note("rows-under-key", say("The rows are read from the key {key}.", key=best), source.at()))
+        if len(lists) > 1:
+            rest = ", ".join(key for key in lists if key != best)
+            told = say("Other lists of the file are not read: {keys}.", keys=rest)
+            report(note("other-lists", told, source.at(), say("Save them as files of their own to use them.")))
+        return best
+    if len(value) > 1 and all(isinstance(item, dict) for item in value.values()):
+        told = say("The file is one object with an object under each key, not a list of rows.")
+        fix = say("Write the objects as a list, with the key as a field.")
+        raise BadData(error("not-a-list", told, source.at(1), fix))
+    columns = [item for item in value.values() if isinstance(item, list)]
+    if len(columns) == len(value) > 1 and len({len(item) for item in columns}) == 1 and len(columns[0]) > 1:
+        told = say("The file has a list for each column, not an object for each row.")
+        raise BadData(
+            error("not-a-list", told, source.at(1), say("Write one object a row (pandas: orient='records')."))
+        )
+    return ""
+
+
+def _is_rows(item: object) -> bool:
+    return isinstance(item, list) and bool(item) and all(isinstance(row, dict) for row in item)

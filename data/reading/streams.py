@@ -1,0 +1,168 @@
+"""Bytes and decoded lines of a file: decompressed, decoded piece by piece, damage reported and survived."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
+
+from data.problems import Problem, error, say
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from data.source import Compression, Source
+
+Report = Callable[[Problem], None]
+
+_MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = ((b"\x1f\x8b", "gz"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "xz"))
+_DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, OSError)
+#: A line longer than this many bytes (or characters, in UTF-16 and UTF-32) is left out rather than held in memory.
+LINE_LIMIT: Final = 64 << 20
+_CHUNK: Final = 1 << 18
+
+
+class Unpacked(io.RawIOBase):
+    """The bytes of a file. A damaged archive or disk ends them early and leaves the reason in ``damage``."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+        self.damage = ""
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill ``buffer``; 0 at the end, also where damage makes it."""
+        view = memoryview(buffer).cast("B")
+        try:
+            data = self._stream.read(len(view))
+        except _DAMAGE as reason:
+            self.damage = str(reason) or type(reason).__name__
+            return 0
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file below too."""
+        self._stream.close()
+        super().close()
+
+
+def compression_of(path: Path) -> Compression:
+    """How the file is compressed, by its first bytes; its name does not count."""
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
+
+
+def open_bytes(path: Path, compression: Compression) -> tuple[BinaryIO, Unpacked]:
+    """The decompressed bytes, buffered, and the raw stream below that knows of damage."""
+    raw = Unpacked(_opened(path, compression))
+    return io.BufferedReader(raw, _CHUNK), raw
+
+
+def _opened(path: Path, compression: Compression) -> IO[bytes]:
+    if compression == "gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    if compression == "bz2":
+        return bz2.open(path, "rb")
+    if compression == "xz":
+        return lzma.open(path, "rb")
+    return path.open("rb")
+
+
+def lines(source: Source, report: Report) -> Iterator[tuple[int, str]]:
+    """Each physical line with its number from 1 and its line end; undecodable bytes are reported and replaced."""
+    stream, raw = open_bytes(source.path, source.compression)
+    with stream:
+        by_bytes = source.newline != "CR" and not source.encoding.startswith(("utf-16", "utf-32"))
+        yield from (_byte_lines if by_bytes else _text_lines)(stream, source, report)
+    report_damage(raw, source, report)
+
+
+def _byte_lines(stream: BinaryIO, source: Source, report: Report) -> Iterator[tuple[int, str]]:
+    """Lines of an encoding in which a newline byte is always a newline, so that damage stays in its line."""
+    first = "utf-8" if source.encoding == "utf-8-sig" else source.encoding
+    number = 0
+    while data := stream.readline(LINE_LIMIT):
+        number += 1
+        if number == 1 and first == "utf-8":
+            data = data.removeprefix(codecs.BOM_UTF8)
+        if len(data) >= LINE_LIMIT and not data.endswith(b"\n"):
+            report(_too_long(source, number))
+            while (data := stream.readline(LINE_LIMIT)) and not data.endswith(b"\n"):
+                pass
+            continue
+        try:
+            yield number, data.decode(first)
+        except UnicodeDecodeError as reason:
+            report(bad_encoding(source, number, data[reason.start : reason.start + 4]))
+            yield number, data.decode(first, errors="replace")
+
+
+def _text_lines(stream: BinaryIO, source: Source, report: Report) -> Iterator[tuple[int, str]]:
+    text = io.TextIOWrapper(stream, source.encoding, errors="replace", newline="\r" if source.newline == "CR" else "\n")
+    number = 0
+    while line := text.readline(LINE_LIMIT):
+        number += 1
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+        if "\ufffd" in line:
+            report(bad_encoding(source, number, b""))
+        if len(line) >= LINE_LIMIT:
+            report(_too_long(source, number))
+            while (line := text.readline(LINE_LIMIT)) and len(line) >= LINE_LIMIT:
+                pass
+            continue
+        yield number, line.removesuffix("\r") + "\n" if source.newline == "CR" else line
+
+
+def chunks(source: Source, report: Report) -> Iterator[str]:
+    """Decoded text in pieces of about 256 KiB, for formats in which a line may be as long as the file."""
+    stream, raw = open_bytes(source.path, source.compression)
+    decoder = codecs.getincrementaldecoder(source.encoding)(errors="replace")
+    written = "\ufffd".encode() if source.encoding.startswith("utf-8") else b""
+    line = 1
+    with stream:
+        while True:
+            data = stream.read(_CHUNK)
+            text = decoder.decode(data, final=not data)
+            if text.count("\ufffd") > (data.count(written) if written else 0):
+                report(bad_encoding(source, line + text[: text.index("\ufffd")].count("\n"), b""))
+            line += text.count("\n")
+            if text:
+                yield text
+            if not data:
+                break
+    report_damage(raw, source, report)
+
+
+def report_damage(raw: Unpacked, source: Source, report: Report) -> None:
+    """Say that an archive ended early, if it did."""
+    if raw.damage:
+        told = say("The file is damaged and could be read only up to here: {reason}.", reason=raw.damage)
+        report(error("damaged-file", told, source.at(), say("Copy or download it again.")))
+
+
+def bad_encoding(source: Source, line: int, data: bytes) -> Problem:
+    """The problem of bytes that are no character in the source's encoding."""
+    if data:
+        told = say("Bytes {bytes} are no character in {encoding}.", bytes=data.hex(" "), encoding=source.encoding)
+    else:
+        told = say("There are bytes that are no character in {encoding}.", encoding=source.encoding)
+    fix = say("They were replaced by \ufffd; name another encoding if the whole file looks wrong.")
+    return Problem("warning", "bad-encoding", told, source.at(line), fix)
+
+
+def _too_long(source: Source, line: int) -> Problem:
+    told = say("The line is longer than {limit} MiB and is left out.", limit=LINE_LIMIT >> 20)
+    return error("line-too-long", told, source.at(line))
