@@ -1,22 +1,15 @@
-"""Opening a preset and checking it the way ``check``, ``run`` and the wizard all do."""
+"""Checking a preset the way ``check``, ``run`` and the wizard all do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from backends.catalogue import find
 from data.problems import Problem, errors
-from presets.library import load, override
-from presets.preset import Preset
+from presets.opening import Opened
 
 
-def opened(which: str, settings: Sequence[str] = ()) -> Preset:
-    """The preset ``which`` (path or name) with ``settings`` (KEY=VALUE) applied. Raises ``BadPreset``."""
-    preset = load(which)
-    return override(preset, settings) if settings else preset
-
-
-def check(preset: Preset) -> list[Problem]:
-    """All problems of both passes: the preset's own, then, if it is sound, its backend's."""
-    problems = preset.problems()
-    return problems if errors(problems) else problems + find(preset.backend).problems(preset)
+def check(opened: Opened) -> list[Problem]:
+    """All problems of both passes, placed in the file: the preset's own, then, if it is sound, its backend's."""
+    found = opened.preset.problems()
+    if not errors(found):
+        found = found + find(opened.preset.backend).problems(opened.preset)
+    return opened.placed(found)

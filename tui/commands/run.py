@@ -17,8 +17,9 @@ from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.language import translate
 from data.problems import BadPreset, ExitCode, error, errors, say
+from presets.library import open_preset
 from presets.preset import Preset
-from tui.checking import check, opened
+from tui.checking import check
 from tui.following import follow_in_charge
 from tui.lines import RunLines, problem_line
 from tui.outcome import as_json, exit_code, tell
@@ -60,13 +61,13 @@ def _checked(options: RunOptions, lines: RunLines) -> Preset:
     if not options.preset:
         problem = say("Nothing to run: neither a preset nor --resume was given.")
         raise BadPreset(error("no-preset", problem, fix=say("For example: tunewiz run embedding/starter")))
-    preset = opened(options.preset, options.settings)
-    problems = check(preset)
+    opened = open_preset(options.preset, options.settings)
+    problems = check(opened)
     if errors(problems):
         raise BadPreset(*problems)
     for problem in problems:
         lines.say(problem_line(problem.as_json()))
-    return preset
+    return opened.preset
 
 
 def _resumed(options: RunOptions, folder: Path) -> Run:
