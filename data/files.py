@@ -30,7 +30,7 @@ def whole(path: Path, encoding: str = "utf-8", newline: str = "\n") -> Iterator[
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write ``text`` (UTF-8), whole."""
+    """Write ``text`` (UTF-8), whole. Raises ``OSError``."""
     with whole(path) as stream:
         stream.write(text)
 
