@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -18,9 +19,11 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse ``true`` where a number belongs: pydantic would read it as 1."""
+    def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take a section without keys as all defaults; refuse ``true`` for a number, which pydantic would read as 1."""
         field = cls.model_fields[info.field_name or ""]
+        if value is None and inspect.isclass(field.annotation) and issubclass(field.annotation, Section):
+            return {}
         if isinstance(value, bool) and not _holds(field.annotation, bool):
             raise PydanticCustomError("truth_value", "true or false is not a value of this key")
         return value

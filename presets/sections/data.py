@@ -19,8 +19,8 @@ class HeldOut(Section):
         lt=1,
         title=N_("Held-out fraction"),
         description=N_(
-            "Share of the queries kept out of training for the measure before and after. Used when no evaluation data is "
-            "named; no document or near-equal query is on both sides."
+            "Share of the queries kept out of training for the measure before and after. Used when no evaluation data "
+            "is named; no document or near-equal query is on both sides."
         ),
         examples=[0.1, 0.2],
         json_schema_extra=about(

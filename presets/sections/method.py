@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from data.language import N_
 from presets.sections.base import Section, about
@@ -119,4 +120,12 @@ def _named(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
-Method = Annotated[Annotated[Full | Lora, Field(discriminator="type")], BeforeValidator(_named)]
+def _type(value: Any) -> str | None:
+    """What tells the methods apart, of plain data or of a method."""
+    named = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    return named if isinstance(named, str) else None
+
+
+Method = Annotated[
+    Annotated[Full, Tag("full")] | Annotated[Lora, Tag("lora")], Discriminator(_type), BeforeValidator(_named)
+]
