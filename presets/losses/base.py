@@ -24,6 +24,19 @@ class Loss(Section):
     who_for: ClassVar[str] = ""
     #: Whether other passages of the batch serve as negatives (so a batch may not hold two positives of one query).
     in_batch_negatives: ClassVar[bool] = False
+    #: How many negatives of a row the loss takes; ``None``: any number, all rows alike.
+    max_negatives: ClassVar[int | None] = None
+    #: Whether scores must lie from 0 to 1; other scales are brought there.
+    needs_unit_scores: ClassVar[bool] = False
+    #: Whether it encodes a batch twice in small pieces (which gradient checkpointing cannot follow).
+    caches_gradients: ClassVar[bool] = False
+    #: Options that name a model; a backend puts the local folder in before ``build``.
+    models: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def core(self) -> Loss:
+        """The loss that decides which rows are needed and how they are batched: this one, or the one inside it."""
+        return self
 
     @abstractmethod
     def build(self, model: Any, losses: Any) -> Any:
