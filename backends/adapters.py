@@ -1,0 +1,74 @@
+"""LoRA adapters on an encoder, by peft (Hu et al., 2021)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data.problems import BadPreset, Where, error, say
+from presets.sections.method import Lora
+
+#: The adapter's name inside the model.
+NAME = "default"
+
+
+def add_lora(model: Any, method: Lora) -> tuple[str, ...]:
+    """Put a LoRA adapter on ``model`` (a SentenceTransformer) and freeze everything else.
+
+    Returns the names of the layers that got one, shortened to their last part. Raises :class:`BadPreset`
+    (``lora-target-unknown``) when the preset names layers that the model lacks.
+    """
+    from peft import LoraConfig, TaskType
+
+    transformer = model[0].auto_model
+    linear = linear_layers(transformer)
+    wanted = linear if method.target_modules == "all" else tuple(method.target_modules)
+    _check(wanted, linear)
+    config = LoraConfig(
+        task_type=TaskType.FEATURE_EXTRACTION,
+        r=method.rank,
+        lora_alpha=method.alpha,
+        lora_dropout=method.dropout,
+        target_modules=list(wanted),
+        bias="none",
+    )
+    model.add_adapter(config, adapter_name=NAME)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in name)
+    return tuple(sorted({name.rsplit(".", 1)[-1] for name in wanted}))
+
+
+def linear_layers(transformer: Any) -> tuple[str, ...]:
+    """Suffixes of the names of all linear layers in the encoder's blocks, e.g. ``attention.self.query``.
+
+    A pooler (BERT's leftover, unused by mean or CLS pooling over the last layer) is left out: it gets no gradient.
+    """
+    from torch import nn
+
+    found: dict[str, None] = {}
+    for name, module in transformer.named_modules():
+        if isinstance(module, nn.Linear) and "pooler" not in name.split("."):
+            found[_without_numbers(name)] = None
+    return tuple(found)
+
+
+def _without_numbers(name: str) -> str:
+    """``encoder.layer.3.attention.self.query`` -> ``attention.self.query``: peft matches by the end of a name."""
+    parts = name.split(".")
+    numbers = [place for place, part in enumerate(parts) if part.isdigit()]
+    return ".".join(parts[numbers[-1] + 1 :]) if numbers else name
+
+
+def _check(wanted: tuple[str, ...], linear: tuple[str, ...]) -> None:
+    unknown = [name for name in wanted if not any(f".{layer}".endswith(f".{name}") for layer in linear)]
+    if not unknown and wanted:
+        return
+    told = say("The model has no linear layer {names}.", names=", ".join(unknown) or "-")
+    shown = ", ".join(sorted({layer.rsplit(".", 1)[-1] for layer in linear}))
+    fix = say("Use all, or some of: {names}.", names=shown)
+    raise BadPreset(error("lora-target-unknown", told, Where(key="method.target_modules"), fix))
+
+
+def trainable(model: Any) -> tuple[int, int]:
+    """How many weights are trained, and how many there are."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
