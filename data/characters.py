@@ -61,3 +61,8 @@ def spaced(text: str) -> str:
         text = _ODD_SPACES.sub(lambda found: "\t" if found[0] == "\t" else " ", text)
         text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text))
     return text.strip()
+
+
+def encodable(text: str) -> str:
+    """``text`` without unpaired surrogates, which no file and no tokenizer takes."""
+    return text if text.isascii() else SURROGATES.sub("", text)

@@ -27,8 +27,8 @@ class Prepared:
     """Training rows of one shape, rows to validate on while training, and what the model is measured on.
 
     ``corpus`` says whether the evaluation's documents came with the data (``given``), were collected from its passages
-    (``built``), or there are none. ``counts`` are numbers for the report (see :data:`COUNTS`), ``hashes`` the SHA-256
-    of every input file by the name the user gave.
+    (``built``), or there are none. ``counts`` are numbers for the report (``rows train train_queries validation
+    evaluation_queries documents judgments``), ``hashes`` the SHA-256 of every input file by the name the user gave.
     """
 
     shape: Shape

@@ -45,7 +45,7 @@ def split(examples: Sequence[E], fraction: float, seed: int, most: int | None = 
     documents, each with a warning (``split-near-duplicates``, ``split-shared-documents``); equal queries never part.
     With fewer than two queries nothing is held out (``split-impossible``).
     """
-    queries = [normal(_query(example)) for example in examples]
+    queries = [normal(query_of(example)) for example in examples]
     distinct = len(set(queries))
     wanted = min(round(fraction * distinct) or 1, most or distinct) if fraction > 0 else 0
     if not wanted or distinct < 2:
@@ -99,7 +99,8 @@ class _Components:
         return list(found.values())
 
 
-def _query(example: Example) -> str:
+def query_of(example: Example) -> str:
+    """The text that is searched with: the query, or the first text of a pair."""
     return example.first if isinstance(example, ScoredPair) else example.query
 
 
@@ -125,7 +126,7 @@ def _tie_documents(components: _Components, examples: Sequence[Example]) -> None
 
 
 def _tie_near(components: _Components, examples: Sequence[Example]) -> None:
-    for pair in near(_query(example) for example in examples):
+    for pair in near(query_of(example) for example in examples):
         components.tie(pair.first, pair.second)
 
 

@@ -1,0 +1,149 @@
+"""What a run is measured on: a test collection that is given, or one made from rows held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from data import opening
+from data.built_corpus import Passages, from_groups, from_pairs
+from data.checks.base import Example
+from data.dataset import Dataset
+from data.examples import Collection, Document, Group, ScoredPair
+from data.findings import Findings
+from data.leaks import leaks
+from data.opening import Opened
+from data.plan import Plan
+from data.prepared import CorpusKind
+from data.problems import BadData, Problem, Where, error, note, say
+from data.splitting import split
+from data.usable import rows as rows_of
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is trained on once the evaluation is known, and the evaluation."""
+
+    train: list[Example]
+    evaluation: Collection
+    corpus: CorpusKind
+    sources: tuple[Opened, ...] = ()
+
+
+def measured(plan: Plan, data: Opened, rows: list[Example], split_name: str, findings: Findings) -> Measured:
+    """What to measure on, in this order: the files of the plan, its evaluation data, another split, held-out rows.
+
+    ``rows`` are the examples of ``data`` (of its split ``split_name``, for a collection).
+    """
+    if plan.qrels or plan.queries:
+        other = _given_files(plan, data, findings)
+        return _from_other(plan, other, rows, data, findings)
+    if plan.evaluation is not None:
+        other = opening.opened(plan.evaluation, findings, plan.task)
+        return _from_other(plan, other, rows, data, findings)
+    if data.is_collection:
+        name = opening.measured_split(data, plan.evaluation_split, split_name)
+        if name and name != split_name:
+            evaluation = opening.collection(data, name, findings)
+            _report_leaks(rows, evaluation, data, findings)
+            return Measured(rows, evaluation, "given")
+        return _held_out_of_collection(plan, data, rows, split_name, findings)
+    return _held_out(plan, data, rows, findings)
+
+
+def _given_files(plan: Plan, data: Opened, findings: Findings) -> Opened:
+    """The files named in the plan; what is missing is taken from the train folder."""
+    own = {role: str(part.path) for role, part in data.source.parts.items()}
+    paths = {role: getattr(plan, role) or own.get(role) for role in ("corpus", "queries", "qrels")}
+    missing = [role for role, path in paths.items() if path is None]
+    if missing:
+        told = say(
+            "An evaluation from files needs corpus, queries and qrels; missing: {roles}.", roles=", ".join(missing)
+        )
+        raise BadData(error("incomplete-evaluation", told, Where(key=f"data.evaluation.{missing[0]}")))
+    corpus, queries, qrels = (Dataset(str(paths[role])) for role in ("corpus", "queries", "qrels"))
+    return opening.opened_files(corpus, queries, qrels, findings)
+
+
+def _from_other(plan: Plan, other: Opened, rows: list[Example], data: Opened, findings: Findings) -> Measured:
+    """Measure on data of its own; a plain file is searched in the passages of both files."""
+    if other.is_collection:
+        wanted = plan.evaluation.split if plan.evaluation else "auto"
+        name = opening.measured_split(other, wanted if wanted != "auto" else plan.evaluation_split)
+        evaluation = opening.collection(other, name or opening.train_split(other, "auto", findings), findings)
+        kind: CorpusKind = "given"
+    else:
+        evaluation = _built(rows_of(other, plan, findings), rows, _passages(plan, findings))
+        kind = _tell_corpus(plan, evaluation, other, findings)
+    _report_leaks(rows, evaluation, data, findings)
+    return Measured(rows, evaluation, kind, (other,))
+
+
+def _held_out_of_collection(
+    plan: Plan, data: Opened, rows: list[Example], split_name: str, findings: Findings
+) -> Measured:
+    """Divide the only split by query; the whole corpus is searched."""
+    parts = split(rows, plan.fraction, plan.seed)
+    _report_all(parts.problems, data, findings)
+    whole = opening.collection(data, split_name, findings)
+    names = {example.query_id for example in parts.held_out if isinstance(example, Group)}
+    qrels = {name: judged for name, judged in whole.qrels.items() if name in names}
+    queries = {name: whole.queries[name] for name in qrels}
+    return Measured(parts.train, Collection(whole.corpus, queries, qrels), "given")
+
+
+def _held_out(plan: Plan, data: Opened, rows: list[Example], findings: Findings) -> Measured:
+    """Divide the rows by query; search the passages of all of them."""
+    parts = split(rows, plan.fraction, plan.seed)
+    _report_all(parts.problems, data, findings)
+    evaluation = _built(parts.held_out, parts.train, _passages(plan, findings))
+    kind = _tell_corpus(plan, evaluation, data, findings)
+    return Measured(parts.train, evaluation, kind)
+
+
+def _built(held_out: Sequence[Example], others: Sequence[Example], passages: Passages) -> Collection:
+    groups = [example for example in held_out if isinstance(example, Group)]
+    pairs = [example for example in held_out if isinstance(example, ScoredPair)]
+    other_groups = [example for example in others if isinstance(example, Group)]
+    other_pairs = [example for example in others if isinstance(example, ScoredPair)]
+    if groups:
+        for pair in other_pairs:
+            passages.add(pair.second)
+        return from_groups(groups, other_groups, passages)
+    for group in other_groups:
+        passages.add_group(group)
+    return from_pairs(pairs, other_pairs, passages)
+
+
+def _tell_corpus(plan: Plan, evaluation: Collection, data: Opened, findings: Findings) -> CorpusKind:
+    if plan.corpus is not None:
+        return "given"
+    if not evaluation.queries:
+        return "none"
+    told = say(
+        "No corpus given: one was built from {documents} passages of the data; {queries} queries search it.",
+        documents=len(evaluation.corpus),
+        queries=len(evaluation.queries),
+    )
+    findings(note("corpus-built", told, data.source.at()))
+    return "built"
+
+
+def _report_all(problems: Iterable[Problem], data: Opened, findings: Findings) -> None:
+    for problem in problems:
+        findings(replace(problem, where=data.source.at()))
+
+
+def _report_leaks(rows: Sequence[Example], evaluation: Collection, data: Opened, findings: Findings) -> None:
+    for problem in leaks(rows, evaluation, data.source.name):
+        findings(problem)
+
+
+def _passages(plan: Plan, findings: Findings) -> Passages:
+    """The documents of ``plan.corpus``, or none yet."""
+    return Passages() if plan.corpus is None else Passages(_corpus(plan.corpus, findings))
+
+
+def _corpus(path: str, findings: Findings) -> dict[str, Document]:
+    """Documents of a file of its own, without judgments to go with it."""
+    raise NotImplementedError

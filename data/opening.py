@@ -1,0 +1,125 @@
+"""A dataset opened: what it is, which format its rows have, and its examples as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from data import formats
+from data.checks.base import Example
+from data.dataset import Dataset
+from data.discovery import discover, discover_files
+from data.examples import Collection
+from data.files import sha256
+from data.formats.base import Detection
+from data.problems import BadData, error, note, say
+from data.reading import Report, read
+from data.source import Source
+
+#: Splits to measure on, best first, when the user names none.
+MEASURED: Final = ("test", "dev", "validation", "val", "valid", "eval")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source and how its rows are understood."""
+
+    source: Source
+    detection: Detection
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether it has a corpus, queries and judgments rather than rows."""
+        return self.detection.format.shape == "collection"
+
+    def files(self) -> dict[str, Path]:
+        """Every file it is read from, by the name the user knows it by."""
+        return {part.name: part.path for part in (self.source.parts or {"": self.source}).values()}
+
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every file."""
+        return {name: sha256(path) for name, path in self.files().items() if path.is_file()}
+
+
+def opened(dataset: Dataset, report: Report, task: str | None = "embedding") -> Opened:
+    """Find out what ``dataset`` is; what was detected is reported.
+
+    Raises :class:`BadData` when it is not there, is empty, or no format fits ``task``.
+    """
+    return _understood(discover(dataset), report, task)
+
+
+def opened_files(corpus: Dataset, queries: Dataset, qrels: Dataset, report: Report) -> Opened:
+    """Three files as one test collection."""
+    return _understood(discover_files(corpus, queries, qrels), report, "embedding")
+
+
+def _understood(source: Source, report: Report, task: str | None) -> Opened:
+    for told in source.notes:
+        report(told)
+    detection = formats.detect(source)
+    for told in detection.problems:
+        report(told)
+    if task and task not in detection.format.tasks:
+        told_task = say(
+            "The rows are {format}, which is for {tasks}, not for {task}.",
+            format=detection.format.name,
+            tasks=", ".join(sorted(detection.format.tasks)),
+            task=task,
+        )
+        fix = say("Say which columns are query and positive: --map query=... --map positive=...")
+        raise BadData(error("wrong-task", told_task, source.at(), fix))
+    return Opened(source, detection)
+
+
+def examples(data: Opened, report: Report, split: str = "") -> Iterator[Example]:
+    """The training examples of ``data``, at most ``limit`` of them; for a collection, those of ``split``."""
+    if data.is_collection:
+        return islice(formats.groups_from_qrels(data.detection, split, report), data.source.limit)
+    return formats.examples(data.detection, read(data.source, report), report)
+
+
+def train_split(data: Opened, wanted: str, report: Report) -> str:
+    """The split of a collection to train on: the one wanted, or the only one there is.
+
+    Raises :class:`BadData` (``unknown-split``) when there are several and none is the one.
+    """
+    names = formats.splits(data.detection)
+    name = "train" if wanted == "auto" else wanted
+    if name in names:
+        return name
+    if len(names) == 1 and name == "train":
+        told = say("There is no train split; its only split, {split}, is divided by query.", split=names[0])
+        report(note("only-split", told, data.source.at()))
+        return names[0]
+    raise _unknown_split(data, name, names)
+
+
+def measured_split(data: Opened, wanted: str, train: str = "") -> str:
+    """The split of a collection to measure on; empty if that is left open and only ``train`` is there.
+
+    Raises :class:`BadData` (``unknown-split``) when the wanted one is not there.
+    """
+    names = formats.splits(data.detection)
+    if wanted != "auto":
+        if wanted not in names:
+            raise _unknown_split(data, wanted, names)
+        return wanted
+    others = [name for name in names if name != train]
+    named = [name for name in MEASURED if name in others]
+    return named[0] if named else others[0] if len(others) == 1 else ""
+
+
+def _unknown_split(data: Opened, name: str, names: tuple[str, ...]) -> BadData:
+    told = say("There is no split {split}; there are: {names}.", split=name, names=", ".join(names) or "-")
+    return BadData(error("unknown-split", told, data.source.at(), say("Name one of them.")))
+
+
+def collection(data: Opened, split: str, report: Report) -> Collection:
+    """The test collection of ``split``, in memory; queries without a judgment are left out."""
+    whole = formats.collection(data.detection, split, report)
+    qrels = {name: judged for name, judged in whole.qrels.items() if any(grade > 0 for grade in judged.values())}
+    return Collection(whole.corpus, {name: whole.queries[name] for name in qrels}, qrels)
