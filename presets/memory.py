@@ -1,0 +1,137 @@
+"""How much memory tuning an embedding model takes on its device: low, expected and high, before anything is loaded.
+
+In bytes, for one process::
+
+    weights      4 P                            loaded as fp32; computed in 16 bit through autocast
+    gradients    4 T                            T: trained weights
+    optimizer    8 T                            AdamW's two moments; 2 T in 8 bit; 0 for SGD
+    cast copies  2 W                            autocast keeps 16-bit copies of the matrices (W of the P weights)
+    activations  c · s · b · (10 h + 6 m) · N   kept for the backward pass, N layers of width h and MLP width m
+    attention    5 · a · s² · b · N             only where scores are kept (no fused kernel): in the high estimate
+    fixed        0.3 to 0.9 GB                  CUDA context and libraries
+
+``b`` counts the texts of a step, batch x (2 + negatives), or of a mini-batch where a loss caches gradients; ``s`` their
+padded length in tokens. Per token, layer and 16-bit number, Korthikanti et al. (2022, "Reducing Activation Recomputation
+in Large Transformer Models", eq. 1) count 34 h bytes for m = 4 h, of which 10 h lie outside the MLP; c = 2 in fp32. With
+checkpointing one layer and the input of each is kept. LoRA keeps the same activations and trains r (in + out) weights a
+matrix. The three cases differ in length (half, three quarters, all of ``max_length``) and in what the allocator wastes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from presets.family import Size
+from presets.losses.base import Loss
+from presets.sections.method import Lora
+from presets.tasks.embedding import EmbeddingPreset
+
+GB: Final = 1024**3
+Optimizer = Literal["adamw", "adamw_8bit", "adafactor", "sgd"]
+_STATE: Final[dict[str, float]] = {"adamw": 8, "adamw_8bit": 2, "adafactor": 4, "sgd": 0}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The numbers of an encoder that decide its memory; ``matrices`` counts weights in linear layers."""
+
+    parameters: int
+    hidden: int
+    layers: int
+    heads: int
+    intermediate: int
+
+    @property
+    def matrices(self) -> int:
+        """Weights in linear layers: four of attention and two or three of the MLP a layer (three when gated)."""
+        return self.layers * (4 * self.hidden**2 + 2 * self.hidden * self.intermediate)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a step asks of the model. ``texts`` are encoded and kept at once, each padded to ``length`` tokens."""
+
+    texts: int
+    length: int
+    half: bool
+    trained: int
+    optimizer: Optimizer = "adamw"
+    checkpointing: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes on the device: ``low`` when texts are short, ``expected``, ``high`` when all are at full length."""
+
+    low: int
+    expected: int
+    high: int
+    texts: int
+    trained: int
+
+    def fits(self, free: int) -> Literal["yes", "maybe", "no"]:
+        """Whether ``free`` bytes are enough: even for the high estimate, only for the low one, or not even for that."""
+        return "yes" if self.high <= free else "maybe" if self.low <= free else "no"
+
+
+def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: float, scores: bool) -> int:
+    """One case of the formula above; ``share`` of the length, ``fixed`` in bytes, ``waste`` a factor from 1."""
+    width, length = (1 if load.half else 2), max(1, round(load.length * share))
+    state = 4 * shape.parameters + (4 + _STATE[load.optimizer]) * load.trained
+    copies = 2 * shape.matrices if load.half else 0
+    layer = width * length * load.texts * (10 * shape.hidden + 6 * shape.intermediate)
+    layer += 5 * width * shape.heads * length**2 * load.texts if scores else 0
+    kept = layer * shape.layers
+    if load.checkpointing:
+        kept = layer + 2 * width * length * load.texts * shape.hidden * shape.layers
+    return round((state + copies + kept) * waste + fixed)
+
+
+def estimate(shape: Shape, load: Load) -> Estimate:
+    """What ``load`` needs on a GPU with ``shape``."""
+    return Estimate(
+        low=bytes_needed(shape, load, share=0.5, fixed=0.3 * GB, waste=1.0, scores=False),
+        expected=bytes_needed(shape, load, share=0.75, fixed=0.5 * GB, waste=1.1, scores=False),
+        high=bytes_needed(shape, load, share=1.0, fixed=0.9 * GB, waste=1.2, scores=True),
+        texts=load.texts,
+        trained=load.trained,
+    )
+
+
+def of_preset(preset: EmbeddingPreset, size: Size, half: bool = True) -> Estimate:
+    """What ``preset`` needs with a model of ``size``; ``half``: whether precision auto means 16 bit on the device."""
+    shape = Shape(size.parameters, size.hidden, size.layers, size.heads, size.intermediate)
+    training = preset.training
+    load = Load(
+        texts=texts_at_once(preset),
+        length=min(training.max_length, size.max_length),
+        half=half if training.precision == "auto" else training.precision != "fp32",
+        trained=trained_weights(preset, shape),
+        optimizer=training.optimizer,
+        checkpointing=training.gradient_checkpointing,
+    )
+    return estimate(shape, load)
+
+
+def texts_at_once(preset: EmbeddingPreset) -> int:
+    """Texts whose activations are kept together: query, positive and negatives of each example, or a mini-batch."""
+    pieces = [loss.mini_batch_size for loss in _nested(preset.loss) if loss.caches_gradients]  # type: ignore[attr-defined]
+    negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
+    step = preset.training.batch_size * (2 + negatives)
+    return min([step, *pieces])
+
+
+def _nested(loss: Loss) -> Iterable[Loss]:
+    return (loss,) if loss.core is loss else (loss, loss.core)
+
+
+def trained_weights(preset: EmbeddingPreset, shape: Shape) -> int:
+    """Weights that change: all, or those of the adapters (an upper bound where modules are named)."""
+    method = preset.method
+    if not isinstance(method, Lora):
+        return shape.parameters
+    attention = 4 * 2 * shape.hidden
+    mlp = 2 * (shape.hidden + shape.intermediate) if method.target_modules == "all" else 0
+    return method.rank * shape.layers * (attention + mlp)
