@@ -42,7 +42,7 @@ def opened(text: str, file: str, overrides: Iterable[str] = (), folder: Path | N
     tree = parse(text, file)
     if not isinstance(tree.value, dict):
         raise BadPreset(*syntax.no_mapping(tree.value, file, text.splitlines()), *tree.problems)
-    kind, found = _kind(tree)
+    kind, found = kind_of(tree)
     found += override(tree, overrides, kind)
     if folder is not None:
         anchoring.anchor(tree, folder, kind)
@@ -58,7 +58,7 @@ def opened(text: str, file: str, overrides: Iterable[str] = (), folder: Path | N
     return Opened(preset, tree)
 
 
-def _kind(tree: Tree) -> tuple[type[Preset], list[Problem]]:
+def kind_of(tree: Tree) -> tuple[type[Preset], list[Problem]]:
     """The class for the tree's task; when it names none, a problem and a class to check the other keys with."""
     known = tasks.catalogue()
     task = tree.value.get("task")
