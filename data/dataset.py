@@ -40,8 +40,16 @@ def samples() -> tuple[str, ...]:
     return tuple(sorted(entry.name.split(".")[0] if entry.is_file() else entry.name for entry in found))
 
 
+def sheet_of(path: str) -> tuple[str, str]:
+    """The file and the sheet that ``book.xlsx#Sheet 2`` names; the sheet is empty where none is named."""
+    file, mark, sheet = path.rpartition("#")
+    return (file, sheet) if mark and file.casefold().endswith((".xlsx", ".xlsm", ".xlsx.gz")) else (path, "")
+
+
 def resolve(path: str) -> Path:
     """The file or folder that ``path`` names, relative to the current directory or ``sample:NAME``.
+
+    A sheet named behind it (``book.xlsx#Sheet 2``) is not part of the result.
 
     Raises :class:`BadData` (``unknown-sample``, ``file-not-found``) with the nearest existing name.
     """
@@ -49,6 +57,8 @@ def resolve(path: str) -> Path:
         return _sample(path.removeprefix(SAMPLE_PREFIX))
     try:
         found = Path(path).expanduser()
+        if not found.exists():
+            found = Path(sheet_of(path)[0]).expanduser()
         exists = found.exists()
     except (OSError, ValueError, RuntimeError):  # a name too long, a NUL in it, or ~unknown-user
         exists = False

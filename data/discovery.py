@@ -1,11 +1,28 @@
-"""Finding out what a file is: container, compression, encoding, delimiter, header, columns."""
+"""Finding out what a file or folder is: container, compression, encoding, delimiter, header, columns."""
 
 from __future__ import annotations
 
-from data.dataset import Dataset
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from data.dataset import Dataset, resolve, sheet_of
+from data.delimited_layout import delimited_layout, layout_of
+from data.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
+from data.folders import collection_source, folder_source
+from data.magic import refuse_binary, refuse_unreadable, signature
+from data.problems import BadData, Problem, Where, error, note, say, warning
+from data.reading.json_document import find_rows
+from data.reading.json_values import Decoder, NotJson, mend
+from data.reading.streams import compression_of, lines, open_bytes
 from data.source import Container, Row, Source
 
 __all__ = ["Container", "Row", "Source", "discover", "discover_files"]
+
+_PEEKED_ROWS: Final = 200
+_PEEKED_CHARACTERS: Final = 1 << 18
+_JSON_SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".jsonlines")
 
 
 def discover(dataset: Dataset) -> Source:
@@ -13,9 +30,192 @@ def discover(dataset: Dataset) -> Source:
 
     Raises :class:`BadData` when there is no such file, it is empty, or no reader knows it.
     """
-    raise NotImplementedError
+    path = resolve(dataset.path)
+    if path.is_dir():
+        return folder_source(path, dataset, discover)
+    return _with_answers(_file(path, dataset), dataset)
 
 
 def discover_files(corpus: Dataset, queries: Dataset, qrels: Dataset) -> Source:
     """The three files of a test collection as one source, as if they lay in a BEIR folder."""
-    raise NotImplementedError
+    return collection_source(discover(corpus), discover(queries), {"all": discover(qrels)}, qrels)
+
+
+def _with_answers(source: Source, dataset: Dataset) -> Source:
+    return source.altered(
+        mapping=dict(dataset.columns), format=dataset.format, split=dataset.split, limit=dataset.limit
+    )
+
+
+def _file(path: Path, dataset: Dataset) -> Source:
+    place = Where(file=dataset.path)
+    refuse_unreadable(path, place)
+    try:
+        compression = compression_of(path)
+        stream, raw = open_bytes(path, compression)
+        with stream:
+            head = stream.read(1 << 16)
+    except OSError as reason:
+        raise BadData(
+            error("unreadable-file", say("It cannot be read: {reason}.", reason=reason.strerror), place)
+        ) from None
+    if not head:
+        told = (
+            say("The file is empty.") if not raw.damage else say("The archive is damaged: {reason}.", reason=raw.damage)
+        )
+        raise BadData(error("damaged-file" if raw.damage else "empty-file", told, place))
+    base = Source(path, dataset.path, "csv", compression=compression, size=path.stat().st_size)
+    marked = signature(head, place)
+    if marked == "parquet":
+        return _parquet(base)
+    if marked == "xlsx":
+        return _xlsx(base, dataset)
+    return _text(base, dataset)
+
+
+def _quiet(_problem: Problem) -> None:
+    """Problems met while peeking are told when the file is read."""
+
+
+def _parquet(base: Source) -> Source:
+    from data.reading.parquet import columns
+
+    return base.altered(container="parquet", columns=columns(base, _quiet), header=True)
+
+
+def _xlsx(base: Source, dataset: Dataset) -> Source:
+    from data.reading.xlsx import sheet_rows, sheets
+
+    source = base.altered(container="xlsx")
+    names = sheets(source, _quiet)
+    wanted = sheet_of(dataset.path)[1] if not base.path.name.endswith(dataset.path) else ""
+    if wanted and wanted not in names:
+        told = say("There is no sheet {sheet} with rows; there are {sheets}.", sheet=wanted, sheets=", ".join(names))
+        raise BadData(error("no-such-sheet", told, source.at()))
+    if not names:
+        raise BadData(error("empty-file", say("No sheet of the workbook holds anything."), source.at()))
+    source = source.altered(sheet=wanted or names[0])
+    if len(names) > 1 and not wanted:
+        rest = ", ".join(names[1:])
+        told = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=names[0], sheets=rest)
+        fix = say("Name another as {path}.", path=f"{dataset.path}#{names[1]}")
+        source = source.altered(notes=(*source.notes, note("sheet-chosen", told, source.at(), fix)))
+    rows = [
+        (number, ["" if cell is None else str(cell) for cell in cells])
+        for number, cells in islice(sheet_rows(source, _quiet), 101)
+    ]
+    return layout_of(source, rows, dataset.header)
+
+
+def _text(base: Source, dataset: Dataset) -> Source:
+    encoding = _encoding(base, dataset)
+    notes = _encoding_notes(base, encoding)
+    source = base.altered(
+        encoding=encoding.name,
+        encoding_basis=encoding.basis,
+        confidence=encoding.confidence,
+        newline=encoding.newline,
+        notes=notes,
+    )
+    peeked = _peek(source)
+    refuse_binary("".join(text for _, text in peeked), source.at())
+    if not any(text.strip() for _, text in peeked):
+        raise BadData(error("empty-file", say("The file holds nothing but blank lines."), source.at()))
+    found: list[Problem] = []
+    container, under = _text_container(source, peeked, found.append)
+    source = source.altered(container=container, rows_under=under, notes=(*notes, *found))
+    if container in ("json", "jsonl"):
+        return source.altered(columns=_keys(source))
+    return delimited_layout(source, peeked, dataset)
+
+
+def _encoding(base: Source, dataset: Dataset) -> Encoding:
+    if dataset.encoding != "auto" and known_encoding(dataset.encoding) is None:
+        near = nearest_encoding(dataset.encoding)
+        told = say("There is no encoding {encoding}.", encoding=dataset.encoding)
+        fix = (
+            say("Did you mean {name}?", name=near) if near else say("Leave it at auto, or use utf-8, gb18030, cp1252.")
+        )
+        raise BadData(error("unknown-encoding", told, Where(key="encoding", file=base.name), fix))
+    stream, _ = open_bytes(base.path, base.compression)
+    with stream:
+        return detect_encoding(stream, dataset.encoding)
+
+
+def _encoding_notes(base: Source, encoding: Encoding) -> tuple[Problem, ...]:
+    override = say("If the text looks wrong, name the encoding (data.encoding, --encoding).")
+    percent = round(100 * encoding.confidence)
+    if encoding.damaged:
+        told = say("The file is UTF-8 except for {count} places that are not.", count=encoding.damaged)
+        return (warning("encoding-damaged", told, base.at(), override),)
+    if encoding.basis == "uncertain":
+        told = say("The encoding is a guess: {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
+        return (warning("encoding-uncertain", told, base.at(), override),)
+    if encoding.basis in ("plausible", "bom"):
+        told = say("The encoding is {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
+        return (note("encoding-detected", told, base.at(), override),)
+    return ()
+
+
+def _peek(source: Source) -> list[tuple[int, str]]:
+    """The first lines, up to about 256 thousand characters."""
+    taken: list[tuple[int, str]] = []
+    size = 0
+    for number, text in lines(source, _quiet):
+        taken.append((number, text))
+        size += len(text)
+        if size >= _PEEKED_CHARACTERS:
+            break
+    return taken
+
+
+def _text_container(
+    source: Source, peeked: list[tuple[int, str]], report: Callable[[Problem], None]
+) -> tuple[Container, str]:
+    """csv, json or jsonl by content; the name decides only where the content leaves it open."""
+    texts = [text.strip() for _, text in peeked if text.strip()]
+    named_json = any(suffix in _JSON_SUFFIXES for suffix in map(str.casefold, source.path.suffixes))
+    if not named_json and not _looks_like_json(texts):
+        return "csv", ""
+    if not named_json and source.path.suffix.casefold() in (".csv", ".tsv", ".xlsx"):
+        report(
+            note(
+                "name-misleads", say("The file is named like a table and holds JSON; it is read as JSON."), source.at()
+            )
+        )
+    if texts[0].startswith("["):
+        return "json", ""
+    if len(texts) > 1 and _json_lines_share(texts) >= 0.5:
+        return "jsonl", ""
+    under = find_rows(source, report)
+    if under or len(texts) > 1:
+        return "json", under
+    return "jsonl", ""
+
+
+def _looks_like_json(texts: list[str]) -> bool:
+    first = texts[0]
+    if first.startswith("{"):
+        return first == "{" or first[1:].lstrip().startswith(('"', "'", "}"))
+    return first == "[" or first.replace(" ", "").startswith(('[{"', "[{'", '["'))
+
+
+def _json_lines_share(texts: list[str]) -> float:
+    """0-1: lines that are a whole object, or nearly."""
+    decoder = Decoder()
+    whole = 0
+    judged = texts[:50]
+    for text in judged:
+        try:
+            value, end = decoder.value(text)
+            whole += isinstance(value, dict) and not text[end:].strip(" ,")
+        except NotJson:
+            whole += mend(text, decoder) is not None or text.startswith(("//", "{'"))
+    return whole / len(judged)
+
+
+def _keys(source: Source) -> tuple[str, ...]:
+    from data.reading import read
+
+    rows = islice(read(source, _quiet), _PEEKED_ROWS)
+    return tuple(dict.fromkeys(key for row in rows for key in row.values))

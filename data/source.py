@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +52,10 @@ class Source:
     def at(self, line: int = 0, key: str = "") -> Where:
         """A place in this source."""
         return Where(key=key, file=self.name, line=line)
+
+    def altered(self, **changes: Any) -> Source:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True)

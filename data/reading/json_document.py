@@ -17,7 +17,10 @@ from data.source import Row, Source
 
 #: Lists of objects under these keys are parts of a row, not the rows.
 _PARTS: Final = frozenset(
-    "messages conversations conversation dialog dialogue turns paragraphs qas answers history tools images pos neg".split()
+    (
+        *("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "history", "tools", "images"),
+        *("paragraphs", "qas", "answers", "pos", "neg"),
+    )
 )
 _CUSTOMARY: Final = ("data", "rows", "examples", "records", "items", "train", "数据")
 
