@@ -39,8 +39,10 @@ def _class_in(name: str) -> type[Backend[Any]] | None:
     if not any(item.name == name for item in pkgutil.iter_modules(backends.__path__)):
         return None
     module = import_module(f"{backends.__name__}.{name}")
-    for kind in vars(module).values():
+    kinds: list[Any] = list(vars(module).values())
+    for kind in kinds:
         concrete = inspect.isclass(kind) and issubclass(kind, Backend) and not inspect.isabstract(kind)
         if concrete and getattr(kind, "name", None) == name:
-            return kind
+            chosen: type[Backend[Any]] = kind
+            return chosen
     return None
