@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 
 from data import opening
 from data.built_corpus import Passages, from_groups, from_pairs
+from data.characters import encodable
 from data.checks.base import Example
+from data.columns import guesses
 from data.dataset import Dataset
+from data.discovery import discover
 from data.examples import Collection, Document, Group, ScoredPair
 from data.findings import Findings
 from data.leaks import leaks
@@ -16,6 +19,7 @@ from data.opening import Opened
 from data.plan import Plan
 from data.prepared import CorpusKind
 from data.problems import BadData, Problem, Where, error, note, say
+from data.reading import read
 from data.splitting import split
 from data.usable import rows as rows_of
 
@@ -145,5 +149,17 @@ def _passages(plan: Plan, findings: Findings) -> Passages:
 
 
 def _corpus(path: str, findings: Findings) -> dict[str, Document]:
-    """Documents of a file of its own, without judgments to go with it."""
-    raise NotImplementedError
+    """Documents of a file of its own; without an id they go by their line. Raises :class:`BadData` (``no-text``)."""
+    source = discover(Dataset(path))
+    found = {role: guesses(role, source.columns) for role in ("id", "title", "text")}
+    columns = {role: best[0].column for role, best in found.items() if best}
+    if "text" not in columns:
+        told = say("None of the corpus's columns looks like its text: {columns}.", columns=", ".join(source.columns))
+        raise BadData(error("no-text", told, source.at(), say("Name the column text.")))
+    documents: dict[str, Document] = {}
+    for row in read(source, findings):
+        values = {role: str(row.values.get(column) or "") for role, column in columns.items()}
+        if values["text"].strip():
+            name = values.get("id") or f"line{row.line}"
+            documents.setdefault(name, Document(encodable(values["text"]), encodable(values.get("title", ""))))
+    return documents

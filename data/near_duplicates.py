@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -19,6 +20,8 @@ from data.fingerprints import normal
 THRESHOLD: Final = 0.8
 _SKETCH: Final = 64  # hashes kept of a text
 _BINS: Final = 8
+_BANDS: Final = _BINS // 2
+_FACTORS: Final = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F)  # odd, so that each permutes 32-bit values
 _WINDOW: Final = 8  # neighbours of a band a text is compared with; keeps templates from costing n squared
 _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _DIGITS: Final = re.compile(r"\d+")
@@ -64,30 +67,35 @@ class NearDuplicates:
     def pairs(self) -> Iterator[Pair]:
         """Each near-duplicate pair once, ordered by band and so the same every time."""
         told: set[int] = set()
-        bucket: list[int] = []
-        previous = -1
-        for entry in sorted(self._bands):
-            band, text = entry >> 32, entry & _MASK
-            if band != previous:
-                bucket, previous = [], band
-            for other in bucket[-_WINDOW:]:
-                both = other << 32 | text
-                if both not in told and (similarity := self.similarity(other, text)) >= self._threshold:
+        for band, entries in groupby(sorted(self._bands), key=lambda entry: entry >> 32):
+            bucket = [entry & _MASK for entry in entries]
+            if len(bucket) > _WINDOW:  # texts from one template: bring the most alike together
+                bucket.sort(key=lambda text: self._order(text, band % _BANDS))
+            for pair in self._neighbours(bucket):
+                both = pair.first << 32 | pair.second
+                if both not in told:
                     told.add(both)
-                    yield Pair(other, text, similarity)
-            bucket.append(text)
+                    yield pair
+
+    def _neighbours(self, bucket: list[int]) -> Iterator[Pair]:
+        """Those of ``bucket`` alike among the next few of it."""
+        near: deque[tuple[int, int, set[int]]] = deque(maxlen=_WINDOW)
+        for text in bucket:
+            digits, sketch = self._digits[text], self._sketch(text)
+            for other, other_digits, other_sketch in near:
+                if digits == other_digits and (similarity := _jaccard(sketch, other_sketch)) >= self._threshold:
+                    yield Pair(min(text, other), max(text, other), similarity)
+            near.append((text, digits, sketch))
+
+    def _order(self, text: int, band: int) -> list[int]:
+        """The smallest hashes under a permutation of the band's own: texts alike come close in at least one band."""
+        return sorted(value * _FACTORS[band] & _MASK for value in self._sketch(text))[:_WINDOW]
 
     def similarity(self, first: int, second: int) -> float:
         """Jaccard similarity of two texts' n-grams; 0 if their numbers differ."""
         if self._digits[first] != self._digits[second]:
             return 0.0
-        left, right = self._sketch(first), self._sketch(second)
-        shared = left & right
-        if len(left) < _SKETCH and len(right) < _SKETCH:  # the sketches are the whole sets
-            union = len(left) + len(right) - len(shared)
-            return len(shared) / union if union else 1.0
-        smallest = sorted(left | right)[:_SKETCH]
-        return sum(value in shared for value in smallest) / len(smallest)
+        return _jaccard(self._sketch(first), self._sketch(second))
 
     def _sketch(self, text: int) -> set[int]:
         return set(self._hashes[self._starts[text] : self._starts[text + 1]])
@@ -99,6 +107,16 @@ def near(texts: Iterable[str], threshold: float = THRESHOLD) -> list[Pair]:
     for text in texts:
         found.add(text)
     return list(found.pairs())
+
+
+def _jaccard(left: set[int], right: set[int]) -> float:
+    """Of two sketches: exact where they hold whole sets, else estimated from the smallest hashes of both."""
+    shared = len(left & right)
+    if len(left) < _SKETCH and len(right) < _SKETCH:
+        union = len(left) + len(right) - shared
+        return shared / union if union else 1.0
+    smallest = sorted(left | right)[:_SKETCH]
+    return sum(value in left and value in right for value in smallest) / len(smallest)
 
 
 def _shingles(plain: str) -> set[int]:
@@ -129,5 +147,6 @@ def _bands(hashes: set[int]) -> Iterator[int]:
     # An empty bin borrows from the next full one, so that short texts do not all share the "empty" band.
     filled = [next(smallest[(bin_ + step) % _BINS] for step in range(_BINS) if smallest[(bin_ + step) % _BINS] != _MASK)
               for bin_ in range(_BINS)]  # fmt: skip
-    for band in range(0, _BINS, 2):
-        yield (filled[band] * 31 + filled[band + 1] * 0x85EBCA6B + band) & _MASK
+    for band in range(_BANDS):
+        key = (filled[2 * band] * 31 + filled[2 * band + 1] * 0x85EBCA6B) & _MASK
+        yield key - key % _BANDS + band

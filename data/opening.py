@@ -21,6 +21,8 @@ from data.source import Source
 
 #: Splits to measure on, best first, when the user names none.
 MEASURED: Final = ("test", "dev", "validation", "val", "valid", "eval")
+#: What ``qrels.tsv`` beside a folder of splits holds: all of them.
+WHOLE: Final = "all"
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,11 @@ def train_split(data: Opened, wanted: str, report: Report) -> str:
     name = "train" if wanted == "auto" else wanted
     if name in names:
         return name
-    if len(names) == 1 and name == "train":
-        told = say("There is no train split; its only split, {split}, is divided by query.", split=names[0])
+    single = [other for other in names if other != WHOLE] or list(names)
+    if len(single) == 1 and name == "train":
+        told = say("There is no train split; the only split, {split}, is used.", split=single[0])
         report(note("only-split", told, data.source.at()))
-        return names[0]
+        return single[0]
     raise _unknown_split(data, name, names)
 
 
@@ -108,7 +111,7 @@ def measured_split(data: Opened, wanted: str, train: str = "") -> str:
         if wanted not in names:
             raise _unknown_split(data, wanted, names)
         return wanted
-    others = [name for name in names if name != train]
+    others = [name for name in names if name not in (train, WHOLE)]
     named = [name for name in MEASURED if name in others]
     return named[0] if named else others[0] if len(others) == 1 else ""
 

@@ -9,7 +9,8 @@ from typing import Final
 #: Texts to their numbers of tokens, in order; special tokens included.
 Count = Callable[[Sequence[str]], Sequence[int]]
 
-_SPECIAL: Final = 2  # [CLS] and [SEP]
+#: [CLS] and [SEP].
+SPECIAL: Final = 2
 _CJK: Final = "\u2e80-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003134f"
 _ONE_EACH: Final = re.compile(f"[{_CJK}]")
 _WORD: Final = re.compile(f"[^\\W_{_CJK}]+")
@@ -24,7 +25,7 @@ def estimate(text: str) -> int:
     for every further 9. Multilingual vocabularies (XLM-R, Qwen) need about a third less for Chinese, so that this errs
     on the long side.
     """
-    pieces = len(_ONE_EACH.findall(text)) + len(_MARK.findall(text)) + _SPECIAL
+    pieces = len(_ONE_EACH.findall(text)) + len(_MARK.findall(text)) + SPECIAL
     return pieces + sum(1 + (len(word) - 1) // _LETTERS for word in _WORD.findall(text))
 
 

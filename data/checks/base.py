@@ -6,7 +6,7 @@ Adding a check means adding one file here with one subclass of :class:`Check`; i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,6 +49,18 @@ class Check(ABC):
     def end(self) -> Iterable[Problem]:
         """What only the whole of the rows tells."""
         return ()
+
+
+class TextCheck(Check):
+    """A check that looks at texts one by one, whatever part they play: it serves documents of a corpus too."""
+
+    def look(self, example: Example) -> Iterator[Problem]:
+        """See :meth:`Check.look`."""
+        return self.judge(list(texts(example)), self.setting.at(example.line))
+
+    @abstractmethod
+    def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
+        """What is wrong with ``texts`` (role, text) that stand at ``where``; one finding of a kind at most."""
 
 
 def texts(example: Example) -> Iterator[tuple[str, str]]:

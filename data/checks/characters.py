@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from data.characters import CONTROLS, REPLACEMENT, SURROGATES, mojibake
-from data.checks.base import Check, Example, texts
-from data.problems import Problem, say, warning
+from data.checks.base import TextCheck
+from data.problems import Problem, Where, say, warning
 
 
-class Characters(Check):
+class Characters(TextCheck):
     """Control characters, U+FFFD, and UTF-8 that was read as something else."""
 
-    def look(self, example: Example) -> Iterator[Problem]:
-        """See :meth:`Check.look`; at most one finding of a kind a row."""
-        suspicious = [text for _, text in texts(example) if not (text.isascii() and text.isprintable())]
-        if suspicious:
-            yield from self._suspicious(example.line, suspicious)
-
-    def _suspicious(self, line: int, texts: list[str]) -> Iterator[Problem]:
-        where = self.setting.at(line)
-        whole = "\n".join(texts)
+    def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
+        """See :meth:`TextCheck.judge`."""
+        whole = "\n".join(text for _, text in texts if not (text.isascii() and text.isprintable()))
+        if not whole:
+            return
         control = CONTROLS.search(whole) or SURROGATES.search(whole)
         if control:
             told = say("Control character U+{code}.", code=f"{ord(control[0]):04X}")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from data.checks.base import Check, Example, texts
+from data.checks.base import TextCheck
 from data.markup import strip
-from data.problems import Problem, say, warning
+from data.problems import Problem, Where, say, warning
 
 
-class Html(Check):
+class Html(TextCheck):
     """HTML tags or entities that cleaning would take off."""
 
-    def look(self, example: Example) -> Iterator[Problem]:
-        """See :meth:`Check.look`."""
-        for _, text in texts(example):
+    def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
+        """See :meth:`TextCheck.judge`."""
+        for _, text in texts:
             if ("<" in text or "&" in text) and strip(text) != text:
                 told = say('HTML in the text: "{text}".', text=_excerpt(text))
-                fix = say("Cleaning takes the tags off and keeps what they enclose.")
-                yield warning("html", told, self.setting.at(example.line), fix)
+                yield warning("html", told, where, say("Cleaning takes the tags off and keeps what they enclose."))
                 return
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from data.checks.base import Check, Example, texts
-from data.problems import Message, Problem, say, warning
+from data.checks.base import TextCheck
+from data.problems import Message, Problem, Where, say, warning
 from data.roles import ROLES
-from data.tokens import estimate
+from data.tokens import SPECIAL, estimate
 
 
-class Length(Check):
+class Length(TextCheck):
     """Texts of more tokens than the limit; what is beyond it is cut off."""
 
-    def look(self, example: Example) -> Iterator[Problem]:
-        """See :meth:`Check.look`."""
+    def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
+        """See :meth:`TextCheck.judge`."""
         limit = self.setting.max_tokens
-        for role, text in texts(example):
+        for role, text in texts:
             # A token is hardly ever shorter than a character, so that short texts need no counting.
-            if len(text) <= limit:
+            if len(text) + SPECIAL <= limit:
                 continue
             tokens = self.setting.count([text])[0] if self.setting.count else estimate(text)
             if tokens > limit:
@@ -30,5 +30,5 @@ class Length(Check):
                     limit=limit,
                 )
                 fix = say("Cut it into passages, or choose a model and a max length that take it.")
-                yield warning("too-long", told, self.setting.at(example.line), fix)
+                yield warning("too-long", told, where, fix)
                 return
