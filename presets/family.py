@@ -30,6 +30,8 @@ class Size(Section):
     layers: int = Field(gt=0)
     heads: int = Field(gt=0)
     intermediate: int = Field(gt=0)
+    gated: bool = Field(False, description="Whether the MLP has a gate: three matrices instead of two.")
+    decoder: bool = Field(False, description="Whether it is a decoder of the Llama and Qwen kind.")
     vocabulary: int = Field(gt=0)
     max_length: int = Field(gt=0, description="Tokens the model can read at most.")
     batch_size: int = Field(gt=0, description="A batch to begin with.")

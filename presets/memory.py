@@ -2,29 +2,31 @@
 
 In bytes, for one process::
 
-    weights      4 P                            loaded as fp32; computed in 16 bit through autocast
-    gradients    4 T                            T: trained weights
-    optimizer    8 T                            AdamW's two moments; 2 T in 8 bit; 0 for SGD
-    cast copies  2 W                            autocast keeps 16-bit copies of the matrices (W of the P weights)
-    activations  c · s · b · (10 h + 6 m) · N   kept for the backward pass, N layers of width h and MLP width m
-    attention    5 · a · s² · b · N             only where scores are kept (no fused kernel): in the high estimate
-    fixed        0.3 to 0.9 GB                  CUDA context and libraries
+    weights      4 P                  loaded as fp32; computed in 16 bit through autocast
+    gradients    4 T                  T: trained weights
+    optimizer    8 T                  AdamW's two moments; 2 T in 8 bit, 4 T for Adafactor at most, 0 for SGD
+    cast copies  2 W                  autocast keeps 16-bit copies of the matrices (W of the P weights)
+    activations  s b N (c h + e m)    kept for the backward pass: N layers of width h, MLP width m
+    fixed        0.3 to 0.9 GB        CUDA context and libraries
 
 ``b`` counts the texts of a step, batch x (2 + negatives), or of a mini-batch where a loss caches gradients; ``s`` their
-padded length in tokens. Per token, layer and 16-bit number, Korthikanti et al. (2022, "Reducing Activation Recomputation
-in Large Transformer Models", eq. 1) count 34 h bytes for m = 4 h, of which 10 h lie outside the MLP; c = 2 in fp32. With
-checkpointing one layer and the input of each is kept. LoRA keeps the same activations and trains r (in + out) weights a
-matrix. The three cases differ in length (half, three quarters, all of ``max_length``) and in what the allocator wastes.
+padded length in tokens. The form is that of Korthikanti et al. (2022, "Reducing Activation Recomputation in Large
+Transformer Models", eq. 1) without the scores of attention, which fused kernels do not keep. Its numbers are for pure
+16 bit, though: under autocast norms and residuals are kept in 32 bit as well, so c and e were measured with
+``torch.autograd.graph.saved_tensors_hooks`` (tests/children/test_activations.py repeats it): in 16 bit c = 30 for BERT
+and ModernBERT and 45 for Qwen3, e = 4, or 8 for a gated MLP; in 32 bit c = 44 and 56, e doubles.
+
+With checkpointing one layer and the input of each is kept. LoRA keeps the same activations and trains r (in + out)
+weights a matrix. The three cases differ in length (half, three quarters, all of ``max_length``) and in the allocator's
+waste.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from presets.family import Size
-from presets.losses.base import Loss
 from presets.sections.method import Lora
 from presets.tasks.embedding import EmbeddingPreset
 
@@ -35,18 +37,26 @@ _STATE: Final[dict[str, float]] = {"adamw": 8, "adamw_8bit": 2, "adafactor": 4, 
 
 @dataclass(frozen=True)
 class Shape:
-    """The numbers of an encoder that decide its memory; ``matrices`` counts weights in linear layers."""
+    """The numbers of an encoder that decide its memory."""
 
     parameters: int
     hidden: int
     layers: int
-    heads: int
     intermediate: int
+    gated: bool = False
+    decoder: bool = False
 
     @property
     def matrices(self) -> int:
-        """Weights in linear layers: four of attention and two or three of the MLP a layer (three when gated)."""
-        return self.layers * (4 * self.hidden**2 + 2 * self.hidden * self.intermediate)
+        """Weights in linear layers: four of attention and two (gated: three) of the MLP in each layer."""
+        mlp = (3 if self.gated else 2) * self.hidden * self.intermediate
+        return self.layers * (4 * self.hidden**2 + mlp)
+
+    def kept(self, half: bool) -> int:
+        """Bytes kept for the backward pass by each token in each layer."""
+        around = (45 if self.decoder else 30) if half else (56 if self.decoder else 44)
+        inside = (8 if self.gated else 4) * (1 if half else 2)
+        return around * self.hidden + inside * self.intermediate
 
 
 @dataclass(frozen=True)
@@ -76,25 +86,23 @@ class Estimate:
         return "yes" if self.high <= free else "maybe" if self.low <= free else "no"
 
 
-def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: float, scores: bool) -> int:
+def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: float) -> int:
     """One case of the formula above; ``share`` of the length, ``fixed`` in bytes, ``waste`` a factor from 1."""
-    width, length = (1 if load.half else 2), max(1, round(load.length * share))
+    tokens = load.texts * max(1, round(load.length * share))
     state = 4 * shape.parameters + (4 + _STATE[load.optimizer]) * load.trained
     copies = 2 * shape.matrices if load.half else 0
-    layer = width * length * load.texts * (10 * shape.hidden + 6 * shape.intermediate)
-    layer += 5 * width * shape.heads * length**2 * load.texts if scores else 0
-    kept = layer * shape.layers
-    if load.checkpointing:
-        kept = layer + 2 * width * length * load.texts * shape.hidden * shape.layers
+    layer = tokens * shape.kept(load.half)
+    inputs = tokens * shape.hidden * (2 if load.half else 4) * shape.layers
+    kept = layer + inputs if load.checkpointing else layer * shape.layers
     return round((state + copies + kept) * waste + fixed)
 
 
 def estimate(shape: Shape, load: Load) -> Estimate:
     """What ``load`` needs on a GPU with ``shape``."""
     return Estimate(
-        low=bytes_needed(shape, load, share=0.5, fixed=0.3 * GB, waste=1.0, scores=False),
-        expected=bytes_needed(shape, load, share=0.75, fixed=0.5 * GB, waste=1.1, scores=False),
-        high=bytes_needed(shape, load, share=1.0, fixed=0.9 * GB, waste=1.2, scores=True),
+        low=bytes_needed(shape, load, share=0.5, fixed=0.3 * GB, waste=1.0),
+        expected=bytes_needed(shape, load, share=0.75, fixed=0.5 * GB, waste=1.1),
+        high=bytes_needed(shape, load, share=1.0, fixed=0.9 * GB, waste=1.25),
         texts=load.texts,
         trained=load.trained,
     )
@@ -102,7 +110,7 @@ def estimate(shape: Shape, load: Load) -> Estimate:
 
 def of_preset(preset: EmbeddingPreset, size: Size, half: bool = True) -> Estimate:
     """What ``preset`` needs with a model of ``size``; ``half``: whether precision auto means 16 bit on the device."""
-    shape = Shape(size.parameters, size.hidden, size.layers, size.heads, size.intermediate)
+    shape = Shape(size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
     training = preset.training
     load = Load(
         texts=texts_at_once(preset),
@@ -117,14 +125,10 @@ def of_preset(preset: EmbeddingPreset, size: Size, half: bool = True) -> Estimat
 
 def texts_at_once(preset: EmbeddingPreset) -> int:
     """Texts whose activations are kept together: query, positive and negatives of each example, or a mini-batch."""
-    pieces = [loss.mini_batch_size for loss in _nested(preset.loss) if loss.caches_gradients]  # type: ignore[attr-defined]
     negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
     step = preset.training.batch_size * (2 + negatives)
-    return min([step, *pieces])
-
-
-def _nested(loss: Loss) -> Iterable[Loss]:
-    return (loss,) if loss.core is loss else (loss, loss.core)
+    piece = preset.loss.core.encoded_at_once
+    return min(step, piece) if piece else step
 
 
 def trained_weights(preset: EmbeddingPreset, shape: Shape) -> int:
@@ -133,5 +137,5 @@ def trained_weights(preset: EmbeddingPreset, shape: Shape) -> int:
     if not isinstance(method, Lora):
         return shape.parameters
     attention = 4 * 2 * shape.hidden
-    mlp = 2 * (shape.hidden + shape.intermediate) if method.target_modules == "all" else 0
+    mlp = (3 if shape.gated else 2) * (shape.hidden + shape.intermediate) if method.target_modules == "all" else 0
     return method.rank * shape.layers * (attention + mlp)

@@ -38,6 +38,12 @@ class Loss(Section):
         """The loss that decides which rows are needed and how they are batched: this one, or the one inside it."""
         return self
 
+    @property
+    def encoded_at_once(self) -> int | None:
+        """Texts encoded and kept at a time where gradients are cached; ``None``: the whole batch."""
+        size = getattr(self, "mini_batch_size", None)
+        return int(size) if self.caches_gradients and size else None
+
     @abstractmethod
     def build(self, model: Any, losses: Any) -> Any:
         """The library's loss module for ``model``; ``losses`` is the module ``sentence_transformers.losses``."""
