@@ -39,8 +39,9 @@ class Cells:
             items = list_in_text(value) if isinstance(value, str) else value
             if isinstance(items, (list, tuple)):
                 found += [text for item in items if (text := self._item(column, item))]
-            elif text := self.text(column):
-                found.append(text)
+            else:
+                whole = self.text(column)
+                found += [whole] if whole else []
         return found
 
     def _item(self, column: str, item: Any) -> str:

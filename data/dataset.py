@@ -76,9 +76,12 @@ def resolve(path: str) -> Path:
 
 def _sample(name: str) -> Path:
     known = samples()
+    name, _, inside = name.partition("/")
     if name in known:
         folder = SAMPLES / name
-        return folder if folder.exists() else next(SAMPLES.glob(f"{name}.*"))
+        found = folder if folder.exists() else next(SAMPLES.glob(f"{name}.*"))
+        if (found / inside).exists() and ".." not in inside.split("/"):
+            return found / inside if inside else found
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     fix = say("Did you mean {name}?", name=SAMPLE_PREFIX + near[0]) if near else None
     told = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))

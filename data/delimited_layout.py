@@ -24,7 +24,9 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
     if given == "auto" and delimiter not in (",", "\t"):
         told = say("The cells are separated by {delimiter}.", delimiter=delimiter)
         notes.append(note("delimiter-detected", told, source.at()))
-    elif given == "auto" and delimiter != hint and found.width > 1:
+    elif (
+        given == "auto" and delimiter != hint and found.width > 1 and source.path.suffix.casefold() in (".csv", ".tsv")
+    ):
         told = say("The cells are separated by {delimiter}, unlike the name says.", delimiter=delimiter_name(delimiter))
         notes.append(note("delimiter-detected", told, source.at()))
     source = source.altered(

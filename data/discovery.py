@@ -88,7 +88,7 @@ def _xlsx(base: Source, dataset: Dataset) -> Source:
 
     source = base.altered(container="xlsx")
     names = sheets(source, _quiet)
-    wanted = sheet_of(dataset.path)[1] if not base.path.name.endswith(dataset.path) else ""
+    wanted = sheet_of(dataset.path)[1]
     if wanted and wanted not in names:
         told = say("There is no sheet {sheet} with rows; there are {sheets}.", sheet=wanted, sheets=", ".join(names))
         raise BadData(error("no-such-sheet", told, source.at()))

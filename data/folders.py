@@ -19,14 +19,14 @@ _QRELS: Final = ("qrels", "qrel", "judgments", "relevance")
 
 
 def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source:
-    """What a folder is. Raises :class:`BadData`, listing what was found, when it is neither a collection nor one file."""
+    """What a folder is. Raises :class:`BadData` with what was found when it is neither a collection nor one file."""
     files = _data_files(path, dataset)
     corpus, queries, qrels = _named(files, _CORPUS), _named(files, _QUERIES), _qrels(path, files)
     if corpus and queries and qrels:
         return collection_source(
-            discover(_part(dataset, corpus)),
-            discover(_part(dataset, queries)),
-            {split: discover(_part(dataset, file)) for split, file in qrels.items()},
+            discover(_part(dataset, path, corpus)),
+            discover(_part(dataset, path, queries)),
+            {split: discover(_part(dataset, path, file)) for split, file in qrels.items()},
             dataset,
         )
     if corpus or queries or qrels:
@@ -56,10 +56,10 @@ def collection_source(corpus: Source, queries: Source, qrels: Mapping[str, Sourc
     )
 
 
-def _part(dataset: Dataset, file: Path) -> Dataset:
+def _part(dataset: Dataset, path: Path, file: Path) -> Dataset:
     """The file as a dataset of its own; what the user said about columns concerns the whole."""
-    relative = str(file)
-    return replace(dataset, path=relative, format="auto", columns={}, limit=None, delimiter="auto", header="auto")
+    named = f"{dataset.path.rstrip('/')}/{file.relative_to(path).as_posix()}"
+    return replace(dataset, path=named, format="auto", columns={}, limit=None, delimiter="auto", header="auto")
 
 
 def _data_files(path: Path, dataset: Dataset) -> list[Path]:
@@ -119,7 +119,7 @@ def _one_file(path: Path, files: list[Path], dataset: Dataset, discover: Callabl
     chosen = of_split if len(of_split) == 1 else files
     if len(chosen) != 1:
         raise BadData(_which(path, files, dataset))
-    source = discover(replace(dataset, path=str(chosen[0])))
+    source = discover(replace(dataset, path=f"{dataset.path.rstrip('/')}/{chosen[0].name}"))
     told = say("The folder's file {file} is read.", file=chosen[0].name)
     return source.altered(notes=(*source.notes, note("file-chosen", told, Where(file=dataset.path))))
 

@@ -157,6 +157,10 @@ class CollectionFormat(Format):
         return groups_from_qrels(detection, detection.source.split, report)
 
     @abstractmethod
+    def detect(self, source: Source, mapping: Mapping[str, str]) -> Detection | None:
+        """The source as this format, or None when it is another."""
+
+    @abstractmethod
     def splits(self, detection: Detection) -> tuple[str, ...]:
         """Names of the splits that have judgments."""
 

@@ -1,0 +1,96 @@
+"""What to say when no format fits: layouts that are known and not meant for retrieval, and what to map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data.columns import guesses, listed, normalised
+from data.problems import BadData, Message, Problem, error, say
+from data.source import Source
+from data.table import Table
+
+#: Columns that together show data for language models, and the name of that layout.
+_LLM_LAYOUTS = (
+    (("messages",), "messages"),
+    (("conversations",), "sharegpt"),
+    (("conversation",), "sharegpt"),
+    (("instruction", "output"), "alpaca"),
+    (("instruction", "response"), "alpaca"),
+    (("prompt", "chosen"), "preference"),
+    (("prompt", "completion"), "prompt-completion"),
+    (("prompt", "response"), "prompt-response"),
+    (("query", "response", "history"), "query-response"),
+    (("query", "response", "system"), "query-response"),
+    (("query", "response", "images"), "query-response"),
+    (("query", "response", "tools"), "query-response"),
+    (("指令", "输出"), "alpaca"),
+)
+
+
+def llm_layout(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The name of the language-model layout that the columns show, and the columns that show it; ("", ()) if none."""
+    plain = {normalised(column): column for column in columns}
+    for marks, name in _LLM_LAYOUTS:
+        if all(mark in plain for mark in marks):
+            return name, tuple(plain[mark] for mark in marks)
+    return "", ()
+
+
+def refuse_llm(source: Source, layout: str, marks: Sequence[str]) -> BadData:
+    """Rows for language models are not taken for retrieval pairs unless the user maps them."""
+    told = say(
+        "The columns {columns} are {layout} rows for language models, not pairs for retrieval.",
+        columns=", ".join(marks),
+        layout=layout,
+    )
+    fix = say("To train on them as pairs, map them: --map query=COLUMN --map positive=COLUMN.")
+    if len(marks) >= 2:
+        fix = say(
+            "To use them as pairs: --map query={query} --map positive={positive}.", query=marks[0], positive=marks[1]
+        )
+    return BadData(error("llm-layout", told, source.at(), fix))
+
+
+def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
+    """No format fits: say which columns there are and how to map them."""
+    part = _part_of_collection(source, table)
+    if part is not None:
+        return BadData(part)
+    columns = listed(table.columns)
+    if missing:
+        told = say(
+            "No column was found for {roles}; the columns are {columns}.", roles=", ".join(missing), columns=columns
+        )
+    else:
+        told = say("It is not clear which column is what; the columns are {columns}.", columns=columns)
+    return BadData(error("unmapped-columns", told, source.at(), _how(table)))
+
+
+def _how(table: Table) -> Message:
+    texts = [column for column in table.columns if table.kind(column) in ("text", "texts", "empty")]
+    if len(texts) < 2:
+        return say("Retrieval needs at least a query and a text that answers it in each row.")
+    return say(
+        "Say what they are, for example: --map query={query} --map positive={positive}.",
+        query=texts[0],
+        positive=texts[1],
+    )
+
+
+def _part_of_collection(source: Source, table: Table) -> Problem | None:
+    """Corpus, queries or judgments on their own."""
+    fix = say("Give the folder with corpus, queries and qrels, or all three files.")
+    judged = [bool(guesses(role, table.columns)) for role in ("query_id", "document_id")]
+    if all(judged) and len(table.columns) <= 5:
+        told = say("This looks like the judgments (qrels) of a test collection, on their own.")
+        return error("part-of-collection", told, source.at(), fix)
+    plain = {normalised(column) for column in table.columns}
+    if plain in (
+        {"id", "text"},
+        {"id", "title", "text"},
+        {"id", "title", "text", "metadata"},
+        {"id", "text", "metadata"},
+    ):
+        told = say("This looks like the corpus or the queries of a test collection, on their own.")
+        return error("part-of-collection", told, source.at(), fix)
+    return None

@@ -1,0 +1,35 @@
+"""Files without a header: the roles are guessed from what the columns hold, and that is always said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from data.formats.base import Format
+from data.formats.matching import Match
+from data.table import Table
+
+
+def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
+    """Two columns of text are a pair, with one of few numbers beside them a scored pair; anything else stays open.
+
+    The first column is the query. None where the second is the shorter one by far, as then the order is doubtful.
+    """
+    texts = [column for column in table.columns if table.kind(column) == "text" and _varies(table, column)]
+    numbers = [column for column in table.columns if table.kind(column) == "number" and _varies(table, column)]
+    texts = [column for column in texts if table.filled(column) >= 0.5] or texts
+    if len(texts) != 2 or len(numbers) > 1:
+        return None
+    if table.mean_length(texts[0]) > 2 * table.mean_length(texts[1]):
+        return None
+    if numbers:
+        values = {str(value) for value in table.values(numbers[0])}
+        mapping = {"sentence1": (texts[0],), "sentence2": (texts[1],), "score": (numbers[0],)}
+        return Match(formats["scored"], mapping, 0, 0, {}) if len(values) <= 10 and "scored" in formats else None
+    if "pairs" not in formats:
+        return None
+    return Match(formats["pairs"], {"query": (texts[0],), "positive": (texts[1],)}, 0, 0, {})
+
+
+def _varies(table: Table, column: str) -> bool:
+    values = table.values(column)
+    return bool(values) and (len(values) < 5 or len({str(value) for value in values}) > 1)
