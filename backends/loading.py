@@ -1,0 +1,148 @@
+"""Encoders loaded the way a preset wants them: pooling, length, instructions, adapter, device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data.problems import BadPreset, Message, Where, error, say
+from presets.families import instructions
+from presets.preset import Preset
+from presets.sections.launch import Launch
+
+#: Names under which sentence-transformers looks for the texts before queries and passages (``encode_query``,
+#: ``encode_document``); the first of each is the one written.
+QUERY_PROMPTS = ("query",)
+PASSAGE_PROMPTS = ("document", "passage", "corpus")
+
+
+def device_of(launch: Launch) -> str:
+    """``cuda`` or ``cpu``. Raises :class:`BadPreset` (``no-gpu``) when a GPU is demanded and there is none."""
+    import torch
+
+    if launch.device == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if launch.device == "cuda":
+        told = say("The preset asks for a GPU and torch sees none.")
+        fix = say("Set launch.device to auto or cpu, or look at `tunewiz doctor`.")
+        raise BadPreset(error("no-gpu", told, Where(key="launch.device"), fix))
+    return "cpu"
+
+
+def load_encoder(path: Path | str, preset: Preset | None = None, device: str = "cpu") -> Any:
+    """The ``SentenceTransformer`` in the folder ``path``, in evaluation mode, on ``device``, in fp32.
+
+    ``path`` may be a plain transformer, a saved SentenceTransformer, or one saved with a LoRA adapter. ``preset``
+    gives pooling, maximum length, instructions and whether the folder's own code may run; without it the model stays
+    as it was saved. Raises :class:`BadPreset` (``model-not-loadable``).
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    trusted = preset is not None and preset.model.trust_remote_code
+    try:
+        model = SentenceTransformer(
+            str(path),
+            device=device,
+            trust_remote_code=trusted,
+            local_files_only=True,
+            model_kwargs={"dtype": torch.float32},
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as fault:
+        raise BadPreset(_not_loadable(path, fault, trusted)) from fault
+    if preset is not None:
+        configure(model, preset)
+    return model.eval()
+
+
+def _not_loadable(path: Path | str, fault: Exception, trusted: bool) -> Any:
+    told = say("The model in {path} cannot be loaded: {fault}", path=str(path), fault=_short(fault))
+    fix: Message = say("Look at the folder: a model has config.json, a tokenizer and weights.")
+    if "trust_remote_code" in str(fault) and not trusted:
+        fix = say("It needs Python code that comes with it: set model.trust_remote_code if you trust its authors.")
+    return error("model-not-loadable", told, Where(key="model.id"), fix)
+
+
+def _short(fault: Exception) -> str:
+    lines = str(fault).strip().splitlines()
+    return (lines[0] if lines else type(fault).__name__)[:300]
+
+
+def configure(model: Any, preset: Preset) -> None:
+    """Give ``model`` the preset's pooling, maximum length (within what it can read) and prompts, in place."""
+    if preset.model.pooling != "auto":
+        _set_pooling(model, preset.model.pooling)
+    model.max_seq_length = min(preset.training.max_length, longest(model) or preset.training.max_length)
+    query, passage = _chosen(model, preset)
+    model.prompts = {**model.prompts, QUERY_PROMPTS[0]: query, PASSAGE_PROMPTS[0]: passage}
+    model.default_prompt_name = None
+
+
+def longest(model: Any) -> int | None:
+    """The most tokens the model's position embeddings can number; ``None`` where nothing says so."""
+    transformer = model.transformers_model
+    if transformer is None:
+        return None
+    known = getattr(transformer.config, "max_position_embeddings", None)
+    if not isinstance(known, int) or known <= 0:
+        return None
+    # RoBERTa numbers positions from padding_idx + 1 on, so that its table is longer than its texts may be.
+    table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return known - padding - 1 if isinstance(padding, int) else known
+
+
+def _set_pooling(model: Any, mode: str) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    for name, module in model.named_children():
+        if isinstance(module, Pooling):
+            if module.pooling_mode != mode:
+                model._modules[name] = Pooling(module.embedding_dimension, mode, module.include_prompt)
+            return
+    told = say("The model {model} has no pooling that could be changed.", model=type(model[0]).__name__)
+    raise BadPreset(error("no-pooling", told, Where(key="model.pooling"), say("Set model.pooling to auto.")))
+
+
+def _chosen(model: Any, preset: Preset) -> tuple[str, str]:
+    """The preset's instructions, else those saved with the model, else those known of its family."""
+    family_query, family_passage = instructions(preset.model)
+    saved_query, saved_passage = prompts(model)
+    query = family_query if preset.model.query_instruction is not None else saved_query or family_query
+    passage = family_passage if preset.model.passage_instruction is not None else saved_passage or family_passage
+    return query, passage
+
+
+def prompts(model: Any) -> tuple[str, str]:
+    """The texts put before queries and before passages ("" where there are none)."""
+    saved: dict[str, str] = {name: text or "" for name, text in model.prompts.items()}
+    default = saved.get(model.default_prompt_name or "", "")
+    query = next((saved[name] for name in QUERY_PROMPTS if saved.get(name)), default)
+    passage = next((saved[name] for name in PASSAGE_PROMPTS if saved.get(name)), default)
+    return query, passage
+
+
+def has_adapter(model: Any) -> bool:
+    """Whether LoRA layers are in the model."""
+    return any("lora_" in name for name, _ in model.named_parameters())
+
+
+def merge_adapter(model: Any) -> Any:
+    """Add the adapter's product to the weights it stands beside and take the LoRA layers out, in place.
+
+    The outputs stay the same up to rounding; a model without adapter is left alone. Returns ``model``.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, LoraLayer):
+                child.merge(safe_merge=True)
+                setattr(parent, name, child.get_base_layer())
+    transformer = model.transformers_model
+    if transformer is not None and getattr(transformer, "_hf_peft_config_loaded", False):
+        transformer._hf_peft_config_loaded = False
+        transformer.peft_config = {}
+    return model
