@@ -117,7 +117,7 @@ def _incomplete(dataset: Dataset, corpus: Path | None, queries: Path | None, qre
 def _one_file(path: Path, files: list[Path], dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source:
     of_split = [file for file in files if _stem(file).casefold() == dataset.split.casefold()]
     chosen = of_split if len(of_split) == 1 else files
-    if len(chosen) != 1:
+    if len(chosen) != 1 or (not of_split and _below(path)):
         raise BadData(_which(path, files, dataset))
     source = discover(replace(dataset, path=f"{dataset.path.rstrip('/')}/{chosen[0].name}"))
     told = say("The folder's file {file} is read.", file=chosen[0].name)
@@ -125,26 +125,35 @@ def _one_file(path: Path, files: list[Path], dataset: Dataset, discover: Callabl
 
 
 def _which(path: Path, files: list[Path], dataset: Dataset) -> Problem:
-    fix: Message
-    if files:
-        told = say("The folder holds several files: {files}.", files=", ".join(file.name for file in files[:10]))
-        fix = say("Name one of them, or a split that is a file's name.")
-        return error("which-file", told, Where(file=dataset.path), fix)
-    below = [
-        entry
-        for entry in path.iterdir()
-        if entry.is_dir() and any(_suffix(file) in _SUFFIXES for file in _files(entry))
-    ]
-    told = say("The folder holds no data file.")
-    if below:
-        fix = say("Did you mean {name}?", name=str(sorted(below)[0]))
-    else:
-        fix = say("Give csv, tsv, json, jsonl, parquet, xlsx, or a folder with corpus, queries and qrels.")
-    return error("no-data-file", told, Where(file=dataset.path), fix)
+    where = Where(file=dataset.path)
+    below = _below(path)
+    fix: Message = say("Give csv, tsv, json, jsonl, parquet, xlsx, or a folder with corpus, queries and qrels.")
+    collection = bool(below) and _named(_files(below[0]), _CORPUS) is not None
+    if below and (collection or not files):
+        fix = say("Did you mean {name}?", name=f"{dataset.path.rstrip('/')}/{below[0].name}")
+    if not files:
+        return error("no-data-file", say("The folder holds no data file."), where, fix)
+    told = say("The folder does not say which data is meant: {files}.", files=_listed([*below, *files]))
+    return error(
+        "which-file", told, where, fix if collection else say("Name a file, or a split that is a file's name.")
+    )
+
+
+def _listed(paths: list[Path]) -> str:
+    shown = ", ".join(path.name + ("/" if path.is_dir() else "") for path in paths[:10])
+    return shown + (" …" if len(paths) > 10 else "")
+
+
+def _below(path: Path) -> list[Path]:
+    """Folders in the folder that hold data, collections first."""
+    found = [entry for entry in sorted(path.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+    holding = [(entry, names) for entry in found if (names := _files(entry))]
+    return [entry for entry, names in sorted(holding, key=lambda item: _named(item[1], _CORPUS) is None)]
 
 
 def _files(folder: Path) -> list[Path]:
+    """Data files directly in a folder; none where it cannot be read."""
     try:
-        return [entry for entry in folder.iterdir() if entry.is_file()]
+        return [entry for entry in folder.iterdir() if entry.is_file() and _suffix(entry) in _SUFFIXES]
     except OSError:
         return []

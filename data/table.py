@@ -62,6 +62,11 @@ class Table:
         """0-1: how many of the rows have a value in the column."""
         return len(self.values(column)) / len(self.rows) if self.rows else 0.0
 
+    def varied(self, column: str) -> bool:
+        """Whether the values differ, as texts do; with fewer than five that cannot be told and counts as true."""
+        values = self.values(column)
+        return bool(values) and (len(values) < 5 or len({str(value) for value in values}) > 1)
+
     def kind(self, column: str) -> Kind:
         """What most values of the column are. Numbers written as text count as numbers."""
         values = self.values(column)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from data.cells import Cells
-from data.columns import EXACT, columns_of, guesses, mapping_problems
+from data.column_names import EXACT
+from data.columns import columns_of, guesses, mapping_problems
 from data.examples import Document
 from data.formats.base import CollectionFormat, Detection, Judgment, Role
 from data.language import N_

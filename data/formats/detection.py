@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from typing import Final
 
+from data.column_names import USUAL
 from data.columns import columns_of, guesses, listed, mapping_problems
 from data.formats.base import Detection, Format, Mapped
 from data.formats.matching import Match, match
-from data.formats.refusals import llm_layout, refuse, refuse_llm
+from data.formats.refusals import llm_layout, mixed_rows, refuse, refuse_llm
 from data.formats.unnamed import match_unnamed
 from data.problems import BadData, Problem, Where, error, note, say, warning
 from data.source import Row, Source
 from data.table import Table, score_of, word_score
+
+#: More different values than this are hardly labels.
+_LABELS: Final = 10
 
 
 def detect_rows(
@@ -27,7 +32,7 @@ def detect_rows(
     if not given and source.format == "auto":
         layout, marks = llm_layout(columns)
         if layout and not any(item.weakest > 1 and len(item.mapping) >= 3 for item in found):
-            raise refuse_llm(source, layout, marks)
+            raise refuse_llm(source, table, layout, marks)
     if not found and not source.header and not given and source.container in ("csv", "tsv", "xlsx"):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
@@ -130,23 +135,25 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
     for role, rivals in best.rivals.items():
         message = say("{role} could also be {columns}.", role=role, columns=", ".join(rivals))
         told.append(warning("columns-ambiguous", message, source.at(), override))
-    told += _other_reading(source, best, others, given)
+    told += _other_reading(source, table, best, others, given)
     spare = [column for column in table.columns if not any(column in columns for columns in best.mapping.values())]
     if spare:
         told.append(note("columns-unused", say("Not used: {columns}.", columns=listed(spare)), source.at()))
     if not table.rows:
         told.append(error("no-rows", say("There are columns and no row."), source.at()))
-    return [*told, *_label_words(source, table, best)]
+    return [*told, *mixed_rows(source, table), *_label_words(source, table, best)]
 
 
-def _other_reading(source: Source, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:
-    """A scored file might be pairs with a score that means something else (votes, confidence)."""
-    pairs = next((item for item in others if item.format.shape == "groups"), None)
+def _other_reading(source: Source, table: Table, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:
+    """A column of numbers beside a query and an answer may be votes rather than labels."""
+    pairs = next((item for item in others if item.format.shape == "groups" and item.weakest >= USUAL), None)
     if best.format.shape != "scored" or pairs is None or "score" in given:
         return []
-    told = say("{column} is read as a label, so a low one means not relevant.", column=best.mapping["score"][0])
+    column = best.mapping["score"][0]
+    told = say("{column} is read as a label, so a low one means not relevant.", column=column)
     fix = say("If all rows are positives, say so: --format {format}.", format=pairs.format.name)
-    return [note("score-column", told, source.at(), fix)]
+    many = len({score_of(value) for value in table.values(column)}) > _LABELS
+    return [(warning if many else note)("score-column", told, source.at(), fix)]
 
 
 def _label_words(source: Source, table: Table, best: Match) -> list[Problem]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from data.columns import EXACT, USUAL, WEAK, Guess, guesses, numbered
+from data.column_names import EXACT, USUAL, WEAK
+from data.columns import Guess, guesses, numbered
 from data.formats.base import Format, Mapped, Role
 from data.table import Table
 
@@ -35,7 +36,7 @@ class Match:
     @property
     def confidence(self) -> float:
         """0-1."""
-        base = {EXACT: 1.0, USUAL: 0.9, WEAK: 0.5}.get(self.weakest, 1.0)
+        base = {EXACT: 1.0, USUAL: 0.9, WEAK: 0.5}.get(self.weakest, 0.3)
         return base * (0.6 if self.rivals else 1.0)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from data.columns import guesses, listed, normalised
-from data.problems import BadData, Message, Problem, error, say
+from data.problems import BadData, Message, Problem, error, say, warning
 from data.source import Source
 from data.table import Table
 
@@ -36,7 +37,7 @@ def llm_layout(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
-def refuse_llm(source: Source, layout: str, marks: Sequence[str]) -> BadData:
+def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) -> BadData:
     """Rows for language models are not taken for retrieval pairs unless the user maps them."""
     told = say(
         "The columns {columns} are {layout} rows for language models, not pairs for retrieval.",
@@ -48,7 +49,19 @@ def refuse_llm(source: Source, layout: str, marks: Sequence[str]) -> BadData:
         fix = say(
             "To use them as pairs: --map query={query} --map positive={positive}.", query=marks[0], positive=marks[1]
         )
-    return BadData(error("llm-layout", told, source.at(), fix))
+    return BadData(error("llm-layout", told, source.at(), fix), *mixed_rows(source, table))
+
+
+def mixed_rows(source: Source, table: Table) -> list[Problem]:
+    """A warning when the rows share no field at all, with each set of fields and how often it occurs."""
+    kinds = Counter(tuple(row.values) for row in table.rows)
+    if len(kinds) < 2 or set.intersection(*(set(keys) for keys in kinds)):
+        return []
+    shown = "; ".join(f"{'+'.join(keys)} ({count})" for keys, count in kinds.most_common(8))
+    told = say(
+        "The rows have {count} different sets of fields and none in common: {kinds}.", count=len(kinds), kinds=shown
+    )
+    return [warning("mixed-rows", told, source.at(), say("Put each kind of row into a file of its own."))]
 
 
 def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
@@ -57,6 +70,11 @@ def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData
     if part is not None:
         return BadData(part)
     columns = listed(table.columns)
+    if not table.columns:
+        told = say("The file holds no rows with named fields.")
+        return BadData(
+            error("no-columns", told, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
+        )
     if missing:
         told = say(
             "No column was found for {roles}; the columns are {columns}.", roles=", ".join(missing), columns=columns
@@ -67,7 +85,9 @@ def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData
 
 
 def _how(table: Table) -> Message:
-    texts = [column for column in table.columns if table.kind(column) in ("text", "texts", "empty")]
+    texts = [column for column in table.columns if table.kind(column) in ("text", "texts") and table.varied(column)]
+    if len(texts) < 2 and len(table.columns) > 1:
+        return say("Say which is which: --map query=COLUMN --map positive=COLUMN.")
     if len(texts) < 2:
         return say("Retrieval needs at least a query and a text that answers it in each row.")
     return say(

@@ -14,8 +14,8 @@ def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
 
     The first column is the query. None where the second is the shorter one by far, as then the order is doubtful.
     """
-    texts = [column for column in table.columns if table.kind(column) == "text" and _varies(table, column)]
-    numbers = [column for column in table.columns if table.kind(column) == "number" and _varies(table, column)]
+    texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
+    numbers = [column for column in table.columns if table.kind(column) == "number" and table.varied(column)]
     texts = [column for column in texts if table.filled(column) >= 0.5] or texts
     if len(texts) != 2 or len(numbers) > 1:
         return None
@@ -28,8 +28,3 @@ def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
     if "pairs" not in formats:
         return None
     return Match(formats["pairs"], {"query": (texts[0],), "positive": (texts[1],)}, 0, 0, {})
-
-
-def _varies(table: Table, column: str) -> bool:
-    values = table.values(column)
-    return bool(values) and (len(values) < 5 or len({str(value) for value in values}) > 1)
