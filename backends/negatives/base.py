@@ -1,0 +1,73 @@
+"""What a strategy for hard negatives is: a search over the passages, and scores for the margin."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+    Integers = npt.NDArray[np.int64]
+
+
+class Encoder(Protocol):
+    """The model that is to be trained, the way it is used for search: instructions, pooling, precision."""
+
+    def queries(self, texts: Sequence[str]) -> Floats:
+        """Vectors of length 1, float32, shape (texts, dimension)."""
+
+    def passages(self, texts: Sequence[str]) -> Floats:
+        """Vectors of length 1, float32, shape (texts, dimension)."""
+
+    def identity(self) -> str:
+        """What the vectors depend on (weights, instructions, lengths), for caching."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a strategy may draw on: the run's seed, and the model, loaded when asked for."""
+
+    seed: int
+    encoder: Callable[[], Encoder]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The best passages of each query, best first: passage numbers (-1 for none) and scores, shape (queries, depth).
+
+    ``comparable`` says whether scores of different passages for one query may be compared.
+    """
+
+    passages: Integers
+    scores: Floats
+    comparable: bool = True
+
+
+class Strategy(ABC):
+    """Finds passages for queries. A new one is a new file in this package, named like its ``name``."""
+
+    name: ClassVar[str]
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+
+    @abstractmethod
+    def index(self, passages: Sequence[str]) -> None:
+        """Make ``passages`` searchable; their numbers are their places."""
+
+    @abstractmethod
+    def search(self, queries: Sequence[str], depth: int) -> Ranked:
+        """The ``depth`` best passages of each query."""
+
+    @abstractmethod
+    def scores(self, rows: Integers, passages: Integers) -> Floats:
+        """Scores of single pairs: query ``rows[i]`` of the last search with passage ``passages[i]``."""
+
+    def identity(self) -> dict[str, Any]:
+        """What the result depends on beside texts and options."""
+        return {"seed": self.surroundings.seed}

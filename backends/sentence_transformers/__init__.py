@@ -1,0 +1,1 @@
+"""The backend on sentence-transformers: contrastive tuning of bi-encoders."""
