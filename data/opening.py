@@ -62,7 +62,7 @@ def opened_files(corpus: Dataset, queries: Dataset, qrels: Dataset, report: Repo
 def _understood(source: Source, report: Report, task: str | None) -> Opened:
     for told in source.notes:
         report(told)
-    detection = formats.detect(source)
+    detection = formats.detect(source, task=task)
     for told in detection.problems:
         report(told)
     if task and task not in detection.format.tasks:

@@ -24,12 +24,14 @@ MAX_TOKENS: Final = 512
 class Setting:
     """What checks are told: the file's name for their findings, the longest text in tokens, and how tokens are counted.
 
-    Without ``count`` tokens are estimated (:func:`data.tokens.estimate`).
+    Without ``count`` tokens are estimated (:func:`data.tokens.estimate`). ``retrieval`` is false for rows for language
+    models, whose prompts may well be alike, or longer than their answers.
     """
 
     file: str = ""
     max_tokens: int = MAX_TOKENS
     count: Count | None = None
+    retrieval: bool = True
 
     def at(self, line: int) -> Where:
         """A line of the file."""

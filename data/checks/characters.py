@@ -19,7 +19,7 @@ class Characters(TextCheck):
             return
         control = CONTROLS.search(whole) or SURROGATES.search(whole)
         if control:
-            told = say("Control character U+{code}.", code=f"{ord(control[0]):04X}")
+            told = say("Control or invisible character U+{code}.", code=f"{ord(control[0]):04X}")
             yield warning("control-characters", told, where, say("Cleaning removes it."))
         if REPLACEMENT in whole:
             told = say("U+FFFD: a character was lost when the text was decoded.")

@@ -43,11 +43,10 @@ class Overlap(Check):
             self._positives.first(fingerprint(query, text), example.line)
         for text in negatives:
             self._negatives.first(fingerprint(query, text), example.line)
-        line = next((found for found in as_positive if found is not None), None)
-        if line is not None:
+        fix = say("Take it out of the negatives.")
+        if line := next((found for found in as_positive if found is not None), None):
             told = say("A negative is a positive of the same query in line {line}.", line=line)
-            yield warning("positive-among-negatives", told, where, say("Take it out of the negatives."))
-        line = next((found for found in as_negative if found is not None), None)
-        if line is not None:
+            yield warning("positive-among-negatives", told, where, fix)
+        elif line := next((found for found in as_negative if found is not None), None):
             told = say("A positive is a negative of the same query in line {line}.", line=line)
-            yield warning("positive-among-negatives", told, where, say("Take it out of the negatives."))
+            yield warning("positive-among-negatives", told, where, fix)

@@ -64,7 +64,7 @@ class SimilarQueries(Check):
 
     def look(self, example: Example) -> Iterator[Problem]:
         """See :meth:`Check.look`."""
-        if isinstance(example, ScoredPair) or len(self._queries) >= COMPARED:
+        if isinstance(example, ScoredPair) or not self.setting.retrieval or len(self._queries) >= COMPARED:
             return
         if self._seen.first(fingerprint(normal(example.query)), example.line) is None:
             self._queries.add(example.query)

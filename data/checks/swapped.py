@@ -26,7 +26,7 @@ class Swapped(Check):
 
     def look(self, example: Example) -> Iterator[Problem]:
         """Take the lengths down."""
-        if not isinstance(example, ScoredPair) and example.positives:
+        if self.setting.retrieval and not isinstance(example, ScoredPair) and example.positives:
             self._lines.append(example.line)
             self._queries.append(len(example.query))
             self._positives.append(len(example.positives[0]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from itertools import islice
 from typing import Final
 
 from data.problems import BadData, error, say
-from data.reading.streams import Report
+from data.reading.streams import Report, open_bytes
 from data.source import Row, Source
 
 __all__ = ["Report", "Row", "read"]
@@ -35,4 +36,17 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     records: Callable[[Source, Report], Iterator[Row]] = import_module(
         f"data.reading.{_READERS[source.container]}"
     ).records
-    return islice(records(source, report), source.limit)
+    rows = islice(records(source, report), source.limit)
+    return _by_number(rows) if source.container == "json" and _is_one_line(source) else rows
+
+
+def _is_one_line(source: Source) -> bool:
+    """Whether the document's beginning has no line end, as most programs write JSON."""
+    stream, _ = open_bytes(source.path, source.compression)
+    with stream:
+        return b"\n" not in stream.read(1 << 16).rstrip()
+
+
+def _by_number(rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows that all stand on line 1 go by their number instead, or no finding would name its place."""
+    return (replace(row, line=number) for number, row in enumerate(rows, 1))

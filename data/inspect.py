@@ -1,0 +1,193 @@
+"""What a dataset is, what is wrong with it, and how long its texts are, in one pass and bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from data import formats, llm_rows
+from data.checks import watch
+from data.checks.base import MAX_TOKENS, Example, Setting
+from data.collection_checks import CollectionChecks
+from data.dataset import Dataset
+from data.discovery import discover
+from data.examples import ScoredPair
+from data.findings import Finding, Findings
+from data.formats.base import Detection
+from data.lengths import Advice, Lengths, LengthSample
+from data.problems import BadData, error, say
+from data.qrels import read_qrels
+from data.reading import read
+from data.source import Row, Source
+from data.tokens import Count
+
+PREVIEWED: Final = 5
+_LLM_TASK: Final = "llm"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything ``tunewiz data`` tells.
+
+    ``source`` is ``None`` when there is no such file, ``detection`` when no format fits; ``format`` is then empty, or
+    ``llm`` for rows for language models. ``counts`` are, for rows: ``rows`` read and ``examples`` usable; for a test
+    collection: ``documents``, ``queries``, and ``judgments:<split>`` and ``queries:<split>``. ``preview`` holds the
+    first rows, role (or column) to text. ``labels`` counts scores, where there are few different ones.
+    """
+
+    name: str
+    source: Source | None = None
+    detection: Detection | None = None
+    format: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    preview: tuple[Mapping[str, str], ...] = ()
+    lengths: tuple[Lengths, ...] = ()
+    advice: Advice | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing found would stop a run."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+def inspect(
+    dataset: Dataset, task: str | None = None, count: Count | None = None, max_tokens: int = MAX_TOKENS
+) -> Inspection:
+    """Look at all of ``dataset``. Never raises :class:`BadData`: what keeps it from being used is an error finding.
+
+    ``task`` narrows the formats (``embedding``, ``reranker``; ``llm`` for rows for language models); ``count`` counts
+    tokens exactly; texts of more than ``max_tokens`` are found too long.
+    """
+    findings = Findings()
+    try:
+        source = discover(dataset)
+    except BadData as fault:
+        for problem in fault.problems:
+            findings(problem)
+        return Inspection(dataset.path, findings=findings.summary())
+    for told in source.notes:
+        findings(told)
+    looking = _Looking(source, findings, LengthSample(count), Setting(source.name, max_tokens, count))
+    try:
+        return looking.at(_detected(source, task, findings), dataset.path)
+    except BadData as fault:
+        for problem in fault.problems:
+            findings(problem)
+        return Inspection(dataset.path, source, findings=findings.summary())
+
+
+def _detected(source: Source, task: str | None, findings: Findings) -> Detection | str:
+    """How the rows are understood: a format, ``llm`` for rows for language models, empty if not at all."""
+    try:
+        detection = formats.detect(source, task=None if task == _LLM_TASK else task)
+    except BadData as refusal:
+        llm = any(problem.code == "llm-layout" for problem in refusal.problems)
+        for problem in refusal.problems:
+            # What is no retrieval data is still good data, unless retrieval was asked for.
+            asked = task not in (None, _LLM_TASK)
+            lighter = problem.code == "llm-layout" and not asked
+            findings(replace(problem, severity="note") if lighter else problem)
+        return _LLM_TASK if llm else ""
+    for told in detection.problems:
+        findings(told)
+    return detection
+
+
+class _Looking:
+    """One pass over a source that was found."""
+
+    def __init__(self, source: Source, findings: Findings, sample: LengthSample, setting: Setting) -> None:
+        self._source = source
+        self._findings = findings
+        self._sample = sample
+        self._setting = setting
+        self._rows = 0
+        self._preview: list[Mapping[str, str]] = []
+
+    def at(self, detected: Detection | str, name: str) -> Inspection:
+        """The inspection of the source, understood as ``detected``."""
+        if isinstance(detected, Detection) and detected.format.shape == "collection":
+            return self._collection(detected, name)
+        examples: Iterator[Example]
+        if isinstance(detected, Detection):
+            examples = formats.examples(detected, self._read(), self._findings)
+        elif detected == _LLM_TASK:
+            self._setting = replace(self._setting, retrieval=False)
+            examples = llm_rows.examples(self._read(), self._source.name, self._findings)
+        else:
+            examples = self._raw()
+        usable = 0
+        for example in watch(examples, self._setting, self._findings):
+            usable += 1
+            self._sample.watch(example)
+            if len(self._preview) < PREVIEWED:
+                self._preview.append(_shown(example))
+        if detected and not usable and not self._findings.errors:
+            self._nothing()
+        return self._inspection(detected, name, {"rows": self._rows, "examples": usable})
+
+    def _read(self) -> Iterator[Row]:
+        for row in read(self._source, self._findings):
+            self._rows += 1
+            yield row
+
+    def _raw(self) -> Iterator[Example]:
+        """No example, but the rows counted, the first shown as they are, and judgments looked at line by line."""
+        for row in self._read():
+            if len(self._preview) < PREVIEWED:
+                self._preview.append({column: _cell(value) for column, value in row.values.items()})
+        if any(finding.code == "part-of-collection" for finding in self._findings.summary()):
+            try:
+                for _ in read_qrels(self._source, self._findings):
+                    pass
+            except BadData:  # a corpus or queries, which have nothing more to tell
+                return
+        yield from ()
+
+    def _nothing(self) -> None:
+        told = say("No row can be used.") if self._rows else say("There are no rows.")
+        self._findings(error("no-usable-rows", told, self._source.at()))
+
+    def _collection(self, detection: Detection, name: str) -> Inspection:
+        facts = CollectionChecks(detection, self._setting, self._sample, self._findings).run()
+        counts = {"documents": facts.documents, "queries": facts.queries}
+        counts |= {f"queries:{split}": number for split, number in facts.judged_queries.items()}
+        counts |= {f"judgments:{split}": number for split, number in facts.judgments.items()}
+        self._preview += facts.preview
+        if not sum(facts.judgments.values()):
+            told = say("No judgment fits the queries and the corpus.")
+            self._findings(error("no-usable-rows", told, self._source.at()))
+        return self._inspection(detection, name, counts)
+
+    def _inspection(self, detected: Detection | str, name: str, counts: Mapping[str, int]) -> Inspection:
+        found = detected if isinstance(detected, Detection) else None
+        return Inspection(
+            name=name,
+            source=self._source,
+            detection=found,
+            format=found.format.name if found else str(detected),
+            counts=counts,
+            preview=tuple(self._preview),
+            lengths=self._sample.lengths(),
+            advice=self._sample.advice(),
+            findings=self._findings.summary(),
+        )
+
+
+def _shown(example: Example) -> dict[str, str]:
+    """The first text of each part, and how many more there are."""
+    if isinstance(example, ScoredPair):
+        return {"first": example.first, "second": example.second, "score": f"{example.score:g}"}
+    shown = {"query": example.query, "positive": _first(example.positives)}
+    return shown | {"negative": _first(example.negatives)} if example.negatives else shown
+
+
+def _first(texts: Iterable[str]) -> str:
+    first, *more = texts
+    return f"{first} (+{len(more)})" if more else first
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
