@@ -51,7 +51,7 @@ class Encoding:
 
 def known_encoding(name: str) -> str | None:
     """``name`` as a usable text encoding, or None. Codecs that are no character sets (base64, rot13) are refused."""
-    plain = name.strip().replace(" ", "-")
+    plain = name.strip().replace(" ", "")
     try:
         codec = codecs.lookup(plain).name
         sample = "a,\n".encode(plain).decode(plain)

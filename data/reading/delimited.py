@@ -152,17 +152,20 @@ def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of a delimited file as text cells by column name."""
     width = len(source.columns)
     numbered = split_records(lines(source, report), dialect_of(source), width)
-    heading = source.header
+    heading: list[str] | None = None
     for record in numbered:
-        if all(not cell.strip() for cell in record.cells):
+        cells = [cell.strip() for cell in record.cells]
+        if not any(cells):
             report(_blank(source, record.line))
-            continue
-        if heading:
-            heading = False
-            continue
-        row = _row(source, record, width, report)
-        if row is not None:
-            yield row
+        elif source.header and heading is None:
+            heading = cells
+        elif cells == heading:
+            told = say("The header line is repeated; it is left out.")
+            report(warning("repeated-header", told, source.at(record.line)))
+        else:
+            row = _row(source, record, width, report)
+            if row is not None:
+                yield row
 
 
 def _row(source: Source, record: Record, width: int, report: Report) -> Row | None:

@@ -92,9 +92,13 @@ def has_header(records: Sequence[Record]) -> bool:
         return False
     first, rest = records[0].cells, records[1:101]
     named = [cell.strip() for cell in first if cell.strip()]
-    if not named or any(_NUMBER.match(cell) for cell in named) or len(set(named)) < len(named):
+    if not named or any(_NUMBER.match(cell) for cell in named):
         return False
     if any(_SENTENCE.search(cell) or len(cell) > _NAME_LENGTH or "\n" in cell for cell in named):
+        return False
+    if all(is_known(cell) for cell in named):
+        return True
+    if len(set(named)) < len(named):
         return False
     columns = [[r.cells[index].strip() for r in rest if index < len(r.cells)] for index in range(len(first))]
     if any(is_known(cell) and cell.strip() not in columns[index] for index, cell in enumerate(first)):

@@ -10,7 +10,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from data.problems import Problem, error, say
 
@@ -28,10 +28,16 @@ LINE_LIMIT: Final = 64 << 20
 _CHUNK: Final = 1 << 18
 
 
+class _Readable(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class Unpacked(io.RawIOBase):
     """The bytes of a file. A damaged archive or disk ends them early and leaves the reason in ``damage``."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: _Readable) -> None:
         super().__init__()
         self._stream = stream
         self.damage = ""
@@ -44,7 +50,7 @@ class Unpacked(io.RawIOBase):
         """Fill ``buffer``; 0 at the end, also where damage makes it."""
         view = memoryview(buffer).cast("B")
         try:
-            data = self._stream.read(len(view))
+            data = self._stream.read1(len(view))  # a part, so that what precedes the damage is not lost with it
         except _DAMAGE as reason:
             self.damage = str(reason) or type(reason).__name__
             return 0
@@ -70,9 +76,9 @@ def open_bytes(path: Path, compression: Compression) -> tuple[BinaryIO, Unpacked
     return io.BufferedReader(raw, _CHUNK), raw
 
 
-def _opened(path: Path, compression: Compression) -> IO[bytes]:
+def _opened(path: Path, compression: Compression) -> _Readable:
     if compression == "gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return gzip.GzipFile(path, "rb")
     if compression == "bz2":
         return bz2.open(path, "rb")
     if compression == "xz":

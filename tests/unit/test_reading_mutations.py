@@ -25,7 +25,9 @@ def _csv() -> bytes:
 
 
 def _jsonl() -> bytes:
-    rows = [{"query": f"how {i}", "pos": [f"so {i}", "é"], "neg": [f"no {i}"], "pos_scores": [0.5, 1]} for i in range(12)]
+    rows = [
+        {"query": f"how {i}", "pos": [f"so {i}", "é"], "neg": [f"no {i}"], "pos_scores": [0.5, 1]} for i in range(12)
+    ]
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
 
 
@@ -52,7 +54,9 @@ def _truncate(data: bytes, chance: random.Random) -> bytes:
 
 
 def _reencode(data: bytes, chance: random.Random) -> bytes:
-    return data.decode().encode(chance.choice(["gb18030", "utf-16", "utf-16-le", "utf-32", "cp1252", "big5"]), "replace")
+    return data.decode().encode(
+        chance.choice(["gb18030", "utf-16", "utf-16-le", "utf-32", "cp1252", "big5"]), "replace"
+    )
 
 
 def _odd_marks(data: bytes, chance: random.Random) -> bytes:
@@ -71,7 +75,9 @@ def _shuffle(data: bytes, chance: random.Random) -> bytes:
 
 def _splice(data: bytes, chance: random.Random) -> bytes:
     at = chance.randrange(len(data))
-    noise = chance.choice([b"\0" * 40, bytes(range(256)), b"[" * 3000, b"NaN", b"1e999", b'"\\ud800"', b"9" * 5000, b"\xff\xfe"])
+    noise = chance.choice(
+        [b"\0" * 40, bytes(range(256)), b"[" * 3000, b"NaN", b"1e999", b'"\\ud800"', b"9" * 5000, b"\xff\xfe"]
+    )
     return data[:at] + noise + data[at:]
 
 
@@ -116,7 +122,9 @@ def test_mutated_files_raise_nothing_else(tmp_path: Path, name: str, seed: int) 
     for mutation in chance.sample(MUTATIONS, chance.randint(1, 3)):
         if made:
             made = mutation(made, chance) if mutation is not _reencode else _reencoded_if_text(made, chance)
-    path = tmp_path / (name if chance.random() < 0.8 else chance.choice(["rows.txt", "rows.tsv", "rows.csv.gz", "rows"]))
+    path = tmp_path / (
+        name if chance.random() < 0.8 else chance.choice(["rows.txt", "rows.tsv", "rows.csv.gz", "rows"])
+    )
     path.write_bytes(made)
     survive(Dataset(str(path)))
 
@@ -147,7 +155,31 @@ def test_mutated_collections_raise_nothing_else(tmp_path: Path, seed: int) -> No
 def test_random_bytes_raise_nothing_else(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     names = ["a.csv", "a.json", "a.jsonl", "a.parquet", "a.xlsx", "a.tsv.gz"]
-    magic = chance.choice([b"", b"PAR1", b"PK\x03\x04xl/", b"\x1f\x8b\x08", b"BZh9", b"\xff\xfe", b"\xef\xbb\xbf", b"[{", b"{"])
+    magic = chance.choice(
+        [b"", b"PAR1", b"PK\x03\x04xl/", b"\x1f\x8b\x08", b"BZh9", b"\xff\xfe", b"\xef\xbb\xbf", b"[{", b"{"]
+    )
     path = tmp_path / chance.choice(names)
     path.write_bytes(magic + chance.randbytes(chance.randint(0, 3000)))
+    survive(Dataset(str(path)))
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("kind", ["parquet", "xlsx"])
+def test_mutated_binary_files_raise_nothing_else(tmp_path: Path, kind: str, seed: int) -> None:
+    path = tmp_path / f"rows.{kind}"
+    rows = [{"query": f"how {i}", "positive": f"so {i}", "label": i % 2} for i in range(30)]
+    if kind == "parquet":
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        import openpyxl
+
+        book = openpyxl.Workbook()
+        for row in [list(rows[0]), *(list(row.values()) for row in rows)]:
+            book.active.append(row)
+        book.save(path)
+    chance = random.Random(f"{kind} {seed}")
+    path.write_bytes(chance.choice([_flip, _truncate, _splice, _zip_cut])(path.read_bytes(), chance))
     survive(Dataset(str(path)))
