@@ -17,10 +17,11 @@ _WORD: Final = re.compile(r"\w+")
 #: Text is cut into words by jieba when at least this share of its word characters is Chinese.
 _SHARE: Final = 0.2
 _SAMPLE: Final = 500
-_ENGLISH_STOPWORDS: Final = frozenset(  # noqa: SIM905  one line of words reads better than a list
+_STOPWORDS: Final = (
     "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this "
-    "to was will with what which who how when where why do does did can could would should i you we".split()
+    "to was will with what which who how when where why do does did can could would should i you we"
 )
+_ENGLISH_STOPWORDS: Final = frozenset(_STOPWORDS.split())
 
 
 class Bm25(Strategy):
