@@ -37,13 +37,17 @@ CHUNK: Final = 16_384
 _AGREE: Final[dict[str, float]] = {"fp32": 2e-5, "bf16": 3e-2}
 
 
-def _nothing(*_: int) -> None:
+def nothing(*_: int) -> None:
+    """For callers that want neither progress nor a way to stop."""
     return None
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How to encode. ``tokens`` a batch: 0 chooses by the device; ``most`` texts a batch."""
+    """How to encode: ``tokens`` (0 chooses by the device) and at most ``most`` texts a batch.
+
+    ``fast`` may be turned off to have the library do it all, for comparison.
+    """
 
     precision: Precision = "fp32"
     tokens: int = 0
@@ -56,8 +60,8 @@ def encode(
     texts: Sequence[str],
     prompt: str = "",
     how: Encoding = Encoding(),
-    progress: Told = _nothing,
-    check_stop: Callable[[], None] = _nothing,
+    progress: Told = nothing,
+    check_stop: Callable[[], None] = nothing,
 ) -> Vectors:
     """Unit vectors of ``texts`` by ``model`` (a SentenceTransformer): ``(len(texts), dimension)``, fp32, in order.
 
@@ -84,8 +88,9 @@ def encode(
 
 def _normalised(vectors: Any) -> Vectors:
     array: Vectors = np.asarray(vectors, np.float32)
-    lengths: Vectors = np.linalg.norm(array, axis=1, keepdims=True)
-    return array / np.maximum(lengths, np.float32(1e-12))
+    lengths = np.linalg.norm(array, axis=1, keepdims=True)
+    unit: Vectors = array / np.maximum(lengths, np.float32(1e-12))
+    return unit
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------

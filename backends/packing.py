@@ -80,7 +80,8 @@ def _packable(module: Any) -> bool:
 def packed_linear(linear: Any, precision: Precision, gelu: bool = False) -> Any:
     """A module that computes ``linear`` (and GELU) from packed weights, ``(..., in)`` to ``(..., out)``.
 
-    The result is fp32, except that GELU of bf16 stays bf16. It keeps the original ``weight`` and ``bias`` as attributes, because some models look at them.
+    The result is fp32, except that GELU of bf16 stays bf16. ``weight`` and ``bias`` stay as attributes, because some
+    models look at them.
     """
     import torch
 
