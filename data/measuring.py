@@ -20,6 +20,7 @@ from data.plan import Plan
 from data.prepared import CorpusKind
 from data.problems import BadData, Problem, Where, error, note, say
 from data.reading import read
+from data.scales import scale_of
 from data.splitting import split
 from data.usable import rows as rows_of
 
@@ -41,15 +42,15 @@ def measured(plan: Plan, data: Opened, rows: list[Example], split_name: str, fin
     """
     if plan.qrels or plan.queries:
         other = _given_files(plan, data, findings)
-        return _from_other(plan, other, rows, data, findings)
+        return _from_other(plan, other, rows, data, split_name, findings)
     if plan.evaluation is not None:
         other = opening.opened(plan.evaluation, findings, plan.task)
-        return _from_other(plan, other, rows, data, findings)
+        return _from_other(plan, other, rows, data, split_name, findings)
     if data.is_collection:
         name = opening.measured_split(data, plan.evaluation_split, split_name)
         if name and name != split_name:
-            evaluation = opening.collection(data, name, findings)
-            _report_leaks(rows, evaluation, data, findings)
+            evaluation = opening.collection(data, name, findings, told=True)
+            _report_leaks(rows, evaluation, data, split_name, findings)
             return Measured(rows, evaluation, "given")
         return _held_out_of_collection(plan, data, rows, split_name, findings)
     return _held_out(plan, data, rows, findings)
@@ -69,7 +70,9 @@ def _given_files(plan: Plan, data: Opened, findings: Findings) -> Opened:
     return opening.opened_files(corpus, queries, qrels, findings)
 
 
-def _from_other(plan: Plan, other: Opened, rows: list[Example], data: Opened, findings: Findings) -> Measured:
+def _from_other(
+    plan: Plan, other: Opened, rows: list[Example], data: Opened, split_name: str, findings: Findings
+) -> Measured:
     """Measure on data of its own; a plain file is searched in the passages of both files."""
     if other.is_collection:
         wanted = plan.evaluation.split if plan.evaluation else "auto"
@@ -77,9 +80,11 @@ def _from_other(plan: Plan, other: Opened, rows: list[Example], data: Opened, fi
         evaluation = opening.collection(other, name or opening.train_split(other, "auto", findings), findings)
         kind: CorpusKind = "given"
     else:
-        evaluation = _built(rows_of(other, plan, findings), rows, _passages(plan, findings))
+        held_out = rows_of(other, plan, findings)
+        evaluation = _built(held_out, rows, _passages(plan, findings))
+        _tell_threshold(held_out, [], other, findings)
         kind = _tell_corpus(plan, evaluation, other, findings)
-    _report_leaks(rows, evaluation, data, findings)
+    _report_leaks(rows, evaluation, data, split_name, findings)
     return Measured(rows, evaluation, kind, (other,))
 
 
@@ -89,7 +94,7 @@ def _held_out_of_collection(
     """Divide the only split by query; the whole corpus is searched."""
     parts = split(rows, plan.fraction, plan.seed)
     _report_all(parts.problems, data, findings)
-    whole = opening.collection(data, split_name, findings)
+    whole = opening.collection(data, split_name, _quiet)
     names = {example.query_id for example in parts.held_out if isinstance(example, Group)}
     qrels = {name: judged for name, judged in whole.qrels.items() if name in names}
     queries = {name: whole.queries[name] for name in qrels}
@@ -101,6 +106,7 @@ def _held_out(plan: Plan, data: Opened, rows: list[Example], findings: Findings)
     parts = split(rows, plan.fraction, plan.seed)
     _report_all(parts.problems, data, findings)
     evaluation = _built(parts.held_out, parts.train, _passages(plan, findings))
+    _tell_threshold(parts.held_out, parts.train, data, findings)
     kind = _tell_corpus(plan, evaluation, data, findings)
     return Measured(parts.train, evaluation, kind)
 
@@ -133,14 +139,27 @@ def _tell_corpus(plan: Plan, evaluation: Collection, data: Opened, findings: Fin
     return "built"
 
 
+def _tell_threshold(held_out: Sequence[Example], others: Sequence[Example], data: Opened, findings: Findings) -> None:
+    scores = [example.score for example in (*held_out, *others) if isinstance(example, ScoredPair)]
+    if scores:
+        told = say("Pairs with a score of {middle} or more count as relevant.", middle=scale_of(scores).middle)
+        findings(note("relevance-threshold", told, data.source.at()))
+
+
 def _report_all(problems: Iterable[Problem], data: Opened, findings: Findings) -> None:
     for problem in problems:
         findings(replace(problem, where=data.source.at()))
 
 
-def _report_leaks(rows: Sequence[Example], evaluation: Collection, data: Opened, findings: Findings) -> None:
-    for problem in leaks(rows, evaluation, data.source.name):
+def _report_leaks(
+    rows: Sequence[Example], evaluation: Collection, data: Opened, split_name: str, findings: Findings
+) -> None:
+    for problem in leaks(rows, evaluation, data.rows_file(split_name)):
         findings(problem)
+
+
+def _quiet(_problem: Problem) -> None:
+    """All of the split was told of when its rows were read."""
 
 
 def _passages(plan: Plan, findings: Findings) -> Passages:

@@ -15,7 +15,7 @@ from data.discovery import discover, discover_files
 from data.examples import Collection
 from data.files import sha256
 from data.formats.base import Detection
-from data.problems import BadData, error, note, say
+from data.problems import BadData, Problem, error, note, say
 from data.reading import Report, read
 from data.source import Source
 
@@ -36,6 +36,11 @@ class Opened:
     def is_collection(self) -> bool:
         """Whether it has a corpus, queries and judgments rather than rows."""
         return self.detection.format.shape == "collection"
+
+    def rows_file(self, split: str = "") -> str:
+        """The file that the lines of examples count in: a collection's judgments of ``split``, else the source."""
+        part = self.source.parts.get(f"qrels/{split}")
+        return part.name if part else self.source.name
 
     def files(self) -> dict[str, Path]:
         """Every file it is read from, by the name the user knows it by."""
@@ -121,8 +126,17 @@ def _unknown_split(data: Opened, name: str, names: tuple[str, ...]) -> BadData:
     return BadData(error("unknown-split", told, data.source.at(), say("Name one of them.")))
 
 
-def collection(data: Opened, split: str, report: Report) -> Collection:
-    """The test collection of ``split``, in memory; queries without a judgment are left out."""
-    whole = formats.collection(data.detection, split, report)
+def collection(data: Opened, split: str, report: Report, told: bool = False) -> Collection:
+    """The test collection of ``split``, in memory; queries without a relevant document are left out.
+
+    ``told`` says that the corpus and the queries were read before: what is wrong with them is not told again.
+    """
+    texts = {data.source.name} | {part.name for role, part in data.source.parts.items() if not role.startswith("qrels")}
+
+    def new(problem: Problem) -> None:
+        if not told or problem.where.file not in texts:
+            report(problem)
+
+    whole = formats.collection(data.detection, split, new)
     qrels = {name: judged for name, judged in whole.qrels.items() if any(grade > 0 for grade in judged.values())}
     return Collection(whole.corpus, {name: whole.queries[name] for name in qrels}, qrels)

@@ -6,8 +6,7 @@ cleaned if asked, split by query, and searched in a corpus made of their own pas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Final
 
 from data import opening
@@ -18,11 +17,11 @@ from data.fingerprints import normal
 from data.measuring import Measured, measured
 from data.plan import Plan
 from data.prepared import Prepared, load, save
-from data.problems import BadData, Problem, error, say, warning
+from data.problems import BadData, error, say, warning
 from data.reading import Report
 from data.splitting import Split, query_of, split
+from data.usable import counted, stop_on_errors
 from data.usable import rows as rows_of
-from data.usable import stop_on_errors
 
 __all__ = ["Plan", "Prepared", "load", "prepare", "save"]
 
@@ -41,21 +40,10 @@ def prepare(plan: Plan, report: Report) -> Prepared:
     try:
         prepared = _prepare(plan, findings)
     finally:
-        for problem in summarised(findings):
-            if problem.severity != "error":
-                report(problem)
+        for finding in findings.summary():
+            if finding.severity != "error":
+                report(counted(finding))
     return prepared
-
-
-def summarised(findings: Findings) -> Iterator[Problem]:
-    """One problem a code: the first, with the number of all if there are more."""
-    for finding in findings.summary():
-        first = finding.first[0]
-        if finding.count > 1:
-            told = say("{first} ({count} such findings)", first=first.message, count=finding.count)
-            yield replace(first, message=told)
-        else:
-            yield first
 
 
 def _prepare(plan: Plan, findings: Findings) -> Prepared:

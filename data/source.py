@@ -60,7 +60,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """A record. ``line`` counts physical lines from 1 (rows of the sheet for xlsx, records for parquet and for JSON on one line)."""
+    """A record. ``line`` counts physical lines from 1; rows of the sheet for xlsx, records for parquet and one-line JSON."""
 
     line: int
     values: dict[str, Any]

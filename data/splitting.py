@@ -162,7 +162,7 @@ def _close(got: int, wanted: int, distinct: int) -> bool:
 
 
 def _impossible(distinct: int) -> Problem:
-    told = say("There are only {count} different queries: none can be held out.", count=distinct)
+    told = say("Too few different queries ({count}): none can be held out.", count=distinct)
     return warning("split-impossible", told, fix=say("Give evaluation data of its own."))
 
 

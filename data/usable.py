@@ -11,10 +11,10 @@ from data.checks import watch
 from data.checks.base import Example, Setting
 from data.cleaning import DONE, Cleaner
 from data.examples import ScoredPair
-from data.findings import Findings
+from data.findings import Finding, Findings
 from data.opening import Opened
 from data.plan import Plan
-from data.problems import BadData, Message, note, say
+from data.problems import BadData, Message, Problem, note, say
 
 
 def rows(data: Opened, plan: Plan, findings: Findings, split_name: str = "") -> list[Example]:
@@ -24,7 +24,7 @@ def rows(data: Opened, plan: Plan, findings: Findings, split_name: str = "") -> 
         examples = _cleaned(examples, data, findings)
     return [
         example
-        for example in watch(examples, Setting(data.source.name), findings)
+        for example in watch(examples, Setting(data.rows_file(split_name)), findings)
         if isinstance(example, ScoredPair) or (example.query.strip() and example.positives)
     ]
 
@@ -48,7 +48,20 @@ def _cleaned(examples: Iterable[Example], data: Opened, findings: Findings) -> I
 
 
 def stop_on_errors(findings: Findings) -> None:
-    """Raise :class:`BadData` with the first errors of each kind, if there are any."""
-    wrong = [problem for finding in findings.summary() if finding.severity == "error" for problem in finding.first]
+    """Raise :class:`BadData` with the first errors of each kind and their number, if there are any."""
+    wrong = [
+        problem
+        for finding in findings.summary()
+        if finding.severity == "error"
+        for problem in (counted(finding), *finding.first[1:])
+    ]
     if wrong:
         raise BadData(*wrong)
+
+
+def counted(finding: Finding) -> Problem:
+    """The first problem of a kind, with the number of all if there are more."""
+    first = finding.first[0]
+    if finding.count == 1:
+        return first
+    return replace(first, message=say("{first} ({count} such findings)", first=first.message, count=finding.count))
