@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backends.encoding import Encoding, Told, Vectors, nothing, encode
+from backends.encoding import Encoding, Told, Vectors, encode, nothing
 from backends.loading import prompts
 
 #: Vectors kept on disk at most, in bytes: beyond it, encoding anew is cheaper than the disk it would take.

@@ -39,7 +39,6 @@ _AGREE: Final[dict[str, float]] = {"fp32": 2e-5, "bf16": 3e-2}
 
 def nothing(*_: int) -> None:
     """For callers that want neither progress nor a way to stop."""
-    return None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""What an evaluator is: something that measures a model on a test collection, query by query."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from data.examples import Collection
+
+if TYPE_CHECKING:
+    from backends.encoder import SearchEncoder
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of one model.
+
+    ``metrics`` are means over the queries, ``per_query[query][metric]`` what they are means of. ``facts`` are further
+    findings for the report, JSON values by name; ``rankings`` the best documents of each query with their scores.
+    """
+
+    metrics: Mapping[str, float]
+    per_query: Mapping[str, Mapping[str, float]]
+    rankings: Mapping[str, list[tuple[str, float]]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """All but the rankings, as JSON."""
+        return {
+            "metrics": dict(self.metrics),
+            "seconds": self.seconds,
+            **self.facts,
+            "per_query": {query: dict(values) for query, values in self.per_query.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be measured: cut-offs, further metrics by name (the primary one), and the seed for samples."""
+
+    cutoffs: tuple[int, ...] = (1, 5, 10)
+    also: tuple[str, ...] = ()
+    seed: int = 42
+
+
+class Evaluator(ABC):
+    """Measures an encoder. A new one is a new file in this package, named like its ``name``."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def measure(self, encoder: SearchEncoder, collection: Collection, wanted: Wanted) -> Measurement:
+        """Measure ``encoder`` on ``collection``. Deterministic: same inputs and machine, same result."""
+
+    @abstractmethod
+    def save(self, measurement: Measurement, stem: Path) -> list[Path]:
+        """Write ``<stem>.json`` and whatever lets others recompute the numbers; the files written."""

@@ -1,0 +1,63 @@
+"""Search in the whole corpus, measured by pytrec_eval."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from backends.evaluators import metrics
+from backends.evaluators.base import Evaluator, Measurement, Wanted
+from backends.evaluators.cosines import distributions
+from backends.evaluators.ranking import by_text, rank, write_run
+from data.examples import Collection
+from data.files import write_json
+
+if TYPE_CHECKING:
+    from backends.encoder import SearchEncoder
+
+
+class Retrieval(Evaluator):
+    """Recall@k, MRR@k, nDCG@k and MAP of exact cosine search, for every query with a relevant document."""
+
+    name: ClassVar[str] = "retrieval"
+
+    def measure(self, encoder: SearchEncoder, collection: Collection, wanted: Wanted) -> Measurement:
+        """Encode queries and corpus (each text once), rank, evaluate. Progress counts both kinds of texts together."""
+        begun = time.monotonic()
+        asked = _asked(collection)
+        texts, groups = by_text({name: document.full for name, document in collection.corpus.items()})
+        total = len(asked) + len(texts)
+        outer = encoder.told
+        queries = encoder.telling(lambda done, _: outer(done, total)).queries(list(asked.values()))
+        documents = encoder.telling(lambda done, _: outer(len(asked) + done, total)).passages(texts)
+        listed = metrics.names(wanted.cutoffs, wanted.also)
+        rankings = rank(queries, list(asked), documents, groups, metrics.depth_of(listed)) if len(asked) else {}
+        qrels = {name: collection.qrels[name] for name in asked}
+        per_query = metrics.per_query(rankings, qrels, listed)
+        row_of = {name: row for row, names in enumerate(groups) for name in names}
+        facts = {
+            "queries": len(asked),
+            "documents": len(collection.corpus),
+            "max_length": encoder.model.max_seq_length,
+            "precision": encoder.how.precision,
+            "cosines": distributions(queries, list(asked), documents, row_of, qrels, rankings, wanted.seed),
+        }
+        seconds = time.monotonic() - begun
+        return Measurement(metrics.means(per_query), per_query, rankings, facts, seconds)
+
+    def save(self, measurement: Measurement, stem: Path) -> list[Path]:
+        """``<stem>.json`` (metrics, per query, cosines) and ``<stem>.run.tsv`` (rankings in TREC's format)."""
+        record, run = stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.run.tsv")
+        write_run(run, measurement.rankings, stem.name)
+        write_json(record, measurement.record())  # last: its presence says that all of it is there
+        return [record, run]
+
+
+def _asked(collection: Collection) -> dict[str, str]:
+    """The queries that have a text and a relevant document; the others cannot be measured."""
+    return {
+        name: text
+        for name, text in collection.queries.items()
+        if any(grade > 0 for grade in collection.qrels.get(name, {}).values())
+    }
