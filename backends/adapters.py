@@ -30,6 +30,8 @@ def add_lora(model: Any, method: Lora) -> tuple[str, ...]:
         lora_dropout=method.dropout,
         target_modules=list(wanted),
         bias="none",
+        use_rslora=method.use_rslora,
+        use_dora=method.use_dora,
     )
     model.add_adapter(config, adapter_name=NAME)
     for name, parameter in model.named_parameters():

@@ -1,15 +1,225 @@
-"""Checks across fields that need no library, no data and no network."""
+"""Checks across fields that need no library, no data and no network: what does not go together."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
-from data.problems import Problem
+from data.formats import formats
+from data.problems import Message, Problem, Where, error, note, say, warning
+from presets import families, metrics
+from presets.losses.base import Rows
+from presets.sections.method import Lora
+from presets.wording import suggestion
 
 if TYPE_CHECKING:
     from presets.tasks.embedding import EmbeddingPreset
 
+#: Rows that each shape of data can give a loss, without mining and with it.
+_ROWS: Final[dict[str, tuple[Rows, ...]]] = {
+    "groups": ("pairs",),
+    "collection": ("pairs",),
+    "scored": ("scored", "labelled"),
+}
+_WITH_NEGATIVES: Final = {"triplets", "ntuples", "query_pos_neg"}
+_MOST_TEXTS: Final = 4096
+
 
 def embedding(preset: EmbeddingPreset) -> list[Problem]:
-    """What does not go together in ``preset``."""
-    return preset.loss.problems("loss")
+    """What does not go together in ``preset``, in the order of its sections."""
+    checks = (_model, _data, _evaluation_data, _negatives, _method, _loss, _batch, _schedule, _device, _metrics)
+    return [problem for check in checks for problem in check(preset)]
+
+
+def _model(preset: EmbeddingPreset) -> Iterator[Problem]:
+    known = families.lookup(preset.model.id)
+    if known is None:
+        near = families.nearest(preset.model.id)
+        if near and "/" in preset.model.id and not preset.model.id.startswith(("/", ".", "~")):
+            told, fix = (
+                say("{id} is not a model that Tunewiz knows.", id=preset.model.id),
+                say("Did you mean {near}?", near=near),
+            )
+            yield note("model-unfamiliar", told, Where("model.id"), fix)
+        return
+    most, wanted = known.size.max_length, preset.training.max_length
+    if wanted > most:
+        told = say(
+            "{id} reads {most} tokens at most; {wanted} are asked for.", id=known.size.id, most=most, wanted=wanted
+        )
+        fix = say("Set training.max_length to {most} or less.", most=most)
+        yield error("max-length-too-large", told, Where("training.max_length"), fix)
+    if preset.model.pooling not in ("auto", known.family.pooling):
+        told = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
+        yield warning("pooling-differs", told, Where("model.pooling"), say("Leave it at auto to keep its quality."))
+    if known.family.trust_remote_code and not preset.model.trust_remote_code:
+        told = say("{id} runs code of its own.", id=known.size.id)
+        fix = say("If you trust its authors, set model.trust_remote_code: true.")
+        yield error("remote-code-needed", told, Where("model.trust_remote_code"), fix)
+    if not known.family.commercial:
+        told = say(
+            "The licence of {id} ({licence}) forbids commercial use.", id=known.size.id, licence=known.family.licence
+        )
+        yield note("licence", told, Where("model.id"))
+
+
+def _data(preset: EmbeddingPreset) -> Iterator[Problem]:
+    known = [name for name, kind in formats().items() if "embedding" in kind.tasks]
+    if preset.data.format not in ("auto", *known):
+        told = say("There is no format {name}.", name=preset.data.format)
+        yield error("unknown-format", told, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
+    if preset.data.limit is not None and preset.data.limit < preset.training.batch_size:
+        told = say(
+            "{limit} rows do not fill one batch of {size}.", limit=preset.data.limit, size=preset.training.batch_size
+        )
+        yield warning(
+            "limit-below-batch", told, Where("data.limit"), say("Raise data.limit or lower training.batch_size.")
+        )
+
+
+def _evaluation_data(preset: EmbeddingPreset) -> Iterator[Problem]:
+    held = preset.data.evaluation
+    parts = {"corpus": held.corpus, "queries": held.queries, "qrels": held.qrels}
+    missing = [name for name, path in parts.items() if not path]
+    if 0 < len(missing) < len(parts):
+        told = say("Corpus, queries and judgments belong together; missing: {names}.", names=", ".join(missing))
+        fix = say("Name all three files, or none.")
+        yield error("evaluation-files", told, Where(f"data.evaluation.{missing[0]}"), fix)
+    if held.data and not missing:
+        told = say("Evaluation data is named twice: as data and as corpus, queries and qrels.")
+        yield error("evaluation-twice", told, Where("data.evaluation.data"), say("Keep one of the two."))
+    if held.fraction == 0 and not held.data and missing:
+        told = say("Nothing is held out: the run cannot tell what training brought.")
+        fix = say(
+            "Set data.evaluation.fraction to 0.1, or name data of its own. A BEIR folder has a test split already."
+        )
+        yield warning("nothing-held-out", told, Where("data.evaluation.fraction"), fix)
+
+
+def _negatives(preset: EmbeddingPreset) -> Iterator[Problem]:
+    wanted, core = preset.data.negatives, preset.loss.core
+    if wanted.strategy == "none":
+        return
+    if "triplets" not in core.rows:
+        told = say("The loss {name} cannot use negatives.", name=core.name)
+        fix = say("Set data.negatives.strategy: none, or loss.name: multiple_negatives_ranking.")
+        yield error("negatives-unused", told, Where("data.negatives.strategy"), fix)
+    if wanted.candidates < wanted.per_query + wanted.skip_top:
+        told = say(
+            "{candidates} candidates cannot give {count} negatives after the first {skipped} are passed over.",
+            candidates=wanted.candidates, count=wanted.per_query, skipped=wanted.skip_top,
+        )  # fmt: skip
+        yield error(
+            "too-few-candidates", told, Where("data.negatives.candidates"), say("Raise data.negatives.candidates.")
+        )
+    most = core.max_negatives
+    if most is not None and wanted.per_query > most and "triplets" in core.rows:
+        told = say(
+            "The loss {name} takes {most} negatives of a query; {count} are mined.",
+            name=core.name,
+            most=most,
+            count=wanted.per_query,
+        )
+        yield note("negatives-left-over", told, Where("data.negatives.per_query"))
+
+
+def _method(preset: EmbeddingPreset) -> Iterator[Problem]:
+    rate, where = preset.training.learning_rate, Where("training.learning_rate")
+    if not isinstance(preset.method, Lora):
+        if rate > 2e-4:
+            told = say(
+                "{rate} is high for training every weight: the model may forget what it knows.", rate=f"{rate:g}"
+            )
+            yield warning("learning-rate-high", told, where, say("Usual: 1e-5 to 5e-5."))
+        return
+    if rate < 5e-5:
+        told = say("{rate} is low for LoRA: little may change.", rate=f"{rate:g}")
+        yield warning("learning-rate-low", told, where, say("Usual: 1e-4 to 5e-4."))
+    modules = preset.method.target_modules
+    if isinstance(modules, list) and (not modules or not all(modules) or len(set(modules)) < len(modules)):
+        told = say("The list of target modules is empty, or names one twice.")
+        yield error(
+            "target-modules", told, Where("method.target_modules"), say("Write all, or names like [query, value].")
+        )
+
+
+def _loss(preset: EmbeddingPreset) -> Iterator[Problem]:
+    yield from preset.loss.problems("loss")
+    core, kind = preset.loss.core, formats().get(preset.data.format)
+    if kind is not None:
+        mined = preset.data.negatives.strategy != "none" or preset.data.format in _WITH_NEGATIVES
+        rows = {*_ROWS.get(kind.shape, ()), *(("triplets",) if mined and kind.shape != "scored" else ())}
+        if not rows & set(core.rows):
+            told = say(
+                "The loss {name} cannot learn from rows of the format {format}.", name=core.name, format=kind.name
+            )
+            yield error("loss-rows", told, Where("loss.name"), _loss_for(rows))
+    if core.caches_gradients and preset.training.gradient_checkpointing:
+        told = say("Gradient checkpointing does not work with the cached loss {name}.", name=core.name)
+        fix = say("Switch it off: the cached loss saves the memory already.")
+        yield error("checkpointing-cached", told, Where("training.gradient_checkpointing"), fix)
+
+
+def _loss_for(rows: set[Rows]) -> Message:
+    from presets.losses import catalogue
+
+    fitting = [name for name, kind in catalogue().items() if rows & set(kind.rows) and name != "matryoshka"]
+    return say("Losses for these rows: {names}.", names=", ".join(fitting))
+
+
+def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
+    size, core = preset.training.batch_size, preset.loss.core
+    if size == 1 and core.in_batch_negatives and preset.data.negatives.strategy == "none":
+        told = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
+        yield error("batch-of-one", told, Where("training.batch_size"), say("Use at least 8, better 32."))
+    negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
+    texts = size * (2 + negatives)
+    if texts > _MOST_TEXTS and core.encoded_at_once is None:
+        told = say("A step encodes {texts} texts at once.", texts=texts)
+        fix = say("Lower training.batch_size or data.negatives.per_query, or use cached_multiple_negatives_ranking.")
+        yield warning("step-large", told, Where("training.batch_size"), fix)
+
+
+def _schedule(preset: EmbeddingPreset) -> Iterator[Problem]:
+    training, stopping = preset.training, preset.training.early_stopping
+    measured = training.evaluations > 0 and preset.data.evaluation.validation_fraction != 0
+    if training.max_steps == 0:
+        yield error("no-steps", say("0 steps train nothing."), Where("training.max_steps"), say("Use -1 for no limit."))
+    if stopping.enabled and not measured:
+        told = say("Early stopping needs evaluations during training, on validation data.")
+        fix = say("Set training.evaluations to 4 or more and data.evaluation.validation_fraction to auto.")
+        yield error("early-stopping-blind", told, Where("training.early_stopping.enabled"), fix)
+    elif stopping.enabled and stopping.patience >= training.evaluations:
+        told = say(
+            "With {evaluations} evaluations a patience of {patience} never stops the training.",
+            evaluations=training.evaluations, patience=stopping.patience,
+        )  # fmt: skip
+        fix = say("Raise training.evaluations or lower the patience.")
+        yield warning("patience-too-long", told, Where("training.early_stopping.patience"), fix)
+    if training.best_checkpoint and not measured and "best_checkpoint" in training.model_fields_set:
+        told = say("No checkpoint can be the best: nothing is measured during training. The last one is used.")
+        yield warning("best-checkpoint-blind", told, Where("training.best_checkpoint"))
+
+
+def _device(preset: EmbeddingPreset) -> Iterator[Problem]:
+    if preset.launch.device != "cpu":
+        return
+    if preset.training.precision == "fp16":
+        told = say("A CPU does not train in fp16.")
+        yield error("precision-on-cpu", told, Where("training.precision"), say("Use auto, bf16 or fp32."))
+    if preset.training.optimizer == "adamw_8bit":
+        told = say("The 8-bit optimizer needs a GPU.")
+        yield error("optimizer-on-cpu", told, Where("training.optimizer"), say("Use adamw."))
+
+
+def _metrics(preset: EmbeddingPreset) -> Iterator[Problem]:
+    cutoffs, where = preset.evaluation.k, Where("evaluation.metric")
+    twice = sorted({k for k in cutoffs if cutoffs.count(k) > 1})
+    if twice:
+        told = say("Cut-offs are given twice: {values}.", values=", ".join(map(str, twice)))
+        yield error("cutoffs-twice", told, Where("evaluation.k"), say("Name each once."))
+    if metrics.parse(preset.evaluation.metric) is None:
+        told = say("There is no measure {name}.", name=preset.evaluation.metric)
+        yield error(
+            "unknown-metric", told, where, suggestion(preset.evaluation.metric, metrics.all_at(sorted(set(cutoffs))))
+        )

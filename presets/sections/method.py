@@ -86,19 +86,6 @@ class Lora(Section):
             typical=N_("all. Attention layers only ([query, key, value] in BERT models) save memory and learn less.")
         ),
     )
-    bias: Literal["none", "all", "lora_only"] = Field(
-        "none",
-        title=N_("Bias"),
-        description=N_("Which bias terms are trained as well."),
-        json_schema_extra=about(
-            typical=N_("none."),
-            choices={
-                "none": N_("no bias changes, so the adapter can be switched off without a trace"),
-                "all": N_("every bias of the model"),
-                "lora_only": N_("the biases of layers that have an adapter"),
-            },
-        ),
-    )
     use_rslora: bool = Field(
         False,
         title=N_("Rank-stabilised LoRA"),
