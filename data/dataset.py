@@ -59,7 +59,7 @@ def resolve(path: str) -> Path:
         found = Path(path).expanduser()
         if not found.exists():
             found = Path(sheet_of(path)[0]).expanduser()
-        exists = found.exists()
+        exists = bool(path) and found.exists()
     except (OSError, ValueError, RuntimeError):  # a name too long, a NUL in it, or ~unknown-user
         exists = False
     if exists:
