@@ -20,9 +20,10 @@ _CELLS: Final = 4_000_000  # queries x samples drawn at once: 32 MB of indices
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric before and after on ``queries`` queries that both have; ``low`` and ``high`` bound the mean difference.
+    """One metric before and after, on the ``queries`` queries that both have.
 
-    The interval is the 95 % percentile bootstrap over queries (Efron, 1979); with one query it is that one point.
+    ``low`` and ``high`` bound the mean difference: the 95 % percentile bootstrap over queries (Efron, 1979). With one
+    query both are that query's difference.
     """
 
     metric: str
@@ -73,13 +74,13 @@ class Comparison:
             return say("{metric} is {before} before and after: no query changed.", **values)
         if self.certain:
             return say(
-                "{metric} went from {before} to {after} ({difference}); with 95 % confidence the change on queries like "
-                "these lies between {low} and {high}.",
+                "{metric} went from {before} to {after} ({difference}); with 95 % confidence the change on queries "
+                "like these lies between {low} and {high}.",
                 **values,
             )
         return say(
-            "{metric} went from {before} to {after} ({difference}), but the 95 % interval from {low} to {high} includes "
-            "zero: with {queries} queries this may be chance.",
+            "{metric} went from {before} to {after} ({difference}), but the 95 % interval from {low} to {high} "
+            "includes zero: with {queries} queries this may be chance.",
             **values,
         )
 
