@@ -40,9 +40,14 @@ def saved_in() -> Path:
 
 def listing() -> list[Entry]:
     """Every preset that has a name: shipped ones as ``task/name``, then saved ones by their file name."""
-    shipped = [path for task in tasks.catalogue() for path in sorted((_SHIPPED / task).glob("*.yaml"))]
+    shipped = [path for task in tasks.catalogue() for path in sorted((_SHIPPED / task).glob("*.yaml"), key=_rank)]
     found = [Entry(f"{path.parent.name}/{path.stem}", path, "shipped") for path in shipped]
     return found + [Entry(path.stem, path, "saved") for path in sorted(saved_in().glob("*.yaml"))]
+
+
+def _rank(path: Path) -> tuple[bool, str]:
+    """Those to begin with come first."""
+    return (not path.stem.startswith("starter"), path.stem)
 
 
 def names() -> list[str]:

@@ -23,8 +23,9 @@ waste.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 from presets.family import Size
 from presets.sections.method import Lora
@@ -111,16 +112,34 @@ def estimate(shape: Shape, load: Load) -> Estimate:
 def of_preset(preset: EmbeddingPreset, size: Size, half: bool = True) -> Estimate:
     """What ``preset`` needs with a model of ``size``; ``half``: whether precision auto means 16 bit on the device."""
     shape = Shape(size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
+    return of_shape(preset, shape, half)
+
+
+def of_shape(preset: EmbeddingPreset, shape: Shape, half: bool = True) -> Estimate:
+    """As :func:`of_preset`, for a model that no family knows."""
     training = preset.training
     load = Load(
         texts=texts_at_once(preset),
-        length=min(training.max_length, size.max_length),
+        length=training.max_length,
         half=half if training.precision == "auto" else training.precision != "fp32",
         trained=trained_weights(preset, shape),
         optimizer=training.optimizer,
         checkpointing=training.gradient_checkpointing,
     )
     return estimate(shape, load)
+
+
+def shape_of(config: Mapping[str, Any]) -> Shape | None:
+    """The shape that a model's ``config.json`` tells of; ``None`` if it lacks the numbers (another kind of model)."""
+    names = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
+    numbers = [config.get(name) for name in names]
+    if not all(isinstance(number, int) and number > 0 for number in numbers):
+        return None
+    hidden, layers, intermediate, vocabulary = (int(number or 0) for number in numbers)
+    kind = str(config.get("model_type", ""))
+    decoder = kind.startswith(("qwen", "llama", "mistral", "gemma"))
+    empty = Shape(0, hidden, layers, intermediate, decoder or kind == "modernbert", decoder)
+    return replace(empty, parameters=vocabulary * hidden + empty.matrices)
 
 
 def texts_at_once(preset: EmbeddingPreset) -> int:

@@ -1,0 +1,146 @@
+"""``tunewiz check``: all problems of a preset, the memory it needs, and the configuration it stands for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from backends import catalogue
+from backends.precision import cpu_has_bf16
+from backends.sources import Located, ModelUnavailable, resolve
+from data.files import read_json
+from data.language import N_, translate
+from data.problems import BadPreset, ExitCode, Message, Problem, errors, say
+from presets import families, memory
+from presets.library import open_preset
+from presets.opening import Opened
+from presets.preset import Preset
+from presets.tasks.embedding import EmbeddingPreset
+from tui.checking import check
+from tui.commands.models import free_memory
+from tui.lines import problem_line
+
+
+def run_check(name: str, overrides: Sequence[str], as_json: bool) -> int:
+    """Check a preset without running it; 2 if it cannot run."""
+    try:
+        opened = open_preset(name, overrides)
+    except BadPreset as fault:
+        return _tell(name, None, list(fault.problems), None, None, as_json)
+    found = check(opened)
+    located = _located(opened, found)
+    needed = estimate(opened.preset, located)
+    return _tell(name, opened, found, located, needed, as_json)
+
+
+def _located(opened: Opened, found: list[Problem]) -> Located | None:
+    """Where the model is; what keeps it from being had is added to ``found``, unless the backend told it already."""
+    told: list[Problem] = []
+    located = None
+    try:
+        located = resolve(opened.preset.model, told.append)
+    except ModelUnavailable as fault:
+        told += fault.problems
+    known = {(problem.code, problem.where.key) for problem in found}
+    found += [problem for problem in opened.placed(told) if (problem.code, problem.where.key) not in known]
+    return located
+
+
+def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
+    """The memory of ``preset`` by what is known of its model's family, else by its ``config.json`` if it is here."""
+    if not isinstance(preset, EmbeddingPreset):
+        return None
+    on_cpu = preset.launch.device == "cpu" or free_memory() is None
+    half = cpu_has_bf16() if on_cpu else True
+    known = families.lookup(preset.model.id)
+    if known:
+        return memory.of_preset(preset, known.size, half)
+    config = read_json(Path(located.place) / "config.json") if located and located.cached else None
+    shape = memory.shape_of(config) if isinstance(config, dict) else None
+    return memory.of_shape(preset, shape, half) if shape else None
+
+
+def _tell(
+    name: str,
+    opened: Opened | None,
+    found: list[Problem],
+    located: Located | None,
+    needed: memory.Estimate | None,
+    as_json: bool,
+) -> int:
+    sound = opened is not None and not errors(found)
+    native = catalogue.find(opened.preset.backend).native(opened.preset) if sound and opened else ""
+    if as_json:
+        print(json.dumps(_record(name, sound, found, located, needed, native), ensure_ascii=False))
+    else:
+        _print(found, opened, located, needed, native)
+    return int(ExitCode.OK if sound else ExitCode.BAD_PRESET)
+
+
+def _record(
+    name: str, sound: bool, found: list[Problem], located: Located | None, needed: memory.Estimate | None, native: str
+) -> dict[str, Any]:
+    where = None if located is None else {"source": located.source, "place": located.place, "cached": located.cached}
+    size = None if located is None else {"size": located.size, "licence": located.licence, "revision": located.revision}
+    sizes = None if needed is None else {"low": needed.low, "expected": needed.expected, "high": needed.high}
+    return {
+        "preset": name,
+        "runs": sound,
+        "problems": [problem.as_json() for problem in found],
+        "model": where | size if where and size else None,
+        "memory": sizes,
+        "memory_free": free_memory(),
+        "native": native,
+    }
+
+
+def _print(
+    found: list[Problem], opened: Opened | None, located: Located | None, needed: memory.Estimate | None, native: str
+) -> None:
+    console = Console(highlight=False)
+    for problem in found:
+        style = {"error": "bold red", "warning": "yellow"}.get(problem.severity, "")
+        console.print(Text(problem_line(problem.as_json()), style=style), soft_wrap=True)
+    count = len(errors(found))
+    if count:
+        console.print(Text(say("{count} errors: this preset does not run yet.", count=count).text()))
+    else:
+        console.print(Text(translate(N_("No errors: this preset can run."))))
+    if opened and located:
+        console.print(Text(_where(opened.preset, located).text()), soft_wrap=True)
+    if needed:
+        console.print(Text(_memory(needed).text()), soft_wrap=True)
+    if native:
+        console.print(Text(f"\n{translate(N_('What the library would be given:'))}", style="bold"))
+        console.print(Text(native.rstrip()), soft_wrap=True)
+
+
+def _where(preset: Preset, located: Located) -> Message:
+    values = {"id": preset.model.id, "source": located.source, "licence": located.licence or "?"}
+    if located.cached:
+        return say("Model: {id} ({source}, licence {licence}) is here: {place}", **values, place=located.place)
+    if located.size is None:
+        return say("Model: {id} will be downloaded from {source} (licence {licence}).", **values)
+    size = f"{located.size / 1e9:.2f}"
+    return say("Model: {id}, {size} GB, will be downloaded from {source} (licence {licence}).", **values, size=size)
+
+
+def _memory(needed: memory.Estimate) -> Message:
+    values = {name: f"{getattr(needed, name) / memory.GB:.1f}" for name in ("low", "expected", "high")}
+    free = free_memory()
+    if free is None:
+        return say(
+            "Memory: about {expected} GiB ({low} to {high}); there is no GPU, so of the machine's own.", **values
+        )
+    fits = {
+        "yes": say("it fits"),
+        "maybe": say("it may not fit: lower training.batch_size or training.max_length if it does not"),
+        "no": say("it does not fit: use LoRA, a cached loss or a smaller batch"),
+    }[needed.fits(free)]
+    text = N_("Memory: about {expected} GiB ({low} to {high}) of the GPU's {free} GiB that are free: {fits}.")
+    return Message(text, {**values, "free": f"{free / memory.GB:.1f}", "fits": fits})

@@ -1,0 +1,110 @@
+"""``tunewiz models``: what is known of models, what fits this machine, what is here already."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from backends.runs.hardware import gpus
+from backends.sources import where_cached
+from data.language import N_, current, translate
+from data.problems import BadPreset, ExitCode, error, say
+from presets import families, memory, tasks
+from presets.families import Known
+from presets.opening import opened
+from presets.sections.model import Model
+from presets.tasks.embedding import EmbeddingPreset
+from presets.wording import suggestion
+
+_FITS = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
+#: What a model is asked to do for "fits": its own batch, texts of 256 tokens.
+_ASKED = """
+{{name: fits, task: embedding, model: {{id: {id}}}, data: {{train: any}}, loss: multiple_negatives_ranking,
+  method: {method}, training: {{batch_size: {batch}, max_length: {length}}}}}
+"""
+
+
+def run_models(task: str | None, as_json: bool) -> int:
+    """List the known models for ``task`` (all by default)."""
+    if task is not None and task not in tasks.catalogue():
+        told = say("There is no task {name}.", name=task)
+        raise BadPreset(error("unknown-task", told, fix=suggestion(task, list(tasks.catalogue()))))
+    free = free_memory()
+    rows = [facts(entry, free) for entry in families.known(task)]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return int(ExitCode.OK)
+    console = Console(highlight=False)
+    console.print(_table(rows))
+    room = say("{free} GiB of GPU memory are free.", free=f"{free / memory.GB:.0f}") if free is not None else None
+    console.print(Text((room or say("There is no GPU here: small models train on the CPU.")).text()))
+    console.print(Text(translate(N_("fits: with all weights / with LoRA, at the model's usual batch and 256 tokens."))))
+    return int(ExitCode.OK)
+
+
+def free_memory() -> int | None:
+    """Bytes free on the GPU with the most room; ``None`` without a GPU."""
+    return max((gpu.memory_free for gpu in gpus() if gpu.memory_free is not None), default=None)
+
+
+def facts(entry: Known, free: int | None) -> dict[str, Any]:
+    """Everything about a model; memory and sizes in bytes."""
+    family, size = entry.family, entry.size
+    located = where_cached(Model(id=size.id))
+    told: dict[str, Any] = {
+        "id": size.id,
+        "modelscope": size.modelscope,
+        "family": family.name,
+        "tasks": list(family.tasks),
+        "parameters": size.parameters,
+        "download": size.download,
+        "dimension": size.hidden,
+        "layers": size.layers,
+        "max_length": size.max_length,
+        "licence": family.licence,
+        "commercial": family.commercial,
+        "languages": list(family.languages),
+        "pooling": family.pooling,
+        "query_instruction": family.query_instruction,
+        "passage_instruction": family.passage_instruction,
+        "trust_remote_code": family.trust_remote_code,
+        "notes": family.notes.zh if current() == "zh" else family.notes.en,
+        "cached": located.place if located else None,
+    }
+    for method in ("full", "lora"):
+        needed = _needed(entry, method)
+        fits = needed.fits(free) if free is not None else "cpu"
+        told[method] = {"low": needed.low, "expected": needed.expected, "high": needed.high, "fits": fits}
+    return told
+
+
+def _needed(entry: Known, method: str) -> memory.Estimate:
+    size = entry.size
+    text = _ASKED.format(id=size.id, method=method, batch=size.batch_size, length=min(256, size.max_length))
+    preset = opened(text, "").preset
+    if not isinstance(preset, EmbeddingPreset):
+        raise TypeError(f"the question of fits is an embedding preset, not {type(preset).__name__}")
+    return memory.of_preset(preset, size)
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(translate(N_("model")), overflow="fold")
+    for title in (N_("weights"), N_("tokens"), N_("languages"), N_("licence"), N_("fits"), N_("here")):
+        table.add_column(translate(title), no_wrap=True)
+    for row in rows:
+        both = [translate(_FITS[row[method]["fits"]]) for method in ("full", "lora")]
+        table.add_row(
+            Text(row["id"].rpartition("/")[2]),
+            Text(f"{row['parameters'] / 1e6:.0f}M"),
+            Text(str(row["max_length"])),
+            Text(",".join(row["languages"])),
+            Text(row["licence"]),
+            Text(both[0] if both[0] == both[1] else "/".join(both)),
+            Text(translate(N_("yes")) if row["cached"] else f"{row['download'] / 1e9:.1f} GB"),
+        )
+    return table

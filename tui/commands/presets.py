@@ -1,0 +1,65 @@
+"""``tunewiz presets``: what ships and what was saved."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from data.language import N_, translate
+from data.problems import BadPreset, ExitCode
+from presets import families, memory
+from presets.library import Entry, listing, open_preset
+from presets.tasks.embedding import EmbeddingPreset
+
+
+def run_presets(as_json: bool) -> int:
+    """List the presets that have a name, with the memory that each needs."""
+    rows = [_row(entry) for entry in listing()]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return int(ExitCode.OK)
+    table = Table(box=None, pad_edge=False)
+    table.add_column(translate(N_("preset")), overflow="fold")
+    short = Counter(str(row["name"]).rpartition("/")[2] for row in rows)
+    table.add_column(translate(N_("model")), overflow="fold")
+    for title in (N_("method"), N_("languages"), N_("GPU memory")):
+        table.add_column(translate(title), no_wrap=True)
+    for row in rows:
+        problem = row.get("problem")
+        cells = [str(row.get(key) or "") for key in ("model", "method", "languages")]
+        cells[0] = str(problem) if problem else cells[0].rpartition("/")[2]
+        name = str(row["name"])
+        brief = name.rpartition("/")[2]
+        table.add_row(Text(brief if short[brief] == 1 else name), *map(Text, cells), Text(_memory(row)))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(Text(translate(N_("Run one: tunewiz run NAME --set data.train=FILE"))))
+    return int(ExitCode.OK)
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    """Facts of a preset; ``problem`` in place of them when a saved one no longer loads. Memory in bytes."""
+    told: dict[str, object] = {"name": entry.name, "file": str(entry.path), "origin": entry.origin}
+    try:
+        preset = open_preset(entry.path).preset
+    except BadPreset as fault:
+        return told | {"problem": fault.problems[0].line()}
+    told |= {"task": preset.task, "model": preset.model.id, "description": preset.description}
+    known = families.lookup(preset.model.id)
+    if isinstance(preset, EmbeddingPreset):
+        told |= {"method": preset.method.type, "loss": preset.loss.name, "data": preset.data.train}
+        if known:
+            needed = memory.of_preset(preset, known.size)
+            told |= {"memory_low": needed.low, "memory_expected": needed.expected, "memory_high": needed.high}
+    if known:
+        told |= {"languages": ", ".join(known.family.languages), "licence": known.family.licence}
+    return told
+
+
+def _memory(row: dict[str, object]) -> str:
+    expected = row.get("memory_expected")
+    return f"~{expected / memory.GB:.0f} GiB" if isinstance(expected, int) else ""
