@@ -31,6 +31,14 @@ def device_of(launch: Launch) -> str:
     return "cpu"
 
 
+def use_threads(launch: Launch) -> None:
+    """Let torch compute on as many threads as the preset says; 0 leaves it at the number of cores."""
+    import torch
+
+    if launch.threads:
+        torch.set_num_threads(launch.threads)
+
+
 def load_encoder(path: Path | str, preset: Preset | None = None, device: str = "cpu") -> Any:
     """The ``SentenceTransformer`` in the folder ``path``, in evaluation mode, on ``device``, in fp32.
 

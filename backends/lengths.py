@@ -1,0 +1,83 @@
+"""How long the run's texts are in the model's own tokens, and whether the maximum length suits them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from data.lengths import Lengths, LengthSample
+from data.prepared import Prepared
+from data.problems import Problem, Where, note, say, warning
+from data.tokens import Count
+from presets.families import instructions
+from presets.tasks.embedding import EmbeddingPreset
+
+#: A share of texts cut off from which on it is worth a warning.
+MANY: Final = 0.05
+_KEY: Final = Where(key="training.max_length")
+
+
+def counter(path: Path, trusted: bool = False) -> Count:
+    """Counts tokens, special ones included, with the tokenizer in ``path``."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(path), trust_remote_code=trusted, local_files_only=True)
+
+    def count(texts: Sequence[str]) -> list[int]:
+        ids = tokenizer(list(texts), truncation=False, return_attention_mask=False, verbose=False)["input_ids"]
+        return [len(item) for item in ids]
+
+    return count
+
+
+def length_problems(path: Path, preset: EmbeddingPreset, prepared: Prepared) -> Iterator[Problem]:
+    """A note with the lengths, and a warning when the maximum length cuts off many texts."""
+    sample = LengthSample(counter(path, preset.model.trust_remote_code), seed=preset.training.seed)
+    query, passage = instructions(preset.model)
+    for group in prepared.groups:
+        sample.add("query", query + group.query)
+        for text in (*group.positives, *group.negatives):
+            sample.add("passage", passage + text)
+    for pair in prepared.pairs:
+        sample.add("text", pair.first)
+        sample.add("text", pair.second)
+    for document in prepared.evaluation.corpus.values():
+        sample.add("document", passage + document.full)
+    lengths, advice = sample.lengths(), sample.advice()
+    if not lengths or advice is None:
+        return
+    limit = preset.training.max_length
+    yield note("lengths", say("{lengths}; at most {limit} are read.", lengths=_told(lengths), limit=limit), _KEY)
+    cut = max(_share_above(item, limit) for item in lengths)
+    if cut > MANY:
+        told = say(
+            "{percent} % of the texts or more are longer than {limit} tokens and are cut off.",
+            percent=round(100 * cut),
+            limit=limit,
+        )
+        fix = say("Set training.max_length to {length}, if the model reads that many.", length=advice.max_length)
+        yield warning("texts-cut-off", told, _KEY, fix)
+
+
+def _told(lengths: Sequence[Lengths]) -> object:
+    parts = [
+        say(
+            "{role}: half are within {median} tokens, 95 % within {p95}, the longest {longest}",
+            role=item.role,
+            median=item.tokens[50],
+            p95=item.tokens[95],
+            longest=item.tokens[100],
+        )
+        for item in lengths
+    ]
+    told = parts[0]
+    for part in parts[1:]:
+        told = say("{first}; {second}", first=told, second=part)
+    return told
+
+
+def _share_above(lengths: Lengths, limit: int) -> float:
+    """A lower bound of the share of texts longer than ``limit``, from the percentiles known."""
+    above = [percent for percent, tokens in lengths.tokens.items() if percent < 100 and tokens > limit]
+    return (100 - min(above)) / 100 if above else 0.0

@@ -1,0 +1,73 @@
+"""Measure any model on any test collection: the baseline, the tuned model, and models outside a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from backends.loading import load_encoder, merge_adapter
+from data.examples import Collection
+from data.problems import BadData, error, say
+from presets.preset import Preset
+
+if TYPE_CHECKING:
+    from backends.encoder import SearchEncoder
+    from backends.encoding import Told
+    from backends.evaluators.base import Measurement, Wanted
+
+_EVERY: Final = 0.5  # seconds between two tellings of progress
+
+
+@dataclass(frozen=True)
+class Manner:
+    """On which device, how many texts at once, where vectors are kept, who is told, and who may stop it."""
+
+    device: str = "cpu"
+    batch_size: int = 64
+    cache: Path | None = None
+    told: Callable[[int, int], None] = field(default=lambda _done, _total: None)
+    check_stop: Callable[[], None] = field(default=lambda: None)
+
+
+def search_encoder(path: Path, preset: Preset | None = None, manner: Manner = Manner()) -> SearchEncoder:
+    """The model in ``path`` ready to encode queries and passages in fp32; an adapter is merged in memory."""
+    from backends.encoder import SearchEncoder, fingerprint
+    from backends.encoding import Encoding
+
+    model = merge_adapter(load_encoder(path, preset, manner.device))
+    mark = fingerprint(path) if manner.cache else ""
+    how = Encoding(most=manner.batch_size)
+    return SearchEncoder(model, how, manner.cache, mark, manner.told, manner.check_stop)
+
+
+def measure(
+    path: Path, collection: Collection, wanted: Wanted, preset: Preset | None = None, manner: Manner = Manner()
+) -> Measurement:
+    """Search the collection with the model in ``path`` and measure what it finds.
+
+    Raises :class:`BadData` (``nothing-to-measure``) when no query has a relevant document, and what
+    :func:`backends.loading.load_encoder` raises.
+    """
+    from backends.evaluators.retrieval import Retrieval
+
+    if not any(grade > 0 for grades in collection.qrels.values() for grade in grades.values()):
+        told = say("No query of the collection has a relevant document: there is nothing to measure.")
+        raise BadData(error("nothing-to-measure", told, fix=say("Check the judgments (qrels) against the queries.")))
+    return Retrieval().measure(search_encoder(path, preset, manner), collection, wanted)
+
+
+def at_times(told: Told) -> Told:
+    """``told``, called at most twice a second and for the last text."""
+    last = 0.0
+
+    def seldom(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done >= total or now - last >= _EVERY:
+            last = now
+            told(done, total)
+
+    return seldom
