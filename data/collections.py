@@ -7,7 +7,7 @@ from typing import Any
 
 from data.examples import Collection, Document, Group
 from data.formats.base import CollectionFormat, Detection, Judgment
-from data.problems import BadData, Problem, error, say, warning
+from data.problems import BadData, Problem, Where, error, say, warning
 from data.reading import Report
 
 #: A split to use when none is named, best first.
@@ -17,16 +17,16 @@ _SPLITS = ("train", "all")
 def documents(detected: Detection, report: Report) -> Iterator[tuple[str, Document]]:
     """The corpus as a stream. Ids are held in memory to find duplicates."""
     seen: set[str] = set()
-    for name, document, line in _format(detected).documents(detected, report):
-        if _new(name, line, seen, detected, report):
+    for name, document, where in _format(detected).documents(detected, report):
+        if _new(name, where, seen, report):
             yield name, document
 
 
 def queries(detected: Detection, report: Report) -> Iterator[tuple[str, str]]:
     """The queries as a stream. Ids are held in memory to find duplicates."""
     seen: set[str] = set()
-    for name, text, line in _format(detected).queries(detected, report):
-        if _new(name, line, seen, detected, report):
+    for name, text, where in _format(detected).queries(detected, report):
+        if _new(name, where, seen, report):
             yield name, text
 
 
@@ -38,12 +38,12 @@ def _format(detected: Detection) -> CollectionFormat:
     raise BadData(error("no-collection", told, detected.source.at(), fix))
 
 
-def _new(name: str, line: int, seen: set[str], detected: Detection, report: Report) -> bool:
+def _new(name: str, where: Where, seen: set[str], report: Report) -> bool:
     if name not in seen:
         seen.add(name)
         return True
     told = say("The id {id} is there twice; the first one counts.", id=name)
-    report(warning("duplicate-id", told, detected.source.at(line)))
+    report(warning("duplicate-id", told, where))
     return False
 
 

@@ -52,7 +52,7 @@ def _delimiter(dataset: Dataset, source: Source) -> str:
 def _whole_records(peeked: Sequence[tuple[int, str]]) -> Sequence[tuple[int, str]]:
     """Without the last few lines of a long peek, in which a quoted cell may be cut."""
     size = sum(len(text) for _, text in peeked)
-    return peeked if size < 1 << 18 or len(peeked) < 20 else peeked[: -len(peeked) // 10]
+    return peeked if size < 1 << 17 or len(peeked) < 20 else peeked[: -len(peeked) // 10]
 
 
 def _record_newline(source: Source, peeked: Sequence[tuple[int, str]], records: Sequence[Record]) -> str:

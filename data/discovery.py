@@ -15,7 +15,7 @@ from data.magic import refuse_binary, refuse_unreadable, signature
 from data.problems import BadData, Problem, Where, error, note, say, warning
 from data.reading.json_document import find_rows
 from data.reading.json_values import Decoder, NotJson, mend
-from data.reading.streams import compression_of, lines, open_bytes
+from data.reading.streams import chunks, compression_of, open_bytes
 from data.source import Container, Row, Source
 
 __all__ = ["Container", "Row", "Source", "discover", "discover_files"]
@@ -158,15 +158,18 @@ def _encoding_notes(base: Source, encoding: Encoding) -> tuple[Problem, ...]:
 
 
 def _peek(source: Source) -> list[tuple[int, str]]:
-    """The first lines, up to about 256 thousand characters."""
-    taken: list[tuple[int, str]] = []
-    size = 0
-    for number, text in lines(source, _quiet):
-        taken.append((number, text))
-        size += len(text)
-        if size >= _PEEKED_CHARACTERS:
-            break
-    return taken
+    """The first lines, about 256 thousand characters; a line cut off there is left out unless it is the only one."""
+    text = ""
+    pieces = chunks(source, _quiet)
+    while len(text) < _PEEKED_CHARACTERS and (piece := next(pieces, "")):
+        text += piece
+    pieces.close()
+    end = "\r" if source.newline == "CR" else "\n"
+    cut = text.removeprefix("\ufeff").split(end)
+    if len(text) >= _PEEKED_CHARACTERS and len(cut) > 1:
+        cut.pop()
+    found = [(number, line + "\n") for number, line in enumerate(cut, 1)]
+    return found if cut[-1] or len(found) == 1 else found[:-1]
 
 
 def _text_container(

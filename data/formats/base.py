@@ -165,12 +165,12 @@ class CollectionFormat(Format):
         """Names of the splits that have judgments."""
 
     @abstractmethod
-    def documents(self, detection: Detection, report: Report) -> Iterator[tuple[str, Document, int]]:
-        """(id, document, line) for each document, as a stream; ids may repeat."""
+    def documents(self, detection: Detection, report: Report) -> Iterator[tuple[str, Document, Where]]:
+        """(id, document, place) for each document, as a stream; ids may repeat."""
 
     @abstractmethod
-    def queries(self, detection: Detection, report: Report) -> Iterator[tuple[str, str, int]]:
-        """(id, text, line) for each query, as a stream; ids may repeat."""
+    def queries(self, detection: Detection, report: Report) -> Iterator[tuple[str, str, Where]]:
+        """(id, text, place) for each query, as a stream; ids may repeat."""
 
     @abstractmethod
     def judgments(self, detection: Detection, split: str, report: Report) -> Iterator[Judgment]:

@@ -11,7 +11,7 @@ from data.columns import columns_of, guesses, mapping_problems
 from data.examples import Document
 from data.formats.base import CollectionFormat, Detection, Judgment, Role
 from data.language import N_
-from data.problems import BadData, error, say, warning
+from data.problems import BadData, Where, error, say, warning
 from data.qrels import read_qrels
 from data.reading import Report, read
 from data.source import Source
@@ -47,7 +47,7 @@ class Beir(CollectionFormat):
         """The names of the qrels files; "all" for ``qrels.tsv``."""
         return detection.source.splits
 
-    def documents(self, detection: Detection, report: Report) -> Iterator[tuple[str, Document, int]]:
+    def documents(self, detection: Detection, report: Report) -> Iterator[tuple[str, Document, Where]]:
         """The corpus as a stream; an empty document is reported and kept, as judgments may name it."""
         source = detection.source.parts["corpus"]
         columns = _columns(source, detection.source.mapping)
@@ -61,9 +61,9 @@ class Beir(CollectionFormat):
             document = Document(text or "", title or "")
             if not document.full:
                 report(warning("empty-document", say("Document {id} is empty.", id=name), source.at(row.line)))
-            yield name, document, row.line
+            yield name, document, source.at(row.line)
 
-    def queries(self, detection: Detection, report: Report) -> Iterator[tuple[str, str, int]]:
+    def queries(self, detection: Detection, report: Report) -> Iterator[tuple[str, str, Where]]:
         """The queries as a stream; one without id or text is reported and left out."""
         source = detection.source.parts["queries"]
         columns = _columns(source, detection.source.mapping)
@@ -71,7 +71,7 @@ class Beir(CollectionFormat):
             cells = Cells(source, row, report)
             name, text = cells.text(columns["id"]), cells.text(columns["text"])
             if name and text:
-                yield name, text, row.line
+                yield name, text, source.at(row.line)
             else:
                 report(
                     warning(

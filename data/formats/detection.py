@@ -29,7 +29,8 @@ def detect_rows(
     candidates = _candidates(source, known)
     given = _given(source, table, mapping, candidates)
     found = _matches(candidates, table, given)
-    if not given and source.format == "auto":
+    for_retrieval_only = not any(item.shape == "conversations" for item in candidates.values())
+    if for_retrieval_only and not given and source.format == "auto":
         layout, marks = llm_layout(columns)
         if layout and not any(item.weakest > 1 and len(item.mapping) >= 3 for item in found):
             raise refuse_llm(source, table, layout, marks)

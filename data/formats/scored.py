@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from data.cells import Cells
 from data.examples import Group, ScoredPair
-from data.formats.base import Detection, Format, Mapped, Role, Shape
+from data.formats.base import Detection, Format, Role, Shape
 from data.language import N_
 from data.problems import error, say, warning
 from data.reading.streams import Report
@@ -34,10 +34,6 @@ class Scored(Format):
         if role.name == "score":
             return table.kind(column) == "empty" or table.score_share(column) >= 0.5
         return super().fits(role, column, table)
-
-    def accepts(self, mapping: Mapped, table: Table) -> bool:
-        """Always; the roles say it all."""
-        return True
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`ScoredPair` for each row with two texts and a score."""

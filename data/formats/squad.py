@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from data.examples import Document
 from data.formats.base import CollectionFormat, Detection, Judgment, Role
 from data.language import N_
-from data.problems import note, say, warning
+from data.problems import Where, note, say, warning
 from data.reading import Report, read
 from data.source import Row, Source
 
@@ -42,16 +42,16 @@ class Squad(CollectionFormat):
         """Only "all"."""
         return ("all",)
 
-    def documents(self, detection: Detection, report: Report) -> Iterator[tuple[str, Document, int]]:
+    def documents(self, detection: Detection, report: Report) -> Iterator[tuple[str, Document, Where]]:
         """Each different paragraph, under its own id where it has one."""
         names = _Names()
         for row, paragraph in _each(detection, report):
             text = _text(paragraph, _CONTEXTS)
             name, is_new = names.of(text, _text(paragraph, _CONTEXT_IDS))
             if is_new:
-                yield name, Document(text), row.line
+                yield name, Document(text), detection.source.at(row.line)
 
-    def queries(self, detection: Detection, report: Report) -> Iterator[tuple[str, str, int]]:
+    def queries(self, detection: Detection, report: Report) -> Iterator[tuple[str, str, Where]]:
         """Each question; one without text is reported and left out."""
         number = 0
         for row, paragraph in _each(detection, report):
@@ -59,7 +59,7 @@ class Squad(CollectionFormat):
                 number += 1
                 text = _text(question, _QUESTIONS)
                 if text:
-                    yield _text(question, _QUESTION_IDS) or f"q{number}", text, row.line
+                    yield _text(question, _QUESTION_IDS) or f"q{number}", text, detection.source.at(row.line)
                 else:
                     told = say("A question has no text and is left out.")
                     report(warning("empty-query", told, detection.source.at(row.line)))

@@ -57,20 +57,19 @@ def _best_quoting(lines: Sequence[tuple[int, str]], delimiter: str) -> Sniffed:
         other = _tried(lines, dialect)
         if other.consistency > best.consistency + 0.01 and other.width > 1:
             best = other
-    if delimiter == "\t" and best.dialect.quoting == "doubled" and not _quotes_needed(lines):
-        return _tried(lines, Dialect(delimiter, "none"))
+    if delimiter == "\t" and best.dialect.quoting == "doubled":
+        plain = _tried(lines, rest[-1])
+        if plain.consistency > best.consistency or (plain.consistency == best.consistency and not _quoted(lines)):
+            return plain
     return best
 
 
-def _quotes_needed(lines: Sequence[tuple[int, str]]) -> bool:
-    """Whether quotes in a tab file quote: a cell needs them, or each line that has any consists of quoted cells."""
+def _quoted(lines: Sequence[tuple[int, str]]) -> bool:
+    """Whether quotes in a tab file quote: some are doubled, or each line that has any consists of quoted cells."""
     if any('""' in text for _, text in lines):
         return True
-    for record in split_records(lines, Dialect("\t")):
-        if record.height > 1 or any("\t" in cell for cell in record.cells):
-            return True
-    quoted = [text.rstrip("\r\n").split("\t") for _, text in lines if '"' in text]
-    return all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cells in quoted for cell in cells)
+    cells = [text.rstrip("\r\n").split("\t") for _, text in lines if '"' in text]
+    return all(len(cell) > 1 and cell[0] == cell[-1] == '"' for of_line in cells for cell in of_line)
 
 
 def _tried(lines: Sequence[tuple[int, str]], dialect: Dialect) -> Sniffed:

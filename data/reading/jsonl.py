@@ -31,78 +31,74 @@ def mended(code: str, source: Source, line: int) -> Problem:
 
 def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of a JSON Lines file."""
-    numbered = lines(source, report)
-    waiting: deque[tuple[int, str]] = deque()
-    decoder = Decoder()
-    while True:
-        item = waiting.popleft() if waiting else next(numbered, None)
-        if item is None:
-            return
-        line, text = item
-        for value in _values(line, text.strip(), numbered, waiting, decoder, source, report):
-            if isinstance(value, dict):
-                yield Row(line, value)
-            else:
-                report(not_an_object(source, line, value))
+    return iter(_Lines(source, report))
 
 
-def _values(
-    line: int,
-    text: str,
-    numbered: Iterator[tuple[int, str]],
-    waiting: deque[tuple[int, str]],
-    decoder: Decoder,
-    source: Source,
-    report: Report,
-) -> list[Any]:
-    if not text:
-        report(warning("blank-line", say("The row is blank."), source.at(line)))
-        return []
-    if text.startswith(("//", "#")):
-        report(comment(source, line))
-        return []
-    try:
-        value, end = decoder.value(text)
-        if not text[end:].strip():
-            if decoder.constants:
-                report(mended("nan-literal", source, line))
-            return [value]
-        failure = NotJson(end)
-    except NotJson as reason:
-        failure = reason
-    found = mend(text, decoder)
-    if found is None and failure.cut:
-        found = _joined(text, numbered, waiting, decoder)
-    if found is None:
-        report(bad_json(source, line, text, failure))
-        return []
-    report(mended(found[0], source, line))
-    return found[1]
+class _Lines:
+    """The lines of a file, of which some may be looked at and put back."""
 
+    def __init__(self, source: Source, report: Report) -> None:
+        self._source = source
+        self._report = report
+        self._numbered = lines(source, report)
+        self._waiting: deque[tuple[int, str]] = deque()
+        self._decoder = Decoder()
 
-def _joined(
-    text: str, numbered: Iterator[tuple[int, str]], waiting: deque[tuple[int, str]], decoder: Decoder
-) -> tuple[str, list[Any]] | None:
-    """``text`` with the lines that follow, where together they are one object; otherwise they are put back."""
-    taken: list[tuple[int, str]] = []
-    joined = text
-    found = None
-    while found is None and len(taken) < _JOINED_LINES and len(joined) < _JOINED_CHARACTERS:
-        item = waiting.popleft() if waiting else next(numbered, None)
-        if item is None:
-            break
-        taken.append(item)
-        if item[1].lstrip().startswith("{"):  # the next row: this one was cut off
-            break
-        joined += "\n" + item[1].rstrip("\r\n")
+    def __iter__(self) -> Iterator[Row]:
+        while item := self._next():
+            line, text = item
+            for value in self._values(line, text.strip()):
+                if isinstance(value, dict):
+                    yield Row(line, value)
+                else:
+                    self._report(not_an_object(self._source, line, value))
+
+    def _next(self) -> tuple[int, str] | None:
+        return self._waiting.popleft() if self._waiting else next(self._numbered, None)
+
+    def _values(self, line: int, text: str) -> list[Any]:
+        """What stands on a line: one value, several, or none; damage is reported."""
+        if not text:
+            self._report(warning("blank-line", say("The row is blank."), self._source.at(line)))
+            return []
+        if text.startswith(("//", "#")):
+            self._report(comment(self._source, line))
+            return []
         try:
-            value, end = decoder.value(joined, lenient=True)
-        except NotJson:
-            continue
-        found = ("raw-newline", [value]) if not joined[end:].strip() else None
-    if found is None:
-        waiting.extendleft(reversed(taken))
-    return found
+            value, end = self._decoder.value(text)
+            if not text[end:].strip():
+                if self._decoder.constants:
+                    self._report(mended("nan-literal", self._source, line))
+                return [value]
+            failure = NotJson(end)
+        except NotJson as reason:
+            failure = reason
+        found = mend(text, self._decoder)
+        if found is None and failure.cut:
+            found = self._joined(text)
+        if found is None:
+            self._report(bad_json(self._source, line, text, failure))
+            return []
+        self._report(mended(found[0], self._source, line))
+        return found[1]
+
+    def _joined(self, text: str) -> tuple[str, list[Any]] | None:
+        """``text`` with the lines that follow, where together they are one object; otherwise they are put back."""
+        taken: list[tuple[int, str]] = []
+        joined = text
+        while len(taken) < _JOINED_LINES and len(joined) < _JOINED_CHARACTERS and (item := self._next()):
+            taken.append(item)
+            if item[1].lstrip().startswith("{"):  # the next row: this one was cut off
+                break
+            joined += "\n" + item[1].rstrip("\r\n")
+            try:
+                value, end = self._decoder.value(joined, lenient=True)
+            except NotJson:
+                continue
+            if not joined[end:].strip():
+                return "raw-newline", [value]
+        self._waiting.extendleft(reversed(taken))
+        return None
 
 
 def bad_json(source: Source, line: int, text: str, failure: NotJson) -> Problem:

@@ -8,7 +8,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
@@ -132,7 +132,7 @@ def _text_lines(stream: BinaryIO, source: Source, report: Report) -> Iterator[tu
         yield number, line.removesuffix("\r") + "\n" if source.newline == "CR" else line
 
 
-def chunks(source: Source, report: Report) -> Iterator[str]:
+def chunks(source: Source, report: Report) -> Generator[str, None, None]:
     """Decoded text in pieces of about 256 KiB, for formats in which a line may be as long as the file."""
     stream, raw = open_bytes(source.path, source.compression)
     decoder = codecs.getincrementaldecoder(source.encoding)(errors="replace")

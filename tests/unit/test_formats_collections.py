@@ -57,7 +57,11 @@ def test_a_beir_folder(tmp_path: Path) -> None:
     assert whole.queries == {"q1": "what?", "q2": "who?"}
     assert whole.qrels == {"q1": {"d1": 2, "d2": 0}, "q2": {"d2": 1}}
     assert codes(problems) == {"duplicate-id": 1, "empty-document": 1, "empty-query": 1}
-    assert {problem.where.file for problem in problems} >= {f"{tmp_path}/corpus.jsonl", f"{tmp_path}/queries.jsonl"}
+    assert [(str(problem.where), problem.code) for problem in problems] == [
+        (f"{tmp_path}/corpus.jsonl:3", "empty-document"),
+        (f"{tmp_path}/corpus.jsonl:4", "duplicate-id"),
+        (f"{tmp_path}/queries.jsonl:3", "empty-query"),
+    ]
 
 
 def test_judged_queries_as_groups(tmp_path: Path) -> None:

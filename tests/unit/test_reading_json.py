@@ -85,7 +85,7 @@ def test_arrays_know_the_line_of_each_row(tmp_path: Path, name: str, indent: int
     source, rows, problems = rows_of(tmp_path, json.dumps(made, indent=indent), name)
     assert (source.container, source.columns, problems) == ("json", ("query", "positive"), [])
     assert [row.values for row in rows] == made
-    assert [row.line for row in rows] == ([1, 1, 1] if indent is None else [2, 6, 10])
+    assert [row.line for row in rows] == ([1, 2, 3] if indent is None else [2, 6, 10])  # one line: by number
 
 
 def test_rows_under_a_key(tmp_path: Path) -> None:
@@ -153,6 +153,16 @@ def test_very_deep_and_very_long_numbers_are_bad_rows(tmp_path: Path) -> None:
     _, rows, problems = rows_of(tmp_path, text, "rows.jsonl")
     assert len(rows) == 2
     assert Counter(problem.code for problem in problems) == {"bad-json": 2}
+
+
+def test_one_line_longer_than_a_line_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.reading.streams.LINE_LIMIT", 1000)
+    made = [{"query": f"q{i}", "positive": "p" * 40} for i in range(50)]
+    _, rows, problems = rows_of(tmp_path, json.dumps(made), "rows.json")
+    assert (len(rows), problems) == (50, [])
+    long = json.dumps({"query": "q" * 3000})
+    _, rows, problems = rows_of(tmp_path, f"{GOOD}\n{long}\n{GOOD}\n", "rows.jsonl")
+    assert ([row.line for row in rows], told(problems)) == ([1, 3], [("line-too-long", 2)])
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
