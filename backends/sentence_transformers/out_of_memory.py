@@ -1,0 +1,75 @@
+"""What to say when memory runs out: the steps that help, in order, with the preset's own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from data.problems import Message, OutOfMemory, Problem, Where, error, note, say
+from presets.sections.method import Lora
+from presets.tasks.embedding import EmbeddingPreset
+
+
+@contextmanager
+def explained(preset: EmbeddingPreset, device: str) -> Iterator[None]:
+    """Turn a lack of memory within the block into :class:`OutOfMemory` with advice that fits ``preset``."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as fault:
+        if not is_memory(fault):
+            raise
+        raise OutOfMemory(*problems(preset, device)) from fault
+
+
+def is_memory(fault: BaseException) -> bool:
+    """Whether ``fault`` is a lack of memory, on a GPU or on the host."""
+    words = str(fault).lower()
+    signs = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed", "not enough memory")
+    return isinstance(fault, MemoryError) or any(sign in words for sign in signs)
+
+
+def problems(preset: EmbeddingPreset, device: str) -> list[Problem]:
+    """What happened, and one note a step that saves memory, the one that costs least first."""
+    on_cpu = device == "cpu"
+    told = say(
+        "Training ran out of memory on {device} with batch size {batch} and max length {length}.",
+        device=device,
+        batch=preset.training.batch_size,
+        length=preset.training.max_length,
+    )
+    fix = say("Change one of the following and start again; the first costs least.")
+    code = "host-out-of-memory" if on_cpu else "gpu-out-of-memory"
+    return [error(code, told, fix=fix), *(note("memory-step", step, Where(key=key)) for key, step in ladder(preset))]
+
+
+def ladder(preset: EmbeddingPreset) -> Iterator[tuple[str, Message]]:
+    """Keys and what to set them to, for an encoder: cached mini-batches, batch, negatives, length, LoRA."""
+    core, training = preset.loss.core, preset.training
+    yield from _cached(preset)
+    if training.batch_size > 8:
+        smaller = training.batch_size // 2
+        fewer = say("Halve it to {size}: fewer in-batch negatives, a weaker lesson.", size=smaller)
+        plain = say(
+            "Halve it to {size} and set training.accumulation to 2: the result stays nearly the same.", size=smaller
+        )
+        yield "training.batch_size", fewer if core.in_batch_negatives else plain
+    if not training.gradient_checkpointing and not core.caches_gradients:
+        yield "training.gradient_checkpointing", say("Set it to true: much less memory, about a third slower.")
+    if preset.data.negatives.strategy != "none" and preset.data.negatives.per_query > 1:
+        yield "data.negatives.per_query", say("Lower it to {count}.", count=preset.data.negatives.per_query // 2)
+    if training.max_length > 64:
+        yield "training.max_length", say("Halve it to {length}; longer texts are cut.", length=training.max_length // 2)
+    if not isinstance(preset.method, Lora):
+        yield "method.type", say("Train a LoRA adapter: no optimizer memory for the frozen weights.")
+
+
+def _cached(preset: EmbeddingPreset) -> Iterator[tuple[str, Message]]:
+    core = preset.loss.core
+    size = getattr(core, "mini_batch_size", 0)
+    if core.caches_gradients and size > 1:
+        yield "loss.mini_batch_size", say("Halve it to {size}; the result stays the same.", size=size // 2)
+    elif core.name == "multiple_negatives_ranking":
+        told = say(
+            "Set it to cached_multiple_negatives_ranking: the same lesson in the memory of a mini-batch, slower."
+        )
+        yield "loss.name", told

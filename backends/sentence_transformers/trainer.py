@@ -1,0 +1,71 @@
+"""The library's trainer, given our batches."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+from backends.sampling import BatchPlan
+
+
+def trainer(plan: BatchPlan, **arguments: Any) -> Any:
+    """A ``SentenceTransformerTrainer`` whose batches are those of ``plan``; ``arguments`` as for the library's."""
+    made = _trainer_class()(**arguments)
+    made.plan = plan
+    return made
+
+
+@cache
+def _trainer_class() -> Any:
+    from sentence_transformers import SentenceTransformerTrainer
+
+    class EncoderTrainer(SentenceTransformerTrainer):  # type: ignore[misc]  # the library is untyped at our edge
+        """Takes the batch plan, and leaves out the model card, for which the library would encode samples."""
+
+        plan: BatchPlan
+
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            pass
+
+        def get_batch_sampler(self, dataset: Any, batch_size: int, drop_last: bool, **options: Any) -> Any:
+            sampler = _sampler_class()(dataset, batch_size=batch_size, drop_last=drop_last, **options)
+            sampler.plan = self.plan
+            self.add_callback(_epochs_told(sampler, self.args.gradient_accumulation_steps))
+            return sampler
+
+    return EncoderTrainer
+
+
+@cache
+def _sampler_class() -> Any:
+    from sentence_transformers.base.sampler import DefaultBatchSampler
+
+    class PlannedBatches(DefaultBatchSampler):  # type: ignore[misc]  # the library is untyped at our edge
+        """Goes through the batches of the epoch it was told."""
+
+        plan: BatchPlan
+
+        def __iter__(self) -> Any:
+            return iter(self.plan.epoch(self.epoch))
+
+        def __len__(self) -> int:
+            return len(self.plan)
+
+    return PlannedBatches
+
+
+def _epochs_told(sampler: Any, accumulation: int) -> Any:
+    """A callback that tells ``sampler`` its epoch.
+
+    accelerate does so too, but not after a resume in mid-epoch, where it has put another sampler around it.
+    """
+    from transformers import TrainerCallback
+
+    class EpochsTold(TrainerCallback):  # type: ignore[misc]  # transformers is untyped at our edge
+        """Counts epochs by steps."""
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            sampler.set_epoch(state.global_step // max(1, math.ceil(len(sampler) / accumulation)))
+
+    return EpochsTold()

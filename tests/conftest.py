@@ -1,0 +1,70 @@
+"""Fixtures for all tests: a tiny encoder, built here, so that no test needs a download."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HIDDEN = 32
+LAYERS = 2
+_WORDS = (
+    "gpu memory server model train loss data batch query answer disk port error cuda driver python install check point "
+    "resume stop lower learning rate text search index vector score the a of is to how why what when my for with and "
+    "not in on does do i it run"
+).split()
+_CHINESE = "显存服务器模型训练损失数据批量查询答案磁盘端口错误驱动安装检查恢复停止降低学习率文本搜索向量分数的是怎么为什么我不在了有"
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random BERT (2 layers of 32) with its own WordPiece tokenizer, saved as a SentenceTransformer."""
+    return build_tiny_encoder(tmp_path_factory.mktemp("tiny-encoder"))
+
+
+def build_tiny_encoder(folder: Path, seed: int = 0) -> Path:
+    """Write a tiny encoder into ``folder / "model"``; the same seed writes the same weights."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(seed)
+    backbone = folder / "backbone"
+    tokenizer = _tokenizer()
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=HIDDEN,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=2,
+        intermediate_size=2 * HIDDEN,
+        max_position_embeddings=128,
+    )
+    BertModel(config).save_pretrained(backbone)
+    tokenizer.save_pretrained(backbone)
+    transformer = Transformer(str(backbone), max_seq_length=64)
+    modules = [transformer, Pooling(HIDDEN, "mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder / "model"), create_model_card=False)
+    return folder / "model"
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = list(string.ascii_lowercase + string.digits)
+    pieces = [*special, *string.punctuation, *letters, *(f"##{letter}" for letter in letters), *_WORDS, *_CHINESE]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    marks = [("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=marks
+    )
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names)
