@@ -60,7 +60,7 @@ class Model(Section):
             "Run the Python code that the model's repository ships. It can do anything your account can: say true only "
             "for authors you trust."
         ),
-        json_schema_extra=about(typical=N_("false. Some models, such as Jina v3, do not load without it.")),
+        json_schema_extra=about(typical=N_("false. Some models do not load without it.")),
     )
     pooling: Literal["auto", "mean", "cls", "lasttoken"] = Field(
         "auto",
