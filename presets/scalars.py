@@ -26,7 +26,7 @@ def plain(text: str) -> Any:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):
         return int(text)
-    if len(text) <= 64 and _REAL.fullmatch(text) and not _LEADING_ZERO.match(text):
+    if len(text) <= 32 and _REAL.fullmatch(text) and not _LEADING_ZERO.match(text):
         number = float(text)
         return number if math.isfinite(number) else text
     return text

@@ -28,7 +28,7 @@ _KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
         N_("Indent all keys of a section by the same number of spaces."),
     ),
     (
-        "while scanning a quoted scalar",
+        "quoted scalar",
         N_("A quoted text that does not end, or has an escape that YAML does not know."),
         N_("Close the quotes on the same line; write backslashes in single quotes."),
     ),
