@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,12 +12,18 @@ from data.reading.delimited import Record, delimiter_name
 from data.reading.dialect import has_header, sniff
 from data.source import Source
 
+#: The line with which Excel is told the delimiter.
+_DIRECTIVE: Final = re.compile(r"sep=([,;|\t:~^])\s*$", re.IGNORECASE)
 _NAMED_DELIMITERS: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
 def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset: Dataset) -> Source:
     """``source`` with delimiter, quoting, header and columns. ``peeked`` are its first physical lines."""
     given = _delimiter(dataset, source)
+    directive = _DIRECTIVE.match(peeked[0][1])
+    if directive:
+        given = directive.group(1) if given == "auto" else given
+        peeked = peeked[1:]
     hint = "\t" if any(suffix.casefold() in (".tsv", ".tab") for suffix in source.path.suffixes) else ","
     found = sniff(_whole_records(peeked), given, hint)
     delimiter = found.dialect.delimiter
@@ -34,6 +41,7 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
         delimiter=delimiter,
         quoting=found.dialect.quoting,
         skip_space=found.dialect.skip_space,
+        skip_lines=peeked[0][0] - 1 if peeked else 0,
         newline=_record_newline(source, peeked, found.records),
         notes=(*source.notes, *notes),
     )

@@ -22,7 +22,8 @@ class Source:
 
     ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
-    one, or the keys of the first objects in order of appearance.
+    one, or the keys of the first objects in order of appearance. ``skip_lines`` stand before the table and are no part
+    of it.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Source:
     delimiter: str = ""
     quoting: Quoting = ""
     skip_space: bool = False
+    skip_lines: int = 0
     header: bool = False
     columns: tuple[str, ...] = ()
     rows_under: str = ""
@@ -60,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """A record. ``line`` counts physical lines from 1; rows of the sheet for xlsx, records for parquet and one-line JSON."""
+    """A record. ``line`` counts physical lines from 1; rows of an xlsx sheet, records of parquet and one-line JSON."""
 
     line: int
     values: dict[str, Any]

@@ -40,7 +40,7 @@ def llm_layout(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) -> BadData:
     """Rows for language models are not taken for retrieval pairs unless the user maps them."""
     told = say(
-        "The columns {columns} are {layout} rows for language models, not pairs for retrieval.",
+        "{columns}: this is the {layout} layout for language models, not pairs for retrieval.",
         columns=", ".join(marks),
         layout=layout,
     )

@@ -10,6 +10,7 @@ import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from data.problems import Problem, error, say, warning
@@ -151,7 +152,8 @@ def dialect_of(source: Source) -> Dialect:
 def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of a delimited file as text cells by column name."""
     width = len(source.columns)
-    numbered = split_records(lines(source, report), dialect_of(source), width)
+    inside = islice(lines(source, report), source.skip_lines, None)
+    numbered = split_records(inside, dialect_of(source), width)
     heading: list[str] | None = None
     for record in numbered:
         cells = [cell.strip() for cell in record.cells]

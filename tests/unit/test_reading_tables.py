@@ -65,6 +65,13 @@ def test_given_delimiter_and_header(tmp_path: Path) -> None:
     assert refused.value.problems[0].code == "bad-delimiter"
 
 
+def test_the_line_that_tells_excel_the_delimiter(tmp_path: Path) -> None:
+    source, rows, problems = rows_of(written(tmp_path, "sep=;\r\nquery;positive\r\na;b, c\r\n"))
+    assert (source.delimiter, source.columns, problems) == (";", ("query", "positive"), [])
+    assert [(row.line, row.values["positive"]) for row in rows] == [(3, "b, c")]
+    assert discover(written(tmp_path, "sep=;\n", "only.csv")).columns == ()
+
+
 def test_backslash_quotes_and_blanks_before_quotes(tmp_path: Path) -> None:
     _, rows, problems = rows_of(written(tmp_path, 'query,positive\nq1,"say \\"hi, you\\""\nq2,"a, b"\n' * 1))
     assert rows[0].values["positive"] == 'say "hi, you"'
