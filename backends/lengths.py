@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from data.lengths import Lengths, LengthSample
 from data.prepared import Prepared
-from data.problems import Problem, Where, note, say, warning
+from data.problems import Message, Problem, Where, note, say, warning
 from data.tokens import Count
 from presets.families import instructions
 from presets.tasks.embedding import EmbeddingPreset
@@ -16,6 +16,12 @@ from presets.tasks.embedding import EmbeddingPreset
 #: A share of texts cut off from which on it is worth a warning.
 MANY: Final = 0.05
 _KEY: Final = Where(key="training.max_length")
+_ROLES: Final = {
+    "query": say("queries"),
+    "passage": say("passages"),
+    "text": say("texts"),
+    "document": say("documents of the corpus"),
+}
 
 
 def counter(path: Path, trusted: bool = False) -> Count:
@@ -60,11 +66,11 @@ def length_problems(path: Path, preset: EmbeddingPreset, prepared: Prepared) -> 
         yield warning("texts-cut-off", told, _KEY, fix)
 
 
-def _told(lengths: Sequence[Lengths]) -> object:
+def _told(lengths: Sequence[Lengths]) -> Message:
     parts = [
         say(
             "{role}: half are within {median} tokens, 95 % within {p95}, the longest {longest}",
-            role=item.role,
+            role=_ROLES[item.role],
             median=item.tokens[50],
             p95=item.tokens[95],
             longest=item.tokens[100],

@@ -113,16 +113,22 @@ class RetrievalBackend(Backend[EmbeddingPreset]):
         self._measure(run, preset, self.tuned(run), "after")
 
     def export(self, run: Run, preset: EmbeddingPreset) -> None:
-        """Write ``run.model`` and check that it loads and encodes as the tuned model does."""
-        from backends.exporters.sentence_transformers import export
+        """Write ``run.model``, check it, and take away what only training needed."""
+        import shutil
 
-        export(run, preset, self.tuned(run))
+        from backends.exporters.sentence_transformers import SentenceTransformers
+
+        for folder in SentenceTransformers().export(run, preset, self.tuned(run), run.model):
+            run.emit(Saved(what="model" if folder == run.model else "adapter", path=run.relative(folder)))
+        shutil.rmtree(run.data / "vectors", ignore_errors=True)
+        if not preset.export.keep_checkpoints:
+            shutil.rmtree(run.checkpoints, ignore_errors=True)
 
     def report(self, run: Run, preset: EmbeddingPreset) -> str:
         """Write ``run.report``; the verdict."""
         from backends.reports.writing import write_report
 
-        verdict = write_report(run, preset)
+        verdict: str = write_report(run, preset)
         run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
         return verdict
 

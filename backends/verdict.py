@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from data.problems import Message, say
 
+PerQuery = Mapping[str, Mapping[str, float]]
 Verdict = Literal["WIN", "MARGINAL", "REGRESSION", "NONE"]
 
 #: A mean difference from which on training is called a win (sentence-transformers' rule).
@@ -15,7 +17,7 @@ WIN_FROM: Final = 0.005
 #: Differences smaller than this are ties: pytrec_eval computes in doubles, printed to fewer digits.
 _SAME: Final = 1e-9
 _CONFIDENCE: Final = 0.95
-_CELLS: Final = 4_000_000  # queries x samples drawn at once: 32 MB of indices
+_CELLS: Final = 4_000_000  # queries x samples drawn at once: 32 MB of counts
 
 
 @dataclass(frozen=True)
@@ -85,54 +87,63 @@ class Comparison:
         )
 
 
-def compare(
-    before: Mapping[str, Mapping[str, float]],
-    after: Mapping[str, Mapping[str, float]],
-    metric: str,
-    samples: int = 10_000,
-    seed: int = 42,
-) -> Comparison:
-    """Compare ``metric`` query by query (``before[query][metric]``); values that are no numbers count as 0.
+def compare(before: PerQuery, after: PerQuery, metric: str, samples: int = 10_000, seed: int = 42) -> Comparison:
+    """:func:`compare_all` for one metric."""
+    return compare_all(before, after, [metric], samples, seed)[metric]
 
-    Only queries in both are compared. Same seed and values give the same interval.
+
+def compare_all(
+    before: PerQuery, after: PerQuery, metrics: Sequence[str], samples: int = 10_000, seed: int = 42
+) -> dict[str, Comparison]:
+    """Compare ``metrics`` query by query (``before[query][metric]``); a value that is missing or no number counts as 0.
+
+    Only queries in both are compared. Same seed and values give the same interval, whatever other metrics there are.
     """
     import numpy as np
 
     shared = sorted(before.keys() & after.keys())
-    if not shared:
-        return Comparison(metric, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0)
-    pairs = np.array([[before[query].get(metric, 0.0), after[query].get(metric, 0.0)] for query in shared], np.float64)
-    pairs = np.nan_to_num(pairs, nan=0.0, posinf=0.0, neginf=0.0)
-    differences = pairs[:, 1] - pairs[:, 0]
-    low, high = _interval(differences, samples, seed)
-    wins, losses = int((differences > _SAME).sum()), int((differences < -_SAME).sum())
-    return Comparison(
-        metric=metric,
-        before=float(pairs[:, 0].mean()),
-        after=float(pairs[:, 1].mean()),
-        difference=float(differences.mean()),
-        low=low,
-        high=high,
-        wins=wins,
-        losses=losses,
-        ties=len(shared) - wins - losses,
-        queries=len(shared),
+    if not shared or not metrics:
+        return {metric: Comparison(metric, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0) for metric in metrics}
+    first, second = (
+        np.array([[_number(side[query].get(name)) for name in metrics] for query in shared], np.float64)
+        for side in (before, after)
     )
+    differences = second - first
+    low, high = _interval(differences, samples, seed)
+    compared = {}
+    for column, metric in enumerate(metrics):
+        wins, losses = (int((sign * differences[:, column] > _SAME).sum()) for sign in (1, -1))
+        compared[metric] = Comparison(
+            metric=metric,
+            before=float(first[:, column].mean()),
+            after=float(second[:, column].mean()),
+            difference=float(differences[:, column].mean()),
+            low=float(low[column]),
+            high=float(high[column]),
+            wins=wins,
+            losses=losses,
+            ties=len(shared) - wins - losses,
+            queries=len(shared),
+        )
+    return compared
 
 
-def _interval(differences: Any, samples: int, seed: int) -> tuple[float, float]:
-    """The percentile bootstrap interval of the mean."""
+def _number(value: float | None) -> float:
+    return value if value is not None and math.isfinite(value) else 0.0
+
+
+def _interval(differences: Any, samples: int, seed: int) -> tuple[Any, Any]:
+    """Bounds of the percentile bootstrap interval of the mean of each column of ``differences`` (queries, metrics)."""
     import numpy as np
 
     draw = np.random.default_rng(seed)
     count = len(differences)
     at_once = max(1, _CELLS // count)
-    means = np.concatenate(
-        [
-            differences[draw.integers(0, count, (min(at_once, samples - start), count))].mean(axis=1)
-            for start in range(0, samples, at_once)
-        ]
-    )
+    means = []
+    for start in range(0, samples, at_once):
+        # How often each query is drawn: one draw serves all metrics.
+        times = draw.multinomial(count, np.full(count, 1 / count), min(at_once, samples - start))
+        means.append(times @ differences / count)
     tail = (1 - _CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail], axis=0)
+    return low, high

@@ -1,0 +1,163 @@
+"""The README of an exported model: what it is, what it was made from, what it brings, how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from backends.reports.blocks import Block, Bullets, Code, Heading, Paragraph, Table, markdown
+from backends.reports.facts import Facts
+from data.language import N_, translate
+from data.printable import printable
+from data.problems import Message, say
+
+_COUNTED: Final = N_("better / worse / same")
+#: Licences by the names that Hugging Face gives them.
+_LICENCES: Final = {"mit": "mit", "apache-2.0": "apache-2.0", "apache 2.0": "apache-2.0"}
+
+
+def model_card(facts: Facts, prompts: tuple[str, str]) -> str:
+    """The card as Markdown with YAML front matter, in the current language. ``prompts``: of queries and passages."""
+    return "\n".join(_front(facts)) + "\n\n" + markdown(list(_body(facts, prompts)))
+
+
+def _front(facts: Facts) -> Iterator[str]:
+    yield "---"
+    yield "library_name: sentence-transformers"
+    yield "pipeline_tag: sentence-similarity"
+    yield "tags: [sentence-transformers, sentence-similarity, feature-extraction, tunewiz]"
+    if "/" in facts.base_model:
+        yield f"base_model: {facts.base_model}"
+    if facts.licence:
+        licence = _LICENCES.get(facts.licence.lower())
+        yield f"license: {licence or 'other'}"
+        if licence is None:
+            yield f"license_name: {facts.licence}"
+    yield "---"
+
+
+def _body(facts: Facts, prompts: tuple[str, str]) -> Iterator[Block]:
+    yield Heading(facts.preset.name, 1)
+    if facts.preset.description:
+        yield Paragraph(printable(facts.preset.description, 2000))
+    made = say(
+        "An embedding model for retrieval: {base}, fine-tuned on {data} with Tunewiz.",
+        base=facts.base_model,
+        data=facts.data_name,
+    )
+    yield Paragraph(made.text())
+    yield from numbers(facts)
+    yield Heading(translate(N_("How to use it")))
+    yield from _usage(prompts)
+    yield Heading(translate(N_("How it was made")))
+    yield Bullets([line.text() for line in made_from(facts, prompts)])
+    yield Heading(translate(N_("Licence")))
+    yield Paragraph(_licence(facts).text())
+
+
+def numbers(facts: Facts) -> Iterator[Block]:
+    """Every metric before and after in a table, and a sentence on the primary one."""
+    yield Heading(translate(N_("Before and after")))
+    if facts.comparison is None:
+        yield from _one_side(facts)
+        return
+    yield Paragraph(facts.comparison.sentence().text())
+    titles = [N_("metric"), N_("before"), N_("after"), N_("difference"), N_("95 % interval"), _COUNTED]
+    rows = [
+        [
+            item.metric,
+            f"{item.before:.4f}",
+            f"{item.after:.4f}",
+            f"{item.difference:+.4f}",
+            f"{item.low:+.4f} … {item.high:+.4f}",
+            f"{item.wins} / {item.losses} / {item.ties}",
+        ]
+        for item in facts.comparisons.values()
+    ]
+    marked = list(facts.comparisons).index(facts.primary)
+    yield Table([translate(title) for title in titles], rows, frozenset(range(1, 6)), marked)
+    measured = say(
+        "{queries} held-out queries, searched in {documents} documents; exact cosine search, pytrec_eval.",
+        queries=facts.comparison.queries,
+        documents=(facts.after or {}).get("documents", 0),
+    )
+    yield Paragraph(measured.text())
+
+
+def _one_side(facts: Facts) -> Iterator[Block]:
+    known = facts.after or facts.before
+    yield Paragraph(translate(N_("It was not measured both before and after.")))
+    if known:
+        rows = [[name, f"{value:.4f}"] for name, value in known["metrics"].items()]
+        value = translate(N_("after")) if facts.after else translate(N_("before"))
+        yield Table([translate(N_("metric")), value], rows, frozenset({1}))
+
+
+def _usage(prompts: tuple[str, str]) -> Iterator[Block]:
+    lines = (
+        "from sentence_transformers import SentenceTransformer",
+        "",
+        f'model = SentenceTransformer(".")  # {translate(N_("the path of this folder"))}',
+        f'queries = model.encode_query(["{translate(N_("What does this model do?"))}"])',
+        f'documents = model.encode_document(["{translate(N_("It turns texts into vectors for search."))}"])',
+        "print(model.similarity(queries, documents))",
+    )
+    yield Code("\n".join(lines))
+    if any(prompts):
+        told = say(
+            "encode_query and encode_document put the right text first; with other software put {query} before each "
+            "query and {passage} before each document.",
+            query=repr(prompts[0]),
+            passage=repr(prompts[1]),
+        )
+        yield Paragraph(told.text())
+
+
+def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
+    """The settings that made the model, one line each."""
+    preset, training = facts.preset, facts.preset.training
+    yield say("Base model: {base}", base=facts.base_model)
+    counts = facts.counts
+    yield say("Data: {data}, {rows} training rows", data=facts.data_name, rows=counts.get("train", "?"))
+    if preset.data.negatives.strategy != "none":
+        told = say(
+            "Hard negatives: {strategy}, {count} a query",
+            strategy=preset.data.negatives.strategy,
+            count=preset.data.negatives.per_query,
+        )
+        yield told
+    yield say("Loss: {loss}", loss=preset.loss.name)
+    yield say("Method: {method}", method=_method(facts))
+    yield say(
+        "Epochs {epochs}, batch {batch} x {accumulation}, learning rate {rate}, {scheduler} with warm-up {warmup}",
+        epochs=f"{training.epochs:g}",
+        batch=training.batch_size,
+        accumulation=training.accumulation,
+        rate=f"{training.learning_rate:g}",
+        scheduler=training.scheduler,
+        warmup=f"{training.warmup:g}",
+    )
+    yield say("At most {length} tokens a text; seed {seed}", length=training.max_length, seed=training.seed)
+    if any(prompts):
+        yield say(
+            "Before queries: {query}; before passages: {passage}", query=repr(prompts[0]), passage=repr(prompts[1])
+        )
+    versions = facts.record.get("versions", {})
+    named = ("tunewiz", "sentence-transformers", "transformers", "torch", "peft")
+    shown = ", ".join(f"{name} {versions[name]}" for name in named if name in versions)
+    if shown:
+        yield say("Versions: {versions}", versions=shown)
+
+
+def _method(facts: Facts) -> Message | str:
+    method = facts.preset.method
+    if method.type == "lora":
+        return f"LoRA, r = {method.rank}, alpha = {method.alpha:g}, dropout = {method.dropout:g}"
+    return say("all weights")
+
+
+def _licence(facts: Facts) -> Message:
+    base = facts.base_model
+    if not facts.licence:
+        return say("The licence of {base} holds for this model too; look it up where you got it.", base=base)
+    return say("{base} is under {licence}, which holds for this model too.", base=base, licence=facts.licence)

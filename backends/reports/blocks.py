@@ -1,0 +1,148 @@
+"""What a report consists of, and how that looks as Markdown and as a page that stands alone."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A title; level 1 is the report's own."""
+
+    text: str
+    level: Literal[1, 2, 3] = 2
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text; ``strong`` for the one sentence that matters."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of text; ``numbers`` are the columns aligned to the right, ``marked`` the row to look at first."""
+
+    titles: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: frozenset[int] = frozenset()
+    marked: int = -1
+
+
+@dataclass(frozen=True)
+class Code:
+    """A program."""
+
+    text: str
+    language: str = "python"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file in the report's folder, and what it shows in words."""
+
+    file: Path
+    told: str
+
+
+Block = Heading | Paragraph | Bullets | Table | Code | Picture
+
+#: What Markdown would act on inside a cell; cells may hold text from the data.
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<>|]")
+_STYLE: Final = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+body { font: 16px/1.6 system-ui, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
+       max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { border-bottom: 1px solid var(--line); padding: .35rem .7rem; text-align: left; vertical-align: top; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.marked { background: var(--soft); font-weight: 600; }
+.strong { font-size: 1.15rem; font-weight: 600; }
+img { max-width: 100%; background: #fff; border-radius: 4px; }
+pre { background: var(--soft); padding: .8rem; overflow-x: auto; }
+"""
+
+
+def markdown(blocks: Sequence[Block]) -> str:
+    """``blocks`` as GitHub-flavoured Markdown, pictures by their file name."""
+    return "\n\n".join("\n".join(_markdown(block)) for block in blocks) + "\n"
+
+
+def _markdown(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text, level):
+            yield f"{'#' * level} {text}"
+        case Paragraph(text, strong):
+            yield f"**{text}**" if strong else text
+        case Bullets(items):
+            yield from (f"- {item}" for item in items)
+        case Code(text, language):
+            yield f"```{language}\n{text}\n```"
+        case Picture(file, told):
+            yield f"![{told}]({file.name})"
+        case Table():
+            yield _row(block.titles)
+            yield "|" + "|".join("--:" if place in block.numbers else "---" for place in range(len(block.titles))) + "|"
+            for number, row in enumerate(block.rows):
+                yield _row(row, strong=number == block.marked)
+
+
+def _row(cells: Sequence[str], strong: bool = False) -> str:
+    safe = [_MARKUP.sub(r"\\\g<0>", cell.replace("\n", " ")) for cell in cells]
+    return "| " + " | ".join([f"**{safe[0]}**" if strong else safe[0], *safe[1:]]) + " |"
+
+
+def page(blocks: Sequence[Block], language: str) -> str:
+    """``blocks`` as one HTML file that needs nothing else: style and pictures are inside, there is no script."""
+    title = next((block.text for block in blocks if isinstance(block, Heading)), "")
+    body = "\n".join("\n".join(_html(block)) for block in blocks)
+    return (
+        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{_text(title)}</title>\n'
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _html(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text, level):
+            yield f"<h{level}>{_text(text)}</h{level}>"
+        case Paragraph(text, strong):
+            yield f'<p class="strong">{_text(text)}</p>' if strong else f"<p>{_text(text)}</p>"
+        case Bullets(items):
+            yield "<ul>" + "".join(f"<li>{_text(item)}</li>" for item in items) + "</ul>"
+        case Code(text, _):
+            yield f"<pre><code>{_text(text)}</code></pre>"
+        case Picture(file, told):
+            data = base64.b64encode(file.read_bytes()).decode("ascii")
+            yield f'<p><img src="data:image/png;base64,{data}" alt="{_text(told)}"></p>'
+        case Table():
+            yield "<table><thead><tr>" + _cells(block.titles, "th", block.numbers) + "</tr></thead><tbody>"
+            for number, row in enumerate(block.rows):
+                marked = ' class="marked"' if number == block.marked else ""
+                yield f"<tr{marked}>" + _cells(row, "td", block.numbers) + "</tr>"
+            yield "</tbody></table>"
+
+
+def _cells(cells: Sequence[str], tag: str, numbers: frozenset[int]) -> str:
+    kinds = [' class="number"' if place in numbers else "" for place in range(len(cells))]
+    return "".join(f"<{tag}{kind}>{_text(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+
+
+def _text(text: str) -> str:
+    return html.escape(text, quote=True)

@@ -1,0 +1,100 @@
+"""Everything a report or a model card says about a run, gathered from its directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from backends.evaluators.metrics import canonical
+from backends.runs.run import Run
+from backends.verdict import Comparison, Verdict, compare_all
+from data.files import read_json
+from presets.families import lookup
+from presets.tasks.embedding import EmbeddingPreset
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run's preset, its record (``run.json``), and what was measured before and after (``None`` where it was not)."""
+
+    run: Run
+    preset: EmbeddingPreset
+    record: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+    @property
+    def primary(self) -> str:
+        """The name of the metric that decides."""
+        return canonical(self.preset.evaluation.metric)
+
+    @cached_property
+    def comparisons(self) -> Mapping[str, Comparison]:
+        """Each metric measured both before and after."""
+        if not self.before or not self.after:
+            return {}
+        names = [name for name in self.after["metrics"] if name in self.before["metrics"]]
+        options = self.preset.evaluation
+        return compare_all(
+            self.before["per_query"], self.after["per_query"], names, options.bootstrap, self.preset.training.seed
+        )
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The primary metric before and after."""
+        return self.comparisons.get(self.primary)
+
+    @property
+    def verdict(self) -> Verdict:
+        """One word."""
+        return self.comparison.verdict if self.comparison else "NONE"
+
+    @property
+    def base_model(self) -> str:
+        """The model tuned, by its hub id or the name of its folder, never by a path of this machine."""
+        chosen = self.preset.model.id
+        known = lookup(chosen)
+        if known is not None:
+            return known.size.id
+        path = Path(chosen)
+        return path.name if path.is_absolute() or chosen.startswith((".", "~")) else chosen
+
+    @property
+    def licence(self) -> str:
+        """The base model's licence, "" if unknown."""
+        known = lookup(self.preset.model.id)
+        recorded = self.record.get("model", {}).get("licence", "")
+        return str(recorded) or (known.family.licence if known else "")
+
+    @property
+    def data_name(self) -> str:
+        """The training data by the last parts of its path."""
+        return name_of(self.preset.data.train)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rows, queries, documents and so on, as they were prepared."""
+        counts: Mapping[str, int] = self.record.get("counts", {})
+        return counts
+
+
+def name_of(place: str) -> str:
+    """A path without what is private of it: its last two parts for a folder called ``beir``, else its last."""
+    if place.startswith("sample:"):
+        return place
+    parts = Path(place).parts
+    return "/".join(parts[-2:]) if parts and parts[-1] in ("beir", "data") else parts[-1] if parts else place
+
+
+def gather(run: Run, preset: EmbeddingPreset) -> Facts:
+    """The facts of ``run``."""
+    return Facts(
+        run=run,
+        preset=preset,
+        record=read_json(run.record_file) or {},
+        before=read_json(run.report / "before.json"),
+        after=read_json(run.report / "after.json"),
+    )

@@ -1,0 +1,134 @@
+"""Pictures of a run: the loss, the metrics before and after, the cosines of right and wrong pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from backends.reports.facts import Facts
+from backends.runs.smoothing import smoothed
+from backends.runs.state import Curve
+from data.language import N_, current, translate
+
+#: Fonts with Chinese characters, by how common they are on servers.
+_CJK: Final = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei")
+_BEFORE, _AFTER, _GREY = "#8a8f98", "#2563eb", "#c4c8cf"
+_COLOURS: Final = {"positive": "#16a34a", "random": "#9ca3af", "hard": "#dc2626"}
+_KINDS: Final = {
+    "positive": N_("right pairs"),
+    "random": N_("random pairs"),
+    "hard": N_("best-ranked others"),
+}
+
+
+@cache
+def chinese_font() -> str:
+    """An installed font with Chinese characters, "" if there is none."""
+    from matplotlib import font_manager
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return next((name for name in _CJK if name in installed), "")
+
+
+def _label(text: str) -> str:
+    """``text`` in the current language, in English where no font could show it."""
+    return translate(text, "zh" if current() == "zh" and chinese_font() else "en")
+
+
+def _figure(columns: int = 1) -> tuple[Any, list[Any]]:
+    """A figure with axes beside each other; no global state of matplotlib is touched but the font."""
+    from matplotlib import rcParams
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rcParams["font.sans-serif"] = [*([chinese_font()] if chinese_font() else []), "DejaVu Sans"]
+    rcParams["axes.unicode_minus"] = False  # many Chinese fonts lack U+2212
+    figure = Figure(figsize=(8, 3.6), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = list(figure.subplots(1, columns, squeeze=False, sharey=columns > 1)[0])
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def loss_picture(curves: Mapping[str, Curve], metric: str, target: Path) -> Path | None:
+    """The training loss, raw and smoothed, and the validation metric where there is one; ``None`` without a loss."""
+    loss = curves.get("loss")
+    if loss is None or len(loss.values) < 2:
+        return None
+    figure, (ax,) = _figure()
+    ax.plot(loss.steps, loss.values, color=_GREY, linewidth=1)
+    ax.plot(loss.steps, smoothed(loss.values), color=_AFTER, linewidth=2, label=_label(N_("training loss")))
+    ax.set_xlabel(_label(N_("step")))
+    ax.set_ylabel(_label(N_("loss")))
+    watched = curves.get(metric) or curves.get(f"eval_{metric}") or curves.get("spearman")
+    if watched and len(watched.values) > 1:
+        right = ax.twinx()
+        right.plot(watched.steps, watched.values, color=_COLOURS["positive"], marker="o", label=metric)
+        right.set_ylabel(f"{metric} ({_label(N_('validation'))})")
+    return _written(figure, target)
+
+
+def metrics_picture(facts: Facts, target: Path) -> Path | None:
+    """A pair of bars for each metric; the whisker is the 95 % interval of the difference, drawn around "after"."""
+    items = list(facts.comparisons.values())
+    if not items:
+        return None
+    figure, (ax,) = _figure()
+    places = range(len(items))
+    whiskers = [[item.difference - item.low for item in items], [item.high - item.difference for item in items]]
+    width = 0.4
+    ax.bar([place - width / 2 for place in places], [item.before for item in items], width, color=_BEFORE)
+    ax.bar(
+        [place + width / 2 for place in places],
+        [item.after for item in items],
+        width,
+        color=_AFTER,
+        yerr=[[max(0.0, length) for length in side] for side in whiskers],
+        capsize=3,
+        ecolor="#1e293b",
+    )
+    ax.set_xticks(list(places), [item.metric for item in items], rotation=30, ha="right")
+    ax.set_ylim(0, 1.05)
+    ax.legend([_label(N_("before")), _label(N_("after"))], frameon=False, loc="upper left", ncols=2)
+    return _written(figure, target)
+
+
+def cosines_picture(facts: Facts, target: Path) -> Path | None:
+    """Shares of cosines of right, random and best-ranked wrong pairs, before and after beside each other."""
+    sides = [(N_("before"), facts.before), (N_("after"), facts.after)]
+    known = [(name, record["cosines"]) for name, record in sides if record and record.get("cosines")]
+    if not known:
+        return None
+    figure, axes = _figure(len(known))
+    for ax, (name, cosines) in zip(axes, known, strict=True):
+        for kind, colour in _COLOURS.items():
+            _histogram(ax, cosines[kind]["histogram"], colour, _label(_KINDS[kind]))
+        ax.set_title(_label(name))
+        ax.set_xlabel(_label(N_("cosine")))
+        ax.set_xlim(*_span([item["histogram"] for _, found in known for item in found.values()]))
+    axes[0].set_ylabel(_label(N_("share of pairs")))
+    axes[-1].legend(frameon=False)
+    return _written(figure, target)
+
+
+def _histogram(ax: Any, counts: Sequence[int], colour: str, label: str) -> None:
+    total = sum(counts) or 1
+    edges = [-1 + 2 * place / len(counts) for place in range(len(counts) + 1)]
+    ax.stairs([count / total for count in counts], edges, fill=True, color=colour, alpha=0.45, label=label)
+
+
+def _span(histograms: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """The stretch of cosines that occur, with a little room."""
+    bins = len(histograms[0])
+    used = [place for place in range(bins) if any(counts[place] for counts in histograms)] or [0, bins - 1]
+    return -1 + 2 * max(0, used[0] - 1) / bins, -1 + 2 * min(bins, used[-1] + 2) / bins
+
+
+def _written(figure: Any, target: Path) -> Path:
+    temporary = target.with_name(f".{target.stem}.part.png")
+    figure.savefig(temporary, metadata={"Software": None})
+    temporary.replace(target)
+    return target
