@@ -1,0 +1,150 @@
+"""Every preset and model family that ships: it loads, makes sense, and says true things of itself."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from data.problems import errors
+from presets import families, library, memory
+from presets.family import Family
+from presets.sections.method import Lora
+from presets.sections.model import Model
+from presets.tasks.embedding import EmbeddingPreset
+
+NAMES = [name for name in library.names() if name.startswith("embedding/")]
+
+
+def _load(name: str) -> EmbeddingPreset:
+    preset = library.load(name)
+    assert isinstance(preset, EmbeddingPreset)
+    return preset
+
+
+def test_the_promised_models_are_there() -> None:
+    for size in ("small", "base", "large"):
+        for language in ("zh", "en"):
+            assert {f"embedding/bge-{size}-{language}", f"embedding/bge-{size}-{language}-lora"} <= set(NAMES)
+        assert f"embedding/multilingual-e5-{size}" in NAMES
+    wanted = {"starter", "starter-zh", "bge-m3", "bge-m3-lora", "jina-v3-lora", "qwen3-embedding-0.6b-lora"}
+    assert {f"embedding/{name}" for name in wanted} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_preset_is_sound(name: str) -> None:
+    preset = _load(name)
+    assert preset.name == name.rpartition("/")[2]
+    assert [problem.line("en") for problem in preset.problems() if problem.severity != "note"] == []
+    known = families.lookup(preset.model.id)
+    assert known is not None
+    assert known.size.id == preset.model.id
+    assert isinstance(preset.method, Lora) == name.endswith("-lora")
+    assert preset.data.train.startswith("sample:faq-")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_header_tells_the_command_and_the_memory(name: str) -> None:
+    text = library.find(name).read_text(encoding="utf-8")
+    assert f"tunewiz run {name}" in text
+    assert "# For: " in text
+    assert "# 适合：" in text
+    preset = _load(name)
+    known = families.lookup(preset.model.id)
+    assert known is not None
+    needed = memory.of_preset(preset, known.size)
+    shown = [f"{number / memory.GB:.0f}" for number in (needed.expected, needed.low, needed.high)]
+    english = re.search(r"about (\d+) GB \((\d+) to (\d+)\)", text)
+    chinese = re.search(r"约 (\d+) GB（(\d+) 到 (\d+)）", text)
+    assert english is not None
+    assert chinese is not None
+    assert list(english.groups()) == shown == list(chinese.groups())
+
+
+@pytest.mark.parametrize("family", families.families(), ids=lambda family: family.name)
+def test_a_family_adds_up(family: Family) -> None:
+    """Facts agree with one another: the counts with the shape, the download with the count."""
+    for size in family.models:
+        shape = memory.Shape(size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
+        computed = size.vocabulary * size.hidden + shape.matrices
+        assert size.parameters == pytest.approx(computed, rel=0.15)
+        assert size.download / size.parameters == pytest.approx(4, rel=0.15) or size.download / size.parameters == (
+            pytest.approx(2, rel=0.15)
+        )
+        assert size.hidden % size.heads == 0
+        assert family.reference.startswith("https://huggingface.co/")
+
+
+def test_ids_are_looked_up_in_any_case_and_place() -> None:
+    for name in ("BAAI/bge-m3", "baai/BGE-M3", "/models/bge-m3", "/cache/BAAI/bge-m3/", "bge-m3"):
+        known = families.lookup(name)
+        assert known is not None
+        assert known.size.id == "BAAI/bge-m3"
+    by_alias = families.lookup("Xorbits/multilingual-e5-large")
+    assert by_alias is not None
+    assert by_alias.size.id == "intfloat/multilingual-e5-large"
+    assert families.lookup("nobody/nothing") is None
+    assert families.nearest("BAAI/bge-smal-zh-v1.5") == "BAAI/bge-small-zh-v1.5"
+
+
+def test_instructions_come_from_the_preset_then_the_family() -> None:
+    assert families.instructions(Model(id="intfloat/multilingual-e5-base")) == ("query: ", "passage: ")
+    assert families.instructions(Model(id="intfloat/multilingual-e5-base", query_instruction="")) == ("", "passage: ")
+    assert families.instructions(Model(id="BAAI/bge-small-zh-v1.5"))[0] == "为这个句子生成表示以用于检索相关文章："
+    assert families.instructions(Model(id="nobody/nothing", passage_instruction="p: ")) == ("", "p: ")
+
+
+def _memory(*assignments: str, name: str = "embedding/bge-base-en") -> memory.Estimate:
+    preset = library.load(name, assignments)
+    assert isinstance(preset, EmbeddingPreset)
+    known = families.lookup(preset.model.id)
+    assert known is not None
+    return memory.of_preset(preset, known.size)
+
+
+def test_memory_moves_the_way_it_should() -> None:
+    base = _memory()
+    assert base.low < base.expected < base.high
+    assert base.trained == 109_000_000
+    assert _memory("training.batch_size=128").expected > base.expected
+    assert _memory("training.max_length=128").expected < base.expected
+    assert _memory("training.precision=fp32").expected > base.expected
+    assert _memory("training.optimizer=adamw_8bit").expected < base.expected
+    assert _memory("training.gradient_checkpointing=true").expected < base.expected / 2
+    mined = _memory("data.negatives.strategy=bm25", "data.negatives.per_query=4")
+    assert (base.texts, mined.texts) == (128, 384)
+    lora = _memory("method=lora")
+    assert lora.expected < base.expected
+    assert lora.trained == 16 * 12 * (4 * 2 * 768 + 2 * (768 + 3072))
+
+
+def test_a_cached_loss_needs_the_memory_of_its_piece_whatever_the_batch() -> None:
+    small = _memory("loss=cached_multiple_negatives_ranking", "loss.mini_batch_size=16")
+    large = _memory("loss=cached_multiple_negatives_ranking", "loss.mini_batch_size=16", "training.batch_size=4096")
+    nested = _memory("loss=matryoshka", "loss.loss=cached_multiple_negatives_ranking", "loss.loss.mini_batch_size=16")
+    assert small == large == nested
+    assert small.expected < _memory().expected
+
+
+def test_what_fits_is_told_in_three_words() -> None:
+    needed = _memory()
+    assert (needed.fits(needed.high), needed.fits(needed.expected), needed.fits(needed.low - 1)) == (
+        "yes",
+        "maybe",
+        "no",
+    )
+
+
+def test_an_unknown_model_is_measured_by_its_config() -> None:
+    config = {
+        "model_type": "bert",
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "intermediate_size": 3072,
+        "vocab_size": 30522,
+    }
+    shape = memory.shape_of(config)
+    assert shape is not None
+    assert shape.parameters == pytest.approx(109_000_000, rel=0.02)
+    assert memory.shape_of({"hidden_size": "768"}) is None
+    assert not errors(library.load("embedding/starter").problems())
