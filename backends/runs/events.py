@@ -123,6 +123,9 @@ _KINDS: dict[str, type[Event]] = {
     kind.__name__.lower(): kind
     for kind in (Started, Stage, Progress, Evaluated, Noticed, Saved, Finished, Failed, Stopped)
 }
+_FIELDS: dict[type[Event], frozenset[str]] = {
+    kind: frozenset(item.name for item in dataclasses.fields(kind)) for kind in _KINDS.values()
+}
 
 
 class Unreadable(ValueError):
@@ -141,7 +144,7 @@ def parse(line: str) -> Event | None:
         kind = _KINDS.get(record.pop("event"))
         if kind is None:
             return None
-        known = {item.name for item in dataclasses.fields(kind)}
+        known = _FIELDS[kind]
         return kind(**{key: _frozen(value) for key, value in record.items() if key in known})
     except (ValueError, TypeError, KeyError, AttributeError) as fault:
         raise Unreadable(f"{fault}: {line[:80]!r}") from fault

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from backends.runs.events import Event, Unreadable, parse
 from backends.runs.process import alive
 from backends.runs.run import Run
 from backends.runs.state import RunState, fold
 
+BLOCK: Final = 1 << 20  # bytes read at a time, so that a long run costs no memory
+DETAILED: Final = 4096  # lines of progress of a backlog that are looked at; no curve keeps more
+_PROGRESS: Final = b'{"event":"progress"'  # how Event.line begins them
+
 
 class EventReader:
-    """Reads events as they are appended. Half-written lines wait, damaged ones are counted."""
+    """Reads events as they are appended. Half-written lines wait, damaged ones are counted.
+
+    Of a long backlog only about :data:`DETAILED` progress events, evenly spread, are returned, and every event of
+    another kind: a run with a million events opens at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -21,16 +32,26 @@ class EventReader:
 
     def read(self) -> list[Event]:
         """The events since the last call, in order; empty when there are none or the file is not there yet."""
-        try:
-            with self._path.open("rb") as stream:
-                stream.seek(self._offset)
-                block = stream.read()
-        except FileNotFoundError:
-            return []
-        whole = block.rfind(b"\n") + 1
-        self._offset += whole
-        events = (self._parsed(line) for line in block[:whole].splitlines())
+        events = (self._parsed(line) for line in self._lines())
         return [event for event in events if event is not None]
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            stream = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        with stream:
+            waiting = os.fstat(stream.fileno()).st_size - self._offset
+            stream.seek(self._offset)
+            rest, every = b"", 0
+            while block := stream.read(BLOCK):
+                whole, mark, rest = (rest + block).rpartition(b"\n")
+                if not mark:
+                    continue
+                self._offset += len(whole) + 1
+                lines = whole.split(b"\n")
+                every = every or max(1, waiting * len(lines) // ((len(whole) + 1) * DETAILED))
+                yield from lines if every == 1 else _thinned(lines, every)
 
     def _parsed(self, line: bytes) -> Event | None:
         try:
@@ -38,6 +59,14 @@ class EventReader:
         except Unreadable:
             self.unreadable += 1
             return None
+
+
+def _thinned(lines: list[bytes], every: int) -> Iterator[bytes]:
+    """Each ``every``-th progress line, the last one before anything else, and whatever is no progress."""
+    others = [number for number, line in enumerate(lines) if not line.startswith(_PROGRESS)]
+    kept = {*range(0, len(lines), every), *others, *(max(0, number - 1) for number in others), len(lines) - 1}
+    for number in sorted(kept):
+        yield lines[number]
 
 
 class Follower:

@@ -73,7 +73,7 @@ def _ask(call: Any, *arguments: Any) -> Any:
 
     try:
         return call(*arguments)
-    except pynvml.NVMLError:
+    except (pynvml.NVMLError, UnicodeDecodeError):  # pynvml decodes names, which a broken card may not have in UTF-8
         return None
 
 

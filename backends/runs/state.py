@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from functools import reduce, singledispatch
+from itertools import groupby
 from typing import Any, Final, Literal
 
 from backends.runs.events import (
@@ -90,13 +91,29 @@ class RunState:
 def fold(state: RunState, events: Iterable[Event]) -> RunState:
     """``state`` after ``events``."""
     points: dict[str, list[tuple[int, float]]] = {}
-    for event in events:
-        _collect(event, points)
-        state = replace(_apply(event, state), updated=max(state.updated, event.time))
-    if not points:
+    latest = state.updated
+    # A long run is mostly progress; a stretch of it changes the state once.
+    for kind, alike in groupby(events, type):
+        stretch = list(alike)
+        for event in stretch:
+            _collect(event, points)
+            latest = max(latest, event.time)
+        state = _progressed(stretch, state) if kind is Progress else reduce(_applied, stretch, state)
+    if latest == state.updated and not points:
         return state
     added = {name: state.curves.get(name, Curve()).extended(new) for name, new in points.items()}
-    return replace(state, curves={**state.curves, **added})
+    return replace(state, updated=latest, curves={**state.curves, **added} if added else state.curves)
+
+
+def _applied(state: RunState, event: Event) -> RunState:
+    return _apply(event, state)
+
+
+def _progressed(stretch: Sequence[Any], state: RunState) -> RunState:
+    values = dict(state.values)
+    for event in stretch:
+        values.update(event.values)
+    return replace(state, step=stretch[-1].step, total=stretch[-1].total, values=values)
 
 
 def _collect(event: Event, points: dict[str, list[tuple[int, float]]]) -> None:
@@ -130,11 +147,6 @@ def _(event: Stage, state: RunState) -> RunState:
         done = state.done if event.name in state.done else (*state.done, event.name)
         return replace(state, done=done, seconds={**state.seconds, event.name: event.seconds})
     return replace(state, stage=event.name, stage_since=event.time, step=0, total=0)
-
-
-@_apply.register
-def _(event: Progress, state: RunState) -> RunState:
-    return replace(state, step=event.step, total=event.total, values={**state.values, **event.values})
 
 
 @_apply.register

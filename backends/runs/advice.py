@@ -1,0 +1,170 @@
+"""Warnings in plain words while a run goes on, each with what to do; pure functions of what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from backends.runs.machine import Sample
+from backends.runs.smoothing import smoothed
+from backends.runs.state import Curve, RunState
+from data.problems import Problem, say, warning
+
+ENOUGH: Final = 30  # logged points before a curve is judged
+WINDOW: Final = 60.0  # seconds of samples that are looked at
+QUIET: Final = 300.0  # seconds without a word before a run is called silent
+GIB: Final = 1 << 30
+
+
+def advice(state: RunState, samples: Sequence[Sample] = (), now: float = 0.0) -> tuple[Problem, ...]:
+    """What to warn of: ``samples`` are the machine's last ones, ``now`` seconds since the epoch (0 leaves time out)."""
+    if state.over:
+        return ()
+    found = [check(state) for check in _CURVES] if state.stage == "train" else []
+    recent = [sample for sample in samples if sample.time >= samples[-1].time - WINDOW]
+    found += [_idle(state, recent), _hot(recent), _disk(recent), _host(recent), _silent(state, now)]
+    return tuple(problem for problem in found if problem)
+
+
+def _not_finite(state: RunState) -> Problem | None:
+    if "loss" not in state.values or state.values["loss"] is not None:
+        return None
+    return warning(
+        "loss-nan",
+        say("The loss is no number any more (nan or infinite)."),
+        fix=say("Stop it, lower training.learning_rate to a tenth, and use precision bf16 or fp32 in place of fp16."),
+    )
+
+
+def _diverging(state: RunState) -> Problem | None:
+    line = _line(state.curves.get("loss"))
+    if not line:
+        return None
+    lowest, last, before = min(line), line[-1], line[-max(2, len(line) // 5)]
+    if last <= lowest + 0.5 * abs(lowest) or last <= before * 1.1:
+        return None
+    return warning(
+        "loss-diverging",
+        say("The loss is rising: {last:.3f} now, {lowest:.3f} at its best.", last=last, lowest=lowest),
+        fix=say("Stop it and lower training.learning_rate (try a third); a longer warm-up helps too."),
+    )
+
+
+def _flat(state: RunState) -> Problem | None:
+    line = _line(state.curves.get("loss"))
+    if not line or not state.total or state.step < 0.2 * state.total:
+        return None
+    first, last = line[len(line) // 10], line[-1]
+    if not first or abs(first - last) > 0.02 * abs(first) or first < 1e-3:
+        return None
+    return warning(
+        "loss-flat",
+        say("The loss has hardly moved: {first:.3f} at the start, {last:.3f} now.", first=first, last=last),
+        fix=say("Raise training.learning_rate (three to ten times), and check that each column has the right role."),
+    )
+
+
+def _overfitting(state: RunState) -> Problem | None:
+    curve, train = state.curves.get("eval_loss"), _line(state.curves.get("loss"))
+    if curve is None or len(curve.values) < 3 or not train:
+        return None
+    best = min(range(len(curve.values)), key=curve.values.__getitem__)
+    rising = curve.values[-1] > curve.values[best] * 1.03 and len(curve.values) - best > 2
+    if not rising or train[-1] > train[len(train) // 2]:
+        return None
+    return warning(
+        "overfitting",
+        say(
+            "The loss on unseen data rises since step {step} while the training loss falls: it learns by heart.",
+            step=curve.steps[best],
+        ),
+        fix=say("The best checkpoint is kept. Next time: fewer epochs, a lower learning rate, or more varied data."),
+    )
+
+
+def _gradients(state: RunState) -> Problem | None:
+    curve = state.curves.get("grad_norm")
+    if curve is None or len(curve.values) < ENOUGH:
+        return None
+    usual = sorted(curve.values)[len(curve.values) // 2]
+    last = sorted(curve.values[-5:])[2]
+    if last < 10 * usual or last < 1:
+        return None
+    return warning(
+        "gradients-exploding",
+        say("Gradients are {times:.0f} times as large as usual.", times=last / usual if usual else 10.0),
+        fix=say("If the loss follows them up, stop and lower training.learning_rate or training.max_grad_norm."),
+    )
+
+
+def _idle(state: RunState, samples: Sequence[Sample]) -> Problem | None:
+    """The run's GPU waits. Which GPU is the run's cannot be known everywhere: the busiest one stands for it."""
+    shares = [max((gpu.utilisation for gpu in sample.gpus if gpu.utilisation is not None), default=None)
+              for sample in samples]  # fmt: skip
+    known = [share for share in shares if share is not None]
+    if state.stage != "train" or len(known) < 20 or not state.step:
+        return None
+    mean = sum(known) / len(known)
+    if mean >= 25:
+        return None
+    return warning(
+        "gpu-idle",
+        say("The GPU is busy for only {percent:.0f} % of the time: it waits for data or steps are too small.",
+            percent=mean),
+        fix=say("Raise training.batch_size; without the memory for that, see whether disk or processor is the limit."),
+    )  # fmt: skip
+
+
+def _hot(samples: Sequence[Sample]) -> Problem | None:
+    hottest = max((gpu.temperature or 0 for sample in samples[-1:] for gpu in sample.gpus), default=0)
+    if hottest < 88:
+        return None
+    return warning(
+        "gpu-hot",
+        say("A GPU is at {degrees} °C: it slows itself down to cool.", degrees=hottest),
+        fix=say("Nothing is lost, it only takes longer; tell whoever looks after the machine."),
+    )
+
+
+def _disk(samples: Sequence[Sample]) -> Problem | None:
+    free, total = (samples[-1].disk_free, samples[-1].disk_total) if samples else (None, None)
+    if free is None or not total or (free > 2 * GIB and free > 0.02 * total):
+        return None
+    return warning(
+        "disk-nearly-full",
+        say("The disk has only {free:.1f} GiB left: a checkpoint may not fit.", free=free / GIB),
+        fix=say("Free some space now, such as checkpoints of old runs; the run goes on meanwhile."),
+    )
+
+
+def _host(samples: Sequence[Sample]) -> Problem | None:
+    if not samples or not samples[-1].host_total or samples[-1].host_free > 0.04 * samples[-1].host_total:
+        return None
+    return warning(
+        "memory-nearly-full",
+        say(
+            "Only {free:.1f} GiB of host memory are left: the system may kill the run.",
+            free=samples[-1].host_free / GIB,
+        ),
+        fix=say("Close other programs, or stop the run and start it with a smaller batch."),
+    )
+
+
+def _silent(state: RunState, now: float) -> Problem | None:
+    if not now or state.status != "running" or now - state.updated < QUIET:
+        return None
+    return warning(
+        "run-silent",
+        say("Nothing was heard of the run for {minutes:.0f} minutes.", minutes=(now - state.updated) / 60),
+        fix=say("Loading a large model may take that long; the log shows what it is doing."),
+    )
+
+
+def _line(curve: Curve | None) -> tuple[float, ...]:
+    """The smoothed curve, empty while there is too little to judge."""
+    return smoothed(curve.values) if curve and len(curve.values) >= ENOUGH else ()
+
+
+_CURVES: Final[Iterable[Callable[[RunState], Problem | None]]] = (
+    _not_finite, _diverging, _flat, _overfitting, _gradients,
+)  # fmt: skip

@@ -1,0 +1,26 @@
+"""Making a noisy curve readable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+SPAN: Final = 0.04  # share of the points that one smoothed value looks back on
+
+
+def smoothed(values: Sequence[float], span: float = SPAN) -> tuple[float, ...]:
+    """The exponential moving average of ``values``, same length; values that are not finite are passed over.
+
+    The weight of the past grows with the number of points, so that a curve looks alike at any length. The start is
+    not drawn towards zero: sums of weights are divided out (Kingma & Ba, Adam, 2015, section 3).
+    """
+    decay = 1 - 2 / (max(2.0, len(values) * span) + 1)
+    total = weight = 0.0
+    result = []
+    for value in values:
+        if math.isfinite(value):
+            total = decay * total + (1 - decay) * value
+            weight = decay * weight + (1 - decay)
+        result.append(total / weight if weight else value)
+    return tuple(result)

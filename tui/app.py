@@ -1,0 +1,189 @@
+"""The full screen: an app that knows the screens and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from backends.runs.find import all_runs
+from backends.runs.process import alive
+from backends.runs.run import Run
+from data.language import N_, translate
+from data.printable import printable
+from data.problems import TunewizError
+from tui import messages
+from tui.looks import LooksApp
+from tui.screens.home import HomeScreen
+from tui.settings import Settings
+from tui.starting import Begun, resume, start
+
+
+class TunewizApp(LooksApp):
+    """Screens ask by message, the app opens. Its result is what to print on the terminal after it has left."""
+
+    # Home's style belongs here too: Textual loads none for the screen an app begins with.
+    CSS_PATH = [Path(__file__).with_suffix(".tcss"), Path(__file__).parent / "screens" / "home.tcss"]
+    TITLE = "Tunewiz"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal"), (100, "-middling"), (140, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-medium"), (32, "-high"), (42, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", N_("Quit")),
+        Binding("ctrl+q", "quit", show=False, priority=True),
+        Binding("f1,question_mark", "help", N_("Help"), key_display="F1"),
+    ]
+
+    def __init__(self, runs: Path, settings: Settings | None = None, first: Run | None = None) -> None:
+        """``runs`` is the folder of runs; ``first``, if given, is watched at once; ``settings``: else those kept."""
+        super().__init__(settings)
+        self.runs = runs
+        self._first = first
+        self._children: list[subprocess.Popen[bytes]] = []  # held, so that they are reaped
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Home is below everything else."""
+        return HomeScreen(self.runs)
+
+    def on_mount(self) -> None:
+        """A run to watch comes above home."""
+        if self._first is not None:
+            self.on_monitor_wanted(messages.MonitorWanted(self._first))
+
+    # ---- screens
+
+    def open_wizard(self, start: Any = None) -> None:
+        """The wizard, from a draft, a preset or nothing."""
+        from tui.screens.wizard import WizardScreen
+
+        self.push_screen(WizardScreen(start))
+
+    def on_wizard_wanted(self, message: messages.WizardWanted) -> None:
+        """Open the wizard."""
+        self.open_wizard(message.start)
+
+    def on_presets_wanted(self, message: messages.PresetsWanted) -> None:
+        """Open the list of presets."""
+        from tui.screens.presets import PresetsScreen
+
+        self.push_screen(PresetsScreen())
+
+    def on_runs_wanted(self, message: messages.RunsWanted) -> None:
+        """Open the list of runs."""
+        from tui.screens.runs import RunsScreen
+
+        self.push_screen(RunsScreen(self.runs))
+
+    def on_monitor_wanted(self, message: messages.MonitorWanted) -> None:
+        """Watch a run."""
+        from tui.screens.monitor import MonitorScreen
+
+        self._open(MonitorScreen(message.run, message.stay), message.replace)
+
+    def on_result_wanted(self, message: messages.ResultWanted) -> None:
+        """Show how a run ended."""
+        from tui.screens.result import ResultScreen
+
+        self._open(ResultScreen(message.run), message.replace)
+
+    def on_log_wanted(self, message: messages.LogWanted) -> None:
+        """Show a run's log."""
+        from tui.screens.log import LogScreen
+
+        self.push_screen(LogScreen(message.run))
+
+    def on_report_wanted(self, message: messages.ReportWanted) -> None:
+        """Show a run's report."""
+        from tui.screens.report import ReportScreen
+
+        self.push_screen(ReportScreen(message.run))
+
+    def on_comparison_wanted(self, message: messages.ComparisonWanted) -> None:
+        """Show runs side by side."""
+        from tui.screens.comparison import ComparisonScreen
+
+        self.push_screen(ComparisonScreen(message.runs))
+
+    def _open(self, screen: Screen[Any], replaced: bool) -> None:
+        if replaced:
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    # ---- runs
+
+    def on_start_wanted(self, message: messages.StartWanted) -> None:
+        """Check a preset and run it, in a thread."""
+        self._begin(lambda: start(message.preset, self.runs))
+
+    def on_resume_wanted(self, message: messages.ResumeWanted) -> None:
+        """Go on with a run, in a thread."""
+        self._begin(lambda: resume(message.run))
+
+    @work(thread=True, exclusive=True, group="start")
+    def _begin(self, begin: Callable[[], Begun]) -> None:
+        try:
+            begun = begin()
+        except TunewizError as fault:
+            self.post_message(messages.Refused(fault.problems))
+            return
+        self._children.append(begun.child)
+        self.post_message(messages.MonitorWanted(begun.run))
+
+    def on_refused(self, message: messages.Refused) -> None:
+        """Say why a run was not started."""
+        from tui.screens.problems import ProblemsScreen
+
+        self.push_screen(ProblemsScreen(message.problems))
+
+    def on_clone_wanted(self, message: messages.CloneWanted) -> None:
+        """A new draft from a run's preset."""
+        self.open_wizard(message.run.preset_file)
+
+    # ---- leaving
+
+    async def action_quit(self) -> None:
+        """Leave; runs go on, and the terminal is told how to come back to them."""
+        self.exit(self.parting())
+
+    def parting(self) -> str:
+        """What to print after leaving: the runs that go on."""
+        living = [run for run in all_runs(self.runs) if alive(run)]
+        if not living:
+            return ""
+        lines = [translate("These runs go on without you:")]
+        lines += [f"  {printable(run.name)}    tunewiz watch {printable(run.name)}" for run in living]
+        return "\n".join([*lines, translate("Come back with `tunewiz`: they are at the top of the list.")])
+
+    def action_help(self) -> None:
+        """What the screen is for, and its keys."""
+        from tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Everything that a key does on this screen, for the command palette."""
+        seen = {"command_palette"}
+        for node, binding, enabled, tooltip in screen.active_bindings.values():
+            ours = type(node).__module__.startswith("tui.")
+            if enabled and ours and binding.description and binding.action not in seen:
+                seen.add(binding.action)
+                hint = tooltip or translate("Key: {key}").format(key=self.get_key_display(binding))
+                yield SystemCommand(binding.description, hint, _runner(self, binding.action, node))
+
+    def action_command_palette(self) -> None:
+        """Type what you want."""
+        from textual.command import CommandPalette
+
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            self.push_screen(CommandPalette(placeholder=translate("Type what you want to do"), id="--command-palette"))
+
+
+def _runner(app: App[Any], action: str, node: Any) -> Callable[[], Any]:
+    return lambda: app.call_later(app.run_action, action, node)

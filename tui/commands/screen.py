@@ -1,0 +1,19 @@
+"""``tunewiz`` alone: the full screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backends.runs.find import runs_dir
+from data.language import current
+from tui.app import TunewizApp
+from tui.filters import in_ascii
+
+
+def run_screen(folder: Path | None) -> int:
+    """Run the full screen until the user leaves, then say how to come back to runs that go on."""
+    app = TunewizApp(runs_dir(folder))
+    parting = app.run()
+    if parting:
+        print(in_ascii(parting, current() != "en") if app.characters == "ascii" else parting)
+    return app.return_code or 0

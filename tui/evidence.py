@@ -1,0 +1,181 @@
+"""What a run left behind to judge it by, read from its report; whatever is missing or odd is left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from backends.runs.run import Run
+from backends.runs.state import RunState
+from data.files import read_json
+
+SHOWN: Final = 5  # queries at each end
+KINDS: Final = ("positive", "hard", "random")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measure before and after; the interval is of the mean difference, where it was computed."""
+
+    metric: str
+    before: float | None
+    after: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """After less before."""
+        return None if self.before is None else self.after - self.before
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query and what became of it in the primary measure."""
+
+    text: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Cosines of one kind of pairs: counts in equal bins from -1 to 1, and their mean."""
+
+    kind: str
+    when: str
+    bins: tuple[float, ...]
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything the result shows. ``primary`` is the measure that the verdict goes by."""
+
+    primary: str = ""
+    changes: tuple[Change, ...] = ()
+    wins: int | None = None
+    losses: int | None = None
+    ties: int | None = None
+    best: tuple[Query, ...] = ()
+    worst: tuple[Query, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+
+    @property
+    def main(self) -> Change | None:
+        """The primary measure's change."""
+        return next((change for change in self.changes if change.metric == self.primary), None)
+
+
+def evidence(run: Run, state: RunState) -> Evidence:
+    """What is known of ``run``; reads its whole report, so not for the thread that draws."""
+    before, after = _object(run.report / "before.json"), _object(run.report / "after.json")
+    compared = {
+        str(record["metric"]): record
+        for record in _comparisons(_object(run.report / "metrics.json"))
+        if "metric" in record
+    }
+    measured = _numbers(after.get("metrics")) or _measured(state, "after")
+    earlier = _numbers(before.get("metrics")) or _measured(state, "before")
+    primary = next(iter(compared), "") or next((name for name in measured if name.startswith("ndcg")), "")
+    primary = primary or next(iter(measured), "")
+    ranked = _queries(run, before, after, primary)
+    main = compared.get(primary, {})
+    return Evidence(
+        primary=primary,
+        changes=tuple(
+            _change(name, earlier.get(name), value, compared.get(name, {})) for name, value in measured.items()
+        ),
+        wins=_count(main, "wins"),
+        losses=_count(main, "losses"),
+        ties=_count(main, "ties"),
+        best=tuple(query for query in reversed(ranked[-SHOWN:]) if query.after > query.before),
+        worst=tuple(query for query in ranked[:SHOWN] if query.after < query.before),
+        spreads=tuple(_spreads(before, "before")) + tuple(_spreads(after, "after")),
+    )
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    found = read_json(path)
+    return found if isinstance(found, dict) else {}
+
+
+def _numbers(found: Any) -> dict[str, float]:
+    items = found.items() if isinstance(found, Mapping) else ()
+    return {str(name): float(value) for name, value in items if isinstance(value, (int, float))}
+
+
+def _measured(state: RunState, when: str) -> dict[str, float]:
+    key = next((key for key in state.measured if key.startswith(f"{when}:")), "")
+    return _numbers(state.measured.get(key))
+
+
+def _comparisons(tree: Any) -> Iterator[Mapping[str, Any]]:
+    """Every comparison of a measure (it has an interval) anywhere in ``tree``."""
+    if isinstance(tree, Mapping):
+        if {"low", "high", "difference"} <= tree.keys():
+            yield tree
+        for name, value in tree.items():
+            for found in _comparisons(value):
+                yield found if "metric" in found else {**found, "metric": name}
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _comparisons(value)
+
+
+def _change(name: str, before: float | None, after: float, compared: Mapping[str, Any]) -> Change:
+    limits = (compared.get("low"), compared.get("high"))
+    low, high = (float(limit) if isinstance(limit, (int, float)) else None for limit in limits)
+    return Change(name, before, after, low, high)
+
+
+def _count(record: Mapping[str, Any], name: str) -> int | None:
+    value = record.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _queries(run: Run, before: Mapping[str, Any], after: Mapping[str, Any], metric: str) -> list[Query]:
+    """All queries measured twice, from the greatest loss to the greatest gain; only those at the ends have texts."""
+    earlier, later = before.get("per_query"), after.get("per_query")
+    if not isinstance(earlier, Mapping) or not isinstance(later, Mapping):
+        return []
+    values = [
+        (key, _numbers(earlier[key]).get(metric), _numbers(later[key]).get(metric)) for key in later if key in earlier
+    ]
+    known = sorted(
+        ((key, old, new) for key, old, new in values if old is not None and new is not None),
+        key=lambda item: (item[2] - item[1], str(item[0])),
+    )
+    ends = {key for key, _, _ in (*known[:SHOWN], *known[-SHOWN:])}
+    texts = _texts(run.data / "queries.jsonl", ends)
+    return [Query(texts.get(key, str(key)), old, new) for key, old, new in known]
+
+
+def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
+    texts = {}
+    try:
+        with file.open(encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                record = json.loads(line)
+                if record.get("_id") in wanted:
+                    texts[str(record["_id"])] = str(record.get("text", ""))
+    except (OSError, ValueError, AttributeError):
+        return texts  # as far as it could be read
+    return texts
+
+
+def _spreads(measured: Mapping[str, Any], when: str) -> Iterator[Spread]:
+    cosines = measured.get("cosines")
+    for kind in KINDS if isinstance(cosines, Mapping) else ():
+        record = cosines.get(kind) if isinstance(cosines, Mapping) else None
+        bins = record.get("histogram") if isinstance(record, Mapping) else None
+        if (
+            isinstance(record, Mapping)
+            and isinstance(bins, list)
+            and all(isinstance(one, (int, float)) for one in bins)
+        ):
+            mean = record.get("mean")
+            yield Spread(kind, when, tuple(map(float, bins)), float(mean) if isinstance(mean, (int, float)) else None)

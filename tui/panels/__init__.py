@@ -1,0 +1,1 @@
+"""Panels of the monitor: each shows one part of a :class:`~tui.watching.View`."""

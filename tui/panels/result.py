@@ -1,0 +1,164 @@
+"""How a run ended, as lines: verdict, before → after, queries, cosines, what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from backends.runs.run import Run
+from backends.runs.state import RunState
+from data.language import N_, translate
+from data.printable import printable
+from tui.evidence import Change, Evidence, Query, Spread
+from tui.lines import problem_line
+from tui.next_steps import next_steps
+from tui.numbers import duration
+from tui.outcome import STATUS_NAMES, VERDICT_WORDS
+from tui.widgets.drawing import Line, Part, fitted, wrapped
+from tui.widgets.plotting import sparkline
+from tui.widgets.story import Story
+
+_STYLES = {"WIN": "good", "MARGINAL": "warn", "REGRESSION": "bad"}
+_KIND_WORDS = {"positive": N_("right pairs"), "hard": N_("best wrong pairs"), "random": N_("random pairs")}
+
+
+class ResultStory(Story):
+    """Everything there is to say of a run that is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run: Run | None = None
+        self.state = RunState()
+        self.found = Evidence()
+
+    def tell(self, run: Run, state: RunState, found: Evidence) -> None:
+        """Tell of this run."""
+        self.run, self.state, self.found = run, state, found
+        self.retell()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """Section after section; what is not known has no section."""
+        if self.run is None:
+            return [[(translate("Reading the report ..."), "dim")]]
+        ascii_only = getattr(self.app, "characters", "") == "ascii"
+        sections = [
+            _verdict(self.state, width),
+            _table(self.found, width),
+            _queries(N_("Queries that gained most"), self.found.best, width),
+            _queries(N_("Queries that lost most"), self.found.worst, width),
+            _cosines(self.found.spreads, width, ascii_only),
+            _next(self.state, self.found, width),
+            _places(self.run, self.state, width),
+        ]
+        return [line for section in sections if section for line in (*section, ())]
+
+
+def _heading(text: str) -> Line:
+    return [(translate(text), "accent")]
+
+
+def _verdict(state: RunState, width: int) -> list[Line]:
+    drawn: list[Line] = []
+    if state.verdict in VERDICT_WORDS:
+        drawn += wrapped(translate(VERDICT_WORDS[state.verdict]), width, _STYLES[state.verdict])
+    else:
+        style = "bad" if state.status in ("failed", "lost") else "strong"
+        drawn.append([(translate(STATUS_NAMES[state.status]), style)])
+    for problem in state.problems if state.status == "failed" else ():
+        if problem.get("severity") == "error":
+            drawn += wrapped(problem_line(problem), width, "bad")
+    spent = state.updated - state.started if state.started else 0
+    facts = [printable(state.model, 60), translate("took {time}").format(time=duration(spent)) if spent > 0 else ""]
+    drawn.append([("  ".join(fact for fact in facts if fact), "dim")])
+    return drawn
+
+
+def _table(found: Evidence, width: int) -> list[Line]:
+    if not found.changes:
+        return []
+    name_width = max(12, *(len(change.metric) + 2 for change in found.changes))
+    titles = (N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
+    head = "".join(_right(translate(title), size) for title, size in zip(titles, (9, 9, 11, 20), strict=True))
+    drawn: list[Line] = [[(_left(translate("measure"), name_width) + head, "dim")]]
+    drawn += [_row(change, name_width, change.metric == found.primary) for change in found.changes]
+    if found.wins is not None and found.losses is not None:
+        words = translate("{wins} queries better, {losses} worse, {ties} the same")
+        drawn.append([(words.format(wins=found.wins, losses=found.losses, ties=found.ties or 0), "plain")])
+    return [fitted(line, width) for line in drawn]
+
+
+def _row(change: Change, name_width: int, primary: bool) -> Line:
+    difference = change.difference
+    style = "dim" if not difference else "good" if difference > 0 else "bad"
+    before = "" if change.before is None else f"{change.before:.4f}"
+    interval = "" if change.low is None or change.high is None else f"{change.low:+.4f} … {change.high:+.4f}"
+    return [
+        (
+            _left(("▸ " if primary else "  ") + printable(change.metric, 30), name_width),
+            "strong" if primary else "plain",
+        ),
+        (before.rjust(9), "plain"),
+        (f"{change.after:.4f}".rjust(9), "strong"),
+        (("" if difference is None else f"{difference:+.4f}").rjust(11), style),
+        (interval.rjust(20), "dim"),
+    ]
+
+
+def _queries(title: str, queries: Sequence[Query], width: int) -> list[Line]:
+    if not queries:
+        return []
+    rows: list[Line] = []
+    for query in queries:
+        numbers: Line = [(f"{query.before:.2f} → {query.after:.2f}  ", "good" if query.after > query.before else "bad")]
+        rows.append(fitted([*numbers, (printable(query.text, 200), "plain")], width))
+    return [_heading(title), *rows]
+
+
+def _cosines(spreads: Sequence[Spread], width: int, ascii_only: bool) -> list[Line]:
+    shown = [spread for spread in spreads if spread.kind in _KIND_WORDS and any(spread.bins)]
+    if not shown:
+        return []
+    used = [place for spread in shown for place, count in enumerate(spread.bins) if count]
+    first, last = min(used), max(used) + 1
+    drawn: list[Line] = [_heading(N_("Cosine of query and passage"))]
+    size = len(shown[0].bins)
+    for kind, words in _KIND_WORDS.items():
+        for spread in (one for one in shown if one.kind == kind):
+            bins = spread.bins[first:last]
+            graph = sparkline(bins, len(bins), max(bins) or 1.0, ascii_only)
+            mean = "" if spread.mean is None else f"{translate('mean')} {spread.mean:.3f}"
+            label = f"{translate(words)} {translate(spread.when)}"
+            style = "smooth" if spread.when == "after" else "raw"
+            drawn.append([(_left(label, 26), "dim"), (graph, style), (f"  {mean}", "plain")])
+    scale = f"{first * 2 / size - 1:.1f}" + f"{last * 2 / size - 1:.1f}".rjust(max(4, last - first - 4))
+    return [fitted(line, width) for line in (*drawn, [(" " * 26 + scale, "dim")])]
+
+
+def _next(state: RunState, found: Evidence, width: int) -> list[Line]:
+    drawn: list[Line] = []
+    for message in next_steps(state, found):
+        first, *rest = wrapped(message.text(), max(10, width - 2))
+        drawn += [[("▸ ", "accent"), *first], *([("  ", "plain"), *line] for line in rest)]
+    return [_heading(N_("What to try next")), *drawn] if drawn else []
+
+
+def _places(run: Run, state: RunState, width: int) -> list[Line]:
+    places = (
+        (N_("Model"), run.model, run.model.is_dir()),
+        (N_("Report"), run.report / "report.md", (run.report / "report.md").is_file()),
+        (N_("Log"), run.log_file, run.log_file.is_file()),
+    )
+    found: list[list[Part]] = []
+    for label, path, there in places:
+        if there:
+            found += wrapped(f"{translate(label)}: {printable(path, 500)}", width, "dim", "")
+    return list(found)
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * max(0, width - cell_len(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * max(0, width - cell_len(text)) + text

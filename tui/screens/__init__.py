@@ -1,0 +1,1 @@
+"""Screens: ``name.py`` beside ``name.tcss``."""

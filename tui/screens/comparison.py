@@ -1,0 +1,88 @@
+"""Runs side by side: measures, and where the presets differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widgets import DataTable, Footer
+
+from backends.runs.comparing import Row, differences, measures
+from backends.runs.follow import read_state
+from backends.runs.run import Run
+from data.language import N_, translate
+from data.printable import printable
+from tui.screens.base import FullScreen
+from tui.widgets.title_bar import TitleBar
+from tui.widgets.words import Words
+
+
+class ComparisonScreen(FullScreen):
+    """Two tables with a column a run."""
+
+    CSS_PATH = Path(__file__).with_suffix(".tcss")
+    HELP_TEXT: ClassVar[str] = N_("Measures on top; below them every key in which the presets differ.")
+
+    class Compared(Message):
+        """The runs were read."""
+
+        def __init__(self, measures: tuple[Row, ...], differences: tuple[Row, ...]) -> None:
+            super().__init__()
+            self.measures = measures
+            self.differences = differences
+
+    def __init__(self, runs: tuple[Run, ...]) -> None:
+        super().__init__()
+        self.runs = runs
+        self._rows: tuple[tuple[Row, ...], tuple[Row, ...]] = ((), ())
+
+    def compose(self) -> ComposeResult:
+        """Measures, then settings."""
+        yield TitleBar(N_("Compare"), translate("{count} runs").format(count=len(self.runs)))
+        with VerticalScroll(can_focus=False):
+            yield Words(N_("Measures, before → after"), classes="heading")
+            yield DataTable[Text](id="measures", cursor_type="row")
+            yield Words(N_("Settings that differ"), classes="heading")
+            yield DataTable[Text](id="settings", cursor_type="row")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read in a thread."""
+        self._read()
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _read(self) -> None:
+        states = [read_state(run) for run in self.runs]
+        self.post_message(self.Compared(measures(states), differences(self.runs)))
+
+    def on_comparison_screen_compared(self, message: Compared) -> None:
+        """Show the rows."""
+        self._rows = (message.measures, message.differences)
+        self._fill()
+
+    def relabel(self) -> None:
+        """The language changed."""
+        super().relabel()
+        self._fill()
+
+    def _fill(self) -> None:
+        headings = (translate("measure"), translate("key"))
+        nothing = (translate("None of them has been measured yet."), translate("None: the presets are alike."))
+        tables = self.query(DataTable)
+        for table, rows, heading, empty in zip(tables, self._rows, headings, nothing, strict=True):
+            table.clear(columns=True)
+            table.add_columns(heading, *(Text(printable(run.name, 40)) for run in self.runs))
+            for row in rows:
+                table.add_row(Text(printable(row.name, 40)), *_cells(row.values))
+            if not rows:
+                table.add_row(Text(empty), *("" for _ in self.runs))
+
+
+def _cells(values: Sequence[str]) -> list[Text]:
+    return [Text(printable(value, 40) if value else "—") for value in values]

@@ -1,0 +1,63 @@
+"""F1: what the screen is for, and its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from data.language import N_, translate
+from tui.screens.base import Dialog
+from tui.widgets.words import Words
+
+
+class HelpScreen(Dialog[None]):
+    """Made from the bindings of the screen below, so that it is never out of date."""
+
+    CSS_PATH = Path(__file__).with_suffix(".tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1,q,enter", "leave", show=False)]
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        super().__init__()
+        self._about: str = getattr(screen, "HELP_TEXT", "")
+        self._keys = _keys(screen)
+
+    def compose(self) -> ComposeResult:
+        """The text, then the keys."""
+        with VerticalScroll(id="box"):
+            if self._about:
+                yield Words(self._about, id="about")
+            yield Words(lambda: _table(self._keys), id="keys")
+            yield Words(
+                N_(
+                    "Tab and Shift+Tab move between the parts of a screen, arrows inside. Ctrl+P finds any action by name."
+                ),
+                id="more",
+            )
+        yield Footer(compact=True, show_command_palette=False)
+
+
+def _keys(screen: Screen[Any]) -> list[tuple[str, str]]:
+    """Keys and what they do, one entry an action, descriptions not yet translated."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for active in Screen.active_bindings.fget(screen).values():  # type: ignore[attr-defined]
+        binding = active.binding
+        ours = type(active.node).__module__.startswith("tui.")  # not those of Textual's widgets, which are as usual
+        if binding.description and active.enabled and ours:
+            keys, _ = found.setdefault(binding.action, ([], binding.description))
+            shown = screen.app.get_key_display(binding)
+            if shown not in keys:
+                keys.append(shown)
+    return [(" ".join(keys), description) for keys, description in found.values()]
+
+
+def _table(keys: Sequence[tuple[str, str]]) -> str:
+    width = max((cell_len(shown) for shown, _ in keys), default=0)
+    return "\n".join(f"{shown}{' ' * (width - cell_len(shown))}   {translate(text)}" for shown, text in keys)

@@ -1,0 +1,208 @@
+"""Home: what goes on, what can be done, and what the machine is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Footer, OptionList
+from textual.widgets.option_list import Option
+
+from backends.runs.run import Run
+from data.language import N_, translate
+from data.printable import printable
+from tui.messages import MonitorWanted, PresetsWanted, RunsWanted, WizardWanted
+from tui.numbers import duration
+from tui.panels.glance import GlancePanel
+from tui.screens.base import Translated
+from tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from presets.drafts import Kept
+    from tui.listing import Listed
+
+INTERVAL = 2.0  # seconds between two looks at runs and machine
+
+
+class HomeScreen(Translated[None]):
+    """The list holds live runs, then what can be begun, then drafts; the machine stands beside it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", N_("New fine-tune")),
+        Binding("p", "presets", N_("Presets")),
+        Binding("r", "runs", N_("Runs")),
+        Binding("w", "watch", N_("Watch"), tooltip=N_("Watch the run that goes on")),
+        Binding("f2", "app.switch_language", N_("Language"), key_display="F2"),
+    ]
+    HELP_TEXT = N_(
+        "Begin a new fine-tune, open a preset, or go back to a run. Runs go on when you leave or the line is lost; "
+        "those that go on are at the top."
+    )
+
+    class Seen(Message):
+        """Runs and machine were looked at."""
+
+        def __init__(self, runs: tuple[Listed, ...]) -> None:
+            super().__init__()
+            self.runs = runs
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest look counts."""
+            return isinstance(message, HomeScreen.Seen)
+
+    class DraftsFound(Message):
+        """Drafts were found on disk."""
+
+        def __init__(self, drafts: tuple[Kept, ...]) -> None:
+            super().__init__()
+            self.drafts = drafts
+
+    def __init__(self, runs: Path) -> None:
+        super().__init__()
+        self.folder = runs
+        self.listed: tuple[Listed, ...] = ()
+        self.drafts: tuple[Kept, ...] = ()
+        self._left = threading.Event()
+        self._shown: list[tuple[str, str]] = []
+
+    def compose(self) -> ComposeResult:
+        """A greeting, the list, the machine."""
+        yield TitleBar(N_("Home"), right=lambda: [(translate("From raw data to a fine-tuned, measured model"), "dim")])
+        yield OptionList(id="choices", compact=True)
+        yield GlancePanel(self.folder)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """The list is there at once; what takes time comes after the first frame."""
+        self._fill()
+        self.query_one(OptionList).focus()
+        self.call_after_refresh(self._look)
+
+    def on_unmount(self) -> None:
+        """Stop looking."""
+        self._left.set()
+
+    def on_screen_resume(self) -> None:
+        """Back from another screen: drafts may have come or gone."""
+        self.call_after_refresh(self._find_drafts)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="runs")
+    def _look(self) -> None:
+        from tui.listing import Listing
+
+        listing = Listing(self.folder)
+        while not self._left.is_set():
+            self.post_message(self.Seen(listing.look()))
+            self._left.wait(INTERVAL)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="drafts")
+    def _find_drafts(self) -> None:
+        from tui.surroundings import kept_drafts
+
+        self.post_message(self.DraftsFound(kept_drafts()))
+
+    def on_home_screen_seen(self, message: Seen) -> None:
+        """Show the runs that go on."""
+        first, self.listed = not self.listed, message.runs
+        self._fill()
+        if first and self.living:
+            self.query_one(OptionList).highlighted = 0  # Enter goes back to the run that goes on
+
+    def on_home_screen_drafts_found(self, message: DraftsFound) -> None:
+        """Offer the drafts."""
+        self.drafts = message.drafts
+        self._fill()
+
+    def relabel(self) -> None:
+        """The language changed."""
+        super().relabel()
+        self._shown = []
+        self._fill()
+
+    @property
+    def living(self) -> list[Listed]:
+        """The runs that go on."""
+        return [item for item in self.listed if item.alive]
+
+    def _fill(self) -> None:
+        """Bring the list up to date; an entry keeps its place under the cursor, unchanged text is left alone."""
+        wanted = [*self._live_entries(), *self._fixed_entries(), *self._draft_entries()]
+        if wanted == self._shown:
+            return
+        choices = self.query_one(OptionList)
+        if [key for key, _ in wanted] == [key for key, _ in self._shown]:
+            for (key, text), (_, before) in zip(wanted, self._shown, strict=True):
+                if text != before:
+                    choices.replace_option_prompt(key, Text(text))
+        else:
+            highlighted = choices.highlighted_option.id if choices.highlighted_option else None
+            choices.clear_options()
+            choices.add_options([Option(Text(text), id=key) for key, text in wanted])
+            keys = [key for key, _ in wanted]
+            choices.highlighted = keys.index(highlighted) if highlighted in keys and self._shown else 0
+        self._shown = wanted
+        choices.border_title = translate("What now?")
+        self.refresh_bindings()
+
+    def _live_entries(self) -> list[tuple[str, str]]:
+        return [(f"run:{item.run.name}", f"● {printable(item.run.name)}\n  {item.progress}") for item in self.living]
+
+    def _fixed_entries(self) -> list[tuple[str, str]]:
+        count = translate("Runs ({count})").format(count=len(self.listed)) if self.listed else translate("Runs")
+        return [
+            ("new", f"+ {translate('New fine-tune')}"),
+            ("presets", f"▸ {translate('Open a preset')}"),
+            ("runs", f"≡ {count}"),
+        ]
+
+    def _draft_entries(self) -> list[tuple[str, str]]:
+        entries = []
+        for number, kept in enumerate(self.drafts[:5]):
+            title = printable(kept.title or translate("without a name"), 40)
+            words = translate("Go on with the draft {title}, {time} ago")
+            ago = duration(max(0.0, time.time() - kept.changed) // 60 * 60)
+            entries.append((f"draft:{number}", f"… {words.format(title=title, time=ago)}"))
+        return entries
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Do what the entry says."""
+        event.stop()
+        kind, _, rest = (event.option.id or "").partition(":")
+        if kind == "run":
+            self._open(next((item.run for item in self.listed if item.run.name == rest), None))
+        elif kind == "draft":
+            self.post_message(WizardWanted(self.drafts[int(rest)]))
+        else:
+            getattr(self, f"action_{kind}")()
+
+    def _open(self, run: Run | None) -> None:
+        if run is not None:
+            self.post_message(MonitorWanted(run))
+
+    def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
+        """There is nothing to watch while no run goes on."""
+        return bool(self.living) if action == "watch" else True
+
+    def action_new(self) -> None:
+        """Begin from nothing."""
+        self.post_message(WizardWanted())
+
+    def action_presets(self) -> None:
+        """Choose a preset."""
+        self.post_message(PresetsWanted())
+
+    def action_runs(self) -> None:
+        """See all runs."""
+        self.post_message(RunsWanted())
+
+    def action_watch(self) -> None:
+        """Watch the newest run that goes on."""
+        if self.living:
+            self._open(self.living[-1].run)

@@ -1,0 +1,45 @@
+"""The report of a run, rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Footer, Markdown
+
+from backends.runs.run import Run
+from data.language import N_, translate
+from data.printable import printable
+from tui.screens.base import FullScreen
+from tui.widgets.title_bar import TitleBar
+
+LARGEST = 1 << 20  # characters shown
+
+
+class ReportScreen(FullScreen):
+    """``report/report.md``; links are not followed."""
+
+    CSS_PATH = Path(__file__).with_suffix(".tcss")
+    HELP_TEXT: ClassVar[str] = N_("The report as it lies in the run's directory, there also as HTML.")
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+    def compose(self) -> ComposeResult:
+        """The rendered report."""
+        yield TitleBar(N_("Report"), self.run.name)
+        with VerticalScroll():
+            yield Markdown(readable(self.run.report / "report.md"), open_links=False)
+        yield Footer(compact=True, show_command_palette=False)
+
+
+def readable(file: Path) -> str:
+    """The text of a report, free of control characters."""
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")[:LARGEST]
+    except OSError:
+        return translate("There is no report.")
+    return "\n".join(printable(line, 10_000) for line in text.split("\n"))

@@ -1,0 +1,111 @@
+"""How a run ended, and what can be done now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widgets import Footer
+
+from backends.runs.follow import read_state
+from backends.runs.process import alive
+from backends.runs.run import Run
+from backends.runs.state import RunState
+from data.language import N_
+from tui.evidence import Evidence, evidence
+from tui.messages import CloneWanted, LogWanted, MonitorWanted, ReportWanted, ResumeWanted
+from tui.panels.result import ResultStory
+from tui.screens.base import FullScreen
+from tui.widgets.title_bar import TitleBar
+
+
+class ResultScreen(FullScreen):
+    """Read once, in a thread; only actions that work for this run are offered."""
+
+    CSS_PATH = Path(__file__).with_suffix(".tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "report", N_("Report")),
+        Binding("l", "log", N_("Log")),
+        Binding("m", "curves", N_("Curves")),
+        Binding("r", "resume", N_("Resume")),
+        Binding("c", "clone", N_("Clone"), tooltip=N_("A new draft with this run's settings")),
+    ]
+    HELP_TEXT = N_(
+        "The verdict compares the model before and after training on the same queries. An interval that leaves out "
+        "zero means that the difference is hardly chance."
+    )
+
+    class Read(Message):
+        """The run and its report were read."""
+
+        def __init__(self, state: RunState, found: Evidence, living: bool) -> None:
+            super().__init__()
+            self.state = state
+            self.found = found
+            self.living = living
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+        self.state: RunState | None = None
+        self.living = False
+
+    def compose(self) -> ComposeResult:
+        """One long story that scrolls."""
+        yield TitleBar(N_("Result"), self.run.name)
+        with VerticalScroll():
+            yield ResultStory()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read it."""
+        self.query_one(VerticalScroll).focus()
+        self._read()
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _read(self) -> None:
+        state = read_state(self.run)
+        self.post_message(self.Read(state, evidence(self.run, state), alive(self.run)))
+
+    def on_result_screen_read(self, message: Read) -> None:
+        """Tell it."""
+        self.state, self.living = message.state, message.living
+        self.query_one(ResultStory).tell(self.run, message.state, message.found)
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
+        """What there is no file or no use for is not offered."""
+        if action == "report":
+            return (self.run.report / "report.md").is_file()
+        if action == "log":
+            return self.run.log_file.is_file()
+        if action == "curves":
+            return bool(self.state and self.state.curves)
+        if action == "resume":
+            return bool(self.state and self.state.status in ("stopped", "failed", "lost") and not self.living)
+        return True
+
+    def action_report(self) -> None:
+        """The report as written."""
+        self.post_message(ReportWanted(self.run))
+
+    def action_log(self) -> None:
+        """The whole log."""
+        self.post_message(LogWanted(self.run))
+
+    def action_curves(self) -> None:
+        """The monitor as it was at the end."""
+        self.post_message(MonitorWanted(self.run, stay=True))
+
+    def action_resume(self) -> None:
+        """Go on with it."""
+        self.post_message(ResumeWanted(self.run))
+
+    def action_clone(self) -> None:
+        """A new draft with its settings."""
+        self.post_message(CloneWanted(self.run))

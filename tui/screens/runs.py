@@ -1,0 +1,248 @@
+"""All runs: what goes on, what came out; open, resume, clone, compare, delete."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.message import Message
+from textual.widgets import DataTable, Footer, Input
+
+from backends.runs.process import alive
+from backends.runs.run import Run
+from data.language import N_, translate
+from data.printable import printable
+from data.problems import say
+from tui.listing import Listed, Listing
+from tui.messages import CloneWanted, ComparisonWanted, MonitorWanted, ResultWanted, ResumeWanted
+from tui.screens.base import FullScreen
+from tui.screens.confirm import ConfirmScreen
+from tui.widgets.title_bar import TitleBar
+
+INTERVAL = 1.0  # seconds between two looks
+COLUMNS = (N_("run"), N_("status"), N_("before → after"), N_("model"), N_("began"))
+_NEEDS_RUN = {"resume", "clone", "compare", "mark", "delete"}
+
+
+class RunsScreen(FullScreen):
+    """A table, newest first, live ones above all; a line to narrow it."""
+
+    CSS_PATH = Path(__file__).with_suffix(".tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", N_("Open"), key_display="⏎"),
+        Binding("space", "mark", N_("Mark"), key_display="␣"),
+        Binding("v", "compare", N_("Compare"), tooltip=N_("Compare the marked runs, two or more")),
+        Binding("r", "resume", N_("Resume")),
+        Binding("c", "clone", N_("Clone"), tooltip=N_("A new draft with this run's settings")),
+        Binding("d", "delete", N_("Delete")),
+        Binding("slash", "filter", N_("Filter"), key_display="/"),
+    ]
+    HELP_TEXT = N_(
+        "Enter watches a run that goes on and shows the result of one that is over. Mark runs with the space bar and "
+        "compare them with v. A run that stopped or broke can be resumed; a clone starts a new draft from its settings."
+    )
+
+    class Seen(Message):
+        """The runs were looked at."""
+
+        def __init__(self, runs: tuple[Listed, ...]) -> None:
+            super().__init__()
+            self.runs = runs
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest look counts."""
+            return isinstance(message, RunsScreen.Seen)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.listed: tuple[Listed, ...] = ()
+        self.marked: set[str] = set()
+        self.words = ""
+        self._left = threading.Event()
+        self._shown: dict[str, tuple[str, ...]] = {}
+        self._columns: Sequence[str] = COLUMNS
+
+    def compose(self) -> ComposeResult:
+        """The line and the table."""
+        yield TitleBar(N_("Runs"), str(self.folder))
+        yield Input(id="filter", placeholder=translate("Filter by name, status or model"), compact=True)
+        yield DataTable[Text](cursor_type="row")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        self._head()
+        self.query_one(DataTable).focus()
+        self._look()
+
+    def on_unmount(self) -> None:
+        """Stop looking."""
+        self._left.set()
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="runs")
+    def _look(self) -> None:
+        listing = Listing(self.folder)
+        while not self._left.is_set():
+            self.post_message(self.Seen(listing.look()))
+            self._left.wait(INTERVAL)
+
+    def on_runs_screen_seen(self, message: Seen) -> None:
+        """Bring the table up to date."""
+        self.listed = message.runs
+        self.marked &= {item.run.name for item in self.listed}
+        self._fill()
+
+    def relabel(self) -> None:
+        """The language changed."""
+        super().relabel()
+        self._head()
+        self._fill()
+
+    def _head(self) -> None:
+        table = self.query_one(DataTable)
+        table.clear(columns=True)
+        self._columns = COLUMNS if self.app.size.width >= 110 else COLUMNS[:3]
+        for name in self._columns:
+            table.add_column(translate(name), key=name)
+        self._shown = {}
+
+    def on_resize(self, event: Resize) -> None:
+        """A narrow screen has fewer columns."""
+        self._head()
+        self._fill()
+
+    def _fill(self) -> None:
+        """Only cells that changed are touched; the cursor stays on its run."""
+        table = self.query_one(DataTable)
+        ordered = sorted(self.listed, key=lambda item: (not item.alive, -item.state.started))
+        wanted = {item.run.name: self._row(item) for item in ordered if self._fits(item)}
+        if list(wanted) != list(self._shown):
+            here = self._current()
+            table.clear()
+            for name, row in wanted.items():
+                table.add_row(*(Text(cell) for cell in row), key=name)
+            names = list(wanted)
+            if here and here.run.name in names:
+                table.move_cursor(row=names.index(here.run.name))
+        else:
+            for name, row in wanted.items():
+                for column, cell, before in zip(self._columns, row, self._shown[name], strict=True):
+                    if cell != before:
+                        table.update_cell(name, column, Text(cell), update_width=True)
+        self._shown = wanted
+        self.refresh_bindings()
+
+    def _row(self, item: Listed) -> tuple[str, ...]:
+        state = item.state
+        mark = "✓ " if item.run.name in self.marked else "● " if item.alive else "  "
+        began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
+        name = printable(item.run.name, max(20, min(50, self.app.size.width - 50)))
+        return (mark + name, item.progress, item.gain, printable(state.model, 32), began)[: len(self._columns)]
+
+    def _fits(self, item: Listed) -> bool:
+        text = " ".join((item.run.name, item.status, item.progress, item.state.model, item.state.task)).lower()
+        return all(word in text for word in self.words.lower().split())
+
+    def _current(self) -> Listed | None:
+        """The run under the cursor."""
+        table = self.query_one(DataTable)
+        names = list(self._shown)
+        if not 0 <= table.cursor_row < len(names):
+            return None
+        return next((item for item in self.listed if item.run.name == names[table.cursor_row]), None)
+
+    def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
+        """Only what can be done with the run under the cursor is offered."""
+        if not self.is_mounted or action not in _NEEDS_RUN:
+            return True
+        item = self._current()
+        if item is None:
+            return False
+        if action == "resume":
+            return not item.alive and item.state.status in ("stopped", "failed", "lost")
+        if action == "delete":
+            return not item.alive
+        return len(self.marked) > 1 if action == "compare" else True
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """What can be done depends on the run."""
+        self.refresh_bindings()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Open it."""
+        event.stop()
+        self.action_open()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow the table while typing."""
+        self.words = event.value
+        self._fill()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Back to the table."""
+        event.stop()
+        self.query_one(DataTable).focus()
+
+    def action_filter(self) -> None:
+        """Go to the line above the table."""
+        self.query_one(Input).focus()
+
+    def action_open(self) -> None:
+        """Watch it, or see how it ended."""
+        item = self._current()
+        if item:
+            self.post_message(ResultWanted(item.run) if item.state.over else MonitorWanted(item.run))
+
+    def action_mark(self) -> None:
+        """Mark it for a comparison, or take the mark away."""
+        item = self._current()
+        if item:
+            self.marked ^= {item.run.name}
+            self._fill()
+
+    def action_compare(self) -> None:
+        """See the marked runs side by side."""
+        self.post_message(ComparisonWanted(tuple(item.run for item in self.listed if item.run.name in self.marked)))
+
+    def action_resume(self) -> None:
+        """Go on with it."""
+        item = self._current()
+        if item:
+            self.post_message(ResumeWanted(item.run))
+
+    def action_clone(self) -> None:
+        """A new draft like it."""
+        item = self._current()
+        if item:
+            self.post_message(CloneWanted(item.run))
+
+    def action_delete(self) -> None:
+        """Remove its directory, after a yes."""
+        item = self._current()
+        if not item:
+            return
+        run = item.run
+        question = say("Delete {name}?", name=run.name)
+        detail = say("Its model, checkpoints, report and log in {folder} are removed for good.", folder=run.directory)
+
+        def remove(agreed: bool | None) -> None:
+            if agreed:
+                self._remove(run)
+
+        self.app.push_screen(ConfirmScreen(question, detail, N_("Delete"), danger=True), remove)
+
+    @work(thread=True, exit_on_error=False, group="delete")
+    def _remove(self, run: Run) -> None:
+        # Asked again here: it may have been resumed meanwhile.
+        if not alive(run):
+            shutil.rmtree(run.directory)

@@ -1,0 +1,37 @@
+"""Starting runs from the screen; to be called in a thread, since checking a preset reads data and imports libraries."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from backends.runs.launch import launch
+from backends.runs.run import Run
+from data.problems import BadPreset, errors
+
+
+class Begun(NamedTuple):
+    """A run that goes on, and its process."""
+
+    run: Run
+    child: subprocess.Popen[bytes]
+
+
+def start(preset: str | Path, runs: Path) -> Begun:
+    """Check the preset (a file, or a name) and run it under ``runs``. Raises ``TunewizError`` with all problems."""
+    from backends.runs.create import create
+    from presets.library import open_preset
+    from tui.checking import check
+
+    opened = open_preset(str(preset))
+    problems = check(opened)
+    if errors(problems):
+        raise BadPreset(*problems)
+    run = create(opened.preset, runs, command=["tunewiz", "run", str(preset)])
+    return Begun(run, launch(run))
+
+
+def resume(run: Run) -> Begun:
+    """Go on with a run that stopped, failed or was lost. Raises ``BadPreset`` when it is going on already."""
+    return Begun(run, launch(run))

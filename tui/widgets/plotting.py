@@ -1,0 +1,270 @@
+"""Curves drawn with characters: braille dots, or one mark a cell where only ASCII can be shown. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tui.widgets.drawing import Line, Part
+
+_TICKS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve. ``style`` names its colour, ``mark`` draws it in ASCII; ``dots`` marks single points too."""
+
+    steps: Sequence[float]
+    values: Sequence[float]
+    style: str
+    mark: str
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The part of the plane that is seen. With ``log``, ``low`` and ``high`` are still plain values, above zero."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+    log: bool = False
+
+    def across(self, step: float) -> float:
+        """0 at the left edge, 1 at the right one."""
+        return (step - self.left) / (self.right - self.left)
+
+    def up(self, value: float) -> float:
+        """0 at the bottom, 1 at the top; clamped."""
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log10(low), math.log10(high), math.log10(max(value, low))
+        return min(1.0, max(0.0, (value - low) / (high - low)))
+
+    def value_at(self, share: float) -> float:
+        """The value ``share`` of the way up."""
+        if self.log:
+            low, high = math.log10(self.low), math.log10(self.high)
+            return float(10 ** (low + share * (high - low)))
+        return self.low + share * (self.high - self.low)
+
+
+def axes_for(series: Sequence[Series], total: float = 0.0, log: bool = False) -> Axes | None:
+    """Round limits that hold ``series``; ``None`` when there is no finite point.
+
+    The width goes in halves of ``total`` steps, so that a growing curve is redrawn only at its end. Of a long noisy
+    curve the outermost two per cent may leave the picture: one spike must not flatten the rest.
+    """
+    limits = [_limits(one, log) for one in series]
+    known = [limit for limit in limits if limit]
+    if not known:
+        return None
+    low, high = min(low for low, _ in known), max(high for _, high in known)
+    last = max(one.steps[-1] for one in series if one.steps)
+    low, high = _decades(low, high) if log else _rounded(low, high)
+    return Axes(0.0, _right(last, total), low, high, log)
+
+
+def _limits(series: Series, log: bool) -> tuple[float, float] | None:
+    values = sorted(value for value in series.values if math.isfinite(value) and (value > 0 or not log))
+    if not values:
+        return None
+    rest = len(values) // 50
+    return values[rest], values[-1 - rest]
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    if high <= low:
+        spare = abs(high) * 0.1 or 1.0
+        low, high = low - spare, high + spare
+    raw = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(tick * power for tick in _TICKS if tick * power >= raw * 0.999)
+    return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+
+
+def _decades(low: float, high: float) -> tuple[float, float]:
+    """The nearest 1, 2 or 5 times a power of ten below and above."""
+    steps = [tick * 10.0**power for power in range(-12, 13) for tick in (1.0, 2.0, 5.0)]
+    below = max((step for step in steps if step <= low), default=low)
+    return below, min((step for step in steps if step >= high and step > below), default=max(high, below * 10))
+
+
+def _right(last: float, total: float) -> float:
+    last = max(1.0, last)
+    if total < last:
+        return last
+    right = total
+    while right / 2 >= last and right > 16:
+        right /= 2
+    return right
+
+
+def plot(series: Sequence[Series], axes: Axes, width: int, height: int, ascii_only: bool = False) -> list[list[Part]]:
+    """``series`` in ``width`` × ``height`` cells; a cell has the style of the last one that drew in it."""
+    across, down = (1, 1) if ascii_only else (2, 4)
+    dots = [[0] * width for _ in range(height)]
+    owners = [[-1] * width for _ in range(height)]
+    marks: dict[tuple[int, int], int] = {}
+    for number, one in enumerate(series):
+        for column, row in _raster(one, axes, width * across, height * down):
+            cell, line = column // across, row // down
+            if owners[line][cell] != number and _COVERS.get(one.style):
+                dots[line][cell] = 0  # on top: what is below would blur it
+            dots[line][cell] |= _DOTS[row % down][column % across]
+            owners[line][cell] = number
+        if one.dots:
+            marks |= dict.fromkeys(_placed(one, axes, width, height), number)
+    return [
+        _runs(_cells(series, dots[line], owners[line], marks, line, ascii_only)) for line in range(height)
+    ]  # fmt: skip
+
+
+#: Bits of a braille cell by row and column (Unicode 2800–28FF).
+_DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+_COVERS: Final = {"smooth": True, "eval": True, "plain": True}
+
+
+def _cells(
+    series: Sequence[Series],
+    dots: Sequence[int],
+    owners: Sequence[int],
+    marks: dict[tuple[int, int], int],
+    line: int,
+    ascii_only: bool,
+) -> Iterator[Part]:
+    for cell, (bits, owner) in enumerate(zip(dots, owners, strict=True)):
+        marked = marks.get((cell, line))
+        if marked is not None:
+            yield (series[marked].mark if ascii_only else "•"), series[marked].style
+        elif owner < 0:
+            yield " ", "plain"
+        else:
+            yield (series[owner].mark if ascii_only else chr(0x2800 + bits)), series[owner].style
+
+
+def _runs(cells: Iterator[Part]) -> list[Part]:
+    """Neighbours of one style joined."""
+    runs: list[Part] = []
+    for text, style in cells:
+        if runs and runs[-1][1] == style:
+            runs[-1] = (runs[-1][0] + text, style)
+        else:
+            runs.append((text, style))
+    return runs
+
+
+def _placed(series: Series, axes: Axes, columns: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Column and row (0 on top) of each finite point in sight."""
+    for step, value in zip(series.steps, series.values, strict=True):
+        share = axes.across(step)
+        if math.isfinite(value) and 0 <= share <= 1:
+            yield min(columns - 1, int(share * columns)), min(rows - 1, int((1 - axes.up(value)) * rows))
+
+
+def _raster(series: Series, axes: Axes, columns: int, rows: int) -> Iterator[tuple[int, int]]:
+    """The dots of a polyline: each column is filled between the rows that the line passes in it."""
+    previous: tuple[int, int] | None = None
+    for column, row in _placed(series, axes, columns, rows):
+        if previous is None or previous[0] > column:
+            yield column, row
+        elif previous != (column, row):
+            yield from _segment(previous, (column, row))
+        previous = column, row
+
+
+def _segment(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    (left, top), (right, bottom) = start, end
+    span = right - left
+    before = top
+    for column in range(left, right + 1):
+        row = bottom if not span else round(top + (bottom - top) * (column - left) / span)
+        for between in range(min(before, row), max(before, row) + 1):
+            yield column, between
+        before = row
+
+
+def chart(
+    series: Sequence[Series], axes: Axes, width: int, height: int, ascii_only: bool = False, cursor: int | None = None
+) -> list[Line]:
+    """A plot with its scale at the left and steps below; ``cursor`` is a column of the plot that gets a line."""
+    labels = [number(axes.value_at(1 - row / max(1, height - 2))) for row in range(height - 1)]
+    margin = gutter(axes, height)
+    body = plot(series, axes, width - margin, height - 1, ascii_only)
+    shown = {0, height - 2} | ({(height - 2) // 2} if height % 2 == 0 else set())  # a middle that is one
+    lines: list[Line] = []
+    for row, drawn in enumerate(body):
+        label = labels[row] if row in shown else ""
+        parts = _with_cursor(drawn, cursor) if cursor is not None else drawn
+        lines.append([(label.rjust(margin - 1) + "│", "dim"), *parts])
+    return [*lines, _steps_line(axes, margin, width)]
+
+
+def bare_chart(
+    series: Sequence[Series], axes: Axes, width: int, height: int, ascii_only: bool = False, cursor: int | None = None
+) -> list[Line]:
+    """As :func:`chart`, the plot alone."""
+    body = plot(series, axes, width, height, ascii_only) if height > 0 else []
+    return [_with_cursor(drawn, cursor) if cursor is not None else drawn for drawn in body]
+
+
+def gutter(axes: Axes, height: int) -> int:
+    """Cells at the left of the plot that its scale takes."""
+    return 1 + max(
+        len(number(axes.value_at(1 - row / max(1, height - 2)))) for row in (0, (height - 2) // 2, height - 2)
+    )
+
+
+def _steps_line(axes: Axes, margin: int, width: int) -> Line:
+    middle, right = count(axes.right / 2), count(axes.right)
+    room = width - margin
+    text = "0" + middle.rjust(max(0, room // 2 + len(middle) // 2 - 1)) if room > 20 else "0"
+    return [(" " * (margin - 1) + "└", "dim"), (text + right.rjust(max(0, room - len(text))), "dim")]
+
+
+def _with_cursor(parts: Sequence[Part], cursor: int) -> list[Part]:
+    done: list[Part] = []
+    at = 0
+    for text, style in parts:
+        if at <= cursor < at + len(text):
+            place = cursor - at
+            drawn = text[place] if text[place] not in " \u2800" else "│"
+            done += [(text[:place], style), (drawn, "cursor" if drawn != "│" else "strong"), (text[place + 1 :], style)]
+        else:
+            done.append((text, style))
+        at += len(text)
+    return [part for part in done if part[0]]
+
+
+def number(value: float) -> str:
+    """A short label: three figures."""
+    if value and (abs(value) < 1e-3 or abs(value) >= 1e5):
+        return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def count(value: float) -> str:
+    """A number of steps, thousands and millions abbreviated."""
+    if value >= 1e6:
+        return f"{value / 1e6:.3g}M"
+    return f"{value / 1e3:.3g}k" if value >= 1e4 else f"{value:.0f}"
+
+
+_BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float | None], width: int, high: float = 100.0, ascii_only: bool = False) -> str:
+    """The last ``width`` values as a row of bars between 0 and ``high``; unknown ones are blank."""
+    shown = ["" if value is None else value for value in values[-width:]]
+    glyphs = " .:-=+*#@" if ascii_only else _BLOCKS
+    text = "".join(" " if value == "" else glyphs[min(8, max(0, math.ceil(value / high * 8)))] for value in shown)  # type: ignore[operator]
+    return text.rjust(width)
+
+
+def bar(share: float, width: int) -> tuple[str, str]:
+    """The full and the empty part of a bar."""
+    full = min(width, max(0, round(share * width)))
+    return "━" * full, "─" * (width - full)
