@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
-from data.language import N_, translate
+from data.language import translate
 from data.problems import say
 from presets import fields
 from presets.preset import Preset
@@ -17,6 +17,7 @@ from presets.scalars import written
 from presets.sections.base import Section
 
 _WIDTH: Final = 100
+_NEVER_FIRST: Final = "，。；：、）”` "
 
 
 def dumps(preset: Preset) -> str:
@@ -84,7 +85,7 @@ def help_lines(field: FieldInfo, brief: bool = False) -> Iterator[str]:
             yield say("Takes {rule}.", rule=rule).text()
     typical = fields.about(field, "typical")
     if typical:
-        yield f"{translate(N_('Usual:'))} {translate(typical)}"
+        yield translate("Usual: {values}").format(values=translate(typical))
 
 
 def _wrapped(line: str, indent: str) -> Iterator[str]:
@@ -107,12 +108,8 @@ def _wide(line: str, room: int) -> Iterator[str]:
     part, used = "", 0
     for character in line:
         width = _columns(character)
-        if (
-            used + width > room
-            and character not in "，。；：、）” "
-            and not (character.isascii() and character.isalnum())
-        ):
-            yield part
+        if used + width > room and character not in _NEVER_FIRST and not (character.isascii() and character.isalnum()):
+            yield part.rstrip()
             part, used = "", 0
         part += character
         used += width
