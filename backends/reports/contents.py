@@ -110,7 +110,8 @@ def _files() -> Iterator[Block]:
         translate(
             N_(
                 "The rankings behind the numbers lie beside this report in TREC's format (before.run.tsv and "
-                "after.run.tsv), the judgments in data/qrels.tsv, and each query's numbers in before.json and after.json."
+                "after.run.tsv), the judgments in data/qrels.tsv, and the numbers of each query in before.json and "
+                "after.json."
             )
         )
     )
