@@ -59,16 +59,15 @@ class CollectionChecks:
 
     def _look_at_documents(self) -> None:
         texts = Seen()
-        for name, document, line in self._format.documents(self._detection, self._report):
-            where = self._at("corpus", line)
-            if self._documents.first(fingerprint(name), line) is not None:
+        for name, document, where in self._format.documents(self._detection, self._report):
+            if self._documents.first(fingerprint(name), where.line) is not None:
                 told = say("The id {id} is there twice; the first one counts.", id=name)
                 self._report(warning("duplicate-id", told, where))
                 continue
             self.facts.documents += 1
             self._sample.add("document", document.full)
             self._judge("document", document.full, where)
-            earlier = texts.first(fingerprint(normal(document.full)), line) if document.full.strip() else None
+            earlier = texts.first(fingerprint(normal(document.full)), where.line) if document.full.strip() else None
             if earlier is not None:
                 told = say("The same text as the document in line {line}.", line=earlier)
                 fix = say("Two copies compete for one rank; judge both, or keep one.")
@@ -76,9 +75,8 @@ class CollectionChecks:
 
     def _look_at_queries(self) -> None:
         texts = Seen()
-        for name, text, line in self._format.queries(self._detection, self._report):
-            where = self._at("queries", line)
-            if self._queries.first(fingerprint(name), line) is not None:
+        for name, text, where in self._format.queries(self._detection, self._report):
+            if self._queries.first(fingerprint(name), where.line) is not None:
                 told = say("The id {id} is there twice; the first one counts.", id=name)
                 self._report(warning("duplicate-id", told, where))
                 continue
@@ -87,7 +85,7 @@ class CollectionChecks:
             self._judge("query", text, where)
             if len(self.facts.preview) < _PREVIEW:
                 self.facts.preview.append({"id": name, "query": text})
-            earlier = texts.first(fingerprint(normal(text)), line)
+            earlier = texts.first(fingerprint(normal(text)), where.line)
             if earlier is not None:
                 told = say("The same text as the query in line {line}.", line=earlier)
                 self._report(warning("duplicate-query", told, where, say("Give it one id and all its judgments.")))
@@ -96,10 +94,6 @@ class CollectionChecks:
         for check in self._text_checks:
             for problem in check.judge([(role, text)], where):
                 self._report(problem)
-
-    def _at(self, part: str, line: int) -> Where:
-        source = self._detection.source
-        return source.parts.get(part, source).at(line)
 
     def _look_at_judgments(self) -> None:
         """Dangling ids, queries that nothing answers, what no judgment names, and queries on two sides."""
@@ -145,12 +139,10 @@ class CollectionChecks:
 
     def _look_at_rest(self, documents: Seen, queries: Seen) -> None:
         where = self._detection.source.at()
-        for name, _, line in self._format.queries(self._detection, _quiet):
+        for name, _, where in self._format.queries(self._detection, _quiet):
             if queries.get(fingerprint(name)) is None:
                 told = say("Query {query} has no judgment.", query=name)
-                self._report(
-                    warning("query-without-judgments", told, self._at("queries", line), say("It is left out."))
-                )
+                self._report(warning("query-without-judgments", told, where, say("It is left out.")))
         unused = self.facts.documents - len(documents)
         if unused:
             told = say(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -29,6 +30,7 @@ def fingerprint(*texts: str) -> int:
     return int.from_bytes(digest.digest(), "little") or 1
 
 
+@lru_cache(maxsize=64)  # several checks ask for the same text in turn
 def normal(text: str) -> str:
     """``text`` without case, width, spaces and sentence punctuation: what two people would call the same text.
 

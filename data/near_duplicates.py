@@ -48,7 +48,7 @@ class NearDuplicates:
         self._hashes = array("I")
         self._starts = array("Q", [0])
         self._digits = array("I")
-        self._bands = array("Q")  # band hash in the high half, text in the low half
+        self._bands = [array("Q") for _ in range(_BANDS)]  # band hash in the high half, text in the low half
 
     def __len__(self) -> int:
         return len(self._digits)
@@ -61,21 +61,27 @@ class NearDuplicates:
         self._digits.append(crc32(" ".join(_DIGITS.findall(plain)).encode()))
         self._hashes.extend(sorted(hashes)[:_SKETCH])
         self._starts.append(len(self._hashes))
-        self._bands.extend(band << 32 | index for band in _bands(hashes))
+        for band, key in zip(self._bands, _bands(hashes), strict=False):
+            band.append(key << 32 | index)
         return index
 
     def pairs(self) -> Iterator[Pair]:
         """Each near-duplicate pair once, ordered by band and so the same every time."""
         told: set[int] = set()
-        for band, entries in groupby(sorted(self._bands), key=lambda entry: entry >> 32):
-            bucket = [entry & _MASK for entry in entries]
-            if len(bucket) > _WINDOW:  # texts from one template: bring the most alike together
-                bucket.sort(key=lambda text: self._order(text, band % _BANDS))
-            for pair in self._neighbours(bucket):
-                both = pair.first << 32 | pair.second
-                if both not in told:
-                    told.add(both)
-                    yield pair
+        for number, band in enumerate(self._bands):
+            for _, entries in groupby(sorted(band), key=lambda entry: entry >> 32):
+                bucket = [entry & _MASK for entry in entries]
+                for pair in self._neighbours(self._arranged(bucket, number)):
+                    both = pair.first << 32 | pair.second
+                    if both not in told:
+                        told.add(both)
+                        yield pair
+
+    def _arranged(self, bucket: list[int], band: int) -> list[int]:
+        """``bucket``; a big one, of texts from one template, with those most alike brought together."""
+        if len(bucket) > _WINDOW:
+            bucket.sort(key=lambda text: self._order(text, band))
+        return bucket
 
     def _neighbours(self, bucket: list[int]) -> Iterator[Pair]:
         """Those of ``bucket`` alike among the next few of it."""
@@ -136,7 +142,7 @@ def _shingles(plain: str) -> set[int]:
 
 
 def _bands(hashes: set[int]) -> Iterator[int]:
-    """32-bit keys; texts that share one are candidates."""
+    """A 32-bit key for each band, or none for an empty text; texts that share one are candidates."""
     smallest = [_MASK] * _BINS
     for value in hashes:
         if value < smallest[value & (_BINS - 1)]:
@@ -148,5 +154,4 @@ def _bands(hashes: set[int]) -> Iterator[int]:
     filled = [next(smallest[(bin_ + step) % _BINS] for step in range(_BINS) if smallest[(bin_ + step) % _BINS] != _MASK)
               for bin_ in range(_BINS)]  # fmt: skip
     for band in range(_BANDS):
-        key = (filled[2 * band] * 31 + filled[2 * band + 1] * 0x85EBCA6B) & _MASK
-        yield key - key % _BANDS + band
+        yield (filled[2 * band] * 31 + filled[2 * band + 1] * 0x85EBCA6B) & _MASK

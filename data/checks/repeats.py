@@ -42,15 +42,15 @@ class Repeats(Check):
 
     def look(self, example: Example) -> Iterator[Problem]:
         """See :meth:`Check.look`."""
-        where = self.setting.at(example.line)
-        fix = say("Cleaning keeps the first.")
         earlier = self._exact.first(exact_key(example), example.line)
-        near = self._near.first(near_key(example), example.line)
         if earlier is not None:
-            yield warning("duplicate-row", say("The same row as line {line}.", line=earlier), where, fix)
-        elif near is not None:
-            told = say("The same as line {line} but for case, spaces and punctuation.", line=near)
-            yield warning("near-duplicate-row", told, where, fix)
+            code, told = "duplicate-row", say("The same row as line {line}.", line=earlier)
+        else:
+            earlier = self._near.first(near_key(example), example.line)
+            told = say("The same as line {line} but for case, spaces and punctuation.", line=earlier)
+            code = "near-duplicate-row"
+        if earlier is not None:
+            yield warning(code, told, self.setting.at(example.line), say("Cleaning keeps the first."))
 
 
 class SimilarQueries(Check):
