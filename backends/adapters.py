@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
-from data.problems import BadPreset, Where, error, say
+from data.problems import BadPreset, TunewizError, Where, error, say
 from presets.sections.method import Lora
 
 #: The adapter's name inside the model.
-NAME = "default"
+NAME: Final = "default"
+#: The adapter's weights in a folder, and what peft puts before their names.
+WEIGHTS: Final = "adapter_model.safetensors"
+_PREFIX: Final = "base_model.model."
 
 
 def add_lora(model: Any, method: Lora) -> tuple[str, ...]:
@@ -74,3 +78,31 @@ def trainable(model: Any) -> tuple[int, int]:
     """How many weights are trained, and how many there are."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
+
+
+def restore(model: Any, folder: Path) -> bool:
+    """Read the adapter saved in ``folder`` into the LoRA layers of ``model``; whether there was one.
+
+    transformers 5.5 takes ``base_model.model.`` off the names of decoders' weights only: an encoder's adapter is left
+    as it was made, at random and without effect, and only the log tells. Raises :class:`TunewizError`
+    (``adapter-damaged``) when the weights are not exactly those of the model's LoRA layers.
+    """
+    if not (folder / WEIGHTS).is_file():
+        return False
+    from safetensors.torch import load_file
+
+    weights = {_inside(name): tensor for name, tensor in load_file(str(folder / WEIGHTS)).items()}
+    transformer = model[0].auto_model
+    expected = {name for name, _ in transformer.named_parameters() if "lora_" in name}
+    if set(weights) != expected:
+        told = say("The adapter in {folder} does not belong to its model.", folder=str(folder))
+        fix = say("Names that differ: {names}.", names=", ".join(sorted(set(weights) ^ expected)[:4]))
+        raise TunewizError(error("adapter-damaged", told, Where(file=str(folder / WEIGHTS)), fix))
+    transformer.load_state_dict(weights, strict=False)
+    return True
+
+
+def _inside(name: str) -> str:
+    """``base_model.model.x.lora_A.weight`` -> ``x.lora_A.default.weight``, as injected layers are called."""
+    layer, _, kind = name.removeprefix(_PREFIX).rpartition(".")
+    return f"{layer}.{NAME}.{kind}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from backends import adapters
 from data.problems import BadPreset, Message, Where, error, say
 from presets.families import instructions
 from presets.preset import Preset
@@ -60,6 +61,7 @@ def load_encoder(path: Path | str, preset: Preset | None = None, device: str = "
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as fault:
         raise BadPreset(_not_loadable(path, fault, trusted)) from fault
+    adapters.restore(model, Path(path))
     if preset is not None:
         configure(model, preset)
     return model.eval()

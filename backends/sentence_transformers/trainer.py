@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from backends import adapters
 from backends.sampling import BatchPlan
 
 
@@ -27,6 +29,14 @@ def _trainer_class() -> Any:
 
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             pass
+
+        def _load_best_model(self) -> None:
+            """As the library's, but what goes wrong is not swallowed."""
+            self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+        def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+            if not adapters.restore(self.model, Path(checkpoint_path)):
+                super()._load_from_checkpoint(checkpoint_path)
 
         def get_batch_sampler(self, dataset: Any, batch_size: int, drop_last: bool, **options: Any) -> Any:
             sampler = _sampler_class()(dataset, batch_size=batch_size, drop_last=drop_last, **options)

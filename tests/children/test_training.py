@@ -1,0 +1,223 @@
+"""Training on a tiny model with the real library: every loss, full and LoRA, checkpoints, stopping, failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.adapters import linear_layers
+from backends.loading import load_encoder
+from backends.runs.callback import LossNotFinite
+from backends.runs.events import Evaluated, Noticed, Progress, Saved
+from backends.runs.run import StopRequested
+from backends.sentence_transformers.checkpoints import newest
+from data.problems import BadPreset, OutOfMemory
+from presets.losses import catalogue
+from tests.children.training_setup import events, groups, new_run, prepared, preset, scored, train
+
+LORA = {"type": "lora", "rank": 4, "alpha": 8, "dropout": 0.0}
+CHECKPOINTED = {"max_steps": 6, "evaluations": 3}
+
+
+def rows_for(name: str) -> Any:
+    kinds = catalogue()[name].rows
+    return prepared(groups(3)) if "triplets" in kinds else prepared(pairs=scored())
+
+
+def loss_for(name: str, model: Path) -> Any:
+    options = {"gist": {"guide": str(model)}, "matryoshka": {"dimensions": [32, 16]}}
+    return {"name": name} | options.get(name, {})
+
+
+def losses_of(run: Any) -> list[float]:
+    return [event.values["loss"] for event in events(run) if isinstance(event, Progress)]
+
+
+def weights(folder: Path, like: Any) -> dict[str, Any]:
+    return {name: value.clone() for name, value in load_encoder(folder, like).state_dict().items()}
+
+
+def changed(tuned: dict[str, Any], base: dict[str, Any]) -> set[str]:
+    return {name for name, value in tuned.items() if name not in base or not value.equal(base[name])}
+
+
+@pytest.mark.parametrize("method", [{"type": "full"}, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("name", sorted(catalogue()))
+def test_every_loss_trains(name: str, method: Any, tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    wanted = preset(tiny_encoder, loss_for(name, tiny_encoder), method=method)
+    tuned = train(run, wanted, rows_for(name))
+    progress = [event for event in events(run) if isinstance(event, Progress)]
+    assert [event.step for event in progress] == [1, 2]
+    assert {"loss", "grad_norm", "learning_rate", "samples_per_second", "memory"} <= set(progress[0].values)
+    moved = changed(weights(tuned, wanted), weights(tiny_encoder, wanted))
+    assert moved
+    if method is LORA:
+        assert all("lora_" in part for part in moved if "base_layer" not in part)
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "cosine_similarity", "cosent"])
+def test_scored_pairs_train(loss: str, tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    train(run, preset(tiny_encoder, loss), prepared(pairs=scored(5.0)))
+    assert losses_of(run)[0] < 5  # a score of 5 against a cosine would give a loss near 25
+
+
+def test_lora_saves_its_adapter_and_loads_again(tiny_encoder: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    run = new_run(tmp_path)
+    wanted = preset(tiny_encoder, method=LORA, training={"max_steps": 4, "learning_rate": 1e-2})
+    tuned = train(run, wanted, prepared(groups()))
+    assert (tuned / "adapter_model.safetensors").is_file()
+    texts = ["how do i train the gpu", "to stop the disk you do it"]
+    before, after = (load_encoder(folder, wanted).encode(texts) for folder in (tiny_encoder, tuned))
+    assert np.abs(before - after).max() > 1e-3
+
+
+def test_lora_targets_are_the_real_linear_layers(tiny_encoder: Path) -> None:
+    names = linear_layers(load_encoder(tiny_encoder)[0].auto_model)
+    assert {name.split(".")[-1] for name in names} == {"query", "key", "value", "dense"}
+    assert not any("pooler" in name for name in names)
+
+
+def test_lora_on_an_unknown_layer_names_the_known_ones(tiny_encoder: Path, tmp_path: Path) -> None:
+    wanted = preset(tiny_encoder, method=LORA | {"target_modules": ["q_proj"]})
+    with pytest.raises(BadPreset) as caught:
+        train(new_run(tmp_path), wanted, prepared(groups()))
+    assert [problem.code for problem in caught.value.problems] == ["lora-target-unknown"]
+    assert "query" in caught.value.problems[0].line("en")
+
+
+def test_same_seed_gives_the_same_numbers(tiny_encoder: Path, tmp_path: Path) -> None:
+    wanted = preset(tiny_encoder, training={"max_steps": 5, "epochs": 2})
+    runs = [new_run(tmp_path, name) for name in ("first", "second")]
+    tuned = [train(run, wanted, prepared(groups(1))) for run in runs]
+    assert losses_of(runs[0]) == losses_of(runs[1])
+    assert not changed(weights(tuned[0], wanted), weights(tuned[1], wanted))
+
+
+def test_another_seed_gives_other_numbers(tiny_encoder: Path, tmp_path: Path) -> None:
+    runs = []
+    for seed in (1, 2):
+        runs.append(new_run(tmp_path, str(seed)))
+        train(runs[-1], preset(tiny_encoder, training={"seed": seed}), prepared(groups()))
+    assert losses_of(runs[0]) != losses_of(runs[1])
+
+
+@pytest.mark.parametrize("method", [{"type": "full"}, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("after", [2, 7])
+def test_stop_then_resume_ends_like_one_run(method: Any, after: int, tiny_encoder: Path, tmp_path: Path) -> None:
+    """Five steps an epoch: one stop is in the first epoch, the other in the middle of the second."""
+    wanted = preset(tiny_encoder, method=method, training={"max_steps": 10, "evaluations": 1})
+    whole, parts = new_run(tmp_path, "whole"), new_run(tmp_path, "parts")
+    expected = train(whole, wanted, prepared(groups()))
+    with pytest.MonkeyPatch.context() as patch:
+        seen = iter(range(1, 100))
+        patch.setattr(type(parts), "stop_requested", lambda self: next(seen) >= after)
+        with pytest.raises(StopRequested):
+            train(parts, wanted, prepared(groups()))
+    saved = newest(parts.checkpoints)
+    assert saved is not None and saved.name == f"checkpoint-{after}"
+    tuned = train(parts, wanted, prepared(groups()))
+    assert losses_of(parts) == losses_of(whole)
+    assert not changed(weights(tuned, wanted), weights(expected, wanted))
+
+
+def test_a_half_written_checkpoint_is_passed_over(tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    train(run, preset(tiny_encoder, training=CHECKPOINTED | {"keep_checkpoints": 3}), prepared(groups()))
+    whole = newest(run.checkpoints)
+    assert whole is not None and whole.name == "checkpoint-6"
+    (whole / "trainer_state.json").unlink()
+    earlier = newest(run.checkpoints)
+    assert earlier is not None and earlier.name == "checkpoint-4"
+
+
+def test_validation_picks_the_checkpoint(tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    wanted = preset(tiny_encoder, training=CHECKPOINTED)
+    train(run, wanted, prepared(groups()[8:], groups()[:8]))
+    told = events(run)
+    measured = [event for event in told if isinstance(event, Evaluated)]
+    assert [event.step for event in measured] == [0, 2, 4, 6]
+    assert all(0 <= event.metrics["eval_ndcg@10"] <= 1 for event in measured)
+    assert [event.path for event in told if isinstance(event, Saved)] == [
+        f"checkpoints/checkpoint-{step}" for step in (2, 4, 6)
+    ]
+    assert "best-checkpoint" in {event.problem["code"] for event in told if isinstance(event, Noticed)}
+
+
+def test_early_stopping_ends_before_the_last_step(tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    early = {"enabled": True, "patience": 1, "threshold": 0.5}
+    wanted = preset(tiny_encoder, training={"max_steps": 20, "evaluations": 10, "early_stopping": early})
+    train(run, wanted, prepared(groups()[8:], groups()[:8]))
+    assert max(event.step for event in events(run) if isinstance(event, Progress)) < 20
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    wanted = preset(tiny_encoder, training={"learning_rate": 0.99, "max_steps": 50, "optimizer": "sgd", "warmup": 0})
+    with pytest.MonkeyPatch.context() as patch:
+        import torch
+
+        # A model that has diverged, whatever the numbers of this machine.
+        patch.setattr(torch.nn.functional, "cross_entropy", lambda scores, *_, **__: scores.sum() * float("nan"))
+        patch.setattr(torch.nn.CrossEntropyLoss, "forward", lambda self, scores, _: scores.sum() * float("nan"))
+        patch.setattr(torch, "logsumexp", lambda scores, *_, **__: scores.sum(dim=1) * float("nan"))
+        with pytest.raises(LossNotFinite):
+            train(run, wanted, prepared(groups()))
+    assert "loss-not-finite" in {event.problem["code"] for event in events(run) if isinstance(event, Noticed)}
+
+
+def test_lack_of_memory_comes_with_advice(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    def exhausted(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    wanted = preset(tiny_encoder, training={"batch_size": 32})
+    monkeypatch.setattr(SentenceTransformer, "forward", exhausted)
+    with pytest.raises(OutOfMemory) as caught:
+        train(new_run(tmp_path), wanted, prepared(groups()))
+    keys = [problem.where.key for problem in caught.value.problems]
+    assert keys == ["", "loss.name", "training.batch_size", "training.gradient_checkpointing", "method.type"]
+
+
+def test_rows_that_do_not_fit_name_the_losses_that_do(tiny_encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadPreset) as caught:
+        train(new_run(tmp_path), preset(tiny_encoder, "triplet"), prepared(groups()))
+    assert "multiple_negatives_ranking" in caught.value.problems[0].line("en")
+
+
+def test_matryoshka_longer_than_the_model_is_refused(tiny_encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadPreset) as caught:
+        train(new_run(tmp_path), preset(tiny_encoder, {"name": "matryoshka", "dimensions": [64]}), prepared(groups()))
+    assert caught.value.problems[0].code == "matryoshka-dimensions"
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"gradient_checkpointing": True},
+        {"accumulation": 2},
+        {"scheduler": "cosine"},
+        {"scheduler": "constant_with_warmup"},
+        {"scheduler": "polynomial"},
+        {"optimizer": "adafactor"},
+        {"optimizer": "sgd"},
+        {"precision": "bf16"},
+        {"precision": "fp32", "group_by_length": False},
+        {"workers": 1},
+        {"max_steps": -1, "epochs": 0.5},
+    ],
+    ids=lambda training: "-".join(map(str, training.items())),
+)
+def test_options_train(training: Any, tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    train(run, preset(tiny_encoder, training=training), prepared(groups()))
+    assert losses_of(run)
