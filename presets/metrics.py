@@ -1,4 +1,4 @@
-"""Names of retrieval measures: ``ndcg@10``, ``mrr@10``, ``recall@5``, ``map``."""
+"""Names of retrieval measures: ``ndcg@10``, ``mrr@10``, ``recall@5``, ``map`` ..., as ``backends.evaluators`` reads them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-#: Measures that are cut off at a rank.
-CUT: Final = ("ndcg", "mrr", "recall")
-#: Measures over the whole ranking.
-WHOLE: Final = ("map",)
+#: Each may be cut off at a rank (``@k``); without one the first 100 ranks count.
+NAMES: Final = ("ndcg", "mrr", "recall", "map", "hit", "precision")
 _WRITTEN: Final = re.compile(r"([a-z]+)(?:@([1-9][0-9]{0,3}))?")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure; ``k`` is ``None`` where it goes by the whole ranking."""
+    """A measure; ``k`` is ``None`` where no rank is written."""
 
     name: str
     k: int | None
@@ -27,12 +25,11 @@ class Metric:
 def parse(text: str) -> Metric | None:
     """The measure that ``text`` names, whatever its letters' case; ``None`` if it names none."""
     match = _WRITTEN.fullmatch(text.strip().lower())
-    if not match:
+    if not match or match[1] not in NAMES:
         return None
-    name, k = match[1], int(match[2]) if match[2] else None
-    return Metric(name, k) if name in (WHOLE if k is None else CUT) else None
+    return Metric(match[1], int(match[2]) if match[2] else None)
 
 
 def all_at(cutoffs: list[int]) -> list[str]:
     """All measures at ``cutoffs``, to suggest from."""
-    return [*(f"{name}@{k}" for name in CUT for k in cutoffs), *WHOLE]
+    return [*(f"{name}@{k}" for name in NAMES for k in cutoffs if name != "map"), "map"]

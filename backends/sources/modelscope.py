@@ -36,7 +36,7 @@ class ModelScope(Source):
         """The model on the hub: existence and size."""
         if importlib.util.find_spec("modelscope") is None:
             told = say("The package modelscope is not installed.")
-            fix = say("Install it: {command}", command="pip install modelscope")
+            fix = say("Install it: {command}", command="pip install 'tunewiz[modelscope]'")
             raise ModelUnavailable(error("modelscope-missing", told, Where("model.source"), fix))
         place, revision = hub_id(model), model.revision or "master"
         query = f"repo/files?Revision={quote(revision, safe='')}&Recursive=true"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backends.evaluators.metrics import canonical
 from presets import metrics
 from presets.library import loads
 
@@ -81,11 +82,18 @@ def test_all_three_evaluation_files_stand_in_for_held_out_queries() -> None:
     assert "evaluation-twice" in _codes(*files, "data.evaluation.data=test.jsonl")
 
 
-@pytest.mark.parametrize("text", ["ndcg@10", "mrr@1", "recall@100", "map", "NDCG@10"])
+@pytest.mark.parametrize(
+    "text", ["ndcg@10", "mrr@1", "recall@100", "map", "NDCG@10", "map@100", "hit@1", "precision@5"]
+)
 def test_measures_are_read(text: str) -> None:
     assert str(metrics.parse(text)) == text.lower()
 
 
-@pytest.mark.parametrize("text", ["", "ndcg", "map@10", "ndcg@0", "ndcg@-1", "ndcg@1.5", "ndcg@", "@10", "accuracy@1"])
+@pytest.mark.parametrize("name", metrics.NAMES)
+def test_every_measure_is_one_that_can_be_computed(name: str) -> None:
+    assert canonical(f"{name}@10") == f"{name}@10"
+
+
+@pytest.mark.parametrize("text", ["", "ndcg@0", "ndcg@-1", "ndcg@1.5", "ndcg@", "@10", "accuracy@1", "ndcg 10"])
 def test_what_is_no_measure_is_not(text: str) -> None:
     assert metrics.parse(text) is None
