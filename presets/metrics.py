@@ -1,4 +1,4 @@
-"""Names of retrieval measures: ``ndcg@10``, ``mrr@10``, ``recall@5``, ``map`` ..., as ``backends.evaluators`` reads them."""
+"""Names of retrieval measures, as the evaluators read them: ``ndcg@10``, ``mrr@10``, ``recall@5``, ``map`` ..."""
 
 from __future__ import annotations
 
