@@ -1,6 +1,6 @@
 """Plays a synthetic run into a directory, through the very code a real one writes with.
 
-``python -m tests.playing DIRECTORY [--steps N] [--rate EVENTS_A_SECOND] [--end finished|failed|never] [--shape good|diverging]``
+``python -m tests.playing DIRECTORY [--steps N] [--rate A_SECOND] [--end finished|failed|never] [--shape diverging]``
 """
 
 from __future__ import annotations
@@ -46,18 +46,25 @@ def a_run(
     return run
 
 
+CUT = {"severity": "warning", "code": "too-long", "file": "faq.csv", "line": 12,
+       "message": "3 texts are longer than 256 tokens and are cut.", "fix": "Raise training.max_length."}  # fmt: skip
+FULL = {"severity": "error", "code": "out-of-memory", "message": "The GPU ran out of memory.",
+        "fix": "Halve training.batch_size."}  # fmt: skip
+
+
 def opening(run: Run, at: float, pid: int = 0, model: str = "BAAI/bge-small-zh-v1.5") -> list[Event]:
     """Everything up to the first step of training."""
+    backend = "sentence_transformers"
     return [
-        Started(time=at, name=run.name, task="embedding", backend="sentence_transformers", model=model, pid=pid or os.getpid()),
+        Started(time=at, name=run.name, task="embedding", backend=backend, model=model, pid=pid or os.getpid()),
         Stage(time=at, name="prepare"),
-        Noticed(time=at + 1, problem={"severity": "warning", "code": "too-long", "file": "faq.csv", "line": 12, "message": "3 texts are longer than 256 tokens and are cut.", "fix": "Raise training.max_length."}),
+        Noticed(time=at + 1, problem=CUT),
         Stage(time=at + 2, name="prepare", ended=True, seconds=2),
         Stage(time=at + 2, name="baseline"),
         Evaluated(time=at + 8, when="before", metrics=BEFORE),
         Stage(time=at + 8, name="baseline", ended=True, seconds=6),
         Stage(time=at + 8, name="train"),
-    ]  # fmt: skip
+    ]
 
 
 def training(steps: int, begun: float, pace: float, shape: str = "good", seed: int = 0) -> Iterator[Event]:
@@ -113,13 +120,7 @@ def play(run: Run, steps: int, rate: float, end: str, shape: str) -> None:
         if run.stop_requested():
             return run.end_stopped()
     if end == "failed":
-        problem = {
-            "severity": "error",
-            "code": "out-of-memory",
-            "message": "The GPU ran out of memory.",
-            "fix": "Halve training.batch_size.",
-        }
-        return run.emit(Failed(exit_code=4, problems=(problem,)))
+        return run.emit(Failed(exit_code=4, problems=(FULL,)))
     for event in closing(time.time()) if end == "finished" else ():
         run.emit(event)
     while end == "never":

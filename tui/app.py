@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import Worker
 
 from backends.runs.find import all_runs
 from backends.runs.process import alive
@@ -20,9 +21,13 @@ from data.printable import printable
 from data.problems import TunewizError
 from tui import messages
 from tui.looks import LooksApp
+from tui.screens.base import own_bindings, tell_failure
 from tui.screens.home import HomeScreen
 from tui.settings import Settings
-from tui.starting import Begun, resume, start
+from tui.starting import Begun, begin, resume, start
+
+if TYPE_CHECKING:
+    from tui.screens.wizard import WizardScreen
 
 
 class TunewizApp(LooksApp):
@@ -58,10 +63,22 @@ class TunewizApp(LooksApp):
     # ---- screens
 
     def open_wizard(self, start: Any = None) -> None:
-        """The wizard, from a draft, a preset or nothing."""
+        """The wizard: from a kept draft, a draft, a preset, the file of one, or nothing."""
+        if isinstance(start, (str, Path)):
+            self._open_preset(start)
+            return
         from tui.screens.wizard import WizardScreen
 
         self.push_screen(WizardScreen(start))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="preset")
+    def _open_preset(self, file: str | Path) -> None:
+        from presets.library import load
+
+        try:
+            self.post_message(messages.WizardWanted(load(file)))
+        except TunewizError as fault:
+            self.post_message(messages.Refused(fault.problems))
 
     def on_wizard_wanted(self, message: messages.WizardWanted) -> None:
         """Open the wizard."""
@@ -121,19 +138,30 @@ class TunewizApp(LooksApp):
         """Check a preset and run it, in a thread."""
         self._begin(lambda: start(message.preset, self.runs))
 
+    def on_wizard_screen_start(self, message: WizardScreen.Start) -> None:
+        """Run what the wizard made, in a thread."""
+        self._begin(lambda: begin(message.preset, self.runs), message.wizard)
+
     def on_resume_wanted(self, message: messages.ResumeWanted) -> None:
         """Go on with a run, in a thread."""
         self._begin(lambda: resume(message.run))
 
-    @work(thread=True, exclusive=True, group="start")
-    def _begin(self, begin: Callable[[], Begun]) -> None:
+    @work(thread=True, exclusive=True, exit_on_error=False, group="start")
+    def _begin(self, starting: Callable[[], Begun], wizard: WizardScreen | None = None) -> None:
         try:
-            begun = begin()
+            begun = starting()
         except TunewizError as fault:
             self.post_message(messages.Refused(fault.problems))
             return
-        self._children.append(begun.child)
-        self.post_message(messages.MonitorWanted(begun.run))
+        self.post_message(messages.RunBegan(begun, wizard))
+
+    def on_run_began(self, message: messages.RunBegan) -> None:
+        """Watch it; the wizard has done its work."""
+        self._children.append(message.begun.child)
+        if message.wizard is not None:
+            message.wizard.started()
+        here = message.wizard is not None and self.screen is message.wizard
+        self.on_monitor_wanted(messages.MonitorWanted(message.begun.run, replace=here))
 
     def on_refused(self, message: messages.Refused) -> None:
         """Say why a run was not started."""
@@ -144,6 +172,10 @@ class TunewizApp(LooksApp):
     def on_clone_wanted(self, message: messages.CloneWanted) -> None:
         """A new draft from a run's preset."""
         self.open_wizard(message.run.preset_file)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A thread that failed is told of; the app goes on."""
+        tell_failure(self, event)
 
     # ---- leaving
 
@@ -169,13 +201,9 @@ class TunewizApp(LooksApp):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything that a key does on this screen, for the command palette."""
-        seen = {"command_palette"}
-        for node, binding, enabled, tooltip in screen.active_bindings.values():
-            ours = type(node).__module__.startswith("tui.")
-            if enabled and ours and binding.description and binding.action not in seen:
-                seen.add(binding.action)
-                hint = tooltip or translate("Key: {key}").format(key=self.get_key_display(binding))
-                yield SystemCommand(binding.description, hint, _runner(self, binding.action, node))
+        for node, binding, _enabled, tooltip in own_bindings(screen):
+            hint = tooltip or translate("Key: {key}").format(key=self.get_key_display(binding))
+            yield SystemCommand(binding.description, hint, _runner(self, binding.action, node))
 
     def action_command_palette(self) -> None:
         """Type what you want."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
 from backends.runs.run import Run
 from data.problems import Problem
+from tui.starting import Begun
+
+if TYPE_CHECKING:
+    from tui.screens.wizard import WizardScreen
 
 
 class WizardWanted(Message):
@@ -92,6 +96,15 @@ class StartWanted(Message):
     def __init__(self, preset: str | Path) -> None:
         super().__init__()
         self.preset = preset
+
+
+class RunBegan(Message):
+    """A run was started, by ``wizard`` if there is one."""
+
+    def __init__(self, begun: Begun, wizard: WizardScreen | None = None) -> None:
+        super().__init__()
+        self.begun = begun
+        self.wizard = wizard
 
 
 class Refused(Message):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from backends.runs.launch import launch
 from backends.runs.run import Run
 from data.problems import BadPreset, errors
+
+if TYPE_CHECKING:
+    from presets.preset import Preset
 
 
 class Begun(NamedTuple):
@@ -20,7 +23,6 @@ class Begun(NamedTuple):
 
 def start(preset: str | Path, runs: Path) -> Begun:
     """Check the preset (a file, or a name) and run it under ``runs``. Raises ``TunewizError`` with all problems."""
-    from backends.runs.create import create
     from presets.library import open_preset
     from tui.checking import check
 
@@ -28,7 +30,14 @@ def start(preset: str | Path, runs: Path) -> Begun:
     problems = check(opened)
     if errors(problems):
         raise BadPreset(*problems)
-    run = create(opened.preset, runs, command=["tunewiz", "run", str(preset)])
+    return begin(opened.preset, runs)
+
+
+def begin(preset: Preset, runs: Path) -> Begun:
+    """Run a preset that was checked. Raises ``TunewizError`` when no run can be written under ``runs``."""
+    from backends.runs.create import create
+
+    run = create(preset, runs, command=["tunewiz"])
     return Begun(run, launch(run))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from textual.app import App
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer
@@ -40,12 +41,29 @@ class Translated(Screen[T]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A thread that failed is told of; the screen goes on."""
-        if event.state == WorkerState.ERROR:
-            fault = event.worker.error
-            words = translate("Something failed in the background: {fault}").format(
-                fault=printable(f"{type(fault).__name__}: {fault}")
-            )
-            self.notify(words, severity="error", markup=False)
+        tell_failure(self.app, event)
+
+
+_TEXTUALS = ("app.focus_next", "app.focus_previous", "screen.copy_text", "command_palette")
+
+
+def own_bindings(screen: Screen[Any]) -> list[ActiveBinding]:
+    """What can be done on ``screen`` by our own keys, one an action; what Textual's widgets do is left out."""
+    found: dict[str, ActiveBinding] = {}
+    for active in screen.active_bindings.values():
+        ours = type(active.node).__module__.startswith("tui.") and active.binding.action not in _TEXTUALS
+        if ours and active.enabled and active.binding.description:
+            found.setdefault(active.binding.action, active)
+    return list(found.values())
+
+
+def tell_failure(app: App[Any], event: Worker.StateChanged) -> None:
+    """Notify of a worker that ended in an exception."""
+    if event.state == WorkerState.ERROR:
+        event.stop()
+        fault = printable(f"{type(event.worker.error).__name__}: {event.worker.error}")
+        words = translate("Something failed in the background: {fault}").format(fault=fault)
+        app.notify(words, severity="error", markup=False)
 
 
 def _translated(active: ActiveBinding) -> ActiveBinding:

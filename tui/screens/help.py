@@ -13,8 +13,8 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from data.language import N_, translate
-from tui.screens.base import Dialog
+from data.language import N_
+from tui.screens.base import Dialog, own_bindings
 from tui.widgets.words import Words
 
 
@@ -37,7 +37,7 @@ class HelpScreen(Dialog[None]):
             yield Words(lambda: _table(self._keys), id="keys")
             yield Words(
                 N_(
-                    "Tab and Shift+Tab move between the parts of a screen, arrows inside. Ctrl+P finds any action by name."
+                    "Tab and Shift+Tab move between the parts of a screen, arrows inside. Ctrl+P finds actions by name."
                 ),
                 id="more",
             )
@@ -45,19 +45,9 @@ class HelpScreen(Dialog[None]):
 
 
 def _keys(screen: Screen[Any]) -> list[tuple[str, str]]:
-    """Keys and what they do, one entry an action, descriptions not yet translated."""
-    found: dict[str, tuple[list[str], str]] = {}
-    for active in Screen.active_bindings.fget(screen).values():  # type: ignore[attr-defined]
-        binding = active.binding
-        ours = type(active.node).__module__.startswith("tui.")  # not those of Textual's widgets, which are as usual
-        if binding.description and active.enabled and ours:
-            keys, _ = found.setdefault(binding.action, ([], binding.description))
-            shown = screen.app.get_key_display(binding)
-            if shown not in keys:
-                keys.append(shown)
-    return [(" ".join(keys), description) for keys, description in found.values()]
+    return [(screen.app.get_key_display(one.binding), one.binding.description) for one in own_bindings(screen)]
 
 
 def _table(keys: Sequence[tuple[str, str]]) -> str:
     width = max((cell_len(shown) for shown, _ in keys), default=0)
-    return "\n".join(f"{shown}{' ' * (width - cell_len(shown))}   {translate(text)}" for shown, text in keys)
+    return "\n".join(f"{shown}{' ' * (width - cell_len(shown))}   {text}" for shown, text in keys)
