@@ -98,8 +98,9 @@ class CollectionChecks:
     def _look_at_judgments(self) -> None:
         """Dangling ids, queries that nothing answers, what no judgment names, and queries on two sides."""
         used_documents, used_queries, trained = Seen(), Seen(), Seen()
-        names = [name for name in self._format.splits(self._detection) if name != WHOLE]
-        for split in names or list(self._format.splits(self._detection)):
+        names = self._format.splits(self._detection)
+        parts = [name for name in names if name != WHOLE] or list(names)
+        for split in sorted(parts, key=lambda name: name != "train"):  # train first: the others may leak from it
             best: dict[str, tuple[int, Where]] = {}
             judgments = 0
             for item in self._known(judged(self._detection, split, self._report)):
