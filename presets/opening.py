@@ -12,7 +12,7 @@ from data.problems import BadPreset, Problem, Where, error, errors, say
 from presets import anchoring, syntax, tasks, wording
 from presets.overriding import override
 from presets.preset import Preset
-from presets.tree import Tree, parse
+from presets.tree import Tree, parse, path_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Opened:
         key = problem.where.key
         if problem.where.file or not key:
             return problem
-        place = self.tree.where(tuple(int(part) if part.isdigit() else part for part in key.split(".")))
+        place = self.tree.where(path_of(key))
         return replace(problem, where=Where(key, place.file, place.line))
 
 

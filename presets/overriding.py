@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from data.problems import BadPreset, Problem, Where, error, say
 from presets import fields
 from presets.preset import Preset
-from presets.tree import Path, Tree, dotted, parse
+from presets.tree import Path, Tree, dotted, parse, path_of
 
 _NULL: Final = ("null", "~")
 _CHOOSING: Final = ("name", "type")
@@ -26,17 +26,13 @@ def override(tree: Tree, assignments: Iterable[str], kind: type[Preset]) -> list
     for text in assignments:
         key, equals, value = text.partition("=")
         if equals and key.strip() and all(key.strip().split(".")):
-            readable.append((tuple(_part(part) for part in key.strip().split(".")), value, text))
+            readable.append((path_of(key.strip()), value, text))
         else:
             rule, fix = say("It is not KEY=VALUE."), say("Write it like training.epochs=3.")
             found.append(error("bad-set", rule, Where(file=f"--set {text}"), fix))
     for path, value, text in sorted(readable, key=lambda item: item[0][-1] not in _CHOOSING and item[0] != ("loss",)):
         found += _assign(tree, path, value, Where(dotted(path), f"--set {text}"), kind)
     return found
-
-
-def _part(text: str) -> str | int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else text
 
 
 def _assign(tree: Tree, path: Path, text: str, where: Where, kind: type[Preset]) -> list[Problem]:

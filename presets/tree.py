@@ -56,6 +56,12 @@ def dotted(path: Path) -> str:
     return ".".join(str(part) for part in path)
 
 
+def path_of(key: str) -> Path:
+    """``a.b.0`` as ``("a", "b", 0)``."""
+    parts = key.split(".")
+    return tuple(int(part) if part.isascii() and part.isdigit() and len(part) < 6 else part for part in parts)
+
+
 def child(value: Any, part: str | int) -> Any:
     """One step down from ``value``: by key, or by position in a list; ``None`` where there is nothing."""
     if isinstance(value, dict):
