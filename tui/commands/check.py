@@ -30,9 +30,9 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool) -> int:
     """Check a preset without running it; 2 if it cannot run."""
     try:
         opened = open_preset(name, overrides)
+        found = check(opened)
     except BadPreset as fault:
         return _tell(name, None, list(fault.problems), None, None, as_json)
-    found = check(opened)
     located = _located(opened, found)
     needed = estimate(opened.preset, located)
     return _tell(name, opened, found, located, needed, as_json)
