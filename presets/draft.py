@@ -48,8 +48,8 @@ class Draft:
     @property
     def kind(self) -> type[Preset]:
         """The class of presets this will be; while no known task is chosen, the one to check other keys with."""
-        known = tasks.catalogue()
-        return known.get(str(self.answers.get("task")), known["embedding"])
+        known, task = tasks.catalogue(), self.answers.get("task", self.suggested.get("task"))
+        return known.get(str(task), known["embedding"])
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Draft:
         """What would stand at ``path`` without an answer: the suggestion or the default."""
         return self.forget(path).value(path) if self.is_answered(path) else self.value(path)
 
-    def keys(self, above: Path = ()) -> Iterator[tuple[str, ...]]:
+    def paths(self, above: Path = ()) -> Iterator[tuple[str, ...]]:
         """Every key below ``above`` that can be answered now, sections before what is in them."""
         top = tuple(str(part) for part in above)
         for path in fields.keys(self.kind, self.filled):
@@ -107,27 +107,47 @@ class Draft:
         _remove(answers, path)
         return replace(self, answers=answers)
 
+    def begin(self, preset: Preset) -> Draft:
+        """With all that ``preset`` says; data named before stays, and the name is made anew."""
+        began = Draft.of(preset, self.folder)
+        answers = {key: value for key, value in began.answers.items() if key != "name"}
+        if self.is_answered(("data", "train")):
+            answers["data"] = self.answers["data"]
+        return replace(began, answers=answers, aside=self.aside)
+
+    def become(self, preset: Preset) -> Draft:
+        """The draft of ``preset`` in which everything that is as it was stays suggested or unanswered."""
+        draft, wanted = self, Draft.of(preset, self.folder)
+        whole = Draft(answers=preset.model_dump(mode="json"), folder=self.folder)
+        paths = sorted(whole.paths(), key=lambda path: (path[-1] not in _CHOOSERS or len(path) == 1, len(path)))
+        for path in paths:
+            value = whole.value(path)
+            if draft.value(path) != value and not _is_section(whole, path):
+                draft = draft.answer(path, value)
+        return draft if draft.checked()[0] == preset else wanted
+
     def suggest(self, suggestions: Mapping[str, Any]) -> Draft:
         """With ``suggestions`` (dotted key to value) for all keys that are not answered."""
         return replace(self, suggested=dict(suggestions))
 
     def problems(self) -> list[Problem]:
         """Everything that keeps this from being a preset, then what does not go together in it."""
-        preset, found = self._checked()
+        preset, found = self.checked()
         return found if preset is None else found + preset.problems()
 
     def missing(self) -> list[str]:
         """Keys that must be answered and are not."""
-        return [problem.where.key for problem in self._checked()[1] if problem.code == "missing-key"]
+        return [problem.where.key for problem in self.checked()[1] if problem.code == "missing-key"]
 
     def preset(self) -> Preset:
         """The preset, with absolute paths. Raises :class:`BadPreset` with every problem."""
-        preset, found = self._checked()
+        preset, found = self.checked()
         if preset is None or errors(found):
             raise BadPreset(*found)
         return preset
 
-    def _checked(self) -> tuple[Preset | None, list[Problem]]:
+    def checked(self) -> tuple[Preset | None, list[Problem]]:
+        """The preset if the answers make one, and what keeps them from it."""
         tree = Tree(value=copy.deepcopy(self.values))
         kind, found = opening.kind_of(tree)
         if self.folder:
@@ -158,6 +178,11 @@ class Draft:
         new = {key: value for key, value in old.items() if key in known and key != chooser}
         _put(answers, above, {chooser: chosen} | dict(kept.get(str(chosen), {})) | new)
         return replace(self, answers=answers, aside=aside)
+
+
+def _is_section(draft: Draft, path: Path) -> bool:
+    info = draft.field(path)
+    return info is not None and fields.section_of(info.annotation, draft.value(path)) is not None
 
 
 def _holds(values: Mapping[str, Any], path: Path) -> bool:

@@ -1,0 +1,218 @@
+"""Values to begin with, each with its reason: from the data, the model and the machine, as far as they are known.
+
+A suggestion fills a key that nobody answered. Rules look at a draft and at facts, nothing else; sources of the numbers
+stand in the model families and beside the fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Final, Literal
+
+from data.problems import Message, say
+from presets import memory, tasks
+from presets.draft import Draft
+from presets.families import Known, lookup
+from presets.losses import catalogue
+from presets.tasks.embedding import EmbeddingPreset
+
+#: Above this many weights all of them are trained only where the user says so.
+_FULL_UP_TO: Final = 600_000_000
+_SMALLEST_BATCH: Final = 8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known beside the answers; empty where it is not known (yet).
+
+    ``rows`` counts usable training rows, ``max_length`` (tokens) covers 98 % of the texts, ``language`` is an ISO 639-1
+    code, ``free`` the bytes free on the device that would train (``None``: no GPU), ``half`` whether it computes in 16
+    bits.
+    """
+
+    shape: Literal["", "groups", "scored"] = ""
+    rows: int = 0
+    negatives: bool = False
+    max_length: int = 0
+    language: str = ""
+    free: int | None = None
+    half: bool = True
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A value and why."""
+
+    value: Any
+    reason: Message
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a rule sees: the draft with the suggestions of the rules before it."""
+
+    draft: Draft
+    facts: Facts
+    known: Known | None = field(default=None)
+
+    @property
+    def method(self) -> str:
+        return str(self.draft.value(("method", "type")))
+
+
+Found = Iterator[tuple[str, Suggestion]]
+
+
+def suggestions(draft: Draft, facts: Facts) -> dict[str, Suggestion]:
+    """Suggestions for the keys of ``draft`` by dotted key; later rules build on what earlier ones suggest."""
+    found: dict[str, Suggestion] = {}
+    for rule in _RULES:
+        known = lookup(str(draft.value(("model", "id")) or ""))
+        found |= dict(rule(_Look(draft, facts, known)))
+        draft = draft.suggest(values(found))
+    return found
+
+
+def values(found: Mapping[str, Suggestion]) -> dict[str, Any]:
+    """The values alone, for :meth:`Draft.suggest`."""
+    return {key: suggestion.value for key, suggestion in found.items()}
+
+
+def _task(look: _Look) -> Found:
+    known = tasks.catalogue()
+    if len(known) == 1:
+        yield "task", Suggestion(next(iter(known)), say("What this release can tune."))
+
+
+def _name(look: _Look) -> Found:
+    train, task = str(look.draft.value(("data", "train")) or ""), str(look.draft.value(("task",)) or "")
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(train.removeprefix("sample:")).name.partition(".")[0])
+    name = "-".join(part for part in (stem.strip("-._"), task) if part)[:64]
+    if train and name:
+        yield "name", Suggestion(name, say("Made of the data and the task."))
+
+
+def _model(look: _Look) -> Found:
+    if look.facts.language == "zh":
+        reason = say("Your texts are Chinese; this one is small, Chinese and a good start.")
+        yield "model.id", Suggestion("BAAI/bge-small-zh-v1.5", reason)
+    elif look.facts.language == "en":
+        reason = say("Your texts are English; this one is small and installs with Tunewiz, so no network is needed.")
+        yield "model.id", Suggestion("all-MiniLM-L6-v2", reason)
+
+
+def _source(look: _Look) -> Found:
+    if look.known and look.known.size.source == "starter":
+        yield "model.source", Suggestion("starter", say("It installs with Tunewiz: no network is needed."))
+
+
+def _loss(look: _Look) -> Found:
+    name = {"groups": "multiple_negatives_ranking", "scored": "cosent"}.get(look.facts.shape, "")
+    if name in catalogue():
+        yield "loss.name", Suggestion(name, Message(catalogue()[name].who_for))
+
+
+def _temperature(look: _Look) -> Found:
+    if look.known and look.known.family.name.startswith("bge"):
+        yield "loss.scale", Suggestion(50.0, say("BGE models were trained with temperature 0.02, which is scale 50."))
+
+
+def _method(look: _Look) -> Found:
+    if look.known is None:
+        return
+    size = _millions(look.known.size.parameters)
+    if look.known.size.parameters > _FULL_UP_TO:
+        reason = say("The model has {size} million weights; adapters train it in a fraction of the memory.", size=size)
+        yield "method.type", Suggestion("lora", reason)
+    else:
+        reason = say("The model has {size} million weights; training all of them gives the best result.", size=size)
+        yield "method.type", Suggestion("full", reason)
+
+
+def _learning_rate(look: _Look) -> Found:
+    if look.known is None:
+        rate = 1e-4 if look.method == "lora" else 2e-5
+        yield "training.learning_rate", Suggestion(rate, say("The usual one for this method."))
+        return
+    size, title = look.known.size, look.known.family.title
+    if look.method == "lora":
+        reason = say("A good start for {model} with LoRA, whose few weights need larger steps.", model=title)
+        yield "training.learning_rate", Suggestion(size.lora_learning_rate, reason)
+    else:
+        reason = say("A good start for {model} when all weights are trained.", model=title)
+        yield "training.learning_rate", Suggestion(size.learning_rate, reason)
+
+
+def _max_length(look: _Look) -> Found:
+    if not look.facts.max_length:
+        return
+    most = look.known.size.max_length if look.known else look.facts.max_length
+    length = min(look.facts.max_length, most)
+    if length < look.facts.max_length:
+        reason = say("As much as the model can read; some of your texts are longer.")
+    else:
+        reason = say("98 of 100 of your texts are no longer than this.")
+    yield "training.max_length", Suggestion(length, reason)
+
+
+def _epochs(look: _Look) -> Found:
+    rows = look.facts.rows
+    if rows:
+        epochs = 1.0 if rows >= 100_000 else 2.0 if rows >= 20_000 else 3.0 if rows >= 2_000 else 5.0
+        reason = say("For {rows} rows: enough to learn them, not enough to know them by heart.", rows=rows)
+        yield "training.epochs", Suggestion(epochs, reason)
+
+
+def _batch_size(look: _Look) -> Found:
+    if look.known is None:
+        return
+    size = look.known.size.batch_size
+    if look.facts.rows:
+        while size > _SMALLEST_BATCH and look.facts.rows < 20 * size:
+            size //= 2
+    if size < look.known.size.batch_size:
+        reason = say("Small, so that {rows} rows still make enough steps.", rows=look.facts.rows)
+    else:
+        reason = say("A good start for {model}.", model=look.known.family.title)
+    fitting = _fitting(look, size)
+    if fitting < size:
+        reason = say("The largest that fits the free memory of this GPU.")
+    yield "training.batch_size", Suggestion(fitting, reason)
+
+
+def _fitting(look: _Look, size: int) -> int:
+    """The largest batch of ``size``, a half of it, ... that the free memory takes at full length."""
+    while size > _SMALLEST_BATCH and look.facts.free is not None:
+        needed = estimate(look.draft.answer(("training", "batch_size"), size), look.facts)
+        if needed is None or needed.high <= look.facts.free:
+            break
+        size //= 2
+    return size
+
+
+def _evaluations(look: _Look) -> Found:
+    rows, batch = look.facts.rows, look.draft.value(("training", "batch_size"))
+    if rows and isinstance(batch, int) and batch > 0 and rows / batch < 20:
+        yield "training.log_every", Suggestion(1, say("The run has few steps; each one is worth a point of the curve."))
+
+
+def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
+    """What training ``draft`` needs on its device; ``None`` while that cannot be said."""
+    known = lookup(str(draft.value(("model", "id")) or ""))
+    preset = draft.checked()[0] if known else None
+    if known is None or preset is None:
+        return None
+    return memory.of_preset(preset, known.size, facts.half) if isinstance(preset, EmbeddingPreset) else None
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:,.0f}"
+
+
+_RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
+    _task, _name, _model, _source, _loss, _temperature, _method,
+    _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
+)  # fmt: skip

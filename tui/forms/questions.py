@@ -1,0 +1,169 @@
+"""What is asked, from the fields of a preset: questions, with the choices that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from data.language import translate
+from presets import fields
+from presets.draft import Draft
+from presets.sections.base import Section
+from presets.writing import help_lines
+
+Key = tuple[str, ...]
+_CHOOSERS: Final = ("name", "type")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the answers offered: what stands in the preset, and what it means, in the current language."""
+
+    value: str
+    meaning: str = ""
+
+
+#: What is offered for a key besides what its field says, found out when it is asked.
+Offer = Callable[[Draft], Sequence[Choice]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One key to answer. ``choices`` are all the answers there are, if they can be listed; ``many`` may be taken."""
+
+    path: Key
+    info: FieldInfo
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def many(self) -> bool:
+        """Whether the answer is a list of choices."""
+        return bool(self.choices) and fields.takes_list(self.info)
+
+    @property
+    def key(self) -> str:
+        """The key as in a problem or ``--set``."""
+        return ".".join(self.path)
+
+    @property
+    def title(self) -> str:
+        """What it is called, in the current language."""
+        return translate(self.info.title or self.path[-1])
+
+    @property
+    def description(self) -> str:
+        """What it is, in the current language."""
+        return translate(self.info.description or "")
+
+    @property
+    def why(self) -> str:
+        """The usual values, in the current language; else what it is."""
+        return translate(fields.about(self.info, "typical") or self.info.description or "")
+
+    @property
+    def rule(self) -> str:
+        """What it takes, in the current language."""
+        return fields.rule(self.info).text()
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it takes a file or folder."""
+        return bool(fields.about(self.info, "path"))
+
+    def help(self) -> list[str]:
+        """All there is to say of it, a line each: what it is, choices or range, usual values, larger and smaller."""
+        lines = [self.description] if self.choices else list(help_lines(self.info))
+        lines += [
+            f"  {choice.value}: {choice.meaning}" if choice.meaning else f"  {choice.value}" for choice in self.choices
+        ]
+        labels = {"larger": translate("Larger:"), "smaller": translate("Smaller:")}
+        if self.choices:
+            labels = {"typical": translate("Usual:")} | labels
+        told = {label: fields.about(self.info, what) for what, label in labels.items()}
+        return [*lines, *(f"{label} {translate(text)}" for label, text in told.items() if text)]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Where a section within the step begins."""
+
+    path: Key
+    title: str
+    description: str
+
+
+def questions(draft: Draft, keys: Iterable[Key], offers: Mapping[str, Offer]) -> Iterator[Question | Heading]:
+    """``keys`` as questions, each section under its heading; what can have but one value is not asked."""
+    for path in keys:
+        info = draft.field(path)
+        if info is None or _picks(draft, path):
+            continue
+        section = fields.section_of(info.annotation, draft.value(path))
+        known = choices(info)
+        offered = tuple(offers[".".join(path)](draft)) if ".".join(path) in offers else ()
+        if section and known:
+            yield Question((*path, chooser(info)), info, known)
+        elif section:
+            yield Heading(path, translate(info.title or path[-1]), translate(info.description or ""))
+        elif offered:
+            yield Question(path, info, offered)
+        elif len(known) != 1:
+            yield Question(path, info, known)
+
+
+def chooser(info: FieldInfo) -> str:
+    """The key that picks among the sections the field takes; "" if it takes one or none."""
+    kind = fields.section_of(info.annotation, None)
+    return next((name for name in _CHOOSERS if kind and name in kind.model_fields), "") if choices(info) else ""
+
+
+def choices(info: FieldInfo) -> tuple[Choice, ...]:
+    """Every answer the field takes, if they can be listed: a Literal's words, the sections of a union, the losses."""
+    sections = list(_members(info))
+    if len(sections) > 1:
+        return tuple(Choice(name, _who_for(kind, name)) for name, kind in sections)
+    kinds = set(get_args(info.annotation)) - {NoneType} if _is_union(info.annotation) else {info.annotation}
+    items = [get_args(kind)[0] if get_origin(kind) is list else kind for kind in kinds]
+    meanings = fields.about(info, "choices") or {}
+    if all(get_origin(item) is Literal or (item is str and meanings) for item in items):
+        return tuple(Choice(word, translate(meanings.get(word, ""))) for word in fields.choices_of(info))
+    return ()
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) is Union or type(annotation).__name__ == "UnionType"
+
+
+def _members(info: FieldInfo) -> Iterator[tuple[str, type[Section]]]:
+    if fields.section_of(info.annotation, None) is None:
+        return
+    for name in fields.choices_of(info):
+        kind = fields.section_of(info.annotation, dict.fromkeys(_CHOOSERS, name))
+        if kind:
+            yield name, kind
+
+
+def _who_for(kind: type[Section], name: str) -> str:
+    """When to choose a section: what its class says, else what its type says."""
+    told = getattr(kind, "who_for", "")
+    field = kind.model_fields.get("type")
+    meanings = (fields.about(field, "choices") if field else None) or {}
+    return translate(told or meanings.get(name, ""))
+
+
+def _picks(draft: Draft, path: Key) -> bool:
+    """Whether the key picks among sections, and so is asked with its section."""
+    above = draft.field(path[:-1]) if len(path) > 1 and path[-1] in _CHOOSERS else None
+    return above is not None and chooser(above) == path[-1]
+
+
+def nearest(path: Key, asked: Sequence[Question]) -> Question | None:
+    """The question at ``path``, else the first below it, else the one that holds it."""
+    below = [question for question in asked if question.path[: len(path)] == path]
+    above = [question for question in asked if path[: len(question.path)] == question.path]
+    beside = [question for question in asked if len(path) == 1 and question.path[0] == path[0]]
+    return next(iter([*(question for question in below if question.path == path), *below, *above, *beside]), None)

@@ -1,0 +1,119 @@
+"""The data on the screen: the file, files used before, and what was found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.text import Text
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import OptionList, Select, Static
+from textual.widgets.option_list import Option
+
+from data.dataset import SAMPLE_PREFIX, samples
+from data.language import N_, translate
+from data.printable import printable
+from presets.draft import Draft
+from tui.forms.control import Answered
+from tui.widgets.words import Words
+from tui.wizard import findings
+from tui.wizard.inspecting import Inspected
+from tui.wizard.recent import recent, remember
+from tui.wizard.state import State
+from tui.wizard.view import View
+
+_ABSENT = "-"
+
+
+class DataView(View):
+    """Below the form: what the data is and what is wrong with it, as soon as it is known."""
+
+    _shown: Inspected | None = None
+
+    def above(self) -> Iterable[Widget]:
+        """Samples and files used lately, until data is named."""
+        yield Words(
+            N_("Used lately, and samples to try with (Enter takes one)"), classes="view--title", id="lately-title"
+        )
+        yield OptionList(id="lately", compact=True)
+
+    def below(self) -> Iterable[Widget]:
+        """What was found."""
+        yield Static(id="found")
+        yield Vertical(id="mapping")
+        for name in ("preview", "counts", "lengths", "findings"):
+            yield Static(id=name)
+
+    def on_mount(self) -> None:
+        """List what was used before."""
+        self._files = [*recent(), *(SAMPLE_PREFIX + name for name in samples())]
+        self.query_one("#lately", OptionList).add_options([Option(Text(printable(path))) for path in self._files])
+
+    async def show(self, state: State) -> None:
+        """Show the form and what is known of the data."""
+        await super().show(state)
+        named = bool(state.draft.value(("data", "train")))
+        self.query_one("#lately").display = not named
+        self.query_one("#lately-title").display = not named
+        found = state.current
+        told = findings.state_line(state, self.app.theme_variables)
+        self.query_one("#found", Static).update(told)
+        self.query_one("#found").display = bool(told.plain)
+        if found is not self._shown or found is None:
+            self._shown = found
+            await self._show_found(found, state.draft)
+
+    async def _show_found(self, found: Inspected | None, draft: Draft) -> None:
+        for name in ("preview", "counts", "lengths", "findings"):
+            place = self.query_one(f"#{name}", Static)
+            place.display = found is not None
+            if found is not None:
+                place.update(getattr(findings, name)(found, self.app.theme_variables))
+        mapping = self.query_one("#mapping", Vertical)
+        await mapping.remove_children()
+        if found is not None and found.inspection.usable:
+            remember(found.asked.train)
+        roles = findings.roles(found) if found else []
+        if roles:
+            await mapping.mount(Words(N_("Columns: which one plays which role"), classes="view--title"))
+        for role, column, columns in roles:
+            await mapping.mount(_Role(role, column, columns))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Take a file used before, or a sample."""
+        event.stop()
+        self.post_message(Answered(("data", "train"), self._files[event.option_index]))
+        self.call_after_refresh(self.focus_on, ("data", "train"))
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """A column was given another role."""
+        event.stop()
+        chosen = {role.role: role.column for role in self.query(_Role)}
+        before = {role.role: role.was for role in self.query(_Role)}
+        if chosen != before:
+            columns = {role: column for role, column in chosen.items() if column != _ABSENT}
+            self.post_message(Answered(("data", "columns"), columns))
+
+
+class _Role(Horizontal):
+    """A role and the column that plays it."""
+
+    def __init__(self, role: str, column: str, columns: tuple[str, ...]) -> None:
+        super().__init__(classes="row--line")
+        self.role = role
+        self.was = column or _ABSENT
+        self._columns = columns
+
+    def compose(self) -> Iterable[Widget]:
+        """The role, and the columns to choose from."""
+        options = [(Text(printable(name)), name) for name in self._columns]
+        none = (Text(translate("no column"), style="dim"), _ABSENT)
+        yield Static(Text(findings.role_name(self.role)), classes="row--title")
+        # A role may be played by several columns, joined by commas: they are one entry of the list.
+        extra = [(Text(printable(self.was)), self.was)] if self.was not in (*self._columns, _ABSENT) else []
+        yield Select([none, *extra, *options], value=self.was, allow_blank=False, compact=True)
+
+    @property
+    def column(self) -> str:
+        """The column chosen now."""
+        return str(self.query_one(Select).value)

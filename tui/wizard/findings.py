@@ -1,0 +1,165 @@
+"""What was found in the data, as text: pure, from an inspection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from data.findings import Finding
+from data.language import N_, translate
+from data.lengths import Lengths
+from data.printable import printable
+from data.problems import Problem, say
+from data.roles import ROLES
+from tui.numbers import amount
+from tui.wizard.inspecting import Inspected
+from tui.wizard.state import State
+
+#: Names of the theme's colours.
+_STYLES: Final = {"error": "error", "warning": "warning", "note": "dim"}
+Colours = Mapping[str, str]
+_MARKS: Final = {"error": "✗", "warning": "⚠", "note": "·"}
+_BAR: Final = 24
+_PLACES: Final = 4
+
+
+def state_line(state: State, colours: Colours) -> Text:
+    """How the look at the data stands: nothing named, looking, or what it is."""
+    if state.asked is None:
+        return Text()
+    if state.current is None:
+        return Text(translate("Looking through the data …"), style="dim italic")
+    return _what(state.current, colours)
+
+
+def _what(found: Inspected, colours: Colours) -> Text:
+    inspection = found.inspection
+    source, detection = inspection.source, inspection.detection
+    if source is None:
+        return Text()
+    parts = [source.container, source.encoding, amount(source.size) if source.size else ""]
+    if detection is not None:
+        parts.insert(0, translate(detection.format.title))
+    counts = inspection.counts
+    if "rows" in counts:
+        parts.append(say("{rows} rows, {usable} usable", rows=counts["rows"], usable=counts["examples"]).text())
+    if "documents" in counts:
+        told = say("{documents} documents, {queries} queries", documents=counts["documents"], queries=counts["queries"])
+        parts.append(told.text())
+    mark = ("✓ ", colours["success"]) if inspection.usable else ("✗ ", colours["error"])
+    return Text.assemble(mark, " · ".join(printable(part) for part in parts if part))
+
+
+def roles(found: Inspected) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Role, its column(s), and the columns there are; empty where columns have nothing to say."""
+    detection = found.inspection.detection
+    if detection is None or detection.format.shape == "collection":
+        return []
+    columns = detection.source.columns
+    return [(role.name, ",".join(detection.mapping.get(role.name, ())), columns) for role in detection.format.roles]
+
+
+def role_name(role: str) -> str:
+    """A role in the current language."""
+    return translate(ROLES[role]) if role in ROLES else role
+
+
+def preview(found: Inspected, colours: Colours) -> RenderableType:
+    """The first rows, a column a role."""
+    rows = found.inspection.preview
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not names:
+        return Text()
+    table = Table(box=None, pad_edge=False, expand=True, header_style="bold", title_justify="left")
+    for name in names:
+        longest = max(len(row.get(name, "")) for row in rows)
+        table.add_column(role_name(name), ratio=min(6, 1 + longest // 12), no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(Text(printable(row.get(name, ""), 300)) for name in names))
+    return Group(_title(N_("Preview")), table)
+
+
+def counts(found: Inspected, colours: Colours) -> RenderableType:
+    """What a run would train, validate and measure on."""
+    numbers = found.counts
+    if not numbers:
+        return Text()
+    told = say(
+        "{train} rows to train on, {validation} to watch by, {queries} queries to measure on in {documents} documents",
+        train=numbers.get("train", 0),
+        validation=numbers.get("validation", 0),
+        queries=numbers.get("evaluation_queries", 0),
+        documents=numbers.get("documents", 0),
+    )
+    lines = [Text(told.text()), *(_problem(problem, colours) for problem in found.found)]
+    return Group(_title(N_("Split")), *lines)
+
+
+def lengths(found: Inspected, colours: Colours) -> RenderableType:
+    """How long the texts are, as bars from the shorter half to the longest."""
+    measured = found.inspection.lengths
+    if not measured:
+        return Text()
+    longest = max(max(one.tokens.values(), default=0) for one in measured) or 1
+    lines = [line for one in measured for line in _bars(one, longest, colours)]
+    advice = found.inspection.advice
+    if advice:
+        told = say(
+            "A max length of {length} cuts {share} % of the texts.",
+            length=advice.max_length,
+            share=round(100 * advice.cut, 1),
+        )
+        lines.append(Text(told.text(), style="dim"))
+    exact = all(one.exact for one in measured)
+    unit = N_("Length in tokens") if exact else N_("Length in tokens (estimated)")
+    return Group(_title(unit), *lines)
+
+
+def _bars(one: Lengths, longest: int, colours: Colours) -> list[Text]:
+    lines = []
+    for number, (percent, tokens) in enumerate(sorted(one.tokens.items())):
+        name = role_name(one.role) if number == 0 else ""
+        label = translate("longest") if percent == 100 else f"{percent} % ≤"
+        bar = "█" * max(1, round(_BAR * tokens / longest))
+        line = Text(name)
+        line.pad_right(max(1, 14 - line.cell_len))
+        line.append(f"{label:>8} {tokens:>6} ", style="dim").append(bar, style=colours["primary"])
+        lines.append(line)
+    return lines
+
+
+def findings(found: Inspected, colours: Colours) -> RenderableType:
+    """Every kind of finding: how many, what, and the first places."""
+    kinds = found.inspection.findings
+    if not kinds:
+        return Group(_title(N_("Findings")), Text(translate("Nothing is wrong with it."), style=colours["success"]))
+    return Group(_title(N_("Findings")), *(line for kind in kinds for line in _kind(kind, colours)))
+
+
+def _kind(kind: Finding, colours: Colours) -> list[Text]:
+    first = kind.first[0]
+    lines = [_problem(first, colours, kind.count)]
+    if kind.count > 1:
+        places = ", ".join(str(problem.where) for problem in kind.first[1 : 1 + _PLACES])
+        rest = kind.count - min(len(kind.first), 1 + _PLACES)
+        more = (
+            say("  also {places} and {rest} more", places=places, rest=rest)
+            if rest
+            else say("  also {places}", places=places)
+        )
+        lines.append(Text(more.text(), style="dim"))
+    return lines
+
+
+def _problem(problem: Problem, colours: Colours, count: int = 1) -> Text:
+    text = Text(f"{_MARKS[problem.severity]} ", style=colours[_STYLES[problem.severity]])
+    times = f" ×{count}" if count > 1 else ""
+    return text.append(f"{problem.line()}{times}", style=colours["dim" if problem.severity == "note" else "foreground"])
+
+
+def _title(text: str) -> Text:
+    return Text(f"\n{translate(text)}", style="bold")

@@ -1,0 +1,142 @@
+"""A dataset looked through for the wizard: what it is, and what training and measuring would make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from data.dataset import SAMPLE_PREFIX, Dataset
+from data.inspect import Inspection, inspect
+from data.plan import Plan
+from data.prepare import prepare
+from data.problems import BadData, Problem
+from presets import fields
+from presets.anchoring import absolute
+from presets.draft import Draft
+from presets.suggest import Facts
+
+#: Beyond this many bytes a file is looked through, but not also split and searched for leaks: the run does that.
+PREPARED_UP_TO: Final = 200_000_000
+_CJK: Final = ("\u3400", "\u9fff")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was looked at: the parts of a draft that decide the result. Paths are absolute."""
+
+    train: str
+    task: str
+    options: tuple[tuple[str, Any], ...]
+
+    @property
+    def dataset(self) -> Dataset:
+        """The training data."""
+        given = dict(self.options)
+        names = [name for name in ("format", "split", "encoding", "delimiter", "header", "limit") if name in given]
+        return Dataset(self.train, columns=dict(given["columns"]), **{name: given[name] for name in names})
+
+    @property
+    def plan(self) -> Plan | None:
+        """What a run would make of it; ``None`` for tasks that hold out data in another way."""
+        given = dict(self.options)
+        if "evaluation.fraction" not in given:
+            return None
+        held = {
+            name: given[f"evaluation.{name}"] for name in ("corpus", "queries", "qrels", "fraction", "data", "split")
+        }
+        validation = given["evaluation.validation_fraction"]
+        return Plan(
+            train=self.dataset,
+            evaluation=Dataset(held["data"], split=held["split"]) if held["data"] else None,
+            evaluation_split=held["split"],
+            fraction=held["fraction"],
+            validation=None if validation == "auto" else validation,
+            corpus=held["corpus"],
+            queries=held["queries"],
+            qrels=held["qrels"],
+            seed=given["seed"],
+            clean=given["clean"],
+            task=self.task,
+        )
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """``counts`` (rows a run would train, validate and measure on) and ``found`` (leaks, splits) may be missing."""
+
+    asked: Asked
+    inspection: Inspection
+    counts: Mapping[str, int] = field(default_factory=dict)
+    found: tuple[Problem, ...] = ()
+
+    @property
+    def facts(self) -> Facts:
+        """What suggestions may build on."""
+        detection, counts = self.inspection.detection, self.inspection.counts
+        if detection is None:
+            return Facts()
+        shape = detection.format.shape
+        rows = self.counts.get("train") or counts.get("examples") or counts.get("judgments:train") or 0
+        return Facts(
+            shape="scored" if shape == "scored" else "groups" if shape in ("groups", "collection") else "",
+            rows=rows,
+            negatives="negative" in detection.mapping,
+            max_length=self.inspection.advice.max_length if self.inspection.advice else 0,
+            language=_language(self.inspection),
+        )
+
+
+def asked_of(draft: Draft) -> Asked | None:
+    """What there is to look at; ``None`` while no training data is named, or what is said of it does not fit."""
+    field_ = draft.kind.model_fields.get("data")
+    section = fields.section_of(field_.annotation, None) if field_ else None
+    if section is None or not draft.value(("data", "train")):
+        return None
+    try:
+        data = section.model_validate(draft.filled["data"])
+    except ValidationError:
+        return None
+    options = {name: value for name, value in data if name not in ("train", "evaluation", "negatives")}
+    options["columns"] = tuple(sorted(options.get("columns", {}).items()))
+    options |= {f"evaluation.{name}": value for name, value in getattr(data, "evaluation", ())}
+    for path in [path for path in draft.paths(("data",)) if ".".join(path[1:]) in options]:
+        info, value = draft.field(path), options[".".join(path[1:])]
+        if info and fields.about(info, "path") and isinstance(value, str):
+            options[".".join(path[1:])] = _absolute(value, draft)
+    seed = draft.value(("training", "seed"))
+    options["seed"] = seed if isinstance(seed, int) else 0
+    return Asked(_absolute(draft.value(("data", "train")), draft), str(draft.value(("task",))), tuple(options.items()))
+
+
+def _absolute(path: str, draft: Draft) -> str:
+    return path if path.startswith(SAMPLE_PREFIX) else absolute(path, Path(draft.folder or "."))
+
+
+def examine(asked: Asked) -> Inspected:
+    """Look through the data; reads all of it, and splits what is not too large for that."""
+    inspection, plan = inspect(asked.dataset, asked.task), asked.plan
+    if not inspection.usable or inspection.detection is None or _too_large(inspection) or plan is None:
+        return Inspected(asked, inspection)
+    found: list[Problem] = []
+    try:
+        prepared = prepare(plan, found.append)
+    except BadData as fault:
+        return Inspected(asked, inspection, found=fault.problems)
+    told = {finding.code for finding in inspection.findings}
+    return Inspected(asked, inspection, prepared.counts, tuple(one for one in found if one.code not in told))
+
+
+def _too_large(inspection: Inspection) -> bool:
+    return inspection.source is not None and inspection.source.size > PREPARED_UP_TO
+
+
+def _language(inspection: Inspection) -> str:
+    """``zh`` or ``en`` by the letters of the preview; empty where they are neither."""
+    letters = [letter for row in inspection.preview for text in row.values() for letter in text if letter.isalpha()]
+    chinese = sum(_CJK[0] <= letter <= _CJK[1] for letter in letters)
+    latin = sum(letter.isascii() for letter in letters)
+    return "zh" if chinese > 0.3 * len(letters) else "en" if latin > 0.9 * len(letters) and letters else ""

@@ -1,0 +1,119 @@
+"""The loss on the screen, and a look at the negatives that would be mined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from rich.console import Group, RenderableType
+from rich.text import Text
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from backends.negatives import NONE
+from data.language import N_, translate
+from data.printable import printable
+from data.problems import say
+from presets.sections.data import Negatives
+from tui.widgets.words import Words
+from tui.wizard.background import QUIET
+from tui.wizard.errand import ErrandFailed, GivenUp, send
+from tui.wizard.mining import Look, Wanted
+from tui.wizard.state import State
+from tui.wizard.view import View
+
+
+class LossView(View):
+    """Below the form: query, positive and mined negatives with their scores, as soon as there is something to mine."""
+
+    _wanted: Wanted | None = None
+    _timer: Timer | None = None
+
+    @dataclass
+    class Mined(Message):
+        """The look that was ``wanted`` is there, or why it is not."""
+
+        wanted: Wanted
+        look: Look | str
+
+    def below(self) -> Iterable[Widget]:
+        """The look."""
+        yield Words(N_("A look at the negatives"), classes="view--title", id="negatives-title")
+        yield Static(id="negatives")
+
+    async def show(self, state: State) -> None:
+        """Show the form; look again if what decides on the negatives changed."""
+        await super().show(state)
+        wanted = _wanted(state)
+        for name in ("#negatives", "#negatives-title"):
+            self.query_one(name).display = wanted is not None
+        if wanted != self._wanted:
+            self._wanted = wanted
+            if self._timer:
+                self._timer.stop()
+            if wanted:
+                self._tell(Text(translate("Mining negatives for a few queries …"), style="italic"))
+                self._timer = self.set_timer(QUIET, self._look)
+
+    def _look(self) -> None:
+        wanted = self._wanted
+        if wanted is None:
+            return
+
+        def work() -> None:
+            worker = get_current_worker()
+            try:
+                found: Look | str = send("tui.wizard.mining:look", wanted, unwanted=lambda: worker.is_cancelled)
+            except GivenUp:
+                return
+            except ErrandFailed as fault:
+                found = "\n".join(problem.line() for problem in fault.problems)
+            self.post_message(self.Mined(wanted, found))
+
+        self.run_worker(work, thread=True, exclusive=True, group="mining", exit_on_error=False)
+
+    def on_loss_view_mined(self, event: Mined) -> None:
+        """Show it, unless something else is wanted by now."""
+        event.stop()
+        if event.wanted == self._wanted:
+            self._tell(self._drawn(event.look))
+
+    def _tell(self, words: RenderableType) -> None:
+        self.query_one("#negatives", Static).update(words)
+
+    def _drawn(self, look: Look | str) -> RenderableType:
+        colours = self.app.theme_variables
+        if isinstance(look, str):
+            return Text(look, style=colours["error"])
+        if look.why_not:
+            return Text(look.why_not.text(), style=colours["dim"])
+        head = say("Mined from {count} passages; the score is the strategy's own.", count=look.passages).text()
+        lines = [Text(head, style=colours["dim"])]
+        for mined in look.shown:
+            lines.append(Text(printable(mined.query), style="bold"))
+            lines.append(_scored("+", mined.score, mined.positive, colours["success"]))
+            lines += [_scored("-", score, text, colours["error"]) for text, score in mined.negatives]
+        return Group(*lines)
+
+
+def _scored(mark: str, score: float, text: str, colour: str) -> Text:
+    line = Text(f"{mark} {score:8.3f}  ", style=colour, no_wrap=True, overflow="ellipsis")
+    return line.append(printable(text, 300), style="not bold default")
+
+
+def _wanted(state: State) -> Wanted | None:
+    """What to look at; ``None`` where nothing is mined or the data is not named."""
+    strategy = state.draft.value(("data", "negatives", "strategy"))
+    if state.asked is None or strategy in (None, NONE):
+        return None
+    try:
+        options = Negatives.model_validate(state.draft.filled["data"]["negatives"])
+    except ValidationError:
+        return None
+    seed = state.draft.value(("training", "seed"))
+    preset = state.draft.checked()[0] if strategy == "dense" else None
+    return Wanted(state.asked, options, seed if isinstance(seed, int) else 0, preset)

@@ -1,0 +1,32 @@
+"""What views ask of the wizard's screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from presets.draft import Draft
+
+
+@dataclass
+class Edited(Message):
+    """Several answers changed at once; ``draft`` makes the new draft of the one there is."""
+
+    draft: Callable[[Draft], Draft]
+
+
+@dataclass
+class JumpWanted(Message):
+    """Go to the field of ``key`` (dotted)."""
+
+    key: str
+
+
+class SaveWanted(Message):
+    """Save the preset under a name."""
+
+
+class StartWanted(Message):
+    """Start the run."""

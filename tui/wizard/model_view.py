@@ -1,0 +1,114 @@
+"""The model on the screen: the catalogue, what is known of the one under the cursor, and any id or path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import DataTable, Static
+
+from data.language import N_, translate
+from data.printable import printable
+from presets.draft import Draft
+from tui.widgets.words import Words
+from tui.wizard import catalogue
+from tui.wizard.catalogue import Entry
+from tui.wizard.messages import Edited
+from tui.wizard.state import State
+from tui.wizard.view import View
+
+_COLUMNS = (N_("model"), N_("weights"), N_("language"), N_("memory"), N_("download"), N_("licence"))
+#: Cells of an id on a screen that is not wide.
+_SHORT = 36
+_COLOURS = {"yes": "success", "maybe": "warning", "no": "error", "": "dim"}
+
+
+class ModelView(View):
+    """Enter takes the model under the cursor; the form below takes any other."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "every", N_("All or fitting"))]
+
+    _entries: Sequence[Entry] = ()
+    _every = False
+    _state: State | None = None
+
+    def above(self) -> Iterable[Widget]:
+        """The catalogue and what is known of one model."""
+        yield DataTable(id="models", cursor_type="row", zebra_stripes=False)
+        yield Static(id="about")
+        yield Words(N_("Or any other: a hub id, or a folder on this machine"), classes="view--title")
+
+    def below(self) -> Iterable[Widget]:
+        """What was found out about the chosen one."""
+        yield Static(id="located")
+
+    async def show(self, state: State) -> None:
+        """Show the catalogue as it fits, and the form."""
+        await super().show(state)
+        self._state = state
+        entries = catalogue.entries(state.draft, state.facts, state.machine, self._every)
+        if entries != self._entries or not self.query_one(DataTable).columns:
+            self._entries = entries
+            self._fill()
+        self._mark()
+
+    def action_every(self) -> None:
+        """All models, or those that fit the language and the memory."""
+        self._every = not self._every
+        if self._state:
+            self.call_later(self.show, self._state)
+
+    def _fill(self) -> None:
+        table = self.query_one(DataTable)
+        chosen = str(self._state.draft.value(("model", "id"))) if self._state else ""
+        table.clear(columns=True)
+        for title in _COLUMNS:
+            table.add_column(translate(title))
+        for entry in self._entries:
+            table.add_row(*self._row(entry))
+        ids = [[entry.id, *entry.known.size.aliases] for entry in self._entries]
+        place = next((number for number, names in enumerate(ids) if chosen in names), 0)
+        table.move_cursor(row=place)
+
+    def _row(self, entry: Entry) -> list[Text]:
+        name, weights, languages, licence, download, fit = catalogue.cells(entry)
+        colour = self.app.theme_variables[_COLOURS[entry.fit]]
+        name = name if self.app.size.width > 100 or len(name) <= _SHORT else f"…{name[1 - _SHORT :]}"
+        cells = [name, weights, languages, fit, download, licence]
+        return [Text(printable(cell, 60), style=colour if cell is fit else "") for cell in cells]
+
+    def _mark(self) -> None:
+        entry = self._under_cursor()
+        machine = self._state.machine if self._state else None
+        lines = (
+            catalogue.about(entry, machine) if entry else [translate("No known model fits; press A for all of them.")]
+        )
+        self.query_one("#about", Static).update(Text("\n".join(lines), style=self.app.theme_variables["dim"]))
+
+    def _under_cursor(self) -> Entry | None:
+        row = self.query_one(DataTable).cursor_row
+        return self._entries[row] if 0 <= row < len(self._entries) else None
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Tell of the model under the cursor."""
+        event.stop()
+        self._mark()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Take it."""
+        event.stop()
+        entry = self._under_cursor()
+        if entry:
+            self.post_message(Edited(lambda draft: taken(draft, entry)))
+            told = translate("{model} is chosen. Go on with Ctrl-N.").format(model=printable(entry.id))
+            self.app.notify(told, markup=False)
+
+
+def taken(draft: Draft, entry: Entry) -> Draft:
+    """``draft`` with the model; what was said of the source and the code of another one is forgotten."""
+    for key in ("source", "revision", "trust_remote_code", "pooling"):
+        draft = draft.forget(("model", key))
+    return draft.answer(("model", "id"), entry.id)

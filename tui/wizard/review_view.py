@@ -1,0 +1,231 @@
+"""The review on the screen: the preset to read and edit, its problems, what it stands for, and the start."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Button, OptionList, Static, TabbedContent, TabPane, TextArea
+from textual.widgets.option_list import Option
+
+from backends.catalogue import find
+from data.language import N_, translate
+from data.problems import BadPreset, Problem, errors
+from presets import library, opening
+from presets.preset import Preset
+from tui.wizard.background import QUIET
+from tui.wizard.messages import Edited, JumpWanted, SaveWanted, StartWanted
+from tui.wizard.state import State
+from tui.wizard.view import View
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the text in the editor means: a preset, or what is wrong with it."""
+
+    text: str
+    preset: Preset | None
+    problems: Sequence[Problem]
+
+
+class ReviewView(View):
+    """The text is the preset: what is typed there is taken over as soon as it is one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f9", "edit", N_("Editor"))]
+
+    _state: State | None = None
+    _shown: Preset | None = None
+    _wrong: Sequence[Problem] = ()
+    _timer: Timer | None = None
+
+    @dataclass
+    class Checked(Message):
+        """The text was read."""
+
+        read: Read
+
+    @dataclass
+    class Native(Message):
+        """The native configuration of ``preset``."""
+
+        preset: Preset
+        text: str
+
+    def below(self) -> Iterable[Widget]:
+        """Buttons, then the preset, the problems and the native configuration as tabs."""
+        with Horizontal(id="buttons"):
+            yield Button(f"{translate('Start')} (F5)", id="start", variant="primary", compact=True)
+            yield Button(f"{translate('Save preset')} (F8)", id="save", compact=True)
+            yield Button(f"{translate('Open in editor')} (F9)", id="edit", compact=True)
+        with TabbedContent(id="tabs"):
+            with TabPane(translate("Preset"), id="tab-preset"):
+                yield TextArea("", language=None, show_line_numbers=True, id="yaml", compact=True)
+            with TabPane(translate("Problems"), id="tab-problems"):
+                yield OptionList(id="problems", compact=True)
+            with TabPane(translate("What it stands for"), id="tab-native"):
+                yield Static(id="native")
+
+    async def show(self, state: State) -> None:
+        """Show the preset as it would be saved, unless it is being typed, with all problems."""
+        await super().show(state)
+        self._state = state
+        preset = state.draft.checked()[0]
+        if preset != self._shown:
+            self._shown = preset
+            self._write(preset)
+        self._list()
+        self.query_one("#start", Button).disabled = bool(errors(state.problems))
+
+    def _write(self, preset: Preset | None) -> None:
+        area = self.query_one("#yaml", TextArea)
+        if preset is None:
+            told = translate("# The preset stands here once nothing is missing or wrong: see the tab Problems.")
+            text = f"{told}\n"
+        else:
+            text = library.dumps(preset)
+            self._ask_native(preset)
+        if not area.has_focus and area.text != text:
+            with area.prevent(TextArea.Changed):
+                area.load_text(text)
+        area.read_only = preset is None
+        self._wrong = ()
+
+    def _all(self) -> list[Problem]:
+        """What is wrong with the text being typed, else with the draft."""
+        return list(self._wrong) or (list(self._state.problems) if self._state else [])
+
+    def _list(self) -> None:
+        found, options = self._all(), self.query_one("#problems", OptionList)
+        options.clear_options()
+        options.add_options([Option(_told(problem, self.app.theme_variables)) for problem in found])
+        if not found:
+            options.add_option(Option(Text(translate("There is no problem.")), disabled=True))
+        wrong = len(errors(found))
+        label = translate("Problems") + (f" ✗{wrong}" if wrong else f" ({len(found)})" if found else "")
+        self.query_one("#tabs", TabbedContent).get_tab("tab-problems").label = label
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Go to the field of a problem, or to its line in the text."""
+        event.stop()
+        problem = self._all()[event.option_index]
+        if problem in self._wrong and problem.where.line:
+            self.query_one("#tabs", TabbedContent).active = "tab-preset"
+            area = self.query_one("#yaml", TextArea)
+            area.move_cursor((problem.where.line - 1, 0))
+            area.focus()
+        elif problem.where.key:
+            self.post_message(JumpWanted(problem.where.key))
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Start, save, or open the editor."""
+        event.stop()
+        if event.button.id == "edit":
+            self.action_edit()
+        else:
+            self.post_message(StartWanted() if event.button.id == "start" else SaveWanted())
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Read what is typed once the keys rest."""
+        event.stop()
+        if self._timer:
+            self._timer.stop()
+        self._timer = self.set_timer(QUIET, self._read)
+
+    def _read(self) -> None:
+        text, folder = self.query_one("#yaml", TextArea).text, self._state.draft.folder if self._state else ""
+
+        def work() -> None:
+            self.post_message(self.Checked(_meaning(text, folder)))
+
+        self.run_worker(work, thread=True, exclusive=True, group="yaml", exit_on_error=False)
+
+    def on_review_view_checked(self, event: Checked) -> None:
+        """Take over a text that is a preset; say what is wrong with one that is not."""
+        event.stop()
+        read = event.read
+        if read.text != self.query_one("#yaml", TextArea).text:
+            return
+        self._wrong = read.problems if read.preset is None else ()
+        self._list()
+        preset = read.preset
+        if preset is not None and preset != self._shown:
+            self._shown = preset
+            self._ask_native(preset)
+            self.post_message(Edited(lambda draft: draft.become(preset)))
+        self.query_one("#yaml", TextArea).set_class(bool(self._wrong), "-wrong")
+
+    def action_edit(self) -> None:
+        """Edit the text in the user's editor."""
+        area = self.query_one("#yaml", TextArea)
+        if area.read_only:
+            return
+        try:
+            with self.app.suspend():
+                text = edited(area.text)
+        except SuspendNotSupported:
+            text = None
+            self.app.notify(translate("An editor cannot be opened here."), severity="warning")
+        if text is not None and text != area.text:
+            area.load_text(text)
+
+    def _ask_native(self, preset: Preset) -> None:
+        def work() -> None:
+            try:
+                text = find(preset.backend).native(preset)
+            except BadPreset as fault:
+                text = "\n".join(problem.line() for problem in fault.problems)
+            self.post_message(self.Native(preset, text))
+
+        self.run_worker(work, thread=True, exclusive=True, group="native", exit_on_error=False)
+
+    def on_review_view_native(self, event: Native) -> None:
+        """Show the native configuration and the command."""
+        event.stop()
+        command = translate("The same without this screen: {command}")
+        name = f"{event.preset.name}.yaml"
+        text = Text(command.format(command=f"tunewiz run {name}"), style="bold")
+        self.query_one("#native", Static).update(text.append(f"\n\n{event.text}", style="not bold"))
+
+
+def _meaning(text: str, folder: str) -> Read:
+    try:
+        found = opening.opened(text, "", folder=Path(folder) if folder else None)
+    except BadPreset as fault:
+        return Read(text, None, fault.problems)
+    return Read(text, found.preset, found.placed(found.preset.problems()))
+
+
+def edited(text: str) -> str | None:
+    """``text`` after the user's editor (``$VISUAL``, ``$EDITOR``, else vi) was closed; ``None`` if it could not run."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.NamedTemporaryFile("w+", suffix=".yaml", encoding="utf-8", delete=False) as file:
+        file.write(text)
+    path = Path(file.name)
+    try:
+        done = subprocess.run([*shlex.split(editor), str(path)], check=False)
+        return path.read_text(encoding="utf-8", errors="replace") if done.returncode == 0 else None
+    except OSError:
+        return None
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _told(problem: Problem, colours: Mapping[str, str]) -> Text:
+    mark = {"error": "✗", "warning": "⚠", "note": "·"}[problem.severity]
+    colour = colours[{"error": "error", "warning": "warning", "note": "dim"}[problem.severity]]
+    place = f"{problem.where.key}" + (f" ({problem.where.line})" if problem.where.line else "")
+    text = Text(f"{mark} {place}: ", style=colour)
+    return text.append(f"{problem.message.text()} {problem.fix.text() if problem.fix else ''}", style="default")

@@ -1,0 +1,173 @@
+"""Walking through the steps: which one is open, how to go to another, and what stands around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
+from textual.widgets import Footer
+
+from data.language import N_, translate
+from tui.forms.questions import Question
+from tui.lessons import lesson
+from tui.screens.base import Translated
+from tui.screens.lesson import LessonScreen
+from tui.steps import owner, steps_for
+from tui.steps.base import Step
+from tui.widgets.drawing import Part
+from tui.widgets.title_bar import TitleBar
+from tui.wizard.frame import Hint, Needs, Rail
+from tui.wizard.messages import JumpWanted
+from tui.wizard.state import State, after
+from tui.wizard.view import View
+
+
+class Walk(Translated[None]):
+    """A screen of steps. Subclasses say how the state changes; this shows it and moves about in it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "next", N_("Next"), priority=True),
+        Binding("escape", "back", N_("Back")),
+        Binding("f6", "toggle_advanced", N_("Simple/Advanced")),
+        Binding("f7", "next_problem", N_("Problem")),
+        Binding("f1", "help_here", N_("Help"), priority=True),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        *(Binding(f"alt+{number}", f"go_to({number})", show=False) for number in range(1, 10)),
+    ]
+
+    def __init__(self, state: State, step: str = "") -> None:
+        """Begin with ``state`` at the step of that name, or at the first one."""
+        super().__init__()
+        self.state = state
+        self.step = next((one for one in self._steps if one.name == step), self._steps[0])
+        self._view: View | None = None
+
+    def keep(self) -> None:
+        """Called when there is something new to keep: where the user is, or what was answered."""
+
+    @property
+    def _steps(self) -> tuple[Step, ...]:
+        return steps_for(self.state.draft)
+
+    def compose(self) -> ComposeResult:
+        """Title, steps, the step, help, what is missing and needed, key hints."""
+        yield TitleBar(N_("New fine-tune"), right=self._mode)
+        yield Rail(upright=False)
+        with Horizontal(id="middle"):
+            yield Rail(upright=True)
+            yield Vertical(id="place")
+            yield Hint(full=True)
+        yield Hint(full=False)
+        yield Needs()
+        yield Footer(show_command_palette=False)
+
+    async def _show(self) -> None:
+        if self._view is not None and self._view.is_attached:
+            await self._view.show(self.state)
+        for rail in self.query(Rail):
+            rail.show(self.state, self.step)
+        self.query_one(Needs).show(self.state)
+        self.query_one(TitleBar).redraw()
+        self._hint()
+
+    async def _open(self, step: Step) -> None:
+        """Go to ``step``, even to the one that is open: it is built anew."""
+        self.step = step
+        place = self.query_one("#place", Vertical)
+        with self.app.batch_update():
+            await place.remove_children()
+            self._view = step.view(self.state.advanced)
+            await place.mount(self._view)
+            await self._show()
+        self._view.focus_first()
+
+    async def _go(self, step: Step) -> None:
+        if step.name != self.step.name:
+            await self._open(step)
+            self.keep()
+
+    async def on_rail_chosen(self, event: Rail.Chosen) -> None:
+        """A step was clicked."""
+        await self._go(event.step)
+
+    async def action_go_to(self, number: int) -> None:
+        """Go to a step by its number."""
+        if 0 < number <= len(self._steps):
+            await self._go(self._steps[number - 1])
+
+    async def action_next(self) -> None:
+        """Go on to the next step."""
+        await self._go(self._steps[min(self._number + 1, len(self._steps) - 1)])
+
+    async def action_back(self) -> None:
+        """Go back a step; from the first one leave, the draft kept."""
+        if self._number == 0:
+            self.app.pop_screen()
+        else:
+            await self._go(self._steps[self._number - 1])
+
+    @property
+    def _number(self) -> int:
+        """The place of the step among all, from 0."""
+        return [step.name for step in self._steps].index(self.step.name)
+
+    async def action_toggle_advanced(self) -> None:
+        """Every field, or the few that matter; values stay."""
+        question = self._question()
+        self.state = replace(self.state, advanced=not self.state.advanced)
+        self.keep()
+        await self._open(self.step)
+        if question and self._view:
+            self._view.focus_on(question.path)
+
+    async def action_next_problem(self) -> None:
+        """Go to the field of the next problem, errors first, from the one in use on."""
+        question = self._question()
+        problem = after(self.state.problems, question.key if question else "")
+        if problem is None:
+            self.notify(translate("There is no problem."))
+        else:
+            await self._jump(problem.where.key)
+
+    async def on_jump_wanted(self, event: JumpWanted) -> None:
+        """Go to a key."""
+        await self._jump(event.key)
+
+    async def _jump(self, key: str) -> None:
+        path = tuple(key.split("."))
+        await self._go(owner(path))
+        if self._view and not self._view.focus_on(path) and not self.state.advanced:
+            await self.action_toggle_advanced()
+            self._view.focus_on(path)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Help follows the cursor."""
+        self._hint()
+
+    def _hint(self) -> None:
+        question = self._question()
+        title = lesson(self.step.lessons[0]).title if self.step.lessons else ""
+        for hint in self.query(Hint):
+            hint.show(question, title)
+
+    def _question(self) -> Question | None:
+        """The question that has the cursor."""
+        return self._view.question_at(self.focused) if self._view else None
+
+    def action_page(self, by: int) -> None:
+        """Scroll the step by a page."""
+        if self._view:
+            self._view.scroll_relative(y=by * max(1, self._view.size.height - 2), animate=False)
+
+    def _mode(self) -> list[Part]:
+        return [(translate("Advanced") if self.state.advanced else translate("Simple"), "accent")]
+
+    def action_help_here(self) -> None:
+        """Help on the field in use, and the step's lessons."""
+        question = self._question()
+        self.app.push_screen(LessonScreen(question, self.step.lessons))
