@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class _Store:
             with np.load(path, allow_pickle=False) as kept:
                 self._keys = [row.tobytes() for row in kept["keys"]]
                 self.vectors = kept["vectors"]
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             self._keys = []  # nothing there, or half written: encoded anew
         self.places = {key: place for place, key in enumerate(self._keys)}
 

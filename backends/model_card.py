@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,14 +17,17 @@ _COUNTED: Final = N_("better / worse / same")
 _LICENCES: Final = {"mit": "mit", "apache-2.0": "apache-2.0", "apache 2.0": "apache-2.0"}
 
 
-def model_card(facts: Facts, prompts: tuple[str, str]) -> str:
-    """The card as Markdown with YAML front matter, in the current language. ``prompts``: of queries and passages."""
-    return "\n".join(_front(facts)) + "\n\n" + markdown(list(_body(facts, prompts)))
+def model_card(facts: Facts, prompts: tuple[str, str], adapter: bool = False) -> str:
+    """The card as Markdown with YAML front matter, in the current language.
+
+    ``prompts`` are those of queries and passages; ``adapter``: the card is for the LoRA adapter, not for the model.
+    """
+    return "\n".join(_front(facts, adapter)) + "\n\n" + markdown(list(_body(facts, prompts, adapter)))
 
 
-def _front(facts: Facts) -> Iterator[str]:
+def _front(facts: Facts, adapter: bool) -> Iterator[str]:
     yield "---"
-    yield "library_name: sentence-transformers"
+    yield f"library_name: {'peft' if adapter else 'sentence-transformers'}"
     yield "pipeline_tag: sentence-similarity"
     yield "tags: [sentence-transformers, sentence-similarity, feature-extraction, tunewiz]"
     if "/" in facts.base_model:
@@ -36,7 +40,7 @@ def _front(facts: Facts) -> Iterator[str]:
     yield "---"
 
 
-def _body(facts: Facts, prompts: tuple[str, str]) -> Iterator[Block]:
+def _body(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Block]:
     yield Heading(facts.preset.name, 1)
     if facts.preset.description:
         yield Paragraph(printable(facts.preset.description, 2000))
@@ -48,7 +52,7 @@ def _body(facts: Facts, prompts: tuple[str, str]) -> Iterator[Block]:
     yield Paragraph(made.text())
     yield from numbers(facts)
     yield Heading(translate(N_("How to use it")))
-    yield from _usage(prompts)
+    yield from _usage(facts, prompts, adapter)
     yield Heading(translate(N_("How it was made")))
     yield Bullets([line.text() for line in made_from(facts, prompts)])
     yield Heading(translate(N_("Licence")))
@@ -93,11 +97,25 @@ def _one_side(facts: Facts) -> Iterator[Block]:
         yield Table([translate(N_("metric")), value], rows, frozenset({1}))
 
 
-def _usage(prompts: tuple[str, str]) -> Iterator[Block]:
-    lines = (
+def _usage(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Block]:
+    here = translate(N_("the path of this folder"))
+    loading: tuple[str, ...] = (
         "from sentence_transformers import SentenceTransformer",
         "",
-        f'model = SentenceTransformer(".")  # {translate(N_("the path of this folder"))}',
+        f'model = SentenceTransformer(".")  # {here}',
+    )
+    if adapter:
+        named = json.dumps({"query": prompts[0], "document": prompts[1]}, ensure_ascii=False)
+        loading = (
+            "from peft import PeftModel",
+            "from sentence_transformers import SentenceTransformer",
+            "",
+            f'model = SentenceTransformer("{facts.base_model}", prompts={named})',
+            f"model.max_seq_length = {facts.preset.training.max_length}",
+            f'PeftModel.from_pretrained(model[0].auto_model, ".").merge_and_unload()  # {here}',
+        )
+    lines = (
+        *loading,
         f'queries = model.encode_query(["{translate(N_("What does this model do?"))}"])',
         f'documents = model.encode_document(["{translate(N_("It turns texts into vectors for search."))}"])',
         "print(model.similarity(queries, documents))",

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from backends import adapters
 from backends.exporters.base import Exporter
 from backends.loading import has_adapter, load_encoder, merge_adapter, prompts
 from backends.model_card import model_card
@@ -34,39 +35,42 @@ class SentenceTransformers(Exporter):
         facts = gather(run, preset)
         model = load_encoder(tuned, preset)
         expected = _vectors(model)
-        lora = has_adapter(model)
         temporary = target.with_name(f".{target.name}.part")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        if lora:
-            _write_adapter(model, temporary / ADAPTER, facts)
-        if not lora or preset.export.merge:
-            # An adapter folder inside would be taken for part of the model by nobody: loading looks at the top only.
-            _write_model(merge_adapter(model), temporary, facts)
-        written = [folder for folder in (temporary, temporary / ADAPTER) if (folder / "modules.json").is_file()]
-        for folder in written:
-            _check(folder, expected, preset.model.trust_remote_code)
+        written = []
+        if has_adapter(model):
+            written.append(_write_adapter(tuned, temporary / ADAPTER, facts, prompts(model)))
+            _check(_with_adapter(written[-1], facts, preset), expected, written[-1])
+        if not written or preset.export.merge:
+            written.insert(0, _write_model(merge_adapter(model), temporary, facts))
+            _check(_plain(temporary, preset), expected, temporary)
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
         return [target / folder.relative_to(temporary) for folder in written]
 
 
-def _write_model(model: Any, folder: Path, facts: Facts) -> None:
+def _write_model(model: Any, folder: Path, facts: Facts) -> Path:
     model.save_pretrained(str(folder), create_model_card=False)
     _clean(folder, facts)
     write_whole(folder / "README.md", model_card(facts, prompts(model)))
+    return folder
 
 
-def _write_adapter(model: Any, folder: Path, facts: Facts) -> None:
-    model.save_pretrained(str(folder), create_model_card=False)
-    path = folder / "adapter_config.json"
-    settings = read_json(path)
+def _write_adapter(tuned: Path, folder: Path, facts: Facts, texts: tuple[str, str]) -> Path:
+    """The adapter in peft's own format, which vLLM, TEI and peft read; its card says how it goes onto its base."""
+    folder.mkdir()
+    shutil.copy2(tuned / adapters.WEIGHTS, folder / adapters.WEIGHTS)
+    settings = read_json(tuned / "adapter_config.json")
     recorded = facts.record.get("model", {})
     if recorded.get("source") in ("huggingface", "modelscope") and recorded.get("place"):
         # A hub's id can be loaded anywhere, a cache folder only here.
         settings["base_model_name_or_path"] = _hub_id(recorded, settings["base_model_name_or_path"])
-        write_json(path, settings)
-    write_whole(folder / "README.md", model_card(facts, prompts(model)))
+    else:
+        settings["base_model_name_or_path"] = facts.base_model
+    write_json(folder / "adapter_config.json", settings)
+    write_whole(folder / "README.md", model_card(facts, texts, adapter=True))
+    return folder
 
 
 def _hub_id(recorded: dict[str, Any], path: str) -> str:
@@ -93,10 +97,24 @@ def _vectors(model: Any) -> Vectors:
     return unit
 
 
-def _check(folder: Path, expected: Vectors, trusted: bool) -> None:
+def _plain(folder: Path, preset: EmbeddingPreset) -> Any:
+    """The model as a user loads it: by its path and nothing else."""
     from sentence_transformers import SentenceTransformer
 
-    loaded = SentenceTransformer(str(folder), device="cpu", trust_remote_code=trusted, local_files_only=True)
+    trusted = preset.model.trust_remote_code
+    return SentenceTransformer(str(folder), device="cpu", trust_remote_code=trusted, local_files_only=True)
+
+
+def _with_adapter(folder: Path, facts: Facts, preset: EmbeddingPreset) -> Any:
+    """The base model with the adapter put on by peft, as the adapter's card says."""
+    from peft import PeftModel
+
+    model = load_encoder(facts.record["model"]["path"], preset)
+    PeftModel.from_pretrained(model[0].auto_model, str(folder)).merge_and_unload()
+    return model
+
+
+def _check(loaded: Any, expected: Vectors, folder: Path) -> None:
     found = _vectors(loaded)
     difference = float(abs(found - expected).max()) if found.shape == expected.shape else float("inf")
     if not difference <= _SAME:

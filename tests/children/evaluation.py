@@ -1,0 +1,124 @@
+"""What the tests of measuring, exporting and reporting share: a collection, a preset, and hardly any training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from backends.loading import load_encoder
+from backends.retrieval import RetrievalBackend
+from backends.runs.events import Event, parse
+from backends.runs.run import Run
+from presets.library import dumps
+from presets.sections.method import Lora
+from presets.tasks.embedding import EmbeddingPreset
+
+TOPICS = (
+    "gpu memory",
+    "disk port",
+    "cuda driver",
+    "python check point",
+    "learning rate",
+    "text search",
+    "batch loss",
+    "server error",
+)
+
+
+def write_beir(folder: Path) -> Path:
+    """Eight topics, three documents each, two training queries and two test queries each; grades 1 and 2."""
+    documents = [
+        {
+            "_id": f"d{topic}-{place}",
+            "title": "answer",
+            "text": f"{text} {['how', 'why', 'what'][place]} the {text} data",
+        }
+        for topic, text in enumerate(TOPICS)
+        for place in range(3)
+    ]
+    queries = [
+        {
+            "_id": f"q{topic}-{place}",
+            "text": f"{['how do i', 'what is the', 'why does my', 'when to stop'][place]} {text}",
+        }
+        for topic, text in enumerate(TOPICS)
+        for place in range(4)
+    ]
+    (folder / "qrels").mkdir(parents=True)
+    for name, rows in (("corpus", documents), ("queries", queries)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    for split, places in (("train", (0, 1)), ("test", (2, 3))):
+        lines = ["query-id\tcorpus-id\tscore"]
+        lines += [
+            f"q{topic}-{place}\td{topic}-{rank}\t{2 - rank}"
+            for topic in range(8)
+            for place in places
+            for rank in (0, 1)
+        ]
+        (folder / "qrels" / f"{split}.tsv").write_text("\n".join(lines) + "\n", "utf-8")
+    return folder
+
+
+def preset_for(model: Path, data: Path, **changes: Any) -> EmbeddingPreset:
+    settings: dict[str, Any] = {
+        "name": "tiny",
+        "backend": "barely_training",
+        "model": {"id": str(model), "source": "local", "query_instruction": "search: "},
+        "data": {"train": str(data)},
+        "loss": {"name": "multiple_negatives_ranking"},
+        "training": {"max_length": 48},
+        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
+        "launch": {"device": "cpu"},
+    }
+    return EmbeddingPreset.model_validate(settings | changes)
+
+
+class BarelyTraining(RetrievalBackend):
+    """Stands in for a backend: what it calls training moves the weights a little, so that before and after differ."""
+
+    name = "barely_training"
+    step = 0.02
+
+    def problems(self, preset: EmbeddingPreset) -> list[Any]:
+        return []
+
+    def native(self, preset: EmbeddingPreset) -> str:
+        return ""
+
+    def train(self, run: Run, preset: EmbeddingPreset) -> None:
+        import torch
+
+        from backends.adapters import add_lora
+
+        model = load_encoder(self.base(run, preset), preset)
+        if isinstance(preset.method, Lora):
+            add_lora(model, preset.method)
+        torch.manual_seed(1)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    parameter.add_(torch.randn_like(parameter) * self.step)
+        model.save_pretrained(str(self.tuned(run)), create_model_card=False)
+
+
+STAGES = ("prepare", "baseline", "train", "evaluate", "export")
+
+
+def fresh_run(folder: Path, preset: EmbeddingPreset) -> Run:
+    run = Run(folder)
+    run.directory.mkdir(parents=True)
+    run.preset_file.write_text(dumps(preset), "utf-8")
+    return run
+
+
+def go_through(run: Run, preset: EmbeddingPreset, stages: tuple[str, ...] = STAGES) -> str:
+    """All stages in this process; the verdict."""
+    backend = BarelyTraining()
+    for stage in stages:
+        getattr(backend, stage)(run, preset)
+    return backend.report(run, preset)
+
+
+def events(run: Run) -> list[Event]:
+    return [event for line in run.events_file.read_text("utf-8").splitlines() if (event := parse(line))]

@@ -1,0 +1,125 @@
+"""Measuring: equal to pytrec_eval over the library's own vectors, and to the file that is left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytrec_eval
+
+from backends.evaluators import catalogue
+from backends.evaluators.base import Wanted
+from backends.evaluators.ranking import read_run
+from backends.evaluators.retrieval import Retrieval
+from backends.measuring import Manner, measure
+from backends.runs.events import Evaluated, Progress
+from backends.runs.run import StopRequested
+from data.examples import Collection, Document
+from data.problems import BadData
+from tests.children.evaluation import events, fresh_run, go_through, preset_for, write_beir
+
+MEASURES = {"ndcg@3": "ndcg_cut_3", "recall@3": "recall_3", "map@100": "map_cut_100", "ndcg@1": "ndcg_cut_1"}
+
+
+def test_evaluators_are_found_by_file() -> None:
+    assert catalogue() == {"retrieval": Retrieval}
+
+
+@pytest.fixture(scope="module")
+def beir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_beir(tmp_path_factory.mktemp("data") / "beir")
+
+
+def by_the_library(model: Path, folder: Path, prompt: str) -> dict[str, dict[str, float]]:
+    """Each query's numbers from plain encode, a matrix product and pytrec_eval."""
+    from sentence_transformers import SentenceTransformer
+
+    encoder = SentenceTransformer(str(model), device="cpu")
+    encoder.max_seq_length = 48
+    corpus = [json.loads(line) for line in (folder / "corpus.jsonl").read_text("utf-8").splitlines()]
+    texts = {row["_id"]: row["text"] for row in map(json.loads, (folder / "queries.jsonl").read_text().splitlines())}
+    qrels: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]:
+        query, document, grade = line.split("\t")
+        qrels.setdefault(query, {})[document] = int(grade)
+    queries = encoder.encode([texts[name] for name in qrels], prompt=prompt, normalize_embeddings=True)
+    documents = encoder.encode([f"{row['title']} {row['text']}" for row in corpus], normalize_embeddings=True)
+    scores = queries @ documents.T
+    run = {
+        name: {row["_id"]: float(scores[place, column]) for column, row in enumerate(corpus)}
+        for place, name in enumerate(qrels)
+    }
+    evaluator = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.1,3", "recall.3", "map_cut.100"})
+    found: dict[str, dict[str, float]] = evaluator.evaluate(run)
+    return found
+
+
+def test_the_baseline_equals_pytrec_eval_on_the_untouched_model(tiny_encoder: Path, beir: Path, tmp_path: Path) -> None:
+    preset = preset_for(tiny_encoder, beir)
+    run = fresh_run(tmp_path / "run", preset)
+    go_through(run, preset, ("prepare", "baseline"))
+    record = json.loads((run.report / "before.json").read_text("utf-8"))
+    expected = by_the_library(tiny_encoder, beir, "search: ")
+    assert record["queries"] == len(expected) == 16
+    for ours, theirs in MEASURES.items():
+        for query, values in expected.items():
+            assert record["per_query"][query][ours] == pytest.approx(values[theirs], abs=1e-6), (query, ours)
+        mean = np.mean([values[theirs] for values in expected.values()])
+        assert record["metrics"][ours] == pytest.approx(mean, abs=1e-6)
+    told = [event for event in events(run) if isinstance(event, Evaluated)]
+    assert [event.when for event in told] == ["before"]
+    assert told[0].metrics == record["metrics"]
+    assert any(isinstance(event, Progress) and event.stage == "baseline" for event in events(run))
+
+
+def test_the_file_left_gives_the_same_numbers(tiny_encoder: Path, beir: Path, tmp_path: Path) -> None:
+    preset = preset_for(tiny_encoder, beir)
+    run = fresh_run(tmp_path / "run", preset)
+    go_through(run, preset, ("prepare", "baseline"))
+    rankings = {name: dict(found) for name, found in read_run(run.report / "before.run.tsv").items()}
+    qrels: dict[str, dict[str, int]] = {}
+    for line in (run.data / "qrels.tsv").read_text("utf-8").splitlines()[1:]:
+        query, document, grade = line.split("\t")
+        qrels.setdefault(query, {})[document] = int(grade)
+    again = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.3"}).evaluate(rankings)
+    record = json.loads((run.report / "before.json").read_text("utf-8"))
+    assert {name: values["ndcg_cut_3"] for name, values in again.items()} == {
+        name: values["ndcg@3"] for name, values in record["per_query"].items()
+    }
+
+
+def collection(**changes: Any) -> Collection:
+    corpus = {"a": Document("gpu memory"), "b": Document("disk port"), "c": Document("gpu memory")}
+    settings = {"corpus": corpus, "queries": {"1": "gpu", "2": "disk"}, "qrels": {"1": {"a": 1}, "2": {"b": 1}}}
+    return Collection(**{**settings, **changes})
+
+
+def test_a_model_outside_a_run_can_be_measured(tiny_encoder: Path) -> None:
+    found = measure(tiny_encoder, collection(), Wanted((1,), ("recall@2",)))
+    assert found.facts["documents"] == 3
+    assert set(found.metrics) == {"recall@1", "mrr@1", "ndcg@1", "map@100", "recall@2"}
+    scores = dict(found.rankings["1"])
+    assert scores["a"] == scores["c"]  # the same text, whatever the order it was computed in
+    assert found.facts["cosines"]["positive"]["count"] == 2
+
+
+def test_queries_without_a_judgment_are_not_measured(tiny_encoder: Path) -> None:
+    found = measure(tiny_encoder, collection(qrels={"1": {"a": 1}, "2": {"b": 0}}), Wanted())
+    assert list(found.per_query) == ["1"]
+
+
+def test_nothing_to_measure(tiny_encoder: Path) -> None:
+    with pytest.raises(BadData, match="No query of the collection") as caught:
+        measure(tiny_encoder, collection(qrels={"1": {"a": 0}}), Wanted())
+    assert caught.value.problems[0].code == "nothing-to-measure"
+
+
+def test_measuring_can_be_stopped(tiny_encoder: Path) -> None:
+    def stop() -> None:
+        raise StopRequested
+
+    with pytest.raises(StopRequested):
+        measure(tiny_encoder, collection(), Wanted(), manner=Manner(check_stop=stop))
