@@ -1,0 +1,265 @@
+"""``tunewiz --plain``: the wizard's questions as plain prompts, for terminals where a full screen does not work.
+
+The same steps, the same draft and the same checks as on the full screen; answers may come from a pipe, one a line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TextIO
+
+from rich.console import Console, RenderableType
+
+from data.language import translate
+from data.printable import printable
+from data.problems import BadPreset, ExitCode, Problem, errors, say
+from presets import library
+from presets.draft import Draft
+from presets.drafts import Kept, discard, drafts, fresh, keep
+from tui.forms.questions import Choice, Question, nearest
+from tui.forms.values import line, read
+from tui.steps import asked, steps_for
+from tui.steps.base import Step
+from tui.wizard import catalogue, findings
+from tui.wizard.frame import memory_line
+from tui.wizard.inspecting import examine
+from tui.wizard.machine import look
+from tui.wizard.recent import remember
+from tui.wizard.state import State
+
+_NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
+
+
+class Left(Exception):
+    """The user, or the end of the answers, ended the questions."""
+
+
+class Back(Exception):
+    """The user wants the question before."""
+
+
+@dataclass
+class Dialogue:
+    """Prompts on ``out``, answers from ``answers``, a line each."""
+
+    answers: TextIO
+    out: TextIO
+
+    def say(self, text: str = "") -> None:
+        """Write a line."""
+        self.out.write(f"{text}\n")
+        self.out.flush()
+
+    def show(self, drawn: RenderableType) -> None:
+        """Write what the full screen shows, without colours."""
+        Console(file=self.out, highlight=False, no_color=True, emoji=False, width=100).print(drawn)
+
+    def ask(self, prompt: str) -> str:
+        """The next answer. Raises :class:`Left` when there is none, :class:`Back` for ``<``."""
+        self.out.write(f"{prompt} > ")
+        self.out.flush()
+        answer = self.answers.readline()
+        if not answer:
+            self.say()
+            raise Left
+        if not self.answers.isatty():
+            self.say(printable(answer.rstrip("\n")))
+        text = answer.strip()
+        if text == "<":
+            raise Back
+        return text
+
+    def yes(self, question: str, default: bool) -> bool:
+        """A yes or a no."""
+        word = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+        return default if not word else word[:1] in ("y", "是", "好")
+
+
+class Plain:
+    """The wizard as a dialogue."""
+
+    def __init__(self, dialogue: Dialogue, kept: Kept) -> None:
+        self.dialogue = dialogue
+        self.kept = kept
+        self.state = State(kept.draft, machine=look()).settled()
+
+    def run(self) -> Draft:
+        """Ask every step's questions; the draft that came out. Raises :class:`Left`."""
+        told = translate("Enter takes what stands in brackets. ? explains, < goes back, * asks every field.")
+        self.dialogue.say(told)
+        at = 0
+        while at < len(steps_for(self.state.draft)):
+            try:
+                self._step(steps_for(self.state.draft)[at], at + 1)
+                at += 1
+            except Back:
+                at = max(0, at - 1)
+        return self.state.draft
+
+    def _step(self, step: Step, number: int) -> None:
+        self.dialogue.say(f"\n== {number}. {translate(step.title)} ==\n{translate(step.intro)}")
+        at, advanced = 0, False
+        while at < len(self._questions(step, advanced)):
+            question = self._questions(step, advanced)[at]
+            try:
+                more = self._question(question)
+            except Back:
+                if at == 0:
+                    raise
+                at -= 1
+                continue
+            at, advanced = (0, True) if more and not advanced else (at + 1, advanced)
+        self._wrong_elsewhere(step)
+
+    def _questions(self, step: Step, advanced: bool) -> list[Question]:
+        items = asked(step, self.state.draft, advanced)
+        return [item for item in items if isinstance(item, Question)]
+
+    def _question(self, question: Question) -> bool:
+        """Ask until the answer fits; whether every field of the step is wanted."""
+        self._introduce(question)
+        while True:
+            text = self.dialogue.ask(self._prompt(question))
+            if text == "*":
+                return True
+            if text == "?":
+                self.dialogue.say("\n".join(question.help()))
+                continue
+            draft = self.state.draft
+            if text:
+                draft = draft.answer(question.path, self._meant(text, question))
+            self._become(draft)
+            found = self._problems(question)
+            for problem in found:
+                self.dialogue.say(f"  ! {problem.message.text()} {problem.fix.text() if problem.fix else ''}".rstrip())
+            if not errors(found) and self._follow(question):
+                return False
+
+    def _introduce(self, question: Question) -> None:
+        reason = self.state.reasons().get(question.key, "")
+        self.dialogue.say(f"\n{question.title} ({question.key})")
+        self.dialogue.say(f"  {reason or question.why}")
+        for number, choice in enumerate(self._choices(question), 1):
+            self.dialogue.say(f"  {number:>2}. {printable(choice.value)}  {printable(choice.meaning, 400)}".rstrip())
+
+    def _choices(self, question: Question) -> Sequence[Choice]:
+        """The answers to choose from by number: the question's own, or the models that are known."""
+        if question.path != ("model", "id"):
+            return question.choices
+        found = catalogue.entries(self.state.draft, self.state.facts, self.state.machine, every=False)
+        return [Choice(entry.id, " · ".join(catalogue.cells(entry)[1:])) for entry in found]
+
+    def _prompt(self, question: Question) -> str:
+        value = self.state.draft.value(question.path)
+        return f"{printable(question.title)} [{printable(line(value))}]" if value is not None else question.title
+
+    def _meant(self, text: str, question: Question) -> object:
+        known = self._choices(question)
+        if text.isascii() and text.isdigit() and 0 < int(text) <= len(known):
+            return known[int(text) - 1].value
+        return read(text, question.info)
+
+    def _problems(self, question: Question) -> list[Problem]:
+        """Those at the key, its section's among them."""
+        placed = [problem for problem in self.state.problems if problem.where.key]
+        return [one for one in placed if nearest(tuple(one.where.key.split(".")), [question]) == question]
+
+    def _follow(self, question: Question) -> bool:
+        """What an answer makes worth knowing; whether it may stand."""
+        asked_for = self.state.asked
+        if question.path[0] != "data" or asked_for is None or self.state.current is not None:
+            return True
+        self.dialogue.say(translate("Looking through the data …"))
+        self._become(self.state.draft, inspected=examine(asked_for))
+        found = self.state.current
+        if found is None:
+            return True
+        self.dialogue.show(findings.state_line(self.state, _NO_COLOURS))
+        for part in (findings.preview, findings.counts, findings.lengths, findings.findings):
+            self.dialogue.show(part(found, _NO_COLOURS))
+        if found.inspection.usable:
+            remember(found.asked.train)
+        return found.inspection.usable or question.key != "data.train"
+
+    def _wrong_elsewhere(self, step: Step) -> None:
+        """Problems of the step at keys that were not asked."""
+        for problem in errors(self.state.problems_of(step)):
+            self.dialogue.say(f"  ! {problem.line()}")
+
+    def _become(self, draft: Draft, **more: object) -> None:
+        self.state = replace(self.state, draft=draft, **more).settled()  # type: ignore[arg-type]
+        try:
+            self.kept = keep(replace(self.kept, draft=self.state.draft))
+        except OSError as fault:
+            self.dialogue.say(say("The draft cannot be kept: {reason}", reason=str(fault.strerror)).text())
+
+
+def run_plain(
+    answers: TextIO | None = None, out: TextIO | None = None, run: Callable[[Path], int] | None = None
+) -> int:
+    """Ask, save the preset, offer to run it; the exit code. ``run`` starts a saved preset, by default in this process."""
+    dialogue = Dialogue(answers or sys.stdin, out or sys.stdout)
+    plain = Plain(dialogue, _begin(dialogue))
+    try:
+        plain.run()
+        file = _saved(plain)
+        dialogue.say(say("Saved: {file}", file=str(file)).text())
+        discard(plain.kept)
+        if not dialogue.yes(translate("Run it now?"), default=False):
+            dialogue.say(say("Run it with: {command}", command=f"tunewiz run {file}").text())
+            return int(ExitCode.OK)
+    except (Left, Back):
+        return _left(plain, ExitCode.FAILED)
+    except KeyboardInterrupt:
+        dialogue.say()
+        return _left(plain, ExitCode.STOPPED)
+    return (run or _run)(file)
+
+
+def _begin(dialogue: Dialogue) -> Kept:
+    """The newest draft if the user wants it (nobody is asked when answers come from a pipe), else a new one."""
+    known = drafts() if dialogue.answers.isatty() else []
+    if known:
+        title = printable(known[0].title) or translate("without a name")
+        try:
+            if dialogue.yes(say("Go on with the draft {title}?", title=title).text(), default=True):
+                return known[0]
+        except (Left, Back, KeyboardInterrupt):
+            dialogue.say()
+    return fresh(Draft(folder=str(Path.cwd())))
+
+
+def _saved(plain: Plain) -> Path:
+    """Show what will be needed and save under a name; asks again until it can be written."""
+    dialogue, state = plain.dialogue, plain.state
+    dialogue.say()
+    dialogue.say("".join(text for text, _ in memory_line(state)))
+    wrong = errors(state.problems)
+    if wrong:
+        for problem in wrong:
+            dialogue.say(f"  ! {problem.line()}")
+        raise Left
+    preset = state.draft.preset()
+    while True:
+        name = dialogue.ask(say("Save the preset as [{name}]", name=preset.name).text()) or preset.name
+        try:
+            return library.save(preset, name)
+        except BadPreset as fault:
+            for problem in fault.problems:
+                dialogue.say(f"  ! {problem.line()}")
+
+
+def _left(plain: Plain, code: ExitCode) -> int:
+    told = translate("Left before the end; your answers are kept and offered again by tunewiz.")
+    plain.dialogue.say(told if plain.state.draft.answers else translate("Left; nothing was answered."))
+    return int(code)
+
+
+def _run(file: Path) -> int:
+    from tui.commands.run import RunOptions, run_run
+
+    return run_run(RunOptions(str(file)))
