@@ -16,6 +16,7 @@ SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _ODD_SPACES: Final = re.compile("[\t\xa0\u1680\u2000-\u200a\u202f\u205f]")
 _LINE_ENDS: Final = re.compile("\r\n?|\u2028|\u2029|\x85")
 _TRAILING: Final = re.compile(r"[ \u3000]+(?=\n)")
+_BREAKS: Final = re.compile(r"[\t\r\n]+")
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 
 # What cp1252 makes of the bytes 0x80 to 0x9f.
@@ -63,6 +64,6 @@ def spaced(text: str) -> str:
     return text.strip()
 
 
-def encodable(text: str) -> str:
-    """``text`` without unpaired surrogates, which no file and no tokenizer takes."""
-    return text if text.isascii() else SURROGATES.sub("", text)
+def identifier(text: str) -> str:
+    """``text`` as an id that fits a cell of a tab-separated file."""
+    return text if text.isprintable() else _BREAKS.sub(" ", text)

@@ -139,7 +139,6 @@ class CollectionChecks:
                 self._report(warning("leak-query", told, where, say("Keep it in one of them.")))
 
     def _look_at_rest(self, documents: Seen, queries: Seen) -> None:
-        where = self._detection.source.at()
         for name, _, where in self._format.queries(self._detection, _quiet):
             if queries.get(fingerprint(name)) is None:
                 told = say("Query {query} has no judgment.", query=name)
@@ -149,7 +148,9 @@ class CollectionChecks:
             told = say(
                 "{count} of {total} documents are named by no judgment.", count=unused, total=self.facts.documents
             )
-            self._report(note("unused-documents", told, where, say("They are searched like the others.")))
+            self._report(
+                note("unused-documents", told, self._detection.source.at(), say("They are searched like the others."))
+            )
 
 
 def _quiet(_problem: Problem) -> None:

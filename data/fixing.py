@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from data import formats, llm_rows
-from data.characters import spaced, without_controls
+from data.characters import identifier, spaced, without_controls
 from data.checks.base import Example
 from data.cleaning import Cleaner, clean_text
 from data.collections import judged
@@ -111,7 +111,7 @@ def _fix_rows(source: Source, detection: Detection, out: Path, findings: Finding
 
 
 def _whole_record(example: Example) -> dict[str, Any]:
-    return {key: value for key, value in row(example).items() if key != "line"}
+    return {key: _tidy(value, Counter()) for key, value in row(example).items() if key != "line"}
 
 
 def _records(example: Example, extra: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -119,9 +119,9 @@ def _records(example: Example, extra: tuple[str, ...]) -> Iterator[dict[str, Any
     if isinstance(example, ScoredPair):
         yield _whole_record(example)
         return
-    more = {"query_id": example.query_id, "instruction": example.instruction}
+    more = {"query_id": identifier(example.query_id), "instruction": clean_text(example.instruction)[0]}
     for positive, name in zip_longest(example.positives, example.positive_ids, fillvalue=""):
-        values = more | {"document_id": name}
+        values = more | {"document_id": identifier(name)}
         for negative in example.negatives or ("",):
             record = {"query": example.query, "positive": positive}
             record |= {"negative": negative} if negative else {}
@@ -148,7 +148,7 @@ def _fix_llm(source: Source, out: Path, findings: Findings) -> Fixed:
 
     def kept() -> Iterator[dict[str, Any]]:
         for item in rows:
-            values = {key: _tidy(value, done) for key, value in item.values.items()}
+            values = _tidy(item.values, done)
             if not list(llm_rows.examples([Row(item.line, values)], source.name, findings)):
                 continue
             key = fingerprint(json.dumps(values, sort_keys=True))
@@ -170,7 +170,7 @@ def _tidy(value: Any, done: Counter[str]) -> Any:
             value = changed
         return value
     if isinstance(value, dict):
-        return {key: _tidy(item, done) for key, item in value.items()}
+        return {without_controls(key): _tidy(item, done) for key, item in value.items()}
     return [_tidy(item, done) for item in value] if isinstance(value, list) else value
 
 
@@ -188,7 +188,7 @@ def _fix_collection(source: Source, detection: Detection, out: Path, findings: F
     read_queries = _write_texts(out / "queries.jsonl", formats.queries(detection, findings), queries, done)
     for split in formats.splits(detection):
         lines = (
-            f"{item.query}\t{item.document}\t{item.grade}\n"
+            f"{identifier(item.query)}\t{identifier(item.document)}\t{item.grade}\n"
             for item in judged(detection, split, findings)
             if _known(item, documents, queries, findings)
         )
@@ -204,8 +204,8 @@ def _write_texts(path: Path, texts: Iterator[tuple[str, Any]], kept: Seen, done:
 
     def records() -> Iterator[dict[str, str]]:
         nonlocal count
-        for name, item in texts:
-            count += 1
+        for given, item in texts:
+            count, name = count + 1, identifier(given)
             document = item if isinstance(item, Document) else Document(item)
             (title, _), (text, changes) = clean_text(document.title), clean_text(document.text)
             done.update(changes)
@@ -221,11 +221,11 @@ def _write_texts(path: Path, texts: Iterator[tuple[str, Any]], kept: Seen, done:
 
 def _known(item: Judgment, documents: Seen, queries: Seen, findings: Findings) -> bool:
     """Whether both ids of a judgment are there; if not, that is told."""
-    if queries.get(fingerprint(item.query)) is None:
+    if queries.get(fingerprint(identifier(item.query))) is None:
         told = say("Query {query} is not among the queries.", query=item.query)
         findings(warning("unknown-query", told, item.where, say("The judgment is left out.")))
         return False
-    if documents.get(fingerprint(item.document)) is None:
+    if documents.get(fingerprint(identifier(item.document))) is None:
         told = say("Document {document} is not in the corpus.", document=item.document)
         findings(warning("unknown-document", told, item.where, say("The judgment is left out.")))
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from data import opening
 from data.built_corpus import Passages, from_groups, from_pairs
-from data.characters import encodable
+from data.characters import identifier
 from data.checks.base import Example
 from data.columns import guesses
 from data.dataset import Dataset
@@ -179,6 +179,6 @@ def _corpus(path: str, findings: Findings) -> dict[str, Document]:
     for row in read(source, findings):
         values = {role: str(row.values.get(column) or "") for role, column in columns.items()}
         if values["text"].strip():
-            name = values.get("id") or f"line{row.line}"
-            documents.setdefault(name, Document(encodable(values["text"]), encodable(values.get("title", ""))))
+            name = identifier(values.get("id") or f"line{row.line}")
+            documents.setdefault(name, Document(values["text"], values.get("title", "")))
     return documents

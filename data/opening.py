@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from data import formats
+from data.characters import identifier
 from data.checks.base import Example
 from data.dataset import Dataset
 from data.discovery import discover, discover_files
@@ -138,5 +139,10 @@ def collection(data: Opened, split: str, report: Report, told: bool = False) -> 
             report(problem)
 
     whole = formats.collection(data.detection, split, new)
-    qrels = {name: judged for name, judged in whole.qrels.items() if any(grade > 0 for grade in judged.values())}
-    return Collection(whole.corpus, {name: whole.queries[name] for name in qrels}, qrels)
+    queries: dict[str, str] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for name, judged in whole.qrels.items():
+        if any(grade > 0 for grade in judged.values()):
+            queries[identifier(name)] = whole.queries[name]
+            qrels[identifier(name)] = {identifier(document): grade for document, grade in judged.items()}
+    return Collection({identifier(name): item for name, item in whole.corpus.items()}, queries, qrels)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from data import opening
-from data.characters import encodable
+from data.characters import identifier
 from data.checks import watch
 from data.checks.base import Example, Setting
 from data.cleaning import DONE, Cleaner
@@ -19,7 +19,7 @@ from data.problems import BadData, Message, Problem, note, say
 
 def rows(data: Opened, plan: Plan, findings: Findings, split_name: str = "") -> list[Example]:
     """Usable examples of ``data``. Rows of files are cleaned; what a collection says stays as it is."""
-    examples: Iterator[Example] = map(_encodable, opening.examples(data, findings, split_name))
+    examples: Iterator[Example] = map(_identified, opening.examples(data, findings, split_name))
     if plan.clean and not data.is_collection:
         examples = _cleaned(examples, data, findings)
     return [
@@ -29,11 +29,12 @@ def rows(data: Opened, plan: Plan, findings: Findings, split_name: str = "") -> 
     ]
 
 
-def _encodable(example: Example) -> Example:
-    if isinstance(example, ScoredPair):
-        return replace(example, first=encodable(example.first), second=encodable(example.second))
-    positives, negatives = tuple(map(encodable, example.positives)), tuple(map(encodable, example.negatives))
-    return replace(example, query=encodable(example.query), positives=positives, negatives=negatives)
+def _identified(example: Example) -> Example:
+    """``example`` with ids that a qrels file can hold."""
+    if isinstance(example, ScoredPair) or not (example.query_id or example.positive_ids):
+        return example
+    names = tuple(map(identifier, example.positive_ids))
+    return replace(example, query_id=identifier(example.query_id), positive_ids=names)
 
 
 def _cleaned(examples: Iterable[Example], data: Opened, findings: Findings) -> Iterator[Example]:

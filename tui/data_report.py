@@ -142,7 +142,7 @@ def _lengths(inspection: Inspection) -> RenderableType | None:
 
 
 def _tokens_name(lengths: Lengths) -> str:
-    return translate("tokens") if lengths.exact else translate("tokens (estimated)")
+    return translate("tokens (exact)") if lengths.exact else translate("tokens (estimated)")
 
 
 def _numbers(percentiles: Mapping[int, int]) -> list[str]:

@@ -32,7 +32,7 @@ class Scored(Format):
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """A score column must hold scores in at least half of the rows that have any."""
         if role.name == "score":
-            return table.kind(column) == "empty" or table.score_share(column) >= 0.5
+            return table.score_share(column) >= 0.5 or not table.rows
         return super().fits(role, column, table)
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:

@@ -216,6 +216,13 @@ def test_the_damage_of_the_shared_files_is_found_and_counted(name: str) -> None:
 
 
 @pytest.mark.skipif(not (SHARED / "messy_derived").is_dir(), reason="the shared datasets are not here")
+def test_a_score_column_without_scores_is_no_score_column() -> None:
+    columns = {"query": "instruction", "positive": "output"}
+    found = inspect(Dataset(str(SHARED / "messy_derived" / "broken.jsonl"), columns=columns))
+    assert (found.format, found.counts) == ("pairs", {"rows": 200, "examples": 200})
+
+
+@pytest.mark.skipif(not (SHARED / "messy_derived").is_dir(), reason="the shared datasets are not here")
 def test_repeated_and_empty_rows_of_the_shared_file() -> None:
     found = inspect(Dataset(str(SHARED / "messy_derived" / "dup_empty_html_long.json")))
     counts = {finding.code: finding.count for finding in found.findings}

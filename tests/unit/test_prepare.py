@@ -205,6 +205,18 @@ def test_unpaired_surrogates_never_reach_a_tokenizer(tmp_path: Path) -> None:
     assert load(tmp_path / "run") == found
 
 
+def test_odd_ids_and_texts_of_a_collection_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "d\\ud800\\n1", "title": "t\\ud800", "text": "x\\ud800"}\n')
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q\\t1", "text": "a\\udc00"}\n{"_id": "q2", "text": "b"}\n')
+    rows = [{"query-id": name, "corpus-id": "d\ud800\n1", "score": 1} for name in ("q\t1", "q2")]
+    (tmp_path / "qrels.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found, _ = prepared(Plan(Dataset(str(tmp_path), split="all"), fraction=0.5))
+    save(found, tmp_path / "run")
+    assert load(tmp_path / "run") == found
+    assert list(found.evaluation.corpus) == ["d\ufffd 1"]
+    assert list(found.evaluation.qrels.values()) == [{"d\ufffd 1": 1}]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "code"),
     [
