@@ -21,15 +21,15 @@ def built(loss: Loss, model: Any) -> Any:
 
 def _local(loss: Loss) -> Loss:
     """``loss`` with the models it names replaced by their folders."""
-    folders = {name: str(_folder(getattr(loss, name))) for name in loss.models}
+    folders = {name: str(sources.fetch(sources.resolve(named_model(getattr(loss, name))))) for name in loss.models}
     if isinstance(loss, Matryoshka):
         return loss.model_copy(update={"loss": _local(loss.loss)})
     return loss.model_copy(update=folders)
 
 
-def _folder(name: str) -> Any:
-    model = Model(id=name, source="starter" if name == "starter" else "auto")
-    return sources.fetch(sources.resolve(model))
+def named_model(name: str) -> Model:
+    """The model that an option of a loss names, ``starter`` included."""
+    return Model(id=name, source="starter" if name == "starter" else "auto")
 
 
 def _check(loss: Loss, model: Any) -> None:

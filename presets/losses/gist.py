@@ -74,7 +74,7 @@ class Gist(Loss):
         guide.requires_grad_(False).eval()
         return losses.GISTEmbedLoss(
             model,
-            guide,
+            guide=guide,
             temperature=self.temperature,
             margin_strategy=self.margin_strategy,
             margin=self.margin,

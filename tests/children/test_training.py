@@ -31,8 +31,13 @@ def loss_for(name: str, model: Path) -> Any:
     return {"name": name} | options.get(name, {})
 
 
+def logged(run: Any) -> list[Progress]:
+    """Progress with a loss; there is more in between, with the step alone."""
+    return [event for event in events(run) if isinstance(event, Progress) and "loss" in event.values]
+
+
 def losses_of(run: Any) -> list[float]:
-    return [event.values["loss"] for event in events(run) if isinstance(event, Progress)]
+    return [event.values["loss"] for event in logged(run)]
 
 
 def weights(folder: Path, like: Any) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def test_every_loss_trains(name: str, method: Any, tiny_encoder: Path, tmp_path:
     run = new_run(tmp_path)
     wanted = preset(tiny_encoder, loss_for(name, tiny_encoder), method=method)
     tuned = train(run, wanted, rows_for(name))
-    progress = [event for event in events(run) if isinstance(event, Progress)]
+    progress = logged(run)
     assert [event.step for event in progress] == [1, 2]
     assert {"loss", "grad_norm", "learning_rate", "samples_per_second", "memory"} <= set(progress[0].values)
     moved = changed(weights(tuned, wanted), weights(tiny_encoder, wanted))
