@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -110,7 +111,9 @@ def _preview(inspection: Inspection) -> Table | None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0), expand=True)
     for name in columns:
         narrow = name in ("score", "id")
-        table.add_column(_role(name, inspection), no_wrap=True, overflow="ellipsis", ratio=None if narrow else 1)
+        title = _role(name, inspection)
+        ratio = None if narrow else 1
+        table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=ratio, min_width=cell_len(title) + 2)
     for row in inspection.preview:
         table.add_row(*(Text(printable(row.get(name, ""), 120)) for name in columns))
     return table
@@ -174,7 +177,7 @@ def _finding(finding: Finding, name: str) -> RenderableType:
 
 def _places(finding: Finding, name: str) -> str:
     """Where: the file, if it is another than the one asked for, and the first line numbers."""
-    lines = [problem.where.line for problem in finding.first if problem.where.line]
+    lines = list(dict.fromkeys(problem.where.line for problem in finding.first if problem.where.line))
     file = finding.first[0].where.file
     place = "" if file == name or not lines else f" {printable(file.rpartition('/')[2], 60)}"
     if not lines:
