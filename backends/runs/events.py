@@ -10,9 +10,9 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal, get_args, get_origin, get_type_hints
 
 StageName = Literal["prepare", "baseline", "train", "evaluate", "export", "report"]
 STAGES: tuple[StageName, ...] = ("prepare", "baseline", "train", "evaluate", "export", "report")
@@ -123,8 +123,21 @@ _KINDS: dict[str, type[Event]] = {
     kind.__name__.lower(): kind
     for kind in (Started, Stage, Progress, Evaluated, Noticed, Saved, Finished, Failed, Stopped)
 }
-_FIELDS: dict[type[Event], frozenset[str]] = {
-    kind: frozenset(item.name for item in dataclasses.fields(kind)) for kind in _KINDS.values()
+
+
+def _accepts(hint: Any) -> Callable[[Any], bool]:
+    """What tells whether a JSON value may stand for a field of this type; a number that JSON lacks is null."""
+    origin, arguments = get_origin(hint) or hint, get_args(hint)
+    if origin is Mapping and arguments[1] is float:
+        return lambda value: isinstance(value, dict) and all(isinstance(one, _NUMBER) for one in value.values())
+    kinds: Any = {Mapping: dict, tuple: list, float: (int, float), Literal: str}.get(origin, origin)
+    return lambda value: isinstance(value, kinds)
+
+
+_NUMBER: Final = (int, float, type(None))
+_FIELDS: Final[dict[type[Event], dict[str, Callable[[Any], bool]]]] = {
+    kind: {item.name: _accepts(get_type_hints(kind)[item.name]) for item in dataclasses.fields(kind)}
+    for kind in _KINDS.values()
 }
 
 
@@ -145,7 +158,7 @@ def parse(line: str) -> Event | None:
         if kind is None:
             return None
         known = _FIELDS[kind]
-        return kind(**{key: _frozen(value) for key, value in record.items() if key in known})
+        return kind(**{key: _checked(value, known[key]) for key, value in record.items() if key in known})
     except (ValueError, TypeError, KeyError, AttributeError) as fault:
         raise Unreadable(f"{fault}: {line[:80]!r}") from fault
 
@@ -160,5 +173,7 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value  # numpy and torch scalars
 
 
-def _frozen(value: Any) -> Any:
+def _checked(value: Any, accepts: Callable[[Any], bool]) -> Any:
+    if not accepts(value):
+        raise TypeError(f"{value!r:.40}")
     return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,53 @@
+"""Settings of the screen tests: a home of its own, English, no network, whatever machine they run on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backends.runs.run import Run
+from data.language import use
+from tests.playing import a_run, closing, log_lines, opening, training
+from tui.app import TunewizApp
+from tui.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HF_HOME", "MODELSCOPE_CACHE"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("TUNEWIZ_CHARACTERS", "unicode")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    use("en")
+    yield
+    use(None)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """An empty folder of runs."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def app(runs: Path) -> TunewizApp:
+    """The app over the folder of runs."""
+    return TunewizApp(runs, Settings())
+
+
+@pytest.fixture
+def finished(runs: Path) -> Callable[..., Run]:
+    """Makes a run that is over."""
+
+    def make(name: str = "faq-20260101-120000", gain: float = 0.07, rate: float = 2e-5) -> Run:
+        run = a_run(runs, name, rate=rate)
+        for event in (*opening(run, 1000.0), *training(60, 1010.0, 1.0), *closing(1080.0, gain)):
+            run.emit(event)
+        log_lines(run, "==> train\nall went well\n")
+        return run
+
+    return make

@@ -1,0 +1,30 @@
+"""Waiting for a screen to come to a state, for as long as a busy machine may take."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tui.app import TunewizApp
+from tui.filters import in_ascii
+
+PATIENCE = 20.0  # seconds
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Let the app run until ``condition`` holds."""
+    for _ in range(int(PATIENCE / 0.05)):
+        await pilot.pause()
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"did not come about; the screen:\n{seen(pilot.app)}")
+
+
+def seen(app: Any) -> str:
+    """The text on the screen, as a terminal would show it."""
+    lines = [strip.text for strip in app.screen._compositor.render_strips()]
+    if isinstance(app, TunewizApp) and app.characters == "ascii":
+        lines = [in_ascii(line) for line in lines]
+    return "\n".join(lines)
