@@ -10,12 +10,15 @@ import pytest
 
 HIDDEN = 32
 LAYERS = 2
-_WORDS = (
+_ENGLISH = (
     "gpu memory server model train loss data batch query answer disk port error cuda driver python install check point "
     "resume stop lower learning rate text search index vector score the a of is to how why what when my for with and "
     "not in on does do i it run"
-).split()
-_CHINESE = "显存服务器模型训练损失数据批量查询答案磁盘端口错误驱动安装检查恢复停止降低学习率文本搜索向量分数的是怎么为什么我不在了有"
+)
+_CHINESE = (
+    "显存服务器模型训练损失数据批量查询答案磁盘端口错误驱动安装检查恢复"
+    "停止降低学习率文本搜索向量分数的是怎么为什么我不在了有"
+)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +59,14 @@ def _tokenizer() -> Any:
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     letters = list(string.ascii_lowercase + string.digits)
-    pieces = [*special, *string.punctuation, *letters, *(f"##{letter}" for letter in letters), *_WORDS, *_CHINESE]
+    pieces = [
+        *special,
+        *string.punctuation,
+        *letters,
+        *(f"##{letter}" for letter in letters),
+        *_ENGLISH.split(),
+        *_CHINESE,
+    ]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
