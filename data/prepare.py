@@ -11,7 +11,9 @@ from typing import Final
 
 from data import opening
 from data.checks.base import Example
+from data.dataset import resolve
 from data.examples import Group, ScoredPair
+from data.files import sha256
 from data.findings import Findings
 from data.fingerprints import normal
 from data.measuring import Measured, measured
@@ -64,6 +66,8 @@ def _prepare(plan: Plan, findings: Findings) -> Prepared:
         )
     parts = _validation(plan, measured_on.train)
     hashes = {name: value for source in (data, *measured_on.sources) for name, value in source.hashes().items()}
+    if plan.corpus is not None and plan.corpus not in hashes:
+        hashes[plan.corpus] = sha256(resolve(plan.corpus))
     return _prepared(parts, measured_on, len(rows), hashes)
 
 

@@ -24,7 +24,7 @@ def rows(data: Opened, plan: Plan, findings: Findings, split_name: str = "") -> 
         examples = _cleaned(examples, data, findings)
     return [
         example
-        for example in watch(examples, Setting(data.rows_file(split_name)), findings)
+        for example in watch(examples, Setting(data.rows_file(split_name), plan.max_tokens), findings)
         if isinstance(example, ScoredPair) or (example.query.strip() and example.positives)
     ]
 

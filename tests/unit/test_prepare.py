@@ -171,6 +171,7 @@ def test_a_corpus_of_its_own_is_searched(tmp_path: Path) -> None:
     corpus = jsonl(tmp_path / "corpus.jsonl", rows)
     found, told = prepared(Plan(Dataset(str(train)), corpus=str(corpus)))
     assert (len(found.evaluation.corpus), found.corpus) == (200, "given")
+    assert set(found.hashes) == {str(train), str(corpus)}
     assert "corpus-built" not in told
     assert all(name.startswith("p") for judged in found.evaluation.qrels.values() for name in judged)
 
@@ -242,3 +243,16 @@ def test_nothing_to_measure_on_is_said(tmp_path: Path) -> None:
     found, told = prepared(Plan(Dataset(str(path)), fraction=0))
     assert (found.corpus, found.evaluation.queries) == ("none", {})
     assert "no-evaluation" in told
+
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "datasets"
+
+
+@pytest.mark.skipif(not (SHARED / "cranfield").is_dir(), reason="the shared datasets are not here")
+def test_cranfield_keeps_its_queries_and_all_of_its_corpus() -> None:
+    found, told = prepared(Plan(Dataset(str(SHARED / "cranfield" / "beir"), split="train"), max_tokens=700))
+    assert (len(found.groups), len(found.evaluation.queries), len(found.evaluation.corpus)) == (150, 75, 1400)
+    assert found.counts["judgments"] == 609
+    assert told["leak-document"].severity == "note"  # both search one corpus
+    assert "leak-query" not in told
+    assert told["too-long"].message.values["count"] < 14
