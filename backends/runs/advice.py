@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -161,8 +162,12 @@ def _silent(state: RunState, now: float) -> Problem | None:
 
 
 def _line(curve: Curve | None) -> tuple[float, ...]:
-    """The smoothed curve, empty while there is too little to judge."""
-    return smoothed(curve.values) if curve and len(curve.values) >= ENOUGH else ()
+    """The smoothed curve without single spikes, empty while there is too little to judge."""
+    if curve is None or len(curve.values) < ENOUGH:
+        return ()
+    values = [value for value in curve.values if math.isfinite(value)]
+    medians = [sorted(values[at - 2 : at + 3])[2] for at in range(2, len(values) - 2)]
+    return smoothed(medians)
 
 
 _CURVES: Final[Iterable[Callable[[RunState], Problem | None]]] = (

@@ -66,7 +66,7 @@ def wrapped(text: str, width: int, style: str = "plain", indent: str = "") -> li
             lines.append([(current.rstrip(), style)])
             current = indent
             word = word.lstrip()
-        while cell_len(current + word.rstrip()) > width and cell_len(indent) + 2 < width:
+        while cell_len(current + word.rstrip()) > width and cell_len(indent) + 2 <= width:
             head = _head(word, width - cell_len(current))
             lines.append([(current + head, style)])
             current, word = indent, word[len(head) :]

@@ -1,0 +1,133 @@
+"""How a run ended."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backends.runs.events import Failed, Stopped
+from backends.runs.run import Run
+from tests.playing import BEFORE, FULL, a_run, log_lines, opening
+from tests.screens.waiting import seen, until
+from tui.app import TunewizApp
+from tui.messages import ResultWanted
+from tui.screens.log import LogScreen
+from tui.screens.monitor import MonitorScreen
+from tui.screens.report import ReportScreen
+from tui.screens.result import ResultScreen
+
+Make = Callable[..., Run]
+
+
+def shown(app: TunewizApp) -> Callable[[], bool]:
+    return lambda: isinstance(app.screen, ResultScreen) and app.screen.state is not None
+
+
+def write_report(run: Run) -> None:
+    """What the stages baseline, evaluate and report leave, with text that means ill."""
+    run.report.mkdir()
+    run.data.mkdir()
+    bins = [0] * 30 + list(range(20))
+    for when, gain in (("before", 0.0), ("after", 0.07)):
+        per_query = {f"q{number}": {"ndcg@10": 0.5 + gain * (number - 3)} for number in range(10)}
+        cosines = {"positive": {"histogram": bins, "mean": 0.6 + gain}, "hard": {"histogram": bins[::-1], "mean": 0.4}}
+        record = {
+            "metrics": {name: value + gain for name, value in BEFORE.items()},
+            "per_query": per_query,
+            "cosines": cosines,
+        }
+        (run.report / f"{when}.json").write_text(json.dumps(record))
+    comparison = {
+        "metric": "ndcg@10",
+        "difference": 0.07,
+        "low": 0.021,
+        "high": 0.118,
+        "wins": 6,
+        "losses": 3,
+        "ties": 1,
+    }
+    (run.report / "metrics.json").write_text(json.dumps({"comparisons": [comparison]}))
+    lines = [json.dumps({"_id": f"q{number}", "text": f"\x1b[31m[bold]query {number}"}) for number in range(10)]
+    (run.data / "queries.jsonl").write_text("\n".join(lines))
+    (run.report / "report.md").write_text("# All of it\n\n\x1b[31mtext [x](http://example.org)\n")
+
+
+async def test_a_win_with_everything_there(app: TunewizApp, finished: Make) -> None:
+    run = finished()
+    write_report(run)
+    async with app.run_test(size=(100, 60)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, lambda: shown(app)() and "WIN" in seen(app))
+        text = seen(app)
+        for word in ("+0.0210 … +0.1180", "6 queries better, 3 worse, 1 the same", "0.50 → 0.92", "[bold]query 9",
+                     "Queries that lost most", "mean 0.670", "What to try next", "Report:"):  # fmt: skip
+            assert word in text, text
+        assert "\x1b" not in text
+
+
+async def test_report_log_and_curves_open(app: TunewizApp, finished: Make) -> None:
+    run = finished()
+    write_report(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, shown(app))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, ReportScreen) and "All of it" in seen(app))
+        assert "\x1b" not in seen(app)
+        await pilot.press("escape")
+        await until(pilot, shown(app))
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, LogScreen) and "all went well" in seen(app))
+        await pilot.press("escape")
+        await until(pilot, shown(app))
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "finished" in seen(app))
+
+
+async def test_without_a_report_what_the_events_know_is_shown(app: TunewizApp, finished: Make) -> None:
+    run = finished(gain=-0.05)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, lambda: shown(app)() and "REGRESSION" in seen(app))
+        text = seen(app)
+        assert "0.6412" in text
+        assert "Report" not in text.splitlines()[-1]
+        assert "to a third" in text
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"comparisons": 7, "metrics": "x", "cosines": [], "per_query": 3}']
+)
+async def test_damaged_reports_are_no_reason_to_fall_over(app: TunewizApp, finished: Make, content: str) -> None:
+    run = finished()
+    run.report.mkdir()
+    for name in ("before.json", "after.json", "metrics.json"):
+        (run.report / name).write_text(content)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, lambda: shown(app)() and "WIN" in seen(app))
+
+
+async def test_a_failure_says_why_and_what_to_do(app: TunewizApp, runs: Path) -> None:
+    run = a_run(runs)
+    for event in (*opening(run, 1000.0), Failed(time=1020.0, exit_code=4, problems=(FULL,))):
+        run.emit(event)
+    log_lines(run, "Traceback ...\n")
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, lambda: shown(app)() and "failed" in seen(app))
+        text = seen(app)
+        assert "The GPU ran out of memory." in text
+        assert "Halve training.batch_size." in text
+        assert "Resume" in text.splitlines()[-1]
+
+
+async def test_a_stopped_run_offers_to_go_on(app: TunewizApp, runs: Path) -> None:
+    run = a_run(runs)
+    for event in (*opening(run, 1000.0), Stopped(time=1020.0)):
+        run.emit(event)
+    async with app.run_test(size=(40, 12)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, lambda: shown(app)() and "stopped" in seen(app))
+        assert "Resume" in seen(app).splitlines()[-1]
