@@ -40,6 +40,7 @@ class RunLines:
         self._live = self._stream.isatty()
         self._clock = clock
         self._last_line = -QUIET_SECONDS
+        self._told_of = ("", 0)
         self._shown = ""
 
     def show(self, state: RunState, events: Sequence[Event]) -> None:
@@ -52,8 +53,8 @@ class RunLines:
             return
         if self._live:
             self._rewrite(progress_line(state, shutil.get_terminal_size().columns - 1))
-        elif self._clock() - self._last_line >= QUIET_SECONDS:
-            self._last_line = self._clock()
+        elif self._clock() - self._last_line >= QUIET_SECONDS and (state.stage, state.step) != self._told_of:
+            self._last_line, self._told_of = self._clock(), (state.stage, state.step)
             self.say(progress_line(state, 200))
 
     def say(self, text: str) -> None:
