@@ -123,5 +123,5 @@ def words(text: str, chinese: bool) -> list[str]:
 
 
 def _singular(word: str) -> str:
-    plural = len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is"))
-    return word[:-1] if plural else word
+    # "status" becomes "statu", but in queries and passages alike.
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
