@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backends.evaluators.metrics import Qrels, Rankings
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-BINS: Final = 50
+BINS: Final = 200
 _MOST: Final = 20_000  # pairs of a kind
 _UNJUDGED: Final = 5  # of the best-ranked a query
 
@@ -30,7 +30,7 @@ def distributions(
     """Count, mean, quantiles and histogram of the cosines of three kinds of pairs.
 
     ``positive``: judged relevant; ``random``: a query with a document drawn at random that is not relevant to it;
-    ``hard``: the five best-ranked documents that are not relevant. Histograms have 50 bins from -1 to 1.
+    ``hard``: the five best-ranked documents that are not relevant. Histograms have 200 bins from -1 to 1.
     """
     import numpy as np
 

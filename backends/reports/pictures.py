@@ -91,7 +91,8 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
         ecolor="#1e293b",
     )
     ax.set_xticks(list(places), [item.metric for item in items], rotation=30, ha="right")
-    ax.set_ylim(0, 1.05)
+    highest = max(max(item.before, item.after + max(0.0, item.high - item.difference)) for item in items)
+    ax.set_ylim(0, min(1.08, 1.2 * highest + 0.02))
     ax.legend([_label(N_("before")), _label(N_("after"))], frameon=False, loc="upper left", ncols=2)
     return _written(figure, target)
 
