@@ -69,8 +69,12 @@ class RetrievalBackend(Backend[EmbeddingPreset]):
         if isinstance(recorded, dict) and Path(recorded.get("path") or "/nowhere").is_dir():
             return Path(recorded["path"])
         located = sources.resolve(preset.model, run.notice)
-        told = at_times(lambda done, total: run.emit(Progress(stage="prepare", step=done, total=total)))
-        path = sources.fetch(located, told)
+
+        def downloaded(done: int, total: int) -> None:
+            if not located.cached:  # in MiB
+                run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
+
+        path = sources.fetch(located, at_times(downloaded))
         facts = {"path": str(path), "source": located.source, "place": located.place}
         add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})
         return path

@@ -24,6 +24,7 @@ STAGE_NAMES: Final[Mapping[str, str]] = {
     "export": N_("export"),
     "report": N_("report"),
 }
+_MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of many measures, those told in passing
 QUIET_SECONDS: Final = 10.0  # between two progress lines where lines cannot be rewritten
 
 
@@ -123,7 +124,7 @@ def _mark() -> str:
 
 
 def _measured(event: Evaluated) -> str:
-    main = [name for name in event.metrics if "@" in name or name.startswith("eval_")][:4] or list(event.metrics)[:4]
+    main = [name for name in _MAIN if name in event.metrics] or list(event.metrics)[:4]
     return "  ".join(f"{printable(name)} {event.metrics[name]:.4f}" for name in main if event.metrics[name] is not None)
 
 
