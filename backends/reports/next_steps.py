@@ -47,8 +47,8 @@ def _uncertain(known: Known) -> Iterator[Message]:
     comparison = known.facts.comparison
     if comparison and not comparison.certain and (comparison.wins or comparison.losses):
         yield say(
-            "The difference is not certain on {queries} queries: measure on more (data.evaluation.fraction, or evaluation "
-            "data of its own).",
+            "The difference is not certain on {queries} queries: measure on more (data.evaluation.fraction, or "
+            "evaluation data of its own).",
             queries=comparison.queries,
         )
     elif comparison and comparison.queries < _FEW_QUERIES:
