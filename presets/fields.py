@@ -117,11 +117,15 @@ def takes_list(field: FieldInfo) -> bool:
 
 def takes_word(field: FieldInfo) -> bool:
     """Whether ``field`` may be one of its words outside a list (``all``)."""
+    if get_origin(field.annotation) in (list, dict):
+        return False
     return any(get_origin(kind) is Literal for kind in (field.annotation, *get_args(field.annotation)))
 
 
 def is_text(field: FieldInfo) -> bool:
     """Whether ``field`` takes free text and nothing else, but for null."""
+    if get_origin(field.annotation) in (list, dict):
+        return False
     kinds = {_bare(kind) for kind in (get_args(field.annotation) or (field.annotation,))}
     return kinds - {NoneType} == {str}
 

@@ -134,7 +134,9 @@ def save(preset: Preset, path_or_name: str | Path, overwrite: bool = False) -> P
     """
     wanted = str(path_or_name)
     is_path = "/" in wanted or wanted.endswith((".yaml", ".yml"))
-    path = Path(wanted).expanduser() if is_path else saved_in() / f"{wanted}.yaml"
+    path = _path(wanted) if is_path else saved_in() / f"{wanted}.yaml"
+    if path is None or "\0" in wanted:
+        raise BadPreset(error("bad-name", say("No file can have this path."), Where(file=wanted)))
     where = Where(file=str(path))
     if not is_path and not _NAME.fullmatch(wanted):
         rule = Preset.model_fields["name"]

@@ -201,7 +201,7 @@ class Plain:
 def run_plain(
     answers: TextIO | None = None, out: TextIO | None = None, run: Callable[[Path], int] | None = None
 ) -> int:
-    """Ask, save the preset, offer to run it; the exit code. ``run`` starts a saved preset, by default in this process."""
+    """Ask, save the preset, offer to run it; the exit code. ``run`` starts a preset, by default in this process."""
     dialogue = Dialogue(answers or sys.stdin, out or sys.stdout)
     plain = Plain(dialogue, _begin(dialogue))
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, get_args, get_origin
 
@@ -30,9 +29,10 @@ def read(text: str, info: FieldInfo) -> Any:
     if fields.takes_list(info) and not shown.startswith("["):
         shown = shown if shown in fields.choices(info.annotation) and fields.takes_word(info) else f"[{shown}]"
     try:
-        return parse(shown).value
+        tree = parse(shown)
     except BadPreset:
         return text
+    return text if tree.problems else tree.value
 
 
 def line(value: Any) -> str:
@@ -46,7 +46,7 @@ def line(value: Any) -> str:
     if not isinstance(value, str):
         return written(value)
     if not value or value != value.strip() or value.startswith(("'", '"')) or not value.isprintable():
-        return json.dumps(value, ensure_ascii=not value.isprintable())
+        return _quoted(value)
     return value
 
 
@@ -63,7 +63,20 @@ def _encodable(text: str) -> str:
 def _item(item: Any) -> str:
     text = item if isinstance(item, str) else written(item)
     special = isinstance(item, str) and (written(item) != item or set(item) & set(",=[]{}:#"))
-    return json.dumps(text, ensure_ascii=not text.isprintable()) if special else text
+    return _quoted(text) if special else text
+
+
+def _quoted(text: str) -> str:
+    """``text`` in double quotes, invisible characters as YAML escapes."""
+    return '"' + "".join(_escaped(character) for character in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
 def _pairs(text: str) -> Any:
@@ -93,7 +106,7 @@ def _unquoted(text: str) -> str:
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         try:
-            return str(json.loads(text))
-        except ValueError:
+            return str(parse(text).value)
+        except BadPreset:
             return text
     return text

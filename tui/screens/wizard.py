@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from time import monotonic
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from data.language import N_, translate
-from data.printable import printable
-from data.problems import BadPreset, errors
-from presets import library
+from data.problems import Problem, errors
 from presets.draft import Draft
 from presets.drafts import Kept, fresh
 from presets.preset import Preset
@@ -21,9 +20,12 @@ from tui.screens.browse import BrowseScreen
 from tui.screens.save import SaveScreen
 from tui.wizard.background import Background, Found
 from tui.wizard.keeping import Keeping
-from tui.wizard.messages import Edited, SaveWanted, StartWanted
-from tui.wizard.state import State
+from tui.wizard.messages import Edited, LaunchWanted, SaveWanted
+from tui.wizard.state import State, placed
 from tui.wizard.walk import Walk
+
+#: Seconds before the same draft can be started again: a key pressed twice is one wish.
+_AGAIN: Final = 3.0
 
 
 class WizardScreen(Walk):
@@ -43,31 +45,18 @@ class WizardScreen(Walk):
         preset: Preset
         wizard: WizardScreen
 
-    def __init__(self, start: Kept | Draft | Preset | Path | None = None) -> None:
-        """Go on with a kept draft, or begin from a draft, a preset (or its file), or from nothing."""
-        self._refused: BadPreset | None = None
-        kept = start if isinstance(start, Kept) else fresh(self._draft(start))
+    def __init__(self, start: Kept | Draft | Preset | None = None) -> None:
+        """Go on with a kept draft, or begin from a draft, from a preset, or from nothing."""
+        kept = start if isinstance(start, Kept) else fresh(_draft(start))
         super().__init__(State(kept.draft, kept.advanced).settled(), kept.step)
         self._keeping = Keeping(self, kept)
         self._background = Background(self)
         self._starting = False
-
-    def _draft(self, start: Draft | Preset | Path | None) -> Draft:
-        """A draft whose relative paths begin where the app was started."""
-        if isinstance(start, Path):
-            try:
-                start = library.load(start)
-            except BadPreset as fault:
-                self._refused, start = fault, None
-        draft = Draft.of(start) if isinstance(start, Preset) else start or Draft()
-        return replace(draft, folder=draft.folder or str(Path.cwd()))
+        self._started_at = -_AGAIN
 
     async def on_mount(self) -> None:
         """Open the step, then find out about the machine and the data."""
         await self._open(self.step)
-        if self._refused:
-            told = "\n".join(problem.line() for problem in self._refused.problems)
-            self.notify(printable(told, 2000), severity="error", markup=False)
         self._background.look_at_machine()
         self._background.follow(self.state)
 
@@ -134,7 +123,7 @@ class WizardScreen(Walk):
         """A button asks to save."""
         self.action_save()
 
-    def on_start_wanted(self, event: StartWanted) -> None:
+    def on_launch_wanted(self, event: LaunchWanted) -> None:
         """A button asks to start."""
         event.stop()
         self.action_start()
@@ -143,15 +132,30 @@ class WizardScreen(Walk):
         """Start, unless there are errors: then go to the first one."""
         wrong = errors(self.state.problems)
         if wrong:
-            self.notify(translate("Not yet: something is missing or wrong."), severity="warning")
-            self.call_later(self._jump, wrong[0].where.key)
+            self._refuse(wrong)
         elif not self.state.checked:
             self._starting = True
             self.notify(translate("Checking what this machine has …"))
-        else:
+        elif monotonic() - self._started_at >= _AGAIN:
+            self._started_at = monotonic()
             self.post_message(self.Start(self.state.draft.preset(), self))
 
     def relabel(self) -> None:
         """The language changed: everything is worded anew."""
         super().relabel()
         self.call_later(self._open, self.step)
+
+    def _refuse(self, wrong: list[Problem]) -> None:
+        """Say that something is wrong and go to its field; what has no field is told in full."""
+        self.notify(translate("Not yet: something is missing or wrong."), severity="warning")
+        homeless = [problem for problem in wrong if not problem.where.key]
+        for problem in homeless:
+            self.notify(problem.line(), severity="error", markup=False)
+        if len(homeless) < len(wrong):
+            self.call_later(self._jump, placed(wrong)[0].where.key)
+
+
+def _draft(start: Draft | Preset | None) -> Draft:
+    """A draft whose relative paths begin where the app was started."""
+    draft = Draft.of(start) if isinstance(start, Preset) else start or Draft()
+    return replace(draft, folder=draft.folder or str(Path.cwd()))

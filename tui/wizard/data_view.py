@@ -115,5 +115,6 @@ class _Role(Horizontal):
 
     @property
     def column(self) -> str:
-        """The column chosen now."""
-        return str(self.query_one(Select).value)
+        """The column chosen now; a list that is not filled yet has chosen nothing new."""
+        value = self.query_one(Select).value
+        return self.was if value is Select.NULL else str(value)

@@ -28,5 +28,5 @@ class SaveWanted(Message):
     """Save the preset under a name."""
 
 
-class StartWanted(Message):
+class LaunchWanted(Message):
     """Start the run."""

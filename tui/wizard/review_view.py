@@ -27,7 +27,7 @@ from data.problems import BadPreset, Problem, errors
 from presets import library, opening
 from presets.preset import Preset
 from tui.wizard.background import QUIET
-from tui.wizard.messages import Edited, JumpWanted, SaveWanted, StartWanted
+from tui.wizard.messages import Edited, JumpWanted, LaunchWanted, SaveWanted
 from tui.wizard.state import State
 from tui.wizard.view import View
 
@@ -135,7 +135,7 @@ class ReviewView(View):
         if event.button.id == "edit":
             self.action_edit()
         else:
-            self.post_message(StartWanted() if event.button.id == "start" else SaveWanted())
+            self.post_message(LaunchWanted() if event.button.id == "start" else SaveWanted())
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Read what is typed once the keys rest."""

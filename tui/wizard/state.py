@@ -99,9 +99,14 @@ def step_of(problem: Problem) -> Step:
     return owner(tuple(problem.where.key.split(".")))
 
 
+def placed(problems: Sequence[Problem]) -> list[Problem]:
+    """Those that have a place, errors first, in the order of the steps."""
+    found = [problem for problem in problems if problem.where.key]
+    return sorted(found, key=lambda problem: (problem.severity != "error", step_of(problem).order))
+
+
 def after(problems: Sequence[Problem], key: str) -> Problem | None:
     """The next problem that has a place, errors first, after the one at ``key``; ``None`` if there is none."""
-    placed = [problem for problem in problems if problem.where.key]
-    ordered = [*errors(placed), *(problem for problem in placed if problem.severity != "error")]
+    ordered = placed(problems)
     here = next((number for number, problem in enumerate(ordered) if problem.where.key == key), -1)
     return ordered[(here + 1) % len(ordered)] if ordered else None

@@ -32,9 +32,9 @@ class Walk(Translated[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "next", N_("Next"), priority=True),
         Binding("escape", "back", N_("Back")),
-        Binding("f6", "toggle_advanced", N_("Simple/Advanced")),
-        Binding("f7", "next_problem", N_("Problem")),
-        Binding("f1", "help_here", N_("Help"), priority=True),
+        Binding("f6", "toggle_advanced", N_("Simple/Advanced"), priority=True),
+        Binding("f7", "next_problem", N_("Problem"), priority=True),
+        Binding("f1,question_mark", "help_here", N_("Help"), key_display="F1"),
         Binding("pagedown", "page(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
         *(Binding(f"alt+{number}", f"go_to({number})", show=False) for number in range(1, 10)),
