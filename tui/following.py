@@ -13,7 +13,6 @@ from typing import Final
 from backends.runs.events import Event
 from backends.runs.follow import Follower
 from backends.runs.process import ask_to_stop, kill
-from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.language import translate
 from tui.lines import RunLines
@@ -24,9 +23,8 @@ INTERVAL: Final = 0.25  # seconds between two looks
 Show = Callable[[RunState, Sequence[Event]], None]
 
 
-def follow(run: Run, show: Show, child: subprocess.Popen[bytes] | None = None) -> RunState:
-    """``show`` each new state of ``run`` until it is over; the last one. ``child``: if this process launched it."""
-    follower = Follower(run)
+def follow(follower: Follower, show: Show, child: subprocess.Popen[bytes] | None = None) -> RunState:
+    """``show`` each new state of a run until it is over; the last one. ``child``: if this process launched it."""
     while True:
         if child is not None:
             child.poll()  # reaps it, so that it is not taken for alive
@@ -37,21 +35,21 @@ def follow(run: Run, show: Show, child: subprocess.Popen[bytes] | None = None) -
         time.sleep(INTERVAL)
 
 
-def follow_in_charge(run: Run, lines: RunLines, child: subprocess.Popen[bytes]) -> RunState:
+def follow_in_charge(follower: Follower, lines: RunLines, child: subprocess.Popen[bytes]) -> RunState:
     """Follow a run launched in the foreground: Ctrl-C (or SIGTERM) saves and stops it, a second one kills it."""
     asked = False
 
     def stop() -> None:
         nonlocal asked
         if asked:
-            kill(run)
+            kill(follower.run)
             return
         asked = True
-        ask_to_stop(run)
+        ask_to_stop(follower.run)
         lines.say(translate("Stopping: the run saves a checkpoint first. Press Ctrl-C again to end it at once."))
 
     with _on_signals(stop):
-        return follow(run, lines.show, child)
+        return follow(follower, lines.show, child)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
-from backends.runs.events import Evaluated, Event, Noticed, Saved, Stage
+from backends.runs.events import Evaluated, Event, Failed, Noticed, Saved, Stage
 from backends.runs.state import RunState
 from data.language import N_, translate
 from data.printable import printable
@@ -47,8 +47,7 @@ class RunLines:
     def show(self, state: RunState, events: Sequence[Event]) -> None:
         """Tell of ``events`` and of where ``state`` stands."""
         for event in events:
-            text = _told(event)
-            if text:
+            for text in _told(event):
                 self.say(text)
         if state.status != "running" or not state.total:
             return
@@ -104,18 +103,18 @@ def _numbers(state: RunState) -> list[str]:
     return [word(values[name]) for name, word in shown if name in values]
 
 
-def _told(event: Event) -> str:
-    if isinstance(event, Stage):
-        if event.ended:
-            return "✓ ".replace("✓", _mark()) + f"{stage_name(event.name)} ({duration(event.seconds)})"
-        return ""
+def _told(event: Event) -> list[str]:
+    if isinstance(event, Stage) and event.ended:
+        return [f"{_mark()} {stage_name(event.name)} ({duration(event.seconds)})"]
     if isinstance(event, Noticed):
-        return problem_line(event.problem)
-    if isinstance(event, Evaluated):
-        return f"  {_measured(event)}" if event.metrics else ""
+        return [problem_line(event.problem)]
+    if isinstance(event, Failed):
+        return [problem_line(problem) for problem in event.problems]
+    if isinstance(event, Evaluated) and event.metrics:
+        return [f"  {_measured(event)}"]
     if isinstance(event, Saved) and event.what in ("checkpoint", "model", "adapter"):
-        return "  " + translate("saved {path}").format(path=printable(event.path))
-    return ""
+        return ["  " + translate("saved {path}").format(path=printable(event.path))]
+    return []
 
 
 def _mark() -> str:

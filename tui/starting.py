@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backends.runs.launch import launch
 from backends.runs.run import Run
-from data.problems import BadPreset, errors
 
 if TYPE_CHECKING:
     from presets.preset import Preset
@@ -24,12 +23,10 @@ class Begun(NamedTuple):
 def start(preset: str | Path, runs: Path) -> Begun:
     """Check the preset (a file, or a name) and run it under ``runs``. Raises ``TunewizError`` with all problems."""
     from presets.library import open_preset
-    from tui.checking import check
+    from tui.checking import checked
 
     opened = open_preset(str(preset))
-    problems = check(opened)
-    if errors(problems):
-        raise BadPreset(*problems)
+    checked(opened)
     return begin(opened.preset, runs)
 
 

@@ -10,11 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from presets.library import dumps
-
 from backends.runs.run import Run
 from data.files import read_json, write_json, write_whole
 from data.problems import BadPreset, error, say
+from presets.library import dumps
 from presets.preset import Preset
 
 RECORDED: Final = [

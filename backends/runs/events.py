@@ -33,6 +33,11 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Launched(Event):
+    """A child is being started: whatever end was told before is no longer the last word."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Started(Event):
     """The child is alive; ``stages`` are those it will go through, in order."""
 
@@ -121,7 +126,7 @@ class Stopped(Event):
 
 _KINDS: dict[str, type[Event]] = {
     kind.__name__.lower(): kind
-    for kind in (Started, Stage, Progress, Evaluated, Noticed, Saved, Finished, Failed, Stopped)
+    for kind in (Launched, Started, Stage, Progress, Evaluated, Noticed, Saved, Finished, Failed, Stopped)
 }
 
 

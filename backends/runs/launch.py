@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from backends.runs.events import Launched
 from backends.runs.process import alive, write_identity
 from backends.runs.run import Run
 from data.language import VARIABLE, current
@@ -25,6 +26,7 @@ def launch(run: Run) -> subprocess.Popen[bytes]:
             error("run-is-alive", problem, fix=say("Look at it with `tunewiz watch {name}`.", name=run.name))
         )
     run.stop_file.unlink(missing_ok=True)
+    run.emit(Launched())
     with run.log_file.open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "backends.runs.worker", str(run.directory)],

@@ -13,6 +13,7 @@ from backends.runs.events import (
     Event,
     Failed,
     Finished,
+    Launched,
     Noticed,
     Progress,
     Saved,
@@ -132,6 +133,11 @@ def _collect(event: Event, points: dict[str, list[tuple[int, float]]]) -> None:
 @singledispatch
 def _apply(event: Event, state: RunState) -> RunState:
     return state
+
+
+@_apply.register
+def _(event: Launched, state: RunState) -> RunState:
+    return replace(state, status="waiting", stage="", exit_code=None, verdict="")
 
 
 @_apply.register

@@ -15,8 +15,6 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from presets.library import load
-
 from backends.base import Backend
 from backends.catalogue import find
 from backends.runs.create import add_to_record
@@ -27,6 +25,7 @@ from backends.runs.hardware import describe
 from backends.runs.process import write_identity
 from backends.runs.run import Run, StopRequested
 from data.problems import ExitCode
+from presets.library import load
 from presets.preset import Preset
 
 

@@ -12,14 +12,15 @@ from rich.console import Console
 
 from backends.runs.create import create
 from backends.runs.find import find, runs_dir
+from backends.runs.follow import Follower
 from backends.runs.launch import launch
 from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.language import translate
-from data.problems import BadPreset, ExitCode, error, errors, say
+from data.problems import BadPreset, ExitCode, error, say
 from presets.library import open_preset
 from presets.preset import Preset
-from tui.checking import check
+from tui.checking import checked
 from tui.following import follow_in_charge
 from tui.lines import RunLines, problem_line
 from tui.outcome import as_json, exit_code, tell
@@ -48,11 +49,13 @@ def run_run(options: RunOptions) -> int:
     else:
         preset = _checked(options, lines)
         run = create(preset, folder, options.name, sys.argv)
+    follower = Follower(run)
+    follower.update()  # what a resumed run told before is not told again
     child = launch(run)
     lines.say(translate("Run {name} in {folder}").format(name=run.name, folder=run.directory))
     if options.detach:
         return _detached(run, options, lines)
-    state = follow_in_charge(run, lines, child)
+    state = follow_in_charge(follower, lines, child)
     code = _ended(state, child.wait(), lines)
     return _told(run, state, options, code)
 
@@ -62,11 +65,8 @@ def _checked(options: RunOptions, lines: RunLines) -> Preset:
         problem = say("Nothing to run: neither a preset nor --resume was given.")
         raise BadPreset(error("no-preset", problem, fix=say("For example: tunewiz run embedding/starter")))
     opened = open_preset(options.preset, options.settings)
-    problems = check(opened)
-    if errors(problems):
-        raise BadPreset(*problems)
-    for problem in problems:
-        lines.say(problem_line(problem.as_json()))
+    for found in checked(opened):
+        lines.say(problem_line(found.as_json()))
     return opened.preset
 
 

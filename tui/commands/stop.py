@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 from backends.runs.find import find, runs_dir
+from backends.runs.follow import Follower
 from backends.runs.process import alive, ask_to_stop, kill
 from backends.runs.run import Run
 from data.language import translate
@@ -13,6 +16,8 @@ from data.problems import BadPreset, ExitCode, error, say
 from tui.following import follow
 from tui.lines import RunLines
 from tui.outcome import STATUS_NAMES
+
+_GRACE: Final = 30.0  # seconds
 
 
 def run_stop(which: str, folder: Path | None, kill_wanted: bool, confirmed: bool, wait: bool) -> int:
@@ -34,12 +39,20 @@ def run_stop(which: str, folder: Path | None, kill_wanted: bool, confirmed: bool
 def _waited(run: Run, lines: RunLines) -> int:
     lines.say(translate("{name} saves a checkpoint and stops ...").format(name=run.name))
     try:
-        state = follow(run, lambda _state, _events: None)
+        state = follow(Follower(run), lambda _state, _events: None)
+        _until_gone(run)
     except KeyboardInterrupt:
         return int(ExitCode.OK)
     status = translate(STATUS_NAMES[state.status])
     lines.say(translate("{name} has ended ({status}).").format(name=run.name, status=status))
     return int(ExitCode.OK if state.status in ("stopped", "finished") else ExitCode.FAILED)
+
+
+def _until_gone(run: Run) -> None:
+    """Wait for the process too, which frees its memory after its last event: what follows may start the next one."""
+    end = time.monotonic() + _GRACE
+    while alive(run) and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def _killed(run: Run, confirmed: bool, lines: RunLines) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from backends.runs.find import find, runs_dir
+from backends.runs.follow import Follower
 from data.language import translate
 from data.problems import ExitCode
 from tui.following import follow
@@ -20,7 +21,7 @@ def run_watch(which: str, folder: Path | None, json_wanted: bool) -> int:
     run = find(which, runs_dir(folder))
     lines = RunLines()
     try:
-        state = follow(run, lines.show)
+        state = follow(Follower(run), lines.show)
     except KeyboardInterrupt:
         lines.say(translate("The run goes on. Stop it with: {command}").format(command=f"tunewiz stop {run.name}"))
         return int(ExitCode.OK)
