@@ -30,7 +30,7 @@ class CachedMultipleNegativesRanking(Ranking):
     )
     who_for: ClassVar[str] = N_(
         "For a GPU that is too small for the batch you want: hundreds or thousands of in-batch wrong answers in little "
-        "memory, at about a third more time. Slower and of no use where the batch fits."
+        "memory, for encoding every text twice. Of no use where the batch fits anyway."
     )
     caches_gradients: ClassVar[bool] = True
 
