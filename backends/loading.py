@@ -62,7 +62,6 @@ def load_encoder(path: Path | str, preset: Preset | None = None, device: str = "
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as fault:
         raise BadPreset(_not_loadable(path, fault, trusted)) from fault
     adapters.restore(model, Path(path))
-    adapters.restore(model, Path(path))
     if preset is not None:
         configure(model, preset)
     return model.eval()
