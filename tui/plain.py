@@ -49,7 +49,7 @@ class Dialogue:
     answers: TextIO
     out: TextIO
 
-    def say(self, text: str = "") -> None:
+    def tell(self, text: str = "") -> None:
         """Write a line."""
         self.out.write(f"{text}\n")
         self.out.flush()
@@ -64,10 +64,10 @@ class Dialogue:
         self.out.flush()
         answer = self.answers.readline()
         if not answer:
-            self.say()
+            self.tell()
             raise Left
         if not self.answers.isatty():
-            self.say(printable(answer.rstrip("\n")))
+            self.tell(printable(answer.rstrip("\n")))
         text = answer.strip()
         if text == "<":
             raise Back
@@ -90,7 +90,7 @@ class Plain:
     def run(self) -> Draft:
         """Ask every step's questions; the draft that came out. Raises :class:`Left`."""
         told = translate("Enter takes what stands in brackets. ? explains, < goes back, * asks every field.")
-        self.dialogue.say(told)
+        self.dialogue.tell(told)
         at = 0
         while at < len(steps_for(self.state.draft)):
             try:
@@ -101,7 +101,7 @@ class Plain:
         return self.state.draft
 
     def _step(self, step: Step, number: int) -> None:
-        self.dialogue.say(f"\n== {number}. {translate(step.title)} ==\n{translate(step.intro)}")
+        self.dialogue.tell(f"\n== {number}. {translate(step.title)} ==\n{translate(step.intro)}")
         at, advanced = 0, False
         while at < len(self._questions(step, advanced)):
             question = self._questions(step, advanced)[at]
@@ -127,7 +127,7 @@ class Plain:
             if text == "*":
                 return True
             if text == "?":
-                self.dialogue.say("\n".join(question.help()))
+                self.dialogue.tell("\n".join(question.help()))
                 continue
             draft = self.state.draft
             if text:
@@ -135,16 +135,16 @@ class Plain:
             self._become(draft)
             found = self._problems(question)
             for problem in found:
-                self.dialogue.say(f"  ! {problem.message.text()} {problem.fix.text() if problem.fix else ''}".rstrip())
+                self.dialogue.tell(f"  ! {problem.message.text()} {problem.fix.text() if problem.fix else ''}".rstrip())
             if not errors(found) and self._follow(question):
                 return False
 
     def _introduce(self, question: Question) -> None:
         reason = self.state.reasons().get(question.key, "")
-        self.dialogue.say(f"\n{question.title} ({question.key})")
-        self.dialogue.say(f"  {reason or question.why}")
+        self.dialogue.tell(f"\n{question.title} ({question.key})")
+        self.dialogue.tell(f"  {reason or question.why}")
         for number, choice in enumerate(self._choices(question), 1):
-            self.dialogue.say(f"  {number:>2}. {printable(choice.value)}  {printable(choice.meaning, 400)}".rstrip())
+            self.dialogue.tell(f"  {number:>2}. {printable(choice.value)}  {printable(choice.meaning, 400)}".rstrip())
 
     def _choices(self, question: Question) -> Sequence[Choice]:
         """The answers to choose from by number: the question's own, or the models that are known."""
@@ -173,7 +173,7 @@ class Plain:
         asked_for = self.state.asked
         if question.path[0] != "data" or asked_for is None or self.state.current is not None:
             return True
-        self.dialogue.say(translate("Looking through the data …"))
+        self.dialogue.tell(translate("Looking through the data …"))
         self._become(self.state.draft, inspected=examine(asked_for))
         found = self.state.current
         if found is None:
@@ -188,14 +188,14 @@ class Plain:
     def _wrong_elsewhere(self, step: Step) -> None:
         """Problems of the step at keys that were not asked."""
         for problem in errors(self.state.problems_of(step)):
-            self.dialogue.say(f"  ! {problem.line()}")
+            self.dialogue.tell(f"  ! {problem.line()}")
 
     def _become(self, draft: Draft, **more: object) -> None:
         self.state = replace(self.state, draft=draft, **more).settled()  # type: ignore[arg-type]
         try:
             self.kept = keep(replace(self.kept, draft=self.state.draft))
         except OSError as fault:
-            self.dialogue.say(say("The draft cannot be kept: {reason}", reason=str(fault.strerror)).text())
+            self.dialogue.tell(say("The draft cannot be kept: {reason}", reason=str(fault.strerror)).text())
 
 
 def run_plain(
@@ -207,15 +207,15 @@ def run_plain(
     try:
         plain.run()
         file = _saved(plain)
-        dialogue.say(say("Saved: {file}", file=str(file)).text())
+        dialogue.tell(say("Saved: {file}", file=str(file)).text())
         discard(plain.kept)
         if not dialogue.yes(translate("Run it now?"), default=False):
-            dialogue.say(say("Run it with: {command}", command=f"tunewiz run {file}").text())
+            dialogue.tell(say("Run it with: {command}", command=f"tunewiz run {file}").text())
             return int(ExitCode.OK)
     except (Left, Back):
         return _left(plain, ExitCode.FAILED)
     except KeyboardInterrupt:
-        dialogue.say()
+        dialogue.tell()
         return _left(plain, ExitCode.STOPPED)
     return (run or _run)(file)
 
@@ -229,19 +229,19 @@ def _begin(dialogue: Dialogue) -> Kept:
             if dialogue.yes(say("Go on with the draft {title}?", title=title).text(), default=True):
                 return known[0]
         except (Left, Back, KeyboardInterrupt):
-            dialogue.say()
+            dialogue.tell()
     return fresh(Draft(folder=str(Path.cwd())))
 
 
 def _saved(plain: Plain) -> Path:
     """Show what will be needed and save under a name; asks again until it can be written."""
     dialogue, state = plain.dialogue, plain.state
-    dialogue.say()
-    dialogue.say("".join(text for text, _ in memory_line(state)))
+    dialogue.tell()
+    dialogue.tell("".join(text for text, _ in memory_line(state)))
     wrong = errors(state.problems)
     if wrong:
         for problem in wrong:
-            dialogue.say(f"  ! {problem.line()}")
+            dialogue.tell(f"  ! {problem.line()}")
         raise Left
     preset = state.draft.preset()
     while True:
@@ -250,12 +250,12 @@ def _saved(plain: Plain) -> Path:
             return library.save(preset, name)
         except BadPreset as fault:
             for problem in fault.problems:
-                dialogue.say(f"  ! {problem.line()}")
+                dialogue.tell(f"  ! {problem.line()}")
 
 
 def _left(plain: Plain, code: ExitCode) -> int:
     told = translate("Left before the end; your answers are kept and offered again by tunewiz.")
-    plain.dialogue.say(told if plain.state.draft.answers else translate("Left; nothing was answered."))
+    plain.dialogue.tell(told if plain.state.draft.answers else translate("Left; nothing was answered."))
     return int(code)
 
 

@@ -57,12 +57,12 @@ class Question:
     @property
     def description(self) -> str:
         """What it is, in the current language."""
-        return translate(self.info.description or "")
+        return _words(self.info.description)
 
     @property
     def why(self) -> str:
         """The usual values, in the current language; else what it is."""
-        return translate(fields.about(self.info, "typical") or self.info.description or "")
+        return _words(fields.about(self.info, "typical") or self.info.description)
 
     @property
     def rule(self) -> str:
@@ -108,7 +108,7 @@ def questions(draft: Draft, keys: Iterable[Key], offers: Mapping[str, Offer]) ->
         if section and known:
             yield Question((*path, chooser(info)), info, known)
         elif section:
-            yield Heading(path, translate(info.title or path[-1]), translate(info.description or ""))
+            yield Heading(path, translate(info.title or path[-1]), _words(info.description))
         elif offered:
             yield Question(path, info, offered)
         elif len(known) != 1:
@@ -130,8 +130,13 @@ def choices(info: FieldInfo) -> tuple[Choice, ...]:
     items = [get_args(kind)[0] if get_origin(kind) is list else kind for kind in kinds]
     meanings = fields.about(info, "choices") or {}
     if all(get_origin(item) is Literal or (item is str and meanings) for item in items):
-        return tuple(Choice(word, translate(meanings.get(word, ""))) for word in fields.choices_of(info))
+        return tuple(Choice(word, _words(meanings.get(word))) for word in fields.choices_of(info))
     return ()
+
+
+def _words(text: str | None) -> str:
+    """``text`` in the current language; nothing for nothing."""
+    return translate(text) if text else ""
 
 
 def _is_union(annotation: Any) -> bool:
@@ -152,7 +157,7 @@ def _who_for(kind: type[Section], name: str) -> str:
     told = getattr(kind, "who_for", "")
     field = kind.model_fields.get("type")
     meanings = (fields.about(field, "choices") if field else None) or {}
-    return translate(told or meanings.get(name, ""))
+    return _words(told or meanings.get(name))
 
 
 def _picks(draft: Draft, path: Key) -> bool:

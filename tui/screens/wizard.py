@@ -80,9 +80,9 @@ class WizardScreen(Walk):
     def on_browse_wanted(self, event: BrowseWanted) -> None:
         """Look for a file."""
 
-        async def take(chosen: Path | None) -> None:
+        def take(chosen: Path | None) -> None:
             if chosen is not None:
-                await self._change(self.state.draft.answer(event.path, str(chosen)))
+                self.call_later(self._change, self.state.draft.answer(event.path, str(chosen)))
 
         self.app.push_screen(BrowseScreen(Path(self.state.draft.folder)), take)
 

@@ -40,8 +40,8 @@ class Task(Step):
 
 
 def _tasks(draft: Draft) -> Sequence[Choice]:
-    kinds = tasks.catalogue()
-    return [Choice(name, translate(kind.model_fields["task"].description or "")) for name, kind in kinds.items()]
+    told = {name: kind.model_fields["task"].description for name, kind in tasks.catalogue().items()}
+    return [Choice(name, translate(text) if text else "") for name, text in told.items()]
 
 
 def _backends(draft: Draft) -> Sequence[Choice]:
@@ -52,4 +52,5 @@ def _backends(draft: Draft) -> Sequence[Choice]:
 
 def _told(kind: type) -> str:
     """What a backend says of itself, where it says something to users."""
-    return printable(translate(getattr(kind, "description", "")))
+    told = getattr(kind, "description", "")
+    return printable(translate(told)) if told else ""

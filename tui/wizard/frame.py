@@ -153,7 +153,7 @@ def memory_line(state: State) -> list[Part]:
     free = machine.memory_free if machine.free is None else machine.free
     style = {"yes": "good", "maybe": "warn", "no": "bad"}[needed.fits(free)]
     if machine.gpu is None:
-        rest = say("; no GPU, {free} of main memory free", free=amount(free))
+        rest = say("; no GPU, {free} RAM free", free=amount(free))
     else:
         rest = say("; {free} free on {gpu}", free=amount(free), gpu=printable(machine.gpu.name))
     return [(told, style), (rest.text(), "plain")]

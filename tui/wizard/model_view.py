@@ -21,7 +21,7 @@ from tui.wizard.state import State
 from tui.wizard.view import View
 
 _COLUMNS = (N_("model"), N_("weights"), N_("language"), N_("memory"), N_("download"), N_("licence"))
-#: Cells of an id on a screen that is not wide.
+#: Cells of an id on a screen that is not wide; the licence stands below the table there.
 _SHORT = 36
 _COLOURS = {"yes": "success", "maybe": "warning", "no": "error", "": "dim"}
 
@@ -65,18 +65,22 @@ class ModelView(View):
         table = self.query_one(DataTable)
         chosen = str(self._state.draft.value(("model", "id"))) if self._state else ""
         table.clear(columns=True)
-        for title in _COLUMNS:
-            table.add_column(translate(title))
+        shown = _COLUMNS if self._wide else _COLUMNS[:-1]
+        table.add_columns(*(translate(title) for title in shown))
         for entry in self._entries:
-            table.add_row(*self._row(entry))
+            table.add_row(*self._row(entry)[: len(shown)])
         ids = [[entry.id, *entry.known.size.aliases] for entry in self._entries]
         place = next((number for number, names in enumerate(ids) if chosen in names), 0)
         table.move_cursor(row=place)
 
+    @property
+    def _wide(self) -> bool:
+        return self.app.size.width >= 100
+
     def _row(self, entry: Entry) -> list[Text]:
         name, weights, languages, licence, download, fit = catalogue.cells(entry)
         colour = self.app.theme_variables[_COLOURS[entry.fit]]
-        name = name if self.app.size.width > 100 or len(name) <= _SHORT else f"…{name[1 - _SHORT :]}"
+        name = name if self._wide or len(name) <= _SHORT else f"…{name[1 - _SHORT :]}"
         cells = [name, weights, languages, fit, download, licence]
         return [Text(printable(cell, 60), style=colour if cell is fit else "") for cell in cells]
 

@@ -95,29 +95,38 @@ class Walk(Translated[None]):
         """A step was clicked."""
         await self._go(event.step)
 
-    async def action_go_to(self, number: int) -> None:
+    # Keys are handled in the app's task, everything else in the screen's: what changes the screen is left to that one.
+
+    def action_go_to(self, number: int) -> None:
         """Go to a step by its number."""
         if 0 < number <= len(self._steps):
-            await self._go(self._steps[number - 1])
+            self.call_later(self._go, self._steps[number - 1])
 
-    async def action_next(self) -> None:
+    def action_next(self) -> None:
         """Go on to the next step."""
-        await self._go(self._steps[min(self._number + 1, len(self._steps) - 1)])
+        self.call_later(self._walk, 1)
 
-    async def action_back(self) -> None:
+    def action_back(self) -> None:
         """Go back a step; from the first one leave, the draft kept."""
-        if self._number == 0:
+        self.call_later(self._walk, -1)
+
+    async def _walk(self, by: int) -> None:
+        to = self._number + by
+        if to < 0:
             self.app.pop_screen()
-        else:
-            await self._go(self._steps[self._number - 1])
+        elif to < len(self._steps):
+            await self._go(self._steps[to])
 
     @property
     def _number(self) -> int:
         """The place of the step among all, from 0."""
         return [step.name for step in self._steps].index(self.step.name)
 
-    async def action_toggle_advanced(self) -> None:
+    def action_toggle_advanced(self) -> None:
         """Every field, or the few that matter; values stay."""
+        self.call_later(self._toggle_advanced)
+
+    async def _toggle_advanced(self) -> None:
         question = self._question()
         self.state = replace(self.state, advanced=not self.state.advanced)
         self.keep()
@@ -125,14 +134,14 @@ class Walk(Translated[None]):
         if question and self._view:
             self._view.focus_on(question.path)
 
-    async def action_next_problem(self) -> None:
+    def action_next_problem(self) -> None:
         """Go to the field of the next problem, errors first, from the one in use on."""
         question = self._question()
         problem = after(self.state.problems, question.key if question else "")
         if problem is None:
             self.notify(translate("There is no problem."))
         else:
-            await self._jump(problem.where.key)
+            self.call_later(self._jump, problem.where.key)
 
     async def on_jump_wanted(self, event: JumpWanted) -> None:
         """Go to a key."""
@@ -142,7 +151,7 @@ class Walk(Translated[None]):
         path = tuple(key.split("."))
         await self._go(owner(path))
         if self._view and not self._view.focus_on(path) and not self.state.advanced:
-            await self.action_toggle_advanced()
+            await self._toggle_advanced()
             self._view.focus_on(path)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
