@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.language import use
 from presets.draft import Draft
 from tui.forms.paths import complete
 from tui.forms.questions import Heading, Question, nearest, questions
 from tui.forms.values import line, read
 from tui.lessons import lesson, topics
 from tui.steps import asked, owner, steps, steps_for
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    use("en")
+    yield
+    use(None)
 
 
 def draft(**given: object) -> Draft:

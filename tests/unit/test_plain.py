@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ from data.problems import ExitCode
 from presets.drafts import drafts
 from presets.library import load
 from tui.plain import run_plain
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    use("en")
+    yield
+    use(None)
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,7 @@ class ModelView(View):
     _entries: Sequence[Entry] = ()
     _every = False
     _state: State | None = None
+    _known_by: object = None
 
     def above(self) -> Iterable[Widget]:
         """The catalogue and what is known of one model."""
@@ -49,9 +50,11 @@ class ModelView(View):
         """Show the catalogue as it fits, and the form."""
         await super().show(state)
         self._state = state
-        entries = catalogue.entries(state.draft, state.facts, state.machine, self._every)
-        if entries != self._entries or not self.query_one(DataTable).columns:
-            self._entries = entries
+        # Weighing every model takes a moment: not at each letter of an id that is being typed.
+        known_by = (state.draft.forget(("model",)), state.facts, state.machine, self._every)
+        if known_by != self._known_by:
+            self._known_by = known_by
+            self._entries = catalogue.entries(state.draft, state.facts, state.machine, self._every)
             self._fill()
         self._mark()
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from data.language import translate
 from data.problems import Problem, errors
 from presets.draft import Draft
 from presets.memory import Estimate
 from presets.suggest import Facts, Suggestion, estimate, suggestions, values
-from tui.forms.questions import Question, nearest
-from tui.steps import asked, owner
+from tui.steps import owner
 from tui.steps.base import Step
 from tui.wizard.inspecting import Asked, Inspected, asked_of
 from tui.wizard.machine import Machine
@@ -89,9 +89,9 @@ class State:
     def missing_titles(self, step: Step) -> list[str]:
         """What must still be filled in at ``step``, by its titles."""
         found = [problem for problem in self.problems_of(step) if problem.code == "missing-key"]
-        questions = [item for item in asked(step, self.draft, advanced=True) if isinstance(item, Question)]
-        placed = [nearest(tuple(problem.where.key.split(".")), questions) for problem in found]
-        return [question.title for question in placed if question]
+        paths = [tuple(problem.where.key.split(".")) for problem in found]
+        fields = [(path, self.draft.field(path)) for path in paths]
+        return [translate(info.title) if info and info.title else path[-1] for path, info in fields]
 
 
 def step_of(problem: Problem) -> Step:
