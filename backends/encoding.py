@@ -28,7 +28,7 @@ Vectors = NDArray[np.float32]
 Told = Callable[[int, int], None]
 
 #: Tokens a batch. A CPU thread is fastest while a batch's activations stay in its cache; a GPU wants large batches.
-CPU_TOKENS: Final = 2048
+CPU_TOKENS: Final = 1024
 GPU_TOKENS: Final = 32_768
 #: Texts tokenized and sorted at once: bounds the memory that token ids take.
 CHUNK: Final = 16_384
