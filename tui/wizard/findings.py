@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from data.findings import Finding
+from data.formats import formats
 from data.language import N_, translate
 from data.lengths import Lengths
 from data.printable import printable
@@ -55,12 +56,20 @@ def _what(found: Inspected, colours: Colours) -> Text:
 
 
 def roles(found: Inspected) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Role, its column(s), and the columns there are; empty where columns have nothing to say."""
-    detection = found.inspection.detection
-    if detection is None or detection.format.shape == "collection":
+    """Role, its column(s), and the columns there are; empty where columns have nothing to say.
+
+    Where no format fits, the roles of pairs, so that it can be said which column is what.
+    """
+    source, detection = found.inspection.source, found.inspection.detection
+    if detection is not None and detection.format.shape != "collection":
+        names, mapping = [role.name for role in detection.format.roles], detection.mapping
+    elif detection is None and source is not None:
+        names, mapping = [role.name for role in formats()["pairs"].roles], {}
+    else:
         return []
-    columns = detection.source.columns
-    return [(role.name, ",".join(detection.mapping.get(role.name, ())), columns) for role in detection.format.roles]
+    columns = source.columns if source else ()
+    given = dict(dict(found.asked.options).get("columns", ()))
+    return [(name, ",".join(mapping.get(name, ())) or given.get(name, ""), columns) for name in names if columns]
 
 
 def role_name(role: str) -> str:
