@@ -24,7 +24,7 @@ def problems(preset: EmbeddingPreset) -> list[Problem]:
     found = [*_packages(preset), *_trackers(preset), *negatives.problems(preset.data.negatives.strategy)]
     found += sources.problems(preset.model)
     found += _models(preset.loss, "loss")
-    return [*found, *_memory(preset)]
+    return [*found, *_processes(preset), *_memory(preset)]
 
 
 def _installed(package: str) -> bool:
@@ -64,6 +64,14 @@ def _models(loss: Loss, key: str) -> Iterator[Problem]:
             yield Problem(problem.severity, problem.code, problem.message, Where(key=f"{key}.{option}"), problem.fix)
     if isinstance(loss, Matryoshka):
         yield from _models(loss.loss, f"{key}.loss")
+
+
+def _processes(preset: EmbeddingPreset) -> Iterator[Problem]:
+    if preset.launch.processes not in ("auto", 1):
+        told = say(
+            "This backend trains in one process, on one GPU; {count} are asked for.", count=preset.launch.processes
+        )
+        yield warning("processes-unused", told, Where(key="launch.processes"), say("Leave launch.processes at auto."))
 
 
 def _memory(preset: EmbeddingPreset) -> Iterator[Problem]:

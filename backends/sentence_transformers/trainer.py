@@ -31,8 +31,8 @@ def _trainer_class() -> Any:
             pass
 
         def _load_best_model(self) -> None:
-            """As the library's, but what goes wrong is not swallowed."""
-            self._load_from_checkpoint(self.state.best_model_checkpoint)
+            """As the library's, but what goes wrong is not swallowed, and the run's directory may have moved."""
+            self._load_from_checkpoint(str(Path(self.args.output_dir) / Path(self.state.best_model_checkpoint).name))
 
         def _load_from_checkpoint(self, checkpoint_path: str) -> None:
             if not adapters.restore(self.model, Path(checkpoint_path)):

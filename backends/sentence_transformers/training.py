@@ -23,7 +23,7 @@ from backends.sentence_transformers.losses import built
 from backends.sentence_transformers.pieces import CPU_PIECE, in_pieces
 from backends.sentence_transformers.trainer import trainer
 from data.prepared import Prepared
-from data.problems import BadPreset, note, say
+from data.problems import BadPreset, note, say, warning
 from presets.sections.method import Lora
 from presets.tasks.embedding import EmbeddingPreset
 
@@ -47,8 +47,8 @@ class Training:
         if found:
             raise BadPreset(*found)
         _prepare_process(self.preset, self.device)
-        model = self._model()
         with out_of_memory.explained(self.preset, self.device):
+            model = self._model()
             running = self._trainer(model)
             with in_pieces(model, CPU_PIECE if self.device == "cpu" else 0):
                 resumed = newest(self.run.checkpoints)
@@ -116,7 +116,7 @@ class Training:
     def _arguments(self, length: Length, metric: str | None, texts: dict[str, str]) -> Any:
         from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 
-        return SentenceTransformerTrainingArguments(
+        arguments = SentenceTransformerTrainingArguments(
             output_dir=str(self.run.checkpoints),
             run_name=self.run.name,
             project=self.preset.tracking.project,
@@ -124,6 +124,9 @@ class Training:
             **settings(self.preset, self.precision, self.device),
             **schedule(self.preset.training, length, metric),
         )
+        # One process, one GPU: torch's DataParallel would split each batch, and the in-batch negatives with it.
+        arguments._n_gpu = min(1, arguments.n_gpu)
+        return arguments
 
     def _evaluator(self) -> Any:
         how = Encoding(precision="bf16" if self.precision == "bf16" else "fp32")
@@ -148,14 +151,24 @@ class Training:
 
     def _tell_best(self, running: Any) -> None:
         state = running.state
-        if state.best_model_checkpoint and running.args.load_best_model_at_end:
+        if not state.best_model_checkpoint or not running.args.load_best_model_at_end:
+            return
+        best, name = float(state.best_metric), running.args.metric_for_best_model
+        told = say(
+            "The model of step {step} of {steps} is kept: it measured best on the validation queries ({value}).",
+            step=Path(state.best_model_checkpoint).name.rsplit("-", 1)[-1],
+            steps=state.global_step,
+            value=round(best, 4),
+        )
+        self.run.notice(note("best-checkpoint", told))
+        before = next((entry[name] for entry in state.log_history if name in entry), None)
+        if before is not None and best <= before:
             told = say(
-                "The model of step {step} of {steps} is kept: it measured best on the validation queries ({value}).",
-                step=Path(state.best_model_checkpoint).name.rsplit("-", 1)[-1],
-                steps=state.global_step,
-                value=round(float(state.best_metric), 4),
+                "On the validation queries no checkpoint is better than the untouched model ({value}).",
+                value=round(before, 4),
             )
-            self.run.notice(note("best-checkpoint", told))
+            fix = say("Look at the data first; then try a lower training.learning_rate, or hard negatives.")
+            self.run.notice(warning("validation-no-gain", told, fix=fix))
 
 
 @dataclass(frozen=True)
