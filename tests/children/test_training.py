@@ -226,3 +226,58 @@ def test_options_train(training: Any, tiny_encoder: Path, tmp_path: Path) -> Non
     run = new_run(tmp_path)
     train(run, preset(tiny_encoder, training=training), prepared(groups()))
     assert losses_of(run)
+
+
+@pytest.mark.parametrize("method", [{"type": "full"}, LORA], ids=["full", "lora"])
+def test_the_kept_model_is_the_best_checkpoint(
+    method: Any, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    from backends.sentence_transformers import validation
+
+    class Scripted(BaseEvaluator):
+        values = iter([0.1, 0.3, 0.9, 0.2])
+
+        def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
+            return {"ndcg@10": next(self.values)}
+
+    monkeypatch.setattr(validation, "evaluator", lambda *_: Scripted())
+    run = new_run(tmp_path)
+    wanted = preset(tiny_encoder, method=method, training=CHECKPOINTED | {"keep_checkpoints": 3})
+    tuned = train(run, wanted, prepared(groups()[8:], groups()[:8]))
+    kept = weights(tuned, wanted)
+    assert not changed(kept, weights(run.checkpoints / "checkpoint-4", wanted))
+    assert changed(kept, weights(run.checkpoints / "checkpoint-6", wanted))
+
+
+def test_no_gain_on_validation_is_said(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    from backends.sentence_transformers import validation
+
+    class Falling(BaseEvaluator):
+        values = iter([0.9, 0.8, 0.7, 0.6])
+
+        def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
+            return {"ndcg@10": next(self.values)}
+
+    monkeypatch.setattr(validation, "evaluator", lambda *_: Falling())
+    run = new_run(tmp_path)
+    train(run, preset(tiny_encoder, training=CHECKPOINTED), prepared(groups()[8:], groups()[:8]))
+    assert "validation-no-gain" in {event.problem["code"] for event in events(run) if isinstance(event, Noticed)}
+
+
+def test_a_model_the_library_must_tokenize_trains_too(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backends.sentence_transformers import tokens
+
+    def refused(*_: Any) -> Any:
+        raise tokens.NotCacheable
+
+    monkeypatch.setattr(tokens, "columns", refused)
+    run = new_run(tmp_path)
+    wanted = preset(tiny_encoder, model={"id": str(tiny_encoder), "source": "local", "query_instruction": "search: "})
+    train(run, wanted, prepared(groups(1)))
+    assert len(losses_of(run)) == 2

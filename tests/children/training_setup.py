@@ -51,7 +51,7 @@ def prepared(
     return Prepared("groups", groups=list(train), validation_groups=list(validation))
 
 
-def preset(model: Path, loss: Any = "multiple_negatives_ranking", **sections: Mapping[str, Any]) -> EmbeddingPreset:
+def preset(model: Path, loss: Any = "multiple_negatives_ranking", /, **sections: Mapping[str, Any]) -> EmbeddingPreset:
     """A preset for two quick steps on the CPU; ``sections`` are merged over it."""
     training = {"batch_size": 8, "max_steps": 2, "log_every": 1, "learning_rate": 1e-3, "max_length": 32}
     plain: dict[str, Any] = {
