@@ -14,8 +14,8 @@ from data.examples import Group, ScoredPair
 from data.prepared import Prepared
 from presets.tasks.embedding import EmbeddingPreset
 
-_VERBS = "train stop resume check install run lower search".split()
-_NOUNS = "gpu disk model data port".split()
+_VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"]
+_NOUNS = ["gpu", "disk", "model", "data", "port"]
 
 
 def groups(negatives: int = 0) -> list[Group]:
