@@ -156,6 +156,8 @@ def manner_of(run: Run, preset: EmbeddingPreset, stage: str) -> Manner:
 
     use_threads(preset.launch)
     begun = time.monotonic()
+    # Mining with the model encodes in prepare what the baseline measures.
+    shared = preset.data.negatives.strategy == "dense" and stage in ("prepare", "baseline")
 
     def tell(done: int, total: int) -> None:
         rate = done / max(1e-9, time.monotonic() - begun)
@@ -164,7 +166,7 @@ def manner_of(run: Run, preset: EmbeddingPreset, stage: str) -> Manner:
     return Manner(
         device=device_of(preset.launch),
         batch_size=preset.evaluation.batch_size,
-        cache=run.data / "vectors" if stage in ("prepare", "baseline") else None,
+        cache=run.data / "vectors" if shared else None,
         told=at_times(tell),
         check_stop=run.check_stop,
     )

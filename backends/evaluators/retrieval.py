@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
 
 from backends.evaluators import metrics
 from backends.evaluators.base import Evaluator, Measurement, Wanted
 from backends.evaluators.cosines import distributions
 from backends.evaluators.ranking import by_text, rank, write_run
+from backends.evaluators.refining import Looked, Rows, document_vectors
 from data.examples import Collection
 from data.files import write_json
 
@@ -30,17 +34,22 @@ class Retrieval(Evaluator):
         total = len(asked) + len(texts)
         outer = encoder.told
         queries = encoder.telling(lambda done, _: outer(done, total)).queries(list(asked.values()))
-        documents = encoder.telling(lambda done, _: outer(len(asked) + done, total)).passages(texts)
         listed = metrics.names(wanted.cutoffs, wanted.also)
-        rankings = rank(queries, list(asked), documents, groups, metrics.depth_of(listed)) if len(asked) else {}
+        depth = metrics.depth_of(listed)
         qrels = {name: collection.qrels[name] for name in asked}
-        per_query = metrics.per_query(rankings, qrels, listed)
         row_of = {name: row for row, names in enumerate(groups) for name in names}
+        looked = Looked(queries, [_rows(grades, row_of) for grades in qrels.values()], depth)
+        telling = encoder.telling(lambda done, _: outer(len(asked) + done, total))
+        refined = document_vectors(telling, texts, looked)
+        documents = refined.vectors
+        rankings = rank(queries, list(asked), documents, groups, depth) if asked else {}
+        per_query = metrics.per_query(rankings, qrels, listed)
         facts = {
             "queries": len(asked),
             "documents": len(collection.corpus),
             "max_length": encoder.model.max_seq_length,
             "precision": encoder.how.precision,
+            "exact_share": refined.share,
             "cosines": distributions(queries, list(asked), documents, row_of, qrels, rankings, wanted.seed),
         }
         seconds = time.monotonic() - begun
@@ -52,6 +61,11 @@ class Retrieval(Evaluator):
         write_run(run, measurement.rankings, stem.name)
         write_json(record, measurement.record())  # last: its presence says that all of it is there
         return [record, run]
+
+
+def _rows(grades: Mapping[str, int], row_of: Mapping[str, int]) -> Rows:
+    """The rows of the documents judged relevant that are in the corpus."""
+    return np.array(sorted({row_of[key] for key, grade in grades.items() if grade > 0 and key in row_of}), np.int64)
 
 
 def _asked(collection: Collection) -> dict[str, str]:

@@ -51,7 +51,7 @@ def contents(
         Bullets([line.text() for line in made_from(facts, prompts)]),
         *_section(N_("Time and machine"), list(_times(facts, state))),
         Heading(translate(N_("Check the numbers"))),
-        *_files(),
+        *_files(facts),
     ]
 
 
@@ -105,7 +105,7 @@ def _times(facts: Facts, state: RunState) -> Iterator[str]:
     yield from (str(gpu.get("name", "")) for gpu in machine.get("gpus", []) if gpu.get("name"))
 
 
-def _files() -> Iterator[Block]:
+def _files(facts: Facts) -> Iterator[Block]:
     yield Paragraph(
         translate(
             N_(
@@ -115,3 +115,11 @@ def _files() -> Iterator[Block]:
             )
         )
     )
+    shares = [record["exact_share"] for record in (facts.before, facts.after) if record and "exact_share" in record]
+    if shares and min(shares) < 1:
+        told = say(
+            "{percent} % of the documents were encoded in fp32, those that can change a number; the others in bf16, so "
+            "that documents which are not relevant may stand in another order than in fp32.",
+            percent=round(100 * min(shares)),
+        )
+        yield Paragraph(told.text())

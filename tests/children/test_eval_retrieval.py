@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,17 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from backends.evaluators import catalogue
+from backends.evaluators import catalogue, refining
 from backends.evaluators.base import Wanted
 from backends.evaluators.ranking import read_run
 from backends.evaluators.retrieval import Retrieval
 from backends.measuring import Manner, measure
+from backends.packing import available
 from backends.runs.events import Evaluated, Progress
 from backends.runs.run import StopRequested
 from data.examples import Collection, Document
 from data.problems import BadData
-from tests.children.evaluation import events, fresh_run, go_through, preset_for, write_beir
+from tests.children.evaluation import TOPICS, events, fresh_run, go_through, preset_for, write_beir
 
 MEASURES = {"ndcg@3": "ndcg_cut_3", "recall@3": "recall_3", "map@100": "map_cut_100", "ndcg@1": "ndcg_cut_1"}
 
@@ -123,3 +125,22 @@ def test_measuring_can_be_stopped(tiny_encoder: Path) -> None:
 
     with pytest.raises(StopRequested):
         measure(tiny_encoder, collection(), Wanted(), manner=Manner(check_stop=stop))
+
+
+def test_rounding_what_cannot_matter_changes_no_number(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not available():
+        pytest.skip("this CPU or PyTorch packs nothing")
+    words = " ".join(TOPICS).split()
+    draw = random.Random(0)
+    corpus = {f"d{place}": Document(" ".join(draw.choices(words, k=draw.randint(2, 12)))) for place in range(400)}
+    queries = {f"q{place}": " ".join(draw.choices(words, k=3)) for place in range(4)}
+    qrels = {name: {f"d{draw.randrange(400)}": grade for grade in (1, 2, 3)} for name in queries}
+    given = Collection(corpus, queries, qrels)
+    exact = measure(tiny_encoder, given, Wanted((1, 5)))
+    assert exact.facts["exact_share"] == 1
+    monkeypatch.setattr(refining, "_can_round", lambda _: True)
+    for name, value in {"LEAST": 50, "SAMPLE": 30, "_WORTH": -100.0, "_LARGEST": 1.0}.items():
+        monkeypatch.setattr(refining, name, value)
+    rounded = measure(tiny_encoder, given, Wanted((1, 5)))
+    assert rounded.per_query == exact.per_query
+    assert rounded.facts["exact_share"] < 1
