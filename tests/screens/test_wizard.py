@@ -149,6 +149,16 @@ async def test_data_is_looked_through_and_suggests_what_follows(app: TunewizApp)
         await until(pilot, lambda: not screen.state.draft.missing())
 
 
+async def test_a_path_is_typed_at_once_and_no_letter_closes_the_app(app: TunewizApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        await pilot.press("q", "ctrl+n")
+        await pilot.pause()
+        await pilot.press(*"sample:faq-en")
+        await until(pilot, lambda: screen.state.draft.value(("data", "train")) == "sample:faq-en")
+        await until(pilot, lambda: screen.state.current is not None)
+
+
 async def test_columns_can_be_given_other_roles(app: TunewizApp, tmp_path: Path) -> None:
     rows = "\n".join(f"how to reset number {n},press the button {n}" for n in range(40))
     (tmp_path / "odd.csv").write_text(f"query,positive\n{rows}\n", encoding="utf-8")

@@ -49,6 +49,11 @@ class DataView(View):
         self._files = [*recent(), *(SAMPLE_PREFIX + name for name in samples())]
         self.query_one("#lately", OptionList).add_options([Option(Text(printable(path))) for path in self._files])
 
+    def focus_first(self) -> None:
+        """Begin with the path."""
+        if not self.focus_on(("data", "train")):
+            super().focus_first()
+
     async def show(self, state: State) -> None:
         """Show the form and what is known of the data."""
         await super().show(state)

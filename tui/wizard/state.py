@@ -55,8 +55,10 @@ class State:
         return suggestions(self.draft, self.facts)
 
     def settled(self) -> State:
-        """With the draft taking up the suggestions that now hold."""
-        return replace(self, draft=self.draft.suggest(values(self.suggestions)))
+        """With the draft taking up the suggestions that hold; while the data is looked through, earlier ones stay."""
+        waiting = self.asked is not None and self.current is None
+        earlier = self.draft.suggested if waiting else {}
+        return replace(self, draft=self.draft.suggest({**earlier, **values(self.suggestions)}))
 
     @cached_property
     def problems(self) -> Sequence[Problem]:

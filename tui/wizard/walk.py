@@ -35,6 +35,8 @@ class Walk(Translated[None]):
         Binding("f6", "toggle_advanced", N_("Simple/Advanced"), priority=True),
         Binding("f7", "next_problem", N_("Problem"), priority=True),
         Binding("f1,question_mark", "help_here", N_("Help"), key_display="F1"),
+        # A letter that misses its field must not close the app; Ctrl-Q does.
+        Binding("q", "nothing", show=False),
         Binding("pagedown", "page(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
         *(Binding(f"alt+{number}", f"go_to({number})", show=False) for number in range(1, 10)),
@@ -167,6 +169,9 @@ class Walk(Translated[None]):
     def _question(self) -> Question | None:
         """The question that has the cursor."""
         return self._view.question_at(self.focused) if self._view else None
+
+    def action_nothing(self) -> None:
+        """Do nothing."""
 
     def action_page(self, by: int) -> None:
         """Scroll the step by a page."""
