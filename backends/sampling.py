@@ -4,6 +4,11 @@ With in-batch negatives every passage of a batch is a wrong answer to every othe
 batch holds the same query twice, or a passage that is known to answer another of its queries. :class:`Rows` knows
 which rows may not meet, :class:`BatchPlan` puts them apart.
 
+Where queries have many positives, or share them, the last rows of an epoch are hard to place: each would stand in a
+batch nearly alone, where there is nothing to learn and AdamW still takes a full step. Batches below
+:data:`LEAST` of the largest are therefore left out of the epoch. The draw decides which rows those are, so that every
+epoch leaves out others.
+
 Length: rows are shuffled, then sorted by length within pools of :data:`POOL` batches only, and the finished batches
 are shuffled again. Pools are drawn anew each epoch and lengths are blurred by up to :data:`BLUR`, so which rows meet
 changes from epoch to epoch, and a batch's place in the epoch says nothing about its length.
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 POOL: Final = 16
 #: Share by which a row's length is blurred before sorting.
 BLUR: Final = 0.1
+#: Share of the largest batch that another must reach.
+LEAST: Final = 0.25
 #: A batch that cannot be filled is closed after looking at this many times its size of rows.
 WINDOW: Final = 8
 
@@ -91,6 +98,11 @@ class BatchPlan:
     def __len__(self) -> int:
         return len(self._first)
 
+    @property
+    def left_out(self) -> int:
+        """Rows that the first epoch leaves out."""
+        return len(self.rows) - sum(map(len, self._first))
+
     @cached_property
     def _first(self) -> list[list[int]]:
         return self._batches(0)
@@ -100,7 +112,7 @@ class BatchPlan:
 
         draw = np.random.default_rng([self.seed, number])
         order = self._order(draw)
-        batches = list(self._filled(order)) if self.apart else list(_cut(order, self.batch_size))
+        batches = _worthwhile(list(self._filled(order))) if self.apart else list(_cut(order, self.batch_size))
         draw.shuffle(batches)
         return batches
 
@@ -152,6 +164,11 @@ class BatchPlan:
 def _cut(order: list[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(order), size):
         yield order[start : start + size]
+
+
+def _worthwhile(batches: list[list[int]]) -> list[list[int]]:
+    least = LEAST * max(map(len, batches), default=0)
+    return [batch for batch in batches if len(batch) >= least]
 
 
 def _resized(batches: list[list[int]], count: int) -> list[list[int]]:

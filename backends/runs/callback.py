@@ -66,6 +66,15 @@ class Bridge:
     def __init__(self, run: Run, stage: str) -> None:
         self.run, self.stage, self.pace = run, stage, Pace()
         self._told = 0.0
+        self._rows = 0
+
+    def _samples(self, args: Any, state: Any) -> int:
+        """Examples of the step that ended: as the trainer counted them (``rows_trained``), else full batches."""
+        rows = getattr(state, "rows_trained", None)
+        if rows is None:
+            return int(args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
+        before, self._rows = self._rows, rows
+        return int(rows - before) * int(args.world_size)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Time the step."""
@@ -73,7 +82,7 @@ class Bridge:
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell of the step, at most once a second; turn a stop request into a checkpoint and the end."""
-        self.pace.end(args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
+        self.pace.end(self._samples(args, state))
         if self.run.stop_requested():
             control.should_save = True
             control.should_training_stop = True

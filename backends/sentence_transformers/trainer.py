@@ -30,6 +30,12 @@ def _trainer_class() -> Any:
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             pass
 
+        def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+            """As the library's; counts the rows of the step, since batches may be short."""
+            rows = next((len(value) for name, value in inputs.items() if name.endswith("input_ids")), 0)
+            self.state.rows_trained = getattr(self.state, "rows_trained", 0) + rows
+            return super().training_step(model, inputs, *arguments, **options)
+
         def _load_best_model(self) -> None:
             """As the library's, but what goes wrong is not swallowed, and the run's directory may have moved."""
             self._load_from_checkpoint(str(Path(self.args.output_dir) / Path(self.state.best_model_checkpoint).name))

@@ -23,7 +23,7 @@ from backends.sentence_transformers.losses import built
 from backends.sentence_transformers.pieces import CPU_PIECE, in_pieces
 from backends.sentence_transformers.trainer import trainer
 from data.prepared import Prepared
-from data.problems import BadPreset, note, say, warning
+from data.problems import BadPreset, Problem, note, say, warning
 from presets.sections.method import Lora
 from presets.tasks.embedding import EmbeddingPreset
 
@@ -93,6 +93,8 @@ class Training:
             self.run.notice(problem)
         data = _Batches.of(model, table)
         plan = self._plan(table, data.lengths)
+        if plan.left_out:
+            self.run.notice(_left_out(plan, len(table)))
         length = Length.of(self.preset.training, len(plan))
         metric = validation.metric_of(self.prepared, self.preset.evaluation.metric)
         return trainer(
@@ -195,6 +197,16 @@ class _Batches:
         lengths = np.sum([column.lengths() for column in made], axis=0)
         collator = tokens.Collator(made, table.labels, tokens.Padding.of(model.tokenizer))
         return cls({"row": list(range(len(table)))}, lengths.tolist(), collator, {})
+
+
+def _left_out(plan: BatchPlan, rows_in_all: int) -> Problem:
+    told = say(
+        "Each epoch leaves out about {count} of {rows} rows, every time others: their queries have so many answers "
+        "that they would stand in a batch nearly alone.",
+        count=plan.left_out,
+        rows=rows_in_all,
+    )
+    return note("rows-left-out", told, fix=say("A smaller training.batch_size takes in more of them."))
 
 
 def _prepare_process(preset: EmbeddingPreset, device: str) -> None:

@@ -131,15 +131,20 @@ def _timed(given: Given, arm: Callable[[Given, Stamp], tuple[Path, int]]) -> tup
 
 
 def _ours(given: Given, stamp: Stamp) -> tuple[Path, int]:
-    from backends.runs.events import Progress, parse
     from backends.runs.run import Run
     from backends.sentence_transformers.training import Training
+
+    trainers: list[Any] = []
 
     class Timed(Training):
         def _model(self) -> Any:
             model = super()._model()
             stamp()
             return model
+
+        def _trainer(self, model: Any) -> Any:
+            trainers.append(super()._trainer(model))
+            return trainers[-1]
 
     run = Run(given.scratch / "run")
     run.directory.mkdir()
@@ -149,10 +154,7 @@ def _ours(given: Given, stamp: Stamp) -> tuple[Path, int]:
         training = training.model_copy(update={"max_steps": steps, "evaluations": 0})
     preset = given.preset.model_copy(update={"training": training})
     tuned = Timed(run, preset, given.prepared, given.folder).start()
-    told = [event for line in run.events_file.read_text().splitlines() if isinstance(event := parse(line), Progress)]
-    # Batches may be short where rows must be kept apart; an epoch has every row once.
-    rows = len(_columns(given)["anchor"])
-    return tuned, given.samples or round(rows * training.epochs) if told else 0
+    return tuned, int(trainers[0].state.rows_trained)
 
 
 def _default(given: Given, stamp: Stamp) -> tuple[Path, int]:
@@ -194,7 +196,7 @@ def _library(given: Given, stamp: Stamp, arguments: dict[str, Any]) -> tuple[Pat
     model.max_seq_length = min(given.preset.training.max_length, 512)
     stamp()
     quiet = {"report_to": "none", "disable_tqdm": True, "output_dir": str(given.scratch / "library")}
-    trainer = SentenceTransformerTrainer(
+    trainer = _counting(SentenceTransformerTrainer)(
         model=model,
         args=SentenceTransformerTrainingArguments(**{**arguments, **quiet}),
         train_dataset=Dataset.from_dict(_columns(given)),
@@ -202,9 +204,20 @@ def _library(given: Given, stamp: Stamp, arguments: dict[str, Any]) -> tuple[Pat
     )
     trainer.train()
     model.save_pretrained(str(given.scratch / "library-model"))
-    state, size = trainer.state, trainer.args.per_device_train_batch_size
-    rows = len(_columns(given)["anchor"])
-    return given.scratch / "library-model", given.samples or round(rows * (state.epoch or 0)) or size
+    return given.scratch / "library-model", trainer.rows
+
+
+def _counting(kind: Any) -> Any:
+    """``kind`` (a trainer's class), counting the rows it trains on: no-duplicates batches may be short."""
+
+    class Counting(kind):  # type: ignore[misc]
+        rows = 0
+
+        def training_step(self, model: Any, inputs: Any, *arguments: Any, **options: Any) -> Any:
+            self.rows += len(inputs["anchor_input_ids"])
+            return super().training_step(model, inputs, *arguments, **options)
+
+    return Counting
 
 
 if __name__ == "__main__":

@@ -47,10 +47,13 @@ def false_negatives(made: Rows, batch: list[int]) -> list[tuple[int, int]]:
 
 
 @given(rows(), st.integers(1, 16), st.integers(0, 3), st.booleans())
-def test_first_epoch_has_every_row_once(made: Rows, size: int, seed: int, by_length: bool) -> None:
-    batches = BatchPlan(made, size, seed, by_length).epoch(0)
-    assert sorted(row for batch in batches for row in batch) == list(range(len(made)))
-    assert all(1 <= len(batch) <= size for batch in batches)
+def test_rows_come_once_an_epoch_or_are_counted_as_left_out(made: Rows, size: int, seed: int, by_length: bool) -> None:
+    plan = BatchPlan(made, size, seed, by_length)
+    batches = plan.epoch(0)
+    seen = [row for batch in batches for row in batch]
+    assert len(set(seen)) == len(seen) == len(made) - plan.left_out
+    largest = max(map(len, batches))
+    assert all(largest / 4 <= len(batch) <= size for batch in batches)
 
 
 @given(rows(), st.integers(1, 16), st.integers(0, 2))
@@ -108,6 +111,17 @@ def test_a_place_in_the_epoch_says_nothing_of_the_length() -> None:
 def test_full_batches_where_rows_allow_it() -> None:
     sizes = Counter(len(batch) for batch in BatchPlan(easy(1000), 64, 0).epoch(0))
     assert sizes == {64: 15, 40: 1}
+
+
+def test_what_one_epoch_leaves_out_the_next_ones_take() -> None:
+    """One query has 12 answers, 30 others have one each: batches of 8 soon hold the one query alone."""
+    queries = [0] * 12 + list(range(1, 31))
+    positives = [100 + place for place in range(len(queries))]
+    answers = [frozenset(positives[:12])] * 12 + [frozenset({text}) for text in positives[12:]]
+    plan = BatchPlan(Rows(queries, positives, answers, [()] * len(queries)), 8, 0)
+    assert 0 < plan.left_out <= 12
+    seen = {row for number in range(12) for batch in plan.epoch(number) for row in batch}
+    assert seen == set(range(len(queries)))
 
 
 def test_one_query_with_many_positives_gives_batches_of_one() -> None:
