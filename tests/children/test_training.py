@@ -281,3 +281,13 @@ def test_a_model_the_library_must_tokenize_trains_too(
     wanted = preset(tiny_encoder, model={"id": str(tiny_encoder), "source": "local", "query_instruction": "search: "})
     train(run, wanted, prepared(groups(1)))
     assert len(losses_of(run)) == 2
+
+
+def test_scored_pairs_are_validated_by_rank_correlation(tiny_encoder: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    run = new_run(tmp_path)
+    rows = replace(prepared(pairs=scored()[10:]), validation_pairs=scored()[:10])
+    train(run, preset(tiny_encoder, "cosent", training=CHECKPOINTED), rows)
+    measured = [event.metrics for event in events(run) if isinstance(event, Evaluated)]
+    assert len(measured) == 4 and all(-1 <= metrics["eval_spearman"] <= 1 for metrics in measured)
