@@ -38,7 +38,7 @@ class Listed:
         if state.over or not state.stage:
             return printable(state.verdict if state.verdict not in ("", "NONE") else self.status)
         share = f" {state.step / state.total:.0%}" if state.total else ""
-        left = f"  {translate('{time} left').format(time=duration(state.remaining))}" if state.remaining else ""
+        left = "  " + translate("{time} left").format(time=duration(state.remaining)) if state.remaining else ""
         return f"{stage_name(state.stage)}{share}{left}"
 
     @property

@@ -48,7 +48,7 @@ async def test_what_can_be_begun_is_there_at_once(app: TunewizApp) -> None:
         assert keys(app) == ["new", "presets", "runs"]
         panel = app.screen.query_one(GlancePanel)
         await until(pilot, lambda: panel.sample is not None and panel.models == 0)
-        assert "memory" in seen(app)
+        assert "RAM" in seen(app)
         assert "GiB free" in seen(app)
 
 

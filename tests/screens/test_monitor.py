@@ -63,7 +63,7 @@ def there(app: TunewizApp) -> Callable[[], bool]:
 async def test_everything_of_a_run_is_to_be_seen(app: TunewizApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: there(app)() and monitor(app).view.sample is not None)  # type: ignore[union-attr]
-        await until(pilot, lambda: "memory" in seen(app))
+        await until(pilot, lambda: "RAM" in seen(app))
         text = seen(app)
         for word in ("train 3/6", "running", "50%", "100/200", "left", "samples/s", "smoothed", "Learning rate",
                      "line 99", "faq.csv:12", "Machine"):  # fmt: skip

@@ -20,6 +20,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.result import ResultScreen
 from tui.screens.runs import RunsScreen
+from tui.settings import Settings
 
 Make = Callable[..., Run]
 
@@ -137,7 +138,18 @@ async def test_a_living_run_is_watched_and_cannot_be_deleted(app: TunewizApp, ru
         child.wait()
 
 
-async def test_stopped_runs_can_be_resumed_and_any_run_cloned(app: TunewizApp, runs: Path) -> None:
+class Watched(TunewizApp):
+    """Takes note of what is asked for and does not do it."""
+
+    def on_resume_wanted(self, message: ResumeWanted) -> None:
+        message.prevent_default()
+
+    def on_clone_wanted(self, message: CloneWanted) -> None:
+        message.prevent_default()
+
+
+async def test_stopped_runs_can_be_resumed_and_any_run_cloned(runs: Path) -> None:
+    app = Watched(runs, Settings())
     run = a_run(runs)
     for event in (*opening(run, 1000.0), Stopped(time=1020.0)):
         run.emit(event)
@@ -145,7 +157,6 @@ async def test_stopped_runs_can_be_resumed_and_any_run_cloned(app: TunewizApp, r
     async with app.run_test(size=(80, 24), message_hook=asked.append) as pilot:
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(names(app)) == 1)
-        app.on_resume_wanted = app.on_clone_wanted = lambda message: None  # type: ignore[method-assign,assignment]
         await pilot.press("r", "c")
         await until(pilot, lambda: any(isinstance(message, CloneWanted) for message in asked))
         assert {message.run for message in asked if isinstance(message, (ResumeWanted, CloneWanted))} == {run}

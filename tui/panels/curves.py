@@ -149,7 +149,7 @@ def _nearest(steps: Sequence[float], step: float) -> int:
 class LossPanel(CurvePanel):
     """Training loss, raw and smoothed, and the loss on held-out rows."""
 
-    TITLE = N_("Loss")
+    TITLE = N_("Loss curve")
     SMOOTHED = True
     CURVES = (("loss", N_("train"), "raw", "."), ("eval_loss", N_("held out"), "eval", "o"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from data.language import N_, translate
 from data.printable import printable
 from tui.numbers import amount
 from tui.surroundings import Hub, cached_models, hubs
+from tui.turns import Turns
 from tui.widgets.drawing import Line, Part, spread, wrapped
 from tui.widgets.plotting import bar
 from tui.widgets.sheet import Sheet
@@ -40,10 +40,11 @@ class GlancePanel(Sheet):
             self.models = models
             self.hubs = hubs
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, turns: Turns) -> None:
+        """``turns`` say when its screen is seen."""
         super().__init__()
         self._folder = folder
-        self._left = threading.Event()
+        self._turns = turns
         self.sample: Sample | None = None
         self.models: int | None = None
         self.hubs: tuple[Hub, ...] | None = None
@@ -54,17 +55,12 @@ class GlancePanel(Sheet):
         self.call_after_refresh(self._look)
         self.call_after_refresh(self._ask)
 
-    def on_unmount(self) -> None:
-        """Stop looking."""
-        self._left.set()
-
     @work(thread=True, exit_on_error=False, group="machine")
     def _look(self) -> None:
         sampler = Sampler(self._folder)
         try:
-            while not self._left.is_set():
+            while self._turns.next(INTERVAL):
                 self.post_message(self.Looked(sampler.take()))
-                self._left.wait(INTERVAL)
         finally:
             sampler.close()
 
@@ -119,7 +115,7 @@ class GlancePanel(Sheet):
             return spread([(translate(label), "dim")], [(value, style)], width)
 
         free = N_("{amount} free")
-        rows = [row(N_("memory"), translate(free).format(amount=amount(sample.host_free)))]
+        rows = [row(N_("RAM"), translate(free).format(amount=amount(sample.host_free)))]
         if sample.disk_free is not None:
             low = sample.disk_free < 10 << 30
             rows.append(

@@ -11,8 +11,10 @@ from data.printable import printable
 from tui.numbers import amount
 from tui.panels.base import Panel
 from tui.watching import View
-from tui.widgets.drawing import Line, Part, joined
+from tui.widgets.drawing import Line, joined
 from tui.widgets.plotting import bar, sparkline
+
+WIDE = 70  # cells from which a GPU has its graphs on one line
 
 
 class HardwarePanel(Panel):
@@ -25,9 +27,11 @@ class HardwarePanel(Panel):
         self.view = view
         width = self.content_size.width
         if view.sample is not None and width:
-            host = host_lines(view.sample, width, view.state.values.get("memory_peak"))
-            cards = max(1, len(view.sample.gpus) * (2 if self.app.size.height >= 36 else 1))
-            self.styles.height = min(cards + len(host), max(2, self.app.size.height // 3)) + 2
+            screen = self.app.size.height
+            most = screen // 3 if screen >= 30 else 3
+            wanted = min(len(self._all_lines(view, view.sample, width, most)), most) + 2
+            if wanted != self.outer_size.height and not self.has_class("-maximized"):
+                self.styles.height = wanted  # only then: a new height lays out and repaints the whole screen
         self.redraw()
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
@@ -35,19 +39,22 @@ class HardwarePanel(Panel):
         view = self.view
         if view is None or view.sample is None:
             return [[(translate("Looking at the machine ..."), "dim")]]
-        sample = view.sample
+        drawn = self._all_lines(view, view.sample, width, height)
+        if len(drawn) <= height:
+            return drawn
+        hidden = len(view.sample.gpus) - height + 1
+        return [*drawn[: height - 1], [(translate("{count} more GPUs: zoom in").format(count=hidden), "dim")]]
+
+    def _all_lines(self, view: View, sample: Sample, width: int, height: int) -> list[Line]:
         host = host_lines(sample, width, view.state.values.get("memory_peak"))
         if not sample.gpus:
             return [[(translate("No NVIDIA GPU: the processor trains."), "dim")], *host]
-        room = max(1, height - len(host)) if height > 3 else height
-        tall = room >= 2 * len(sample.gpus)
+        tall = width < WIDE and 2 * len(sample.gpus) + len(host) <= height
         drawn: list[Line] = []
         for gpu in sample.gpus:
             history = [_utilisation(earlier, gpu.index) for earlier in view.samples]
-            drawn += gpu_lines(gpu, history, width, tall, self.ascii_only)
-        if len(drawn) > room:
-            hidden = len(drawn) - room + 1
-            drawn = [*drawn[: room - 1], [(translate("{count} more GPUs: zoom in").format(count=hidden), "dim")]]
+            names = max(len(_short(other.name)) for other in sample.gpus)
+            drawn += gpu_lines(gpu, history, width, tall, names, self.ascii_only)
         return [*drawn, *host]
 
 
@@ -56,30 +63,30 @@ def _utilisation(sample: Sample, index: int) -> float | None:
 
 
 def gpu_lines(
-    gpu: Gpu, history: Sequence[float | None], width: int, tall: bool = False, ascii_only: bool = False
+    gpu: Gpu, history: Sequence[float | None], width: int, tall: bool, names: int, ascii_only: bool = False
 ) -> list[Line]:
-    """One GPU on one line or two; what NVML did not answer shows as a dash."""
-    name: list[Part] = [(f"{gpu.index} ", "accent"), (_short(gpu.name), "strong")]
-    busy: Line = [(_or_dash(gpu.utilisation, "{:3d}%"), "strong")]
+    """One GPU on one line, or ``tall`` on two; what NVML did not answer shows as a dash."""
+    name: Line = [(f"{gpu.index} ", "accent"), (_short(gpu.name).ljust(names), "strong")]
+    busy: Line = [(_or_dash(gpu.utilisation, "{:d}%").rjust(4), "strong")]
     memory: Line = [(_memory(gpu), "plain")]
-    feel: list[Line] = [[(_or_dash(gpu.temperature, "{:d}°C"), _heat(gpu.temperature))],
-                        [(_or_dash(gpu.power, "{:.0f} W"), "dim")]]  # fmt: skip
-    graph = sparkline(history, max(0, min(60, width // 5)), ascii_only=ascii_only)
-    if not tall:
-        return [joined([name, busy, memory, *feel, [(graph, "smooth")]], width)]
+    heat: Line = [(_or_dash(gpu.temperature, "{:d}°C"), _heat(gpu.temperature))]
+    power: Line = [(_or_dash(gpu.power, "{:.0f} W"), "dim")]
+    if not tall and width < WIDE:
+        return [joined([name, busy, memory, heat, power], width, " ")]
+    room = max(6, min(40, (width - (0 if tall else names + 34) - 26) // 2))
+    graph: Line = [(sparkline(history, room, ascii_only=ascii_only), "raw")]
     share = gpu.memory_used / gpu.memory_total if gpu.memory_used is not None and gpu.memory_total else 0.0
-    full, empty = bar(share, max(4, width // 4))
-    return [
-        joined([name, *feel], width),
-        joined([[("  ", "plain"), *busy, (" ", "plain"), (graph, "smooth")],
-                [(full, "warn" if share > 0.95 else "good"), (empty, "dim"), (" ", "plain"), *memory]], width),
-    ]  # fmt: skip
+    full, empty = bar(share, room)
+    held: Line = [(full, "warn" if share > 0.95 else "good"), (empty, "dim"), (" ", "plain"), *memory]
+    if tall:
+        return [joined([name, heat, power], width), joined([[*busy, (" ", "plain"), *graph], held], width)]
+    return [joined([name, [*busy, (" ", "plain"), *graph], held, heat, power], width)]
 
 
 def host_lines(sample: Sample, width: int, peak: float | None = None) -> list[Line]:
     """Host memory and disk, and what the run uses."""
     known: list[Line] = [
-        _labelled(N_("memory"), _of(sample.host_used, sample.host_total)),
+        _labelled(N_("RAM"), _of(sample.host_used, sample.host_total)),
     ]
     if sample.disk_free is not None:
         known.append(_labelled(N_("disk"), translate("{amount} free").format(amount=amount(sample.disk_free))))
@@ -105,7 +112,7 @@ def _of(used: int, total: int) -> str:
 def _memory(gpu: Gpu) -> str:
     if gpu.memory_used is None or gpu.memory_total is None:
         return "—"
-    return _of(gpu.memory_used, gpu.memory_total)
+    return _of(gpu.memory_used, gpu.memory_total).rjust(13)
 
 
 def _or_dash(value: float | None, shape: str) -> str:

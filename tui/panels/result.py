@@ -127,7 +127,7 @@ def _cosines(spreads: Sequence[Spread], width: int, ascii_only: bool) -> list[Li
         for spread in (one for one in shown if one.kind == kind):
             bins = spread.bins[first:last]
             graph = sparkline(bins, len(bins), max(bins) or 1.0, ascii_only)
-            mean = "" if spread.mean is None else f"{translate('mean')} {spread.mean:.3f}"
+            mean = "" if spread.mean is None else translate("mean {value}").format(value=f"{spread.mean:.3f}")
             label = f"{translate(words)} {translate(spread.when)}"
             style = "smooth" if spread.when == "after" else "raw"
             drawn.append([(_left(label, 26), "dim"), (graph, style), (f"  {mean}", "plain")])

@@ -13,6 +13,7 @@ from textual.worker import Worker, WorkerState
 
 from data.language import N_, translate
 from data.printable import printable
+from tui.fine_updates import FineCompositor
 
 T = TypeVar("T")
 
@@ -22,6 +23,10 @@ class Translated(Screen[T]):
 
     #: What the screen is for, shown by F1.
     HELP_TEXT: ClassVar[str] = ""
+
+    def __init__(self, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(name, id, classes)
+        self._compositor = FineCompositor()
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:

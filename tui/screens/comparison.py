@@ -11,7 +11,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.widgets import DataTable, Footer
+from textual.widgets import DataTable
 
 from backends.runs.comparing import Row, differences, measures
 from backends.runs.follow import read_state
@@ -19,6 +19,7 @@ from backends.runs.run import Run
 from data.language import N_, translate
 from data.printable import printable
 from tui.screens.base import FullScreen
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 from tui.widgets.words import Words
 
@@ -50,7 +51,7 @@ class ComparisonScreen(FullScreen):
             yield DataTable[Text](id="measures", cursor_type="row")
             yield Words(N_("Settings that differ"), classes="heading")
             yield DataTable[Text](id="settings", cursor_type="row")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Read in a thread."""

@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from data.language import N_
 from tui.screens.base import Dialog, own_bindings
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.words import Words
 
 
@@ -41,7 +41,7 @@ class HelpScreen(Dialog[None]):
                 ),
                 id="more",
             )
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
 
 def _keys(screen: Screen[Any]) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +11,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from backends.runs.run import Run
@@ -22,6 +21,8 @@ from tui.messages import MonitorWanted, PresetsWanted, RunsWanted, WizardWanted
 from tui.numbers import duration
 from tui.panels.glance import GlancePanel
 from tui.screens.base import Translated
+from tui.turns import Turns
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -69,15 +70,17 @@ class HomeScreen(Translated[None]):
         self.folder = runs
         self.listed: tuple[Listed, ...] = ()
         self.drafts: tuple[Kept, ...] = ()
-        self._left = threading.Event()
+        self._turns = Turns()
         self._shown: list[tuple[str, str]] = []
 
     def compose(self) -> ComposeResult:
         """A greeting, the list, the machine."""
-        yield TitleBar(N_("Home"), right=lambda: [(translate("From raw data to a fine-tuned, measured model"), "dim")])
+        yield TitleBar(
+            N_("Home screen"), right=lambda: [(translate("From raw data to a fine-tuned, measured model"), "dim")]
+        )
         yield OptionList(id="choices", compact=True)
-        yield GlancePanel(self.folder)
-        yield Footer(compact=True, show_command_palette=False)
+        yield GlancePanel(self.folder, self._turns)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """The list is there at once; what takes time comes after the first frame."""
@@ -87,10 +90,15 @@ class HomeScreen(Translated[None]):
 
     def on_unmount(self) -> None:
         """Stop looking."""
-        self._left.set()
+        self._turns.end()
+
+    def on_screen_suspend(self) -> None:
+        """Covered: nothing is drawn until it is seen again."""
+        self._turns.cover()
 
     def on_screen_resume(self) -> None:
         """Back from another screen: drafts may have come or gone."""
+        self._turns.uncover()
         self.call_after_refresh(self._find_drafts)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="runs")
@@ -98,9 +106,8 @@ class HomeScreen(Translated[None]):
         from tui.listing import Listing
 
         listing = Listing(self.folder)
-        while not self._left.is_set():
+        while self._turns.next(INTERVAL):
             self.post_message(self.Seen(listing.look()))
-            self._left.wait(INTERVAL)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="drafts")
     def _find_drafts(self) -> None:
@@ -157,9 +164,9 @@ class HomeScreen(Translated[None]):
     def _fixed_entries(self) -> list[tuple[str, str]]:
         count = translate("Runs ({count})").format(count=len(self.listed)) if self.listed else translate("Runs")
         return [
-            ("new", f"+ {translate('New fine-tune')}"),
-            ("presets", f"▸ {translate('Open a preset')}"),
-            ("runs", f"≡ {count}"),
+            ("new", "+ " + translate("New fine-tune")),
+            ("presets", "▸ " + translate("Open a preset")),
+            ("runs", "≡ " + count),
         ]
 
     def _draft_entries(self) -> list[tuple[str, str]]:

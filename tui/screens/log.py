@@ -10,13 +10,14 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from backends.runs.log_tail import LogTail
 from backends.runs.run import Run
 from data.language import N_, translate
 from tui.panels.log import LogPanel
 from tui.screens.base import FullScreen
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 
 INTERVAL = 0.5  # seconds between two looks
@@ -50,7 +51,7 @@ class LogScreen(FullScreen):
         yield TitleBar(N_("Log"), self.run.name)
         yield LogPanel()
         yield Input(id="search", placeholder=translate("Search the log"), compact=True)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Begin to follow."""

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from backends.runs.process import alive, ask_to_stop, kill
 from backends.runs.run import Run
@@ -27,6 +27,7 @@ from tui.panels.progress import ProgressPanel
 from tui.screens.base import FullScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.watching import INTERVAL, SAMPLING, MachineWatch, View, Watch
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 
 
@@ -34,7 +35,7 @@ class MonitorScreen(FullScreen):
     """Two threads watch the run and the machine; one message carries what they saw; panels render it."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
-    ALLOW_IN_MAXIMIZED_VIEW = "Footer,TitleBar,#search"
+    ALLOW_IN_MAXIMIZED_VIEW = "KeyHints,TitleBar,#search"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "stop", N_("Stop")),
         Binding("slash", "search", N_("Search the log"), key_display="/", show=False),
@@ -76,7 +77,7 @@ class MonitorScreen(FullScreen):
             yield GradientPanel()
             yield AdvicePanel()
         yield Input(id="search", placeholder=translate("Search the log"), compact=True)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Begin to watch."""

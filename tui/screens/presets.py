@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
-from textual.widgets import Footer, Input, OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from data.language import N_, translate
@@ -20,6 +20,7 @@ from data.problems import say
 from tui.messages import StartWanted, WizardWanted
 from tui.screens.base import FullScreen
 from tui.screens.confirm import ConfirmScreen
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 from tui.widgets.words import Words
 
@@ -62,7 +63,7 @@ class PresetsScreen(FullScreen):
             yield OptionList(id="names", compact=True)
             with VerticalScroll(id="side"):
                 yield Words("", id="text")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """List them in a thread: the schema takes a moment to import."""
@@ -102,7 +103,7 @@ class PresetsScreen(FullScreen):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show the text of the one under the cursor."""
         entry = self._entry()
-        self.query_one("#text", Words).say(lambda: _text(entry.path) if entry else "")
+        self.query_one("#text", Words).tell(lambda: _text(entry.path) if entry else "")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open it."""

@@ -8,12 +8,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Footer
 
 from data.language import N_
 from data.problems import Problem
 from tui.screens.base import Dialog
 from tui.widgets.findings import told
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.words import Words
 
 
@@ -32,4 +32,4 @@ class ProblemsScreen(Dialog[None]):
         with VerticalScroll(id="box"):
             yield Words(N_("This cannot run yet:"), id="heading")
             yield Words(lambda: told(self.problems), id="problems")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Footer, Markdown
+from textual.widgets import Markdown
 
 from backends.runs.run import Run
 from data.language import N_, translate
 from data.printable import printable
 from tui.screens.base import FullScreen
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 
 LARGEST = 1 << 20  # characters shown
@@ -33,7 +34,7 @@ class ReportScreen(FullScreen):
         yield TitleBar(N_("Report"), self.run.name)
         with VerticalScroll():
             yield Markdown(readable(self.run.report / "report.md"), open_links=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
 
 def readable(file: Path) -> str:

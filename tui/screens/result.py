@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.widgets import Footer
 
 from backends.runs.follow import read_state
 from backends.runs.process import alive
@@ -21,6 +20,7 @@ from tui.evidence import Evidence, evidence
 from tui.messages import CloneWanted, LogWanted, MonitorWanted, ReportWanted, ResumeWanted
 from tui.panels.result import ResultStory
 from tui.screens.base import FullScreen
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 
 
@@ -60,7 +60,7 @@ class ResultScreen(FullScreen):
         yield TitleBar(N_("Result"), self.run.name)
         with VerticalScroll():
             yield ResultStory()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Read it."""

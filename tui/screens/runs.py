@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.message import Message
-from textual.widgets import DataTable, Footer, Input
+from textual.widgets import DataTable, Input
 
 from backends.runs.process import alive
 from backends.runs.run import Run
@@ -26,6 +25,8 @@ from tui.listing import Listed, Listing
 from tui.messages import CloneWanted, ComparisonWanted, MonitorWanted, ResultWanted, ResumeWanted
 from tui.screens.base import FullScreen
 from tui.screens.confirm import ConfirmScreen
+from tui.turns import Turns
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 
 INTERVAL = 1.0  # seconds between two looks
@@ -68,7 +69,7 @@ class RunsScreen(FullScreen):
         self.listed: tuple[Listed, ...] = ()
         self.marked: set[str] = set()
         self.words = ""
-        self._left = threading.Event()
+        self._turns = Turns()
         self._shown: dict[str, tuple[str, ...]] = {}
         self._columns: Sequence[str] = COLUMNS
 
@@ -77,7 +78,7 @@ class RunsScreen(FullScreen):
         yield TitleBar(N_("Runs"), str(self.folder))
         yield Input(id="filter", placeholder=translate("Filter by name, status or model"), compact=True)
         yield DataTable[Text](cursor_type="row")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -87,14 +88,21 @@ class RunsScreen(FullScreen):
 
     def on_unmount(self) -> None:
         """Stop looking."""
-        self._left.set()
+        self._turns.end()
+
+    def on_screen_suspend(self) -> None:
+        """Covered: nothing is drawn until it is seen again."""
+        self._turns.cover()
+
+    def on_screen_resume(self) -> None:
+        """Seen again."""
+        self._turns.uncover()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="runs")
     def _look(self) -> None:
         listing = Listing(self.folder)
-        while not self._left.is_set():
+        while self._turns.next(INTERVAL):
             self.post_message(self.Seen(listing.look()))
-            self._left.wait(INTERVAL)
 
     def on_runs_screen_seen(self, message: Seen) -> None:
         """Bring the table up to date."""

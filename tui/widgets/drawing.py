@@ -12,7 +12,8 @@ from rich.cells import cell_len, set_cell_size
 Part: TypeAlias = tuple[str, str]  # text and the name of its style
 Line: TypeAlias = Sequence[Part]
 
-STYLES: Final = ("plain", "dim", "strong", "accent", "good", "warn", "bad", "raw", "smooth", "eval", "cursor", "match")
+STYLES: Final = ("plain", "dim", "strong", "accent", "good", "warn", "bad", "raw", "smooth", "eval", "cursor", "match",
+                 "key")  # fmt: skip
 #: What stays on one line: a word, or one Chinese character, with the punctuation that clings to it.
 _WORD: Final = re.compile(r"[（《「“]*(?:[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)[，。；：！？、）》」”]*\s*")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from tui.widgets.drawing import Line, Part
@@ -39,10 +40,12 @@ class Axes:
 
     def up(self, value: float) -> float:
         """0 at the bottom, 1 at the top; clamped."""
-        low, high = self.low, self.high
         if self.log:
-            low, high, value = math.log10(low), math.log10(high), math.log10(max(value, low))
-        return min(1.0, max(0.0, (value - low) / (high - low)))
+            low, high, value = math.log10(self.low), math.log10(self.high), math.log10(max(value, self.low))
+        else:
+            low, high = self.low, self.high
+        share = (value - low) / (high - low)
+        return 0.0 if share < 0 else 1.0 if share > 1 else share
 
     def value_at(self, share: float) -> float:
         """The value ``share`` of the way up."""
@@ -110,12 +113,15 @@ def plot(series: Sequence[Series], axes: Axes, width: int, height: int, ascii_on
     owners = [[-1] * width for _ in range(height)]
     marks: dict[tuple[int, int], int] = {}
     for number, one in enumerate(series):
-        for column, row in _raster(one, axes, width * across, height * down):
-            cell, line = column // across, row // down
-            if owners[line][cell] != number and _COVERS.get(one.style):
-                dots[line][cell] = 0  # on top: what is below would blur it
-            dots[line][cell] |= _DOTS[row % down][column % across]
-            owners[line][cell] = number
+        clears = one.style in _COVERS
+        for column, first, last in _raster(one, axes, width * across, height * down):
+            cell, side = column // across, column % across
+            for row in range(first, last + 1):
+                line = row // down
+                if clears and owners[line][cell] != number:
+                    dots[line][cell] = 0  # on top: what is below would blur it
+                dots[line][cell] |= _DOTS[row % down][side]
+                owners[line][cell] = number
         if one.dots:
             marks |= dict.fromkeys(_placed(one, axes, width, height), number)
     return [
@@ -125,7 +131,7 @@ def plot(series: Sequence[Series], axes: Axes, width: int, height: int, ascii_on
 
 #: Bits of a braille cell by row and column (Unicode 2800–28FF).
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-_COVERS: Final = {"smooth": True, "eval": True, "plain": True}
+_COVERS: Final = ("smooth", "eval", "plain")
 
 
 def _cells(
@@ -159,31 +165,38 @@ def _runs(cells: Iterator[Part]) -> list[Part]:
 
 def _placed(series: Series, axes: Axes, columns: int, rows: int) -> Iterator[tuple[int, int]]:
     """Column and row (0 on top) of each finite point in sight."""
+    widen = columns / (axes.right - axes.left)
+    up, finite = axes.up, math.isfinite
     for step, value in zip(series.steps, series.values, strict=True):
-        share = axes.across(step)
-        if math.isfinite(value) and 0 <= share <= 1:
-            yield min(columns - 1, int(share * columns)), min(rows - 1, int((1 - axes.up(value)) * rows))
+        column = int((step - axes.left) * widen)
+        if 0 <= column <= columns and finite(value):
+            yield min(columns - 1, column), min(rows - 1, int((1 - up(value)) * rows))
 
 
-def _raster(series: Series, axes: Axes, columns: int, rows: int) -> Iterator[tuple[int, int]]:
-    """The dots of a polyline: each column is filled between the rows that the line passes in it."""
-    previous: tuple[int, int] | None = None
+def _raster(series: Series, axes: Axes, columns: int, rows: int) -> Iterator[tuple[int, int, int]]:
+    """A polyline as one stretch a column: column, first and last row. Neighbouring columns touch."""
+    stretches: list[list[int]] = []  # column, first row, last row, row it enters by, row it leaves by
     for column, row in _placed(series, axes, columns, rows):
-        if previous is None or previous[0] > column:
-            yield column, row
-        elif previous != (column, row):
-            yield from _segment(previous, (column, row))
-        previous = column, row
+        if stretches and stretches[-1][0] == column:
+            now = stretches[-1]
+            now[1], now[2], now[4] = min(now[1], row), max(now[2], row), row
+        else:
+            stretches.append([column, row, row, row, row])
+    for before, now in pairwise(stretches):
+        yield from _between(before[0], before[4], now[0], now[3])
+    for column, first, last, *_ in stretches:
+        yield column, first, last
 
 
-def _segment(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    (left, top), (right, bottom) = start, end
-    span = right - left
+def _between(left: int, top: int, right: int, bottom: int) -> Iterator[tuple[int, int, int]]:
+    """The straight line from a point to one further right, without the ends themselves."""
     before = top
-    for column in range(left, right + 1):
-        row = bottom if not span else round(top + (bottom - top) * (column - left) / span)
-        for between in range(min(before, row), max(before, row) + 1):
-            yield column, between
+    for column in range(left + 1, right + 1):
+        row = round(top + (bottom - top) * (column - left) / (right - left))
+        if column < right:
+            yield column, min(before, row), max(before, row)
+        else:
+            yield column, min(before + (row > before), row), max(before - (row < before), row)
         before = row
 
 

@@ -32,6 +32,7 @@ class Sheet(Widget):
         .sheet--smooth { color: $primary; }
         .sheet--eval { color: $accent; }
         .sheet--cursor { color: $block-cursor-foreground; background: $block-cursor-background; }
+        .sheet--key { color: $accent; text-style: bold; }
         .sheet--match { color: $background; background: $warning; }
     }
     """

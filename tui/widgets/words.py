@@ -25,7 +25,7 @@ class Words(Widget):
         super().__init__(id=id, classes=classes)
         self._text = text
 
-    def say(self, text: str | Message | Callable[[], str | Text]) -> None:
+    def tell(self, text: str | Message | Callable[[], str | Text]) -> None:
         """Show another text."""
         self._text = text
         self.refresh(layout=True)

@@ -1,0 +1,37 @@
+"""Partial updates that send what changed and no more.
+
+Textual 8.2.8 repaints from the left edge of a widget to the end of what changed in it ("crop to x extents" stands open
+in its ``ChopsUpdate``). Over a slow line a growing curve costs several times what it needs, so both ends are cropped
+here. This is the one place that leans on Textual's inside; the version is pinned and a test looks at the bytes.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.control import Control
+from textual._compositor import ChopsUpdate, Compositor
+
+
+class FineUpdate(ChopsUpdate):
+    """As its base, each strip cropped at both ends of what changed."""
+
+    def render_segments(self, console: Console) -> str:
+        """The text that brings the terminal up to date."""
+        sequences: list[str] = []
+        for y, left, right in self.spans:
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                if strip is None or x >= right or end <= left:
+                    continue
+                begin = max(x, left)
+                sequences.append(Control.move_to(begin, y).segment.text)
+                sequences.append(strip.crop(begin - x, min(end, right) - x).render(console))
+        return "".join(sequences)
+
+
+class FineCompositor(Compositor):
+    """Makes :class:`FineUpdate` of what changed."""
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        """An update, or ``None`` if nothing changed."""
+        update = super().render_partial_update()
+        return FineUpdate(update.chops, update.spans, update.chop_ends) if update is not None else None
