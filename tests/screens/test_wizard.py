@@ -354,3 +354,51 @@ class _Willing:
 
     def problems(self, preset: Preset) -> list[object]:
         return []
+
+
+async def test_the_palette_goes_to_steps(app: TunewizApp) -> None:
+    from tui.wizard.commands import WizardCommands
+
+    async with app.run_test(size=(100, 40)) as pilot:
+        screen = await opened(app, pilot)
+        provider = WizardCommands(screen)
+        hits = {str(hit.text or hit.match_display): hit async for hit in provider.search("Go to Loss")}
+        assert "Go to Loss" in hits
+        hits["Go to Loss"].command()  # type: ignore[union-attr]
+        await until(pilot, lambda: screen.step.name == "loss")
+        assert len([hit async for hit in provider.discover()]) == len(NAMES)
+
+
+async def test_a_file_is_found_by_browsing(app: TunewizApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one.csv").write_text("query,positive\na,b\n", encoding="utf-8")
+    (tmp_path / "picture.png").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        screen = await opened(app, pilot)
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "one.csv" in seen(app))
+        assert "picture.png" not in seen(app)
+        await pilot.press("end", "enter")
+        await until(pilot, lambda: screen.state.draft.value(("data", "train")) == str(tmp_path / "one.csv"))
+
+
+async def test_a_model_that_is_not_there_is_told_below_the_form(app: TunewizApp) -> None:
+    async with app.run_test(size=(120, 50)) as pilot:
+        screen = await opened(app, pilot, answers(model__id="/no/such/folder"))
+        await pilot.press("alt+3")
+        await until(pilot, lambda: "There is no folder /no/such/folder" in seen(app))
+        assert screen.step.name == "model"
+
+
+def test_the_editors_text_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tui.wizard.review_view import edited
+
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "sed -i s/one/two/")
+    assert edited("name: one\n") == "name: two\n"
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    assert edited("name: one\n") is None
+    monkeypatch.setenv("EDITOR", "false")
+    assert edited("name: one\n") is None

@@ -20,7 +20,11 @@ _DATA: Final = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"
 
 
 class DataTree(DirectoryTree):
-    """Hides what is hidden, and files that no reader knows."""
+    """Hides what is hidden, and files that no reader knows; its marks are those every terminal has."""
+
+    ICON_NODE = "▸ "
+    ICON_NODE_EXPANDED = "▾ "
+    ICON_FILE = "  "
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Folders and data files; called in a thread."""
@@ -80,5 +84,5 @@ class BrowseScreen(Dialog[Path]):
 
     def _tell(self) -> None:
         self.query_one("#where", Static).update(Text(printable(self._folder), style="bold"))
-        keys = translate("Enter opens or takes · S takes the folder · U goes up · ~ goes home · Esc closes")
+        keys = translate("Enter opens or takes · S takes the folder · U up · ~ home · Esc closes")
         self.query_one("#keys", Static).update(Text(keys))

@@ -19,6 +19,7 @@ from tui.forms.control import Answered, BrowseWanted, Cleared
 from tui.screens.browse import BrowseScreen
 from tui.screens.save import SaveScreen
 from tui.wizard.background import Background, Found
+from tui.wizard.commands import WizardCommands
 from tui.wizard.keeping import Keeping
 from tui.wizard.messages import Edited, LaunchWanted, SaveWanted
 from tui.wizard.state import State, placed
@@ -32,6 +33,7 @@ class WizardScreen(Walk):
     """Steps, the one you are at, and what is known around the draft. Everything typed is kept on disk at once."""
 
     CSS_PATH = "wizard.tcss"
+    COMMANDS = {WizardCommands}
     HELP_TEXT = N_("Answer what is open; everything else has a good default. Your answers are kept as you go.")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "start", N_("Start"), priority=True),

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic import ValidationError
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
+from backends import sources
+from backends.sources.base import Located, ModelUnavailable
 from data.language import N_, translate
 from data.printable import printable
+from data.problems import say
 from presets.draft import Draft
+from presets.sections.model import Model
+from tui.numbers import amount
 from tui.widgets.words import Words
 from tui.wizard import catalogue
 from tui.wizard.catalogue import Entry
@@ -23,6 +32,8 @@ from tui.wizard.view import View
 _COLUMNS = (N_("model"), N_("weights"), N_("language"), N_("memory"), N_("download"), N_("licence"))
 #: Cells of an id on a screen that is not wide; the licence stands below the table there.
 _SHORT = 36
+#: Seconds without a key before hubs are asked.
+_RESTING = 0.8
 _COLOURS = {"yes": "success", "maybe": "warning", "no": "error", "": "dim"}
 
 
@@ -35,6 +46,15 @@ class ModelView(View):
     _every = False
     _state: State | None = None
     _known_by: object = None
+    _model: Model | None = None
+    _timer: Timer | None = None
+
+    @dataclass
+    class Asked(Message):
+        """Where ``model`` is, or why it cannot be had."""
+
+        model: Model
+        found: Located | ModelUnavailable
 
     def above(self) -> Iterable[Widget]:
         """The catalogue and what is known of one model."""
@@ -57,6 +77,42 @@ class ModelView(View):
             self._entries = catalogue.entries(state.draft, state.facts, state.machine, self._every)
             self._fill()
         self._mark()
+        self._locate(state)
+
+    def _locate(self, state: State) -> None:
+        """Ask where the chosen model is, once it is not typed any more."""
+        try:
+            model = Model.model_validate(state.draft.filled["model"])
+        except ValidationError:
+            model = None
+        if model == self._model:
+            return
+        self._model = model
+        if self._timer:
+            self._timer.stop()
+        self._tell(Text())
+        if model is not None:
+            self._tell(Text(translate("Asking where the model is …"), style="italic"))
+            self._timer = self.set_timer(_RESTING, lambda: self._ask(model))
+
+    def _ask(self, model: Model) -> None:
+        def work() -> None:
+            try:
+                found: Located | ModelUnavailable = sources.resolve(model)
+            except ModelUnavailable as fault:
+                found = fault
+            self.post_message(self.Asked(model, found))
+
+        self.run_worker(work, thread=True, exclusive=True, group="model", exit_on_error=False)
+
+    def on_model_view_asked(self, event: Asked) -> None:
+        """Say where it is, or why it cannot be had."""
+        event.stop()
+        if event.model == self._model:
+            self._tell(_told(event.found, self.app.theme_variables))
+
+    def _tell(self, words: Text) -> None:
+        self.query_one("#located", Static).update(words)
 
     def action_every(self) -> None:
         """All models, or those that fit the language and the memory."""
@@ -119,3 +175,18 @@ def taken(draft: Draft, entry: Entry) -> Draft:
     for key in ("source", "revision", "trust_remote_code", "pooling"):
         draft = draft.forget(("model", key))
     return draft.answer(("model", "id"), entry.id)
+
+
+def _told(found: Located | ModelUnavailable, colours: Mapping[str, str]) -> Text:
+    if isinstance(found, ModelUnavailable):
+        return Text("\n").join(Text(f"✗ {problem.line()}", style=colours["error"]) for problem in found.problems)
+    if found.cached:
+        return Text(f"✓ {say('On this machine: {place}', place=found.place).text()}", style=colours["success"])
+    unknown = translate("unknown")
+    told = say(
+        "Found on {source}: {size} to download, licence {licence}.",
+        source=found.source,
+        size=amount(found.size) if found.size else unknown,
+        licence=found.licence or unknown,
+    )
+    return Text(f"✓ {told.text()}", style=colours["success"])
