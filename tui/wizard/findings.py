@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -14,7 +16,7 @@ from data.formats import formats
 from data.language import N_, translate
 from data.lengths import Lengths
 from data.printable import printable
-from data.problems import Problem, say
+from data.problems import Problem, Where, say
 from data.roles import ROLES
 from tui.numbers import amount
 from tui.wizard.inspecting import Inspected
@@ -153,7 +155,7 @@ def _kind(kind: Finding, colours: Colours) -> list[Text]:
     first = kind.first[0]
     lines = [_problem(first, colours, kind.count)]
     if kind.count > 1:
-        places = ", ".join(str(problem.where) for problem in kind.first[1 : 1 + _PLACES])
+        places = ", ".join(_place(problem.where) for problem in kind.first[1 : 1 + _PLACES])
         rest = kind.count - min(len(kind.first), 1 + _PLACES)
         more = (
             say("  also {places} and {rest} more", places=places, rest=rest)
@@ -166,8 +168,16 @@ def _kind(kind: Finding, colours: Colours) -> list[Text]:
 
 def _problem(problem: Problem, colours: Colours, count: int = 1) -> Text:
     text = Text(f"{_MARKS[problem.severity]} ", style=colours[_STYLES[problem.severity]])
+    place = _place(problem.where)
+    told = f"{place}: {problem.message.text()}" if place else problem.message.text()
+    told = f"{told} {problem.fix.text()}" if problem.fix else told
     times = f" ×{count}" if count > 1 else ""
-    return text.append(f"{problem.line()}{times}", style=colours["dim" if problem.severity == "note" else "foreground"])
+    return text.append(f"{told}{times}", style=colours["dim" if problem.severity == "note" else "foreground"])
+
+
+def _place(where: Where) -> str:
+    """File and line without the folder: all findings are about one dataset."""
+    return str(replace(where, file=PurePath(where.file).name))
 
 
 def _title(text: str) -> Text:
