@@ -97,6 +97,8 @@ class Training:
             self.run.notice(_left_out(plan, len(table)))
         length = Length.of(self.preset.training, len(plan))
         metric = validation.metric_of(self.prepared, self.preset.evaluation.metric)
+        if metric is None and self.preset.training.evaluations:
+            self.run.notice(_unwatched(self.preset.training.early_stopping.enabled))
         return trainer(
             plan,
             model=model,
@@ -197,6 +199,12 @@ class _Batches:
         lengths = np.sum([column.lengths() for column in made], axis=0)
         collator = tokens.Collator(made, table.labels, tokens.Padding.of(model.tokenizer))
         return cls({"row": list(range(len(table)))}, lengths.tolist(), collator, {})
+
+
+def _unwatched(early_stopping: bool) -> Problem:
+    told = say("No training queries are set aside to watch training by: the last checkpoint is kept, not the best.")
+    fix = say("Set data.evaluation.validation_fraction, for example to 0.1, to choose by measure.")
+    return warning("no-validation", told, fix=fix) if early_stopping else note("no-validation", told, fix=fix)
 
 
 def _left_out(plan: BatchPlan, rows_in_all: int) -> Problem:
