@@ -172,4 +172,8 @@ def main() -> Any:
         # A C locale still gets its text, with "?" for what it cannot show, in place of a traceback.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    if len(sys.argv) == 1 and sys.stdin.isatty() and sys.stdout.isatty():
+        from tui.commands.screen import run_screen
+
+        sys.exit(run_screen(None))
     return app()

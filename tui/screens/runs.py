@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,7 +16,6 @@ from textual.widgets import DataTable, Input
 from backends.runs.process import alive
 from backends.runs.run import Run
 from data.language import N_, translate
-from data.printable import printable
 from data.problems import say
 from tui.listing import Listed, Listing
 from tui.messages import CloneWanted, ComparisonWanted, MonitorWanted, ResultWanted, ResumeWanted
@@ -27,10 +23,10 @@ from tui.screens.base import FullScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.turns import Turns
 from tui.widgets.key_hints import KeyHints
+from tui.widgets.run_table import RunTable
 from tui.widgets.title_bar import TitleBar
 
 INTERVAL = 1.0  # seconds between two looks
-COLUMNS = (N_("run"), N_("status"), N_("before → after"), N_("model"), N_("began"))
 _NEEDS_RUN = {"resume", "clone", "compare", "mark", "delete"}
 
 
@@ -70,20 +66,18 @@ class RunsScreen(FullScreen):
         self.marked: set[str] = set()
         self.words = ""
         self._turns = Turns()
-        self._shown: dict[str, tuple[str, ...]] = {}
-        self._columns: Sequence[str] = COLUMNS
 
     def compose(self) -> ComposeResult:
         """The line and the table."""
         yield TitleBar(N_("Runs"), str(self.folder))
         yield Input(id="filter", placeholder=translate("Filter by name, status or model"), compact=True)
-        yield DataTable[Text](cursor_type="row")
+        yield RunTable()
         yield KeyHints()
 
     def on_mount(self) -> None:
         """Begin to look."""
-        self._head()
-        self.query_one(DataTable).focus()
+        self.query_one(RunTable).head()
+        self.query_one(RunTable).focus()
         self._look()
 
     def on_unmount(self) -> None:
@@ -113,61 +107,24 @@ class RunsScreen(FullScreen):
     def relabel(self) -> None:
         """The language changed."""
         super().relabel()
-        self._head()
+        self.query_one(RunTable).head()
         self._fill()
-
-    def _head(self) -> None:
-        table = self.query_one(DataTable)
-        table.clear(columns=True)
-        self._columns = COLUMNS if self.app.size.width >= 110 else COLUMNS[:3]
-        for name in self._columns:
-            table.add_column(translate(name), key=name)
-        self._shown = {}
 
     def on_resize(self, event: Resize) -> None:
         """A narrow screen has fewer columns."""
-        self._head()
+        self.query_one(RunTable).head()
         self._fill()
 
     def _fill(self) -> None:
-        """Only cells that changed are touched; the cursor stays on its run."""
-        table = self.query_one(DataTable)
-        ordered = sorted(self.listed, key=lambda item: (not item.alive, -item.state.started))
-        wanted = {item.run.name: self._row(item) for item in ordered if self._fits(item)}
-        if list(wanted) != list(self._shown):
-            here = self._current()
-            table.clear()
-            for name, row in wanted.items():
-                table.add_row(*(Text(cell) for cell in row), key=name)
-            names = list(wanted)
-            if here and here.run.name in names:
-                table.move_cursor(row=names.index(here.run.name))
-        else:
-            for name, row in wanted.items():
-                for column, cell, before in zip(self._columns, row, self._shown[name], strict=True):
-                    if cell != before:
-                        table.update_cell(name, column, Text(cell), update_width=True)
-        self._shown = wanted
+        self.query_one(RunTable).show_runs([item for item in self.listed if self._fits(item)], self.marked)
         self.refresh_bindings()
-
-    def _row(self, item: Listed) -> tuple[str, ...]:
-        state = item.state
-        mark = "✓ " if item.run.name in self.marked else "● " if item.alive else "  "
-        began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
-        name = printable(item.run.name, max(20, min(50, self.app.size.width - 50)))
-        return (mark + name, item.progress, item.gain, printable(state.model, 32), began)[: len(self._columns)]
 
     def _fits(self, item: Listed) -> bool:
         text = " ".join((item.run.name, item.status, item.progress, item.state.model, item.state.task)).lower()
         return all(word in text for word in self.words.lower().split())
 
     def _current(self) -> Listed | None:
-        """The run under the cursor."""
-        table = self.query_one(DataTable)
-        names = list(self._shown)
-        if not 0 <= table.cursor_row < len(names):
-            return None
-        return next((item for item in self.listed if item.run.name == names[table.cursor_row]), None)
+        return self.query_one(RunTable).current
 
     def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
         """Only what can be done with the run under the cursor is offered."""
@@ -199,7 +156,7 @@ class RunsScreen(FullScreen):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Back to the table."""
         event.stop()
-        self.query_one(DataTable).focus()
+        self.query_one(RunTable).focus()
 
     def action_filter(self) -> None:
         """Go to the line above the table."""
