@@ -136,6 +136,7 @@ class TunewizApp(LooksApp):
 
     def on_start_wanted(self, message: messages.StartWanted) -> None:
         """Check a preset and run it, in a thread."""
+        self.notify(translate("Checking it first ..."), markup=False)
         self._begin(lambda: start(message.preset, self.runs))
 
     def on_wizard_screen_start(self, message: WizardScreen.Start) -> None:

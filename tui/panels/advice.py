@@ -30,7 +30,8 @@ class AdvicePanel(Panel):
         for severity, message, fix in found:
             style = _STYLES.get(severity, "dim")
             first, *rest = wrapped(message, max(4, width - 2), style) or [[("", style)]]
-            drawn += [[("! ", style), *first], *([("  ", style), *line] for line in rest)]
+            mark = "· " if severity == "note" else "! "
+            drawn += [[(mark, style), *first], *([("  ", style), *line] for line in rest)]
             drawn += [[("  ", "dim"), *line] for line in wrapped(fix, max(4, width - 2), "dim")]
         if len(drawn) > height > 0:
             drawn = [*drawn[: height - 1], [(translate("more: zoom in").rjust(width), "dim")]]

@@ -12,7 +12,7 @@ from backends.runs.smoothing import smoothed
 from backends.runs.state import Curve
 from data.language import N_, translate
 from tui.panels.base import Panel
-from tui.widgets.drawing import Line, Part, joined
+from tui.widgets.drawing import Line, Part, joined, wrapped
 from tui.widgets.plotting import Axes, Series, axes_for, bare_chart, chart, gutter, number
 
 
@@ -59,7 +59,7 @@ class CurvePanel(Panel):
         total = self.view.state.total if self.view and self.view.state.stage == "train" else 0
         self._axes = axes_for([one for _, one in found], total, self.logarithmic) if found else None
         if self._axes is None:
-            return [[(translate(self.nothing()), "dim")]]
+            return wrapped(translate(self.nothing()), width, "dim")
         scaled = height > 4  # a low panel has no room for numbers at its sides
         self._columns = max(1, width - gutter(self._axes, height - 1)) if scaled else width
         if self.cursor is not None:
