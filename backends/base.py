@@ -24,7 +24,7 @@ class Backend(ABC, Generic[P]):
 
     @abstractmethod
     def problems(self, preset: P) -> list[Problem]:
-        """Everything that keeps ``preset`` from running here: packages, loss against rows, memory. Imports nothing heavy."""
+        """What keeps ``preset`` from running here: packages, models, memory. Imports nothing heavy."""
 
     @abstractmethod
     def native(self, preset: P) -> str:

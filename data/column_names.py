@@ -63,7 +63,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "score": {
         EXACT: _names("score label similarity similar relevance grade 相似度 相关性 相关度 是否相似"),
         USUAL: _names(
-            "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel target",
+            "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel "
+            "target",
             "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配",
         ),
     },

@@ -9,9 +9,9 @@ _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, forma
 
 
 def printable(value: object, limit: int = 200) -> str:
-    """``value`` as one line without control, escape or bidirectional characters, cut to ``limit`` characters.
+    r"""``value`` as one line without control, escape or bidirectional characters, cut to ``limit`` characters.
 
-    Newlines and tabs become spaces, other invisible characters ``\\xNN`` or ``\\uNNNN``, so that nothing from a
+    Newlines and tabs become spaces, other invisible characters ``\xNN`` or ``\uNNNN``, so that nothing from a
     data file can move the cursor, colour the screen or reorder a line.
     """
     text = str(value)
