@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -18,6 +19,7 @@ from babel.messages.pofile import read_po, write_po
 from data.language import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # the compiled file changes only when a string does
 KEYWORDS = {"say": None, "N_": None, "_": None, "translate": None}
 
 
@@ -41,7 +43,7 @@ def translations(package: str) -> dict[str, str]:
 
 def update(package: str, known: dict[str, str]) -> list[str]:
     """Write the catalogue of ``package``, Chinese taken from ``known``; the strings that have none."""
-    catalogue = Catalog(locale="zh", project="tunewiz", charset="utf-8")
+    catalogue = Catalog(locale="zh", project="tunewiz", charset="utf-8", creation_date=EPOCH, revision_date=EPOCH)
     for text in sorted(set(extracted(package))):
         catalogue.add(text, known.get(text, ""))
     file = catalogue_file(package)
