@@ -69,10 +69,12 @@ Found = Iterator[tuple[str, Suggestion]]
 def suggestions(draft: Draft, facts: Facts) -> dict[str, Suggestion]:
     """Suggestions for the keys of ``draft`` by dotted key; later rules build on what earlier ones suggest."""
     found: dict[str, Suggestion] = {}
+    draft = draft.suggest({})
     for rule in _RULES:
-        known = lookup(str(draft.value(("model", "id")) or ""))
-        found |= dict(rule(_Look(draft, facts, known)))
-        draft = draft.suggest(values(found))
+        more = dict(rule(_Look(draft, facts, lookup(str(draft.value(("model", "id")) or "")))))
+        if more:
+            found |= more
+            draft = draft.suggest(values(found))
     return found
 
 

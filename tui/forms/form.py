@@ -25,6 +25,8 @@ class Form(Vertical):
         super().__init__()
         self.roomy = roomy
         self._items: list[Item] = []
+        #: The rows, from the top.
+        self.rows: list[Row] = []
 
     async def ask(
         self, items: Iterable[Item], draft: Draft, problems: Sequence[Problem], reasons: Mapping[str, str]
@@ -39,11 +41,6 @@ class Form(Vertical):
         placed = place(problems, [row.question for row in self.rows])
         for row in self.rows:
             row.show(draft, placed.get(row.question.key, ()), reasons.get(row.question.key, ""))
-
-    @property
-    def rows(self) -> list[Row]:
-        """The rows, from the top."""
-        return list(self.query(Row))
 
     def question_at(self, widget: Widget | None) -> Question | None:
         """The question that ``widget`` belongs to."""
@@ -72,6 +69,7 @@ class Form(Vertical):
                     mounted.append(self.mount(widget, before=number if number < len(self.children) else None))
             await gather(*mounted)
         self._items = items
+        self.rows = [widget for widget in widgets if isinstance(widget, Row)]
 
     def _widget(self, item: Item, kept: Mapping[str, Row], draft: Draft) -> Widget:
         if isinstance(item, Heading):

@@ -36,6 +36,7 @@ class Row(Vertical):
         self.question = question
         self.roomy = roomy
         self.control = control(question, draft, roomy)
+        self._seen: object = None
         self.set_class(isinstance(self.control, (Cards, Many)), "-stacked")
         self.set_class(roomy, "-roomy")
 
@@ -53,6 +54,11 @@ class Row(Vertical):
 
     def show(self, draft: Draft, problems: Sequence[Problem], reason: str = "") -> None:
         """Show the draft's value and what is wrong with it; ``reason`` tells where a suggestion comes from."""
+        path = self.question.path
+        seen = (draft.value(path), draft.is_answered(path), list(problems), reason)
+        if seen == self._seen:
+            return
+        self._seen = seen
         self.control.show(draft)
         self.set_class(draft.is_answered(self.question.path), "-answered")
         why = reason or ("" if isinstance(self.control, Cards) else self.question.why)

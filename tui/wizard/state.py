@@ -58,7 +58,10 @@ class State:
         """With the draft taking up the suggestions that hold; while the data is looked through, earlier ones stay."""
         waiting = self.asked is not None and self.current is None
         earlier = self.draft.suggested if waiting else {}
-        return replace(self, draft=self.draft.suggest({**earlier, **values(self.suggestions)}))
+        settled = replace(self, draft=self.draft.suggest({**earlier, **values(self.suggestions)}))
+        # The same answers and facts give the same suggestions: they need not be found again.
+        settled.__dict__["suggestions"] = self.suggestions
+        return settled
 
     @cached_property
     def problems(self) -> Sequence[Problem]:

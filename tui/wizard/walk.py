@@ -48,6 +48,11 @@ class Walk(Translated[None]):
         self.state = state
         self.step = next((one for one in self._steps if one.name == step), self._steps[0])
         self._view: View | None = None
+        self._title = TitleBar(N_("New fine-tune"), right=self._mode)
+        # Of rails and hints one is for narrow screens, one for wide ones.
+        self._rails = (Rail(upright=False), Rail(upright=True))
+        self._hints = (Hint(full=False), Hint(full=True))
+        self._needs = Needs()
 
     def keep(self) -> None:
         """Called when there is something new to keep: where the user is, or what was answered."""
@@ -58,23 +63,23 @@ class Walk(Translated[None]):
 
     def compose(self) -> ComposeResult:
         """Title, steps, the step, help, what is missing and needed, key hints."""
-        yield TitleBar(N_("New fine-tune"), right=self._mode)
-        yield Rail(upright=False)
+        yield self._title
+        yield self._rails[0]
         with Horizontal(id="middle"):
-            yield Rail(upright=True)
+            yield self._rails[1]
             yield Vertical(id="place")
-            yield Hint(full=True)
-        yield Hint(full=False)
-        yield Needs()
+            yield self._hints[1]
+        yield self._hints[0]
+        yield self._needs
         yield Footer(show_command_palette=False)
 
     async def _show(self) -> None:
         if self._view is not None and self._view.is_attached:
             await self._view.show(self.state)
-        for rail in self.query(Rail):
+        for rail in self._rails:
             rail.show(self.state, self.step)
-        self.query_one(Needs).show(self.state)
-        self.query_one(TitleBar).redraw()
+        self._needs.show(self.state)
+        self._title.redraw()
         self._hint()
 
     async def _open(self, step: Step) -> None:
@@ -163,7 +168,7 @@ class Walk(Translated[None]):
     def _hint(self) -> None:
         question = self._question()
         title = lesson(self.step.lessons[0]).title if self.step.lessons else ""
-        for hint in self.query(Hint):
+        for hint in self._hints:
             hint.show(question, title)
 
     def _question(self) -> Question | None:
