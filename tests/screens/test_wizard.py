@@ -311,6 +311,14 @@ async def test_editing_the_yaml_changes_the_draft_and_nothing_else(app: TunewizA
         area.text = area.text.replace("epochs: 5.0", "epochs: nine")
         await until(pilot, lambda: area.has_class("-wrong"))
         assert screen.state.draft.value(("training", "epochs")) != "nine"
+        # Nothing starts from the last good text while a wrong one stands there, and walking away does not lose it.
+        await pilot.press("f5")
+        await pilot.pause()
+        assert list(app.runs.iterdir()) == []
+        await pilot.press("alt+4", "alt+7")
+        await until(pilot, lambda: screen.query("#yaml") and "epochs: nine" in screen.query_one("#yaml", TextArea).text)
+        area = screen.query_one("#yaml", TextArea)
+        await until(pilot, lambda: area.has_class("-wrong"))
         area.text = area.text.replace("epochs: nine", "epochs: 9").replace("warmup: 0.1", "warmup: 0.2")
         await until(pilot, lambda: screen.state.draft.value(("training", "epochs")) == 9.0)
         assert screen.state.draft.value(("training", "warmup")) == 0.2

@@ -21,7 +21,7 @@ from tui.screens.save import SaveScreen
 from tui.wizard.background import Background, Found
 from tui.wizard.commands import WizardCommands
 from tui.wizard.keeping import Keeping
-from tui.wizard.messages import Edited, LaunchWanted, SaveWanted
+from tui.wizard.messages import Edited, LaunchWanted, SaveWanted, Unfinished
 from tui.wizard.state import State, placed
 from tui.wizard.walk import Walk
 
@@ -92,6 +92,10 @@ class WizardScreen(Walk):
         """Several answers at once: a preset to begin from, a model, the YAML."""
         await self._change(event.draft(self.state.draft))
 
+    async def on_unfinished(self, event: Unfinished) -> None:
+        """The preset's text is being changed."""
+        self.state = replace(self.state, text=event.text, text_for=self.state.draft)
+
     async def on_found(self, event: Found) -> None:
         """Something was found out in the background."""
         await self._become(event.into(self.state))
@@ -133,7 +137,11 @@ class WizardScreen(Walk):
     def action_start(self) -> None:
         """Start, unless there are errors: then go to the first one."""
         wrong = errors(self.state.problems)
-        if wrong:
+        if self.state.unfinished:
+            self.notify(
+                translate("The text of the preset is not taken over yet: see its problems."), severity="warning"
+            )
+        elif wrong:
             self._refuse(wrong)
         elif not self.state.checked:
             self._starting = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 from typing import Final
 
 from textual.screen import Screen
@@ -25,10 +26,13 @@ class Keeping:
         self._screen = screen
         self._timer: Timer | None = None
         self._open = True
+        self._changed = False
+        self._writing = Lock()  # threads may overlap, and share the temporary file's name
 
     def later(self, draft: Draft, step: str, advanced: bool) -> None:
         """Write this soon, unless something newer comes."""
         self.kept = replace(self.kept, draft=draft, step=step, advanced=advanced)
+        self._changed = True
         if self._timer:
             self._timer.stop()
         self._timer = self._screen.set_timer(QUIET, self._in_thread)
@@ -50,11 +54,12 @@ class Keeping:
         self._screen.run_worker(self._write, thread=True, exclusive=True, group="draft", exit_on_error=False)
 
     def _write(self) -> None:
-        kept = self.kept
-        if not self._open or not kept.draft.answers:
-            return
-        try:
-            keep(kept)
-        except OSError as fault:
-            told = say("The draft cannot be kept: {reason}", reason=fault.strerror or type(fault).__name__)
-            self._screen.app.notify(printable(told.text()), severity="error", markup=False)
+        with self._writing:
+            if not self._open or not self._changed or not self.kept.draft.answers:
+                return
+            self._changed = False
+            try:
+                keep(self.kept)
+            except OSError as fault:
+                told = say("The draft cannot be kept: {reason}", reason=fault.strerror or type(fault).__name__)
+                self._screen.app.notify(printable(told.text()), severity="error", markup=False)

@@ -18,6 +18,13 @@ class Edited(Message):
 
 
 @dataclass
+class Unfinished(Message):
+    """The text of the preset is being changed and is not taken over yet; "" once it is."""
+
+    text: str
+
+
+@dataclass
 class JumpWanted(Message):
     """Go to the field of ``key`` (dotted)."""
 

@@ -27,7 +27,7 @@ from data.problems import BadPreset, Problem, errors
 from presets import library, opening
 from presets.preset import Preset
 from tui.wizard.background import QUIET
-from tui.wizard.messages import Edited, JumpWanted, LaunchWanted, SaveWanted
+from tui.wizard.messages import Edited, JumpWanted, LaunchWanted, SaveWanted, Unfinished
 from tui.wizard.state import State
 from tui.wizard.view import View
 
@@ -83,7 +83,9 @@ class ReviewView(View):
         await super().show(state)
         self._state = state
         preset = state.draft.checked()[0]
-        if preset != self._shown:
+        if state.unfinished:
+            self._resume(state.unfinished, preset)
+        elif preset != self._shown:
             self._shown = preset
             self._write(preset)
         self._list()
@@ -97,11 +99,20 @@ class ReviewView(View):
         else:
             text = library.dumps(preset)
             self._ask_native(preset)
-        if not area.has_focus and area.text != text:
+        if area.text != text:
+            cursor = area.cursor_location
             with area.prevent(TextArea.Changed):
                 area.load_text(text)
+            area.move_cursor(cursor)
         area.read_only = preset is None
         self._wrong = ()
+
+    def _resume(self, text: str, preset: Preset | None) -> None:
+        """Go on with a text that was left unfinished, if nothing stands in the editor yet."""
+        area = self.query_one("#yaml", TextArea)
+        if not area.text:
+            self._shown = preset
+            area.load_text(text)
 
     def _all(self) -> list[Problem]:
         """What is wrong with the text being typed, else with the draft."""
@@ -140,6 +151,7 @@ class ReviewView(View):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Read what is typed once the keys rest."""
         event.stop()
+        self.post_message(Unfinished(event.text_area.text))
         if self._timer:
             self._timer.stop()
         self._timer = self.set_timer(QUIET, self._read)
@@ -161,6 +173,8 @@ class ReviewView(View):
         self._wrong = read.problems if read.preset is None else ()
         self._list()
         preset = read.preset
+        if preset is not None:
+            self.post_message(Unfinished(""))
         if preset is not None and preset != self._shown:
             self._shown = preset
             self._ask_native(preset)
@@ -217,7 +231,7 @@ def edited(text: str) -> str | None:
     try:
         done = subprocess.run([*shlex.split(editor), str(path)], check=False)
         return path.read_text(encoding="utf-8", errors="replace") if done.returncode == 0 else None
-    except OSError:
+    except (OSError, ValueError):  # no such program, or quotes that do not end
         return None
     finally:
         path.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ class State:
 
     ``looking`` is what the data is being looked through for; once ``inspected`` is of the same, that is over.
     ``backend`` holds what the backend said of the draft ``backend_for``; it counts only for that one.
+    ``text`` is the YAML that the user changed to something that is not a preset (yet), when the draft was ``text_for``.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -32,6 +33,13 @@ class State:
     looking: Asked | None = None
     backend: tuple[Problem, ...] = ()
     backend_for: Draft | None = None
+    text: str = ""
+    text_for: Draft | None = None
+
+    @property
+    def unfinished(self) -> str:
+        """The text being changed; "" if there is none, or the draft was changed elsewhere since."""
+        return self.text if self.text_for and self.text_for.answers == self.draft.answers else ""
 
     @cached_property
     def facts(self) -> Facts:
