@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from textual.message import Message
@@ -43,9 +44,10 @@ class Background:
 
     def look_at_machine(self) -> None:
         """GPUs, memory, disk, cached models."""
+        runs: Path | None = getattr(self._screen.app, "runs", None)
 
         def work() -> None:
-            machine = look()
+            machine = look(runs)
             self._tell(lambda state: replace(state, machine=machine))
 
         self._start("machine", work)
