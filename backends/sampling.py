@@ -5,9 +5,9 @@ batch holds the same query twice, or a passage that is known to answer another o
 which rows may not meet, :class:`BatchPlan` puts them apart.
 
 Where queries have many positives, or share them, the last rows of an epoch are hard to place: each would stand in a
-batch nearly alone, where there is nothing to learn and AdamW still takes a full step. Batches below
-:data:`LEAST` of the largest are therefore left out of the epoch. The draw decides which rows those are, so that every
-epoch leaves out others.
+batch nearly alone, where there is nothing to learn and AdamW still takes a full step. Batches below :data:`LEAST` of
+the largest (a small remainder, too) are therefore left out of the epoch; the draw decides which rows those are, so that
+every epoch leaves out others.
 
 Length: rows are shuffled, then sorted by length within pools of :data:`POOL` batches only, and the finished batches
 are shuffled again. Pools are drawn anew each epoch and lengths are blurred by up to :data:`BLUR`, so which rows meet
