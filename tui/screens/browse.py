@@ -23,7 +23,7 @@ class DataTree(DirectoryTree):
     """Hides what is hidden, and files that no reader knows; its marks are those every terminal has."""
 
     ICON_NODE = "▸ "
-    ICON_NODE_EXPANDED = "▾ "
+    ICON_NODE_EXPANDED = "▼ "
     ICON_FILE = "  "
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
