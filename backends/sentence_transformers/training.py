@@ -209,8 +209,8 @@ def _unwatched(early_stopping: bool) -> Problem:
 
 def _left_out(plan: BatchPlan, rows_in_all: int) -> Problem:
     told = say(
-        "Each epoch leaves out about {count} of {rows} rows, every time others: they would stand in a batch with hardly "
-        "anything to compare them with.",
+        "Each epoch leaves out about {count} of {rows} rows, every time others: they would stand in a batch with "
+        "hardly anything to compare them with.",
         count=plan.left_out,
         rows=rows_in_all,
     )
