@@ -19,7 +19,6 @@ _ = translate
 
 app = typer.Typer(
     add_completion=True,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help=_("From raw data to a fine-tuned, measured, exported model, in a terminal."),
@@ -36,6 +35,28 @@ RunsDir = Annotated[
     typer.Option("--runs-dir", metavar="DIR", help=_("Where runs are: ./runs, or $TUNEWIZ_RUNS, by default.")),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help=_("One JSON document on stdout."))]
+
+
+@app.callback(invoke_without_command=True)
+def wizard(
+    context: typer.Context,
+    plain: Annotated[
+        bool, typer.Option("--plain", help=_("The wizard as plain questions, where a full screen does not work."))
+    ] = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    if plain:
+        from tui.plain import run_plain
+
+        _finish(run_plain)
+    elif sys.stdin.isatty() and sys.stdout.isatty():
+        from tui.commands.screen import run_screen
+
+        _finish(lambda: run_screen(runs_dir))
+    else:
+        print(context.get_help())
 
 
 @app.command(help=_("Run a preset to its verdict."))
@@ -172,8 +193,4 @@ def main() -> Any:
         # A C locale still gets its text, with "?" for what it cannot show, in place of a traceback.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    if len(sys.argv) == 1 and sys.stdin.isatty() and sys.stdout.isatty():
-        from tui.commands.screen import run_screen
-
-        sys.exit(run_screen(None))
     return app()
