@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,9 @@ from backends.runs.state import RunState, fold
 
 BLOCK: Final = 1 << 20  # bytes read at a time, so that a long run costs no memory
 DETAILED: Final = 4096  # lines of progress of a backlog that are looked at; no curve keeps more
-_PROGRESS: Final = b'{"event":"progress"'  # how Event.line begins them
+ROOMY: Final = 512  # bytes; a backlog with less for each detailed line is read whole
+#: Where a line begins that is no progress, by how Event.line begins those.
+_NO_PROGRESS: Final = re.compile(rb'\n(?!\{"event":"progress")')
 
 
 class EventReader:
@@ -43,15 +46,13 @@ class EventReader:
         with stream:
             waiting = os.fstat(stream.fileno()).st_size - self._offset
             stream.seek(self._offset)
-            rest, every = b"", 0
+            apart = waiting // DETAILED if waiting > DETAILED * ROOMY else 0
+            rest = b""
             while block := stream.read(BLOCK):
                 whole, mark, rest = (rest + block).rpartition(b"\n")
-                if not mark:
-                    continue
-                self._offset += len(whole) + 1
-                lines = whole.split(b"\n")
-                every = every or max(1, waiting * len(lines) // ((len(whole) + 1) * DETAILED))
-                yield from lines if every == 1 else _thinned(lines, every)
+                if mark:
+                    self._offset += len(whole) + 1
+                    yield from _thinned(whole, apart) if apart else whole.split(b"\n")
 
     def _parsed(self, line: bytes) -> Event | None:
         try:
@@ -61,12 +62,14 @@ class EventReader:
             return None
 
 
-def _thinned(lines: list[bytes], every: int) -> Iterator[bytes]:
-    """Each ``every``-th progress line, the last one before anything else, and whatever is no progress."""
-    others = [number for number, line in enumerate(lines) if not line.startswith(_PROGRESS)]
-    kept = {*range(0, len(lines), every), *others, *(max(0, number - 1) for number in others), len(lines) - 1}
-    for number in sorted(kept):
-        yield lines[number]
+def _thinned(lines: bytes, apart: int) -> Iterator[bytes]:
+    """Of the lines in ``lines``: one in each ``apart`` bytes, all that are no progress and those before, the last."""
+    starts = {lines.rfind(b"\n", 0, place) + 1 for place in (*range(0, len(lines), apart), len(lines))}
+    for other in _NO_PROGRESS.finditer(lines):
+        starts |= {other.start() + 1, lines.rfind(b"\n", 0, other.start()) + 1}
+    for start in sorted(starts):
+        end = lines.find(b"\n", start)
+        yield lines[start : end if end >= 0 else len(lines)]
 
 
 class Follower:

@@ -12,6 +12,7 @@ from backends.runs.smoothing import smoothed
 from backends.runs.state import Curve
 from data.language import N_, translate
 from tui.panels.base import Panel
+from tui.watching import View
 from tui.widgets.drawing import Line, Part, joined, wrapped
 from tui.widgets.plotting import Axes, Series, axes_for, bare_chart, chart, gutter, number
 
@@ -38,6 +39,21 @@ class CurvePanel(Panel):
     logarithmic = False
     _axes: Axes | None = None
     _columns = 0
+    _stale = True
+    _shown = 0.0
+
+    def show(self, view: View) -> None:
+        """Render ``view``, at most once a second, and not at all while the curves stay as they are."""
+        before, self.view = self.view, view
+        names = [name for name, *_ in self.CURVES]
+        if before and before.state.total == view.state.total and before.state.stage == view.state.stage:
+            self._stale |= any(before.state.curves.get(name) is not view.state.curves.get(name) for name in names)
+        else:
+            self._stale = True
+        if self._stale and (view.now - self._shown >= 0.9 or view.state.over):
+            self._stale, self._shown = False, view.now
+            # Later, not now: a key that was pressed meanwhile comes first.
+            self.call_later(self.redraw)
 
     def series(self) -> list[tuple[str, Series]]:
         """Label and curve of everything there is to draw."""

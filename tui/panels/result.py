@@ -115,24 +115,30 @@ def _queries(title: str, queries: Sequence[Query], width: int) -> list[Line]:
     return [_heading(title), *rows]
 
 
+_LABELS = 26  # cells before a histogram
+_MEANS = 14  # cells after it
+
+
 def _cosines(spreads: Sequence[Spread], width: int, ascii_only: bool) -> list[Line]:
     shown = [spread for spread in spreads if spread.kind in _KIND_WORDS and any(spread.bins)]
     if not shown:
         return []
     used = [place for spread in shown for place, count in enumerate(spread.bins) if count]
-    first, last = min(used), max(used) + 1
+    size, first, last = len(shown[0].bins), min(used), max(used) + 1
+    # As many bins to a cell as make it fit.
+    each = -(-(last - first) // max(10, width - _LABELS - _MEANS))
     drawn: list[Line] = [_heading(N_("Cosine of query and passage"))]
-    size = len(shown[0].bins)
     for kind, words in _KIND_WORDS.items():
         for spread in (one for one in shown if one.kind == kind):
-            bins = spread.bins[first:last]
+            bins = [sum(spread.bins[place : min(place + each, last)]) for place in range(first, last, each)]
             graph = sparkline(bins, len(bins), max(bins) or 1.0, ascii_only)
             mean = "" if spread.mean is None else translate("mean {value}").format(value=f"{spread.mean:.3f}")
             label = f"{translate(words)} {translate(spread.when)}"
             style = "smooth" if spread.when == "after" else "raw"
-            drawn.append([(_left(label, 26), "dim"), (graph, style), (f"  {mean}", "plain")])
-    scale = f"{first * 2 / size - 1:.1f}" + f"{last * 2 / size - 1:.1f}".rjust(max(4, last - first - 4))
-    return [fitted(line, width) for line in (*drawn, [(" " * 26 + scale, "dim")])]
+            drawn.append([(_left(label, _LABELS), "dim"), (graph, style), (f"  {mean}", "plain")])
+    cells = -(-(last - first) // each)
+    scale = f"{first * 2 / size - 1:.1f}" + f"{last * 2 / size - 1:.1f}".rjust(max(4, cells - 4))
+    return [fitted(line, width) for line in (*drawn, [(" " * _LABELS + scale, "dim")])]
 
 
 def _next(state: RunState, found: Evidence, width: int) -> list[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 from tui.widgets.drawing import Line, Part
@@ -111,56 +111,51 @@ def plot(series: Sequence[Series], axes: Axes, width: int, height: int, ascii_on
     across, down = (1, 1) if ascii_only else (2, 4)
     dots = [[0] * width for _ in range(height)]
     owners = [[-1] * width for _ in range(height)]
-    marks: dict[tuple[int, int], int] = {}
     for number, one in enumerate(series):
         clears = one.style in _COVERS
         for column, first, last in _raster(one, axes, width * across, height * down):
-            cell, side = column // across, column % across
-            for row in range(first, last + 1):
-                line = row // down
+            cell, side, top, bottom = column // across, column % across, first // down, last // down
+            for line in range(top, bottom + 1):
                 if clears and owners[line][cell] != number:
                     dots[line][cell] = 0  # on top: what is below would blur it
-                dots[line][cell] |= _DOTS[row % down][side]
+                begin, end = (
+                    first - line * down if line == top else 0,
+                    last - line * down if line == bottom else down - 1,
+                )
+                dots[line][cell] |= _STRETCHES[side, begin, end]
                 owners[line][cell] = number
-        if one.dots:
-            marks |= dict.fromkeys(_placed(one, axes, width, height), number)
-    return [
-        _runs(_cells(series, dots[line], owners[line], marks, line, ascii_only)) for line in range(height)
-    ]  # fmt: skip
+    for number, one in enumerate(series):
+        for cell, line in _placed(one, axes, width, height) if one.dots else ():
+            dots[line][cell], owners[line][cell] = _MARK, number
+    return [_styled(series, *row, ascii_only) for row in zip(dots, owners, strict=True)]
+
+
+def _styled(series: Sequence[Series], dots: Sequence[int], owners: Sequence[int], ascii_only: bool) -> list[Part]:
+    """One line, neighbours of one style joined."""
+    parts: list[Part] = []
+    for owner, cells in groupby(range(len(dots)), owners.__getitem__):
+        places = list(cells)
+        if owner < 0:
+            parts.append((" " * len(places), "plain"))
+        elif ascii_only:
+            parts.append((series[owner].mark * len(places), series[owner].style))
+        else:
+            parts.append(("".join([_GLYPHS[dots[place]] for place in places]), series[owner].style))
+    return parts
 
 
 #: Bits of a braille cell by row and column (Unicode 2800–28FF).
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+#: The same for a stretch of dots in one column of a cell: side, first row, last row.
+_STRETCHES: Final = {
+    (side, first, last): sum(_DOTS[row][side] for row in range(first, last + 1))
+    for side in (0, 1)
+    for first in range(4)
+    for last in range(first, 4)
+}
+_MARK: Final = 256  # in place of dots: a single point
+_GLYPHS: Final = [chr(0x2800 + bits) for bits in range(256)] + ["•"]
 _COVERS: Final = ("smooth", "eval", "plain")
-
-
-def _cells(
-    series: Sequence[Series],
-    dots: Sequence[int],
-    owners: Sequence[int],
-    marks: dict[tuple[int, int], int],
-    line: int,
-    ascii_only: bool,
-) -> Iterator[Part]:
-    for cell, (bits, owner) in enumerate(zip(dots, owners, strict=True)):
-        marked = marks.get((cell, line))
-        if marked is not None:
-            yield (series[marked].mark if ascii_only else "•"), series[marked].style
-        elif owner < 0:
-            yield " ", "plain"
-        else:
-            yield (series[owner].mark if ascii_only else chr(0x2800 + bits)), series[owner].style
-
-
-def _runs(cells: Iterator[Part]) -> list[Part]:
-    """Neighbours of one style joined."""
-    runs: list[Part] = []
-    for text, style in cells:
-        if runs and runs[-1][1] == style:
-            runs[-1] = (runs[-1][0] + text, style)
-        else:
-            runs.append((text, style))
-    return runs
 
 
 def _placed(series: Series, axes: Axes, columns: int, rows: int) -> Iterator[tuple[int, int]]:
