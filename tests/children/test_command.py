@@ -22,6 +22,12 @@ VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"
 NOUNS = ["gpu", "disk", "model", "data", "port", "server", "batch", "index"]
 
 
+def as_from_a_terminal() -> None:
+    """Undo what ``nohup`` or a background job hands down: ignored signals."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Shell:
     """Runs ``tunewiz`` in a folder of its own."""
 
@@ -42,7 +48,13 @@ class Shell:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, env=self._environment, stdout=pipe, stderr=pipe, text=True
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self._environment,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            preexec_fn=as_from_a_terminal,
         )
 
     @staticmethod
