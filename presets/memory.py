@@ -33,7 +33,8 @@ from presets.tasks.embedding import EmbeddingPreset
 
 GB: Final = 1024**3
 Optimizer = Literal["adamw", "adamw_8bit", "adafactor", "sgd"]
-_STATE: Final[dict[str, float]] = {"adamw": 8, "adamw_8bit": 2, "adafactor": 4, "sgd": 0}
+#: Bytes of optimizer state for each trained weight.
+STATE: Final[dict[str, float]] = {"adamw": 8, "adamw_8bit": 2, "adafactor": 4, "sgd": 0}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Estimate:
 def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: float) -> int:
     """One case of the formula above; ``share`` of the length, ``fixed`` in bytes, ``waste`` a factor from 1."""
     tokens = load.texts * max(1, round(load.length * share))
-    state = 4 * shape.parameters + (4 + _STATE[load.optimizer]) * load.trained
+    state = 4 * shape.parameters + (4 + STATE[load.optimizer]) * load.trained
     copies = 2 * shape.matrices if load.half else 0
     layer = tokens * shape.kept(load.half)
     inputs = tokens * shape.hidden * (2 if load.half else 4) * shape.layers
