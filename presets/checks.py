@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Final
 from data.formats import formats
 from data.problems import Message, Problem, Where, error, note, say, warning
 from presets import families, metrics
-from presets.losses.base import Rows
+from presets.losses import alike
+from presets.losses.base import Loss, Rows
 from presets.sections.method import Lora
 from presets.wording import suggestion
 
 if TYPE_CHECKING:
+    from presets.retrieval import RetrievalPreset
     from presets.tasks.embedding import EmbeddingPreset
+    from presets.tasks.reranker import RerankerPreset
 
 #: Rows that each shape of data can give a loss, without mining and with it.
 _ROWS: Final[dict[str, tuple[Rows, ...]]] = {
@@ -27,11 +30,28 @@ _MOST_TEXTS: Final = 4096
 
 def embedding(preset: EmbeddingPreset) -> list[Problem]:
     """What does not go together in ``preset``, in the order of its sections."""
-    checks = (_model, _data, _evaluation_data, _negatives, _method, _loss, _batch, _schedule, _device, _metrics)
+    before = (_model, _pooling, _data, _evaluation_data, _negatives)
+    checks = (*before, _method, _loss, _batch, _schedule, _device, _metrics)
     return [problem for check in checks for problem in check(preset)]
 
 
-def _model(preset: EmbeddingPreset) -> Iterator[Problem]:
+def reranker(preset: RerankerPreset) -> list[Problem]:
+    """As :func:`embedding`, for a reranker."""
+    before = [problem for check in (_model, _data, _evaluation_data, _negatives) for problem in check(preset)]
+    after = [problem for check in (_method, _loss, _schedule, _device, _metrics) for problem in check(preset)]
+    return [*before, *_candidates(preset), *after]
+
+
+def _candidates(preset: RerankerPreset) -> Iterator[Problem]:
+    depth, asked = preset.candidates.depth, metrics.parse(preset.evaluation.metric)
+    deepest = max([*preset.evaluation.k, (asked.k if asked else 0) or 0])
+    if deepest > depth:
+        told = say("{depth} candidates are reranked; a measure looks at {k} results.", depth=depth, k=deepest)
+        fix = say("Raise candidates.depth to {k}, or lower the cut-off.", k=deepest)
+        yield error("candidates-too-few", told, Where("candidates.depth"), fix)
+
+
+def _model(preset: RetrievalPreset) -> Iterator[Problem]:
     known = families.lookup(preset.model.id)
     if known is None:
         near = families.nearest(preset.model.id)
@@ -49,9 +69,6 @@ def _model(preset: EmbeddingPreset) -> Iterator[Problem]:
         )
         fix = say("Set training.max_length to {most} or less.", most=most)
         yield error("max-length-too-large", told, Where("training.max_length"), fix)
-    if preset.model.pooling not in ("auto", known.family.pooling):
-        told = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
-        yield warning("pooling-differs", told, Where("model.pooling"), say("Leave it at auto to keep its quality."))
     if known.family.trust_remote_code and not preset.model.trust_remote_code:
         told = say("{id} runs code of its own.", id=known.size.id)
         fix = say("If you trust its authors, set model.trust_remote_code: true.")
@@ -63,8 +80,15 @@ def _model(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield note("licence", told, Where("model.id"))
 
 
-def _data(preset: EmbeddingPreset) -> Iterator[Problem]:
-    known = [name for name, kind in formats().items() if "embedding" in kind.tasks]
+def _pooling(preset: EmbeddingPreset) -> Iterator[Problem]:
+    known = families.lookup(preset.model.id)
+    if known and preset.model.pooling not in ("auto", known.family.pooling):
+        told = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
+        yield warning("pooling-differs", told, Where("model.pooling"), say("Leave it at auto to keep its quality."))
+
+
+def _data(preset: RetrievalPreset) -> Iterator[Problem]:
+    known = [name for name, kind in formats().items() if preset.task in kind.tasks]
     if preset.data.format not in ("auto", *known):
         told = say("There is no format {name}.", name=preset.data.format)
         yield error("unknown-format", told, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
@@ -77,7 +101,7 @@ def _data(preset: EmbeddingPreset) -> Iterator[Problem]:
         )
 
 
-def _evaluation_data(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _evaluation_data(preset: RetrievalPreset) -> Iterator[Problem]:
     held = preset.data.evaluation
     parts = {"corpus": held.corpus, "queries": held.queries, "qrels": held.qrels}
     missing = [name for name, path in parts.items() if not path]
@@ -96,13 +120,13 @@ def _evaluation_data(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield warning("nothing-held-out", told, Where("data.evaluation.fraction"), fix)
 
 
-def _negatives(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _negatives(preset: RetrievalPreset) -> Iterator[Problem]:
     wanted, core = preset.data.negatives, preset.loss.core
     if wanted.strategy == "none":
         return
     if "triplets" not in core.rows:
         told = say("The loss {name} cannot use negatives.", name=core.name)
-        fix = say("Set data.negatives.strategy: none, or loss.name: multiple_negatives_ranking.")
+        fix = say("Set data.negatives.strategy: none, or loss.name: {loss}.", loss=_with_negatives(core))
         yield error("negatives-unused", told, Where("data.negatives.strategy"), fix)
     if wanted.candidates < wanted.per_query + wanted.skip_top:
         told = say(
@@ -123,7 +147,12 @@ def _negatives(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield note("negatives-left-over", told, Where("data.negatives.per_query"))
 
 
-def _method(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _with_negatives(core: Loss) -> str:
+    """The loss to begin with where there are negatives."""
+    return "multiple_negatives_ranking" if "multiple_negatives_ranking" in alike(core) else "binary_cross_entropy"
+
+
+def _method(preset: RetrievalPreset) -> Iterator[Problem]:
     rate, where = preset.training.learning_rate, Where("training.learning_rate")
     if not isinstance(preset.method, Lora):
         if rate > 2e-4:
@@ -143,7 +172,7 @@ def _method(preset: EmbeddingPreset) -> Iterator[Problem]:
         )
 
 
-def _loss(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _loss(preset: RetrievalPreset) -> Iterator[Problem]:
     yield from preset.loss.problems("loss")
     core, kind = preset.loss.core, formats().get(preset.data.format)
     if kind is not None:
@@ -153,17 +182,15 @@ def _loss(preset: EmbeddingPreset) -> Iterator[Problem]:
             told = say(
                 "The loss {name} cannot learn from rows of the format {format}.", name=core.name, format=kind.name
             )
-            yield error("loss-rows", told, Where("loss.name"), _loss_for(rows))
+            yield error("loss-rows", told, Where("loss.name"), _loss_for(rows, preset.loss))
     if core.caches_gradients and preset.training.gradient_checkpointing:
         told = say("Gradient checkpointing does not work with the cached loss {name}.", name=core.name)
         fix = say("Switch it off: the cached loss saves the memory already.")
         yield error("checkpointing-cached", told, Where("training.gradient_checkpointing"), fix)
 
 
-def _loss_for(rows: set[Rows]) -> Message:
-    from presets.losses import catalogue
-
-    fitting = [name for name, kind in catalogue().items() if rows & set(kind.rows) and name != "matryoshka"]
+def _loss_for(rows: set[Rows], loss: Loss) -> Message:
+    fitting = [name for name, kind in alike(loss).items() if rows & set(kind.rows) and name != "matryoshka"]
     return say("Losses for these rows: {names}.", names=", ".join(fitting))
 
 
@@ -180,7 +207,7 @@ def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield warning("step-large", told, Where("training.batch_size"), fix)
 
 
-def _schedule(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _schedule(preset: RetrievalPreset) -> Iterator[Problem]:
     training, stopping = preset.training, preset.training.early_stopping
     measured = training.evaluations > 0 and preset.data.evaluation.validation_fraction != 0
     if training.max_steps == 0:
@@ -201,7 +228,7 @@ def _schedule(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield warning("best-checkpoint-blind", told, Where("training.best_checkpoint"))
 
 
-def _device(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _device(preset: RetrievalPreset) -> Iterator[Problem]:
     if preset.launch.device != "cpu":
         return
     if preset.training.precision == "fp16":
@@ -212,7 +239,7 @@ def _device(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield error("optimizer-on-cpu", told, Where("training.optimizer"), say("Use adamw."))
 
 
-def _metrics(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _metrics(preset: RetrievalPreset) -> Iterator[Problem]:
     cutoffs, where = preset.evaluation.k, Where("evaluation.metric")
     twice = sorted({k for k in cutoffs if cutoffs.count(k) > 1})
     if twice:

@@ -6,6 +6,7 @@ The same words stand above the key in a written preset, in the help, and in the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from inspect import isabstract
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -39,8 +40,9 @@ def section_of(annotation: Any, value: Any) -> type[Section] | None:
     if not kinds:
         return None
     options = value if isinstance(value, Mapping) else {}
-    if kinds == [Loss]:
-        return catalogue().get(str(options.get("name", value)), Loss)
+    losses = _losses(kinds)
+    if losses:
+        return catalogue(losses).get(str(options.get("name", value)), losses)
     return next((kind for kind in kinds if _tag(kind) == options.get("type", value)), kinds[0])
 
 
@@ -50,6 +52,11 @@ def _sections(annotation: Any) -> Iterator[type[Section]]:
     elif get_origin(annotation) not in (list, dict):
         for part in get_args(annotation):
             yield from _sections(part)
+
+
+def _losses(kinds: list[type[Section]]) -> type[Loss] | None:
+    """The base class of the losses that a field takes, if losses are what it takes."""
+    return kinds[0] if len(kinds) == 1 and issubclass(kinds[0], Loss) and isabstract(kinds[0]) else None
 
 
 def _tag(kind: type[Section]) -> object:
@@ -161,8 +168,9 @@ def choices(annotation: Any) -> tuple[str, ...]:
 def choices_of(field: FieldInfo) -> tuple[str, ...]:
     """The words that ``field`` takes: its Literals, the known losses, the types of a union of sections."""
     kinds = list(_sections(field.annotation))
-    if kinds == [Loss]:
-        return tuple(catalogue())
+    losses = _losses(kinds)
+    if losses:
+        return tuple(catalogue(losses))
     if len(kinds) > 1:
         return tuple(str(_tag(kind)) for kind in kinds)
     meanings = about(field, "choices") if field.annotation is str else None

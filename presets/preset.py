@@ -23,8 +23,8 @@ class Preset(Section):
 
     #: The order in which sections are written; others follow.
     ORDER: ClassVar[tuple[str, ...]] = (
-        "version", "name", "description", "task", "backend", "model", "data", "method", "loss", "training",
-        "evaluation", "export", "launch", "tracking",
+        "version", "name", "description", "task", "backend", "model", "data", "candidates", "method", "loss",
+        "training", "evaluation", "export", "launch", "tracking",
     )  # fmt: skip
 
     version: Literal[1] = Field(

@@ -17,6 +17,8 @@ from presets import memory, tasks
 from presets.draft import Draft
 from presets.families import Known, lookup
 from presets.losses import catalogue
+from presets.losses.base import Loss
+from presets.losses.reranker.base import RerankerLoss
 from presets.tasks.embedding import EmbeddingPreset
 
 #: Above this many weights all of them are trained only where the user says so.
@@ -59,6 +61,10 @@ class _Look:
     known: Known | None = field(default=None)
 
     @property
+    def task(self) -> str:
+        return str(self.draft.value(("task",)))
+
+    @property
     def method(self) -> str:
         return str(self.draft.value(("method", "type")))
 
@@ -87,6 +93,8 @@ def _task(look: _Look) -> Found:
     known = tasks.catalogue()
     if len(known) == 1:
         yield "task", Suggestion(next(iter(known)), say("What this release can tune."))
+    elif look.facts.shape:
+        yield "task", Suggestion("embedding", say("Your rows are for search: begin with the model that finds."))
 
 
 def _name(look: _Look) -> Found:
@@ -111,14 +119,29 @@ def _source(look: _Look) -> Found:
         yield "model.source", Suggestion("starter", say("It installs with Tunewiz: no network is needed."))
 
 
+def _negatives(look: _Look) -> Found:
+    if look.task == "reranker" and look.facts.shape == "groups" and not look.facts.negatives:
+        reason = say("A reranker learns from wrong documents that look right, and your data has none.")
+        yield "data.negatives.strategy", Suggestion("bm25", reason)
+
+
 def _loss(look: _Look) -> Found:
-    name = {"groups": "multiple_negatives_ranking", "scored": "cosent"}.get(look.facts.shape, "")
-    if name in catalogue():
-        yield "loss.name", Suggestion(name, Message(catalogue()[name].who_for))
+    name = _LOSSES.get((look.task, look.facts.shape), "")
+    known = catalogue(RerankerLoss if look.task == "reranker" else Loss)
+    if name in known:
+        yield "loss.name", Suggestion(name, Message(known[name].who_for))
+
+
+_LOSSES: Final = {
+    ("embedding", "groups"): "multiple_negatives_ranking",
+    ("embedding", "scored"): "cosent",
+    ("reranker", "groups"): "binary_cross_entropy",
+    ("reranker", "scored"): "binary_cross_entropy",
+}
 
 
 def _temperature(look: _Look) -> Found:
-    if look.known and look.known.family.name.startswith("bge"):
+    if look.task == "embedding" and look.known and look.known.family.name.startswith("bge"):
         yield "loss.scale", Suggestion(50.0, say("BGE models were trained with temperature 0.02, which is scale 50."))
 
 
@@ -215,6 +238,6 @@ def _millions(count: int) -> str:
 
 
 _RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
-    _task, _name, _model, _source, _loss, _temperature, _method,
+    _task, _name, _model, _source, _negatives, _loss, _temperature, _method,
     _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
 )  # fmt: skip

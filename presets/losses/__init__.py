@@ -1,14 +1,15 @@
 """Losses, one file each, found by file name.
 
 ``presets/losses/<name>.py`` holds one subclass of :class:`~presets.losses.base.Loss` whose ``name`` is ``<name>``; the
-name in a preset picks it. :data:`AnyLoss` is the type of a field that takes any of them.
+name in a preset picks it. :data:`AnyLoss` is the type of a field that takes any of them. A task with losses of another
+kind keeps them in a folder here, beside a ``base.py`` with their own base class (``reranker``).
 """
 
 from __future__ import annotations
 
 import inspect
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -25,32 +26,43 @@ SHAPE: Final = "loss_shape"
 
 
 @cache
-def catalogue() -> Mapping[str, type[Loss]]:
-    """Every loss by name, in alphabetical order."""
+def catalogue(kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
+    """Every loss of ``kind`` (a base class) by name, in alphabetical order: those in the folder of its file."""
+    folder = import_module(kind.__module__.rpartition(".")[0])
     found: dict[str, type[Loss]] = {}
-    for name in sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name != "base"):
-        module = import_module(f"{__name__}.{name}")
-        for kind in vars(module).values():
-            if inspect.isclass(kind) and issubclass(kind, Loss) and kind.__module__ == module.__name__:
-                found |= {name: kind} if kind.model_fields["name"].default == name else {}
+    for name in sorted(item.name for item in pkgutil.iter_modules(folder.__path__) if item.name != "base"):
+        module = import_module(f"{folder.__name__}.{name}")
+        for loss in vars(module).values():
+            if inspect.isclass(loss) and issubclass(loss, kind) and loss.__module__ == module.__name__:
+                found |= {name: loss} if loss.model_fields["name"].default == name else {}
     return found
 
 
-def _chosen(value: Any, _handler: Any) -> Loss:
-    """Pick the loss that ``value`` names: a loss, its name, or a mapping with ``name`` and options."""
-    if isinstance(value, Loss):
-        return value
-    options = {"name": value} if isinstance(value, str) else value
-    if not isinstance(options, Mapping):
-        raise PydanticCustomError(SHAPE, "a loss is a name, or a mapping with a name and options")
-    name = options.get("name")
-    if name is None:
-        raise PydanticCustomError(UNNAMED, "the loss has no name")
-    kind = catalogue().get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise PydanticCustomError(UNKNOWN, "unknown loss {name}", {"name": str(name), "known": list(catalogue())})
-    return kind.model_validate(options)
+def alike(loss: Loss) -> Mapping[str, type[Loss]]:
+    """Every loss that could stand where ``loss`` stands."""
+    bases = [kind for kind in type(loss).__mro__ if kind.__module__.endswith(".base") and issubclass(kind, Loss)]
+    return catalogue(bases[0])
+
+
+def chosen(kind: type[Loss]) -> Callable[[Any, Any], Loss]:
+    """A validator that picks the loss of ``kind`` a value names: a loss, its name, or a mapping with ``name``."""
+
+    def pick(value: Any, _handler: Any) -> Loss:
+        if isinstance(value, kind):
+            return value
+        options = {"name": value} if isinstance(value, str) else value
+        if not isinstance(options, Mapping):
+            raise PydanticCustomError(SHAPE, "a loss is a name, or a mapping with a name and options")
+        name, known = options.get("name"), catalogue(kind)
+        if name is None:
+            raise PydanticCustomError(UNNAMED, "the loss has no name")
+        loss = known.get(name) if isinstance(name, str) else None
+        if loss is None:
+            raise PydanticCustomError(UNKNOWN, "unknown loss {name}", {"name": str(name), "known": list(known)})
+        return loss.model_validate(options)
+
+    return pick
 
 
 #: A field that holds any loss: ``loss: triplet`` or ``loss: {name: triplet, margin: 0.5}``.
-AnyLoss = Annotated[SerializeAsAny[Loss], WrapValidator(_chosen)]
+AnyLoss = Annotated[SerializeAsAny[Loss], WrapValidator(chosen(Loss))]
