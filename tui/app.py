@@ -20,6 +20,7 @@ from data.language import N_, translate
 from data.printable import printable
 from data.problems import TunewizError
 from tui import messages
+from tui.collecting import Collecting
 from tui.looks import LooksApp
 from tui.screens.base import own_bindings, tell_failure
 from tui.screens.home import HomeScreen
@@ -57,6 +58,7 @@ class TunewizApp(LooksApp):
 
     def on_mount(self) -> None:
         """A run to watch comes above home."""
+        self._collecting = Collecting(self)
         if self._first is not None:
             self.on_monitor_wanted(messages.MonitorWanted(self._first))
 

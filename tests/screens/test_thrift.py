@@ -1,6 +1,7 @@
 """What the screens cost: bytes on the line, work while covered."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -57,6 +58,44 @@ async def test_only_what_changed_goes_down_the_line(app: TunewizApp) -> None:
         sheet.redraw()
         await pilot.pause(0.2)
         assert len(updates) == 1
+
+
+class Boxes(FullScreen):
+    DEFAULT_CSS = "Boxes Box { height: 5; border: round $dim; &:focus { border: round $accent; } }"
+
+    def compose(self) -> ComposeResult:
+        yield from (Box(id=f"box{number}") for number in range(4))
+
+
+class Box(Counter, can_focus=True):
+    """Something to focus."""
+
+
+async def test_a_new_focus_repaints_what_lost_and_what_got_it(app: TunewizApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(Boxes())
+        await until(pilot, lambda: app.focused)
+        updates: list[object] = []
+        app._display = lambda screen, update: updates.append(update)  # type: ignore[method-assign]
+        await pilot.press("tab")
+        await until(pilot, lambda: updates)
+        assert app.focused is not None
+        assert app.focused.id == "box1"
+        lines: set[int] = set()
+        for update in updates:
+            assert isinstance(update, FineUpdate)
+            lines |= {y for y, _, _ in update.spans}
+        assert lines == set(range(10))
+
+
+async def test_later_collections_pass_over_what_stands(app: TunewizApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        gc.unfreeze()
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await until(pilot, lambda: gc.get_freeze_count() > 10_000)
+        assert len(gc.get_objects()) < gc.get_freeze_count()
+    gc.unfreeze()
 
 
 async def test_a_covered_screen_rests(app: TunewizApp) -> None:
