@@ -82,6 +82,50 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("text content contents body passage document 正文 内容 文本 段落 文档"),
         USUAL: _names("query question answer 问题 查询 答案"),
     },
+    # Rows for language models.
+    "llm_instruction": {EXACT: _names("instruction instructions 指令"), USUAL: _names("task 任务")},
+    "llm_input": {EXACT: _names("input inputs 输入 补充")},
+    "llm_context": {EXACT: _names("context contexts 上下文 补充 材料")},
+    "llm_output": {EXACT: _names("output outputs 输出"), USUAL: _names("response answer target 回答 答案 回复")},
+    "llm_prompt": {
+        EXACT: _names("prompt prompts 提示 提示词"),
+        USUAL: _names("query question 问题 提问 问 题目 查询 用户问题 用户输入 input source"),
+    },
+    "llm_completion": {
+        EXACT: _names("completion completions response 回复 补全"),
+        USUAL: _names("answer answers output target 回答 答案 答 解答 标准答案"),
+        WEAK: _names("reply positive"),
+    },
+    "llm_system": {EXACT: _names("system systemprompt 系统 系统提示 系统提示词")},
+    "llm_history": {EXACT: _names("history 历史 历史对话")},
+    "llm_tools": {EXACT: _names("tools functions 工具")},
+    "llm_turns": {
+        EXACT: _names("messages conversations conversation dialogue dialog chat turns 对话 消息"),
+        USUAL: _names("items 多轮对话"),
+    },
+    "llm_text": {
+        EXACT: _names("text content 文本 内容 正文"),
+        WEAK: _names("document passage body response 文档 段落"),
+    },
+    "llm_chosen": {EXACT: _names("chosen chosenresponse 优选 较好回答"), USUAL: _names("preferred response 好回答")},
+    "llm_rejected": {
+        EXACT: _names("rejected rejectedresponse 拒绝 较差回答"),
+        USUAL: _names("dispreferred 差回答"),
+    },
+    "llm_asked": {EXACT: _names("prompt instruction query question input 提示 指令 问题 提问")},
+    "llm_answered": {EXACT: _names("completion response output 输出 回复 回答")},
+    "llm_desirable": {EXACT: _names("ktotag kto desirable label thumbsup 是否可取 标签"), USUAL: _names("isgood good")},
+    "llm_classified": {
+        EXACT: _names("text sentence utterance content review comment 文本 句子 内容 评论 正文"),
+        USUAL: _names("query question message title input 问题 标题 输入 用户问题"),
+    },
+    "llm_label": {
+        EXACT: _names(
+            "labeltext labelname label labels class category intent sentiment topic",
+            "标签 类别 分类 意图 类目 情感 主题",
+        ),
+        USUAL: _names("tag type 类型"),
+    },
 }
 
 #: Names that show that a line is a header, whether or not retrieval has a role for them.

@@ -10,8 +10,12 @@ from inspect import isabstract
 from itertools import islice
 from typing import Final
 
+from data.conversations import Conversation
 from data.examples import Collection, Document, Group, ScoredPair
-from data.formats.base import CollectionFormat, Detection, Format
+from data.formats.base import CollectionFormat, Detection, Format, RetrievalFormat
+from data.formats.chat import ConversationFormat
+from data.formats.llm_refusals import refuse_collection
+from data.problems import BadData
 from data.reading import Report, read
 from data.source import Row, Source
 
@@ -41,20 +45,46 @@ def detect(
 ) -> Detection:
     """Which format ``source`` has and which column plays which role.
 
-    ``sample`` defaults to the first 200 records, ``columns`` to ``source.mapping``; ``task`` narrows the choice. Raises
-    :class:`BadData`, naming the columns and the ``--map role=column`` that would help, rather than guess in silence.
+    ``sample`` defaults to the first 200 records, ``columns`` to ``source.mapping``; ``task`` narrows the choice, which
+    without one is among the formats for retrieval, and any that ``source.format`` names. Raises :class:`BadData`,
+    naming the columns and the ``--map role=column`` that would help, rather than guess in silence.
     """
     from data.formats.detection import detect_rows
 
-    known = formats(task)
+    known = _known(source, task)
     mapping = source.mapping if columns is None else columns
     for item in known.values():
         if isinstance(item, CollectionFormat):
             found = item.detect(source, mapping)
             if found is not None:
                 return found
+    if source.container == "beir":
+        raise refuse_collection(source)
     rows = list(islice(read(source, lambda _problem: None), SAMPLE_ROWS)) if sample is None else sample
-    return detect_rows(source, rows, mapping, known)
+    try:
+        return detect_rows(source, rows, mapping, known)
+    except BadData:
+        plain = None if mapping else _plain(source, known)
+        if plain is None:
+            raise
+        return plain
+
+
+def _plain(source: Source, known: Mapping[str, Format]) -> Detection | None:
+    """A file without rows, read as running text."""
+    for name, item in known.items():
+        if isinstance(item, ConversationFormat) and source.format in ("auto", name):
+            found = item.plain(source)
+            if found is not None:
+                return found
+    return None
+
+
+def _known(source: Source, task: str | None) -> dict[str, Format]:
+    known = formats(task)
+    if task is not None or (source.format in known and known[source.format].shape == "conversations"):
+        return known
+    return {name: item for name, item in known.items() if item.shape != "conversations"}
 
 
 def examples(detected: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
@@ -63,7 +93,16 @@ def examples(detected: Detection, rows: Iterable[Row], report: Report) -> Iterat
     Rows without a query or without a positive are reported (``empty-query``, ``empty-positive``, warnings) and left
     out; a missing negative is reported (``empty-negative``) and the group comes without it.
     """
+    if not isinstance(detected.format, RetrievalFormat):
+        raise TypeError(f"{detected.format.name} gives conversations, not examples for retrieval")
     return detected.format.examples(detected, rows, report)
+
+
+def conversations(detected: Detection, report: Report) -> Iterator[Conversation]:
+    """The rows of a format for language models as conversations; rows that give none are reported and left out."""
+    if not isinstance(detected.format, ConversationFormat):
+        raise TypeError(f"{detected.format.name} gives examples for retrieval, not conversations")
+    return detected.format.conversations(detected, detected.format.rows(detected, report), report)
 
 
 def splits(detected: Detection) -> tuple[str, ...]:

@@ -23,11 +23,20 @@ Mapped = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Role:
-    """A part a column plays. ``many`` roles take several columns, or lists in a cell."""
+    """A part a column plays. ``many`` roles take several columns, or lists in a cell.
+
+    ``names`` is the entry of :data:`data.column_names.NAMES` with the names it goes by, where that is not ``name``.
+    """
 
     name: str
     required: bool = True
     many: bool = False
+    names: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """The entry of :data:`data.column_names.NAMES` with the names of its columns."""
+        return self.names or self.name
 
 
 @dataclass(frozen=True)
@@ -69,20 +78,29 @@ class Format(ABC):
         """Whether the whole mapping makes this format; formats narrow it."""
         return True
 
+    def takes(self, source: Source, table: Table) -> Detection | None:
+        """A source that this format understands whatever its columns; None, as nearly always, otherwise."""
+        return None
+
     def synonyms(self) -> Mapping[str, str]:
         """Other names under which the user may map a role."""
         return {}
+
+
+class RetrievalFormat(Format):
+    """Formats whose records become training examples for retrieval."""
+
+    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker"})
 
     @abstractmethod
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """Records as training examples; rows that give none are reported and left out."""
 
 
-class GroupFormat(Format):
+class GroupFormat(RetrievalFormat):
     """Formats whose records are a query with its positives and negatives."""
 
     shape: ClassVar[Shape] = "groups"
-    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker"})
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each row that has a query and a positive."""
@@ -144,11 +162,10 @@ def _scores(detection: Detection, cells: Cells, role: str, count: int) -> tuple[
     return cells.scores(column, count) if column else ()
 
 
-class CollectionFormat(Format):
+class CollectionFormat(RetrievalFormat):
     """Formats that are a corpus with queries and judgments."""
 
     shape: ClassVar[Shape] = "collection"
-    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker"})
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """The judged queries of the source's split as groups; ``rows`` is not read."""

@@ -9,6 +9,7 @@ from typing import Final
 from data.column_names import USUAL
 from data.columns import columns_of, guesses, listed, mapping_problems
 from data.formats.base import Detection, Format, Mapped
+from data.formats.llm_refusals import refuse_llm_columns, refuse_pictures, refuse_retrieval
 from data.formats.matching import Match, match
 from data.formats.refusals import llm_layout, mixed_rows, refuse, refuse_llm
 from data.formats.unnamed import match_unnamed
@@ -29,16 +30,18 @@ def detect_rows(
     candidates = _candidates(source, known)
     given = _given(source, table, mapping, candidates)
     found = _matches(candidates, table, given)
-    for_retrieval_only = not any(item.shape == "conversations" for item in candidates.values())
-    if for_retrieval_only and not given and source.format == "auto":
-        layout, marks = llm_layout(columns)
-        if layout and not any(item.weakest > 1 and len(item.mapping) >= 3 for item in found):
-            raise refuse_llm(source, table, layout, marks)
+    if not given and source.format in ("auto", "mixed"):
+        taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
+        if taken is not None:
+            return taken
+    for_llm = any(item.shape == "conversations" for item in candidates.values())
+    (_refuse_for_llm if for_llm else _refuse_for_retrieval)(source, table, found, given)
     if not found and not source.header and not given and source.container in ("csv", "tsv", "xlsx"):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
     if not found:
-        raise refuse(source, table, _missing(candidates, given) if given or source.format != "auto" else ())
+        missing = _missing(candidates, given) if given or source.format != "auto" else ()
+        raise (refuse_llm_columns if for_llm else refuse)(source, table, missing)
     best = found[0]
     _refuse_word_labels(source, table, best, given)
     return Detection(
@@ -50,6 +53,22 @@ def detect_rows(
         alternatives=tuple(item.format.name for item in found[1:]),
         scale=_scale(table, best),
     )
+
+
+def _refuse_for_retrieval(source: Source, table: Table, found: Sequence[Match], given: Mapped) -> None:
+    """Rows for language models are no pairs unless the user maps them."""
+    if given or source.format != "auto":
+        return
+    layout, marks = llm_layout(table.columns)
+    if layout and not any(item.weakest > 1 and len(item.mapping) >= 3 for item in found):
+        raise refuse_llm(source, table, layout, marks)
+
+
+def _refuse_for_llm(source: Source, table: Table, found: Sequence[Match], given: Mapped) -> None:
+    """Pictures cannot be trained on, and rows for retrieval are no conversations unless the user maps them."""
+    refuse_pictures(source, table)
+    if not given and source.format == "auto":
+        refuse_retrieval(source, table)
 
 
 def _candidates(source: Source, known: Mapping[str, Format]) -> dict[str, Format]:

@@ -56,10 +56,10 @@ def match(format_: Format, table: Table, given: Mapped) -> Match | None:
         return None
     mapping = {role.name: (guess.column,) for role, guess in zip(required, best[1], strict=True)} | dict(given)
     mapping = _several(format_, table, mapping, given)
-    if not format_.accepts(mapping, table):
+    used = _optional(format_, table, mapping, given)
+    if not format_.accepts(used, table):
         return None
     guessed = [guess.strength for role, guess in zip(required, best[1], strict=True) if role.name not in given]
-    used = _optional(format_, table, mapping, given)
     extra = sum(len(columns) - 1 for columns in mapping.values()) + sum(EXACT for role in used if role not in mapping)
     rivals = _rivals(required, choices, best[1], mapping, given)
     return Match(format_, used, best[0] + extra, min(guessed, default=EXACT), rivals)
@@ -68,9 +68,9 @@ def match(format_: Format, table: Table, given: Mapped) -> Match | None:
 def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], given: Mapped) -> list[Guess]:
     if role.name in given:
         return [Guess(given[role.name][0], EXACT)]
-    found = [guess for guess in guesses(role.name, free) if format_.fits(role, guess.column, table)]
+    found = [guess for guess in guesses(role.known_as, free) if format_.fits(role, guess.column, table)]
     if not found:
-        counted = [column for column in numbered(role.name, free) if format_.fits(role, column, table)]
+        counted = [column for column in numbered(role.known_as, free) if format_.fits(role, column, table)]
         found = [Guess(column, EXACT) for column in counted[:1]]
     return found
 
@@ -83,7 +83,7 @@ def _several(
     whole = dict(mapping)
     for role in format_.roles:
         if role.many and role.name not in given and role.name in mapping:
-            more = [column for column in numbered(role.name, table.columns) if column not in taken]
+            more = [column for column in numbered(role.known_as, table.columns) if column not in taken]
             whole[role.name] = (*mapping[role.name], *(c for c in more if format_.fits(role, c, table)))
     return whole
 
@@ -96,9 +96,9 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
             continue
         taken = {column for columns in whole.values() for column in columns}
         free = [column for column in table.columns if column not in taken]
-        exact = [guess.column for guess in guesses(role.name, free) if guess.strength == EXACT]
+        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength == EXACT]
         if role.many and not exact:
-            exact = numbered(role.name, free)[:1]
+            exact = numbered(role.known_as, free)[:1]
         if exact:
             whole[role.name] = (exact[0],)
     return _several(format_, table, whole, given)

@@ -52,15 +52,20 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) 
     return BadData(error("llm-layout", told, source.at(), fix), *mixed_rows(source, table))
 
 
-def mixed_rows(source: Source, table: Table) -> list[Problem]:
-    """A warning when the rows share no field at all, with each set of fields and how often it occurs."""
+def kinds_of_rows(table: Table) -> tuple[int, str]:
+    """How many sets of fields the rows have, and each with how often it occurs; 0 and "" where they share a field."""
     kinds = Counter(tuple(row.values) for row in table.rows)
     if len(kinds) < 2 or set.intersection(*(set(keys) for keys in kinds)):
+        return 0, ""
+    return len(kinds), "; ".join(f"{'+'.join(keys)} ({count})" for keys, count in kinds.most_common(8))
+
+
+def mixed_rows(source: Source, table: Table) -> list[Problem]:
+    """A warning when the rows share no field at all, with each set of fields and how often it occurs."""
+    count, shown = kinds_of_rows(table)
+    if not count:
         return []
-    shown = "; ".join(f"{'+'.join(keys)} ({count})" for keys, count in kinds.most_common(8))
-    told = say(
-        "The rows have {count} different sets of fields and none in common: {kinds}.", count=len(kinds), kinds=shown
-    )
+    told = say("The rows have {count} different sets of fields and none in common: {kinds}.", count=count, kinds=shown)
     return [warning("mixed-rows", told, source.at(), say("Put each kind of row into a file of its own."))]
 
 

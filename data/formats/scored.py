@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from data.cells import Cells
 from data.examples import Group, ScoredPair
-from data.formats.base import Detection, Format, Role, Shape
+from data.formats.base import Detection, RetrievalFormat, Role, Shape
 from data.language import N_
 from data.problems import error, say, warning
 from data.reading.streams import Report
@@ -15,13 +15,12 @@ from data.source import Row
 from data.table import Table, is_empty, score_of, word_score
 
 
-class Scored(Format):
+class Scored(RetrievalFormat):
     """Two texts and a number a row: 0/1, grades, or any scale of floats."""
 
     name: ClassVar[str] = "scored"
     title: ClassVar[str] = N_("Scored pairs")
     description: ClassVar[str] = N_("Two texts and a label or score in each row: 0/1, grades such as 0–3, or decimals.")
-    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker"})
     shape: ClassVar[Shape] = "scored"
     roles: ClassVar[tuple[Role, ...]] = (Role("sentence1"), Role("sentence2"), Role("score"))
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from data.formats.base import Format
 from data.formats.matching import Match
 from data.table import Table
+
+#: Formats of two texts a row, and the roles of the first and the second.
+_TWO_TEXTS: Final = {"pairs": ("query", "positive"), "prompt_completion": ("prompt", "completion")}
 
 
 def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
@@ -25,6 +29,7 @@ def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
         values = {str(value) for value in table.values(numbers[0])}
         mapping = {"sentence1": (texts[0],), "sentence2": (texts[1],), "score": (numbers[0],)}
         return Match(formats["scored"], mapping, 0, 0, {}) if len(values) <= 10 and "scored" in formats else None
-    if "pairs" not in formats:
-        return None
-    return Match(formats["pairs"], {"query": (texts[0],), "positive": (texts[1],)}, 0, 0, {})
+    for name, (asked, answered) in _TWO_TEXTS.items():
+        if name in formats:
+            return Match(formats[name], {asked: (texts[0],), answered: (texts[1],)}, 0, 0, {})
+    return None
