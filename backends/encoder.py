@@ -12,7 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from backends.encoding import Encoding, Told, Vectors, encode, nothing
+from backends.batching import Told, nothing
+from backends.encoding import Encoding, Vectors, encode
 from backends.loading import prompts
 
 #: Vectors kept on disk at most, in bytes: beyond it, encoding anew is cheaper than the disk it would take.

@@ -10,35 +10,35 @@ agree (one that tokenizes in a way of its own, say) is encoded by the library in
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.packing import Precision, packed
+from backends.batching import (
+    Batch,
+    Told,
+    by_length,
+    collect,
+    half,
+    halving,
+    in_parallel,
+    is_packed,
+    nothing,
+    ready,
+    tokens_a_batch,
+)
+from backends.packing import Precision
 from data.problems import TunewizError, error, say
 
 Vectors = NDArray[np.float32]
-#: Called with how many texts are done and how many there are.
-Told = Callable[[int, int], None]
-
-#: Tokens a batch. A CPU thread is fastest while a batch's activations stay in its cache; a GPU wants large batches.
-CPU_TOKENS: Final = 1024
-GPU_TOKENS: Final = 32_768
 #: Texts tokenized and sorted at once: bounds the memory that token ids take.
 CHUNK: Final = 16_384
 #: Largest difference of a component of a unit vector that still counts as the same: fp32 rounding is about 1e-6,
 #: and rounding to bf16 about 1e-3.
 _AGREE: Final[dict[str, float]] = {"fp32": 2e-5, "bf16": 3e-2}
-
-
-def nothing(*_: int) -> None:
-    """For callers that want neither progress nor a way to stop."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ def encode(
         return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
     model.eval()
     expected = _expected(model, unique, prompt) if how.fast and callable(getattr(model, "tokenizer", None)) else None
-    with _ready(model, how, bool(expected)) as at_once:
+    with ready(model, how.precision, bool(expected)) as at_once:
         batches, compute = _library_batches(unique, how.most), _library(model, prompt, how)
         if expected and _agrees(model, expected, prompt, how):
             batches, compute = _batches(model, unique, prompt, how), _forward(model, prompt, how)
-        vectors = _collect(_in_parallel(batches, compute, at_once), len(unique), progress, check_stop)
+        vectors = collect(in_parallel(batches, compute, at_once), len(unique), progress, check_stop)
     if not np.isfinite(vectors).all():
         told = say("The model turns some texts into vectors that are no numbers (nan).")
         raise TunewizError(error("embedding-not-finite", told, fix=say("Train with a lower learning rate.")))
@@ -92,30 +92,12 @@ def _normalised(vectors: Any) -> Vectors:
     return unit
 
 
-# --- batches ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Which of the unique texts it holds, and their token ids (or the texts themselves, for the library)."""
-
-    places: NDArray[np.int64]
-    inputs: list[Any]
-
-
-def _batches(model: Any, texts: Sequence[str], prompt: str, how: Encoding) -> Iterator[_Batch]:
+def _batches(model: Any, texts: Sequence[str], prompt: str, how: Encoding) -> Iterator[Batch]:
     """Batches of at most the budget of tokens, each with texts of nearly one length, long ones first."""
-    budget = how.tokens or (CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS)
+    budget = how.tokens or tokens_a_batch(model)
     for start in range(0, len(texts), CHUNK):
         ids = token_ids(model, texts[start : start + CHUNK], prompt)
-        # Long batches first: a batch that does not fit into memory fails early, and threads end together.
-        order = np.argsort([-len(item) for item in ids], kind="stable")
-        begin = 0
-        while begin < len(order):
-            size = max(1, min(budget // max(1, len(ids[order[begin]])), how.most))
-            chosen = order[begin : begin + size]
-            yield _Batch(chosen.astype(np.int64) + start, [ids[place] for place in chosen])
-            begin += size
+        yield from by_length(ids, [len(item) for item in ids], budget, how.most, start)
 
 
 def token_ids(model: Any, texts: Sequence[str], prompt: str = "") -> list[list[int]]:
@@ -130,70 +112,28 @@ def token_ids(model: Any, texts: Sequence[str], prompt: str = "") -> list[list[i
     return ids
 
 
-def _library_batches(texts: Sequence[str], size: int) -> Iterator[_Batch]:
+def _library_batches(texts: Sequence[str], size: int) -> Iterator[Batch]:
     order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
-        yield _Batch(np.array(chosen, np.int64), [texts[place] for place in chosen])
+        yield Batch(np.array(chosen, np.int64), [texts[place] for place in chosen])
 
 
-# --- computing -------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _ready(model: Any, how: Encoding, fast: bool) -> Iterator[int]:
-    """Packs the model and takes one thread an operation, if it is on a CPU; yields how many batches may run at once."""
-    import torch
-
-    if model.device.type != "cpu" or not fast:
-        yield 1
-        return
-    threads = torch.get_num_threads()
-    with packed(model, how.precision):
-        torch.set_num_threads(1)
-        try:
-            yield threads
-        finally:
-            torch.set_num_threads(threads)
-
-
-def _half(model: Any, how: Encoding, covered: bool) -> AbstractContextManager[Any]:
-    """Autocast where bf16 is asked for and packed layers do not see to it."""
-    import torch
-
-    if how.precision == "bf16" and not covered:
-        context: AbstractContextManager[Any] = torch.autocast(model.device.type, dtype=torch.bfloat16)
-        return context
-    return nullcontext()
-
-
-def _forward(model: Any, prompt: str, how: Encoding) -> Callable[[_Batch], Vectors]:
+def _forward(model: Any, prompt: str, how: Encoding) -> Callable[[Batch], Vectors]:
     import torch
 
     prompt_length = _prompt_length(model, prompt)
-    covered = model.device.type == "cpu" and any(type(part).__name__ == "PackedLinear" for part in model.modules())
+    covered = is_packed(model)
 
-    def compute(batch: _Batch) -> Vectors:
+    def compute(batch: Batch) -> Vectors:
         padded = model.tokenizer.pad({"input_ids": batch.inputs}, padding=True, return_tensors="pt")
         features = {name: tensor.to(model.device, non_blocking=True) for name, tensor in padded.items()}
         features |= {"modality": "text"} | ({"prompt_length": prompt_length} if prompt_length else {})
-        with torch.inference_mode(), _half(model, how, covered):
+        with torch.inference_mode(), half(model, how.precision, covered):
             vectors = model(features)["sentence_embedding"]
         return _normalised(vectors[:, : model.truncate_dim].float().cpu().numpy())
 
-    def halving(batch: _Batch) -> Vectors:
-        """``compute``, in halves where the device has too little memory for the whole batch."""
-        try:
-            return compute(batch)
-        except torch.OutOfMemoryError:
-            middle = len(batch.inputs) // 2
-            if not middle:
-                raise
-        torch.cuda.empty_cache()
-        halves = (slice(None, middle), slice(middle, None))
-        return np.concatenate([halving(_Batch(batch.places[half], batch.inputs[half])) for half in halves])
-
-    return halving
+    return halving(compute)
 
 
 def _prompt_length(model: Any, prompt: str) -> int:
@@ -205,9 +145,9 @@ def _prompt_length(model: Any, prompt: str) -> int:
     return len(ids) - (ids[-1] in model.tokenizer.all_special_ids)
 
 
-def _library(model: Any, prompt: str, how: Encoding) -> Callable[[_Batch], Vectors]:
-    def compute(batch: _Batch) -> Vectors:
-        with _half(model, how, covered=False):
+def _library(model: Any, prompt: str, how: Encoding) -> Callable[[Batch], Vectors]:
+    def compute(batch: Batch) -> Vectors:
+        with half(model, how.precision, covered=False):
             vectors = model.encode(batch.inputs, prompt=prompt, batch_size=len(batch.inputs), convert_to_tensor=True)
         return _normalised(vectors.float().cpu().numpy())
 
@@ -227,7 +167,7 @@ def _expected(model: Any, texts: Sequence[str], prompt: str) -> _Expected | None
     probe = list(dict.fromkeys([texts[0], min(texts, key=len), max(texts, key=len)]))
     if len(texts) < 2 * len(probe):
         return None
-    return _Expected(probe, _library(model, prompt, Encoding())(_Batch(np.arange(len(probe)), list(probe))))
+    return _Expected(probe, _library(model, prompt, Encoding())(Batch(np.arange(len(probe)), list(probe))))
 
 
 def _agrees(model: Any, expected: _Expected, prompt: str, how: Encoding) -> bool:
@@ -240,40 +180,3 @@ def _agrees(model: Any, expected: _Expected, prompt: str, how: Encoding) -> bool
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError):
         return False  # a model with inputs of its own: the library knows how to call it
     return bool(np.abs(ours - expected.vectors).max() <= _AGREE[how.precision])
-
-
-def _in_parallel(
-    batches: Iterator[_Batch], compute: Callable[[_Batch], Vectors], at_once: int
-) -> Generator[tuple[_Batch, Vectors]]:
-    """Each batch with its vectors, in order, ``at_once`` of them computed at a time."""
-    if at_once < 2:
-        yield from ((batch, compute(batch)) for batch in batches)
-        return
-    waiting: deque[tuple[_Batch, Future[Vectors]]] = deque()
-    pool = ThreadPoolExecutor(at_once, "encode")
-    try:
-        for batch in batches:
-            waiting.append((batch, pool.submit(compute, batch)))
-            if len(waiting) > 2 * at_once:
-                first, computed = waiting.popleft()
-                yield first, computed.result()
-        for first, computed in waiting:
-            yield first, computed.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _collect(
-    computed: Generator[tuple[_Batch, Vectors]], total: int, progress: Told, check_stop: Callable[[], None]
-) -> Vectors:
-    vectors = np.zeros((total, 0), np.float32)
-    done = 0
-    with closing(computed):  # what check_stop raises must end the threads too
-        for batch, rows in computed:
-            if not vectors.shape[1]:
-                vectors = np.zeros((total, rows.shape[1]), np.float32)
-            vectors[batch.places] = rows
-            done += len(batch.places)
-            progress(done, total)
-            check_stop()
-    return vectors

@@ -14,8 +14,8 @@ from data.problems import BadData, error, say
 from presets.preset import Preset
 
 if TYPE_CHECKING:
+    from backends.batching import Told
     from backends.encoder import SearchEncoder
-    from backends.encoding import Told
     from backends.evaluators.base import Measurement, Wanted
 
 _EVERY: Final = 0.5  # seconds between two tellings of progress
