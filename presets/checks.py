@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.formats import formats
 from data.problems import Message, Problem, Where, error, note, say, warning
-from presets import families, metrics
+from presets import families, loss_backends, metrics
 from presets.losses import alike
 from presets.losses.base import Loss, Rows
 from presets.sections.method import Lora
@@ -82,7 +82,7 @@ def _model(preset: RetrievalPreset) -> Iterator[Problem]:
 
 def _pooling(preset: EmbeddingPreset) -> Iterator[Problem]:
     known = families.lookup(preset.model.id)
-    if known and preset.model.pooling not in ("auto", known.family.pooling):
+    if known and known.family.pooling and preset.model.pooling not in ("auto", known.family.pooling):
         told = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
         yield warning("pooling-differs", told, Where("model.pooling"), say("Leave it at auto to keep its quality."))
 
@@ -174,6 +174,7 @@ def _method(preset: RetrievalPreset) -> Iterator[Problem]:
 
 def _loss(preset: RetrievalPreset) -> Iterator[Problem]:
     yield from preset.loss.problems("loss")
+    yield from loss_backends.problems(preset.backend, preset.loss)
     core, kind = preset.loss.core, formats().get(preset.data.format)
     if kind is not None:
         mined = preset.data.negatives.strategy != "none" or preset.data.format in _WITH_NEGATIVES

@@ -32,6 +32,9 @@ class Size(Section):
     intermediate: int = Field(gt=0)
     gated: bool = Field(False, description="Whether the MLP has a gate: three matrices instead of two.")
     decoder: bool = Field(False, description="Whether it is a decoder of the Llama and Qwen kind.")
+    key_value_heads: int | None = Field(None, gt=0, description="Fewer than heads where queries share them.")
+    head: int | None = Field(None, gt=0, description="Width of a head; null for hidden / heads.")
+    tied: bool = Field(True, description="Whether one matrix serves as input and output embedding.")
     vocabulary: int = Field(gt=0)
     max_length: int = Field(gt=0, description="Tokens the model can read at most.")
     batch_size: int = Field(gt=0, description="A batch to begin with.")
@@ -48,7 +51,8 @@ class Family(Section):
     licence: str
     commercial: bool = Field(description="Whether the licence allows commercial use.")
     languages: list[str] = Field(min_length=1, description="ISO 639-1 codes; multi for about a hundred.")
-    pooling: Literal["mean", "cls", "lasttoken"]
+    pooling: Literal["mean", "cls", "lasttoken"] | None = Field(None, description="Null for models without vectors.")
+    normalised_queries: bool = Field(False, description="Whether attention normalises queries and keys (more memory).")
     query_instruction: Instruction = ""
     passage_instruction: Instruction = ""
     trust_remote_code: bool = False

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from presets.family import Size
 from presets.memory import GB, STATE, Estimate, Optimizer
 
 Bits = Literal[4, 8, 16, 32]
@@ -167,6 +168,23 @@ def adapter_weights(shape: Decoder, rank: int, attention_only: bool = False) -> 
     """Weights of LoRA adapters of ``rank`` on all linear layers of the blocks, or on those of attention."""
     layers = shape.linear[:4] if attention_only else shape.linear
     return rank * shape.layers * sum(rows + columns for rows, columns in layers)
+
+
+def decoder(size: Size, normalised_queries: bool) -> Decoder:
+    """The shape of a model that a family knows."""
+    return Decoder(
+        parameters=size.parameters,
+        hidden=size.hidden,
+        layers=size.layers,
+        intermediate=size.intermediate,
+        vocabulary=size.vocabulary,
+        heads=size.heads,
+        key_value_heads=size.key_value_heads or size.heads,
+        head=size.head or size.hidden // size.heads,
+        tied=size.tied,
+        normalised_queries=normalised_queries,
+        gated=size.gated,
+    )
 
 
 def decoder_of(config: Mapping[str, Any]) -> Decoder | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from presets.families import Known, known
 from presets.memory import GB
-from presets.memory_llm import Decoder, Sequences, adapter_weights, decoder_of, estimate
+from presets.memory_llm import Decoder, Sequences, adapter_weights, decoder, decoder_of, estimate
 
 LLAMA2_7B = Decoder(6_738_415_616, 4096, 32, 11008, 32000, 32, 32, 128, tied=False)
 LLAMA2_13B = Decoder(13_015_864_320, 5120, 40, 13824, 32000, 40, 40, 128, tied=False)
@@ -141,3 +142,10 @@ def test_a_reference_model_costs_its_weights() -> None:
     load = Sequences(2, 512, LLAMA32_3B.parameters, adapters=False)
     more = estimate(LLAMA32_3B, replace(load, reference=True)).low - estimate(LLAMA32_3B, load).low
     assert more == pytest.approx(2 * LLAMA32_3B.parameters, rel=0.01)
+
+
+@pytest.mark.parametrize("known", known("llm"), ids=lambda entry: str(entry.size.id))
+def test_families_count_their_weights(known: Known) -> None:
+    shape = decoder(known.size, known.family.normalised_queries)
+    embeddings = shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
+    assert shape.matrices + embeddings == pytest.approx(shape.parameters, rel=2e-3)
