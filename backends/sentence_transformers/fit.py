@@ -7,7 +7,7 @@ from typing import Final
 
 from data.language import N_
 from data.problems import Message, Problem, Where, error, say
-from presets.losses import catalogue
+from presets.losses import alike
 from presets.losses.base import Loss, Rows
 
 _WORDS: Final[dict[Rows, str]] = {
@@ -18,9 +18,9 @@ _WORDS: Final[dict[Rows, str]] = {
 }
 
 
-def fitting(kinds: Collection[Rows]) -> tuple[str, ...]:
-    """The names of the losses that can learn from rows of one of ``kinds``; matryoshka fits around each of them."""
-    return tuple(name for name, loss in catalogue().items() if set(loss.rows) & set(kinds))
+def fitting(loss: Loss, kinds: Collection[Rows]) -> tuple[str, ...]:
+    """The names of the losses like ``loss`` that can learn from rows of one of ``kinds``."""
+    return tuple(name for name, other in alike(loss).items() if set(other.rows) & set(kinds))
 
 
 def problems(loss: Loss, kinds: Collection[Rows], key: str = "loss") -> list[Problem]:
@@ -33,11 +33,11 @@ def problems(loss: Loss, kinds: Collection[Rows], key: str = "loss") -> list[Pro
         needed=_either(loss.core.rows),
         found=_either(sorted(kinds, key=list(_WORDS).index)),
     )
-    fix = say("Choose one of: {names}.", names=", ".join(fitting(kinds)))
+    fix = say("Choose one of: {names}.", names=", ".join(fitting(loss, kinds)))
     if "triplets" in loss.core.rows and "pairs" in kinds:
         fix = say(
             "Choose one of: {names}. Or let wrong answers be mined: data.negatives.strategy: bm25.",
-            names=", ".join(fitting(kinds)),
+            names=", ".join(fitting(loss, kinds)),
         )
     return [error("loss-rows", told, Where(key=f"{key}.name"), fix)]
 

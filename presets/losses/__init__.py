@@ -39,9 +39,18 @@ def catalogue(kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
 
 
 def alike(loss: Loss) -> Mapping[str, type[Loss]]:
-    """Every loss that could stand where ``loss`` stands."""
-    bases = [kind for kind in type(loss).__mro__ if kind.__module__.endswith(".base") and issubclass(kind, Loss)]
-    return catalogue(bases[0])
+    """Every loss that could stand where ``loss`` stands, with the same backend."""
+    return {name: kind for name, kind in catalogue(kind_of(loss)).items() if kind.backends & loss.backends}
+
+
+def kind_of(loss: Loss) -> type[Loss]:
+    """The base class of the losses that could stand where ``loss`` stands, whatever the backend."""
+    return next(kind for kind in type(loss).__mro__ if kind.__module__.endswith(".base") and issubclass(kind, Loss))
+
+
+def trained_by(backend: str, kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
+    """Every loss of ``kind`` that ``backend`` can train with."""
+    return {name: loss for name, loss in catalogue(kind).items() if backend in loss.backends}
 
 
 def chosen(kind: type[Loss]) -> Callable[[Any, Any], Loss]:

@@ -18,6 +18,8 @@ class Loss(Section):
     """Options of one loss. The class docstring is for developers, ``who_for`` for users."""
 
     name: str
+    #: The backends that can train with it.
+    backends: ClassVar[frozenset[str]] = frozenset({"sentence_transformers"})
     #: Row shapes the loss can learn from, best first.
     rows: ClassVar[tuple[Rows, ...]] = ()
     #: One or two sentences: when to choose it. Marked with ``N_``.
@@ -46,7 +48,7 @@ class Loss(Section):
 
     @abstractmethod
     def build(self, model: Any, losses: Any) -> Any:
-        """The library's loss module for ``model``; ``losses`` is the module ``sentence_transformers.losses``."""
+        """The library's loss for ``model``: made of its module ``losses``; FlagEmbedding's is arguments of its own."""
 
     def problems(self, key: str) -> list[Problem]:
         """What is wrong with these options beyond their types; ``key`` is where they stand in the preset."""

@@ -14,7 +14,7 @@ from backends.runs.events import Evaluated, Noticed, Progress, Saved
 from backends.runs.run import StopRequested
 from backends.sentence_transformers.checkpoints import newest
 from data.problems import BadPreset, OutOfMemory
-from presets.losses import catalogue
+from presets.losses import catalogue, trained_by
 from tests.children.training_setup import events, groups, new_run, prepared, preset, scored, train
 
 LORA = {"type": "lora", "rank": 4, "alpha": 8, "dropout": 0.0}
@@ -49,7 +49,7 @@ def changed(tuned: dict[str, Any], base: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("method", [{"type": "full"}, LORA], ids=["full", "lora"])
-@pytest.mark.parametrize("name", sorted(catalogue()))
+@pytest.mark.parametrize("name", sorted(trained_by("sentence_transformers")))
 def test_every_loss_trains(name: str, method: Any, tiny_encoder: Path, tmp_path: Path) -> None:
     run = new_run(tmp_path)
     wanted = preset(tiny_encoder, loss_for(name, tiny_encoder), method=method)

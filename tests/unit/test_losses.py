@@ -9,8 +9,8 @@ from presets.losses import catalogue
 from presets.losses.matryoshka import Matryoshka
 
 NAMES = {
-    "angle", "cached_multiple_negatives_ranking", "contrastive", "cosent", "cosine_similarity", "gist", "matryoshka",
-    "multiple_negatives_ranking", "online_contrastive", "triplet",
+    "angle", "cached_multiple_negatives_ranking", "contrastive", "cosent", "cosine_similarity", "gist", "info_nce",
+    "m3_unified", "matryoshka", "multiple_negatives_ranking", "online_contrastive", "triplet",
 }  # fmt: skip
 
 

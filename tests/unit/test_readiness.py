@@ -106,7 +106,7 @@ def test_memory_is_held_against_the_emptiest_gpu(
     assert not codes(preset(launch={"device": "cpu"}, training={"batch_size": 512}))
 
 
-@pytest.mark.parametrize("name", sorted(losses.catalogue()))
+@pytest.mark.parametrize("name", sorted(losses.trained_by("sentence_transformers")))
 def test_native_is_yaml_with_the_losss_class(name: str) -> None:
     loss = {"name": name} | ({"guide": "starter"} if name == "gist" else {})
     told = yaml.safe_load(catalogue.find("sentence_transformers").native(preset(loss)))

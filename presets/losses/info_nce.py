@@ -1,0 +1,108 @@
+"""InfoNCE over groups of passages (van den Oord et al., 2018), the way BGE models were trained (Xiao et al., 2023)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from data.language import N_
+from data.problems import Problem, Where, error, say
+from presets.losses.base import Loss, Rows
+from presets.sections.base import about
+
+
+class Grouped(Loss):
+    """What FlagEmbedding's losses share: a query with one right passage and ``group_size`` - 1 wrong ones."""
+
+    temperature: float = Field(
+        0.02,
+        gt=0,
+        le=10,
+        title=N_("Temperature"),
+        description=N_("Similarities are divided by it."),
+        examples=[0.01, 0.02, 0.05],
+        json_schema_extra=about(
+            typical=N_("0.02, as BGE models were trained; 0.05 for others."),
+            larger=N_("Pushes all wrong passages away alike."),
+            smaller=N_("Looks at the hardest wrong passages only."),
+        ),
+    )
+    group_size: Literal["auto"] | Annotated[int, Field(ge=1, le=128)] = Field(
+        "auto",
+        title=N_("Group size"),
+        description=N_(
+            "Passages a query is compared with in each step: one that answers it and, drawn anew each epoch, group "
+            "size - 1 of its negatives. auto takes as many as most queries have, at most 8."
+        ),
+        examples=["auto", 8, 2, 1],
+        json_schema_extra=about(
+            typical=N_("auto; 8 with mined negatives (BGE), 1 without any."),
+            larger=N_("A harder lesson; memory and time grow in proportion."),
+            smaller=N_("Cheaper; 1 compares with the other queries' passages only."),
+        ),
+    )
+    batch_negatives: bool = Field(
+        True,
+        title=N_("In-batch negatives"),
+        description=N_("Whether the passages of the batch's other queries serve as wrong answers too."),
+        json_schema_extra=about(
+            typical=N_("true; false where most passages of the data would answer most queries, as in classification.")
+        ),
+    )
+    distillation: Literal["none", "kl_div", "m3_kd_loss"] = Field(
+        "none",
+        title=N_("Distillation"),
+        description=N_("Whether the scores of a teacher (pos_scores and neg_scores of the data) are learned as well."),
+        json_schema_extra=about(
+            typical=N_("none; kl_div where a strong reranker has scored every passage of the data."),
+            choices={
+                "none": N_("only which passage is right"),
+                "kl_div": N_("right passage, and the teacher's distribution over the group"),
+                "m3_kd_loss": N_("each passage of the group against the batch, weighted by the teacher (BGE-M3)"),
+            },
+        ),
+    )
+    backends: ClassVar[frozenset[str]] = frozenset({"flag_embedding"})
+    rows: ClassVar[tuple[Rows, ...]] = ("triplets", "pairs")
+    in_batch_negatives: ClassVar[bool] = True
+
+    def build(self, model: Any, losses: Any) -> dict[str, Any]:
+        """The arguments of FlagEmbedding's model, which computes the loss itself."""
+        kind = {} if self.distillation == "none" else {"kd_loss_type": self.distillation}
+        return {"temperature": self.temperature, **kind}
+
+    def problems(self, key: str) -> list[Problem]:
+        """A group without negatives in a batch without negatives."""
+        if self.group_size == 1 and not self.batch_negatives:
+            told = say("A group of 1 without in-batch negatives has nothing to compare with: the loss is always zero.")
+            return [error("group-of-one", told, Where(key=f"{key}.group_size"), say("Use at least 2, better 8."))]
+        if self.group_size == 1 and self.distillation != "none":
+            told = say("A teacher's scores say nothing about a group of 1.")
+            return [error("group-of-one", told, Where(key=f"{key}.group_size"), say("Use at least 2, better 8."))]
+        return []
+
+
+class InfoNce(Grouped):
+    """The loss of FlagEmbedding's embedders, encoders and decoders."""
+
+    name: Literal["info_nce"] = Field("info_nce", title=N_("Loss"), description=N_("What training makes smaller."))
+    dimensions: list[Annotated[int, Field(ge=1)]] = Field(
+        default_factory=list,
+        title=N_("Matryoshka dimensions"),
+        description=N_(
+            "Lengths that vectors may later be cut to: the loss is computed at each of them (Kusupati et al., 2022). "
+            "Empty trains the full length only."
+        ),
+        examples=[[], [512, 256, 128]],
+        json_schema_extra=about(typical=N_("Empty, or the full length and halves of it.")),
+    )
+    who_for: ClassVar[str] = N_(
+        "The loss BGE models were made with: queries, passages that answer them and, at best, several hard negatives "
+        "each. Can also learn from a teacher's scores."
+    )
+
+    def build(self, model: Any, losses: Any) -> dict[str, Any]:
+        """As :meth:`Grouped.build`, with the lengths."""
+        cut = {"use_mrl": True, "mrl_dims": list(self.dimensions)} if self.dimensions else {}
+        return super().build(model, losses) | cut
