@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from data.language import detect, translate, use
-from data.problems import BadPreset, ExitCode, TunewizError, error, say
+from data.language import translate
+from data.problems import BadPreset, error, say
+from tui.options import AsJson, RunName, RunsDir
+from tui.options import finish as _finish
+from tui.using import using
 
-# Typer reads help texts when this module is imported, so the language is settled before.
-use(detect(os.environ))
 _ = translate
 
 app = typer.Typer(
@@ -29,12 +28,6 @@ Settings = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help=_("Change a key, such as training.epochs=3; repeatable.")),
 ]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help=_("A run's directory, its name, or `last`."))]
-RunsDir = Annotated[
-    Path | None,
-    typer.Option("--runs-dir", metavar="DIR", help=_("Where runs are: ./runs, or $TUNEWIZ_RUNS, by default.")),
-]
-AsJson = Annotated[bool, typer.Option("--json", help=_("One JSON document on stdout."))]
 
 
 @app.callback(invoke_without_command=True)
@@ -168,23 +161,8 @@ def _pairs(given: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _finish(command: Callable[[], int]) -> None:
-    """Run a command's body; problems go to stderr in the user's language, the exit code to the shell."""
-    from tui.lines import problem_line
-
-    try:
-        code = command()
-    except TunewizError as fault:
-        for problem in fault.problems:
-            print(problem_line(problem.as_json()), file=sys.stderr)
-        code = int(fault.exit_code)
-    except KeyboardInterrupt:
-        code = int(ExitCode.STOPPED)
-    except BrokenPipeError:
-        # The reader has left (`| head`): nothing to say, and nothing to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = int(ExitCode.OK)
-    raise typer.Exit(code)
+# Whatever uses what was tuned is declared in a file of its own; the commands stand beside these.
+app.add_typer(using)
 
 
 def main() -> Any:

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Final, TypeVar
@@ -93,6 +93,21 @@ def in_time(questions: Mapping[str, Callable[[], T]], seconds: float) -> dict[st
     After ``seconds``, or when a better answer is there, whoever has not answered has ``None``. The threads are daemons:
     one that hangs in a name lookup keeps nobody waiting, not even at exit.
     """
+    found: dict[str, T | BaseException | None] = dict.fromkeys(questions)
+    for name, answer in _answers(questions, seconds):
+        found[name] = answer
+        first = next((answer for answer in found.values() if not isinstance(answer, Exception)), None)
+        if first is not None:
+            break
+    return found
+
+
+def all_in_time(questions: Mapping[str, Callable[[], T]], seconds: float) -> dict[str, T | BaseException | None]:
+    """As :func:`in_time`, but every answer that comes within ``seconds`` is waited for."""
+    return dict.fromkeys(questions) | dict(_answers(questions, seconds))
+
+
+def _answers(questions: Mapping[str, Callable[[], T]], seconds: float) -> Iterator[tuple[str, T | BaseException]]:
     answers: queue.Queue[tuple[str, T | BaseException]] = queue.Queue()
 
     def put(name: str, question: Callable[[], T]) -> None:
@@ -103,15 +118,9 @@ def in_time(questions: Mapping[str, Callable[[], T]], seconds: float) -> dict[st
 
     for name, question in questions.items():
         threading.Thread(target=put, args=(name, question), daemon=True, name=f"ask-{name}").start()
-    found: dict[str, T | BaseException | None] = dict.fromkeys(questions)
     end = time.monotonic() + seconds
     for _ in questions:
         try:
-            name, answer = answers.get(timeout=max(0.0, end - time.monotonic()))
+            yield answers.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
-            break
-        found[name] = answer
-        first = next((answer for answer in found.values() if not isinstance(answer, Exception)), None)
-        if first is not None:
-            break
-    return found
+            return

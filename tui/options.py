@@ -1,0 +1,44 @@
+"""What the commands share: options that mean the same everywhere, and how a command ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data.language import detect, translate, use
+from data.problems import ExitCode, TunewizError
+
+# Typer reads help texts when the modules of the command are imported, so the language is settled before.
+use(detect(os.environ))
+_ = translate
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=_("A run's directory, its name, or `last`."))]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", metavar="DIR", help=_("Where runs are: ./runs, or $TUNEWIZ_RUNS, by default.")),
+]
+AsJson = Annotated[bool, typer.Option("--json", help=_("One JSON document on stdout."))]
+
+
+def finish(command: Callable[[], int]) -> None:
+    """Run a command's body; problems go to stderr in the user's language, the exit code to the shell."""
+    from tui.lines import problem_line
+
+    try:
+        code = command()
+    except TunewizError as fault:
+        for problem in fault.problems:
+            print(problem_line(problem.as_json()), file=sys.stderr)
+        code = int(fault.exit_code)
+    except KeyboardInterrupt:
+        code = int(ExitCode.STOPPED)
+    except BrokenPipeError:
+        # The reader has left (`| head`): nothing to say, and nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(ExitCode.OK)
+    raise typer.Exit(code)
