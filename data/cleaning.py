@@ -36,6 +36,8 @@ DONE: Final = {
     "repeated-text": N_("texts repeated in a row dropped"),
     "duplicate-row": N_("repeated rows dropped"),
     "near-duplicate-row": N_("rows repeated but for case, spaces and punctuation dropped"),
+    "similar-row": N_("rows nearly the same as an earlier one dropped"),
+    "empty-turn": N_("conversations with an empty text dropped"),
 }
 
 

@@ -51,15 +51,15 @@ def split(examples: Sequence[E], fraction: float, seed: int, most: int | None = 
     if not wanted or distinct < 2:
         problems = () if fraction == 0 else (_impossible(distinct),)
         return Split(list(examples), [], "all", problems)
-    components = _Components(len(examples))
-    _tie_equal(components, queries)
+    components = Components(len(examples))
+    tie_equal(components, queries)
     by_query = components.copy()
     _tie_documents(components, examples)
     by_document = components.copy()
     _tie_near(components, examples)
-    levels: list[tuple[Ties, _Components]] = [("all", components), ("documents", by_document), ("queries", by_query)]
+    levels: list[tuple[Ties, Components]] = [("all", components), ("documents", by_document), ("queries", by_query)]
     for ties, level in levels:
-        held = _choose(level.groups(), queries, wanted, random.Random(seed))
+        held = choose(level.groups(), queries, wanted, random.Random(seed))
         if _close(len({queries[index] for index in held}), wanted, distinct) or ties == "queries":
             break
     chosen = set(held)
@@ -71,28 +71,32 @@ def split(examples: Sequence[E], fraction: float, seed: int, most: int | None = 
     )
 
 
-class _Components:
+class Components:
     """Union-find with path halving; the root is always the smallest member."""
 
     def __init__(self, size: int) -> None:
         self._parent = list(range(size))
 
-    def copy(self) -> _Components:
-        twin = _Components(0)
+    def copy(self) -> Components:
+        """An independent copy."""
+        twin = Components(0)
         twin._parent = self._parent.copy()
         return twin
 
     def root(self, item: int) -> int:
+        """The member that stands for the component of ``item``."""
         parent = self._parent
         while parent[item] != item:
             parent[item] = item = parent[parent[item]]
         return item
 
     def tie(self, first: int, second: int) -> None:
+        """Make one component of two."""
         low, high = sorted((self.root(first), self.root(second)))
         self._parent[high] = low
 
     def groups(self) -> list[list[int]]:
+        """The components, each with its members in order."""
         found: dict[int, list[int]] = {}
         for item in range(len(self._parent)):
             found.setdefault(self.root(item), []).append(item)
@@ -112,25 +116,26 @@ def _documents(example: Example) -> set[int]:
     return texts | {fingerprint("id", name) for name in example.positive_ids if name}
 
 
-def _tie_equal(components: _Components, queries: Sequence[str]) -> None:
+def tie_equal(components: Components, queries: Sequence[str]) -> None:
+    """Tie equal texts."""
     first: dict[str, int] = {}
     for index, query in enumerate(queries):
         components.tie(first.setdefault(query, index), index)
 
 
-def _tie_documents(components: _Components, examples: Sequence[Example]) -> None:
+def _tie_documents(components: Components, examples: Sequence[Example]) -> None:
     first: dict[int, int] = {}
     for index, example in enumerate(examples):
         for document in _documents(example):
             components.tie(first.setdefault(document, index), index)
 
 
-def _tie_near(components: _Components, examples: Sequence[Example]) -> None:
+def _tie_near(components: Components, examples: Sequence[Example]) -> None:
     for pair in near(query_of(example) for example in examples):
         components.tie(pair.first, pair.second)
 
 
-def _choose(groups: list[list[int]], queries: Sequence[str], wanted: int, draw: random.Random) -> list[int]:
+def choose(groups: list[list[int]], queries: Sequence[str], wanted: int, draw: random.Random) -> list[int]:
     """Members of the groups to hold out, whose distinct queries come as close to ``wanted`` as groups allow.
 
     Groups are drawn at random while they fit; one more is taken, the smallest, if that comes closer than none.
@@ -166,7 +171,7 @@ def _impossible(distinct: int) -> Problem:
     return warning("split-impossible", told, fix=say("Give evaluation data of its own."))
 
 
-def _loosened(ties: Ties, levels: list[tuple[Ties, _Components]], fraction: float) -> tuple[Problem, ...]:
+def _loosened(ties: Ties, levels: list[tuple[Ties, Components]], fraction: float) -> tuple[Problem, ...]:
     if ties == "all":
         return ()
     components = dict(levels)
