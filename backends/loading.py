@@ -8,7 +8,7 @@ from typing import Any
 from backends import adapters
 from data.problems import BadPreset, Message, Where, error, say
 from presets.families import instructions
-from presets.preset import Preset
+from presets.retrieval import RetrievalPreset
 from presets.sections.launch import Launch
 
 #: Names under which sentence-transformers looks for the texts before queries and passages (``encode_query``,
@@ -40,7 +40,7 @@ def use_threads(launch: Launch) -> None:
         torch.set_num_threads(launch.threads)
 
 
-def load_encoder(path: Path | str, preset: Preset | None = None, device: str = "cpu") -> Any:
+def load_encoder(path: Path | str, preset: RetrievalPreset | None = None, device: str = "cpu") -> Any:
     """The ``SentenceTransformer`` in the folder ``path``, in evaluation mode, on ``device``, in fp32.
 
     ``path`` may be a plain transformer, a saved SentenceTransformer, or one saved with a LoRA adapter. ``preset``
@@ -60,14 +60,15 @@ def load_encoder(path: Path | str, preset: Preset | None = None, device: str = "
             model_kwargs={"dtype": torch.float32},
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as fault:
-        raise BadPreset(_not_loadable(path, fault, trusted)) from fault
+        raise BadPreset(not_loadable(path, fault, trusted)) from fault
     adapters.restore(model, Path(path))
     if preset is not None:
         configure(model, preset)
     return model.eval()
 
 
-def _not_loadable(path: Path | str, fault: Exception, trusted: bool) -> Any:
+def not_loadable(path: Path | str, fault: Exception, trusted: bool) -> Any:
+    """The problem with the model in ``path``; ``trusted``: whether its own code was allowed to run."""
     told = say("The model in {path} cannot be loaded: {fault}", path=str(path), fault=_short(fault))
     fix: Message = say("Look at the folder: a model has config.json, a tokenizer and weights.")
     if "trust_remote_code" in str(fault) and not trusted:
@@ -80,14 +81,19 @@ def _short(fault: Exception) -> str:
     return (lines[0] if lines else type(fault).__name__)[:300]
 
 
-def configure(model: Any, preset: Preset) -> None:
+def configure(model: Any, preset: RetrievalPreset) -> None:
     """Give ``model`` the preset's pooling, maximum length (within what it can read) and prompts, in place."""
     if preset.model.pooling != "auto":
         _set_pooling(model, preset.model.pooling)
-    model.max_seq_length = min(preset.training.max_length, longest(model) or preset.training.max_length)
+    configure_length(model, preset)
     query, passage = _chosen(model, preset)
     model.prompts = {**model.prompts, QUERY_PROMPTS[0]: query, PASSAGE_PROMPTS[0]: passage}
     model.default_prompt_name = None
+
+
+def configure_length(model: Any, preset: RetrievalPreset) -> None:
+    """Give ``model`` the preset's maximum length, within what it can read."""
+    model.max_seq_length = min(preset.training.max_length, longest(model) or preset.training.max_length)
 
 
 def longest(model: Any) -> int | None:
@@ -99,7 +105,8 @@ def longest(model: Any) -> int | None:
     if not isinstance(known, int) or known <= 0:
         return None
     # RoBERTa numbers positions from padding_idx + 1 on, so that its table is longer than its texts may be.
-    table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+    body = getattr(transformer, "base_model", transformer)
+    table = getattr(getattr(body, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
     return known - padding - 1 if isinstance(padding, int) else known
 
@@ -116,7 +123,7 @@ def _set_pooling(model: Any, mode: str) -> None:
     raise BadPreset(error("no-pooling", told, Where(key="model.pooling"), say("Set model.pooling to auto.")))
 
 
-def _chosen(model: Any, preset: Preset) -> tuple[str, str]:
+def _chosen(model: Any, preset: RetrievalPreset) -> tuple[str, str]:
     """The preset's instructions, else those saved with the model, else those known of its family."""
     family_query, family_passage = instructions(preset.model)
     saved_query, saved_passage = prompts(model)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from backends.loading import load_encoder, merge_adapter
 from data.examples import Collection
 from data.problems import BadData, error, say
-from presets.preset import Preset
+from presets.retrieval import RetrievalPreset
 
 if TYPE_CHECKING:
     from backends.batching import Told
@@ -32,7 +32,7 @@ class Manner:
     check_stop: Callable[[], None] = field(default=lambda: None)
 
 
-def search_encoder(path: Path, preset: Preset | None = None, manner: Manner = Manner()) -> SearchEncoder:
+def search_encoder(path: Path, preset: RetrievalPreset | None = None, manner: Manner = Manner()) -> SearchEncoder:
     """The model in ``path`` ready to encode queries and passages in fp32; an adapter is merged in memory."""
     from backends.encoder import SearchEncoder, fingerprint
     from backends.encoding import Encoding
@@ -44,7 +44,7 @@ def search_encoder(path: Path, preset: Preset | None = None, manner: Manner = Ma
 
 
 def measure(
-    path: Path, collection: Collection, wanted: Wanted, preset: Preset | None = None, manner: Manner = Manner()
+    path: Path, collection: Collection, wanted: Wanted, preset: RetrievalPreset | None = None, manner: Manner = Manner()
 ) -> Measurement:
     """Search the collection with the model in ``path`` and measure what it finds.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from presets.family import Family, Size
-from presets.sections.model import Model
+from presets.sections.model import EncoderModel
 from presets.tree import parse
 from presets.wording import did_you_mean
 
@@ -63,7 +63,7 @@ def nearest(model_id: str) -> str:
     return did_you_mean(model_id, [entry.size.id for entry in known()])
 
 
-def instructions(model: Model) -> tuple[str, str]:
+def instructions(model: EncoderModel) -> tuple[str, str]:
     """What goes before queries and before passages: what the preset says, else the family's own, else nothing."""
     entry = lookup(model.id) or (lookup("starter") if model.source == "starter" else None)
     query = entry.family.query_instruction if entry else ""

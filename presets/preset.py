@@ -23,8 +23,9 @@ class Preset(Section):
 
     #: The order in which sections are written; others follow.
     ORDER: ClassVar[tuple[str, ...]] = (
-        "version", "name", "description", "task", "backend", "model", "data", "candidates", "method", "loss",
-        "training", "evaluation", "export", "launch", "tracking",
+        "version", "name", "description", "task", "backend", "stage", "model", "template", "data", "candidates",
+        "method", "loss", "preference", "training", "evaluation", "export", "launch", "tracking",
+        "backend_options",
     )  # fmt: skip
 
     version: Literal[1] = Field(

@@ -10,11 +10,13 @@ from presets.preset import Preset
 from presets.sections.data import Data
 from presets.sections.evaluation import Evaluation, Export
 from presets.sections.method import Full, Method
+from presets.sections.model import EncoderModel
 
 
 class RetrievalPreset(Preset):
     """A preset whose model is measured by what a search finds."""
 
+    model: EncoderModel = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
     data: Data = Field(title=N_("Data"), description=N_("What it learns from and what it is measured on."))
     method: Method = Field(
         default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained.")

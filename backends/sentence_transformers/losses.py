@@ -8,7 +8,7 @@ from backends import sources
 from data.problems import BadPreset, Where, error, say
 from presets.losses.base import Loss
 from presets.losses.matryoshka import Matryoshka
-from presets.sections.model import Model
+from presets.sections.model import EncoderModel
 
 
 def built(loss: Loss, model: Any) -> Any:
@@ -27,9 +27,9 @@ def _local(loss: Loss) -> Loss:
     return loss.model_copy(update=folders)
 
 
-def named_model(name: str) -> Model:
+def named_model(name: str) -> EncoderModel:
     """The model that an option of a loss names, ``starter`` included."""
-    return Model(id=name, source="starter" if name == "starter" else "auto")
+    return EncoderModel(id=name, source="starter" if name == "starter" else "auto")
 
 
 def _check(loss: Loss, model: Any) -> None:

@@ -153,8 +153,8 @@ class Negatives(Section):
     )
 
 
-class Data(Section):
-    """Training and evaluation data."""
+class Rows(Section):
+    """Training rows: where they are and how they are read."""
 
     train: str = Field(
         min_length=1,
@@ -173,13 +173,6 @@ class Data(Section):
         description=N_("How rows are laid out; auto goes by the columns. `tunewiz data FILE` shows what is found."),
         examples=["auto", "pairs", "triplets", "scored"],
         json_schema_extra=about(typical=N_("auto.")),
-    )
-    split: str = Field(
-        "train",
-        min_length=1,
-        title=N_("Training split"),
-        description=N_("Which judgments of a BEIR folder to train on (qrels/SPLIT.tsv)."),
-        examples=["train", "dev"],
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
@@ -227,6 +220,18 @@ class Data(Section):
         title=N_("Clean"),
         description=N_("Drop empty and duplicate rows, strip HTML and control characters; the run says how many."),
         json_schema_extra=about(typical=N_("true.")),
+    )
+
+
+class Data(Rows):
+    """Training and evaluation data."""
+
+    split: str = Field(
+        "train",
+        min_length=1,
+        title=N_("Training split"),
+        description=N_("Which judgments of a BEIR folder to train on (qrels/SPLIT.tsv)."),
+        examples=["train", "dev"],
     )
     evaluation: HeldOut = Field(
         default_factory=HeldOut,

@@ -62,6 +62,11 @@ class Model(Section):
         ),
         json_schema_extra=about(typical=N_("false. Some models do not load without it.")),
     )
+
+
+class EncoderModel(Model):
+    """A model that turns texts into vectors, and how it is asked to."""
+
     pooling: Literal["auto", "mean", "cls", "lasttoken"] = Field(
         "auto",
         title=N_("Pooling"),

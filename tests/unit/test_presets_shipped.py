@@ -10,7 +10,7 @@ from data.problems import errors
 from presets import families, library, memory
 from presets.family import Family
 from presets.sections.method import Lora
-from presets.sections.model import Model
+from presets.sections.model import EncoderModel
 from presets.tasks.embedding import EmbeddingPreset
 
 NAMES = [name for name in library.names() if name.startswith("embedding/")]
@@ -88,10 +88,10 @@ def test_ids_are_looked_up_in_any_case_and_place() -> None:
 
 
 def test_instructions_come_from_the_preset_then_the_family() -> None:
-    assert families.instructions(Model(id="intfloat/multilingual-e5-base")) == ("query: ", "passage: ")
-    assert families.instructions(Model(id="intfloat/multilingual-e5-base", query_instruction="")) == ("", "passage: ")
-    assert families.instructions(Model(id="BAAI/bge-small-zh-v1.5"))[0] == "为这个句子生成表示以用于检索相关文章："
-    assert families.instructions(Model(id="nobody/nothing", passage_instruction="p: ")) == ("", "p: ")
+    assert families.instructions(EncoderModel(id="intfloat/multilingual-e5-base")) == ("query: ", "passage: ")
+    assert families.instructions(EncoderModel(id="intfloat/multilingual-e5-base", query_instruction="")) == ("", "passage: ")
+    assert families.instructions(EncoderModel(id="BAAI/bge-small-zh-v1.5"))[0] == "为这个句子生成表示以用于检索相关文章："
+    assert families.instructions(EncoderModel(id="nobody/nothing", passage_instruction="p: ")) == ("", "p: ")
 
 
 def _memory(*assignments: str, name: str = "embedding/bge-base-en") -> memory.Estimate:

@@ -1,0 +1,51 @@
+"""Methods of tuning a language model, one file each, found by file name.
+
+``presets/methods/<name>.py`` holds one subclass of :class:`~presets.methods.base.LlmMethod` whose ``type`` is
+``<name>``. :data:`AnyMethod` is the type of a field that takes any of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+from pydantic import BeforeValidator, Discriminator, Tag
+
+from presets.methods.base import LlmMethod
+
+
+@cache
+def catalogue() -> Mapping[str, type[LlmMethod]]:
+    """Every method by its name, in alphabetical order."""
+    found: dict[str, type[LlmMethod]] = {}
+    for name in sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name != "base"):
+        module = import_module(f"{__name__}.{name}")
+        for kind in vars(module).values():
+            if inspect.isclass(kind) and issubclass(kind, LlmMethod) and kind.__module__ == module.__name__:
+                found |= {name: kind} if kind.model_fields["type"].default == name else {}
+    return found
+
+
+def _named(value: Any) -> Any:
+    """``method: lora`` is short for ``method: {type: lora}``."""
+    return {"type": value} if isinstance(value, str) else value
+
+
+def _type(value: Any) -> str | None:
+    named = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    return named if isinstance(named, str) else None
+
+
+if TYPE_CHECKING:
+    AnyMethod = LlmMethod
+else:
+    #: A field that holds any method: ``method: qlora`` or ``method: {type: qlora, bits: 8}``.
+    AnyMethod = Annotated[
+        Union[tuple(Annotated[kind, Tag(name)] for name, kind in catalogue().items())],  # noqa: UP007  made at run time
+        Discriminator(_type),
+        BeforeValidator(_named),
+    ]
