@@ -11,7 +11,7 @@ from data.prepared import Prepared
 from data.problems import Message, Problem, Where, note, say, warning
 from data.tokens import Count
 from presets.families import instructions
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 #: A share of texts cut off from which on it is worth a warning.
 MANY: Final = 0.05
@@ -21,6 +21,7 @@ _ROLES: Final = {
     "passage": say("passages"),
     "text": say("texts"),
     "document": say("documents of the corpus"),
+    "pair": say("queries with a document"),
 }
 
 
@@ -37,19 +38,10 @@ def counter(path: Path, trusted: bool = False) -> Count:
     return count
 
 
-def length_problems(path: Path, preset: EmbeddingPreset, prepared: Prepared) -> Iterator[Problem]:
+def length_problems(path: Path, preset: RetrievalPreset, prepared: Prepared) -> Iterator[Problem]:
     """A note with the lengths, and a warning when the maximum length cuts off many texts."""
     sample = LengthSample(counter(path, preset.model.trust_remote_code), seed=preset.training.seed)
-    query, passage = instructions(preset.model)
-    for group in prepared.groups:
-        sample.add("query", query + group.query)
-        for text in (*group.positives, *group.negatives):
-            sample.add("passage", passage + text)
-    for pair in prepared.pairs:
-        sample.add("text", pair.first)
-        sample.add("text", pair.second)
-    for document in prepared.evaluation.corpus.values():
-        sample.add("document", passage + document.full)
+    (_pairs if preset.task == "reranker" else _texts)(sample, preset, prepared)
     lengths, advice = sample.lengths(), sample.advice()
     if not lengths or advice is None:
         return
@@ -64,6 +56,30 @@ def length_problems(path: Path, preset: EmbeddingPreset, prepared: Prepared) -> 
         )
         fix = say("Set training.max_length to {length}, if the model reads that many.", length=advice.max_length)
         yield warning("texts-cut-off", told, _KEY, fix)
+
+
+def _texts(sample: LengthSample, preset: RetrievalPreset, prepared: Prepared) -> None:
+    query, passage = instructions(preset.model)
+    for group in prepared.groups:
+        sample.add("query", query + group.query)
+        for text in (*group.positives, *group.negatives):
+            sample.add("passage", passage + text)
+    for pair in prepared.pairs:
+        sample.add("text", pair.first)
+        sample.add("text", pair.second)
+    for document in prepared.evaluation.corpus.values():
+        sample.add("document", passage + document.full)
+
+
+def _pairs(sample: LengthSample, _preset: RetrievalPreset, prepared: Prepared) -> None:
+    """What a cross-encoder reads: a query and a document in one sequence."""
+    for group in prepared.groups:
+        for text in (*group.positives, *group.negatives):
+            sample.add("pair", f"{group.query} {text}")
+    for pair in prepared.pairs:
+        sample.add("pair", f"{pair.first} {pair.second}")
+    for document in prepared.evaluation.corpus.values():
+        sample.add("document", document.full)
 
 
 def _told(lengths: Sequence[Lengths]) -> Message:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -75,6 +75,10 @@ class PairScorer:
     at_once: int = 1
     told: Told = nothing
     check_stop: Callable[[], None] = nothing
+
+    def quietly(self) -> PairScorer:
+        """The same scorer, which tells no progress."""
+        return replace(self, told=nothing)
 
     def scores(self, pairs: Sequence[Pair]) -> Scores:
         """The logit of each pair, fp32, in order. Raises :class:`TunewizError` (``score-not-finite``)."""

@@ -28,8 +28,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from presets.family import Size
+from presets.losses.reranker.base import RerankerLoss
+from presets.retrieval import RetrievalPreset
 from presets.sections.method import Lora
-from presets.tasks.embedding import EmbeddingPreset
 
 GB: Final = 1024**3
 Optimizer = Literal["adamw", "adamw_8bit", "adafactor", "sgd"]
@@ -110,13 +111,13 @@ def estimate(shape: Shape, load: Load) -> Estimate:
     )
 
 
-def of_preset(preset: EmbeddingPreset, size: Size, half: bool = True) -> Estimate:
+def of_preset(preset: RetrievalPreset, size: Size, half: bool = True) -> Estimate:
     """What ``preset`` needs with a model of ``size``; ``half``: whether precision auto means 16 bit on the device."""
     shape = Shape(size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
     return of_shape(preset, shape, half)
 
 
-def of_shape(preset: EmbeddingPreset, shape: Shape, half: bool = True) -> Estimate:
+def of_shape(preset: RetrievalPreset, shape: Shape, half: bool = True) -> Estimate:
     """As :func:`of_preset`, for a model that no family knows."""
     training = preset.training
     load = Load(
@@ -143,15 +144,19 @@ def shape_of(config: Mapping[str, Any]) -> Shape | None:
     return replace(empty, parameters=vocabulary * hidden + empty.matrices)
 
 
-def texts_at_once(preset: EmbeddingPreset) -> int:
+def texts_at_once(preset: RetrievalPreset) -> int:
     """Texts whose activations are kept together: query, positive and negatives of each example, or a mini-batch."""
     negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
-    step = preset.training.batch_size * (2 + negatives)
+    if isinstance(preset.loss, RerankerLoss):
+        texts = 1 if preset.loss.layout == "pairs" else 1 + max(1, negatives)  # pairs that are read as one text
+    else:
+        texts = 2 + negatives
+    step = preset.training.batch_size * texts
     piece = preset.loss.core.encoded_at_once
     return min(step, piece) if piece else step
 
 
-def trained_weights(preset: EmbeddingPreset, shape: Shape) -> int:
+def trained_weights(preset: RetrievalPreset, shape: Shape) -> int:
     """Weights that change: all, or those of the adapters (an upper bound where modules are named)."""
     method = preset.method
     if not isinstance(method, Lora):

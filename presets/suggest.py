@@ -19,7 +19,7 @@ from presets.families import Known, lookup
 from presets.losses import catalogue
 from presets.losses.base import Loss
 from presets.losses.reranker.base import RerankerLoss
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 #: Above this many weights all of them are trained only where the user says so.
 _FULL_UP_TO: Final = 600_000_000
@@ -230,7 +230,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
-    return memory.of_preset(preset, known.size, facts.half) if isinstance(preset, EmbeddingPreset) else None
+    return memory.of_preset(preset, known.size, facts.half) if isinstance(preset, RetrievalPreset) else None
 
 
 def _millions(count: int) -> str:

@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from backends.evaluators.ranking import write_run
 from data.examples import Collection
+from data.files import write_json
 
-if TYPE_CHECKING:
-    from backends.encoder import SearchEncoder
+#: What is measured: a search encoder, a scorer of pairs ...
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,20 @@ class Wanted:
     seed: int = 42
 
 
-class Evaluator(ABC):
-    """Measures an encoder. A new one is a new file in this package, named like its ``name``."""
+class Evaluator(ABC, Generic[M]):
+    """Measures a model. A new one is a new file in this package, named like its ``name``."""
 
     name: ClassVar[str]
 
     @abstractmethod
-    def measure(self, encoder: SearchEncoder, collection: Collection, wanted: Wanted) -> Measurement:
-        """Measure ``encoder`` on ``collection``. Deterministic: same inputs and machine, same result."""
+    def measure(self, model: M, collection: Collection, wanted: Wanted) -> Measurement:
+        """Measure ``model`` on ``collection``. Deterministic: same inputs and machine, same result."""
 
-    @abstractmethod
     def save(self, measurement: Measurement, stem: Path) -> list[Path]:
-        """Write ``<stem>.json`` and whatever lets others recompute the numbers; the files written."""
+        """``<stem>.json`` (metrics, per query, facts) and ``<stem>.run.tsv`` (rankings in TREC's format), which lets
+        others recompute the numbers; the files written.
+        """
+        record, run = stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.run.tsv")
+        write_run(run, measurement.rankings, stem.name)
+        write_json(record, measurement.record())  # last: its presence says that all of it is there
+        return [record, run]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -12,24 +11,23 @@ import numpy as np
 from backends.evaluators import metrics
 from backends.evaluators.base import Evaluator, Measurement, Wanted
 from backends.evaluators.cosines import distributions
-from backends.evaluators.ranking import by_text, rank, write_run
+from backends.evaluators.ranking import by_text, rank
 from backends.evaluators.refining import Looked, Rows, document_vectors
 from data.examples import Collection
-from data.files import write_json
 
 if TYPE_CHECKING:
     from backends.encoder import SearchEncoder
 
 
-class Retrieval(Evaluator):
+class Retrieval(Evaluator["SearchEncoder"]):
     """Recall@k, MRR@k, nDCG@k and MAP of exact cosine search, for every query with a relevant document."""
 
     name: ClassVar[str] = "retrieval"
 
-    def measure(self, encoder: SearchEncoder, collection: Collection, wanted: Wanted) -> Measurement:
+    def measure(self, model: SearchEncoder, collection: Collection, wanted: Wanted) -> Measurement:
         """Encode queries and corpus (each text once), rank, evaluate. Progress counts both kinds of texts together."""
-        begun = time.monotonic()
-        asked = _asked(collection)
+        begun, encoder = time.monotonic(), model
+        asked = asked_of(collection)
         texts, groups = by_text({name: document.full for name, document in collection.corpus.items()})
         total = len(asked) + len(texts)
         outer = encoder.told
@@ -55,20 +53,13 @@ class Retrieval(Evaluator):
         seconds = time.monotonic() - begun
         return Measurement(metrics.means(per_query), per_query, rankings, facts, seconds)
 
-    def save(self, measurement: Measurement, stem: Path) -> list[Path]:
-        """``<stem>.json`` (metrics, per query, cosines) and ``<stem>.run.tsv`` (rankings in TREC's format)."""
-        record, run = stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.run.tsv")
-        write_run(run, measurement.rankings, stem.name)
-        write_json(record, measurement.record())  # last: its presence says that all of it is there
-        return [record, run]
-
 
 def _rows(grades: Mapping[str, int], row_of: Mapping[str, int]) -> Rows:
     """The rows of the documents judged relevant that are in the corpus."""
     return np.array(sorted({row_of[key] for key, grade in grades.items() if grade > 0 and key in row_of}), np.int64)
 
 
-def _asked(collection: Collection) -> dict[str, str]:
+def asked_of(collection: Collection) -> dict[str, str]:
     """The queries that have a text and a relevant document; the others cannot be measured."""
     return {
         name: text

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from backends.runs.run import Run
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 
 class Exporter(ABC):
@@ -16,7 +16,7 @@ class Exporter(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def export(self, run: Run, preset: EmbeddingPreset, tuned: Path, target: Path) -> list[Path]:
+    def export(self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path) -> list[Path]:
         """Write the model in ``tuned`` (all of it, or its adapter) into ``target``; the folders that can be loaded.
 
         What was written is loaded again and compared before this returns. Raises ``TunewizError`` if it differs.

@@ -14,7 +14,7 @@ from backends.reports.facts import Facts, gather
 from backends.runs.run import Run
 from data.files import read_json, write_json, write_whole
 from data.problems import TunewizError, Where, error, say
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 if TYPE_CHECKING:
     from backends.encoding import Vectors
@@ -30,7 +30,7 @@ class SentenceTransformers(Exporter):
 
     name: ClassVar[str] = "sentence_transformers"
 
-    def export(self, run: Run, preset: EmbeddingPreset, tuned: Path, target: Path) -> list[Path]:
+    def export(self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path) -> list[Path]:
         """``target`` holds the model, ``target / "adapter"`` the adapter; without merging, only the adapter."""
         facts = gather(run, preset)
         model = load_encoder(tuned, preset)
@@ -97,7 +97,7 @@ def _vectors(model: Any) -> Vectors:
     return unit
 
 
-def _plain(folder: Path, preset: EmbeddingPreset) -> Any:
+def _plain(folder: Path, preset: RetrievalPreset) -> Any:
     """The model as a user loads it: by its path and nothing else."""
     from sentence_transformers import SentenceTransformer
 
@@ -105,7 +105,7 @@ def _plain(folder: Path, preset: EmbeddingPreset) -> Any:
     return SentenceTransformer(str(folder), device="cpu", trust_remote_code=trusted, local_files_only=True)
 
 
-def _with_adapter(folder: Path, facts: Facts, preset: EmbeddingPreset) -> Any:
+def _with_adapter(folder: Path, facts: Facts, preset: RetrievalPreset) -> Any:
     """The base model with the adapter put on by peft, as the adapter's card says."""
     from peft import PeftModel
 

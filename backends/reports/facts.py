@@ -13,7 +13,7 @@ from backends.runs.run import Run
 from backends.verdict import Comparison, Verdict, compare_all
 from data.files import read_json
 from presets.families import lookup
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Facts:
     """A run's preset, its record (``run.json``), and what was measured before and after (``None`` where it was not)."""
 
     run: Run
-    preset: EmbeddingPreset
+    preset: RetrievalPreset
     record: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
@@ -89,7 +89,7 @@ def name_of(place: str) -> str:
     return "/".join(parts[-2:]) if parts and parts[-1] in ("beir", "data") else parts[-1] if parts else place
 
 
-def gather(run: Run, preset: EmbeddingPreset) -> Facts:
+def gather(run: Run, preset: RetrievalPreset) -> Facts:
     """The facts of ``run``."""
     return Facts(
         run=run,

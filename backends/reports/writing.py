@@ -20,10 +20,10 @@ from data.language import current
 from data.prepared import CorpusKind, load
 from data.problems import BadData, Message
 from presets.families import instructions
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 
-def write_report(run: Run, preset: EmbeddingPreset) -> str:
+def write_report(run: Run, preset: RetrievalPreset) -> str:
     """Write everything into ``run.report``; the verdict. May be called again at any time, in another language too."""
     facts, state = gather(run, preset), read_state(run)
     run.report.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def _collection(run: Run) -> tuple[Collection, CorpusKind]:
     return prepared.evaluation, prepared.corpus
 
 
-def _prompts(run: Run, preset: EmbeddingPreset) -> tuple[str, str]:
+def _prompts(run: Run, preset: RetrievalPreset) -> tuple[str, str]:
     """The texts before queries and passages, as the exported model has them."""
     saved = read_json(run.model / "config_sentence_transformers.json")
     if isinstance(saved, dict) and isinstance(saved.get("prompts"), dict):

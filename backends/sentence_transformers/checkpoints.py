@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from backends import adapters
+from backends.loading import load_encoder
+
 #: Folder of the tuned model, below ``run.checkpoints``.
 TUNED: Final = "tuned"
 _NAME: Final = re.compile(r"checkpoint-(\d+)")
@@ -20,6 +23,12 @@ def newest(folder: Path) -> Path | None:
     numbered = [(int(match.group(1)), path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
     whole = [(step, path) for step, path in numbered if (path / _STATE).is_file()]
     return max(whole)[1] if whole else None
+
+
+def restore(model: Any, checkpoint: Path) -> None:
+    """Give ``model`` (a SentenceTransformer) the weights saved in ``checkpoint``, or its adapter for LoRA."""
+    if not adapters.restore(model, checkpoint):
+        model.load_state_dict(load_encoder(checkpoint, device=str(model.device)).state_dict())
 
 
 def save_tuned(model: Any, folder: Path) -> Path:

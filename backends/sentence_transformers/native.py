@@ -11,23 +11,39 @@ from backends.runs.hardware import gpus
 from backends.sentence_transformers.arguments import settings
 from presets.losses.base import Loss
 from presets.losses.matryoshka import Matryoshka
+from presets.retrieval import RetrievalPreset
 from presets.sections.method import Lora
-from presets.tasks.embedding import EmbeddingPreset
 
 
-def native(preset: EmbeddingPreset) -> str:
+def native(preset: RetrievalPreset) -> str:
     """YAML text: the model, the loss's class and arguments, the training arguments, the adapter's configuration.
 
     Arguments that depend on the number of rows (warm-up and evaluation steps) are said in words.
     """
+    return library_yaml(preset, "SentenceTransformer")
+
+
+def library_yaml(preset: RetrievalPreset, model: str, **more: Any) -> str:
+    """The configuration for the library's class of models ``model``, which also gets ``more``."""
+    shared = common(preset)
+    sections = {
+        model: _model(preset) | more,
+        "loss": _loss(preset.loss),
+        f"{model}TrainingArguments": shared.pop("TrainingArguments"),
+        **shared,
+    }
+    text: str = yaml.safe_dump(sections, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def common(preset: RetrievalPreset) -> dict[str, Any]:
+    """What every backend on the Trainer of transformers is given: its arguments, and the adapter's configuration."""
     device = "cuda" if preset.launch.device != "cpu" and gpus() else "cpu"
     wanted = preset.training.precision
     # On a GPU the choice asks torch, which is too slow here; auto is bf16 on every GPU since 2020.
     precision = "bf16" if device == "cuda" and wanted == "auto" else choose(wanted, device)[0]
     sections: dict[str, Any] = {
-        "SentenceTransformer": _model(preset),
-        "loss": _loss(preset.loss),
-        "SentenceTransformerTrainingArguments": {
+        "TrainingArguments": {
             key: value for key, value in settings(preset, precision, device).items() if value is not None
         },
         "set when the rows are counted": {
@@ -37,11 +53,10 @@ def native(preset: EmbeddingPreset) -> str:
     }
     if isinstance(preset.method, Lora):
         sections["peft.LoraConfig"] = _lora(preset.method)
-    text: str = yaml.safe_dump(sections, sort_keys=False, allow_unicode=True, width=120)
-    return text
+    return sections
 
 
-def _model(preset: EmbeddingPreset) -> dict[str, Any]:
+def _model(preset: RetrievalPreset) -> dict[str, Any]:
     model = preset.model
     told = {"model_name_or_path": model.id, "max_seq_length": preset.training.max_length}
     return told | ({"revision": model.revision} if model.revision else {})
@@ -94,9 +109,11 @@ class _Asked:
     def __getattr__(self, name: str) -> str:
         return f"{self._name}.{name}"
 
-    def __call__(self, *_: Any, **arguments: Any) -> None:
+    def __call__(self, *values: Any, **arguments: Any) -> str:
+        """What was asked for last is the loss: what it is given is made before it."""
         self._recorder.name = self._name
         self._recorder.arguments = {key: _plain(value) for key, value in arguments.items()}
+        return f"{self._name}({', '.join(map(str, values))})"
 
 
 def _plain(value: Any) -> Any:

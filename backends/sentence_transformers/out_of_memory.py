@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from data.problems import Message, OutOfMemory, Problem, Where, error, note, say
+from presets.retrieval import RetrievalPreset
 from presets.sections.method import Lora
-from presets.tasks.embedding import EmbeddingPreset
 
 
 @contextmanager
-def explained(preset: EmbeddingPreset, device: str) -> Iterator[None]:
+def explained(preset: RetrievalPreset, device: str) -> Iterator[None]:
     """Turn a lack of memory within the block into :class:`OutOfMemory` with advice that fits ``preset``."""
     try:
         yield
@@ -28,7 +28,7 @@ def is_memory(fault: BaseException) -> bool:
     return isinstance(fault, MemoryError) or any(sign in words for sign in signs)
 
 
-def problems(preset: EmbeddingPreset, device: str) -> list[Problem]:
+def problems(preset: RetrievalPreset, device: str) -> list[Problem]:
     """What happened, and one note a step that saves memory, the one that costs least first."""
     on_cpu = device == "cpu"
     told = say(
@@ -42,7 +42,7 @@ def problems(preset: EmbeddingPreset, device: str) -> list[Problem]:
     return [error(code, told, fix=fix), *(note("memory-step", step, Where(key=key)) for key, step in ladder(preset))]
 
 
-def ladder(preset: EmbeddingPreset) -> Iterator[tuple[str, Message]]:
+def ladder(preset: RetrievalPreset) -> Iterator[tuple[str, Message]]:
     """Keys and what to set them to, for an encoder: cached mini-batches, batch, negatives, length, LoRA."""
     core, training = preset.loss.core, preset.training
     yield from _cached(preset)
@@ -63,7 +63,7 @@ def ladder(preset: EmbeddingPreset) -> Iterator[tuple[str, Message]]:
         yield "method.type", say("Train a LoRA adapter: no optimizer memory for the frozen weights.")
 
 
-def _cached(preset: EmbeddingPreset) -> Iterator[tuple[str, Message]]:
+def _cached(preset: RetrievalPreset) -> Iterator[tuple[str, Message]]:
     core = preset.loss.core
     size = getattr(core, "mini_batch_size", 0)
     if core.caches_gradients and size > 1:

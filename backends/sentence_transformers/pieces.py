@@ -7,7 +7,7 @@ padding; which texts share a batch, and thus what is learned, does not change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -16,8 +16,11 @@ CPU_PIECE: Final = 16
 
 
 @contextmanager
-def in_pieces(model: Any, size: int) -> Iterator[None]:
-    """Let ``model.forward`` (a SentenceTransformer) go through its texts ``size`` at a time; 0 leaves it alone."""
+def in_pieces(model: Any, size: int, output: str = "sentence_embedding") -> Iterator[None]:
+    """Let ``model.forward`` go through its texts ``size`` at a time; 0 leaves it alone.
+
+    ``output`` is what the model adds to its features: ``sentence_embedding``, or a cross-encoder's ``scores``.
+    """
     if not size:
         yield
         return
@@ -28,7 +31,7 @@ def in_pieces(model: Any, size: int) -> Iterator[None]:
         if mask is None or mask.ndim != 2 or len(mask) <= size:
             result: dict[str, Any] = whole(features, **options)
             return result
-        features["sentence_embedding"] = _by_length(whole, features, mask, size, options)
+        features[output] = _by_length(lambda piece: whole(piece, **options)[output], features, mask, size)
         return features
 
     model.forward = forward
@@ -38,7 +41,7 @@ def in_pieces(model: Any, size: int) -> Iterator[None]:
         model.__dict__.pop("forward", None)
 
 
-def _by_length(whole: Any, features: dict[str, Any], mask: Any, size: int, options: dict[str, Any]) -> Any:
+def _by_length(compute: Callable[[dict[str, Any]], Any], features: dict[str, Any], mask: Any, size: int) -> Any:
     import torch
 
     lengths = mask.sum(dim=1)
@@ -46,7 +49,7 @@ def _by_length(whole: Any, features: dict[str, Any], mask: Any, size: int, optio
     vectors = []
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        vectors.append(whole(_piece(features, mask, rows, int(lengths[rows].max())), **options)["sentence_embedding"])
+        vectors.append(compute(_piece(features, mask, rows, int(lengths[rows].max()))))
     return torch.cat(vectors)[torch.argsort(order)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from backends import negatives, sources
@@ -13,15 +13,18 @@ from data.problems import Problem, Where, error, say, warning
 from presets import families, memory
 from presets.losses.base import Loss
 from presets.losses.matryoshka import Matryoshka
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 _PACKAGES: Final = ("torch", "transformers", "sentence_transformers", "datasets", "accelerate", "faiss", "pytrec_eval")
 _GIGABYTE: Final = 1024**3
 
 
-def problems(preset: EmbeddingPreset) -> list[Problem]:
-    """Everything found, without importing any of the packages; hubs are asked only about models that are not here."""
-    found = [*_packages(preset), *_trackers(preset), *negatives.problems(preset.data.negatives.strategy)]
+def problems(preset: RetrievalPreset, packages: Sequence[str] = ()) -> list[Problem]:
+    """Everything found, without importing any of the packages; hubs are asked only about models that are not here.
+
+    ``packages`` are modules that a backend needs besides.
+    """
+    found = [*_packages(preset, packages), *_trackers(preset), *negatives.problems(preset.data.negatives.strategy)]
     found += sources.problems(preset.model)
     found += _models(preset.loss, "loss")
     return [*found, *_processes(preset), *_memory(preset)]
@@ -31,8 +34,8 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _packages(preset: EmbeddingPreset) -> Iterator[Problem]:
-    needed = [*_PACKAGES]
+def _packages(preset: RetrievalPreset, packages: Sequence[str]) -> Iterator[Problem]:
+    needed = [*_PACKAGES, *packages]
     if preset.method.type == "lora":
         needed.append("peft")
     if preset.data.negatives.strategy == "bm25":
@@ -47,7 +50,7 @@ def _packages(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield error("packages-missing", told, Where(key="training.optimizer"), fix)
 
 
-def _trackers(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _trackers(preset: RetrievalPreset) -> Iterator[Problem]:
     for name in preset.tracking.trackers:
         package = trackers()[name].package
         if not _installed(package):
@@ -66,7 +69,7 @@ def _models(loss: Loss, key: str) -> Iterator[Problem]:
         yield from _models(loss.loss, f"{key}.loss")
 
 
-def _processes(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _processes(preset: RetrievalPreset) -> Iterator[Problem]:
     if preset.launch.processes not in ("auto", 1):
         told = say(
             "This backend trains in one process, on one GPU; {count} are asked for.", count=preset.launch.processes
@@ -74,7 +77,7 @@ def _processes(preset: EmbeddingPreset) -> Iterator[Problem]:
         yield warning("processes-unused", told, Where(key="launch.processes"), say("Leave launch.processes at auto."))
 
 
-def _memory(preset: EmbeddingPreset) -> Iterator[Problem]:
+def _memory(preset: RetrievalPreset) -> Iterator[Problem]:
     """The estimate against the emptiest GPU; nothing is said of models that no family knows."""
     known = families.lookup(preset.model.id)
     free = max((gpu.memory_free or 0 for gpu in gpus()), default=0) if preset.launch.device != "cpu" else 0

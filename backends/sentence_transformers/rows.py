@@ -72,12 +72,12 @@ def table(loss: Loss, prepared: Prepared, seed: int) -> Table:
 
 def _tuple_table(core: Loss, groups: Sequence[Group], draw: random.Random) -> Table:
     count = _negatives_a_row(core, groups)
-    fill = _Fill(groups, draw)
+    fill = Fill(groups, draw)
     names = ["anchor", "positive", *(f"negative_{number}" for number in range(1, count + 1))]
     columns: dict[str, list[str]] = {name: [] for name in names}
     answers: list[frozenset[str]] = []
     instructions: list[str] = []
-    known = _answers(groups)
+    known = answers_of(groups)
     for group in groups:
         right = known[normal(group.query)]
         wrong = tuple(text for text in group.negatives if normal(text) not in right) if count else ()
@@ -102,7 +102,7 @@ def _negatives_a_row(core: Loss, groups: Sequence[Group]) -> int:
     return min(counts[len(counts) // 2], core.max_negatives or counts[-1])
 
 
-def _answers(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
+def answers_of(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
     """For each query (normalised), the normalised texts that answer it in any row."""
     found: dict[str, set[str]] = {}
     for group in groups:
@@ -121,7 +121,7 @@ def _expanded(
         yield positives[row % len(positives)], tuple(chosen)
 
 
-class _Fill:
+class Fill:
     """Random passages for rows that have too few negatives."""
 
     def __init__(self, groups: Sequence[Group], draw: random.Random) -> None:

@@ -11,18 +11,16 @@ from backends import adapters
 from backends.sampling import BatchPlan
 
 
-def trainer(plan: BatchPlan, **arguments: Any) -> Any:
-    """A ``SentenceTransformerTrainer`` whose batches are those of ``plan``; ``arguments`` as for the library's."""
-    made = _trainer_class()(**arguments)
+def trainer(plan: BatchPlan, library: Any, **arguments: Any) -> Any:
+    """A trainer of the class ``library`` whose batches are those of ``plan``; ``arguments`` as for the library's."""
+    made = _trainer_class(library)(**arguments)
     made.plan = plan
     return made
 
 
 @cache
-def _trainer_class() -> Any:
-    from sentence_transformers import SentenceTransformerTrainer
-
-    class EncoderTrainer(SentenceTransformerTrainer):  # type: ignore[misc]  # the library is untyped at our edge
+def _trainer_class(library: Any) -> Any:
+    class PlannedTrainer(library):  # type: ignore[misc]  # the library is untyped at our edge
         """Takes the batch plan, and leaves out the model card, for which the library would encode samples."""
 
         plan: BatchPlan
@@ -32,7 +30,10 @@ def _trainer_class() -> Any:
 
         def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
             """As the library's; counts the rows of the step, since batches may be short."""
-            rows = next((len(value) for name, value in inputs.items() if name.endswith("input_ids")), 0)
+            counted = (
+                len(value) for name, value in inputs.items() if name.endswith("input_ids") or type(value) is list
+            )
+            rows = next(counted, 0)
             self.state.rows_trained = getattr(self.state, "rows_trained", 0) + rows
             return super().training_step(model, inputs, *arguments, **options)
 
@@ -45,16 +46,17 @@ def _trainer_class() -> Any:
                 super()._load_from_checkpoint(checkpoint_path)
 
         def get_batch_sampler(self, dataset: Any, batch_size: int, drop_last: bool, **options: Any) -> Any:
-            sampler = _sampler_class()(dataset, batch_size=batch_size, drop_last=drop_last, **options)
+            sampler = planned_batches()(dataset, batch_size=batch_size, drop_last=drop_last, **options)
             sampler.plan = self.plan
-            self.add_callback(_epochs_told(sampler, self.args.gradient_accumulation_steps))
+            self.add_callback(epochs_told(sampler, self.args.gradient_accumulation_steps))
             return sampler
 
-    return EncoderTrainer
+    return PlannedTrainer
 
 
 @cache
-def _sampler_class() -> Any:
+def planned_batches() -> Any:
+    """A class of batch samplers that go through the batches of their attribute ``plan``."""
     from sentence_transformers.base.sampler import DefaultBatchSampler
 
     class PlannedBatches(DefaultBatchSampler):  # type: ignore[misc]  # the library is untyped at our edge
@@ -71,7 +73,7 @@ def _sampler_class() -> Any:
     return PlannedBatches
 
 
-def _epochs_told(sampler: Any, accumulation: int) -> Any:
+def epochs_told(sampler: Any, accumulation: int) -> Any:
     """A callback that tells ``sampler`` its epoch.
 
     accelerate does so too, but not after a resume in mid-epoch, where it has put another sampler around it.

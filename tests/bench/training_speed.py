@@ -99,7 +99,7 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
 
 def _arm(options: argparse.Namespace) -> dict[str, float]:
     from backends import sources
-    from backends.retrieval import plan_of
+    from backends.stages import plan_of
     from data.prepare import prepare
     from presets.library import load
 
@@ -115,7 +115,7 @@ def _arm(options: argparse.Namespace) -> dict[str, float]:
 
 def _ndcg(given: Given, tuned: Path) -> float:
     from backends.measuring import measure
-    from backends.retrieval import wanted_of
+    from backends.stages import wanted_of
 
     return measure(tuned, given.prepared.evaluation, wanted_of(given.preset), given.preset).metrics["ndcg@10"]
 

@@ -15,6 +15,7 @@ from backends.evaluators import catalogue, refining
 from backends.evaluators.base import Wanted
 from backends.evaluators.ranking import read_run
 from backends.evaluators.retrieval import Retrieval
+from backends.evaluators.two_stage import TwoStage
 from backends.measuring import Manner, measure
 from backends.packing import available
 from backends.runs.events import Evaluated, Progress
@@ -27,7 +28,7 @@ MEASURES = {"ndcg@3": "ndcg_cut_3", "recall@3": "recall_3", "map@100": "map_cut_
 
 
 def test_evaluators_are_found_by_file() -> None:
-    assert catalogue() == {"retrieval": Retrieval}
+    assert catalogue() == {"retrieval": Retrieval, "two_stage": TwoStage}
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from presets import families, memory
 from presets.library import open_preset
 from presets.opening import Opened
 from presets.preset import Preset
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 from tui.checking import check
 from tui.commands.models import free_memory
 from tui.lines import problem_line
@@ -53,7 +53,7 @@ def _located(opened: Opened, found: list[Problem]) -> Located | None:
 
 def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
     """The memory of ``preset`` by what is known of its model's family, else by its ``config.json`` if it is here."""
-    if not isinstance(preset, EmbeddingPreset):
+    if not isinstance(preset, RetrievalPreset):
         return None
     on_cpu = preset.launch.device == "cpu" or free_memory() is None
     half = cpu_has_bf16() if on_cpu else True

@@ -16,8 +16,8 @@ from data.problems import BadPreset, ExitCode, error, say
 from presets import families, memory, tasks
 from presets.families import Known
 from presets.opening import opened
+from presets.retrieval import RetrievalPreset
 from presets.sections.model import Model
-from presets.tasks.embedding import EmbeddingPreset
 from presets.wording import suggestion
 
 _FITS = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
@@ -86,8 +86,8 @@ def _needed(entry: Known, method: str) -> memory.Estimate:
     size = entry.size
     text = _ASKED.format(id=size.id, method=method, batch=size.batch_size, length=min(256, size.max_length))
     preset = opened(text, "").preset
-    if not isinstance(preset, EmbeddingPreset):
-        raise TypeError(f"the question of fits is an embedding preset, not {type(preset).__name__}")
+    if not isinstance(preset, RetrievalPreset):
+        raise TypeError(f"the question of fits is a retrieval preset, not {type(preset).__name__}")
     return memory.of_preset(preset, size)
 
 

@@ -13,7 +13,7 @@ from data.language import N_, translate
 from data.problems import BadPreset, ExitCode
 from presets import families, memory
 from presets.library import Entry, listing, open_preset
-from presets.tasks.embedding import EmbeddingPreset
+from presets.retrieval import RetrievalPreset
 
 
 def run_presets(as_json: bool) -> int:
@@ -50,7 +50,7 @@ def _row(entry: Entry) -> dict[str, object]:
         return told | {"problem": fault.problems[0].line()}
     told |= {"task": preset.task, "model": preset.model.id, "description": preset.description}
     known = families.lookup(preset.model.id)
-    if isinstance(preset, EmbeddingPreset):
+    if isinstance(preset, RetrievalPreset):
         told |= {"method": preset.method.type, "loss": preset.loss.name, "data": preset.data.train}
         if known:
             needed = memory.of_preset(preset, known.size)
