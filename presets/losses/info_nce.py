@@ -42,14 +42,6 @@ class Grouped(Loss):
             smaller=N_("Cheaper; 1 compares with the other queries' passages only."),
         ),
     )
-    batch_negatives: bool = Field(
-        True,
-        title=N_("In-batch negatives"),
-        description=N_("Whether the passages of the batch's other queries serve as wrong answers too."),
-        json_schema_extra=about(
-            typical=N_("true; false where most passages of the data would answer most queries, as in classification.")
-        ),
-    )
     distillation: Literal["none", "kl_div", "m3_kd_loss"] = Field(
         "none",
         title=N_("Distillation"),
@@ -67,6 +59,11 @@ class Grouped(Loss):
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "pairs")
     in_batch_negatives: ClassVar[bool] = True
 
+    @property
+    def compares_batch(self) -> bool:
+        """Whether passages of the batch's other queries are wrong answers; M3's loss cannot do without (1.4.2)."""
+        return True
+
     def build(self, model: Any, losses: Any) -> dict[str, Any]:
         """The arguments of FlagEmbedding's model, which computes the loss itself."""
         kind = {} if self.distillation == "none" else {"kd_loss_type": self.distillation}
@@ -74,7 +71,7 @@ class Grouped(Loss):
 
     def problems(self, key: str) -> list[Problem]:
         """A group without negatives in a batch without negatives."""
-        if self.group_size == 1 and not self.batch_negatives:
+        if self.group_size == 1 and not self.compares_batch:
             told = say("A group of 1 without in-batch negatives has nothing to compare with: the loss is always zero.")
             return [error("group-of-one", told, Where(key=f"{key}.group_size"), say("Use at least 2, better 8."))]
         if self.group_size == 1 and self.distillation != "none":
@@ -97,10 +94,23 @@ class InfoNce(Grouped):
         examples=[[], [512, 256, 128]],
         json_schema_extra=about(typical=N_("Empty, or the full length and halves of it.")),
     )
+    batch_negatives: bool = Field(
+        True,
+        title=N_("In-batch negatives"),
+        description=N_("Whether the passages of the batch's other queries serve as wrong answers too."),
+        json_schema_extra=about(
+            typical=N_("true; false where most passages of the data would answer most queries, as in classification.")
+        ),
+    )
     who_for: ClassVar[str] = N_(
         "The loss BGE models were made with: queries, passages that answer them and, at best, several hard negatives "
         "each. Can also learn from a teacher's scores."
     )
+
+    @property
+    def compares_batch(self) -> bool:
+        """As the user says."""
+        return self.batch_negatives
 
     def build(self, model: Any, losses: Any) -> dict[str, Any]:
         """As :meth:`Grouped.build`, with the lengths."""

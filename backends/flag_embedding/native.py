@@ -1,0 +1,45 @@
+"""A preset as the arguments FlagEmbedding is called with, for people who know the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from backends.flag_embedding.models import POOLING
+from backends.flag_embedding.rows import MOST
+from backends.sentence_transformers.native import common
+from presets.families import instructions
+from presets.losses.info_nce import Grouped
+from presets.tasks.embedding import EmbeddingPreset
+
+
+def native(preset: EmbeddingPreset) -> str:
+    """YAML text: model, data and training arguments under the names of ``python -m FlagEmbedding.finetune...``."""
+    query, passage = instructions(preset.model)
+    loss, length = preset.loss, preset.training.max_length
+    shared = common(preset)
+    training = shared.pop("TrainingArguments") | {"normalize_embeddings": True, "negatives_cross_device": False}
+    pooling = {} if preset.model.pooling == "auto" else {"sentence_pooling_method": POOLING[preset.model.pooling]}
+    sections: dict[str, Any] = {
+        "ModelArguments": {"model_name_or_path": preset.model.id},
+        "DataArguments": {
+            "train_data": "data/flag_embedding.jsonl",
+            "query_max_len": length,
+            "passage_max_len": length,
+            "query_instruction_for_retrieval": query,
+            "passage_instruction_for_retrieval": passage,
+        },
+        "TrainingArguments": training | pooling,
+        **shared,
+    }
+    if isinstance(loss, Grouped):
+        size = f"negatives of most queries + 1, at most {MOST}" if loss.group_size == "auto" else loss.group_size
+        sections["DataArguments"] |= {
+            "train_group_size": size,
+            "knowledge_distillation": loss.distillation != "none",
+        }
+        sections["TrainingArguments"] |= loss.build(None, None)
+        sections["collator"] = {"no_in_batch_neg_flag": not loss.compares_batch}
+    text: str = yaml.safe_dump(sections, sort_keys=False, allow_unicode=True, width=120)
+    return text

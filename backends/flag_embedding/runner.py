@@ -1,0 +1,167 @@
+"""FlagEmbedding's runner, dataset, collator and trainer, with what a run needs: batches, checkpoints, measures.
+
+The library computes: its models the loss, its dataset draws passages, its collator makes tensors, its trainer steps.
+Ours are the model's loading and saving (so that every other stage reads the same folder), the batches (no known answer
+of one query stands as a wrong one of another), and reproducible draws. Its own resume does not restore the weights: a
+checkpoint holds the names of the inner model, and is read into the outer one without complaint.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from backends.flag_embedding.models import Tuned
+from backends.sampling import BatchPlan
+from backends.sentence_transformers.trainer import epochs_told, planned_batches
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What our runner gives the library's: the model, the batches, the measure of validation and call-backs."""
+
+    tuned: Tuned
+    plan: BatchPlan
+    seed: int
+    batch_negatives: bool
+    measure: Callable[[Any], dict[str, float]] | None
+    callbacks: list[Any]
+
+
+def trainer(parts: Parts, model: Any, data: Any, arguments: Any) -> Any:
+    """The library's trainer for ``parts``; ``model``, ``data``, ``arguments`` are its three kinds of arguments."""
+    return _runner_class()(parts, model, data, arguments).trainer
+
+
+@cache
+def _runner_class() -> Any:
+    from FlagEmbedding.abc.finetune.embedder import AbsEmbedderRunner
+
+    class Runner(AbsEmbedderRunner):  # type: ignore[misc]  # the library is untyped at our edge
+        """Takes a loaded model, and makes our trainer."""
+
+        def __init__(self, parts: Parts, model: Any, data: Any, arguments: Any) -> None:
+            self.parts = parts
+            super().__init__(model, data, arguments)
+
+        def load_tokenizer_and_model(self) -> tuple[Any, Any]:
+            return self.parts.tuned.encoder.tokenizer, self.parts.tuned.model
+
+        def load_train_dataset(self) -> Any:
+            return _dataset_class()(self.parts.seed, self.data_args, self.tokenizer)
+
+        def load_data_collator(self) -> Any:
+            collator, apart = super().load_data_collator(), not self.parts.batch_negatives
+            return lambda features: collator(features) | {"no_in_batch_neg_flag": apart}
+
+        def load_trainer(self) -> Any:
+            return _trainer_class()(
+                self.parts,
+                model=self.model,
+                args=self.training_args,
+                train_dataset=self.train_dataset,
+                # The Trainer asks for one before it measures; ours measures without.
+                eval_dataset=[] if self.parts.measure else None,
+                data_collator=self.data_collator,
+                processing_class=self.tokenizer,
+                callbacks=self.parts.callbacks,
+            )
+
+    return Runner
+
+
+@cache
+def _dataset_class() -> Any:
+    from FlagEmbedding.abc.finetune.embedder import AbsEmbedderTrainDataset
+
+    class DrawnRows(AbsEmbedderTrainDataset):  # type: ignore[misc]  # the library is untyped at our edge
+        """Draws a row's passages by seed, epoch and row, whatever was drawn before: a resumed run draws the same."""
+
+        def __init__(self, seed: int, *arguments: Any) -> None:
+            self.seed, self.epoch = seed, 0
+            super().__init__(*arguments)
+
+        def set_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+        def __getitem__(self, item: int) -> Any:
+            state = random.getstate()
+            random.seed(f"{self.seed} {self.epoch} {item}")
+            try:
+                return super().__getitem__(item)
+            finally:
+                random.setstate(state)
+
+    return DrawnRows
+
+
+class _Epochs:
+    """Tells the batches and the draws which epoch it is."""
+
+    def __init__(self, sampler: Any, rows: Any) -> None:
+        self._sampler, self._rows = sampler, rows
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def set_epoch(self, epoch: int) -> None:
+        self._sampler.set_epoch(epoch)
+        self._rows.set_epoch(epoch)
+
+
+@cache
+def _trainer_class() -> Any:
+    from FlagEmbedding.abc.finetune.embedder import AbsEmbedderTrainer
+    from torch.utils.data import DataLoader
+
+    class Trainer(AbsEmbedderTrainer):  # type: ignore[misc]  # the library is untyped at our edge
+        """Goes through our batches, measures with our evaluator, saves what sentence-transformers loads."""
+
+        def __init__(self, parts: Parts, **arguments: Any) -> None:
+            self.parts = parts
+            super().__init__(**arguments)
+
+        def get_train_dataloader(self) -> Any:
+            rows, size = self.train_dataset, self.args.train_batch_size
+            sampler = planned_batches()(rows, batch_size=size, drop_last=False)
+            sampler.plan = self.parts.plan
+            self.add_callback(epochs_told(_Epochs(sampler, rows), self.args.gradient_accumulation_steps))
+            loader = DataLoader(
+                rows,
+                batch_sampler=sampler,
+                collate_fn=self.data_collator,
+                num_workers=self.args.dataloader_num_workers,
+                pin_memory=self.args.dataloader_pin_memory,
+            )
+            return self.accelerator.prepare(loader)
+
+        def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+            """As the library's; counts the rows of the step, and tells the model which step it is."""
+            self.state.rows_trained = getattr(self.state, "rows_trained", 0) + len(inputs["queries"]["input_ids"])
+            self.parts.tuned.at_step(self.state.global_step)
+            return super().training_step(model, inputs, *arguments, **options)
+
+        def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
+            """Our measure of the validation rows."""
+            found = self.parts.measure(self.parts.tuned.encoder) if self.parts.measure else {}
+            metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+            self.log(metrics)
+            control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            self.control = control
+            return metrics
+
+        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+            self.parts.tuned.save(Path(output_dir or self.args.output_dir))
+
+        def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+            self.parts.tuned.restore(Path(resume_from_checkpoint))
+
+        def _load_best_model(self) -> None:
+            """From the run's directory as it is now: it may have moved."""
+            self.parts.tuned.restore(Path(self.args.output_dir) / Path(self.state.best_model_checkpoint).name)
+
+    return Trainer
