@@ -80,10 +80,3 @@ class _Batches:
         lengths = np.sum([column.lengths() for column in made], axis=0)
         collator = tokens.Collator(made, table.labels, tokens.Padding.of(model.tokenizer))
         return cls({"row": list(range(len(table)))}, lengths.tolist(), collator, {})
-
-
-def _library_arguments() -> Any:
-    """The class of sentence-transformers' training arguments."""
-    from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
-
-    return SentenceTransformerTrainingArguments
