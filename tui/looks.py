@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import Monochrome
 
 from data.language import LANGUAGES, N_, current, use
+from tui.alt_digits import read_as_keys
 from tui.filters import AsciiOnly, ColourFree
 from tui.screens.base import Translated
 from tui.settings import Settings, read_settings, write_settings
@@ -29,6 +30,7 @@ class LooksApp(App[str]):
     def __init__(self, settings: Settings | None = None) -> None:
         """``settings`` default to those kept from the last time."""
         super().__init__()
+        read_as_keys()
         self.settings = settings if settings is not None else read_settings()
         self._ascii_only = AsciiOnly(enabled=False)
         self._filters.append(self._ascii_only)
@@ -47,6 +49,11 @@ class LooksApp(App[str]):
     def characters(self) -> Characters:
         """What the screen is drawn with: as chosen, else as the terminal can."""
         return self.settings.characters or self._suits
+
+    def get_key_display(self, binding: Binding) -> str:
+        """As Textual words it, function keys in capitals as they stand on keyboards."""
+        shown = super().get_key_display(binding)
+        return shown.upper() if shown[:1] == "f" and shown[1:].isdecimal() else shown
 
     def action_switch_language(self) -> None:
         """English and Chinese, in turn."""

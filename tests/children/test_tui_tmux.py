@@ -1,60 +1,21 @@
 """The full screen in a real terminal (tmux): what is drawn there, a killed terminal, coming back."""
 
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backends.runs.process import alive
 from backends.runs.run import Run
+from tests.children.tmux import PATIENCE, TMUX, Tmux
 from tests.playing import a_run, closing, opening, training
 
-TMUX = shutil.which("tmux")
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0  # seconds that a busy machine may take
 
 pytestmark = pytest.mark.skipif(TMUX is None, reason="no tmux here")
-
-
-class Tmux:
-    """A tmux server of its own with one window."""
-
-    def __init__(self, folder: Path) -> None:
-        self._socket = str(folder / "tmux")
-
-    def call(self, *arguments: str) -> str:
-        command = [str(TMUX), "-f", "/dev/null", "-S", self._socket, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-    def start(self, code: str, size: tuple[int, int], **environment: str) -> None:
-        """Run Python code in a new session of that size."""
-        settings = [f"{name}={value}" for name, value in environment.items()]
-        unset = [part for name in ("LC_ALL", "LC_CTYPE", "NO_COLOR", "COLORTERM") for part in ("-u", name)]
-        command = ["env", *unset, *settings, sys.executable, "-c", code]
-        self.call("-u", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "-s", "main", *command)
-
-    def kill(self) -> None:
-        """End the terminal, as a lost machine would, and wait until it is gone."""
-        self.call("kill-server")
-        while self.call("list-sessions"):
-            time.sleep(0.05)
-
-    def screen(self, colours: bool = False) -> str:
-        return self.call("capture-pane", "-p", "-t", "main", *(["-e"] if colours else []))
-
-    def keys(self, *keys: str) -> None:
-        self.call("send-keys", "-t", "main", *keys)
-
-    def until(self, condition: Callable[[str], bool]) -> str:
-        end = time.monotonic() + PATIENCE
-        while not condition(screen := self.screen()):
-            assert time.monotonic() < end, f"did not come about; the terminal:\n{screen}"
-            time.sleep(0.1)
-        return screen
 
 
 @pytest.fixture
@@ -97,17 +58,21 @@ def app(runs: Path) -> str:
     return f"from pathlib import Path; from tui.commands.screen import run_screen; run_screen(Path({str(runs)!r}))"
 
 
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
 def test_a_killed_terminal_leaves_the_run_alone_and_the_next_start_finds_it(
     tmux: Tmux, runs: Path, environment: dict[str, str], playing: Run
 ) -> None:
-    tmux.start(app(runs), (80, 24), **environment)
+    tmux.start(python(app(runs)), (80, 24), **environment)
     tmux.until(lambda screen: f"● {playing.name}" in screen)
     tmux.keys("Enter")
     tmux.until(lambda screen: "Learning rate" in screen and "running" in screen)
     tmux.kill()
     assert alive(playing)
     size = playing.events_file.stat().st_size
-    tmux.start(app(runs), (200, 50), **environment)
+    tmux.start(python(app(runs)), (200, 50), **environment)
     tmux.until(lambda screen: f"● {playing.name}" in screen)
     tmux.keys("Enter")
     tmux.until(lambda screen: "running" in screen and "smoothed" in screen)
@@ -122,7 +87,7 @@ def test_a_killed_terminal_leaves_the_run_alone_and_the_next_start_finds_it(
 def test_a_shell_gets_its_terminal_back_with_a_word_on_how_to_return(
     tmux: Tmux, runs: Path, environment: dict[str, str], playing: Run
 ) -> None:
-    tmux.start(f"{app(runs)}; input('shell> ')", (80, 24), **environment)
+    tmux.start(python(f"{app(runs)}; input('shell> ')"), (80, 24), **environment)
     tmux.until(lambda screen: f"● {playing.name}" in screen)
     tmux.keys("Enter")
     tmux.until(lambda screen: "Learning rate" in screen)
@@ -135,7 +100,7 @@ def test_a_shell_gets_its_terminal_back_with_a_word_on_how_to_return(
 
 @pytest.mark.parametrize("terminal", ["screen", "xterm-256color", "linux", "vt100"])
 def test_terminals(tmux: Tmux, runs: Path, environment: dict[str, str], terminal: str) -> None:
-    tmux.start(app(runs), (80, 24), **environment | {"TERM": terminal})
+    tmux.start(python(app(runs)), (80, 24), **environment | {"TERM": terminal})
     screen = tmux.until(lambda screen: "New fine-tune" in screen and "RAM" in screen)
     assert screen.isascii() == (terminal in ("linux", "vt100"))
 
@@ -144,7 +109,7 @@ def test_a_c_locale_gets_ascii(tmux: Tmux, runs: Path, environment: dict[str, st
     run = a_run(runs, "模型-20260101-120000")
     for event in (*opening(run, 1000.0), *training(50, 1010.0, 1.0), *closing(1080.0)):
         run.emit(event)
-    tmux.start(app(runs), (80, 24), **environment | {"LANG": "C"})
+    tmux.start(python(app(runs)), (80, 24), **environment | {"LANG": "C"})
     tmux.until(lambda screen: "Runs (1)" in screen)
     tmux.keys("r")
     tmux.until(lambda screen: "????-20260101" in screen)
@@ -157,12 +122,12 @@ def test_a_c_locale_gets_ascii(tmux: Tmux, runs: Path, environment: dict[str, st
 
 def test_chinese_by_locale(tmux: Tmux, runs: Path, environment: dict[str, str]) -> None:
     environment = {name: value for name, value in environment.items() if name != "TUNEWIZ_LANG"}
-    tmux.start(app(runs), (80, 24), **environment | {"LANG": "zh_CN.UTF-8"})
+    tmux.start(python(app(runs)), (80, 24), **environment | {"LANG": "zh_CN.UTF-8"})
     tmux.until(lambda screen: "新建微调" in screen and "本机" in screen)
 
 
 def test_no_color_sends_no_colours(tmux: Tmux, runs: Path, environment: dict[str, str]) -> None:
-    tmux.start(app(runs), (80, 24), **environment | {"NO_COLOR": "1"})
+    tmux.start(python(app(runs)), (80, 24), **environment | {"NO_COLOR": "1"})
     tmux.until(lambda screen: "New fine-tune" in screen)
     codes = {
         code for part in tmux.screen(colours=True).split("\x1b[")[1:] for code in part.partition("m")[0].split(";")
@@ -173,9 +138,9 @@ def test_no_color_sends_no_colours(tmux: Tmux, runs: Path, environment: dict[str
 def test_a_terminal_that_hangs_up_ends_the_app_and_not_the_run(
     tmux: Tmux, runs: Path, environment: dict[str, str], playing: Run
 ) -> None:
-    tmux.start(app(runs), (80, 24), **environment)
+    tmux.start(python(app(runs)), (80, 24), **environment)
     tmux.until(lambda screen: f"● {playing.name}" in screen)
-    pid = int(tmux.call("list-panes", "-t", "main", "-F", "#{pane_pid}").strip())
+    pid = tmux.pid
     tmux.call("kill-session", "-t", "main")
     end = time.monotonic() + PATIENCE
     while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]:

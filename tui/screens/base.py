@@ -10,7 +10,6 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 from textual.worker import Worker, WorkerState
 
 from data.language import N_, translate
@@ -46,8 +45,6 @@ class Translated(Screen[T]):
                 relabel()
             else:
                 widget.refresh(layout=True)
-        for footer in self.query(Footer):
-            footer.refresh(recompose=True)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A thread that failed is told of; the screen goes on."""

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
-from textual.widgets import Footer
 
 from data.language import N_, translate
 from tui.forms.questions import Question
@@ -19,6 +18,7 @@ from tui.screens.lesson import LessonScreen
 from tui.steps import owner, steps_for
 from tui.steps.base import Step
 from tui.widgets.drawing import Part
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.title_bar import TitleBar
 from tui.wizard.frame import Hint, Needs, Rail
 from tui.wizard.messages import JumpWanted
@@ -39,7 +39,8 @@ class Walk(Translated[None]):
         Binding("q", "nothing", show=False),
         Binding("pagedown", "page(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
-        *(Binding(f"alt+{number}", f"go_to({number})", show=False) for number in range(1, 10)),
+        Binding("alt+1", "go_to(1)", N_("Go to a step by its number"), show=False, key_display="Alt-1"),
+        *(Binding(f"alt+{number}", f"go_to({number})", show=False) for number in range(2, 10)),
     ]
 
     def __init__(self, state: State, step: str = "") -> None:
@@ -71,7 +72,7 @@ class Walk(Translated[None]):
             yield self._hints[1]
         yield self._hints[0]
         yield self._needs
-        yield Footer(show_command_palette=False)
+        yield KeyHints()
 
     async def _show(self) -> None:
         if self._view is not None and self._view.is_attached:
