@@ -10,13 +10,15 @@ from presets.sections.method import Lora
 
 #: The adapter's name inside the model.
 NAME: Final = "default"
+#: What a classifier's head is called in transformers; a cross-encoder's is trained whole and kept with the adapter.
+HEADS: Final = ("classifier", "score")
 #: The adapter's weights in a folder, and what peft puts before their names.
 WEIGHTS: Final = "adapter_model.safetensors"
 _PREFIX: Final = "base_model.model."
 
 
 def add_lora(model: Any, method: Lora) -> tuple[str, ...]:
-    """Put a LoRA adapter on ``model`` (a SentenceTransformer) and freeze everything else.
+    """Put a LoRA adapter on ``model`` (of sentence-transformers) and freeze everything else but a head that scores.
 
     Returns the names of the layers that got one, shortened to their last part. Raises :class:`BadPreset`
     (``lora-target-unknown``) when the preset names layers that the model lacks.
@@ -27,8 +29,10 @@ def add_lora(model: Any, method: Lora) -> tuple[str, ...]:
     linear = linear_layers(transformer)
     wanted = linear if method.target_modules == "all" else tuple(method.target_modules)
     _check(wanted, linear)
+    heads = [name for name, _ in transformer.named_children() if name in HEADS]
     config = LoraConfig(
-        task_type=TaskType.FEATURE_EXTRACTION,
+        task_type=TaskType.SEQ_CLS if heads else TaskType.FEATURE_EXTRACTION,
+        modules_to_save=heads or None,
         r=method.rank,
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
@@ -39,20 +43,21 @@ def add_lora(model: Any, method: Lora) -> tuple[str, ...]:
     )
     model.add_adapter(config, adapter_name=NAME)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_("lora_" in name)
+        parameter.requires_grad_(_is_adapter(name))
     return tuple(sorted({name.rsplit(".", 1)[-1] for name in wanted}))
 
 
 def linear_layers(transformer: Any) -> tuple[str, ...]:
     """Suffixes of the names of all linear layers in the encoder's blocks, e.g. ``attention.self.query``.
 
-    A pooler (BERT's leftover, unused by mean or CLS pooling over the last layer) is left out: it gets no gradient.
+    A pooler (BERT's leftover, unused by mean or CLS pooling over the last layer) is left out: it gets no gradient. So
+    are heads, which are small and trained whole, and the vocabulary's.
     """
     from torch import nn
 
     found: dict[str, None] = {}
     for name, module in transformer.named_modules():
-        if isinstance(module, nn.Linear) and "pooler" not in name.split("."):
+        if isinstance(module, nn.Linear) and not {"pooler", "lm_head", *HEADS} & set(name.split(".")):
             found[_without_numbers(name)] = None
     return tuple(found)
 
@@ -91,9 +96,9 @@ def restore(model: Any, folder: Path) -> bool:
         return False
     from safetensors.torch import load_file
 
-    weights = {_inside(name): tensor for name, tensor in load_file(str(folder / WEIGHTS)).items()}
     transformer = model[0].auto_model
-    expected = {name for name, _ in transformer.named_parameters() if "lora_" in name}
+    expected = {name for name, _ in transformer.named_parameters() if _is_adapter(name)}
+    weights = {_inside(name): tensor for name, tensor in load_file(str(folder / WEIGHTS)).items()}
     if set(weights) != expected:
         told = say("The adapter in {folder} does not belong to its model.", folder=str(folder))
         fix = say("Names that differ: {names}.", names=", ".join(sorted(set(weights) ^ expected)[:4]))
@@ -103,6 +108,18 @@ def restore(model: Any, folder: Path) -> bool:
 
 
 def _inside(name: str) -> str:
-    """``base_model.model.x.lora_A.weight`` -> ``x.lora_A.default.weight``, as injected layers are called."""
-    layer, _, kind = name.removeprefix(_PREFIX).rpartition(".")
+    """``base_model.model.x.lora_A.weight`` -> ``x.lora_A.default.weight``, as injected layers are called.
+
+    A head's ``classifier.dense.weight`` is in there as ``classifier.modules_to_save.default.dense.weight``.
+    """
+    path = name.removeprefix(_PREFIX)
+    head, _, rest = path.partition(".")
+    if head in HEADS:
+        return f"{head}.modules_to_save.{NAME}.{rest}"
+    layer, _, kind = path.rpartition(".")
     return f"{layer}.{NAME}.{kind}"
+
+
+def _is_adapter(name: str) -> bool:
+    """Whether a weight of the model belongs to the adapter: its matrices, and the head kept with it."""
+    return "lora_" in name or f".modules_to_save.{NAME}." in name

@@ -152,12 +152,15 @@ def merge_adapter(model: Any) -> Any:
     The outputs stay the same up to rounding; a model without adapter is left alone. Returns ``model``.
     """
     from peft.tuners.lora import LoraLayer
+    from peft.utils import ModulesToSaveWrapper
 
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, LoraLayer):
                 child.merge(safe_merge=True)
                 setattr(parent, name, child.get_base_layer())
+            elif isinstance(child, ModulesToSaveWrapper):
+                setattr(parent, name, child.modules_to_save[adapters.NAME])
     transformer = model.transformers_model
     if transformer is not None and getattr(transformer, "_hf_peft_config_loaded", False):
         transformer._hf_peft_config_loaded = False

@@ -13,6 +13,10 @@ from data.printable import printable
 from data.problems import Message, say
 
 _COUNTED: Final = N_("better / worse / same")
+_KINDS: Final = {
+    "embedding": N_("An embedding model for retrieval: {base}, fine-tuned on {data} with Tunewiz."),
+    "reranker": N_("A reranker for search results: {base}, fine-tuned on {data} with Tunewiz."),
+}
 #: Licences by the names that Hugging Face gives them.
 _LICENCES: Final = {"mit": "mit", "apache-2.0": "apache-2.0", "apache 2.0": "apache-2.0"}
 
@@ -28,8 +32,10 @@ def model_card(facts: Facts, prompts: tuple[str, str], adapter: bool = False) ->
 def _front(facts: Facts, adapter: bool) -> Iterator[str]:
     yield "---"
     yield f"library_name: {'peft' if adapter else 'sentence-transformers'}"
-    yield "pipeline_tag: sentence-similarity"
-    yield "tags: [sentence-transformers, sentence-similarity, feature-extraction, tunewiz]"
+    ranks = facts.preset.task == "reranker"
+    yield f"pipeline_tag: {'text-ranking' if ranks else 'sentence-similarity'}"
+    tags = "cross-encoder, reranker, text-ranking" if ranks else "sentence-similarity, feature-extraction"
+    yield f"tags: [sentence-transformers, {tags}, tunewiz]"
     if "/" in facts.base_model:
         yield f"base_model: {facts.base_model}"
     if facts.licence:
@@ -44,15 +50,11 @@ def _body(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Blo
     yield Heading(facts.preset.name, 1)
     if facts.preset.description:
         yield Paragraph(printable(facts.preset.description, 2000))
-    made = say(
-        "An embedding model for retrieval: {base}, fine-tuned on {data} with Tunewiz.",
-        base=facts.base_model,
-        data=facts.data_name,
-    )
-    yield Paragraph(made.text())
+    template = _KINDS["reranker" if facts.preset.task == "reranker" else "embedding"]
+    yield Paragraph(Message(template, {"base": facts.base_model, "data": facts.data_name}).text())
     yield from numbers(facts)
     yield Heading(translate(N_("How to use it")))
-    yield from _usage(facts, prompts, adapter)
+    yield from reranker_usage(facts, adapter) if facts.preset.task == "reranker" else _usage(facts, prompts, adapter)
     yield Heading(translate(N_("How it was made")))
     yield Bullets([line.text() for line in made_from(facts, prompts)])
     yield Heading(translate(N_("Licence")))
@@ -80,12 +82,29 @@ def numbers(facts: Facts) -> Iterator[Block]:
     ]
     marked = list(facts.comparisons).index(facts.primary)
     yield Table([translate(title) for title in titles], rows, frozenset(range(1, 6)), marked)
-    measured = say(
-        "{queries} held-out queries, searched in {documents} documents; exact cosine search, pytrec_eval.",
-        queries=facts.comparison.queries,
-        documents=(facts.after or {}).get("documents", 0),
+    yield Paragraph(_measured(facts, facts.comparison.queries).text())
+
+
+def _measured(facts: Facts, queries: int) -> Message:
+    """How the numbers came about."""
+    documents = (facts.after or {}).get("documents", 0)
+    alone = facts.systems.get("search")
+    if alone is None:
+        return say(
+            "{queries} held-out queries, searched in {documents} documents; exact cosine search, pytrec_eval.",
+            queries=queries,
+            documents=documents,
+        )
+    told = say(
+        "{queries} held-out queries, searched in {documents} documents; the first {depth} results reranked, "
+        "pytrec_eval.",
+        queries=queries,
+        documents=documents,
+        depth=alone["depth"],
     )
-    yield Paragraph(measured.text())
+    if facts.before_name != "search":
+        return told
+    return say("{told} Before: search alone, the best there was without training.", told=told)
 
 
 def _one_side(facts: Facts) -> Iterator[Block]:
@@ -129,6 +148,30 @@ def _usage(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Bl
             passage=repr(prompts[1]),
         )
         yield Paragraph(told.text())
+
+
+def reranker_usage(facts: Facts, adapter: bool) -> Iterator[Block]:
+    """A program that puts documents in order."""
+    here = translate(N_("the path of this folder"))
+    loading: tuple[str, ...] = ("from sentence_transformers import CrossEncoder", "")
+    if adapter:
+        loading = (
+            "from peft import PeftModel",
+            *loading,
+            f'model = CrossEncoder("{facts.base_model}", num_labels=1, max_length={facts.preset.training.max_length})',
+            f'PeftModel.from_pretrained(model[0].auto_model, ".").merge_and_unload()  # {here}',
+        )
+    else:
+        loading = (*loading, f'model = CrossEncoder(".")  # {here}')
+    lines = (
+        *loading,
+        f'query = "{translate(N_("What does this model do?"))}"',
+        f'documents = ["{translate(N_("It puts search results in order."))}", '
+        f'"{translate(N_("The weather is fine."))}"]',
+        "for found in model.rank(query, documents, return_documents=True):",
+        '    print(found["score"], found["text"])',
+    )
+    yield Code("\n".join(lines))
 
 
 def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:

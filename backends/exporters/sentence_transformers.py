@@ -40,7 +40,7 @@ class SentenceTransformers(Exporter):
         temporary.mkdir(parents=True)
         written = []
         if has_adapter(model):
-            written.append(_write_adapter(tuned, temporary / ADAPTER, facts, prompts(model)))
+            written.append(write_adapter(tuned, temporary / ADAPTER, facts, prompts(model)))
             _check(_with_adapter(written[-1], facts, preset), expected, written[-1])
         if not written or preset.export.merge:
             written.insert(0, _write_model(merge_adapter(model), temporary, facts))
@@ -52,12 +52,12 @@ class SentenceTransformers(Exporter):
 
 def _write_model(model: Any, folder: Path, facts: Facts) -> Path:
     model.save_pretrained(str(folder), create_model_card=False)
-    _clean(folder, facts)
+    clean(folder, facts)
     write_whole(folder / "README.md", model_card(facts, prompts(model)))
     return folder
 
 
-def _write_adapter(tuned: Path, folder: Path, facts: Facts, texts: tuple[str, str]) -> Path:
+def write_adapter(tuned: Path, folder: Path, facts: Facts, texts: tuple[str, str]) -> Path:
     """The adapter in peft's own format, which vLLM, TEI and peft read; its card says how it goes onto its base."""
     folder.mkdir()
     shutil.copy2(tuned / adapters.WEIGHTS, folder / adapters.WEIGHTS)
@@ -79,7 +79,7 @@ def _hub_id(recorded: dict[str, Any], path: str) -> str:
     return path if Path(place).is_absolute() else place
 
 
-def _clean(folder: Path, facts: Facts) -> None:
+def clean(folder: Path, facts: Facts) -> None:
     """Take this machine's paths out of the model's settings."""
     for path in folder.rglob("config.json"):
         settings = read_json(path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from backends.model_card import made_from, numbers
+from backends.reports import two_stage
 from backends.reports.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
 from backends.reports.facts import Facts
 from backends.reports.queries import Change
@@ -43,6 +44,7 @@ def contents(
         Heading(facts.preset.name, 1),
         Paragraph(translate(_VERDICTS[facts.verdict]), strong=True),
         *numbers(facts),
+        *two_stage.blocks(facts),
         *_pictures(pictures),
         *_changes(facts, changes),
         *_section(N_("What to try next"), [step.text() for step in steps]),

@@ -25,6 +25,10 @@ class Facts:
     record: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
+    #: Which file ``before`` is: before, or search where search alone was the better one.
+    before_name: str = "before"
+    #: With a reranker: every system measured, by the name of its file; ``before`` is the better of the first two.
+    systems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def primary(self) -> str:
@@ -90,11 +94,21 @@ def name_of(place: str) -> str:
 
 
 def gather(run: Run, preset: RetrievalPreset) -> Facts:
-    """The facts of ``run``."""
+    """The facts of ``run``.
+
+    A reranker is compared with the best there was without training: search alone, or the untouched reranker.
+    """
+    found = {name: read_json(run.report / f"{name}.json") for name in ("search", "before", "after")}
+    known = {name: record for name, record in found.items() if record}
+    primary = canonical(preset.evaluation.metric)
+    earlier = [name for name in ("search", "before") if name in known]
+    best = max(earlier, key=lambda name: known[name]["metrics"].get(primary, 0.0), default="before")
     return Facts(
         run=run,
         preset=preset,
         record=read_json(run.record_file) or {},
-        before=read_json(run.report / "before.json"),
-        after=read_json(run.report / "after.json"),
+        before=known.get(best),
+        after=known.get("after"),
+        before_name=best,
+        systems=known if "search" in known else {},
     )

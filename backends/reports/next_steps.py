@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backends.reports.facts import Facts
+from backends.reports.two_stage import worse
 from backends.runs.smoothing import smoothed
 from backends.runs.state import RunState
 from data.prepared import CorpusKind
@@ -43,6 +44,22 @@ def _worse(known: Known) -> Iterator[Message]:
         )
 
 
+def _reranker_hurts(known: Known) -> Iterator[Message]:
+    if not worse(known.facts):
+        return
+    negatives = known.facts.preset.data.negatives
+    if negatives.strategy in ("bm25", "dense"):
+        yield say(
+            "Some mined negatives are probably right answers: raise data.negatives.relative_margin ({margin}) or set "
+            "skip_top to 5, and look at data/negatives.jsonl.",
+            margin=f"{negatives.relative_margin:g}",
+        )
+    yield say(
+        "Start from a model that reranks already (a bge-reranker or an ms-marco cross-encoder): a fresh head needs "
+        "thousands of queries."
+    )
+
+
 def _uncertain(known: Known) -> Iterator[Message]:
     comparison = known.facts.comparison
     if comparison and not comparison.certain and (comparison.wins or comparison.losses):
@@ -70,6 +87,8 @@ def _easy(known: Known) -> Iterator[Message]:
 
 def _negatives(known: Known) -> Iterator[Message]:
     preset = known.facts.preset
+    if preset.task == "reranker":
+        return
     learns = "triplets" in preset.loss.core.rows
     if learns and preset.data.negatives.strategy in ("none", "random") and known.facts.verdict != "NONE":
         yield say("Mine hard negatives (data.negatives.strategy: dense, or bm25): wrong answers that look right.")
@@ -96,6 +115,8 @@ def _few_rows(known: Known) -> Iterator[Message]:
 
 
 def _second_stage(known: Known) -> Iterator[Message]:
+    if known.facts.preset.task == "reranker":
+        return
     after = (known.facts.after or {}).get("metrics", {})
     recalls = {int(name.split("@")[1]): value for name, value in after.items() if name.startswith("recall@")}
     if len(recalls) < 2 or known.facts.verdict == "REGRESSION":
@@ -126,6 +147,7 @@ def _lora_to_full(known: Known) -> Iterator[Message]:
 
 
 _RULES: Final[tuple[Callable[[Known], Iterator[Message]], ...]] = (
+    _reranker_hurts,
     _worse,
     _uncertain,
     _easy,

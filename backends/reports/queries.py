@@ -45,7 +45,7 @@ def changes(facts: Facts, collection: Collection) -> tuple[list[Change], list[Ch
     by_gain = sorted(shared, key=lambda name: (after[name][facts.primary] - before[name][facts.primary], name))
     gained = [name for name in reversed(by_gain) if after[name][facts.primary] > before[name][facts.primary]]
     lost = [name for name in by_gain if after[name][facts.primary] < before[name][facts.primary]]
-    runs = _rankings(facts, "before"), _rankings(facts, "after")
+    runs = _rankings(facts, facts.before_name), _rankings(facts, "after")
     return (
         [_change(facts, collection, runs, name) for name in gained[:SHOWN]],
         [_change(facts, collection, runs, name) for name in lost[:SHOWN]],

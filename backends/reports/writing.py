@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backends.reports import two_stage
 from backends.reports.blocks import markdown, page
 from backends.reports.contents import contents
 from backends.reports.facts import Facts, gather
@@ -64,7 +66,10 @@ def _pictures(facts: Facts, state: RunState) -> dict[str, Path]:
 
 def _metrics(facts: Facts, steps: list[Message]) -> dict[str, Any]:
     """All numbers for programs; keys are never translated."""
-    sides = {"before": facts.before, "after": facts.after}
+    sides: dict[str, Mapping[str, Any] | None] = {"before": facts.before, "after": facts.after}
+    if facts.systems:
+        sides = {**facts.systems}
+    compared = two_stage.reranking(facts)
     return {
         "version": 1,
         "run": facts.run.name,
@@ -73,6 +78,9 @@ def _metrics(facts: Facts, steps: list[Message]) -> dict[str, Any]:
         "verdict": facts.verdict,
         "comparison": facts.comparison.record() if facts.comparison else None,
         "sentence": facts.comparison.sentence().text() if facts.comparison else "",
+        "compared_with": facts.before_name,
+        "systems": {name: two_stage.told(record) for name, record in facts.systems.items()},
+        "reranking": compared.record() if compared else None,
         "before": dict(facts.before["metrics"]) if facts.before else None,
         "after": dict(facts.after["metrics"]) if facts.after else None,
         "difference": {name: item.difference for name, item in facts.comparisons.items()},
