@@ -81,8 +81,9 @@ class ModelView(View):
 
     def _locate(self, state: State) -> None:
         """Ask where the chosen model is, once it is not typed any more."""
+        said = state.draft.filled["model"]  # what else a task asks of its model says nothing of where it is
         try:
-            model = Model.model_validate(state.draft.filled["model"])
+            model = Model.model_validate({key: said[key] for key in Model.model_fields if key in said})
         except ValidationError:
             model = None
         if model == self._model:
@@ -172,7 +173,7 @@ class ModelView(View):
 
 def taken(draft: Draft, entry: Entry) -> Draft:
     """``draft`` with the model; what was said of the source and the code of another one is forgotten."""
-    for key in ("source", "revision", "trust_remote_code", "pooling"):
+    for key in ("source", "revision", "trust_remote_code", "pooling", "template"):
         draft = draft.forget(("model", key))
     return draft.answer(("model", "id"), entry.id)
 
@@ -181,7 +182,8 @@ def _told(found: Located | ModelUnavailable, colours: Mapping[str, str]) -> Text
     if isinstance(found, ModelUnavailable):
         return Text("\n").join(Text(f"✗ {problem.line()}", style=colours["error"]) for problem in found.problems)
     if found.cached:
-        return Text(f"✓ {say('On this machine: {place}', place=found.place).text()}", style=colours["success"])
+        here = say("On this machine: {place}", place=found.place)
+        return Text(f"✓ {here.text()}", style=colours["success"])
     unknown = translate("unknown")
     told = say(
         "Found on {source}: {size} to download, licence {licence}.",
