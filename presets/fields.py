@@ -54,6 +54,11 @@ def _sections(annotation: Any) -> Iterator[type[Section]]:
             yield from _sections(part)
 
 
+def losses_of(field: FieldInfo) -> type[Loss] | None:
+    """The base class of the losses that ``field`` takes, if losses are what it takes."""
+    return _losses(list(_sections(field.annotation)))
+
+
 def _losses(kinds: list[type[Section]]) -> type[Loss] | None:
     """The base class of the losses that a field takes, if losses are what it takes."""
     return kinds[0] if len(kinds) == 1 and issubclass(kinds[0], Loss) and isabstract(kinds[0]) else None

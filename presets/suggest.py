@@ -126,23 +126,27 @@ def _negatives(look: _Look) -> Found:
 
 
 def _loss(look: _Look) -> Found:
-    name = _LOSSES.get((look.task, look.facts.shape), "")
+    names, backend = _LOSSES.get((look.task, look.facts.shape), ()), look.draft.value(("backend",))
     known = catalogue(RerankerLoss if look.task == "reranker" else Loss)
-    if name in known:
+    name = next((name for name in names if name in known and backend in known[name].backends), None)
+    if name:
         yield "loss.name", Suggestion(name, Message(known[name].who_for))
 
 
+#: The loss to begin with, of each backend that has one.
 _LOSSES: Final = {
-    ("embedding", "groups"): "multiple_negatives_ranking",
-    ("embedding", "scored"): "cosent",
-    ("reranker", "groups"): "binary_cross_entropy",
-    ("reranker", "scored"): "binary_cross_entropy",
+    ("embedding", "groups"): ("multiple_negatives_ranking", "info_nce"),
+    ("embedding", "scored"): ("cosent",),
+    ("reranker", "groups"): ("binary_cross_entropy",),
+    ("reranker", "scored"): ("binary_cross_entropy",),
 }
 
 
 def _temperature(look: _Look) -> Found:
     if look.task == "embedding" and look.known and look.known.family.name.startswith("bge"):
         yield "loss.scale", Suggestion(50.0, say("BGE models were trained with temperature 0.02, which is scale 50."))
+    elif look.task == "embedding" and look.known:
+        yield "loss.temperature", Suggestion(0.05, say("Models other than BGE's are mostly trained with about 0.05."))
 
 
 def _method(look: _Look) -> Found:

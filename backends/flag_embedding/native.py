@@ -9,7 +9,7 @@ import yaml
 from backends.flag_embedding.models import POOLING
 from backends.flag_embedding.rows import MOST
 from backends.sentence_transformers.native import common
-from presets.families import instructions
+from presets.families import instructions, lookup
 from presets.losses.info_nce import Grouped
 from presets.tasks.embedding import EmbeddingPreset
 
@@ -20,7 +20,9 @@ def native(preset: EmbeddingPreset) -> str:
     loss, length = preset.loss, preset.training.max_length
     shared = common(preset)
     training = shared.pop("TrainingArguments") | {"normalize_embeddings": True, "negatives_cross_device": False}
-    pooling = {} if preset.model.pooling == "auto" else {"sentence_pooling_method": POOLING[preset.model.pooling]}
+    known = lookup(preset.model.id)
+    mode = preset.model.pooling if preset.model.pooling != "auto" else known.family.pooling if known else ""
+    pooling = {"sentence_pooling_method": POOLING[mode]} if mode in POOLING else {}
     sections: dict[str, Any] = {
         "ModelArguments": {"model_name_or_path": preset.model.id},
         "DataArguments": {

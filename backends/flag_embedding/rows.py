@@ -79,8 +79,9 @@ def rows(loss: Grouped, prepared: Prepared, seed: int) -> GroupRows:
         groups, filled = _filled(groups, size - 1, seed)
         if filled:
             notes.append(filled)
-    told = say("Each query is compared with {size} passages of its own: one right, {wrong} wrong.", size=size,
-               wrong=size - 1)  # fmt: skip
+    told = say("Each query is compared with its own right passage and {wrong} wrong ones.", wrong=size - 1)
+    if size == 1:
+        told = say("Each query is compared with its own right passage and those of the batch's other queries.")
     return GroupRows(groups, size, (note("group-size", told), *notes))
 
 

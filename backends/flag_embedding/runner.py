@@ -121,6 +121,8 @@ def _trainer_class() -> Any:
     class Trainer(AbsEmbedderTrainer):  # type: ignore[misc]  # the library is untyped at our edge
         """Goes through our batches, measures with our evaluator, saves what sentence-transformers loads."""
 
+        control: Any
+
         def __init__(self, parts: Parts, **arguments: Any) -> None:
             self.parts = parts
             super().__init__(**arguments)
@@ -150,8 +152,7 @@ def _trainer_class() -> Any:
             found = self.parts.measure(self.parts.tuned.encoder) if self.parts.measure else {}
             metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
             self.log(metrics)
-            control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-            self.control = control
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
             return metrics
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:

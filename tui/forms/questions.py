@@ -106,7 +106,7 @@ def questions(draft: Draft, keys: Iterable[Key], offers: Mapping[str, Offer]) ->
         known = choices(info)
         offered = tuple(offers[".".join(path)](draft)) if ".".join(path) in offers else ()
         if section and known:
-            yield Question((*path, chooser(info)), info, known)
+            yield Question((*path, chooser(info)), info, offered or known)
         elif section:
             yield Heading(path, translate(info.title or path[-1]), _words(info.description))
         elif offered:

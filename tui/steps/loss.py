@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from backends import negatives
 from data.language import N_
+from presets import fields
 from presets.draft import Draft
+from presets.losses import trained_by
 from tui.forms.questions import Choice, Offer, choices
 from tui.steps.base import Step
 
@@ -27,14 +29,23 @@ class Loss(Step):
     lessons = ("negatives", "contrastive-learning")
 
     def offers(self) -> Mapping[str, Offer]:
-        """The strategies that are there to mine negatives."""
-        return {"data.negatives.strategy": _strategies}
+        """The losses of the backend, and the strategies that are there to mine negatives."""
+        return {"loss": _losses, "data.negatives.strategy": _strategies}
 
     def view(self, advanced: bool) -> View:
         """The form, and a look at mined negatives."""
         from tui.wizard.loss_view import LossView
 
         return LossView(self, advanced)
+
+
+def _losses(draft: Draft) -> Sequence[Choice]:
+    """What the chosen backend trains with; all of them while that is nothing known."""
+    info, backend = draft.field(("loss",)), str(draft.value(("backend",)))
+    every = choices(info) if info else ()
+    kind = fields.losses_of(info) if info else None
+    fitting = trained_by(backend, kind) if kind else {}
+    return [choice for choice in every if choice.value in fitting] or every
 
 
 def _strategies(draft: Draft) -> Sequence[Choice]:
