@@ -201,7 +201,7 @@ def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
         told = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
         yield error("batch-of-one", told, Where("training.batch_size"), say("Use at least 8, better 32."))
     negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
-    texts = size * (2 + negatives)
+    texts = size * (1 + core.passages(negatives))
     if texts > _MOST_TEXTS and core.encoded_at_once is None:
         told = say("A step encodes {texts} texts at once.", texts=texts)
         fix = say("Lower training.batch_size or data.negatives.per_query, or use cached_multiple_negatives_ranking.")

@@ -48,6 +48,7 @@ class Shape:
     intermediate: int
     gated: bool = False
     decoder: bool = False
+    vocabulary: int = 0
 
     @property
     def matrices(self) -> int:
@@ -72,6 +73,8 @@ class Load:
     trained: int
     optimizer: Optimizer = "adamw"
     checkpointing: bool = False
+    #: Numbers a token that the loss makes beside the model.
+    beside: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: fl
     layer = tokens * shape.kept(load.half)
     inputs = tokens * shape.hidden * (2 if load.half else 4) * shape.layers
     kept = layer + inputs if load.checkpointing else layer * shape.layers
-    return round((state + copies + kept) * waste + fixed)
+    beside = tokens * load.beside * (2 if load.half else 4)
+    return round((state + copies + kept + beside) * waste + fixed)
 
 
 def estimate(shape: Shape, load: Load) -> Estimate:
@@ -113,7 +117,8 @@ def estimate(shape: Shape, load: Load) -> Estimate:
 
 def of_preset(preset: RetrievalPreset, size: Size, half: bool = True) -> Estimate:
     """What ``preset`` needs with a model of ``size``; ``half``: whether precision auto means 16 bit on the device."""
-    shape = Shape(size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
+    numbers = (size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
+    shape = Shape(*numbers, size.vocabulary)
     return of_shape(preset, shape, half)
 
 
@@ -127,6 +132,7 @@ def of_shape(preset: RetrievalPreset, shape: Shape, half: bool = True) -> Estima
         trained=trained_weights(preset, shape),
         optimizer=training.optimizer,
         checkpointing=training.gradient_checkpointing,
+        beside=preset.loss.core.beside(shape.vocabulary),
     )
     return estimate(shape, load)
 
@@ -140,7 +146,7 @@ def shape_of(config: Mapping[str, Any]) -> Shape | None:
     hidden, layers, intermediate, vocabulary = (int(number or 0) for number in numbers)
     kind = str(config.get("model_type", ""))
     decoder = kind.startswith(("qwen", "llama", "mistral", "gemma"))
-    empty = Shape(0, hidden, layers, intermediate, decoder or kind == "modernbert", decoder)
+    empty = Shape(0, hidden, layers, intermediate, decoder or kind == "modernbert", decoder, vocabulary)
     return replace(empty, parameters=vocabulary * hidden + empty.matrices)
 
 
@@ -150,7 +156,7 @@ def texts_at_once(preset: RetrievalPreset) -> int:
     if isinstance(preset.loss, RerankerLoss):
         texts = 1 if preset.loss.layout == "pairs" else 1 + max(1, negatives)  # pairs that are read as one text
     else:
-        texts = 2 + negatives
+        texts = 1 + preset.loss.core.passages(negatives)
     step = preset.training.batch_size * texts
     piece = preset.loss.core.encoded_at_once
     return min(step, piece) if piece else step

@@ -7,10 +7,9 @@ from typing import Any
 import yaml
 
 from backends.flag_embedding.models import POOLING
-from backends.flag_embedding.rows import MOST
 from backends.sentence_transformers.native import common
 from presets.families import instructions, lookup
-from presets.losses.info_nce import Grouped
+from presets.losses.info_nce import MOST, Grouped
 from presets.tasks.embedding import EmbeddingPreset
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from backends.sampling import Rows as SamplingRows
 from backends.sentence_transformers.rows import Fill, answers_of
@@ -15,11 +15,7 @@ from data.files import write_jsonl
 from data.fingerprints import normal
 from data.prepared import Prepared
 from data.problems import BadPreset, Problem, Where, error, note, say, warning
-from presets.losses.info_nce import Grouped
-
-#: The largest group that ``auto`` makes: BGE's own.
-MOST: Final = 8
-
+from presets.losses.info_nce import MOST, Grouped
 
 @dataclass(frozen=True)
 class GroupRows:

@@ -55,7 +55,10 @@ def ladder(preset: RetrievalPreset) -> Iterator[tuple[str, Message]]:
         yield "training.batch_size", fewer if core.in_batch_negatives else plain
     if not training.gradient_checkpointing and not core.caches_gradients:
         yield "training.gradient_checkpointing", say("Set it to true: much less memory, about a third slower.")
-    if preset.data.negatives.strategy != "none" and preset.data.negatives.per_query > 1:
+    group = core.passages(preset.data.negatives.per_query)
+    if "group_size" in type(core).model_fields and group > 2:
+        yield "loss.group_size", say("Lower it to {count}: fewer wrong passages of its own a query.", count=group // 2)
+    elif preset.data.negatives.strategy != "none" and preset.data.negatives.per_query > 1:
         yield "data.negatives.per_query", say("Lower it to {count}.", count=preset.data.negatives.per_query // 2)
     if training.max_length > 64:
         yield "training.max_length", say("Halve it to {length}; longer texts are cut.", length=training.max_length // 2)

@@ -46,6 +46,14 @@ class Loss(Section):
         size = getattr(self, "mini_batch_size", None)
         return int(size) if self.caches_gradients and size else None
 
+    def passages(self, negatives: int) -> int:
+        """Passages of a row that a step encodes, where ``negatives`` are mined for each."""
+        return 1 + negatives
+
+    def beside(self, vocabulary: int) -> int:
+        """Numbers that the loss makes for each token, beside the model's own."""
+        return 0
+
     @abstractmethod
     def build(self, model: Any, losses: Any) -> Any:
         """The library's loss for ``model``: made of its module ``losses``; FlagEmbedding's is arguments of its own."""

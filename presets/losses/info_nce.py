@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from data.language import N_
 from data.problems import Problem, Where, error, say
 from presets.losses.base import Loss, Rows
 from presets.sections.base import about
+
+#: The largest group that ``auto`` makes: BGE's own.
+MOST: Final = 8
 
 
 class Grouped(Loss):
@@ -58,6 +61,10 @@ class Grouped(Loss):
     backends: ClassVar[frozenset[str]] = frozenset({"flag_embedding"})
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "pairs")
     in_batch_negatives: ClassVar[bool] = True
+
+    def passages(self, negatives: int) -> int:
+        """The group."""
+        return min(MOST, 1 + negatives) if self.group_size == "auto" else self.group_size
 
     @property
     def compares_batch(self) -> bool:

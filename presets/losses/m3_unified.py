@@ -40,6 +40,10 @@ class M3Unified(Grouped):
         "memory and time than the dense vectors alone; the run's measure is of the dense search."
     )
 
+    def beside(self, vocabulary: int) -> int:
+        """The library writes each token's weight into a row as long as the vocabulary."""
+        return vocabulary
+
     def build(self, model: Any, losses: Any) -> dict[str, Any]:
         """As :meth:`Grouped.build`, with what the M3 model takes."""
         return super().build(model, losses) | {
