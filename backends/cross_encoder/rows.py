@@ -6,6 +6,7 @@ labels; query, right document, wrong ones.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,7 +14,7 @@ from typing import Any, Final
 from backends.pair_scoring import Pair
 from backends.sampling import Rows as SamplingRows
 from backends.sentence_transformers import fit
-from backends.sentence_transformers.rows import available, sampling, table
+from backends.sentence_transformers.rows import available, sampling, table, tuple_table
 from data.examples import Group, ScoredPair
 from data.fingerprints import normal
 from data.prepared import Prepared
@@ -198,7 +199,7 @@ def _tuples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
         prepared = replace(prepared, shape="groups", groups=both, pairs=[])
     if loss.learns_margins:
         return _margins(prepared.groups, notes)
-    made = table(loss, prepared, seed)
+    made = tuple_table(loss, prepared.groups, random.Random(seed))
     rows = list(zip(*made.columns.values(), strict=True))
     pairs = [[(query, text) for text in texts] for query, *texts in rows]
     columns: dict[str, list[Any]] = dict(made.columns)

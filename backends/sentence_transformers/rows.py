@@ -67,10 +67,11 @@ def table(loss: Loss, prepared: Prepared, seed: int) -> Table:
         return _scored_table(core, prepared.pairs)
     if "pairs" not in core.rows and "labelled" in core.rows:
         return _labelled_table(prepared.groups)
-    return _tuple_table(core, prepared.groups, random.Random(seed))
+    return tuple_table(core, prepared.groups, random.Random(seed))
 
 
-def _tuple_table(core: Loss, groups: Sequence[Group], draw: random.Random) -> Table:
+def tuple_table(core: Loss, groups: Sequence[Group], draw: random.Random) -> Table:
+    """Rows of a query, a right passage and as many wrong ones in each as the loss takes."""
     count = _negatives_a_row(core, groups)
     fill = Fill(groups, draw)
     names = ["anchor", "positive", *(f"negative_{number}" for number in range(1, count + 1))]

@@ -13,7 +13,7 @@ from presets.sections.base import about
 
 
 class CrossEntropy(RerankerLoss):
-    """``MultipleNegativesRankingLoss`` without in-batch negatives: a softmax over the documents of a query."""
+    """A softmax over the documents of a query."""
 
     name: Literal["cross_entropy"] = Field(
         "cross_entropy", title=N_("Loss"), description=N_("What training makes smaller.")
@@ -39,6 +39,4 @@ class CrossEntropy(RerankerLoss):
 
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are query, right document, wrong documents ..."""
-        return losses.MultipleNegativesRankingLoss(
-            model, num_negatives=0, scale=self.scale, activation_fn=losses.Identity()
-        )
+        return losses.GroupCrossEntropyLoss(model, scale=self.scale)
