@@ -10,6 +10,7 @@ import typer
 
 from data.language import translate
 from data.problems import BadPreset, error, say
+from tui.help_words import speak
 from tui.options import AsJson, RunName, RunsDir
 from tui.options import finish as _finish
 from tui.using import using
@@ -167,6 +168,7 @@ app.add_typer(using)
 
 def main() -> Any:
     """Entry point of the ``tunewiz`` command."""
+    speak()
     for stream in (sys.stdout, sys.stderr):
         # A C locale still gets its text, with "?" for what it cannot show, in place of a traceback.
         if hasattr(stream, "reconfigure"):

@@ -99,7 +99,8 @@ def _noticed(state: RunState) -> list[str]:
 def _times(facts: Facts, state: RunState) -> Iterator[str]:
     for name, label in _STAGES.items():
         if name in state.seconds:
-            yield f"{translate(label)}: {say('{seconds} s', seconds=f'{state.seconds[name]:.1f}').text()}"
+            took = say("{seconds} s", seconds=f"{state.seconds[name]:.1f}")
+            yield f"{translate(label)}: {took.text()}"
     machine = facts.record.get("hardware", {})
     if machine.get("processor"):
         cores = say("{processor}, {cores} cores", processor=machine["processor"], cores=machine.get("cores", "?"))

@@ -29,7 +29,8 @@ class Evaluation(Section):
         title=N_("Primary metric"),
         description=N_(
             "The measure that decides: verdict, best checkpoint and early stopping go by it. ndcg@k rewards good "
-            "ranks, mrr@k the first right result, recall@k any rank up to k, map all ranks."
+            "ranks, mrr@k the first right result, recall@k any rank up to k, map every right result among the first "
+            "100."
         ),
         examples=["ndcg@10", "mrr@10", "recall@5", "map"],
         json_schema_extra=about(typical=N_("ndcg@10, the usual measure of retrieval (BEIR, MTEB).")),

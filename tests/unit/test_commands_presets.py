@@ -38,7 +38,7 @@ def test_presets_are_listed_with_their_memory(capsys: pytest.CaptureFixture[str]
     assert run_presets(as_json=False) == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    assert lines[1].startswith("starter ")
+    assert lines[1].startswith("embedding/starter ")
 
 
 def test_models_tell_what_fits_and_what_is_here(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
 from rich.console import Console
 from rich.table import Table
@@ -22,20 +21,20 @@ def run_presets(as_json: bool) -> int:
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return int(ExitCode.OK)
+    console = Console(highlight=False)
     table = Table(box=None, pad_edge=False)
-    table.add_column(translate(N_("preset")), overflow="fold")
-    short = Counter(str(row["name"]).rpartition("/")[2] for row in rows)
-    table.add_column(translate(N_("model")), overflow="fold")
-    for title in (N_("method"), N_("languages"), N_("GPU memory")):
+    table.add_column(translate(N_("preset")), no_wrap=True)
+    wide = console.width >= 100  # a preset's name says its model; its full name is told where there is room
+    if wide:
+        table.add_column(translate(N_("model")), overflow="fold")
+    table.add_column(translate(N_("method")), overflow="fold")
+    for title in (N_("languages"), N_("GPU memory")):
         table.add_column(translate(title), no_wrap=True)
     for row in rows:
-        problem = row.get("problem")
-        cells = [str(row.get(key) or "") for key in ("model", "method", "languages")]
-        cells[0] = str(problem) if problem else cells[0].rpartition("/")[2]
-        name = str(row["name"])
-        brief = name.rpartition("/")[2]
-        table.add_row(Text(brief if short[brief] == 1 else name), *map(Text, cells), Text(_memory(row)))
-    console = Console(highlight=False)
+        model, method, languages = (str(row.get(key) or "") for key in ("model", "method", "languages"))
+        cells = [model.rpartition("/")[2]] if wide else []
+        cells += [str(row.get("problem") or method), languages, _memory(row)]
+        table.add_row(Text(str(row["name"])), *map(Text, cells))
     console.print(table)
     console.print(Text(translate(N_("Run one: tunewiz run NAME --set data.train=FILE"))))
     return int(ExitCode.OK)

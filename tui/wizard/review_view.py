@@ -67,9 +67,9 @@ class ReviewView(View):
     def below(self) -> Iterable[Widget]:
         """Buttons, then the preset, the problems and the native configuration as tabs."""
         with Horizontal(id="buttons"):
-            yield Button(f"{translate('Start')} (F5)", id="start", variant="primary", compact=True)
-            yield Button(f"{translate('Save preset')} (F8)", id="save", compact=True)
-            yield Button(f"{translate('Open in editor')} (F9)", id="edit", compact=True)
+            yield Button(_labelled(N_("Start"), "F5"), id="start", variant="primary", compact=True)
+            yield Button(_labelled(N_("Save preset"), "F8"), id="save", compact=True)
+            yield Button(_labelled(N_("Open in editor"), "F9"), id="edit", compact=True)
         with TabbedContent(id="tabs"):
             with TabPane(translate("Preset"), id="tab-preset"):
                 yield TextArea("", language=None, show_line_numbers=True, id="yaml", compact=True)
@@ -243,3 +243,8 @@ def _told(problem: Problem, colours: Mapping[str, str]) -> Text:
     place = f"{problem.where.key}" + (f" ({problem.where.line})" if problem.where.line else "")
     text = Text(f"{mark} {place}: ", style=colour)
     return text.append(f"{problem.message.text()} {problem.fix.text() if problem.fix else ''}", style="default")
+
+
+def _labelled(action: str, key: str) -> str:
+    """What a button does, in the current language, and the key that does the same."""
+    return f"{translate(action)} ({key})"
