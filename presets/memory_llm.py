@@ -23,10 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from presets.family import Size
 from presets.memory import GB, STATE, Estimate, Optimizer
+
+if TYPE_CHECKING:
+    from presets.tasks.llm import LlmPreset
 
 Bits = Literal[4, 8, 16, 32]
 #: Bytes a quantised matrix weight takes: nf4 keeps an fp32 constant for 64 weights, doubly quantised 8 bits; 8-bit a
@@ -162,6 +165,31 @@ def kept(shape: Decoder, load: Sequences) -> int:
         around += 4 + (24 if load.dropout else 0)
         inside += 4 if load.dropout else 0
     return (around * shape.hidden + inside * shape.intermediate) * (1 if load.half else 2)
+
+
+#: Stages whose rows are two sequences, and stages that hold a frozen copy of a fully tuned model to compare with.
+_PAIRED: Final = ("dpo", "orpo", "simpo")
+_REFERRING: Final = ("dpo", "kto")
+
+
+def of_preset(preset: LlmPreset, shape: Decoder, half: bool = True) -> Estimate:
+    """What ``preset`` needs with a model of ``shape``; ``half``: whether precision auto means 16 bit on the device."""
+    method, training = preset.method, preset.training
+    load = Sequences(
+        count=training.batch_size * (2 if preset.stage in _PAIRED else 1),
+        length=training.max_length,
+        trained=method.trained(shape),
+        adapters=method.adapter,
+        bits=method.stored_bits,
+        half=half if training.precision == "auto" else training.precision != "fp32",
+        dropout=getattr(method, "dropout", 0.0) > 0,
+        doubly_quantised=getattr(method, "double_quantisation", True),
+        optimizer=training.optimizer,
+        checkpointing=training.gradient_checkpointing,
+        chunked=training.liger,
+        reference=preset.stage in _REFERRING and not method.adapter,
+    )
+    return estimate(shape, load)
 
 
 def adapter_weights(shape: Decoder, rank: int, attention_only: bool = False) -> int:
