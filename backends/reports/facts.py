@@ -99,6 +99,8 @@ def gather(run: Run, preset: RetrievalPreset) -> Facts:
     A reranker is compared with the best there was without training: search alone, or the untouched reranker.
     """
     found = {name: read_json(run.report / f"{name}.json") for name in ("search", "before", "after")}
+    # In a pipeline: the embedding model before it was tuned.
+    found = {"untuned": read_json(run.directory / "embedding" / "report" / "before.json"), **found}
     known = {name: record for name, record in found.items() if record}
     primary = canonical(preset.evaluation.metric)
     earlier = [name for name in ("search", "before") if name in known]

@@ -13,6 +13,7 @@ from data.language import N_, translate
 from data.problems import Message, say
 
 SYSTEMS: Final[Mapping[str, str]] = {
+    "untuned": N_("search before tuning"),
     "search": N_("search alone"),
     "before": N_("+ reranker before training"),
     "after": N_("+ tuned reranker"),
@@ -67,13 +68,15 @@ def _table(facts: Facts) -> Table:
     titles = [translate(N_("system")), *shown, translate(N_("ms a query"))]
     rows = []
     for name, record in facts.systems.items():
-        values = [f"{record['metrics'][metric]:.4f}" for metric in shown]
+        values = [f"{record['metrics'][metric]:.4f}" if metric in record["metrics"] else "" for metric in shown]
         rows.append([translate(SYSTEMS[name]), *values, _milliseconds(facts, name)])
     return Table(titles, rows, frozenset(range(1, len(titles))), len(rows) - 1)
 
 
 def _milliseconds(facts: Facts, name: str) -> str:
     """What one query takes, both stages together."""
+    if name == "untuned":
+        return ""
     parts = [facts.systems[stage].get("milliseconds", {}).get("median", 0.0) for stage in {"search", name}]
     return f"{sum(parts):.1f}"
 
