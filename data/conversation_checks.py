@@ -36,7 +36,6 @@ class ConversationChecks:
         self._repeats = Repeats() if repeats else None
         self._judged: Counter[bool] = Counter()
         self._answers: Counter[str] | None = Counter()
-        self._html: Problem | None = None
 
     def look(self, row: Conversation) -> Iterator[Problem]:
         """What is wrong with ``row``, as far as the rows until now tell."""
@@ -54,9 +53,9 @@ class ConversationChecks:
         if row.turns and row.turns[-1].text.strip() == row.question.strip() and row.stage == "sft" and not row.label:
             told = say("The answer repeats the question: there is nothing to learn.")
             yield warning("answer-equals-question", told, where, say("Take the row out."))
-        if self._html is None and any("</" in text and strip(text) != text for _, text in texts(row)):
-            told = say("Some texts hold HTML; it stays, as the model may be meant to write it.")
-            self._html = note("html", told, where)
+        if any("</" in text and strip(text) != text for _, text in texts(row)):
+            told = say("There is HTML in the text; it stays, as the model may be meant to write it.")
+            yield note("html", told, where)
 
     def _count(self, row: Conversation) -> None:
         if row.desirable is not None:
@@ -86,8 +85,6 @@ class ConversationChecks:
                        count=len(answers))  # fmt: skip
             fix = say("To measure accuracy and F1, map it: --map text=COLUMN --map label=COLUMN.")
             yield note("looks-like-labels", told, where, fix)
-        if self._html is not None:
-            yield self._html
 
 
 def texts(row: Conversation) -> list[tuple[str, str]]:

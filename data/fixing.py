@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-from data import formats, llm_rows
+from data import formats
 from data.characters import identifier, spaced, without_controls
 from data.checks.base import Example
 from data.cleaning import Cleaner, clean_text
@@ -22,9 +21,11 @@ from data.examples import Document, ScoredPair
 from data.files import whole, write_jsonl
 from data.findings import Finding, Findings
 from data.fingerprints import Seen, fingerprint
+from data.fixing_llm import fix_conversations
 from data.formats.base import Detection, Judgment
+from data.opening import understood
 from data.prepared import row
-from data.problems import BadData, BadPreset, Where, error, say, warning
+from data.problems import BadPreset, Where, error, say, warning
 from data.reading import read
 from data.source import Row, Source
 
@@ -63,12 +64,9 @@ def fix(dataset: Dataset, out: Path, task: str | None = None) -> Fixed:
         raise BadPreset(error("file-exists", told, Where(file=str(out)), say("Name a file that does not exist.")))
     findings = Findings()
     source = discover(dataset)
-    try:
-        detection = formats.detect(source, task=None if task == "llm" else task)
-    except BadData as refusal:
-        if task not in (None, "llm") or not any(problem.code == "llm-layout" for problem in refusal.problems):
-            raise
-        return _fix_llm(source, out, findings)
+    detection, _ = understood(source, task)
+    if detection.format.shape == "conversations":
+        return _fix_llm(detection, out, findings)
     if detection.format.shape == "collection":
         return _fix_collection(source, detection, out, findings)
     return _fix_rows(source, detection, out, findings)
@@ -139,26 +137,13 @@ def _write_table(out: Path, header: tuple[str, ...], delimiter: str, records: It
     return count
 
 
-def _fix_llm(source: Source, out: Path, findings: Findings) -> Fixed:
+def _fix_llm(detection: Detection, out: Path, findings: Findings) -> Fixed:
     """Rows as they are but for control characters, spaces and what cannot be trained on."""
     if out.suffix.casefold() in _TABLES:
         told = say("Rows for language models are written as JSON Lines.")
         raise BadPreset(error("no-table", told, Where(file=str(out)), say("Name a .jsonl file.")))
-    rows, done, seen = _Counted(source, findings), Counter[str](), Seen()
-
-    def kept() -> Iterator[dict[str, Any]]:
-        for item in rows:
-            values = _tidy(item.values, done)
-            if not list(llm_rows.examples([Row(item.line, values)], source.name, findings)):
-                continue
-            key = fingerprint(json.dumps(values, sort_keys=True))
-            if seen.first(key, item.line) is None:
-                yield values
-            else:
-                done["duplicate-row"] += 1
-
-    count = write_jsonl(out, kept())
-    return Fixed(out, rows.count, count, dict(done), findings.summary())
+    count, kept, done = fix_conversations(detection, out, findings)
+    return Fixed(out, count, kept, done, findings.summary())
 
 
 def _tidy(value: Any, done: Counter[str]) -> Any:

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from data import formats, llm_rows
+from data import formats
 from data.checks import watch
 from data.checks.base import MAX_TOKENS, Example, Setting
 from data.collection_checks import CollectionChecks
+from data.conversation_look import ConversationLook
+from data.conversations import Conversation
 from data.dataset import Dataset
 from data.discovery import discover
 from data.examples import ScoredPair
 from data.findings import Finding, Findings
 from data.formats.base import Detection
 from data.lengths import Advice, Lengths, LengthSample
+from data.opening import understood
 from data.problems import BadData, error, say
 from data.qrels import read_qrels
 from data.reading import read
@@ -23,17 +26,16 @@ from data.source import Row, Source
 from data.tokens import Count
 
 PREVIEWED: Final = 5
-_LLM_TASK: Final = "llm"
 
 
 @dataclass(frozen=True)
 class Inspection:
     """Everything ``tunewiz data`` tells.
 
-    ``source`` is ``None`` when there is no such file, ``detection`` when no format fits; ``format`` is then empty, or
-    ``llm`` for rows for language models. ``counts`` are, for rows: ``rows`` read and ``examples`` usable; for a test
-    collection: ``documents``, ``queries``, and ``judgments:<split>`` and ``queries:<split>``. ``preview`` holds the
-    first rows, role (or column) to text. ``labels`` counts scores, where there are few different ones.
+    ``source`` is ``None`` when there is no such file, ``detection`` when no format fits; ``format`` is then empty.
+    ``counts`` are, for rows: ``rows`` read and ``examples`` usable; for a test collection: ``documents``, ``queries``,
+    and ``judgments:<split>`` and ``queries:<split>``; for language models see :class:`data.conversation_look.Look`.
+    ``preview`` holds the first rows, role (or column) to text, ``conversations`` the first of them whole.
     """
 
     name: str
@@ -45,6 +47,12 @@ class Inspection:
     lengths: tuple[Lengths, ...] = ()
     advice: Advice | None = None
     findings: tuple[Finding, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
+
+    @property
+    def for_llm(self) -> bool:
+        """Whether the rows are for a language model."""
+        return self.detection is not None and self.detection.format.shape == "conversations"
 
     @property
     def usable(self) -> bool:
@@ -57,8 +65,8 @@ def inspect(
 ) -> Inspection:
     """Look at all of ``dataset``. Never raises :class:`BadData`: what keeps it from being used is an error finding.
 
-    ``task`` narrows the formats (``embedding``, ``reranker``; ``llm`` for rows for language models); ``count`` counts
-    tokens exactly; texts of more than ``max_tokens`` are found too long.
+    ``task`` narrows the formats (``embedding``, ``reranker``, ``llm``); ``count`` counts tokens exactly; texts for
+    retrieval of more than ``max_tokens`` are found too long.
     """
     findings = Findings()
     try:
@@ -67,8 +75,6 @@ def inspect(
         for problem in fault.problems:
             findings(problem)
         return Inspection(dataset.path, findings=findings.summary())
-    for told in source.notes:
-        findings(told)
     looking = _Looking(source, findings, LengthSample(count), Setting(source.name, max_tokens, count))
     try:
         return looking.at(_detected(source, task, findings), dataset.path)
@@ -78,20 +84,14 @@ def inspect(
         return Inspection(dataset.path, source, findings=findings.summary())
 
 
-def _detected(source: Source, task: str | None, findings: Findings) -> Detection | str:
-    """How the rows are understood: a format, ``llm`` for rows for language models, empty if not at all."""
+def _detected(source: Source, task: str | None, findings: Findings) -> Detection | None:
+    """How the rows are understood; None, and told, if not at all."""
     try:
-        detection = formats.detect(source, task=None if task == _LLM_TASK else task)
+        detection, told = understood(source, task)
     except BadData as refusal:
-        llm = any(problem.code == "llm-layout" for problem in refusal.problems)
-        for problem in refusal.problems:
-            # What is no retrieval data is still good data, unless retrieval was asked for.
-            asked = task not in (None, _LLM_TASK)
-            lighter = problem.code == "llm-layout" and not asked
-            findings(replace(problem, severity="note") if lighter else problem)
-        return _LLM_TASK if llm else ""
-    for told in detection.problems:
-        findings(told)
+        detection, told = None, refusal.problems
+    for problem in (*(detection.source if detection else source).notes, *told):
+        findings(problem)
     return detection
 
 
@@ -106,18 +106,18 @@ class _Looking:
         self._rows = 0
         self._preview: list[Mapping[str, str]] = []
 
-    def at(self, detected: Detection | str, name: str) -> Inspection:
+    def at(self, detected: Detection | None, name: str) -> Inspection:
         """The inspection of the source, understood as ``detected``."""
-        if isinstance(detected, Detection) and detected.format.shape == "collection":
+        if detected is not None and detected.format.shape == "collection":
             return self._collection(detected, name)
-        examples: Iterator[Example]
-        if isinstance(detected, Detection):
+        if detected is not None and detected.format.shape == "conversations":
+            look = ConversationLook(detected, self._findings, self._sample).run()
+            self._preview += look.preview
+            whole = self._inspection(detected, name, look.counts)
+            return replace(whole, source=detected.source, conversations=look.conversations, advice=look.advice)
+        examples: Iterator[Example] = self._raw()
+        if detected is not None:
             examples = formats.examples(detected, self._read(), self._findings)
-        elif detected == _LLM_TASK:
-            self._setting = replace(self._setting, retrieval=False)
-            examples = llm_rows.examples(self._read(), self._source.name, self._findings)
-        else:
-            examples = self._raw()
         usable = 0
         for example in watch(examples, self._setting, self._findings):
             usable += 1
@@ -135,6 +135,8 @@ class _Looking:
 
     def _raw(self) -> Iterator[Example]:
         """No example, but the rows counted, the first shown as they are, and judgments looked at line by line."""
+        if self._source.container == "beir":
+            return
         for row in self._read():
             if len(self._preview) < PREVIEWED:
                 self._preview.append({column: _cell(value) for column, value in row.values.items()})
@@ -161,13 +163,12 @@ class _Looking:
             self._findings(error("no-usable-rows", told, self._source.at()))
         return self._inspection(detection, name, counts)
 
-    def _inspection(self, detected: Detection | str, name: str, counts: Mapping[str, int]) -> Inspection:
-        found = detected if isinstance(detected, Detection) else None
+    def _inspection(self, detected: Detection | None, name: str, counts: Mapping[str, int]) -> Inspection:
         return Inspection(
             name=name,
             source=self._source,
-            detection=found,
-            format=found.format.name if found else str(detected),
+            detection=detected,
+            format=detected.format.name if detected else "",
             counts=counts,
             preview=tuple(self._preview),
             lengths=self._sample.lengths(),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
+from data.conversations import Conversation, Turn
 from data.problems import Problem, Where, error, say
 
 ENGLISH: Final = "Classify the text. Answer with exactly one of these labels: {labels}.\n\nText: {text}"
@@ -24,6 +26,13 @@ def filled(prompt: str, text: str, labels: Sequence[str]) -> str:
     """``prompt`` with ``{text}`` and ``{labels}`` filled in; whatever else it holds in braces stays."""
     listed = ("、" if _HAN.search(prompt) else ", ").join(labels)
     return _FIELD.sub(lambda field: text if field[1] == "text" else listed, prompt)
+
+
+def asked(row: Conversation, prompt: str, labels: Sequence[str]) -> Conversation:
+    """A row with a label as the conversation in which ``prompt`` asks for it; others, and no prompt, as they are."""
+    if not prompt or not row.label:
+        return row
+    return replace(row, turns=(Turn("user", filled(prompt, row.question, labels)), *row.turns[1:]))
 
 
 def prompt_problems(prompt: str, where: Where) -> list[Problem]:

@@ -83,16 +83,19 @@ class LengthSample:
             result.append(Lengths(role, kept.seen, characters, _percentiles(kept.tokens), self._exact))
         return tuple(result)
 
-    def advice(self) -> Advice | None:
-        """The smallest usual length at or above P98 of the longest role's tokens; ``None`` if there were no texts."""
+    def advice(self, extra: int = 0) -> Advice | None:
+        """The smallest usual length at or above P98 of the longest role's tokens; ``None`` if there were no texts.
+
+        ``extra`` tokens stand around each text, such as those of a prompt.
+        """
         for kept in self._roles.values():
             kept.measure(self._count)
         samples = [sorted(kept.tokens) for kept in self._roles.values() if kept.tokens]
         if not samples:
             return None
-        wanted = max(_percentile(sample, 98) for sample in samples)
+        wanted = max(_percentile(sample, 98) for sample in samples) + extra
         length = next((choice for choice in _CHOICES if choice >= wanted), ceil(wanted / 1024) * 1024)
-        cut = max(sum(tokens > length for tokens in sample) / len(sample) for sample in samples)
+        cut = max(sum(tokens + extra > length for tokens in sample) / len(sample) for sample in samples)
         return Advice(length, cut)
 
 

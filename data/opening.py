@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from data.source import Source
 MEASURED: Final = ("test", "dev", "validation", "val", "valid", "eval")
 #: What ``qrels.tsv`` beside a folder of splits holds: all of them.
 WHOLE: Final = "all"
+_SURE: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,8 @@ def opened_files(corpus: Dataset, queries: Dataset, qrels: Dataset, report: Repo
 
 
 def _understood(source: Source, report: Report, task: str | None) -> Opened:
-    for told in source.notes:
-        report(told)
     detection = formats.detect(source, task=task)
-    for told in detection.problems:
+    for told in (*detection.source.notes, *detection.problems):
         report(told)
     if task and task not in detection.format.tasks:
         told_task = say(
@@ -80,7 +79,33 @@ def _understood(source: Source, report: Report, task: str | None) -> Opened:
         )
         fix = say("Say which columns are query and positive: --map query=... --map positive=...")
         raise BadData(error("wrong-task", told_task, source.at(), fix))
-    return Opened(source, detection)
+    return Opened(detection.source, detection)
+
+
+def understood(source: Source, task: str | None) -> tuple[Detection, tuple[Problem, ...]]:
+    """How the rows of ``source`` are understood, and what to tell of that.
+
+    Without a task, rows that no format for retrieval fits may be for language models, if their columns say so beyond
+    doubt. Raises :class:`BadData` if nothing fits.
+    """
+    try:
+        found = formats.detect(source, task=task)
+    except BadData as refusal:
+        other = _for_llm(source) if task is None else None
+        if other is None:
+            raise
+        # Good data, only not for retrieval.
+        lighter = [replace(told, severity="note") for told in refusal.problems if told.code == "llm-layout"]
+        return other, (*lighter, *other.problems)
+    return found, found.problems
+
+
+def _for_llm(source: Source) -> Detection | None:
+    try:
+        found = formats.detect(source, task="llm")
+    except BadData:
+        return None
+    return found if found.confidence >= _SURE or found.format.name == "mixed" else None
 
 
 def examples(data: Opened, report: Report, split: str = "") -> Iterator[Example]:

@@ -67,23 +67,26 @@ class Placeholders:
 
     def problems(self) -> Iterator[Problem]:
         """What was filled (note), what was not (warning), and values that nothing asked for (warning)."""
-        for name, count in self._rows.items():
-            shown = "{{" + name + "}}"
-            where = Where(file=self._file, line=self._first[name])
-            if name in self._values:
-                told = say("{placeholder} is filled in {count} rows.", placeholder=shown, count=count)
-                yield note("placeholder-filled", told, where)
-            else:
-                told = say(
-                    "{placeholder} stands in {count} rows, first here, and would be learnt as it is.",
-                    placeholder=shown,
-                    count=count,
-                )
-                fix = say("Say what it stands for: data.placeholders.{name} in the preset.", name=name)
-                yield warning("placeholder-unfilled", told, where, fix)
+        done = [name for name in self._rows if name in self._values]
+        left = [name for name in self._rows if name not in self._values]
+        if done:
+            told = say("Placeholders filled (× rows): {placeholders}.", placeholders=self._listed(done))
+            yield note("placeholder-filled", told, Where(file=self._file))
+        if left:
+            told = say(
+                "Placeholders that would be learnt as they are: {placeholders}.", placeholders=self._listed(left)
+            )
+            fix = say("Say what they stand for: data.placeholders in the preset ({names}).", names=", ".join(left))
+            line = min(self._first[name] for name in left)
+            yield warning("placeholder-unfilled", told, Where(file=self._file, line=line), fix)
         for name in self._values:
             if name not in self._rows:
                 near = difflib.get_close_matches(name, self._rows, n=1)
                 told = say("No row has the placeholder {placeholder}.", placeholder="{{" + name + "}}")
                 fix_near = say("Did you mean {name}?", name=near[0]) if near else None
                 yield warning("placeholder-unused", told, Where(key=f"data.placeholders.{name}"), fix_near)
+
+    def _listed(self, names: list[str]) -> str:
+        """Each name with the number of rows that hold it, the commonest first."""
+        ordered = sorted(names, key=lambda name: -self._rows[name])
+        return ", ".join(f"{{{{{name}}}}} × {self._rows[name]}" for name in ordered)

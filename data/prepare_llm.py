@@ -13,11 +13,11 @@ from data.conversation_checks import ConversationChecks
 from data.conversation_cleaning import cleaned
 from data.conversation_leaks import leaks
 from data.conversation_split import Parts, split_conversations
-from data.conversations import Conversation, Stage, Turn
+from data.conversations import Conversation, Stage
 from data.dataset import Dataset
 from data.findings import Findings
 from data.label_checks import ordered
-from data.label_prompt import default_prompt, filled, prompt_problems
+from data.label_prompt import asked, default_prompt, prompt_problems
 from data.llm_plan import LlmPlan
 from data.opening import Opened
 from data.placeholders import Placeholders
@@ -204,7 +204,7 @@ def _prepared(
     if labels:
         prompt = plan.prompt or default_prompt(row.question for row in watched.train)
     train, validation, evaluation = (
-        [_prompted(row, prompt, labels) for row in part] for part in (watched.train, watched.held_out, measured)
+        [asked(row, prompt, labels) for row in part] for part in (watched.train, watched.held_out, measured)
     )
     counts = {
         "rows": read,
@@ -215,10 +215,3 @@ def _prepared(
         "labels": len(labels),
     }
     return PreparedLlm(stage, train, validation, evaluation, labels, prompt, counts, hashes)
-
-
-def _prompted(row: Conversation, prompt: str, labels: tuple[str, ...]) -> Conversation:
-    """A row with a label asks for it; others stay as they are."""
-    if not prompt:
-        return row
-    return replace(row, turns=(Turn("user", filled(prompt, row.question, labels)), *row.turns[1:]))

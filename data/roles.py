@@ -13,4 +13,13 @@ ROLES: Final = {
     "first": N_("first text"),
     "second": N_("second text"),
     "document": N_("document"),
+    "conversation": N_("conversation"),
+    "system": N_("system prompt"),
+    "question": N_("question"),
+    "answer": N_("answer"),
+    "chosen": N_("chosen answer"),
+    "rejected": N_("rejected answer"),
+    "judgment": N_("good"),
+    "text": N_("text"),
+    "label": N_("label"),
 }

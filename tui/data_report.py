@@ -20,12 +20,12 @@ from data.lengths import Lengths
 from data.printable import printable
 from data.roles import ROLES
 from data.source import Source
+from tui import conversation_report
 from tui.numbers import amount
 
 _SEVERITIES: Final = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
 _STYLES: Final = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _LINES: Final = 8  # line numbers told of a finding
-_LLM_ROLES: Final = {"query": N_("question"), "positive": N_("answer")}
 _INDENT: Final = (0, 0, 0, 2)
 
 
@@ -36,6 +36,7 @@ def data_report(inspection: Inspection, console: Console) -> None:
         console.print(Padding(_facts(inspection, inspection.source), _INDENT, expand=False))
     for title, body in (
         (N_("First rows"), _preview(inspection)),
+        (N_("A conversation"), conversation_report.conversation(inspection)),
         (N_("Lengths"), _lengths(inspection)),
         (N_("Findings"), _findings(inspection)),
     ):
@@ -66,20 +67,21 @@ def _fact_rows(inspection: Inspection, source: Source) -> Iterator[tuple[str, st
     if detection is not None:
         yield N_("Format"), f"{detection.format.name} ({translate(detection.format.title)})"
         yield N_("Mapping"), ", ".join(f"{role} = {'+'.join(names)}" for role, names in detection.mapping.items())
-    elif inspection.format == "llm":
-        yield N_("Format"), translate("rows for language models")
     yield from _count_rows(inspection)
+    yield from conversation_report.facts(inspection)
 
 
 def _container(source: Source) -> Iterator[str]:
+    is_text = source.container in ("csv", "tsv") and not source.delimiter
     name = translate("test collection") if source.container == "beir" else source.container
+    name = translate("plain text") if is_text else name
     yield f"{name} ({source.compression})" if source.compression else name
     yield amount(source.size)
     if source.delimiter:
         yield translate("separated by {delimiter}").format(
             delimiter=translate("tab") if source.delimiter == "\t" else source.delimiter
         )
-    if source.container in ("csv", "tsv", "xlsx"):
+    if source.container in ("csv", "tsv", "xlsx") and not is_text:
         yield translate("with a header") if source.header else translate("without a header")
     if source.sheet:
         yield translate("sheet {name}").format(name=source.sheet)
@@ -120,8 +122,8 @@ def _preview(inspection: Inspection) -> Table | None:
 
 
 def _role(name: str, inspection: Inspection) -> str:
-    names = ROLES | _LLM_ROLES if inspection.format == "llm" else ROLES
-    return translate(names[name]) if name in names else printable(name, 30)
+    known = inspection.detection is not None
+    return translate(ROLES[name]) if known and name in ROLES else printable(name, 30)
 
 
 def _lengths(inspection: Inspection) -> RenderableType | None:
@@ -200,7 +202,7 @@ def _verdict(inspection: Inspection) -> Text:
                 " " + translate("--fix OUT writes a copy without what cannot be read."), style="not bold default"
             )
         return text
-    if inspection.format == "llm":
+    if any(finding.code == "llm-layout" for finding in inspection.findings):
         told = translate("Rows for language models; for retrieval, map two columns. Warnings: {warnings}.")
         return Text(told.format(warnings=warnings), style="bold")
     if counts["warning"]:

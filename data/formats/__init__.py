@@ -98,11 +98,15 @@ def examples(detected: Detection, rows: Iterable[Row], report: Report) -> Iterat
     return detected.format.examples(detected, rows, report)
 
 
-def conversations(detected: Detection, report: Report) -> Iterator[Conversation]:
-    """The rows of a format for language models as conversations; rows that give none are reported and left out."""
+def conversations(detected: Detection, report: Report, rows: Iterable[Row] | None = None) -> Iterator[Conversation]:
+    """The rows of a format for language models as conversations; rows that give none are reported and left out.
+
+    ``rows`` defaults to all records of the source.
+    """
     if not isinstance(detected.format, ConversationFormat):
         raise TypeError(f"{detected.format.name} gives examples for retrieval, not conversations")
-    return detected.format.conversations(detected, detected.format.rows(detected, report), report)
+    records = detected.format.rows(detected, report) if rows is None else rows
+    return detected.format.conversations(detected, records, report)
 
 
 def splits(detected: Detection) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ class RawText(ConversationFormat):
             return None
         blocks = _has_blank_lines(source)
         told = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
-        whole = source.altered(columns=(_COLUMN,), header=False, delimiter="", quoting="none")
+        kept = tuple(problem for problem in source.notes if problem.code.startswith("encoding"))
+        whole = source.altered(columns=(_COLUMN,), header=False, delimiter="", quoting="none", notes=kept)
         return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, (note("plain-text", told, source.at()),))
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:

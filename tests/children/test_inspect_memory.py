@@ -14,7 +14,7 @@ CODE = """
 import resource, sys
 from data.dataset import Dataset
 from data.inspect import inspect
-from data import llm_rows, collection_checks  # all that inspecting imports
+from data import conversation_look, collection_checks  # all that inspecting imports
 
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = inspect(Dataset(sys.argv[1]))

@@ -144,8 +144,8 @@ def test_rows_for_language_models(tmp_path: Path) -> None:
     rows = [{"messages": [{"role": role, "content": text} for role, text in talk]} for talk in turns]
     path = jsonl(tmp_path / "chat.jsonl", rows)
     found = inspect(Dataset(str(path)))
-    assert found.format == "llm"
-    assert found.counts == {"rows": 6, "examples": 1}
+    assert found.format == "messages"
+    assert (found.counts["rows"], found.counts["examples"]) == (6, 1)
     assert places(found) == {
         "assistant-first": [2],
         "repeated-role": [3],
@@ -169,19 +169,19 @@ MESSY: dict[str, tuple[str, dict[str, str], dict[str, int]]] = {
     # file: format, mapping given, code -> how many
     "zh_gbk_excel.csv": ("pairs", {}, {"encoding-detected": 1}),
     "zh_utf8_bom.csv": ("pairs", {}, {}),
-    "zh_utf16_tab.txt": ("llm", {}, {"encoding-detected": 1}),
-    "zh_gb18030_emoji.csv": ("llm", {}, {"encoding-detected": 1}),
-    "en_semicolon.csv": ("llm", {}, {"delimiter-detected": 1}),
+    "zh_utf16_tab.txt": ("alpaca", {}, {"encoding-detected": 1}),
+    "zh_gb18030_emoji.csv": ("alpaca", {}, {"encoding-detected": 1}),
+    "en_semicolon.csv": ("alpaca", {}, {"delimiter-detected": 1}),
     "zh_no_header.csv": ("pairs", {}, {"no-header": 1, "columns-uncertain": 1}),
     "broken.jsonl": (
-        "llm",
+        "alpaca",
         {},
         {"bad-json": 5, "trailing-comma": 5, "single-quotes": 5, "two-objects-on-a-line": 5, "blank-line": 5}
         | {"raw-newline": 5, "nan-literal": 5, "comment-line": 1},
     ),
-    "mixed_schemas.jsonl": ("llm", {}, {"mixed-rows": 1}),
+    "mixed_schemas.jsonl": ("mixed", {}, {"mixed-rows": 1}),
     "sharegpt_bad_turns.json": (
-        "llm",
+        "sharegpt",
         {},
         {"assistant-first": 6, "repeated-role": 6, "no-answer": 6, "empty-answer": 6, "unknown-role": 6},
     ),
@@ -190,11 +190,11 @@ MESSY: dict[str, tuple[str, dict[str, str], dict[str, int]]] = {
         {"query": "instruction,input", "positive": "output"},
         {"html": 30, "too-long": 2},
     ),
-    "single_object.json": ("llm", {}, {"rows-under-key": 1}),
-    "concatenated.json": ("llm", {}, {}),
+    "single_object.json": ("alpaca", {}, {"rows-under-key": 1}),
+    "concatenated.json": ("alpaca", {}, {}),
     "empty.jsonl": ("", {}, {"empty-file": 1}),
     "header_only.csv": ("triplets", {}, {"no-rows": 1}),
-    "one_row.jsonl": ("llm", {}, {}),
+    "one_row.jsonl": ("alpaca", {}, {}),
     "triplets_dirty.jsonl": (
         "triplets",
         {},
@@ -227,7 +227,7 @@ def test_repeated_and_empty_rows_of_the_shared_file() -> None:
     found = inspect(Dataset(str(SHARED / "messy_derived" / "dup_empty_html_long.json")))
     counts = {finding.code: finding.count for finding in found.findings}
     assert (counts["duplicate-row"], counts["near-duplicate-row"], counts["empty-answer"]) == (50, 10, 10)
-    assert (counts["html"], counts["too-long"]) == (30, 2)
+    assert (counts["html"], counts["very-long"]) == (30, 2)
 
 
 @pytest.mark.skipif(not (SHARED / "messy_derived").is_dir(), reason="the shared datasets are not here")
