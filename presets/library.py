@@ -69,6 +69,9 @@ def find(path_or_name: str | Path) -> Path:
     short = [entry for entry in entries if entry.name.rpartition("/")[2] == wanted.removesuffix(".yaml")]
     if whole or len(short) == 1:
         return (whole or short)[0].path
+    if short:
+        told = say("Several presets are called so: {names}.", names=", ".join(entry.name for entry in short))
+        raise BadPreset(error("ambiguous-preset", told, Where(file=wanted), say("Give the whole name.")))
     raise BadPreset(_not_found(wanted, path is not None and path.is_dir(), [entry.name for entry in entries]))
 
 

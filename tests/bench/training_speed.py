@@ -46,7 +46,7 @@ def main() -> None:
     """Parse the command line; run all arms, or, as a child, one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=str(CRANFIELD) if CRANFIELD.is_dir() else "sample:faq-en")
-    parser.add_argument("--preset", default="starter")
+    parser.add_argument("--preset", default="embedding/starter")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--samples", type=int, default=512)
@@ -137,8 +137,8 @@ def _ours(given: Given, stamp: Stamp) -> tuple[Path, int]:
     trainers: list[Any] = []
 
     class Timed(Training):
-        def _model(self) -> Any:
-            model = super()._model()
+        def model(self) -> Any:
+            model = super().model()
             stamp()
             return model
 

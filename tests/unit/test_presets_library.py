@@ -144,7 +144,9 @@ def test_presets_are_found_by_path_name_and_short_name(home: Path) -> None:
     assert saved == library.saved_in() / "mine.yaml"
     assert library.names()[0] == "embedding/starter"
     assert library.load("mine").name == "faq"
-    assert library.find("starter") == library.find("embedding/starter")
+    assert library.find("bge-m3") == library.find("embedding/bge-m3")
+    with pytest.raises(BadPreset, match="embedding/starter, .*reranker/starter"):
+        library.find("starter")
     assert library.find(saved) == saved
     for name, said in (
         ("embedding/startr", "Did you mean embedding/starter?"),
