@@ -145,7 +145,7 @@ def test_presets_are_found_by_path_name_and_short_name(home: Path) -> None:
     assert library.names()[0] == "embedding/starter"
     assert library.load("mine").name == "faq"
     assert library.find("bge-m3") == library.find("embedding/bge-m3")
-    with pytest.raises(BadPreset, match="embedding/starter, .*reranker/starter"):
+    with pytest.raises(BadPreset, match=r"embedding/starter, .*reranker/starter"):
         library.find("starter")
     assert library.find(saved) == saved
     for name, said in (
