@@ -131,13 +131,23 @@ def _refuse_word_labels(source: Source, table: Table, best: Match, given: Mapped
     """Sentence pairs with a label in words (entailment, contradiction) are not all positives."""
     if given or best.weakest > 1 or best.format.shape != "groups":
         return
+    for problem in _word_labels(source, table, best):
+        raise BadData(error("label-words", problem.message, source.at(), problem.fix))
+
+
+def _word_labels(source: Source, table: Table, best: Match) -> list[Problem]:
+    """A warning for each column that is called like a label, holds words, and is not used."""
+    if best.format.shape != "groups":
+        return []
     free = [column for column in table.columns if (column,) not in best.mapping.values()]
+    found = []
     for guess in guesses("score", free):
-        if table.kind(guess.column) == "text":
-            values = list(dict.fromkeys(str(value) for value in table.values(guess.column)))[:4]
-            told = say("The labels in {column} are words: {values}.", column=guess.column, values=", ".join(values))
+        values = list(dict.fromkeys(str(value) for value in table.values(guess.column)))
+        if table.kind(guess.column) == "text" and len(values) <= _LABELS:
+            told = say("The labels in {column} are words: {values}.", column=guess.column, values=", ".join(values[:4]))
             fix = say("Keep the rows that are positives, or write the labels as numbers.")
-            raise BadData(error("label-words", told, source.at(), fix))
+            found.append(warning("label-words", told, source.at(), fix))
+    return found
 
 
 def _told(source: Source, table: Table, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:
@@ -161,7 +171,7 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         told.append(note("columns-unused", say("Not used: {columns}.", columns=listed(spare)), source.at()))
     if not table.rows:
         told.append(error("no-rows", say("There are columns and no row."), source.at()))
-    return [*told, *mixed_rows(source, table), *_label_words(source, table, best)]
+    return [*told, *mixed_rows(source, table), *_label_words(source, table, best), *_word_labels(source, table, best)]
 
 
 def _other_reading(source: Source, table: Table, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:

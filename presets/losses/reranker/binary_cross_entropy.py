@@ -13,7 +13,7 @@ from presets.sections.base import about
 
 
 class BinaryCrossEntropy(RerankerLoss):
-    """``BinaryCrossEntropyLoss``; scores between 0 and 1 are taken as probabilities."""
+    """``BinaryCrossEntropyLoss``; graded pairs count as relevant from the middle of their scale on."""
 
     name: Literal["binary_cross_entropy"] = Field(
         "binary_cross_entropy", title=N_("Loss"), description=N_("What training makes smaller.")
@@ -41,6 +41,6 @@ class BinaryCrossEntropy(RerankerLoss):
     )
 
     def build(self, model: Any, losses: Any) -> Any:
-        """The loss; ``pos_weight`` must be a number by now; columns are query, document and label from 0 to 1."""
+        """The loss; ``pos_weight`` must be a number by now; columns are query, document and label, 0 or 1."""
         weight = None if self.pos_weight == "auto" else losses.tensor(self.pos_weight)
         return losses.BinaryCrossEntropyLoss(model, pos_weight=weight)
