@@ -12,18 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
+from data.language import N_
 from data.problems import Message, say
-from presets import memory, tasks
+from presets import memory, memory_llm, tasks
 from presets.draft import Draft
 from presets.families import Known, lookup
 from presets.losses import catalogue
 from presets.losses.base import Loss
 from presets.losses.reranker.base import RerankerLoss
 from presets.retrieval import RetrievalPreset
+from presets.tasks.llm import LlmPreset
 
 #: Above this many weights all of them are trained only where the user says so.
 _FULL_UP_TO: Final = 600_000_000
 _SMALLEST_BATCH: Final = 8
+#: Methods that train few weights and so take larger steps.
+_ADAPTERS: Final = ("lora", "qlora", "oft")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Facts:
     bits.
     """
 
-    shape: Literal["", "groups", "scored"] = ""
+    shape: Literal["", "groups", "scored", "conversations"] = ""
     rows: int = 0
     negatives: bool = False
     max_length: int = 0
@@ -93,6 +97,8 @@ def _task(look: _Look) -> Found:
     known = tasks.catalogue()
     if len(known) == 1:
         yield "task", Suggestion(next(iter(known)), say("What this release can tune."))
+    elif look.facts.shape == "conversations":
+        yield "task", Suggestion("llm", say("Your rows hold answers to write: they are for a language model."))
     elif look.facts.shape:
         yield "task", Suggestion("embedding", say("Your rows are for search: begin with the model that finds."))
 
@@ -106,12 +112,34 @@ def _name(look: _Look) -> Found:
 
 
 def _model(look: _Look) -> Found:
-    if look.facts.language == "zh":
-        reason = say("Your texts are Chinese; this one is small, Chinese and a good start.")
-        yield "model.id", Suggestion("BAAI/bge-small-zh-v1.5", reason)
-    elif look.facts.language == "en":
-        reason = say("Your texts are English; this one is small and installs with Tunewiz, so no network is needed.")
-        yield "model.id", Suggestion("all-MiniLM-L6-v2", reason)
+    found = _MODELS.get((look.task, look.facts.language))
+    if look.task == "llm" and look.facts.shape:
+        free = look.facts.free or 0
+        chosen = next(model for least, model in _LANGUAGE_MODELS if free >= least * memory.GB)
+        yield "model.id", Suggestion(chosen, say("Knows your language, and is of a size that this machine can tune."))
+    elif found:
+        yield "model.id", Suggestion(found[0], Message(found[1]))
+
+
+#: The model to begin with and why, by task and language.
+_MODELS: Final = {
+    ("embedding", "zh"): (
+        "BAAI/bge-small-zh-v1.5", N_("Your texts are Chinese; this one is small, Chinese and a good start.")
+    ),
+    ("embedding", "en"): (
+        "all-MiniLM-L6-v2",
+        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
+    ),
+    ("reranker", "zh"): (
+        "BAAI/bge-reranker-base", N_("Your texts are Chinese; this one knows how to rank them already.")
+    ),
+    ("reranker", "en"): (
+        "all-MiniLM-L6-v2",
+        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
+    ),
+}  # fmt: skip
+#: GiB of free GPU memory from which a model is a good start; without a GPU the last.
+_LANGUAGE_MODELS: Final = ((24, "Qwen/Qwen3-4B-Instruct-2507"), (12, "Qwen/Qwen3-1.7B"), (0, "Qwen/Qwen3-0.6B"))
 
 
 def _source(look: _Look) -> Found:
@@ -153,7 +181,9 @@ def _method(look: _Look) -> Found:
     if look.known is None:
         return
     size = _millions(look.known.size.parameters)
-    if look.known.size.parameters > _FULL_UP_TO:
+    if look.task == "llm":
+        yield from _adapter(look)
+    elif look.known.size.parameters > _FULL_UP_TO:
         reason = say("The model has {size} million weights; adapters train it in a fraction of the memory.", size=size)
         yield "method.type", Suggestion("lora", reason)
     else:
@@ -161,13 +191,26 @@ def _method(look: _Look) -> Found:
         yield "method.type", Suggestion("full", reason)
 
 
+def _adapter(look: _Look) -> Found:
+    """LoRA, or QLoRA where only that fits."""
+    needed = estimate(look.draft.answer(("method", "type"), "lora"), look.facts)
+    if needed and look.facts.free is not None and needed.high > look.facts.free:
+        yield (
+            "method.type",
+            Suggestion("qlora", say("Weights in 4 bits: with LoRA the memory would not be enough.")),
+        )
+    else:
+        reason = say("An adapter of a few megabytes: learns nearly as much as all weights, in a part of the memory.")
+        yield "method.type", Suggestion("lora", reason)
+
+
 def _learning_rate(look: _Look) -> Found:
     if look.known is None:
-        rate = 1e-4 if look.method == "lora" else 2e-5
+        rate = 1e-4 if look.method in _ADAPTERS else 1e-5 if look.task == "llm" else 2e-5
         yield "training.learning_rate", Suggestion(rate, say("The usual one for this method."))
         return
     size, title = look.known.size, look.known.family.title
-    if look.method == "lora":
+    if look.method in _ADAPTERS:
         reason = say("A good start for {model} with LoRA, whose few weights need larger steps.", model=title)
         yield "training.learning_rate", Suggestion(size.lora_learning_rate, reason)
     else:
@@ -234,6 +277,9 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
+    if isinstance(preset, LlmPreset) and "llm" in known.family.tasks:
+        shape = memory_llm.decoder(known.size, known.family.normalised_queries)
+        return memory_llm.of_preset(preset, shape, facts.half)
     return memory.of_preset(preset, known.size, facts.half) if isinstance(preset, RetrievalPreset) else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Final
@@ -13,11 +13,13 @@ from rich.text import Text
 
 from data.findings import Finding
 from data.formats import formats
+from data.inspect import Inspection
 from data.language import N_, translate
 from data.lengths import Lengths
 from data.printable import printable
-from data.problems import Problem, Where, say
+from data.problems import Message, Problem, Where, say
 from data.roles import ROLES
+from tui import conversation_report
 from tui.numbers import amount
 from tui.wizard.inspecting import Inspected
 from tui.wizard.state import State
@@ -66,7 +68,8 @@ def roles(found: Inspected) -> list[tuple[str, str, tuple[str, ...]]]:
     if detection is not None and detection.format.shape != "collection":
         names, mapping = [role.name for role in detection.format.roles], detection.mapping
     elif detection is None and source is not None:
-        names, mapping = [role.name for role in formats()["pairs"].roles], {}
+        plain = formats(found.asked.task)["prompt_completion" if found.asked.task == "llm" else "pairs"]
+        names, mapping = [role.name for role in plain.roles], {}
     else:
         return []
     columns = source.columns if source else ()
@@ -91,7 +94,18 @@ def preview(found: Inspected, colours: Colours) -> RenderableType:
         table.add_column(role_name(name), ratio=min(6, 1 + longest // 12), no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*(Text(printable(row.get(name, ""), 300)) for name in names))
-    return Group(_title(N_("Preview")), table)
+    return Group(_title(N_("Preview")), table, *_conversation(found.inspection))
+
+
+def _conversation(inspection: Inspection) -> Iterator[RenderableType]:
+    """What rows for a language model hold, and one of them turn by turn."""
+    facts = [(translate(label), told) for label, told in conversation_report.facts(inspection)]
+    if facts:
+        yield Text("\n" + "\n".join(f"{label}: {told}" for label, told in facts))
+    whole = conversation_report.conversation(inspection)
+    if whole is not None:
+        yield _title(N_("A conversation"))
+        yield whole
 
 
 def counts(found: Inspected, colours: Colours) -> RenderableType:
@@ -99,15 +113,26 @@ def counts(found: Inspected, colours: Colours) -> RenderableType:
     numbers = found.counts
     if not numbers:
         return Text()
-    told = say(
+    lines = [Text(_split(numbers).text()), *(_problem(problem, colours) for problem in found.found)]
+    return Group(_title(N_("Split")), *lines)
+
+
+def _split(numbers: Mapping[str, int]) -> Message:
+    train, validation = numbers.get("train", 0), numbers.get("validation", 0)
+    if "evaluation" in numbers:
+        return say(
+            "{train} rows to train on, {validation} to watch by, {evaluation} to measure on",
+            train=train,
+            validation=validation,
+            evaluation=numbers["evaluation"],
+        )
+    return say(
         "{train} rows to train on, {validation} to watch by, {queries} queries to measure on in {documents} documents",
-        train=numbers.get("train", 0),
-        validation=numbers.get("validation", 0),
+        train=train,
+        validation=validation,
         queries=numbers.get("evaluation_queries", 0),
         documents=numbers.get("documents", 0),
     )
-    lines = [Text(told.text()), *(_problem(problem, colours) for problem in found.found)]
-    return Group(_title(N_("Split")), *lines)
 
 
 def lengths(found: Inspected, colours: Colours) -> RenderableType:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
 from data.dataset import SAMPLE_PREFIX, Dataset
 from data.inspect import Inspection, inspect
+from data.llm_plan import LlmPlan
 from data.plan import Plan
 from data.prepare import prepare
-from data.problems import BadData, Problem
+from data.prepare_llm import prepare_llm
+from data.problems import BadData, BadPreset, Problem
+from data.reading import Report
 from presets import fields
 from presets.anchoring import absolute
 from presets.draft import Draft
@@ -21,6 +24,10 @@ from presets.suggest import Facts
 
 #: Beyond this many bytes a file is looked through, but not also split and searched for leaks: the run does that.
 PREPARED_UP_TO: Final = 200_000_000
+#: What suggestions call the shapes of formats.
+_SHAPES: Final[Mapping[str, Literal["groups", "scored", "conversations"]]] = {
+    "groups": "groups", "collection": "groups", "scored": "scored", "conversations": "conversations",
+}  # fmt: skip
 _CJK: Final = ("\u3400", "\u9fff")
 
 
@@ -40,21 +47,23 @@ class Asked:
         return Dataset(self.train, columns=dict(given["columns"]), **{name: given[name] for name in names})
 
     @property
-    def plan(self) -> Plan | None:
+    def plan(self) -> Plan | LlmPlan | None:
         """What a run would make of it; ``None`` for tasks that hold out data in another way."""
         given = dict(self.options)
         if "evaluation.fraction" not in given:
             return None
+        return self._search_plan(given) if "evaluation.qrels" in given else self._llm_plan(given)
+
+    def _search_plan(self, given: Mapping[str, Any]) -> Plan:
         held = {
             name: given[f"evaluation.{name}"] for name in ("corpus", "queries", "qrels", "fraction", "data", "split")
         }
-        validation = given["evaluation.validation_fraction"]
         return Plan(
             train=self.dataset,
             evaluation=Dataset(held["data"], split=held["split"]) if held["data"] else None,
             evaluation_split=held["split"],
             fraction=held["fraction"],
-            validation=None if validation == "auto" else validation,
+            validation=_share(given["evaluation.validation_fraction"]),
             corpus=held["corpus"],
             queries=held["queries"],
             qrels=held["qrels"],
@@ -62,6 +71,26 @@ class Asked:
             clean=given["clean"],
             task=self.task,
         )
+
+    def _llm_plan(self, given: Mapping[str, Any]) -> LlmPlan:
+        held = given["evaluation.data"]
+        labels = given.get("labels")
+        return LlmPlan(
+            train=self.dataset,
+            evaluation=Dataset(held) if held else None,
+            fraction=given["evaluation.fraction"],
+            validation=_share(given["evaluation.validation_fraction"]),
+            seed=given["seed"],
+            clean=given["clean"],
+            placeholders=dict(given.get("placeholders") or ()),
+            prompt=given.get("prompt"),
+            labels=tuple(labels) if labels else None,
+            system=given.get("system"),
+        )
+
+
+def _share(fraction: float | str) -> float | None:
+    return None if isinstance(fraction, str) else fraction
 
 
 @dataclass(frozen=True)
@@ -82,7 +111,7 @@ class Inspected:
         shape = detection.format.shape
         rows = self.counts.get("train") or counts.get("examples") or counts.get("judgments:train") or 0
         return Facts(
-            shape="scored" if shape == "scored" else "groups" if shape in ("groups", "collection") else "",
+            shape=_SHAPES.get(shape, ""),
             rows=rows,
             negatives="negative" in detection.mapping,
             max_length=self.inspection.advice.max_length if self.inspection.advice else 0,
@@ -101,7 +130,9 @@ def asked_of(draft: Draft) -> Asked | None:
     except ValidationError:
         return None
     options = {name: value for name, value in data if name not in ("train", "evaluation", "negatives")}
-    options["columns"] = tuple(sorted(options.get("columns", {}).items()))
+    for name in ("columns", "placeholders"):
+        if name in options:
+            options[name] = tuple(sorted((options[name] or {}).items()))
     options |= {f"evaluation.{name}": value for name, value in getattr(data, "evaluation", ())}
     for path in [path for path in draft.paths(("data",)) if ".".join(path[1:]) in options]:
         info, value = draft.field(path), options[".".join(path[1:])]
@@ -123,11 +154,15 @@ def examine(asked: Asked) -> Inspected:
         return Inspected(asked, inspection)
     found: list[Problem] = []
     try:
-        prepared = prepare(plan, found.append)
-    except BadData as fault:
+        counts = _prepared(plan, found.append)
+    except (BadData, BadPreset) as fault:
         return Inspected(asked, inspection, found=fault.problems)
     told = {finding.code for finding in inspection.findings}
-    return Inspected(asked, inspection, prepared.counts, tuple(one for one in found if one.code not in told))
+    return Inspected(asked, inspection, counts, tuple(one for one in found if one.code not in told))
+
+
+def _prepared(plan: Plan | LlmPlan, told: Report) -> Mapping[str, int]:
+    return (prepare_llm(plan, told) if isinstance(plan, LlmPlan) else prepare(plan, told)).counts
 
 
 def _too_large(inspection: Inspection) -> bool:
