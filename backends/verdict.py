@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -38,15 +38,17 @@ class Comparison:
     losses: int
     ties: int
     queries: int
+    lower_is_better: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        """WIN from +0.005 on, MARGINAL from 0 on, REGRESSION below, NONE without queries."""
+        """WIN from a gain of 0.005 on, MARGINAL from 0 on, REGRESSION below, NONE without queries."""
         if not self.queries:
             return "NONE"
-        if self.difference >= WIN_FROM - _SAME:
+        gain = -self.difference if self.lower_is_better else self.difference
+        if gain >= WIN_FROM - _SAME:
             return "WIN"
-        return "MARGINAL" if self.difference >= -_SAME else "REGRESSION"
+        return "MARGINAL" if gain >= -_SAME else "REGRESSION"
 
     @property
     def certain(self) -> bool:
@@ -93,11 +95,17 @@ def compare(before: PerQuery, after: PerQuery, metric: str, samples: int = 10_00
 
 
 def compare_all(
-    before: PerQuery, after: PerQuery, metrics: Sequence[str], samples: int = 10_000, seed: int = 42
+    before: PerQuery,
+    after: PerQuery,
+    metrics: Sequence[str],
+    samples: int = 10_000,
+    seed: int = 42,
+    lower: Collection[str] = (),
 ) -> dict[str, Comparison]:
     """Compare ``metrics`` query by query (``before[query][metric]``); a value that is missing or no number counts as 0.
 
     Only queries in both are compared. Same seed and values give the same interval, whatever other metrics there are.
+    Of the metrics in ``lower`` smaller values are better.
     """
     import numpy as np
 
@@ -112,7 +120,8 @@ def compare_all(
     low, high = _interval(differences, samples, seed)
     compared = {}
     for column, metric in enumerate(metrics):
-        wins, losses = (int((sign * differences[:, column] > _SAME).sum()) for sign in (1, -1))
+        better = -1 if metric in lower else 1
+        wins, losses = (int((sign * differences[:, column] > _SAME).sum()) for sign in (better, -better))
         compared[metric] = Comparison(
             metric=metric,
             before=float(first[:, column].mean()),
@@ -124,6 +133,7 @@ def compare_all(
             losses=losses,
             ties=len(shared) - wins - losses,
             queries=len(shared),
+            lower_is_better=metric in lower,
         )
     return compared
 

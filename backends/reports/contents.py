@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from backends.model_card import made_from, numbers
 from backends.reports import two_stage
@@ -15,7 +16,7 @@ from data.language import N_, translate
 from data.printable import printable
 from data.problems import Message, say
 
-_VERDICTS: Mapping[str, str] = {
+VERDICTS: Mapping[str, str] = {
     "WIN": N_("WIN: the tuned model is better"),
     "MARGINAL": N_("MARGINAL: hardly any difference"),
     "REGRESSION": N_("REGRESSION: worse than before"),
@@ -42,22 +43,23 @@ def contents(
     """All blocks, in reading order: the verdict, the numbers, the evidence, what next, how it was made."""
     return [
         Heading(facts.preset.name, 1),
-        Paragraph(translate(_VERDICTS[facts.verdict]), strong=True),
+        Paragraph(translate(VERDICTS[facts.verdict]), strong=True),
         *numbers(facts),
         *two_stage.blocks(facts),
         *_pictures(pictures),
         *_changes(facts, changes),
-        *_section(N_("What to try next"), [step.text() for step in steps]),
-        *_section(N_("What was noticed"), _noticed(state)),
+        *section(N_("What to try next"), [step.text() for step in steps]),
+        *section(N_("What was noticed"), noticed(state)),
         Heading(translate(N_("How it was made"))),
         Bullets([line.text() for line in made_from(facts, prompts)]),
-        *_section(N_("Time and machine"), list(_times(facts, state))),
+        *section(N_("Time and machine"), list(times(facts.record, state))),
         Heading(translate(N_("Check the numbers"))),
         *_files(facts),
     ]
 
 
-def _section(title: str, items: Sequence[str]) -> Iterator[Block]:
+def section(title: str, items: Sequence[str]) -> Iterator[Block]:
+    """A heading with a list; nothing without items."""
     if items:
         yield Heading(translate(title))
         yield Bullets(items)
@@ -90,18 +92,19 @@ def _cells(change: Change) -> list[str]:
     return [texts[0], values, " → ".join(ranks), texts[1], texts[2]]
 
 
-def _noticed(state: RunState) -> list[str]:
+def noticed(state: RunState) -> list[str]:
     """Warnings and notes of the run, each once; the command's own words."""
     shown = [f"{problem.get('message', '')} {problem.get('fix', '')}".strip() for problem in state.problems]
     return list(dict.fromkeys(text for text in shown if text))
 
 
-def _times(facts: Facts, state: RunState) -> Iterator[str]:
+def times(record: Mapping[str, Any], state: RunState) -> Iterator[str]:
+    """How long each stage took, and on which machine."""
     for name, label in _STAGES.items():
         if name in state.seconds:
             took = say("{seconds} s", seconds=f"{state.seconds[name]:.1f}")
             yield f"{translate(label)}: {took.text()}"
-    machine = facts.record.get("hardware", {})
+    machine = record.get("hardware", {})
     if machine.get("processor"):
         cores = say("{processor}, {cores} cores", processor=machine["processor"], cores=machine.get("cores", "?"))
         yield cores.text()

@@ -59,12 +59,7 @@ class Facts:
     @property
     def base_model(self) -> str:
         """The model tuned, by its hub id or the name of its folder, never by a path of this machine."""
-        chosen = self.preset.model.id
-        known = lookup(chosen)
-        if known is not None:
-            return known.size.id
-        path = Path(chosen)
-        return path.name if path.is_absolute() or chosen.startswith((".", "~")) else chosen
+        return model_name(self.preset.model.id)
 
     @property
     def licence(self) -> str:
@@ -83,6 +78,15 @@ class Facts:
         """Rows, queries, documents and so on, as they were prepared."""
         counts: Mapping[str, int] = self.record.get("counts", {})
         return counts
+
+
+def model_name(chosen: str) -> str:
+    """A model's hub id, or the name of its folder, never a path of this machine."""
+    known = lookup(chosen)
+    if known is not None:
+        return known.size.id
+    path = Path(chosen)
+    return path.name if path.is_absolute() or chosen.startswith((".", "~")) else chosen
 
 
 def name_of(place: str) -> str:

@@ -1,0 +1,231 @@
+"""The report and the model card of a language model's run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from backends.reports.blocks import Block, Code, Heading, Paragraph, Picture, Table, markdown, page
+from backends.reports.contents import VERDICTS, noticed, section, times
+from backends.reports.llm_facts import LlmFacts, gather
+from backends.reports.pictures import loss_picture
+from backends.runs.follow import read_state
+from backends.runs.run import Run
+from backends.runs.state import RunState
+from data.files import write_json, write_whole
+from data.language import N_, current, translate
+from data.printable import printable
+from data.problems import Message, say
+from presets.tasks.llm import LlmPreset
+
+_SHOWN: Final = 20  # answers side by side
+_CHARACTERS: Final = 400
+_WIDEST: Final = 30  # labels of a confusion matrix that a page can hold
+
+
+def write_report(run: Run, preset: LlmPreset) -> str:
+    """Write everything into ``run.report``; the verdict. May be called again at any time, in another language too."""
+    facts, state = gather(run, preset), read_state(run)
+    run.report.mkdir(parents=True, exist_ok=True)
+    picture = loss_picture(state.curves, "eval_loss", run.report / "loss.png")
+    steps = list(next_steps(facts))
+    blocks = list(_contents(facts, state, picture, steps))
+    write_whole(run.report / "report.md", markdown(blocks))
+    write_whole(run.report / "report.html", page(blocks, current()))
+    write_json(run.report / "metrics.json", _metrics(facts, steps))
+    return facts.verdict
+
+
+def _contents(facts: LlmFacts, state: RunState, picture: Path | None, steps: list[Message]) -> Iterator[Block]:
+    yield Heading(facts.preset.name, 1)
+    yield Paragraph(translate(VERDICTS[facts.verdict]), strong=True)
+    yield from numbers(facts)
+    if picture:
+        yield Picture(picture, translate(N_("Training loss by step")))
+    yield from _confusion(facts)
+    yield from _answers(facts)
+    yield from section(N_("What to try next"), [step.text() for step in steps])
+    yield from section(N_("What was noticed"), noticed(state))
+    yield from section(N_("How it was made"), [line.text() for line in made_from(facts)])
+    yield from section(N_("Time and machine"), list(times(facts.record, state)))
+    yield Heading(translate(N_("Check the numbers")))
+    told = N_("The numbers of each row and the answers lie beside this report in before.json and after.json.")
+    yield Paragraph(translate(told))
+
+
+def numbers(facts: LlmFacts) -> Iterator[Block]:
+    """Every measure before and after, and a sentence on the primary one."""
+    yield Heading(translate(N_("Before and after")))
+    if facts.comparison is None:
+        yield Paragraph(translate(N_("It was not measured both before and after.")))
+    else:
+        yield Paragraph(facts.comparison.sentence().text())
+    before, after = ((side or {}).get("metrics", {}) for side in (facts.before, facts.after))
+    names = list(after or before)
+    titles = (N_("metric"), N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
+    rows = [_row(name, before.get(name), after.get(name), facts) for name in names]
+    marked = names.index(facts.primary) if facts.primary in names else -1
+    yield Table([translate(title) for title in titles], rows, frozenset(range(1, 5)), marked)
+    count = (facts.after or facts.before or {}).get("queries", 0)
+    yield Paragraph(_how(facts, int(count)).text())
+
+
+def _row(name: str, before: float | None, after: float | None, facts: LlmFacts) -> list[str]:
+    cells = ["–" if value is None else f"{value:.4f}" for value in (before, after)]
+    difference = f"{after - before:+.4f}" if before is not None and after is not None else "–"
+    known = facts.comparisons.get(name)
+    return [name, *cells, difference, f"{known.low:+.4f} … {known.high:+.4f}" if known else "–"]
+
+
+def _how(facts: LlmFacts, count: int) -> Message:
+    if facts.primary == "accuracy":
+        return say(
+            "{count} held-out rows, answered greedily with the template {chat}; an answer that is no label counts "
+            "as wrong and as invalid.",
+            count=count,
+            chat=facts.template,
+        )
+    return say(
+        "{count} held-out rows with the template {chat}; the loss counts the tokens that training counts, in nats "
+        "a token, as the mean over rows; smaller is better.",
+        count=count,
+        chat=facts.template,
+    )
+
+
+def _confusion(facts: LlmFacts) -> Iterator[Block]:
+    """Which labels are taken for which, after training."""
+    told = (facts.after or {}).get("confusion")
+    if not told:
+        return
+    labels: list[str] = [label for label in facts.after["labels"] if label in told] if facts.after else []
+    yield Heading(translate(N_("Confusion matrix")))
+    if len(labels) > _WIDEST:
+        worst = [(gold, answer, count) for gold, row in told.items() for answer, count in row.items() if gold != answer]
+        rows = [[gold, answer or translate(N_("(invalid)")), str(count)]
+                for gold, answer, count in sorted(worst, key=lambda item: -item[2])[:_SHOWN]]  # fmt: skip
+        yield Table([translate(N_("label")), translate(N_("answered")), translate(N_("rows"))], rows, frozenset({2}))
+        return
+    columns = [*labels, *sorted({answer for row in told.values() for answer in row} - set(labels))]
+    titles = [translate(N_("label")), *(name or translate(N_("(invalid)")) for name in columns)]
+    rows = [[gold, *(str(told[gold].get(answer, 0) or "·") for answer in columns)] for gold in labels]
+    yield Table(titles, rows, frozenset(range(1, len(titles))))
+
+
+def _answers(facts: LlmFacts) -> Iterator[Block]:
+    """The same prompts answered before and after."""
+    before, after = ((side or {}).get("answers", {}) for side in (facts.before, facts.after))
+    if not after:
+        return
+    yield Heading(translate(N_("The same prompts, before and after")))
+    titles = (N_("prompt"), N_("expected"), N_("before"), N_("after"))
+    rows = []
+    for name, told in list(after.items())[:_SHOWN]:
+        texts = (told["prompt"], told["expected"], before.get(name, {}).get("answer", "–"), told["answer"])
+        rows.append([printable(text, _CHARACTERS) for text in texts])
+    yield Table([translate(title) for title in titles], rows)
+
+
+def made_from(facts: LlmFacts) -> Iterator[Message]:
+    """The settings that made the model, one line each."""
+    preset, training = facts.preset, facts.preset.training
+    counts: Mapping[str, int] = facts.record.get("counts", {})
+    yield say("Base model: {base}", base=facts.base_model)
+    yield say("Data: {data}, {rows} rows trained on", data=facts.data_name, rows=counts.get("train", 0))
+    yield say("Method: {method}, chat template {chat}", method=preset.method.type, chat=facts.template)
+    yield say(
+        "{epochs} epochs, batches of {batch} x {accumulation}, learning rate {rate}, at most {length} tokens, "
+        "seed {seed}",
+        epochs=f"{training.epochs:g}",
+        batch=training.batch_size,
+        accumulation=training.accumulation,
+        rate=f"{training.learning_rate:g}",
+        length=training.max_length,
+        seed=training.seed,
+    )
+    versions: Mapping[str, str] = facts.record.get("versions", {})
+    names = ("llamafactory", "transformers", "torch", "peft")
+    yield Message(
+        "{versions}", {"versions": ", ".join(f"{name} {versions[name]}" for name in names if name in versions)}
+    )
+
+
+def next_steps(facts: LlmFacts) -> Iterator[Message]:
+    """What to try next, the most telling first."""
+    after = (facts.after or {}).get("metrics", {})
+    found = facts.comparison
+    if facts.verdict == "REGRESSION":
+        yield say("It got worse: lower training.learning_rate to a third, or train fewer epochs.")
+    if found and not found.certain and found.queries:
+        yield say("The change may be chance: hold out more rows (data.evaluation.fraction), or more data.")
+    if after.get("invalid", 0) > 0.05:
+        yield say("Some answers are no label: train longer, or name the labels in data.prompt.")
+    if facts.record.get("counts", {}).get("train", 0) < 500:
+        yield say("Few rows: a thousand varied, checked rows usually bring more than any setting.")
+    if facts.verdict == "WIN":
+        yield say("Talk with it: tunewiz try {name}", name=facts.run.name)
+
+
+def _metrics(facts: LlmFacts, steps: list[Message]) -> dict[str, Any]:
+    """All numbers for programs; keys are never translated."""
+    sides = {"before": facts.before, "after": facts.after}
+    return {
+        "version": 1,
+        "run": facts.run.name,
+        "base_model": facts.base_model,
+        "primary": facts.primary,
+        "verdict": facts.verdict,
+        "comparison": facts.comparison.record() if facts.comparison else None,
+        "sentence": facts.comparison.sentence().text() if facts.comparison else "",
+        "before": dict(facts.before["metrics"]) if facts.before else None,
+        "after": dict(facts.after["metrics"]) if facts.after else None,
+        "difference": {name: item.difference for name, item in facts.comparisons.items()},
+        "interval": {name: [item.low, item.high] for name, item in facts.comparisons.items()},
+        "metrics": {name: item.record() for name, item in facts.comparisons.items()},
+        "confusion": {name: record.get("confusion") for name, record in sides.items() if record},
+        "seconds": {name: record.get("seconds") for name, record in sides.items() if record},
+        "queries": (facts.after or facts.before or {}).get("queries"),
+        "per_query": {name: f"{name}.json" for name, record in sides.items() if record},
+        "counts": dict(facts.record.get("counts", {})),
+        "template": facts.template,
+        "next": [step.text() for step in steps],
+    }
+
+
+def card(run: Run, preset: LlmPreset, adapter: bool = False) -> str:
+    """The README of the exported model, or of its adapter, as Markdown with YAML front matter."""
+    facts = gather(run, preset)
+    front = ["---", f"library_name: {'peft' if adapter else 'transformers'}", "pipeline_tag: text-generation"]
+    if "/" in facts.base_model:
+        front.append(f"base_model: {facts.base_model}")
+    if facts.licence:
+        front += ["license: other", f"license_name: {facts.licence}"]
+    return "\n".join([*front, "---"]) + "\n\n" + markdown(list(_card(facts, adapter)))
+
+
+def _card(facts: LlmFacts, adapter: bool) -> Iterator[Block]:
+    yield Heading(facts.preset.name, 1)
+    made = say("A language model: {base}, tuned on {data} with Tunewiz.", base=facts.base_model, data=facts.data_name)
+    yield Paragraph(made.text())
+    yield from numbers(facts)
+    yield Heading(translate(N_("How to use it")))
+    here = translate(N_("the path of this folder"))
+    place = facts.base_model if adapter else "."
+    lines = [
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        f'tokenizer = AutoTokenizer.from_pretrained("{place}")  # {here}',
+        f'model = AutoModelForCausalLM.from_pretrained("{place}", dtype="auto")',
+        'turns = [{"role": "user", "content": "..."}]',
+        'inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", '
+        "return_dict=True)",
+        "written = model.generate(**inputs, max_new_tokens=256)",
+        'print(tokenizer.decode(written[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))',
+    ]
+    if adapter:
+        lines[0:0] = ["from peft import PeftModel"]
+        lines.insert(5, f'model = PeftModel.from_pretrained(model, ".")  # {here}')
+    yield Code("\n".join(lines))
+    yield from section(N_("How it was made"), [line.text() for line in made_from(facts)])
+    yield from section(N_("Licence"), [facts.licence or translate(N_("The licence of the base model applies."))])
