@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from backends import sources
 from backends.candidates import named
@@ -11,10 +11,13 @@ from data.problems import Problem, Where
 from presets.tasks.reranker import RerankerPreset
 
 
-def problems(preset: RerankerPreset) -> list[Problem]:
-    """Everything found, without importing any of the packages; hubs are asked only about models that are not here."""
+def problems(preset: RerankerPreset, packages: Sequence[str] = ()) -> list[Problem]:
+    """Everything found, without importing any of the packages; hubs are asked only about models that are not here.
+
+    ``packages`` are modules that a backend needs besides.
+    """
     # The first stage, and watching a training, search by words.
-    return [*readiness.problems(preset, ("bm25s", "jieba")), *_embedder(preset)]
+    return [*readiness.problems(preset, ("bm25s", "jieba", *packages)), *_embedder(preset)]
 
 
 def _embedder(preset: RerankerPreset) -> Iterator[Problem]:

@@ -71,8 +71,8 @@ def with_groups(prepared: Prepared, report: Callable[[Problem], None]) -> Prepar
     pairs = [*prepared.pairs, *prepared.validation_pairs]
     if prepared.shape != "scored" or not {pair.score for pair in pairs} <= {0.0, 1.0}:
         return prepared
-    groups, lost = _grouped(prepared.pairs, scale_of([pair.score for pair in pairs]))
-    held_out, _ = _grouped(prepared.validation_pairs, scale_of([pair.score for pair in pairs]))
+    groups, lost = grouped(prepared.pairs, scale_of([pair.score for pair in pairs]))
+    held_out, _ = grouped(prepared.validation_pairs, scale_of([pair.score for pair in pairs]))
     kept = [group for group in groups if group.positives]
     told = say("Made {groups} queries of {pairs} pairs, to mine more wrong documents.", groups=len(kept),
                pairs=len(prepared.pairs))  # fmt: skip
@@ -88,7 +88,7 @@ def _one_sided(count: int) -> Problem:
     return warning("one-sided-queries", told, fix=say("Mark a relevant document for each, or leave them out."))
 
 
-def _grouped(pairs: Sequence[ScoredPair], scale: Scale) -> tuple[list[Group], int]:
+def grouped(pairs: Sequence[ScoredPair], scale: Scale) -> tuple[list[Group], int]:
     """Pairs by query, in the order of the data; how many queries have no relevant document."""
     by_query: dict[str, list[ScoredPair]] = {}
     for pair in pairs:
@@ -173,7 +173,7 @@ def _graded(prepared: Prepared) -> tuple[list[tuple[Group, list[float]]], tuple[
         ones = [(group, [1.0] * len(group.positives) + [0.0] * len(group.negatives)) for group in prepared.groups]
         return ones, ()
     scale = scale_of([pair.score for pair in prepared.pairs])
-    groups, _ = _grouped(prepared.pairs, scale)
+    groups, _ = grouped(prepared.pairs, scale)
     own = [(group, [*group.positive_scores, *group.negative_scores]) for group in groups]
     if scale.floor >= 0 and scale.top <= _GRADES:
         return own, ()
@@ -189,7 +189,7 @@ def _graded(prepared: Prepared) -> tuple[list[tuple[Group, list[float]]], tuple[
 def _tuples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
     notes: tuple[Problem, ...] = ()
     if prepared.shape == "scored":
-        groups, _ = _grouped(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
+        groups, _ = grouped(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
         both = [group for group in groups if group.positives and group.negatives]
         if len(both) < len(groups):
             told = say("{count} queries without both a right and a wrong document were left out.",

@@ -1,59 +1,58 @@
-"""The backend on FlagEmbedding: BGE's own training code for embedding models."""
+"""The backend on FlagEmbedding: BGE's own training code, for embedding models and for rerankers."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
-from backends.flag_embedding import native, readiness
-from backends.retrieval import RetrievalBackend
-from backends.runs.events import Saved
+from backends.base import Backend
+from backends.flag_embedding.embedder import FlagEmbedder
+from backends.flag_embedding.reranker import FlagReranker
 from backends.runs.run import Run
 from data.language import N_
-from data.prepared import load
-from data.problems import BadPreset, Problem
-from presets.losses.info_nce import Grouped
-from presets.tasks.embedding import EmbeddingPreset
+from data.problems import Problem
+from presets.retrieval import RetrievalPreset
+
+_BY_TASK: Final[Mapping[str, Backend[Any]]] = {"embedding": FlagEmbedder(), "reranker": FlagReranker()}
 
 
-class FlagEmbedding(RetrievalBackend):
-    """Trains with FlagEmbedding's models and trainer; everything else is :class:`RetrievalBackend`'s."""
+class FlagEmbedding(Backend[RetrievalPreset]):
+    """Hands a preset to the backend of its task."""
 
     name = "flag_embedding"
+    tasks = frozenset(_BY_TASK)
     description: ClassVar[str] = N_(
         "FlagEmbedding, the code BGE models were made with: groups of negatives, a teacher's scores, BGE-M3 as a whole."
     )
 
-    def problems(self, preset: EmbeddingPreset) -> list[Problem]:
-        """Packages, models, negatives strategy, memory, and what the library cannot do."""
-        return readiness.problems(preset)
+    def problems(self, preset: RetrievalPreset) -> list[Problem]:
+        """As the task's."""
+        return _BY_TASK[preset.task].problems(preset)
 
-    def native(self, preset: EmbeddingPreset) -> str:
-        """The library's arguments as YAML."""
-        return native.native(preset)
+    def native(self, preset: RetrievalPreset) -> str:
+        """As the task's."""
+        return _BY_TASK[preset.task].native(preset)
 
-    def prepare(self, run: Run, preset: EmbeddingPreset) -> None:
-        """As of every retrieval backend; groups that the rows cannot make are told before anything is measured."""
-        from backends.flag_embedding import rows
+    def prepare(self, run: Run, preset: RetrievalPreset) -> None:
+        """As the task's."""
+        _BY_TASK[preset.task].prepare(run, preset)
 
-        super().prepare(run, preset)
-        if isinstance(preset.loss, Grouped):
-            found = rows.problems(preset.loss, load(run.data))
-            if found:
-                raise BadPreset(*found)
+    def baseline(self, run: Run, preset: RetrievalPreset) -> None:
+        """As the task's."""
+        _BY_TASK[preset.task].baseline(run, preset)
 
-    def train(self, run: Run, preset: EmbeddingPreset) -> None:
-        """Train from the newest checkpoint, or the untouched model, into ``run.checkpoints / "tuned"``."""
-        from backends.flag_embedding.training import FlagTraining
+    def train(self, run: Run, preset: RetrievalPreset) -> None:
+        """As the task's."""
+        _BY_TASK[preset.task].train(run, preset)
 
-        tuned = FlagTraining(run, preset, load(run.data), self.base(run, preset)).start()
-        run.emit(Saved(what="adapter" if preset.method.type == "lora" else "model", path=run.relative(tuned)))
+    def evaluate(self, run: Run, preset: RetrievalPreset) -> None:
+        """As the task's."""
+        _BY_TASK[preset.task].evaluate(run, preset)
 
-    def export(self, run: Run, preset: EmbeddingPreset) -> None:
-        """As of every retrieval backend; BGE-M3's heads go beside the model, where FlagEmbedding looks for them."""
-        from backends.flag_embedding.models import COLBERT, SPARSE
+    def export(self, run: Run, preset: RetrievalPreset) -> None:
+        """As the task's."""
+        _BY_TASK[preset.task].export(run, preset)
 
-        heads = [self.tuned(run) / name for name in (COLBERT, SPARSE)]
-        kept = {path.name: path.read_bytes() for path in heads if path.is_file()}
-        super().export(run, preset)
-        for name, content in kept.items():
-            (run.model / name).write_bytes(content)
+    def report(self, run: Run, preset: RetrievalPreset) -> str:
+        """As the task's."""
+        return _BY_TASK[preset.task].report(run, preset)

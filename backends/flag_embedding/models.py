@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ POOLING: Final = {"cls": "cls", "mean": "mean", "lasttoken": "last_token"}
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TunedEncoder:
     """``model`` computes losses (FlagEmbedding's), ``encoder`` is searched with and saved (a SentenceTransformer).
 
     ``heads`` are M3's own layers by the file they lie in.
@@ -28,10 +29,11 @@ class Tuned:
     model: Any
     heads: dict[str, Any] = field(default_factory=dict)
 
-    def at_step(self, step: int) -> None:
-        """Tell an M3 model which step it is: its own count begins anew when a run goes on."""
+    def before_step(self, step: int, inputs: Mapping[str, Any]) -> int:
+        """Tell an M3 model which step it is (its own count begins anew when a run goes on); rows of the step."""
         if self.heads:
             self.model.step = step
+        return len(inputs["queries"]["input_ids"])
 
     def save(self, folder: Path) -> None:
         """Write encoder and heads; for LoRA the adapter alone."""
@@ -54,7 +56,7 @@ class Tuned:
             head.load_state_dict(_read(folder / name))
 
 
-def tuned(encoder: Any, loss: Grouped, folder: Path, tell: Any) -> Tuned:
+def tuned(encoder: Any, loss: Grouped, folder: Path, tell: Callable[[Problem], None]) -> TunedEncoder:
     """FlagEmbedding's model for ``loss`` around ``encoder``; ``folder`` may hold M3's heads.
 
     Raises :class:`BadPreset` where the library cannot compute what the encoder computes. ``tell`` takes a problem.
@@ -68,7 +70,7 @@ def tuned(encoder: Any, loss: Grouped, folder: Path, tell: Any) -> Tuned:
     transformer = encoder.transformers_model
     if not isinstance(loss, M3Unified):
         _check_dimensions(encoder, list(options.get("mrl_dims", [])))
-        return Tuned(encoder, _plain_class(options["sentence_pooling_method"])(transformer, **options))
+        return TunedEncoder(encoder, _plain_class(options["sentence_pooling_method"])(transformer, **options))
     from FlagEmbedding.finetune.embedder.encoder_only.m3 import EncoderOnlyEmbedderM3Model
 
     _complete_marks(encoder.tokenizer)
@@ -79,7 +81,7 @@ def tuned(encoder: Any, loss: Grouped, folder: Path, tell: Any) -> Tuned:
         tell(_new_heads())
     parts = {"model": transformer, "colbert_linear": heads[COLBERT], "sparse_linear": heads[SPARSE]}
     model = EncoderOnlyEmbedderM3Model(parts, **options).to(encoder.device)
-    return Tuned(encoder, model, heads)
+    return TunedEncoder(encoder, model, heads)
 
 
 def _plain_class(pooling: str) -> Any:

@@ -10,7 +10,9 @@ from backends.flag_embedding.models import POOLING
 from backends.sentence_transformers.native import common
 from presets.families import instructions, lookup
 from presets.losses.info_nce import MOST, Grouped
+from presets.losses.reranker.group_softmax import GroupSoftmax
 from presets.tasks.embedding import EmbeddingPreset
+from presets.tasks.reranker import RerankerPreset
 
 
 def native(preset: EmbeddingPreset) -> str:
@@ -35,12 +37,25 @@ def native(preset: EmbeddingPreset) -> str:
         **shared,
     }
     if isinstance(loss, Grouped):
-        size = f"negatives of most queries + 1, at most {MOST}" if loss.group_size == "auto" else loss.group_size
-        sections["DataArguments"] |= {
-            "train_group_size": size,
-            "knowledge_distillation": loss.distillation != "none",
-        }
+        sections["DataArguments"] |= _group(loss)
         sections["TrainingArguments"] |= loss.build(None, None)
         sections["collator"] = {"no_in_batch_neg_flag": not loss.compares_batch}
+    return _yaml(sections)
+
+
+def reranker(preset: RerankerPreset) -> str:
+    """As :func:`native`, for ``FlagEmbedding.finetune.reranker``."""
+    shared, loss = common(preset), preset.loss
+    group = _group(loss) if isinstance(loss, GroupSoftmax) else {}
+    lines = {"train_data": "data/flag_embedding.jsonl", "max_len": preset.training.max_length}
+    return _yaml({"ModelArguments": {"model_name_or_path": preset.model.id}, "DataArguments": lines | group, **shared})
+
+
+def _group(loss: Grouped | GroupSoftmax) -> dict[str, Any]:
+    size = f"negatives of most queries + 1, at most {MOST}" if loss.group_size == "auto" else loss.group_size
+    return {"train_group_size": size, "knowledge_distillation": loss.distillation != "none"}
+
+
+def _yaml(sections: dict[str, Any]) -> str:
     text: str = yaml.safe_dump(sections, sort_keys=False, allow_unicode=True, width=120)
     return text

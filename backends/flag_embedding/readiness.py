@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from backends.sentence_transformers import readiness
 from data.problems import Problem, Where, say, warning
 from presets.losses.info_nce import Grouped
+from presets.losses.reranker.group_softmax import GroupSoftmax
+from presets.retrieval import RetrievalPreset
 from presets.tasks.embedding import EmbeddingPreset
 
 
 def problems(preset: EmbeddingPreset) -> list[Problem]:
     """As for sentence-transformers, which this backend searches and exports with; and what the groups ask for."""
-    return [*readiness.problems(preset, ("FlagEmbedding",)), *_groups(preset)]
+    return [*readiness.problems(preset, ("FlagEmbedding",)), *groups(preset)]
 
 
-def _groups(preset: EmbeddingPreset) -> Iterator[Problem]:
+def groups(preset: RetrievalPreset) -> Iterator[Problem]:
     """More negatives wanted than are mined; what the data itself brings is known when the run has read it."""
     loss, mined = preset.loss, preset.data.negatives
-    if not isinstance(loss, Grouped) or loss.group_size == "auto" or mined.strategy == "none":
+    if not isinstance(loss, (Grouped, GroupSoftmax)) or mined.strategy == "none":
         return
-    if loss.group_size > mined.per_query + 1:
+    if loss.group_size != "auto" and loss.group_size > mined.per_query + 1:
         told = say(
             "A group of {size} needs {wanted} negatives a query; {count} are mined.",
             size=loss.group_size,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from backends.sampling import Rows as SamplingRows
 from backends.sentence_transformers.rows import Fill, answers_of
@@ -15,7 +15,24 @@ from data.files import write_jsonl
 from data.fingerprints import normal
 from data.prepared import Prepared
 from data.problems import BadPreset, Problem, Where, error, note, say, warning
-from presets.losses.info_nce import MOST, Grouped
+from presets.losses.info_nce import MOST
+
+
+class Groups(Protocol):
+    """What a loss over groups says of them."""
+
+    @property
+    def group_size(self) -> Literal["auto"] | int:
+        """Passages a query is compared with."""
+
+    @property
+    def distillation(self) -> str:
+        """How a teacher's scores are learned; none if they are not."""
+
+    @property
+    def compares_batch(self) -> bool:
+        """Whether passages of the batch's other queries are wrong answers too."""
+
 
 @dataclass(frozen=True)
 class GroupRows:
@@ -61,7 +78,7 @@ class GroupRows:
         )
 
 
-def rows(loss: Grouped, prepared: Prepared, seed: int) -> GroupRows:
+def rows(loss: Groups, prepared: Prepared, seed: int) -> GroupRows:
     """The rows of ``prepared`` for ``loss``. Raises :class:`BadPreset` when they cannot make its groups."""
     known = answers_of(prepared.groups)
     groups = [_without_answers(group, known[normal(group.query)]) for group in prepared.groups]
@@ -81,7 +98,7 @@ def rows(loss: Grouped, prepared: Prepared, seed: int) -> GroupRows:
     return GroupRows(groups, size, (note("group-size", told), *notes))
 
 
-def problems(loss: Grouped, prepared: Prepared) -> list[Problem]:
+def problems(loss: Groups, prepared: Prepared) -> list[Problem]:
     """What :func:`rows` would raise."""
     try:
         rows(loss, prepared, 0)
@@ -125,7 +142,7 @@ def _taught(groups: Sequence[Group]) -> tuple[list[Group], int]:
     return taught, len(groups) - len(taught)
 
 
-def _group_size(loss: Grouped, groups: Sequence[Group]) -> int:
+def _group_size(loss: Groups, groups: Sequence[Group]) -> int:
     there = typical(groups)
     if loss.group_size == "auto":
         least = 1 if loss.compares_batch and loss.distillation == "none" else 2

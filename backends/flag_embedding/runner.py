@@ -9,39 +9,63 @@ checkpoint holds the names of the inner model, and is read into the outer one wi
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from backends.flag_embedding.models import Tuned
 from backends.sampling import BatchPlan
 from backends.sentence_transformers.trainer import epochs_told, planned_batches
 
 
+class Tuned(Protocol):
+    """What is trained: ``model`` computes losses (the library's), ``encoder`` is measured and saved."""
+
+    @property
+    def encoder(self) -> Any:
+        """A model of sentence-transformers that shares its weights with ``model``."""
+
+    @property
+    def model(self) -> Any:
+        """The library's."""
+
+    def before_step(self, step: int, inputs: Mapping[str, Any]) -> int:
+        """Tell the model of the step it is about to do with ``inputs``; how many rows they are."""
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint."""
+
+    def restore(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
+
+
 @dataclass(frozen=True)
 class Parts:
-    """What our runner gives the library's: the model, the batches, the measure of validation and call-backs."""
+    """What our runner gives the library's: the model, the batches, the measure of validation and call-backs.
+
+    ``bases`` are the library's classes of runner, dataset and trainer; ``inputs`` go with every batch; ``pair`` makes
+    the tokens of a query and a passage where the library reads them as one text.
+    """
 
     tuned: Tuned
     plan: BatchPlan
     seed: int
-    batch_negatives: bool
     measure: Callable[[Any], dict[str, float]] | None
     callbacks: list[Any]
+    bases: tuple[Any, Any, Any]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    pair: Callable[[str, str], Any] | None = None
 
 
 def trainer(parts: Parts, model: Any, data: Any, arguments: Any) -> Any:
     """The library's trainer for ``parts``; ``model``, ``data``, ``arguments`` are its three kinds of arguments."""
-    return _runner_class()(parts, model, data, arguments).trainer
+    return _runner_class(parts.bases[0])(parts, model, data, arguments).trainer
 
 
 @cache
-def _runner_class() -> Any:
-    from FlagEmbedding.abc.finetune.embedder import AbsEmbedderRunner
-
-    class Runner(AbsEmbedderRunner):  # type: ignore[misc]  # the library is untyped at our edge
+def _runner_class(base: Any) -> Any:
+    class Runner(base):  # type: ignore[misc]  # the library is untyped at our edge
         """Takes a loaded model, and makes our trainer."""
 
         def __init__(self, parts: Parts, model: Any, data: Any, arguments: Any) -> None:
@@ -52,14 +76,14 @@ def _runner_class() -> Any:
             return self.parts.tuned.encoder.tokenizer, self.parts.tuned.model
 
         def load_train_dataset(self) -> Any:
-            return _dataset_class()(self.parts.seed, self.data_args, self.tokenizer)
+            return _dataset_class(self.parts.bases[1])(self.parts, self.data_args, self.tokenizer)
 
         def load_data_collator(self) -> Any:
-            collator, apart = super().load_data_collator(), not self.parts.batch_negatives
-            return lambda features: collator(features) | {"no_in_batch_neg_flag": apart}
+            collator = super().load_data_collator()
+            return lambda features: {**collator(features), **self.parts.inputs}
 
         def load_trainer(self) -> Any:
-            return _trainer_class()(
+            return _trainer_class(self.parts.bases[2])(
                 self.parts,
                 model=self.model,
                 args=self.training_args,
@@ -75,14 +99,12 @@ def _runner_class() -> Any:
 
 
 @cache
-def _dataset_class() -> Any:
-    from FlagEmbedding.abc.finetune.embedder import AbsEmbedderTrainDataset
-
-    class DrawnRows(AbsEmbedderTrainDataset):  # type: ignore[misc]  # the library is untyped at our edge
+def _dataset_class(base: Any) -> Any:
+    class DrawnRows(base):  # type: ignore[misc]  # the library is untyped at our edge
         """Draws a row's passages by seed, epoch and row, whatever was drawn before: a resumed run draws the same."""
 
-        def __init__(self, seed: int, *arguments: Any) -> None:
-            self.seed, self.epoch = seed, 0
+        def __init__(self, parts: Parts, *arguments: Any) -> None:
+            self.parts, self.epoch = parts, 0
             super().__init__(*arguments)
 
         def set_epoch(self, epoch: int) -> None:
@@ -90,11 +112,15 @@ def _dataset_class() -> Any:
 
         def __getitem__(self, item: int) -> Any:
             state = random.getstate()
-            random.seed(f"{self.seed} {self.epoch} {item}")
+            random.seed(f"{self.parts.seed} {self.epoch} {item}")
             try:
                 return super().__getitem__(item)
             finally:
                 random.setstate(state)
+
+        def create_one_example(self, qry_encoding: str, doc_encoding: str) -> Any:
+            """As the tuned model will read them; the library makes ids, text of them, and ids again."""
+            return self.parts.pair(qry_encoding, doc_encoding) if self.parts.pair else None
 
     return DrawnRows
 
@@ -114,11 +140,10 @@ class _Epochs:
 
 
 @cache
-def _trainer_class() -> Any:
-    from FlagEmbedding.abc.finetune.embedder import AbsEmbedderTrainer
+def _trainer_class(base: Any) -> Any:
     from torch.utils.data import DataLoader
 
-    class Trainer(AbsEmbedderTrainer):  # type: ignore[misc]  # the library is untyped at our edge
+    class Trainer(base):  # type: ignore[misc]  # the library is untyped at our edge
         """Goes through our batches, measures with our evaluator, saves what sentence-transformers loads."""
 
         control: Any
@@ -143,8 +168,8 @@ def _trainer_class() -> Any:
 
         def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
             """As the library's; counts the rows of the step, and tells the model which step it is."""
-            self.state.rows_trained = getattr(self.state, "rows_trained", 0) + len(inputs["queries"]["input_ids"])
-            self.parts.tuned.at_step(self.state.global_step)
+            rows = self.parts.tuned.before_step(self.state.global_step, inputs)
+            self.state.rows_trained = getattr(self.state, "rows_trained", 0) + rows
             return super().training_step(model, inputs, *arguments, **options)
 
         def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:

@@ -36,9 +36,10 @@ class FlagTraining(Training):
             tuned=tuned,
             plan=plan,
             seed=training.seed,
-            batch_negatives=loss.compares_batch,
             measure=self._measure() if metric else None,
             callbacks=self._callbacks(length, metric),
+            bases=_bases(),
+            inputs={"no_in_batch_neg_flag": not loss.compares_batch},
         )
         if training.gradient_checkpointing:
             tuned.model.enable_input_require_grads()
@@ -80,6 +81,13 @@ def _lengths(model: Any, made: GroupRows) -> Sequence[int]:
     texts = [(group.positives[0], *group.negatives[: made.size - 1]) for group in made.groups]
     flat = iter(token_ids(model, [text for row in texts for text in row], passage))
     return [cost + sum(len(next(flat)) for _ in row) for cost, row in zip(asked, texts, strict=True)]
+
+
+def _bases() -> tuple[Any, Any, Any]:
+    """The library's classes of runner, dataset and trainer."""
+    from FlagEmbedding.abc.finetune.embedder import AbsEmbedderRunner, AbsEmbedderTrainDataset, AbsEmbedderTrainer
+
+    return AbsEmbedderRunner, AbsEmbedderTrainDataset, AbsEmbedderTrainer
 
 
 def _arguments_class() -> Any:

@@ -18,7 +18,7 @@ from backends.runs.events import Evaluated, Noticed, Progress
 from backends.runs.run import Run, StopRequested
 from data.examples import ScoredPair
 from data.prepared import Prepared
-from presets.losses import catalogue
+from presets.losses import catalogue, trained_by
 from presets.losses.reranker.base import RerankerLoss
 from tests.children.evaluation import events, write_beir
 from tests.children.reranking import go_through, new_run, reranker_preset
@@ -131,7 +131,7 @@ def rows_for(loss: type[RerankerLoss]) -> Prepared:
     return Prepared("groups", groups=groups(3))
 
 
-@pytest.mark.parametrize("name", sorted(catalogue(RerankerLoss)))
+@pytest.mark.parametrize("name", sorted(trained_by("cross_encoder", RerankerLoss)))
 def test_every_loss_trains(name: str, tiny_encoder: Path, tmp_path: Path) -> None:
     loss = catalogue(RerankerLoss)[name]
     if "cross_encoder" not in loss.backends:

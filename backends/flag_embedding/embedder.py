@@ -1,0 +1,55 @@
+"""Embedding models trained with FlagEmbedding."""
+
+from __future__ import annotations
+
+from backends.flag_embedding import native, readiness
+from backends.retrieval import RetrievalBackend
+from backends.runs.events import Saved
+from backends.runs.run import Run
+from data.prepared import Prepared, load
+from data.problems import BadPreset, Problem
+from presets.losses.info_nce import Grouped
+from presets.tasks.embedding import EmbeddingPreset
+
+
+class FlagEmbedder(RetrievalBackend):
+    """Trains with FlagEmbedding's models and trainer; everything else is :class:`RetrievalBackend`'s."""
+
+    name = "flag_embedding"
+
+    def problems(self, preset: EmbeddingPreset) -> list[Problem]:
+        """Packages, models, negatives strategy, memory, and what the library cannot do."""
+        return readiness.problems(preset)
+
+    def native(self, preset: EmbeddingPreset) -> str:
+        """The library's arguments as YAML."""
+        return native.native(preset)
+
+    def check(self, preset: EmbeddingPreset, prepared: Prepared) -> None:
+        """Raise :class:`BadPreset` where the rows cannot make the loss's groups, before anything is measured."""
+        from backends.flag_embedding import rows
+        from backends.sentence_transformers import fit
+        from backends.sentence_transformers.rows import available
+
+        found = fit.problems(preset.loss, available(prepared))
+        if not found and isinstance(preset.loss, Grouped):
+            found = rows.problems(preset.loss, prepared)
+        if found:
+            raise BadPreset(*found)
+
+    def train(self, run: Run, preset: EmbeddingPreset) -> None:
+        """Train from the newest checkpoint, or the untouched model, into ``run.checkpoints / "tuned"``."""
+        from backends.flag_embedding.training import FlagTraining
+
+        tuned = FlagTraining(run, preset, load(run.data), self.base(run, preset)).start()
+        run.emit(Saved(what="adapter" if preset.method.type == "lora" else "model", path=run.relative(tuned)))
+
+    def export(self, run: Run, preset: EmbeddingPreset) -> None:
+        """As of every retrieval backend; BGE-M3's heads go beside the model, where FlagEmbedding looks for them."""
+        from backends.flag_embedding.models import COLBERT, SPARSE
+
+        heads = [self.tuned(run) / name for name in (COLBERT, SPARSE)]
+        kept = {path.name: path.read_bytes() for path in heads if path.is_file()}
+        super().export(run, preset)
+        for name, content in kept.items():
+            (run.model / name).write_bytes(content)

@@ -1,0 +1,147 @@
+"""One training of a reranker with FlagEmbedding: from prepared groups and a loaded cross-encoder to a tuned one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backends import adapters
+from backends.cross_encoder.rows import grouped
+from backends.cross_encoder.training import RerankerTraining
+from backends.flag_embedding.rows import GroupRows, rows
+from backends.flag_embedding.rows import problems as group_problems
+from backends.flag_embedding.runner import Parts, trainer
+from backends.flag_embedding.training import LINES
+from backends.pair_scoring import pair_features
+from backends.rerankers import load_reranker
+from data.prepared import Prepared
+from data.problems import BadPreset, Problem, Where, error, say
+from data.scales import scale_of
+from presets.losses.reranker.group_softmax import GroupSoftmax
+
+
+@dataclass(frozen=True)
+class TunedReranker:
+    """``model`` computes losses (FlagEmbedding's), ``encoder`` is measured and saved (a CrossEncoder)."""
+
+    encoder: Any
+    model: Any
+    group: int
+
+    def before_step(self, step: int, inputs: Mapping[str, Any]) -> int:
+        """Tell the model how many groups there are: it believes every batch to be full, and would mix up groups."""
+        count = len(inputs["pair"]["input_ids"]) // self.group
+        self.model.train_batch_size = count
+        return count
+
+    def save(self, folder: Path) -> None:
+        """Write the cross-encoder; for LoRA the adapter alone."""
+        self.encoder.save_pretrained(str(folder), create_model_card=False)
+
+    def restore(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
+        if not adapters.restore(self.encoder, folder):
+            self.encoder.load_state_dict(load_reranker(folder).state_dict())
+
+
+@dataclass(frozen=True)
+class FlagReranking(RerankerTraining):
+    """As :class:`RerankerTraining`, with FlagEmbedding's trainer and model."""
+
+    def problems(self) -> list[Problem]:
+        """What keeps groups from being made."""
+        loss = self.preset.loss
+        assert isinstance(loss, GroupSoftmax)  # checked with the preset
+        return super().problems() or group_problems(loss, in_groups(self.prepared))
+
+    def _trainer(self, model: Any) -> Any:
+        from FlagEmbedding.finetune.reranker.encoder_only.base.modeling import CrossEncoderModel
+
+        loss, training = self.preset.loss, self.preset.training
+        assert isinstance(loss, GroupSoftmax)
+        made = rows(loss, in_groups(self.prepared), training.seed)
+        for problem in made.notes:
+            self.run.notice(problem)
+        transformer = _classifier(model)
+        tuned = TunedReranker(model, CrossEncoderModel(transformer, model.tokenizer, training.batch_size), made.size)
+        plan = self._plan(made.sampling(_costs(model, made)), False)
+        length, metric = self._extent(plan)
+        parts = Parts(
+            tuned=tuned,
+            plan=plan,
+            seed=training.seed,
+            measure=self._evaluator() if metric else None,
+            callbacks=self._callbacks(length, metric),
+            bases=_bases(),
+            pair=lambda query, document: pair_features(model, [(query, document)])[0],
+        )
+        if training.gradient_checkpointing:
+            tuned.model.enable_input_require_grads()
+        arguments = self._arguments(_arguments_class(), length, metric)
+        return trainer(parts, _model_arguments(self.folder), self._data(model, made, loss), arguments)
+
+    def _data(self, model: Any, made: GroupRows, loss: GroupSoftmax) -> Any:
+        """Where the lines are, and how many documents of each are drawn."""
+        from FlagEmbedding.abc.finetune.reranker import AbsRerankerDataArguments
+
+        distilled = loss.distillation != "none"
+        return AbsRerankerDataArguments(
+            train_data=[str(made.write(self.run.data / LINES, "", distilled))],
+            cache_path=str(self.run.checkpoints / "rows"),
+            train_group_size=made.size,
+            query_max_len=0,
+            passage_max_len=model.max_seq_length,
+            knowledge_distillation=distilled,
+        )
+
+
+def in_groups(prepared: Prepared) -> Prepared:
+    """``prepared`` with marked pairs as queries with right and wrong documents; those that lack either are left out."""
+    if prepared.shape == "groups":
+        return prepared
+    found, _ = grouped(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
+    both = [replace(group, positive_scores=(), negative_scores=()) for group in found]
+    return replace(
+        prepared, shape="groups", pairs=[], groups=[group for group in both if group.positives and group.negatives]
+    )
+
+
+def _classifier(model: Any) -> Any:
+    """The transformer with its head. Raises :class:`BadPreset` for a language model that says yes or no."""
+    transformer = model[0].auto_model
+    if len(list(model.children())) > 1 or "ForSequenceClassification" not in type(transformer).__name__:
+        told = say("FlagEmbedding trains rerankers with a classification head; this one is a {kind}.",
+                   kind=type(transformer).__name__)  # fmt: skip
+        fix = say("Set backend: cross_encoder, which trains it too.")
+        raise BadPreset(error("reranker-not-flag", told, Where(key="model.id"), fix))
+    return transformer
+
+
+def _costs(model: Any, made: GroupRows) -> Sequence[int]:
+    """Tokens of a row: its query with its first answer and first negatives."""
+    texts = [(group.positives[0], *group.negatives[: made.size - 1]) for group in made.groups]
+    pairs = [(group.query, text) for group, row in zip(made.groups, texts, strict=True) for text in row]
+    costs = iter([len(one["input_ids"]) for one in pair_features(model, pairs)])
+    return [sum(next(costs) for _ in row) for row in texts]
+
+
+def _bases() -> tuple[Any, Any, Any]:
+    """The library's classes of runner, dataset and trainer."""
+    from FlagEmbedding.abc.finetune.reranker import AbsRerankerRunner, AbsRerankerTrainDataset, AbsRerankerTrainer
+
+    return AbsRerankerRunner, AbsRerankerTrainDataset, AbsRerankerTrainer
+
+
+def _arguments_class() -> Any:
+    from FlagEmbedding.abc.finetune.reranker import AbsRerankerTrainingArguments
+
+    return AbsRerankerTrainingArguments
+
+
+def _model_arguments(folder: Path) -> Any:
+    from FlagEmbedding.abc.finetune.reranker import AbsRerankerModelArguments
+
+    # By default it takes the token of the hub from the environment and writes it into the log.
+    return AbsRerankerModelArguments(model_name_or_path=str(folder), token=None)
