@@ -154,7 +154,8 @@ def texts_at_once(preset: RetrievalPreset) -> int:
     """Texts whose activations are kept together: query, positive and negatives of each example, or a mini-batch."""
     negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
     if isinstance(preset.loss, RerankerLoss):
-        texts = 1 if preset.loss.layout == "pairs" else 1 + max(1, negatives)  # pairs that are read as one text
+        # Pairs are read as one text.
+        texts = 1 if preset.loss.layout == "pairs" else preset.loss.passages(max(1, negatives))
     else:
         texts = 1 + preset.loss.core.passages(negatives)
     step = preset.training.batch_size * texts

@@ -15,7 +15,7 @@ from presets.tasks.embedding import EmbeddingPreset
 class FlagEmbedder(RetrievalBackend):
     """Trains with FlagEmbedding's models and trainer; everything else is :class:`RetrievalBackend`'s."""
 
-    name = "flag_embedding"
+    name = "flag_embedder"
 
     def problems(self, preset: EmbeddingPreset) -> list[Problem]:
         """Packages, models, negatives strategy, memory, and what the library cannot do."""

@@ -16,7 +16,7 @@ from presets.tasks.reranker import RerankerPreset
 class FlagReranker(RerankingBackend):
     """Trains with FlagEmbedding's model and trainer; everything else is :class:`RerankingBackend`'s."""
 
-    name = "flag_embedding"
+    name = "flag_reranker"
 
     def problems(self, preset: RerankerPreset) -> list[Problem]:
         """Packages, models, negatives strategy, memory, and what the groups ask for."""

@@ -1,0 +1,77 @@
+"""Losses and backends: which go together, and what is said where they do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backends import catalogue as backends
+from presets import loss_backends
+from presets.draft import Draft
+from presets.losses import catalogue, trained_by
+from presets.losses.base import Loss
+from presets.losses.reranker.base import RerankerLoss
+from presets.tasks.embedding import EmbeddingPreset
+from tui.steps.loss import Loss as LossStep
+
+
+def preset(loss: Any, backend: str) -> EmbeddingPreset:
+    return EmbeddingPreset.model_validate(
+        {
+            "name": "x",
+            "backend": backend,
+            "model": {"id": "starter", "source": "starter"},
+            "data": {"train": "a.csv"},
+            "loss": loss,
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", [Loss, RerankerLoss])
+def test_every_loss_has_a_backend_that_is_there(kind: Any) -> None:
+    for loss in catalogue(kind).values():
+        assert loss.backends and loss.backends <= set(backends.names())
+
+
+def test_one_backend_serves_both_tasks() -> None:
+    found = backends.find("flag_embedding")
+    assert found.tasks == {"embedding", "reranker"}
+    assert "query_instruction_for_retrieval" in found.native(preset("info_nce", "flag_embedding"))
+
+
+@pytest.mark.parametrize(
+    ("loss", "backend", "fix"),
+    [
+        (
+            {"name": "multiple_negatives_ranking", "scale": 50},
+            "flag_embedding",
+            "{name: info_nce, temperature: 0.02}",
+        ),
+        ({"name": "info_nce"}, "sentence_transformers", "{name: multiple_negatives_ranking, scale: 50}"),
+        ({"name": "triplet"}, "flag_embedding", "info_nce, m3_unified"),
+        ({"name": "matryoshka", "loss": "info_nce"}, "sentence_transformers", "scale: 50"),
+    ],
+)
+def test_a_loss_of_another_backend_is_told_with_what_comes_near(loss: Any, backend: str, fix: str) -> None:
+    (problem,) = [each for each in preset(loss, backend).problems() if each.code == "loss-backend"]
+    assert fix in problem.line("en")
+
+
+@pytest.mark.parametrize("backend", ["sentence_transformers", "flag_embedding"])
+def test_losses_of_the_backend_are_no_problem(backend: str) -> None:
+    for name in trained_by(backend):
+        loss = catalogue()[name].model_validate({"name": name} | ({"guide": "starter"} if name == "gist" else {}))
+        assert not list(loss_backends.problems(backend, loss))
+
+
+def test_the_wizard_offers_what_the_backend_trains_with() -> None:
+    offer = LossStep().offers()["loss"]
+    for backend in ("sentence_transformers", "flag_embedding"):
+        found = [choice.value for choice in offer(Draft({"task": "embedding", "backend": backend}))]
+        assert found == list(trained_by(backend))
+
+
+def test_a_group_of_one_needs_the_batch() -> None:
+    loss = {"name": "info_nce", "group_size": 1, "batch_negatives": False}
+    assert "group-of-one" in {problem.code for problem in preset(loss, "flag_embedding").problems()}
