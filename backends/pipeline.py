@@ -6,48 +6,21 @@ reranker's. The first stage, prepare, goes through all stages of the embedding m
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import ClassVar
 
 from backends import catalogue
 from backends.base import Backend
 from backends.cross_encoder import CrossEncoder, readiness
-from backends.runs.events import STAGES, Evaluated, Event, Noticed, Progress, Stage
-from backends.runs.follow import read_state
+from backends.inner_run import InnerRun
 from backends.runs.run import Run
-from data.files import write_json, write_whole
 from data.language import N_
-from data.problems import Problem, Where, note, say
-from presets.library import dumps
+from data.problems import Problem, Where, say
 from presets.tasks.pipeline import PipelinePreset
 from presets.tasks.reranker import RerankerPreset
 
 #: Folder of the embedding model's run, below that of the run.
 EMBEDDING = "embedding"
-
-
-@dataclass(frozen=True)
-class InnerRun(Run):
-    """A run inside another: what it tells is told there too, and it stops when the other is asked to."""
-
-    outer: Run
-
-    @property
-    def stop_file(self) -> Path:
-        """The outer run's."""
-        return self.outer.stop_file
-
-    def emit(self, event: Event) -> None:
-        """Tell of ``event`` here, and of what concerns the whole out there."""
-        super().emit(event)
-        if isinstance(event, Progress):
-            self.outer.emit(replace(event, stage="prepare", values={}))
-        elif isinstance(event, Noticed):
-            self.outer.emit(event)
-        elif isinstance(event, Evaluated) and event.when != "during":
-            self.outer.emit(replace(event, what=EMBEDDING))
 
 
 class Pipeline(Backend[PipelinePreset]):
@@ -75,7 +48,8 @@ class Pipeline(Backend[PipelinePreset]):
 
     def prepare(self, run: Run, preset: PipelinePreset) -> None:
         """Tune and measure the embedding model; then prepare the reranker's data with it."""
-        _tune_embedding(run, preset)
+        first = preset.first()
+        _inner(run).go_through(catalogue.find(first.backend), first, say("The embedding model"))
         CrossEncoder().prepare(run, _reranker(preset, run))
 
     def baseline(self, run: Run, preset: PipelinePreset) -> None:
@@ -112,33 +86,4 @@ def _native(preset: PipelinePreset) -> str:
 
 
 def _inner(run: Run) -> InnerRun:
-    return InnerRun(run.directory / EMBEDDING, run)
-
-
-def _tune_embedding(run: Run, preset: PipelinePreset) -> None:
-    """All stages of the embedding model that are not done yet."""
-    inner, first = _inner(run), preset.first()
-    if not inner.preset_file.is_file():
-        inner.directory.mkdir(parents=True, exist_ok=True)
-        write_json(inner.record_file, {"created": time.time(), "within": run.name})
-        write_whole(inner.preset_file, dumps(first))
-    backend, done = catalogue.find(first.backend), read_state(inner).done
-    for name in STAGES:
-        if name in done:
-            continue
-        inner.check_stop()
-        run.notice(note("embedding-stage", say("The embedding model: {stage}.", stage=_STAGES[name])))
-        begun = time.monotonic()
-        inner.emit(Stage(name=name))
-        getattr(backend, name)(inner, first)
-        inner.emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
-
-
-_STAGES = {
-    "prepare": say("prepare"),
-    "baseline": say("measure before"),
-    "train": say("train"),
-    "evaluate": say("measure after"),
-    "export": say("export"),
-    "report": say("report"),
-}
+    return InnerRun(run.directory / EMBEDDING, run, "prepare", EMBEDDING)

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import pytrec_eval
 
+from backends.comparison import Comparison
 from backends.evaluators.ranking import read_run
 from backends.pipeline import Pipeline
 from backends.runs.events import STAGES, Noticed
 from backends.runs.run import Run
 from presets.library import dumps, loads
+from presets.tasks.comparison import ComparisonPreset
 from presets.tasks.pipeline import PipelinePreset
 from tests.children.evaluation import events, write_beir
 from tests.children.training_setup import preset as embedding_preset
@@ -87,7 +89,37 @@ def test_one_report_shows_every_system(ended: Run) -> None:
     report = (ended.report / "report.md").read_text("utf-8")
     assert all(words in report for words in ("search before tuning", "search alone", "+ tuned reranker"))
     codes = [event.problem["code"] for event in events(ended) if isinstance(event, Noticed)]
-    assert codes.count("embedding-stage") == len(STAGES)
+    assert codes.count("inner-stage") == len(STAGES)
+
+
+def test_strategies_are_compared_on_one_page(tmp_path: Path, tiny_encoder: Path) -> None:
+    preset = ComparisonPreset.model_validate(
+        {
+            "name": "negatives",
+            "strategies": ["random", "bm25"],
+            "model": {"id": str(tiny_encoder), "source": "local"},
+            "data": {
+                "train": str(write_beir(tmp_path / "beir")),
+                "negatives": {"per_query": 2, "candidates": 20, "relative_margin": 0.0},
+            },
+            "candidates": {"depth": 8},
+            "loss": "cross_entropy",
+            "training": {"batch_size": 8, "max_steps": 2, "learning_rate": 1e-3, "max_length": 48},
+            "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
+            "launch": {"device": "cpu"},
+        }
+    )
+    run = Run(tmp_path / "run")
+    run.directory.mkdir()
+    for stage in STAGES:
+        getattr(Comparison(), stage)(run, preset)
+    told = json.loads((run.report / "metrics.json").read_text("utf-8"))
+    assert set(told["variants"]) == {"random", "bm25"}
+    values = {name: record["after"]["ndcg@3"] for name, record in told["variants"].items()}
+    assert values[told["best"]] == max(values.values())
+    page = (run.report / "report.md").read_text("utf-8")
+    assert all(f"{value:.4f}" in page for value in values.values())
+    assert (run.model / "model.safetensors").is_file()
 
 
 def test_an_embedding_preset_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""A run inside another one: laid out as any run, in a folder below the other, which hears of it and can stop it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backends.base import Backend
+from backends.runs.events import STAGES, Evaluated, Event, Noticed, Progress, Stage, StageName
+from backends.runs.follow import read_state
+from backends.runs.run import Run
+from data.files import write_json, write_whole
+from data.problems import Message, note, say
+from presets.library import dumps
+from presets.preset import Preset
+
+
+@dataclass(frozen=True)
+class InnerRun(Run):
+    """``stage`` is the outer run's stage that it is part of, ``what`` names it there."""
+
+    outer: Run
+    stage: StageName
+    what: str
+
+    @property
+    def stop_file(self) -> Path:
+        """The outer run's."""
+        return self.outer.stop_file
+
+    def emit(self, event: Event) -> None:
+        """Tell of ``event`` here, and of what concerns the whole out there."""
+        super().emit(event)
+        if isinstance(event, Progress):
+            self.outer.emit(replace(event, stage=self.stage, values={}))
+        elif isinstance(event, Noticed):
+            self.outer.emit(event)
+        elif isinstance(event, Evaluated) and event.when != "during":
+            self.outer.emit(replace(event, what=self.what))
+
+    def go_through(self, backend: Backend[Any], preset: Preset, title: Message) -> None:
+        """All stages that are not done yet; ``title`` tells what runs."""
+        if not self.preset_file.is_file():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            write_json(self.record_file, {"created": time.time(), "within": self.outer.name})
+            write_whole(self.preset_file, dumps(preset))
+        done = read_state(self).done
+        for name in STAGES:
+            if name in done:
+                continue
+            self.check_stop()
+            self.outer.notice(note("inner-stage", say("{title}: {stage}.", title=title, stage=_NAMES[name])))
+            begun = time.monotonic()
+            super().emit(Stage(name=name))
+            getattr(backend, name)(self, preset)
+            super().emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
+
+
+_NAMES = {
+    "prepare": say("prepare"),
+    "baseline": say("measure before"),
+    "train": say("train"),
+    "evaluate": say("measure after"),
+    "export": say("export"),
+    "report": say("report"),
+}

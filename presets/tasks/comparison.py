@@ -1,0 +1,47 @@
+"""The comparison task: one reranker tuned once with each way of finding negatives, on one page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from data.language import N_
+from data.problems import Problem, Where, error, say
+from presets import checks
+from presets.sections.base import about
+from presets.tasks.reranker import RerankerPreset
+
+
+class ComparisonPreset(RerankerPreset):
+    """A reranker's preset, and the strategies for negatives that are compared."""
+
+    task: Literal["comparison"] = Field(  # type: ignore[assignment]  # the one word in which it differs
+        "comparison",
+        title=N_("Task"),
+        description=N_("What is compared: one reranker, tuned with negatives found in several ways."),
+    )
+    backend: str = Field("comparison", title=N_("Backend"), description=N_("The library that trains."))
+    strategies: list[str] = Field(
+        ["random", "bm25", "dense"],
+        min_length=2,
+        max_length=8,
+        title=N_("Strategies"),
+        description=N_("Ways of finding hard negatives; a reranker is tuned with each, all else alike."),
+        examples=[["random", "bm25", "dense"], ["bm25", "dense"]],
+        json_schema_extra=about(typical=N_("random, bm25 and dense.")),
+    )
+
+    def problems(self) -> list[Problem]:
+        """Of each variant, told once."""
+        found = [problem for strategy in self.strategies for problem in checks.reranker(self.variant(strategy))]
+        if len(set(self.strategies)) < len(self.strategies):
+            told = say("A strategy is named twice.")
+            found.append(error("strategies-twice", told, Where("strategies"), say("Name each once.")))
+        return list({(one.code, one.where): one for one in found}.values())
+
+    def variant(self, strategy: str) -> RerankerPreset:
+        """The reranker's preset with negatives found by ``strategy``."""
+        own = self.model_dump(exclude={"strategies", "task", "backend"})
+        own["data"]["negatives"]["strategy"] = strategy
+        return RerankerPreset.model_validate({**own, "name": f"{self.name[: 62 - len(strategy)]}-{strategy}"})
