@@ -156,7 +156,7 @@ def _group_size(loss: Groups, groups: Sequence[Group]) -> int:
         )
         fix = say(
             "Set loss.group_size to auto or {most}, or mine more: data.negatives.strategy: dense, per_query: {wanted}.",
-            most=there + 1,
+            most=max(there + 1, 1 if loss.compares_batch else 2),
             wanted=loss.group_size - 1,
         )
         raise BadPreset(error("group-too-large", told, Where(key="loss.group_size"), fix))
