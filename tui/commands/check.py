@@ -16,11 +16,10 @@ from backends.sources import Located, ModelUnavailable, resolve
 from data.files import read_json
 from data.language import N_, translate
 from data.problems import BadPreset, ExitCode, Message, Problem, errors, say
-from presets import families, memory
+from presets import families, memory, needs
 from presets.library import open_preset
 from presets.opening import Opened
 from presets.preset import Preset
-from presets.retrieval import RetrievalPreset
 from tui.checking import check
 from tui.commands.models import free_memory
 from tui.lines import problem_line
@@ -53,16 +52,13 @@ def _located(opened: Opened, found: list[Problem]) -> Located | None:
 
 def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
     """The memory of ``preset`` by what is known of its model's family, else by its ``config.json`` if it is here."""
-    if not isinstance(preset, RetrievalPreset):
-        return None
     on_cpu = preset.launch.device == "cpu" or free_memory() is None
     half = cpu_has_bf16() if on_cpu else True
     known = families.lookup(preset.model.id)
     if known:
-        return memory.of_preset(preset, known.size, half)
+        return needs.of_known(preset, known, half)
     config = read_json(Path(located.place) / "config.json") if located and located.cached else None
-    shape = memory.shape_of(config) if isinstance(config, dict) else None
-    return memory.of_shape(preset, shape, half) if shape else None
+    return needs.of_config(preset, config, half) if isinstance(config, dict) else None
 
 
 def _tell(

@@ -13,15 +13,18 @@ from backends.runs.hardware import gpus
 from backends.sources import where_cached
 from data.language import N_, current, translate
 from data.problems import BadPreset, ExitCode, error, say
-from presets import families, memory, tasks
+from presets import families, memory, needs, tasks
 from presets.families import Known
 from presets.opening import opened
-from presets.retrieval import RetrievalPreset
 from presets.sections.model import Model
 from presets.wording import suggestion
 
 _FITS = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
 #: What a model is asked to do for "fits": its own batch, texts of 256 tokens.
+_ASKED_LLM = """
+{{name: fits, task: llm, model: {{id: {id}}}, data: {{train: any}},
+  method: {method}, training: {{batch_size: {batch}, max_length: {length}}}}}
+"""
 _ASKED = """
 {{name: fits, task: embedding, model: {{id: {id}}}, data: {{train: any}}, loss: multiple_negatives_ranking,
   method: {method}, training: {{batch_size: {batch}, max_length: {length}}}}}
@@ -84,11 +87,12 @@ def facts(entry: Known, free: int | None) -> dict[str, Any]:
 
 def _needed(entry: Known, method: str) -> memory.Estimate:
     size = entry.size
-    text = _ASKED.format(id=size.id, method=method, batch=size.batch_size, length=min(256, size.max_length))
-    preset = opened(text, "").preset
-    if not isinstance(preset, RetrievalPreset):
-        raise TypeError(f"the question of fits is a retrieval preset, not {type(preset).__name__}")
-    return memory.of_preset(preset, size)
+    asked = _ASKED_LLM if "llm" in entry.family.tasks else _ASKED
+    text = asked.format(id=size.id, method=method, batch=size.batch_size, length=min(256, size.max_length))
+    needed = needs.of_known(opened(text, "").preset, entry)
+    if needed is None:
+        raise TypeError(f"the question of fits does not fit {size.id}")
+    return needed
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from data.language import N_, translate
 from data.problems import BadPreset, ExitCode
-from presets import families, memory
+from presets import families, memory, needs
 from presets.library import Entry, listing, open_preset
 from presets.retrieval import RetrievalPreset
+from presets.tasks.llm import LlmPreset
 
 
 def run_presets(as_json: bool) -> int:
@@ -49,10 +50,11 @@ def _row(entry: Entry) -> dict[str, object]:
         return told | {"problem": fault.problems[0].line()}
     told |= {"task": preset.task, "model": preset.model.id, "description": preset.description}
     known = families.lookup(preset.model.id)
-    if isinstance(preset, RetrievalPreset):
-        told |= {"method": preset.method.type, "loss": preset.loss.name, "data": preset.data.train}
-        if known:
-            needed = memory.of_preset(preset, known.size)
+    if isinstance(preset, (RetrievalPreset, LlmPreset)):
+        told |= {"method": preset.method.type, "data": preset.data.train}
+        told |= {"loss": preset.loss.name} if isinstance(preset, RetrievalPreset) else {}
+        needed = needs.of_known(preset, known) if known else None
+        if needed:
             told |= {"memory_low": needed.low, "memory_expected": needed.expected, "memory_high": needed.high}
     if known:
         told |= {"languages": ", ".join(known.family.languages), "licence": known.family.licence}
