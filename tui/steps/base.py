@@ -28,12 +28,18 @@ class Step:
     simple: ClassVar[tuple[str, ...]] = ()
     #: Lessons that belong to it, the first one foremost.
     lessons: ClassVar[tuple[str, ...]] = ()
+    #: Others in their place, where a task needs them.
+    task_lessons: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Whether it also takes every key that no step names.
     rest: ClassVar[bool] = False
 
     def applies(self, draft: Draft) -> bool:
         """Whether the draft's task has any of its keys."""
         return self.rest or any(draft.field(tuple(key.split("."))) for key in self.keys)
+
+    def topics(self, draft: Draft) -> tuple[str, ...]:
+        """The lessons for the draft's task."""
+        return self.task_lessons.get(str(draft.value(("task",))), self.lessons)
 
     def offers(self) -> Mapping[str, Offer]:
         """Answers to choose from that are found out elsewhere (tasks, backends, formats), by key."""

@@ -25,6 +25,7 @@ class Data(Step):
     keys = ("data",)
     simple = ("data.train",)
     lessons = ("contrastive-learning",)
+    task_lessons = {"llm": ("methods",), "reranker": ("negatives", "bi-encoder-and-cross-encoder")}
 
     def offers(self) -> Mapping[str, Offer]:
         """The formats that are there for the task."""

@@ -16,3 +16,4 @@ class Evaluation(Step):
     keys = ("evaluation", "data.evaluation", "export", "training.evaluations", "training.early_stopping")
     simple = ("data.evaluation.fraction", "data.evaluation.data", "evaluation.metric", "evaluation.k")
     lessons = ("metrics", "loss-curve")
+    task_lessons = {"llm": ("loss-curve",)}

@@ -27,6 +27,7 @@ class Loss(Step):
     keys = ("loss", "data.negatives")
     simple = ("loss", "data.negatives.strategy", "data.negatives.per_query")
     lessons = ("negatives", "contrastive-learning")
+    task_lessons = {"reranker": ("negatives", "bi-encoder-and-cross-encoder")}
 
     def offers(self) -> Mapping[str, Offer]:
         """The losses of the backend, and the strategies that are there to mine negatives."""

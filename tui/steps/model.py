@@ -21,6 +21,7 @@ class Model(Step):
     keys = ("model",)
     simple = ("model.id", "model.source")
     lessons = ("bi-encoder-and-cross-encoder",)
+    task_lessons = {"llm": ("qlora", "methods")}
 
     def view(self, advanced: bool) -> View:
         """The catalogue, then the form."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from data.language import current, translate
 from data.problems import say
@@ -14,6 +14,8 @@ from presets.suggest import Facts, estimate
 from tui.numbers import amount
 from tui.wizard.machine import Machine
 
+#: So many languages are named in the table.
+_LANGUAGES: Final = 3
 Fit = Literal["yes", "maybe", "no", ""]
 
 
@@ -56,12 +58,15 @@ def _fit(one: Known, draft: Draft, facts: Facts, machine: Machine | None) -> Fit
     trial = draft.answer(("model", "id"), one.size.id)
     for path, value in _STAND_INS.items():
         trial = trial if trial.value(path) else trial.answer(path, value)
-    if trial.value(("loss", "name")) is None:
-        trial = trial.answer(("loss", "name"), "multiple_negatives_ranking")
+    loss = _LOSSES.get(str(trial.value(("task",))))
+    if loss and trial.value(("loss", "name")) is None:
+        trial = trial.answer(("loss", "name"), loss)
     needed = estimate(trial.suggest({**trial.suggested, "training.batch_size": one.size.batch_size}), facts)
     return needed.fits(machine.memory_free if machine.free is None else machine.free) if needed else ""
 
 
+#: The usual loss of each task that has one.
+_LOSSES: Mapping[str, str] = {"embedding": "multiple_negatives_ranking", "reranker": "binary_cross_entropy"}
 _STAND_INS: Mapping[tuple[str, ...], str] = {("name",): "x", ("data", "train"): "x"}
 
 
@@ -73,7 +78,7 @@ def cells(entry: Entry) -> tuple[str, ...]:
     return (
         size.id,
         f"{size.parameters / 1e6:,.0f} M",
-        " ".join(family.languages),
+        " ".join(family.languages) if len(family.languages) <= _LANGUAGES else f"{' '.join(family.languages[:3])} …",
         family.licence,
         here,
         words[entry.fit],

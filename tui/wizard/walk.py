@@ -168,7 +168,8 @@ class Walk(Translated[None]):
 
     def _hint(self) -> None:
         question = self._question()
-        title = lesson(self.step.lessons[0]).title if self.step.lessons else ""
+        topics = self.step.topics(self.state.draft)
+        title = lesson(topics[0]).title if topics else ""
         for hint in self._hints:
             hint.show(question, title)
 
@@ -190,4 +191,4 @@ class Walk(Translated[None]):
     def action_help_here(self) -> None:
         """Help on the field in use, and the step's lessons."""
         question = self._question()
-        self.app.push_screen(LessonScreen(question, self.step.lessons))
+        self.app.push_screen(LessonScreen(question, self.step.topics(self.state.draft)))
