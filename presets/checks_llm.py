@@ -20,7 +20,7 @@ _REFERRING: Final = ("dpo", "kto")
 
 def problems(preset: LlmPreset) -> list[Problem]:
     """Everything found, in the order of the sections."""
-    checks = (_model, _data, _method, _stage, _schedule, _device)
+    checks = (_model, _data, _backend, _method, _stage, _schedule, _device)
     return [problem for check in checks for problem in check(preset)]
 
 
@@ -62,6 +62,22 @@ def _data(preset: LlmPreset) -> Iterator[Problem]:
         told = say("Nothing is held out: the run cannot tell what training brought.")
         fix = say("Set data.evaluation.fraction to 0.1, or name data of its own.")
         yield warning("nothing-held-out", told, Where("data.evaluation.fraction"), fix)
+
+
+def _backend(preset: LlmPreset) -> Iterator[Problem]:
+    wanted, method = preset.method.backend, preset.method.type
+    if preset.backend != wanted:
+        told = say("{method} is trained by the backend {wanted}, not by {backend}.", method=method, wanted=wanted,
+                   backend=preset.backend)  # fmt: skip
+        yield error("method-of-another-backend", told, Where("method.type"), say("Set backend: {name}.", name=wanted))
+        return
+    if wanted == "peft" and preset.stage not in ("auto", "sft", "pretrain"):
+        told = say("{method} learns from answers and texts, not by {stage}.", method=method, stage=preset.stage)
+        yield error("stage-of-another-backend", told, Where("stage"), say("Set stage: sft, or method: lora."))
+    unused = [name for name in ("packing", "liger", "neftune") if wanted == "peft" and getattr(preset.training, name)]
+    for name in unused:
+        told = say("{method} does not use training.{name}.", method=method, name=name)
+        yield warning("training-key-unused", told, Where(f"training.{name}"), say("Leave it at its default."))
 
 
 def _method(preset: LlmPreset) -> Iterator[Problem]:

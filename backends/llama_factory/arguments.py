@@ -82,7 +82,7 @@ def arguments(preset: LlmPreset, places: Places, precision: str, device: str) ->
         "disable_gradient_checkpointing": not training.gradient_checkpointing,
         "train_sampling_strategy": "group_by_length" if training.group_by_length else "random",
         "include_num_input_tokens_seen": "non_padding",
-        **_schedule(preset, places.validated),
+        **schedule(preset, places.validated),
         **_kernels(training),
         **({"resume_from_checkpoint": places.resume} if places.resume else {}),
         **preset.backend_options,
@@ -113,7 +113,7 @@ def _rows(training: LlmTraining, stage: str) -> dict[str, Any]:
     return found
 
 
-def _schedule(preset: LlmPreset, validated: bool) -> dict[str, Any]:
+def schedule(preset: LlmPreset, validated: bool) -> dict[str, Any]:
     """Checkpoints, and measures on validation rows where there are any, at even shares of the steps."""
     training = preset.training
     share = _share(training.evaluations or 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backends.llama_factory.arguments import Places
-from backends.llama_factory.loading import Loaded, adapter_in, tuned
+from backends.llama_factory.loading import Loaded, adapter_in, speaks_first, tuned
 from backends.reports.llm import card
 from backends.runs.run import Run
 from data.files import read_json, write_json, write_whole
@@ -20,14 +20,14 @@ _FILES: Final = ("adapter_model.safetensors", "adapter_config.json")
 def export(run: Run, preset: LlmPreset, places: Places) -> list[Path]:
     """Write ``run.model`` (merged into 16-bit weights) and ``run.model / "adapter"``; the folders that can be loaded.
 
-    Without ``export.merge`` only the adapter is written.
+    Without ``export.merge``, and of virtual tokens, only the adapter is written.
     """
     adapter = adapter_in(run.checkpoints)
     temporary = run.model.with_name(f".{run.model.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     written = []
-    if adapter is None or preset.export.merge:
+    if adapter is None or (preset.export.merge and not speaks_first(adapter)):
         _model(tuned(preset, places, run.checkpoints, merged=True), temporary, run)
         write_whole(temporary / "README.md", card(run, preset))
         written.append(run.model)

@@ -73,16 +73,31 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
     precision = choose(preset.training.precision, device)[0]
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
     # An adapter of any kind is put on as LLaMA-Factory's "lora" is: peft reads its kind from the adapter itself.
-    told = _told(preset, places, adapter, merged) | {"infer_dtype": str(dtype).removeprefix("torch.")}
+    told_apart = adapter is not None and speaks_first(adapter)
+    told = _told(preset, places, None if told_apart else adapter, merged) | {"infer_dtype": _name(dtype)}
     try:
         model_args, data_args, finetuning_args, _ = get_infer_args(told)
         model_args.device_map, model_args.compute_dtype = {"": torch.device(device)}, dtype
         tokenizer = load_tokenizer(model_args)["tokenizer"]
         template = get_template_and_fix_tokenizer(tokenizer, data_args)
         model = load_model(tokenizer, model_args, finetuning_args, is_trainable=False)
+        if adapter is not None and told_apart:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, str(adapter))
     except (OSError, ValueError, KeyError, ImportError) as fault:
         raise BadPreset(_not_loadable(places.model, fault)) from fault
     return Loaded(model.eval(), tokenizer, template, data_args)
+
+
+def speaks_first(adapter: Path) -> bool:
+    """Whether an adapter is virtual tokens before the text, which cannot be merged into weights."""
+    settings = read_json(adapter / "adapter_config.json")
+    return isinstance(settings, dict) and "num_virtual_tokens" in settings
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _told(preset: LlmPreset, places: Places, adapter: Path | None, merged: bool) -> dict[str, Any]:

@@ -55,10 +55,12 @@ def _losses(loaded: Loaded, rows: Sequence[Tokens]) -> list[float]:
     ids, mask, labels = _tensors(loaded, rows)
     # Only scores at places whose next token counts are computed, where the model can leave the others out.
     wanted = (labels[:, 1:] != IGNORED).any(dim=0).nonzero()[:, 0]
-    narrow = "logits_to_keep" in inspect.signature(loaded.inner.forward).parameters
+    # With virtual tokens before the text, places differ from those of the text.
+    shifted = getattr(getattr(loaded.model, "active_peft_config", None), "is_prompt_learning", False)
+    narrow = not shifted and "logits_to_keep" in inspect.signature(loaded.inner.forward).parameters
     options: dict[str, Any] = {"logits_to_keep": wanted} if narrow else {}
     scores = loaded.model(input_ids=ids, attention_mask=mask, use_cache=False, **options).logits
-    scores = (scores if narrow else scores[:, wanted]).float()
+    scores = (scores if narrow else scores[:, -ids.shape[1] :][:, wanted]).float()
     next_ones = labels[:, wanted + 1]
     each = cross_entropy(scores.transpose(1, 2), next_ones, ignore_index=IGNORED, reduction="none")
     counts = (next_ones != IGNORED).sum(dim=1)

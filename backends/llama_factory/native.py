@@ -18,10 +18,7 @@ from presets.tasks.llm import LlmPreset
 
 def native(preset: LlmPreset) -> str:
     """The arguments as they follow from the preset; what depends on data, or on where the run is, stands in words."""
-    device = "cuda" if preset.launch.device != "cpu" and gpus() else "cpu"
-    wanted = preset.training.precision
-    # On a GPU the choice asks torch, which is too slow here; auto is bf16 on every GPU since 2020.
-    precision = "bf16" if device == "cuda" and wanted == "auto" else choose(wanted, device)[0]
+    device, precision = device_and_precision(preset)
     located = where_cached(preset.model)
     folder = Path(located.place) if located else None
     rows: Stage = rows_wanted(preset) or "sft"
@@ -30,6 +27,14 @@ def native(preset: LlmPreset) -> str:
     places = Places(str(folder or preset.model.id), "RUN/data/llama_factory", "RUN/checkpoints", template or "auto",
                     rows, validated)  # fmt: skip
     return dumped(arguments(preset, places, precision, device))
+
+
+def device_and_precision(preset: LlmPreset) -> tuple[str, str]:
+    """Where and in what the preset would be trained here."""
+    device = "cuda" if preset.launch.device != "cpu" and gpus() else "cpu"
+    wanted = preset.training.precision
+    # On a GPU the choice asks torch, which is too slow here; auto is bf16 on every GPU since 2020.
+    return device, "bf16" if device == "cuda" and wanted == "auto" else choose(wanted, device)[0]
 
 
 def dumped(told: dict[str, Any]) -> str:

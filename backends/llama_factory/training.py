@@ -49,7 +49,7 @@ def train(run: Run, preset: LlmPreset, places: Places) -> None:
 
 def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:
     early = preset.training.early_stopping
-    found = [_measured_at_the_end(), run_callback(run), *trackers.callbacks(run, preset.tracking)]
+    found = [measured_at_the_end(), run_callback(run), *trackers.callbacks(run, preset.tracking)]
     if early.enabled and early.threshold:
         from transformers import EarlyStoppingCallback
 
@@ -57,7 +57,7 @@ def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:
     return found
 
 
-def _measured_at_the_end() -> Any:
+def measured_at_the_end() -> Any:
     """A callback that measures after the last step too: even shares of the steps need not end there."""
     from transformers import TrainerCallback
 

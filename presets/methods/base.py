@@ -20,6 +20,8 @@ class LlmMethod(Section):
     type: str
     #: One sentence: what it does and when to choose it. Marked with ``N_``.
     who_for: ClassVar[str] = ""
+    #: The backend that trains with it.
+    backend: ClassVar[str] = "llama_factory"
     #: Whether it trains small weights beside frozen ones, which end up in an adapter.
     adapter: ClassVar[bool] = True
 
