@@ -113,8 +113,8 @@ def _model(look: _Look) -> Found:
     found = _MODELS.get((look.task, look.facts.language))
     if look.task == "llm" and look.facts.shape:
         free = look.facts.free or 0
-        chosen = next(model for least, model in _LANGUAGE_MODELS if free >= least * memory.GB)
-        yield "model.id", Suggestion(chosen, say("Knows your language, and is of a size that this machine can tune."))
+        chosen, reason = next((model, why) for least, model, why in _LANGUAGE_MODELS if free >= least * memory.GB)
+        yield "model.id", Suggestion(chosen, Message(reason))
     elif found:
         yield "model.id", Suggestion(found[0], Message(found[1]))
 
@@ -136,8 +136,14 @@ _MODELS: Final = {
         N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
     ),
 }  # fmt: skip
-#: GiB of free GPU memory from which a model is a good start; without a GPU the last.
-_LANGUAGE_MODELS: Final = ((24, "Qwen/Qwen3-4B-Instruct-2507"), (12, "Qwen/Qwen3-1.7B"), (0, "Qwen/Qwen3-0.6B"))
+_FITS: Final = N_("Knows your language, and is of a size that this machine can tune.")
+#: GiB of free GPU memory from which a model is a good start, and why; without a GPU the last.
+_LANGUAGE_MODELS: Final = (
+    (24, "Qwen/Qwen3-4B-Instruct-2507", _FITS),
+    (12, "Qwen/Qwen3-1.7B", _FITS),
+    (4, "Qwen/Qwen3-0.6B", _FITS),
+    (0, "starter-llm", N_("Small enough for a processor, and installs with Tunewiz, so no network is needed.")),
+)
 
 
 def _source(look: _Look) -> Found:

@@ -23,7 +23,7 @@ class Loss(Step):
     name = "loss"
     order = 50
     title = N_("Loss")
-    intro = N_("What is right, what is wrong? The loss says how texts are compared, negatives are wrong ones that look right.")
+    intro = N_("What is right, what is wrong? The loss compares texts; negatives are wrong ones that look right.")
     keys = ("loss", "data.negatives")
     simple = ("loss", "data.negatives.strategy", "data.negatives.per_query")
     lessons = ("negatives", "contrastive-learning")

@@ -141,7 +141,7 @@ def memory_line(state: State) -> list[Part]:
     """What the run takes of the device's memory, and whether that is there."""
     needed, machine = state.estimate, state.machine
     if needed is None:
-        return [(translate("Memory: known once data, model and loss are chosen."), "dim")]
+        return [(translate("Memory: known once data and model are chosen."), "dim")]
     told = say(
         "Memory: about {expected} ({low} to {high})",
         expected=amount(needed.expected),

@@ -12,10 +12,12 @@ from backends.negatives.base import Surroundings
 from backends.negatives.mining import mine, passages
 from data.examples import Group
 from data.fingerprints import normal
+from data.plan import Plan
 from data.prepare import prepare
 from data.problems import Message, say
 from presets.families import lookup
 from presets.preset import Preset
+from presets.retrieval import RetrievalPreset
 from presets.sections.data import Negatives
 from tui.wizard.inspecting import Asked
 
@@ -57,7 +59,7 @@ class Wanted:
 def look(wanted: Wanted) -> Look:
     """Mine for a few queries, as the run would for all. Raises ``BadData``."""
     plan = wanted.asked.plan
-    prepared = prepare(plan, lambda _problem: None) if plan else None
+    prepared = prepare(plan, lambda _problem: None) if isinstance(plan, Plan) else None
     if prepared is None or not prepared.groups:
         return Look(why_not=say("These rows have no queries with positives, so that nothing can be mined for them."))
     corpus = [(key, document.full) for key, document in prepared.evaluation.corpus.items()]
@@ -93,19 +95,20 @@ def _scores(strategy: Any, row: int, numbers: list[int]) -> list[float]:
 
 def _encoder(wanted: Wanted, count: int) -> tuple[Message | None, Callable[[], Any]]:
     """Why the strategy cannot be tried here, or the model it may ask for."""
+    preset = wanted.preset if isinstance(wanted.preset, RetrievalPreset) else None
 
     def load() -> Any:
         from backends.encoder import SearchEncoder
         from backends.loading import load_encoder
 
-        return SearchEncoder(load_encoder(place, wanted.preset, "cpu"))
+        return SearchEncoder(load_encoder(place, preset, "cpu"))
 
     place = Path()
     if wanted.options.strategy != "dense":
         return None, load
-    if wanted.preset is None:
+    if preset is None:
         return say("Dense negatives can be shown once the model is chosen."), load
-    located, known = sources.where_cached(wanted.preset.model), lookup(wanted.preset.model.id)
+    located, known = sources.where_cached(preset.model), lookup(preset.model.id)
     if located is None or known is None or known.size.parameters > _WEIGHTS or count > _PASSAGES:
         return say("Dense negatives are mined in the run: it would take too long to show them here."), load
     place = sources.fetch(located)
