@@ -1,15 +1,16 @@
-"""Losses over a right document and its wrong ones that sentence-transformers lacks."""
+"""Losses over a right document and its wrong ones that sentence-transformers lacks.
+
+The classes are made in functions because their base class lives in a heavy library.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 
 @cache
-def classes() -> Mapping[str, Any]:
-    """The modules by name; made here because their base class lives in a heavy library."""
+def _group_loss() -> Any:
     import torch
 
     class GroupLoss(torch.nn.Module):  # type: ignore[misc]  # torch is untyped at our edge
@@ -29,8 +30,16 @@ def classes() -> Mapping[str, Any]:
         def loss(self, scores: Any) -> Any:
             raise NotImplementedError
 
-    class PairwiseMarginLoss(GroupLoss):
-        """The hinge loss over the right document and each wrong one."""
+    return GroupLoss
+
+
+@cache
+def pairwise_margin() -> Any:
+    """The hinge loss over the right document and each wrong one."""
+    import torch
+
+    class PairwiseMarginLoss(_group_loss()):  # type: ignore[misc]  # as above
+        """``torch.nn.MarginRankingLoss`` on logits."""
 
         def __init__(self, model: Any, margin: float) -> None:
             super().__init__(model)
@@ -40,8 +49,16 @@ def classes() -> Mapping[str, Any]:
             above = scores[:1].expand(len(scores) - 1, -1)
             return self.hinge(above, scores[1:], torch.ones_like(above))
 
-    class GroupCrossEntropyLoss(GroupLoss):
-        """Cross-entropy of a softmax over the documents of a query, the right one being the class."""
+    return PairwiseMarginLoss
+
+
+@cache
+def group_cross_entropy() -> Any:
+    """Cross-entropy of a softmax over the documents of a query, the right one being the class."""
+    import torch
+
+    class GroupCrossEntropyLoss(_group_loss()):  # type: ignore[misc]  # as above
+        """``torch.nn.functional.cross_entropy`` on scaled logits."""
 
         def __init__(self, model: Any, scale: float) -> None:
             super().__init__(model)
@@ -51,4 +68,4 @@ def classes() -> Mapping[str, Any]:
             right = torch.zeros(scores.shape[1], dtype=torch.long, device=scores.device)
             return torch.nn.functional.cross_entropy(self.scale * scores.T, right)
 
-    return {kind.__name__: kind for kind in (PairwiseMarginLoss, GroupCrossEntropyLoss)}
+    return GroupCrossEntropyLoss

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backends.cross_encoder.group_losses import group_cross_entropy, pairwise_margin
 from presets.losses.reranker.base import RerankerLoss
 from presets.losses.reranker.binary_cross_entropy import BinaryCrossEntropy
 
@@ -15,10 +16,9 @@ class Library:
         import torch
         from sentence_transformers.cross_encoder import losses
 
-        if name in ("PairwiseMarginLoss", "GroupCrossEntropyLoss"):
-            from backends.cross_encoder import group_losses
-
-            return group_losses.classes()[name]
+        own = {"PairwiseMarginLoss": pairwise_margin, "GroupCrossEntropyLoss": group_cross_entropy}
+        if name in own:
+            return own[name]()
         if name == "tensor":
             return torch.tensor
         return getattr(losses, name, None) or getattr(torch.nn, name)

@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from data.language import N_
-from presets.losses.base import Rows
-from presets.losses.reranker.base import Layout, RerankerLoss
+from presets.losses.reranker.rank_net import WeighedPairs
 from presets.sections.base import about
 
 _SCHEMES = {
@@ -19,7 +18,7 @@ _SCHEMES = {
 }
 
 
-class LambdaLoss(RerankerLoss):
+class LambdaLoss(WeighedPairs):
     """``LambdaLoss``."""
 
     name: Literal["lambda_loss"] = Field(
@@ -39,28 +38,6 @@ class LambdaLoss(RerankerLoss):
             },
         ),
     )
-    k: int | None = Field(
-        None,
-        ge=1,
-        le=1000,
-        title=N_("Ranks that count"),
-        description=N_("Only the first k ranks of each list count; null counts all."),
-        json_schema_extra=about(typical=N_("null, or the k of the metric for long lists.")),
-    )
-    sigma: float = Field(
-        1.0,
-        gt=0,
-        le=100,
-        title=N_("Sigma"),
-        description=N_("Steepness: differences of scores are multiplied by it."),
-        json_schema_extra=about(
-            typical=N_("1."),
-            larger=N_("Small differences count as decided."),
-            smaller=N_("Keeps pushing pairs that are already told apart."),
-        ),
-    )
-    rows: ClassVar[tuple[Rows, ...]] = ("scored", "triplets", "labelled")
-    layout: ClassVar[Layout] = "lists"
     who_for: ClassVar[str] = N_(
         "The strongest for lists, most of all with grades: it works on nDCG itself. Needs several documents a query."
     )

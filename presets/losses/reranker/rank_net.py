@@ -12,10 +12,9 @@ from presets.losses.reranker.base import Layout, RerankerLoss
 from presets.sections.base import about
 
 
-class RankNet(RerankerLoss):
-    """``RankNetLoss``."""
+class WeighedPairs(RerankerLoss):
+    """What the losses over every two documents of a list share."""
 
-    name: Literal["rank_net"] = Field("rank_net", title=N_("Loss"), description=N_("What training makes smaller."))
     k: int | None = Field(
         None,
         ge=1,
@@ -38,6 +37,12 @@ class RankNet(RerankerLoss):
     )
     rows: ClassVar[tuple[Rows, ...]] = ("scored", "triplets", "labelled")
     layout: ClassVar[Layout] = "lists"
+
+
+class RankNet(WeighedPairs):
+    """``RankNetLoss``."""
+
+    name: Literal["rank_net"] = Field("rank_net", title=N_("Loss"), description=N_("What training makes smaller."))
     who_for: ClassVar[str] = N_(
         "For lists where every swap of two documents costs the same. Where the top ranks matter most, take lambda_loss."
     )
