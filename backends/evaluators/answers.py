@@ -1,7 +1,7 @@
 """How near written answers come to the expected ones: BLEU-4 and ROUGE-L, Chinese cut into words first.
 
 ``bleu4`` is sacrebleu's sentence BLEU with up to four-grams, exponential smoothing and its own tokenizer for Chinese;
-``rougeL`` the F-measure of the longest common subsequence of words (Lin, 2004), jieba's for Chinese. Both are from 0
+``rouge_l`` the F-measure of the longest common subsequence of words (Lin, 2004), jieba's for Chinese. Both are from 0
 to 1. They compare wording, not truth.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 _CJK: Final = (("\u3400", "\u9fff"), ("\uf900", "\ufaff"))
 
-NAMES: Final = ("bleu4", "rougeL")
+NAMES: Final = ("bleu4", "rouge_l")
 
 
 def is_chinese(text: str) -> bool:
@@ -22,18 +22,12 @@ def is_chinese(text: str) -> bool:
 
 
 def closeness(written: str, expected: str) -> dict[str, float]:
-    """``bleu4`` and ``rougeL`` of one answer, 0 to 1; both 0 for an empty one."""
+    """``bleu4`` and ``rouge_l`` of one answer, 0 to 1; both 0 for an empty one."""
     chinese = is_chinese(expected)
     found, wanted = _words(written, chinese), _words(expected, chinese)
     if not found or not wanted:
         return dict.fromkeys(NAMES, 0.0)
-    return {"bleu4": _bleu(written, expected, chinese), "rougeL": _rouge(found, wanted)}
-
-
-def mean_closeness(written: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
-    """Means of :func:`closeness` over the answers; empty for none."""
-    values = [closeness(mine, theirs) for mine, theirs in zip(written, expected, strict=True)]
-    return {name: sum(value[name] for value in values) / len(values) for name in NAMES} if values else {}
+    return {"bleu4": _bleu(written, expected, chinese), "rouge_l": _rouge(found, wanted)}
 
 
 def _bleu(written: str, expected: str, chinese: bool) -> float:

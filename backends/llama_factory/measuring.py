@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from backends.evaluators.answers import NAMES, closeness
 from backends.llama_factory.answering import answers
 from backends.llama_factory.encoded import encoded, row_prompt
 from backends.llama_factory.labels import named, scores
 from backends.llama_factory.loading import Loaded
 from backends.llama_factory.losses import row_losses
-from backends.llama_factory.text_scores import bleu4, rouge_l, words
 from data.conversations import Conversation
 from data.files import write_json
 from data.prepared_llm import PreparedLlm
@@ -134,11 +134,9 @@ def _written(
     """Answers beside the expected ones."""
     prompts = [row_prompt(loaded, row) for row in rows.values()]
     written = answers(loaded, prompts, options.max_new_tokens, options.batch_size, told)
-    pairs = {
-        name: (words(answer), words(_expected(row))) for (name, row), answer in zip(rows.items(), written, strict=True)
-    }
-    found.add({name: bleu4(*pair) for name, pair in pairs.items()}, "bleu4")
-    found.add({name: rouge_l(*pair) for name, pair in pairs.items()}, "rouge_l")
+    near = {name: closeness(answer, _expected(row)) for (name, row), answer in zip(rows.items(), written, strict=True)}
+    for measure in NAMES:
+        found.add({name: values[measure] for name, values in near.items()}, measure)
     found.details["answers"] = _shown(rows, written)
 
 
