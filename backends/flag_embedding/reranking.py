@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,15 +57,12 @@ class FlagReranking(RerankerTraining):
         return super().problems() or group_problems(loss, in_groups(self.prepared))
 
     def _trainer(self, model: Any) -> Any:
-        from FlagEmbedding.finetune.reranker.encoder_only.base.modeling import CrossEncoderModel
-
         loss, training = self.preset.loss, self.preset.training
         assert isinstance(loss, GroupSoftmax)
         made = rows(loss, in_groups(self.prepared), training.seed)
         for problem in made.notes:
             self.run.notice(problem)
-        transformer = _classifier(model)
-        tuned = TunedReranker(model, CrossEncoderModel(transformer, model.tokenizer, training.batch_size), made.size)
+        tuned = TunedReranker(model, _losses_of(model, training.batch_size), made.size)
         plan = self._plan(made.sampling(_costs(model, made)), False)
         length, metric = self._extent(plan)
         parts = Parts(
@@ -75,7 +72,7 @@ class FlagReranking(RerankerTraining):
             measure=self._evaluator() if metric else None,
             callbacks=self._callbacks(length, metric),
             bases=_bases(),
-            pair=lambda query, document: pair_features(model, [(query, document)])[0],
+            pair=_pair_of(model),
         )
         if training.gradient_checkpointing:
             tuned.model.enable_input_require_grads()
@@ -108,19 +105,49 @@ def in_groups(prepared: Prepared) -> Prepared:
     )
 
 
-def _classifier(model: Any) -> Any:
-    """The transformer with its head. Raises :class:`BadPreset` for a language model that says yes or no."""
-    transformer = model[0].auto_model
-    if len(list(model.children())) > 1 or "ForSequenceClassification" not in type(transformer).__name__:
-        told = say("FlagEmbedding trains rerankers with a classification head; this one is a {kind}.",
-                   kind=type(transformer).__name__)  # fmt: skip
+def _losses_of(model: Any, batch_size: int) -> Any:
+    """FlagEmbedding's model around a cross-encoder: over its head, or over the score a language model says yes with.
+
+    The library reads a language model's answer in one form of its own only; here the model is asked and read as its
+    repository says, as in every other stage. Raises :class:`BadPreset` for other kinds.
+    """
+    from FlagEmbedding.abc.finetune.reranker import AbsRerankerModel
+    from FlagEmbedding.finetune.reranker.encoder_only.base.modeling import CrossEncoderModel
+    from sentence_transformers.cross_encoder.modules import LogitScore
+
+    transformer, last = model[0].auto_model, list(model.children())[-1]
+    if "ForSequenceClassification" in type(transformer).__name__ and len(model) == 1:
+        return CrossEncoderModel(transformer, model.tokenizer, batch_size)
+    if not isinstance(last, LogitScore):
+        told = say("FlagEmbedding trains rerankers with a classification head and language models that say yes; this "
+                   "one is a {kind}.", kind=type(transformer).__name__)  # fmt: skip
         fix = say("Set backend: cross_encoder, which trains it too.")
         raise BadPreset(error("reranker-not-flag", told, Where(key="model.id"), fix))
-    return transformer
+
+    class Answering(AbsRerankerModel):  # type: ignore[misc]  # the library is untyped at our edge
+        """A language model's yes against its no, at the end of the question."""
+
+        def encode(self, features: Any) -> Any:
+            return model({**features, "modality": "text", "logits_to_keep": 1})["scores"]
+
+    return Answering(transformer, model.tokenizer, batch_size)
+
+
+def _pair_of(model: Any) -> Callable[[str, str], dict[str, list[int]]]:
+    """What makes the token ids of a query and a document, as the model reads them."""
+    if len(model) == 1:
+        return lambda query, document: pair_features(model, [(query, document)])[0]
+
+    def asked(query: str, document: str) -> dict[str, list[int]]:
+        features = model.preprocess([(query, document)])
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        return {name: features[name][0].tolist() for name in names if name in features}
+
+    return asked
 
 
 def _costs(model: Any, made: GroupRows) -> Sequence[int]:
-    """Tokens of a row: its query with its first answer and first negatives."""
+    """About how many tokens a row costs: its query with its first answer and first negatives."""
     texts = [(group.positives[0], *group.negatives[: made.size - 1]) for group in made.groups]
     pairs = [(group.query, text) for group, row in zip(made.groups, texts, strict=True) for text in row]
     costs = iter([len(one["input_ids"]) for one in pair_features(model, pairs)])

@@ -23,9 +23,34 @@ from tests.children.evaluation import write_beir
 from tests.children.reranking import STAGES, new_run, reranker_preset
 from tests.children.test_training import LORA, changed, losses_of
 from tests.children.training_setup import groups, prepared
+from tests.conftest import _tokenizer
 
 LOSS = {"name": "group_softmax"}
 PAIRS = [["how do i check gpu memory", "gpu memory how the gpu memory data"], ["why", "disk port"], ["a", "b"]]
+
+
+@pytest.fixture(scope="module")
+def tiny_answerer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Qwen3 (2 layers of 32) that says yes or no."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(0)
+    folder, tokenizer = tmp_path_factory.mktemp("tiny-answerer"), _tokenizer()
+    tokenizer.add_tokens(["yes", "no"])
+    tokenizer.padding_side = "left"
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=16,
+        intermediate_size=64,
+    )
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def flag_preset(model: Path, loss: Any = LOSS, /, **changes: Any) -> Any:
@@ -102,6 +127,25 @@ def test_a_run_leaves_what_both_libraries_load(tiny_encoder: Path, tmp_path: Pat
     theirs = FlagReranker(str(run.model), use_fp16=False, devices="cpu")
     assert np.abs(np.array(theirs.compute_score(PAIRS)) - ours.predict(PAIRS)).max() < 1e-4
     assert (run.report / "after.json").is_file() and (run.report / "search.json").is_file()
+
+
+@pytest.mark.parametrize("method", [{"type": "full"}, LORA], ids=["full", "lora"])
+def test_a_language_model_learns_to_say_yes(method: Any, tiny_answerer: Path, tmp_path: Path) -> None:
+    from sentence_transformers import CrossEncoder
+
+    data = write_beir(tmp_path / "beir")
+    training = {"max_steps": 20, "learning_rate": 5e-3, "batch_size": 4}
+    wanted = reranker_preset(tiny_answerer, data, loss=LOSS, backend="flag_embedding", method=method, training=training)
+    run, backend = new_run(tmp_path / "run", wanted), FlagEmbedding()
+    for stage in STAGES:
+        getattr(backend, stage)(run, wanted)
+    found = losses_of(run)
+    assert sum(found[-5:]) < sum(found[:5])
+    before, after = (
+        CrossEncoder(str(folder), device="cpu", local_files_only=True).predict(PAIRS)
+        for folder in (tiny_answerer, run.model)
+    )
+    assert np.abs(before - after).max() > 1e-3
 
 
 def test_marked_pairs_become_groups(tiny_encoder: Path, tmp_path: Path) -> None:
