@@ -168,9 +168,9 @@ def _order(turns: list[Turn], where: Where) -> Problem | None:
     if turns and turns[0].speaker == "tool":
         return warning("tool-without-call", say("A tool answers that was not called."), where)
     for one, other in pairwise(turns):
+        if other.speaker == "tool" and one.speaker != "call":
+            return warning("tool-without-call", say("A tool answers that was not called."), where)
         if (one.speaker in ANSWERS) != (other.speaker in ANSWERS):
-            if other.speaker == "tool" and one.speaker != "call":
-                return warning("tool-without-call", say("A tool answers that was not called."), where)
             continue
         if one.speaker == other.speaker:
             told = say("Two turns of {role} follow each other.", role=one.speaker)

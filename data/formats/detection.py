@@ -11,6 +11,7 @@ from data.columns import columns_of, guesses, listed, mapping_problems
 from data.formats.base import Detection, Format, Mapped
 from data.formats.llm_refusals import refuse_llm_columns, refuse_pictures, refuse_retrieval
 from data.formats.matching import Match, match
+from data.formats.raw_text import PROSE
 from data.formats.refusals import llm_layout, mixed_rows, refuse, refuse_llm
 from data.formats.unnamed import match_unnamed
 from data.problems import BadData, Problem, Where, error, note, say, warning
@@ -36,7 +37,8 @@ def detect_rows(
             return taken
     for_llm = any(item.shape == "conversations" for item in candidates.values())
     (_refuse_for_llm if for_llm else _refuse_for_retrieval)(source, table, found, given)
-    if not found and not source.header and not given and source.container in ("csv", "tsv", "xlsx"):
+    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv"
+    if not found and not (source.header or given or prose) and source.container in ("csv", "tsv", "xlsx"):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
     if not found:

@@ -16,7 +16,8 @@ from data.reading import read
 from data.reading.streams import Report, chunks, lines
 from data.source import Row, Source
 
-_SUFFIXES: Final = (".txt", ".text", ".md", ".markdown")
+#: Names of files that hold running text as often as tables.
+PROSE: Final = (".txt", ".text", ".md", ".markdown")
 _BLANK: Final = re.compile(r"\n[ \t]*\n")
 _COLUMN: Final = "text"
 
@@ -31,7 +32,7 @@ class RawText(ConversationFormat):
 
     def plain(self, source: Source) -> Detection | None:
         """A text file that is no table as this format; None for other files."""
-        if source.container not in ("csv", "tsv") or not set(_SUFFIXES) & {s.casefold() for s in source.path.suffixes}:
+        if source.container not in ("csv", "tsv") or not set(PROSE) & {s.casefold() for s in source.path.suffixes}:
             return None
         blocks = _has_blank_lines(source)
         told = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")

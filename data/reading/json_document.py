@@ -19,7 +19,7 @@ from data.source import Row, Source
 _PARTS: Final = frozenset(
     (
         *("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "history", "tools", "images"),
-        *("paragraphs", "qas", "answers", "pos", "neg"),
+        *("paragraphs", "qas", "answers", "pos", "neg", "chosen", "rejected", "prompt"),
     )
 )
 _CUSTOMARY: Final = ("data", "rows", "examples", "records", "items", "train", "数据")
@@ -153,7 +153,7 @@ def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
         told = say("The file is one object with an object under each key, not a list of rows.")
         fix = say("Write the objects as a list, with the key as a field.")
         raise BadData(error("not-a-list", told, source.at(1), fix))
-    columns = [item for item in value.values() if isinstance(item, list)]
+    columns = [item for key, item in value.items() if key not in _PARTS and isinstance(item, list)]
     if len(columns) == len(value) > 1 and len({len(item) for item in columns}) == 1 and len(columns[0]) > 1:
         told = say("The file has a list for each column, not an object for each row.")
         raise BadData(

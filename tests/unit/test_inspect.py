@@ -153,6 +153,7 @@ def test_rows_for_language_models(tmp_path: Path) -> None:
         "empty-answer": [5],
         "unknown-role": [6],
         "llm-layout": [0],
+        "columns-guessed": [0],
     }
     assert found.usable
     assert not inspect(Dataset(str(path)), task="embedding").usable
