@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker
 
@@ -45,8 +46,11 @@ class TunewizApp(LooksApp):
         Binding("f1,question_mark", "help", N_("Help"), key_display="F1"),
     ]
 
-    def __init__(self, runs: Path, settings: Settings | None = None, first: Run | None = None) -> None:
-        """``runs`` is the folder of runs; ``first``, if given, is watched at once; ``settings``: else those kept."""
+    def __init__(self, runs: Path, settings: Settings | None = None, first: Run | Message | None = None) -> None:
+        """``runs`` is the folder of runs; ``first`` a run to watch at once, or what asks for the screen to begin with.
+
+        Without ``settings`` those kept count.
+        """
         super().__init__(settings)
         self.runs = runs
         self._first = first
@@ -60,7 +64,7 @@ class TunewizApp(LooksApp):
         """A run to watch comes above home."""
         self._collecting = Collecting(self)
         if self._first is not None:
-            self.on_monitor_wanted(messages.MonitorWanted(self._first))
+            self.post_message(messages.MonitorWanted(self._first) if isinstance(self._first, Run) else self._first)
 
     # ---- screens
 
@@ -121,6 +125,12 @@ class TunewizApp(LooksApp):
         from tui.screens.report import ReportScreen
 
         self.push_screen(ReportScreen(message.run))
+
+    def on_trial_wanted(self, message: messages.TrialWanted) -> None:
+        """Ask the models of a run."""
+        from tui.screens.trial import TrialScreen
+
+        self.push_screen(TrialScreen(message.run))
 
     def on_comparison_wanted(self, message: messages.ComparisonWanted) -> None:
         """Show runs side by side."""

@@ -66,6 +66,14 @@ class ReportWanted(Message):
         self.run = run
 
 
+class TrialWanted(Message):
+    """The models of a run, to be asked."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+
 class ComparisonWanted(Message):
     """Runs side by side."""
 

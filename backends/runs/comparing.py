@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backends.runs.find import all_runs
 from backends.runs.run import Run
 from backends.runs.state import RunState
 
@@ -55,6 +56,18 @@ def _leaves(tree: Mapping[Any, Any], above: str) -> list[tuple[str, str]]:
         else:
             found.append((name, str(value)))
     return found
+
+
+def rival(run: Run) -> Run | None:
+    """The last run before ``run`` in its folder that is of the same task and was measured; what it is compared with."""
+    earlier = []
+    for other in all_runs(run.directory.parent):
+        if other.directory == run.directory:
+            break
+        earlier.append(other)
+    task = flattened(run.preset_file).get("task")
+    measured = (other for other in reversed(earlier) if (other.report / "after.json").is_file())
+    return next((other for other in measured if flattened(other.preset_file).get("task") == task), None)
 
 
 def _after(state: RunState) -> list[str]:

@@ -1,6 +1,7 @@
 """How a run ended."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.playing import BEFORE, FULL, a_run, log_lines, opening
 from tests.screens.waiting import seen, until
 from tui.app import TunewizApp
 from tui.messages import ResultWanted
+from tui.screens.comparison import ComparisonScreen
 from tui.screens.log import LogScreen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.report import ReportScreen
@@ -131,3 +133,16 @@ async def test_a_stopped_run_offers_to_go_on(app: TunewizApp, runs: Path) -> Non
         app.post_message(ResultWanted(run))
         await until(pilot, lambda: shown(app)() and "stopped" in seen(app))
         assert "Resume" in seen(app).splitlines()[-1]
+
+
+async def test_the_run_before_is_offered_for_comparison(app: TunewizApp, finished: Make) -> None:
+    earlier, run = finished("faq-20260101-110000"), finished("faq-20260101-120000", rate=1e-5)
+    for one in (earlier, run):
+        write_report(one)
+    os.utime(earlier.preset_file, (1, 1))
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, lambda: shown(app)() and "Compare" in seen(app).splitlines()[-1])
+        assert "Try it" not in seen(app).splitlines()[-1]  # it left no model
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, ComparisonScreen) and "training.learning_rate" in seen(app))

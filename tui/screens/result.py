@@ -11,13 +11,23 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 
+from backends.runs.comparing import rival
 from backends.runs.follow import read_state
 from backends.runs.process import alive
 from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.language import N_
+from tui.answers import catalogue
 from tui.evidence import Evidence, evidence
-from tui.messages import CloneWanted, LogWanted, MonitorWanted, ReportWanted, ResumeWanted
+from tui.messages import (
+    CloneWanted,
+    ComparisonWanted,
+    LogWanted,
+    MonitorWanted,
+    ReportWanted,
+    ResumeWanted,
+    TrialWanted,
+)
 from tui.panels.result import ResultStory
 from tui.screens.base import FullScreen
 from tui.widgets.key_hints import KeyHints
@@ -29,10 +39,12 @@ class ResultScreen(FullScreen):
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "try", N_("Try it"), tooltip=N_("Ask the untouched and the tuned model")),
         Binding("o", "report", N_("Report")),
         Binding("l", "log", N_("Log")),
         Binding("m", "curves", N_("Curves")),
         Binding("r", "resume", N_("Resume")),
+        Binding("v", "compare", N_("Compare"), tooltip=N_("With the other run of the same task before it")),
         Binding("c", "clone", N_("Clone"), tooltip=N_("A new draft with this run's settings")),
     ]
     HELP_TEXT = N_(
@@ -43,17 +55,19 @@ class ResultScreen(FullScreen):
     class Read(Message):
         """The run and its report were read."""
 
-        def __init__(self, state: RunState, found: Evidence, living: bool) -> None:
+        def __init__(self, state: RunState, found: Evidence, living: bool, rival: Run | None) -> None:
             super().__init__()
             self.state = state
             self.found = found
             self.living = living
+            self.rival = rival
 
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.run = run
         self.state: RunState | None = None
         self.living = False
+        self.rival: Run | None = None  # what it is compared with
 
     def compose(self) -> ComposeResult:
         """One long story that scrolls."""
@@ -70,11 +84,11 @@ class ResultScreen(FullScreen):
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _read(self) -> None:
         state = read_state(self.run)
-        self.post_message(self.Read(state, evidence(self.run, state), alive(self.run)))
+        self.post_message(self.Read(state, evidence(self.run, state), alive(self.run), rival(self.run)))
 
     def on_result_screen_read(self, message: Read) -> None:
         """Tell it."""
-        self.state, self.living = message.state, message.living
+        self.state, self.living, self.rival = message.state, message.living, message.rival
         self.query_one(ResultStory).tell(self.run, message.state, message.found)
         self.refresh_bindings()
 
@@ -84,11 +98,24 @@ class ResultScreen(FullScreen):
             return (self.run.report / "report.md").is_file()
         if action == "log":
             return self.run.log_file.is_file()
+        if action == "try":
+            return bool(self.state and self.state.task in catalogue() and self.run.model.is_dir())
+        if action == "compare":
+            return self.rival is not None
         if action == "curves":
             return bool(self.state and self.state.curves)
         if action == "resume":
             return bool(self.state and self.state.status in ("stopped", "failed", "lost") and not self.living)
         return True
+
+    def action_try(self) -> None:
+        """Ask its models."""
+        self.post_message(TrialWanted(self.run))
+
+    def action_compare(self) -> None:
+        """Beside the run before it."""
+        if self.rival is not None:
+            self.post_message(ComparisonWanted((self.rival, self.run)))
 
     def action_report(self) -> None:
         """The report as written."""

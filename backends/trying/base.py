@@ -1,0 +1,38 @@
+"""What a trial is: the models of a run loaded once, and questions answered with the untouched and the tuned one.
+
+Adding a task means adding one file to this package, named like the task, with one subclass of :class:`Trial`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from backends.runs.run import Run
+from presets.preset import Preset
+
+P = TypeVar("P", bound=Preset)
+#: A fact that goes to whoever asks, as a JSON object with at least ``event``.
+Fact = dict[str, Any]
+#: Takes what is loaded or encoded, how much of it is done, and how much there is.
+Told = Callable[[str, int, int], None]
+
+
+class Trial(ABC, Generic[P]):
+    """Answers in the child. Nothing heavy is imported before :meth:`load`."""
+
+    name: ClassVar[str]
+
+    def __init__(self, run: Run, preset: P, told: Told) -> None:
+        self.run = run
+        self.preset = preset
+        self.told = told
+
+    @abstractmethod
+    def load(self) -> Fact:
+        """Load the models; what there is to know of them. Raises ``TunewizError``."""
+
+    @abstractmethod
+    def answer(self, asked: Mapping[str, Any]) -> Iterator[Fact]:
+        """The answer to one question, in as many facts as it takes. Raises ``TunewizError``."""

@@ -1,0 +1,105 @@
+"""``tunewiz compare``: runs on one page: what was measured, what of it is more than chance, which settings differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from backends.runs.comparing import Row, differences, flattened, measures
+from backends.runs.find import find, runs_dir
+from backends.runs.follow import read_state
+from backends.runs.pairing import Pairing, pairings
+from backends.runs.run import Run
+from backends.runs.state import RunState
+from backends.verdict import Comparison
+from data.language import N_, translate
+from data.printable import printable
+from data.problems import BadPreset, ExitCode, error, say
+
+
+def run_compare(names: Sequence[str], folder: Path | None, as_json: bool) -> int:
+    """Print the runs ``names`` (two or more) side by side, every one against the first; one JSON object if wanted."""
+    place = runs_dir(folder)
+    runs = list(dict.fromkeys(find(name, place) for name in names))
+    if len(runs) < 2:
+        fix = say("For example: tunewiz compare first-run last")
+        raise BadPreset(error("one-run", say("Comparing takes two runs or more."), fix=fix))
+    states = [read_state(run) for run in runs]
+    paired = pairings(runs)
+    if as_json:
+        print(json.dumps(_facts(runs, states, paired), ensure_ascii=False))
+        return int(ExitCode.OK)
+    console = Console(highlight=False)
+    for number, run in enumerate(runs, 1):
+        console.print(Text(f"[{number}] {printable(run.name)}  {states[number - 1].verdict}".rstrip()), soft_wrap=True)
+    _print(console, N_("Measures, before → after"), measures(states), N_("None of them has been measured yet."))
+    console.print(Text("\n" + translate("Against [1], query by query"), style="bold"))
+    for number, pair in enumerate(paired, 2):
+        for line in _told(number, pair, _primary(runs[0])):
+            console.print(Text(line), soft_wrap=True)
+    _print(console, N_("Settings that differ"), differences(runs), N_("None: the presets are alike."))
+    return int(ExitCode.OK)
+
+
+def _facts(runs: Sequence[Run], states: Sequence[RunState], paired: Sequence[Pairing]) -> dict[str, Any]:
+    names = [run.name for run in runs]
+    listed = zip(runs, states, strict=True)
+    return {
+        "runs": [
+            {"name": run.name, "directory": str(run.directory), "verdict": state.verdict} for run, state in listed
+        ],
+        "measured": {run.name: dict(state.measured) for run, state in zip(runs, states, strict=True)},
+        "paired": [
+            {
+                "first": pair.first,
+                "other": pair.other,
+                "why_not": pair.why_not.text() if pair.why_not else "",
+                "metrics": {name: _numbers(one) for name, one in pair.comparisons.items()},
+            }
+            for pair in paired
+        ],
+        "settings": {row.name: dict(zip(names, row.values, strict=True)) for row in differences(runs)},
+    }
+
+
+def _numbers(one: Comparison) -> dict[str, Any]:
+    kept = ("difference", "low", "high", "wins", "losses", "ties", "queries", "certain")
+    return {"first": one.before, "other": one.after} | {key: one.record()[key] for key in kept}
+
+
+def _print(console: Console, title: str, rows: Sequence[Row], empty: str) -> None:
+    console.print(Text("\n" + translate(title), style="bold"))
+    if not rows:
+        console.print(Text(translate(empty)))
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for number in range(1, len(rows[0].values) + 1):
+        table.add_column(f"[{number}]".replace("[", "\\["), overflow="fold")
+    for row in rows:
+        table.add_row(Text(printable(row.name)), *(Text(printable(value) if value else "—") for value in row.values))
+    console.print(table)
+
+
+def _primary(run: Run) -> str:
+    return flattened(run.preset_file).get("evaluation.metric", "").lower()
+
+
+def _told(number: int, pair: Pairing, primary: str) -> Iterator[str]:
+    """One line a metric, the one that decides first and marked."""
+    if pair.why_not is not None:
+        yield f"[{number}] {pair.why_not.text()}"
+        return
+    words = translate("{wins} queries better, {losses} worse, {ties} the same")
+    for name, one in sorted(pair.comparisons.items(), key=lambda item: item[0] != primary):
+        mark = "▸" if name == primary else " "
+        change = f"{one.difference:+.4f} ({one.low:+.4f} … {one.high:+.4f})"
+        counts = words.format(wins=one.wins, losses=one.losses, ties=one.ties)
+        chance = "" if one.certain else "  " + translate("(may be chance)")
+        yield f"[{number}] {mark} {name:<10} {change}  {counts}{chance}"

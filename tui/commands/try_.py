@@ -1,0 +1,98 @@
+"""``tunewiz try``: ask the models of a run, the untouched and the tuned one, and see both answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from backends.runs.find import find, runs_dir
+from backends.trying.base import Fact
+from backends.trying.session import Session
+from data.language import translate
+from data.problems import BadPreset, ExitCode, error, say
+from presets.library import load
+from tui.answers import catalogue
+from tui.lines import RunLines, problem_line
+from tui.loading import LOADING
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What the command line said."""
+
+    queries: tuple[str, ...]
+    count: int
+    as_json: bool
+
+
+def run_try(which: str, folder: Path | None, queries: tuple[str, ...], count: int, as_json: bool) -> int:
+    """Answer ``queries``, else the lines of stdin; on a terminal with neither, open the full screen.
+
+    With ``as_json`` one JSON object a query goes to stdout. Returns the exit code of the first thing that failed.
+    """
+    place = runs_dir(folder)
+    run = find(which, place)
+    if count < 1:
+        raise BadPreset(error("bad-count", say("--k is the number of answers: 1 or more, not {count}.", count=count)))
+    if not queries and sys.stdin.isatty() and sys.stdout.isatty():
+        from tui.commands.screen import run_screen
+        from tui.messages import TrialWanted
+
+        return run_screen(place, TrialWanted(run))
+    task = load(str(run.preset_file)).task
+    with Session(run) as session:
+        return _answered(session, task, Asking(queries, count, as_json))
+
+
+def _answered(session: Session, task: str, asking: Asking) -> int:
+    lines = RunLines()
+    code = _loaded(session, lines)
+    if code:
+        return code
+    console = Console(highlight=False)
+    for query in asking.queries or _lines(sys.stdin):
+        facts = list(session.ask({"query": query, "k": asking.count}))
+        code = code or _problems(facts, lines)
+        answers = [fact for fact in facts if fact["event"] == "answer"]
+        if asking.as_json:
+            for answer in answers:
+                print(json.dumps(_plain(answer), ensure_ascii=False), flush=True)
+        elif answers:
+            console.print(catalogue()[task]([answers], console.width), end="\n\n")
+    return code
+
+
+def _loaded(session: Session, lines: RunLines) -> int:
+    told = ""
+    for fact in session.loading():
+        if fact["event"] == "loading" and fact["what"] != told:
+            told = fact["what"]
+            lines.say(translate(LOADING.get(told, told)))
+        elif fact["event"] == "problems":
+            return _problems([fact], lines)
+    return int(ExitCode.OK)
+
+
+def _problems(facts: Iterable[Fact], lines: RunLines) -> int:
+    """Tell what went wrong; the exit code that goes with it, 0 if nothing did."""
+    code = int(ExitCode.OK)
+    for fact in facts:
+        if fact["event"] == "problems":
+            code = code or int(fact["exit_code"])
+            for problem in fact["problems"]:
+                lines.say(problem_line(problem))
+    return code
+
+
+def _lines(stream: Iterable[str]) -> Iterator[str]:
+    return (line.strip() for line in stream if line.strip())
+
+
+def _plain(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if key not in ("event", "id")}
