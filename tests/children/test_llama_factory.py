@@ -1,0 +1,100 @@
+"""Every method and every stage on a tiny language model, really trained; errors a user can make."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.children.llm_setup import ran
+
+PAIRS = [
+    {"instruction": f"Which is larger, {number} or {number + 1}?", "chosen": f"It is {number + 1}.",
+     "rejected": f"It is {number}, I think."}
+    for number in range(40)
+]  # fmt: skip
+JUDGED = [
+    {"instruction": f"Say {number}.", "output": str(number if number % 2 else -number), "label": number % 2 == 1}
+    for number in range(40)
+]  # fmt: skip
+METHODS: dict[str, Any] = {
+    "lora": {"type": "lora"},
+    "lora-kinds": {"type": "lora", "use_rslora": True, "use_dora": True, "loraplus_ratio": 16},
+    "pissa": {"type": "lora", "pissa": True},
+    "qlora": {"type": "qlora"},
+    "qlora-8": {"type": "qlora", "bits": 8},
+    "full": {"type": "full"},
+    "freeze": {"type": "freeze", "layers": 1},
+    "oft": {"type": "oft", "block_size": 16},
+}
+
+
+def _rows(folder: Path, name: str, rows: list[dict[str, Any]]) -> str:
+    file = folder / f"{name}.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return str(file)
+
+
+def test_every_method_learns_and_is_exported(tiny_llm: Path, tmp_path: Path) -> None:
+    cases = {name: {"method": method} for name, method in METHODS.items()}
+    found = ran(tmp_path, tiny_llm, cases)
+    for name, told in found.items():
+        assert told.get("codes") is None, (name, told)
+        assert told["after"]["loss"] < told["before"]["loss"], name
+        assert "model.safetensors" in told["files"], name
+        has_adapter = METHODS[name]["type"] in ("lora", "qlora", "oft")
+        assert ("adapter_model.safetensors" in told["files"]) == has_adapter, name
+        assert told["record"]["template"] == "qwen3_nothink"
+
+
+def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
+    pairs, judged = _rows(tmp_path, "pairs", PAIRS), _rows(tmp_path, "judged", JUDGED)
+    texts = _rows(tmp_path, "texts", [{"text": f"train the model on gpu {number} " * 8} for number in range(30)])
+    cases: dict[str, Any] = {
+        stage: {"stage": stage, "data": {"train": pairs}} for stage in ("dpo", "orpo", "simpo")
+    }  # fmt: skip
+    cases |= {
+        "kto": {"stage": "kto", "data": {"train": judged}},
+        "pretrain": {"stage": "pretrain", "data": {"train": texts}},
+        "packed": {"training": {"packing": True}},
+        "validated": {"data": {"evaluation": {"validation_fraction": 0.2}}, "training": {"evaluations": 3}},
+        "classified": {"data": {"train": "sample:intents-en"}},
+    }
+    found = ran(tmp_path / "runs", tiny_llm, cases)
+    assert all("codes" not in told for told in found.values()), found
+    for stage in ("dpo", "orpo", "simpo"):
+        assert found[stage]["after"]["preference_margin"] > found[stage]["before"]["preference_margin"], stage
+    assert {"kto_margin"} <= set(found["kto"]["after"])
+    assert found["pretrain"]["after"]["perplexity"] < found["pretrain"]["before"]["perplexity"]
+    assert found["packed"]["after"]["loss"] < found["packed"]["before"]["loss"]
+    assert found["validated"]["record"]["validated"]
+    assert {"accuracy", "macro_f1", "invalid"} <= set(found["classified"]["after"])
+
+
+def test_what_a_user_can_get_wrong_is_told(tiny_llm: Path, tmp_path: Path) -> None:
+    empty = _rows(tmp_path, "empty", [{"instruction": "", "output": ""}, {"instruction": "only this", "output": ""}])
+    wrong = {
+        "no-template": ({"template": "qwenn3"}, ["unknown-template"], 2),
+        "other-template": ({"template": "llama3"}, ["template-mismatch"], 2),
+        "no-model": ({"model": {"id": str(tmp_path / "nothing")}}, ["model-missing"], 1),
+        "nothing-left": ({"data": {"train": empty}}, ["no-usable-rows"], 3),
+        "cut-away": ({"stage": "pretrain", "data": {"train": _rows(tmp_path, "few", [{"text": "short text here"}] * 1)},
+                      "training": {"packing": True}}, ["no-usable-rows"], 3),
+    }  # fmt: skip
+    found = ran(tmp_path / "runs", tiny_llm, {name: sections for name, (sections, *_) in wrong.items()})
+    for name, (_, codes, exit_code) in wrong.items():
+        assert (found[name].get("codes"), found[name].get("exit")) == (codes, exit_code), (name, found[name])
+
+
+@pytest.mark.parametrize("options", [{"use_moun": True}, {"output_dir": "/x"}])
+def test_backend_options_are_checked_by_name(tiny_llm: Path, options: dict[str, Any]) -> None:
+    from backends.llama_factory import LlamaFactory
+    from tests.children.llm_setup import preset
+
+    found = LlamaFactory().problems(preset(tiny_llm, backend_options=options))
+    code = "backend-option-unknown" if "use_moun" in options else "backend-option-owned"
+    assert [problem.code for problem in found] == [code]
+    if "use_moun" in options:
+        assert "use_muon" in found[0].line("en")
