@@ -1,11 +1,13 @@
 """Runs of a tiny language model, several in one process: importing LLaMA-Factory takes longer than training it.
 
 ``python -m tests.children.llm_setup FOLDER MODEL CASES`` (JSON: name to sections of a preset) takes each case through
-all stages but the report and prints, as JSON, what was measured or what went wrong.
+all stages but the report (``interrupted``: stopped after a step and resumed) and prints,
+as JSON, what was measured or what went wrong.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backends.runs.run import Run
+from backends.runs.run import Run, StopRequested
 from data.problems import TunewizError
 from presets.tasks.llm import LlmPreset
 
@@ -48,26 +50,39 @@ def ran(folder: Path, model: Path, cases: Mapping[str, Mapping[str, Any]]) -> di
     return found
 
 
-def _through(run: Run, wanted: LlmPreset) -> dict[str, Any]:
+def _through(run: Run, wanted: LlmPreset, interrupted: bool) -> dict[str, Any]:
     from backends.llama_factory import LlamaFactory
     from data.files import read_json
 
     backend = LlamaFactory()
     for name in ("prepare", "baseline", "train", "evaluate", "export"):
+        if name == "train" and interrupted:
+            _stopped_after_a_step(backend, run, wanted)
         getattr(backend, name)(run, wanted)
     sides = {when: read_json(run.report / f"{when}.json")["metrics"] for when in ("before", "after")}
     record = read_json(run.record_file)
     return {**sides, "record": record["llm"], "files": sorted(path.name for path in run.model.rglob("*.safetensors"))}
 
 
+def _stopped_after_a_step(backend: Any, run: Run, wanted: LlmPreset) -> None:
+    run.stop_file.touch()
+    with contextlib.suppress(StopRequested):
+        backend.train(run, wanted)
+    assert run.newest_checkpoint() == run.checkpoints / "checkpoint-1"
+    assert (run.checkpoints / "checkpoint-1" / "optimizer.pt").is_file()
+    run.end_stopped()
+
+
 def main(folder: Path, model: Path, cases: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Each case in a run of its own below ``folder``."""
     found: dict[str, Any] = {}
-    for name, sections in cases.items():
+    for name, told in cases.items():
+        sections = dict(told)
+        interrupted = bool(sections.pop("interrupted", False))
         run = Run(folder / name)
         run.directory.mkdir(parents=True)
         try:
-            found[name] = _through(run, preset(model, **sections))
+            found[name] = _through(run, preset(model, **sections), interrupted)
         except TunewizError as fault:
             found[name] = {"codes": [problem.code for problem in fault.problems], "exit": int(fault.exit_code)}
     return found

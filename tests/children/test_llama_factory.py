@@ -73,6 +73,14 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
     assert {"accuracy", "macro_f1", "invalid"} <= set(found["classified"]["after"])
 
 
+def test_a_resumed_run_ends_as_an_uninterrupted_one(tiny_llm: Path, tmp_path: Path) -> None:
+    longer = {"training": {"max_steps": 6}}
+    found = ran(tmp_path, tiny_llm, {"whole": longer, "stopped": longer | {"interrupted": True}})
+    assert found["stopped"]["before"] == found["whole"]["before"]
+    assert found["whole"]["after"]["loss"] < found["whole"]["before"]["loss"]
+    assert found["stopped"]["after"]["loss"] == pytest.approx(found["whole"]["after"]["loss"], abs=1e-4)
+
+
 def test_what_a_user_can_get_wrong_is_told(tiny_llm: Path, tmp_path: Path) -> None:
     empty = _rows(tmp_path, "empty", [{"instruction": "", "output": ""}, {"instruction": "only this", "output": ""}])
     wrong = {
