@@ -165,4 +165,6 @@ def merge_adapter(model: Any) -> Any:
     if transformer is not None and getattr(transformer, "_hf_peft_config_loaded", False):
         transformer._hf_peft_config_loaded = False
         transformer.peft_config = {}
+        # Loading an adapter leaves its renaming of weights behind, which saving would apply backwards to the whole.
+        transformer._weight_conversions = None
     return model
