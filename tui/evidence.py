@@ -11,8 +11,12 @@ from typing import Any, Final
 from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.files import read_json
+from tui.outcome import measured as measured_in
 
 SHOWN: Final = 5  # queries at each end
+_ANSWERS: Final = 3  # shown side by side; the report has more
+#: Measures of which less is better, where the report does not say.
+_LOWER: Final = frozenset({"loss", "perplexity", "chosen_loss", "liked_loss", "invalid"})
 KINDS: Final = ("positive", "hard", "random")
 
 
@@ -25,11 +29,19 @@ class Change:
     after: float
     low: float | None = None
     high: float | None = None
+    lower_is_better: bool = False
+    search: float | None = None  # what the search alone reaches, whose results a reranker puts in order
+
+    @property
+    def better(self) -> bool:
+        """Whether the change is for the better."""
+        return (self.difference or 0.0) < 0 if self.lower_is_better else (self.difference or 0.0) > 0
 
     @property
     def difference(self) -> float | None:
-        """After less before."""
-        return None if self.before is None else self.after - self.before
+        """After less before; without a measure before, less what the search alone reaches."""
+        start = self.search if self.before is None else self.before
+        return None if start is None else self.after - start
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,16 @@ class Query:
     text: str
     before: float
     after: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was asked on held-out rows, what was expected, and what the model wrote before and after."""
+
+    prompt: str
+    expected: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,8 @@ class Evidence:
     best: tuple[Query, ...] = ()
     worst: tuple[Query, ...] = ()
     spreads: tuple[Spread, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    advice: tuple[str, ...] = ()  # of the run's own report, in the language it was written in
 
     @property
     def main(self) -> Change | None:
@@ -73,13 +97,12 @@ class Evidence:
 def evidence(run: Run, state: RunState) -> Evidence:
     """What is known of ``run``; reads its whole report, so not for the thread that draws."""
     before, after = _object(run.report / "before.json"), _object(run.report / "after.json")
-    compared = {
-        str(record["metric"]): record
-        for record in _comparisons(_object(run.report / "metrics.json"))
-        if "metric" in record
-    }
-    measured = _numbers(after.get("metrics")) or _measured(state, "after")
-    earlier = _numbers(before.get("metrics")) or _measured(state, "before")
+    report = _object(run.report / "metrics.json")
+    compared = {str(record["metric"]): record for record in _comparisons(report) if "metric" in record}
+    measured = _numbers(after.get("metrics")) or _numbers(measured_in(state, "after"))
+    earlier = _numbers(before.get("metrics")) or _numbers(measured_in(state, "before"))
+    searched = _object(run.report / "search.json").get("metrics")
+    search = _numbers(searched) or _numbers(state.measured.get("before:search"))
     primary = next(iter(compared), "") or next((name for name in measured if name.startswith("ndcg")), "")
     primary = primary or next(iter(measured), "")
     ranked = _queries(run, before, after, primary)
@@ -87,7 +110,8 @@ def evidence(run: Run, state: RunState) -> Evidence:
     return Evidence(
         primary=primary,
         changes=tuple(
-            _change(name, earlier.get(name), value, compared.get(name, {})) for name, value in measured.items()
+            _change(name, earlier.get(name), value, compared.get(name, {}), search.get(name))
+            for name, value in measured.items()
         ),
         wins=_count(main, "wins"),
         losses=_count(main, "losses"),
@@ -95,6 +119,8 @@ def evidence(run: Run, state: RunState) -> Evidence:
         best=tuple(query for query in reversed(ranked[-SHOWN:]) if query.after > query.before),
         worst=tuple(query for query in ranked[:SHOWN] if query.after < query.before),
         spreads=tuple(_spreads(before, "before")) + tuple(_spreads(after, "after")),
+        answers=tuple(_answers(before, after)),
+        advice=tuple(str(step) for step in _list(report.get("next"))),
     )
 
 
@@ -103,14 +129,13 @@ def _object(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
+
+
 def _numbers(found: Any) -> dict[str, float]:
     items = found.items() if isinstance(found, Mapping) else ()
     return {str(name): float(value) for name, value in items if isinstance(value, (int, float))}
-
-
-def _measured(state: RunState, when: str) -> dict[str, float]:
-    key = next((key for key in state.measured if key.startswith(f"{when}:")), "")
-    return _numbers(state.measured.get(key))
 
 
 def _comparisons(tree: Any) -> Iterator[Mapping[str, Any]]:
@@ -126,10 +151,27 @@ def _comparisons(tree: Any) -> Iterator[Mapping[str, Any]]:
             yield from _comparisons(value)
 
 
-def _change(name: str, before: float | None, after: float, compared: Mapping[str, Any]) -> Change:
+def _change(name: str, before: float | None, after: float, compared: Mapping[str, Any], search: float | None) -> Change:
     limits = (compared.get("low"), compared.get("high"))
     low, high = (float(limit) if isinstance(limit, (int, float)) else None for limit in limits)
-    return Change(name, before, after, low, high)
+    lower = compared.get("lower_is_better") is True or name in _LOWER
+    return Change(name, before, after, low, high, lower, search)
+
+
+def _answers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Answer]:
+    """Some answers, as both models wrote them."""
+    earlier, later = before.get("answers"), after.get("answers")
+    if not isinstance(later, Mapping):
+        return
+    for key, told in list(later.items())[:_ANSWERS]:
+        once = earlier.get(key) if isinstance(earlier, Mapping) else None
+        if isinstance(told, Mapping):
+            said = _text(once, "answer") if isinstance(once, Mapping) else ""
+            yield Answer(_text(told, "prompt"), _text(told, "expected"), said, _text(told, "answer"))
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    return str(record.get(name) or "")
 
 
 def _count(record: Mapping[str, Any], name: str) -> int | None:

@@ -30,7 +30,27 @@ VERDICT_WORDS: Mapping[str, str] = {
     "MARGINAL": N_("MARGINAL: hardly better than before."),
     "REGRESSION": N_("REGRESSION: worse than before."),
 }
-SYSTEM = "retrieval"
+#: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
+_TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
+
+
+def measured(state: RunState, when: str) -> Mapping[str, float]:
+    """The model's measures ``before`` or ``after``, whatever was measured; a search before it is not the model's."""
+    return next(
+        (
+            numbers
+            for key, numbers in state.measured.items()
+            if key.startswith(f"{when}:") and not key.endswith(":search")
+        ),
+        {},
+    )
+
+
+def gain(state: RunState) -> str:
+    """The most telling measure, before and after; "" while there are not both."""
+    before, after = measured(state, "before"), measured(state, "after")
+    shared = [name for start in _TELLING for name in after if name in before and name.startswith(start)]
+    return f"{shared[0]} {before[shared[0]]:.3f} → {after[shared[0]]:.3f}" if shared else ""
 
 
 def exit_code(state: RunState, fail_on_regression: bool = False) -> int:
@@ -56,8 +76,8 @@ def as_json(run: Run, state: RunState) -> dict[str, Any]:
         "model": state.model,
         "verdict": state.verdict,
         "exit_code": state.exit_code,
-        "before": dict(state.measured.get(f"before:{SYSTEM}", {})),
-        "after": dict(state.measured.get(f"after:{SYSTEM}", {})),
+        "before": dict(measured(state, "before")),
+        "after": dict(measured(state, "after")),
         "values": dict(state.values),
         "seconds": dict(state.seconds),
         "problems": [dict(problem) for problem in state.problems],
@@ -69,7 +89,7 @@ def as_json(run: Run, state: RunState) -> dict[str, Any]:
 
 def tell(run: Run, state: RunState, console: Console) -> None:
     """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
-    if state.measured.get(f"after:{SYSTEM}"):
+    if measured(state, "after"):
         console.print(comparison(state))
     if state.verdict in VERDICT_WORDS:
         console.print(Text(translate(VERDICT_WORDS[state.verdict]), style="bold"))
@@ -89,7 +109,7 @@ def tell(run: Run, state: RunState, console: Console) -> None:
 
 def comparison(state: RunState) -> Table:
     """Before, after and difference of each metric."""
-    before, after = state.measured.get(f"before:{SYSTEM}", {}), state.measured.get(f"after:{SYSTEM}", {})
+    before, after = measured(state, "before"), measured(state, "after")
     table = Table(box=None, pad_edge=False)
     for title in (N_("metric"), N_("before"), N_("after"), N_("difference")):
         table.add_column(translate(title), justify="left" if title == "metric" else "right")

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from backends.runs.events import Failed, Stopped
+from backends.runs.events import Evaluated, Failed, Finished, Stopped
+from backends.runs.follow import read_state
 from backends.runs.run import Run
 from tests.playing import BEFORE, FULL, a_run, log_lines, opening
 from tests.screens.waiting import seen, until
+from tui import outcome
 from tui.app import TunewizApp
+from tui.evidence import evidence
 from tui.messages import ResultWanted
 from tui.screens.comparison import ComparisonScreen
 from tui.screens.log import LogScreen
@@ -146,3 +149,48 @@ async def test_the_run_before_is_offered_for_comparison(app: TunewizApp, finishe
         assert "Try it" not in seen(app).splitlines()[-1]  # it left no model
         await pilot.press("v")
         await until(pilot, lambda: isinstance(app.screen, ComparisonScreen) and "training.learning_rate" in seen(app))
+
+
+async def test_a_language_model_shows_its_measures_and_answers(app: TunewizApp, runs: Path) -> None:
+    run = a_run(runs)
+    for event in (
+        *opening(run, 1000.0)[:2],
+        Evaluated(time=1003.0, when="before", what="held-out rows", metrics={"loss": 2.5, "perplexity": 12.2}),
+        Evaluated(time=1090.0, when="after", what="held-out rows", metrics={"loss": 1.5, "perplexity": 4.5}),
+        Finished(time=1099.0, verdict="WIN"),
+    ):
+        run.emit(event)
+    run.report.mkdir()
+    for when, loss, said in (("before", 2.5, "no idea"), ("after", 1.5, "\x1b[31mA GPU [bold]trains.")):
+        answers = {"0": {"prompt": "What trains?", "expected": "A GPU.", "answer": said}}
+        record = {"metrics": {"loss": loss, "perplexity": 2.7**loss}, "answers": answers}
+        (run.report / f"{when}.json").write_text(json.dumps(record))
+    compared = {"metric": "loss", "difference": -1.0, "low": -1.2, "high": -0.8, "lower_is_better": True}
+    (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "next": ["Talk with it."]}))
+    found = evidence(run, read_state(run))
+    assert found.primary == "loss"
+    assert [change.better for change in found.changes] == [True, True]
+    assert outcome.gain(read_state(run)) == "loss 2.500 → 1.500"
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, shown(app))
+        await until(pilot, lambda: "Answers on held-out rows" in seen(app))
+        assert "A GPU [bold]trains." in seen(app)
+        assert "Talk with it." in seen(app)
+        assert "\x1b" not in seen(app)
+
+
+async def test_a_reranker_is_compared_with_the_search_it_puts_in_order(runs: Path) -> None:
+    run = a_run(runs)
+    for event in (
+        *opening(run, 1000.0)[:2],
+        Evaluated(time=1003.0, when="before", what="search", metrics={"ndcg@10": 0.6}),
+        Evaluated(time=1090.0, when="after", metrics={"ndcg@10": 0.7}),
+        Finished(time=1099.0, verdict="WIN"),
+    ):
+        run.emit(event)
+    (change,) = evidence(run, read_state(run)).changes
+    assert change.before is None
+    assert change.search == 0.6
+    assert change.better
+    assert outcome.measured(read_state(run), "before") == {}

@@ -16,7 +16,7 @@ from backends.runs.state import RunState
 from data.language import N_, translate
 from data.problems import ExitCode
 from tui.lines import stage_name
-from tui.outcome import STATUS_NAMES, SYSTEM, as_json
+from tui.outcome import STATUS_NAMES, as_json, gain
 
 
 def run_runs(folder: Path | None, json_wanted: bool) -> int:
@@ -37,7 +37,7 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
         table.add_column(translate(title), overflow="fold" if title == "run" else "ellipsis", no_wrap=title != "run")
     for run, state in states:
         began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
-        table.add_row(Text(run.name), _status(state), Text(state.verdict), Text(_gain(state)), Text(began))
+        table.add_row(Text(run.name), _status(state), Text(state.verdict), Text(gain(state)), Text(began))
     console.print(table)
     return int(ExitCode.OK)
 
@@ -48,9 +48,3 @@ def _status(state: RunState) -> Text:
         return Text(word)
     share = f" {100 * state.step // state.total}%" if state.total else ""
     return Text(f"{stage_name(state.stage)}{share}", style="bold")
-
-
-def _gain(state: RunState) -> str:
-    before, after = state.measured.get(f"before:{SYSTEM}", {}), state.measured.get(f"after:{SYSTEM}", {})
-    shared = next((name for name in after if name in before and name.startswith("ndcg")), None)
-    return f"{shared} {before[shared]:.3f} → {after[shared]:.3f}" if shared else ""

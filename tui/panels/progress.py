@@ -79,6 +79,9 @@ def _numbers(view: View) -> list[Line]:
     values = state.values
     if state.stage == "train" and values.get("samples_per_second"):
         groups.append([(rate(values["samples_per_second"]), "plain")])
+    if state.stage == "train" and values.get("tokens_per_second"):
+        pace = f"{values['tokens_per_second']:,.0f}"
+        groups.append([(translate("{count} tokens/s").format(count=pace), "plain")])
     if state.stage == "train" and values.get("epoch") is not None:
         groups.append([(translate("epoch {epoch}").format(epoch=f"{values['epoch']:.2f}"), "plain")])
     if values.get("memory_peak"):

@@ -10,7 +10,7 @@ from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.language import N_, translate
 from data.printable import printable
-from tui.evidence import Change, Evidence, Query, Spread
+from tui.evidence import Answer, Change, Evidence, Query, Spread
 from tui.lines import problem_line
 from tui.next_steps import next_steps
 from tui.numbers import duration
@@ -47,6 +47,7 @@ class ResultStory(Story):
             _table(self.found, width),
             _queries(N_("Queries that gained most"), self.found.best, width),
             _queries(N_("Queries that lost most"), self.found.worst, width),
+            _answers(self.found.answers, width),
             _cosines(self.found.spreads, width, ascii_only),
             _next(self.state, self.found, width),
             _places(self.run, self.state, width),
@@ -80,17 +81,19 @@ def _table(found: Evidence, width: int) -> list[Line]:
     name_width = max(12, *(len(change.metric) + 2 for change in found.changes))
     titles = (N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
     head = "".join(_right(translate(title), size) for title, size in zip(titles, (9, 9, 11, 20), strict=True))
+    searched = any(change.search is not None for change in found.changes)
+    head = (_right(translate(N_("search")), 9) if searched else "") + head
     drawn: list[Line] = [[(_left(translate("measure"), name_width) + head, "dim")]]
-    drawn += [_row(change, name_width, change.metric == found.primary) for change in found.changes]
+    drawn += [_row(change, name_width, change.metric == found.primary, searched) for change in found.changes]
     if found.wins is not None and found.losses is not None:
         words = translate("{wins} queries better, {losses} worse, {ties} the same")
         drawn.append([(words.format(wins=found.wins, losses=found.losses, ties=found.ties or 0), "plain")])
     return [fitted(line, width) for line in drawn]
 
 
-def _row(change: Change, name_width: int, primary: bool) -> Line:
+def _row(change: Change, name_width: int, primary: bool, searched: bool = False) -> Line:
     difference = change.difference
-    style = "dim" if not difference else "good" if difference > 0 else "bad"
+    style = "dim" if not difference else "good" if change.better else "bad"
     before = "" if change.before is None else f"{change.before:.4f}"
     interval = "" if change.low is None or change.high is None else f"{change.low:+.4f} … {change.high:+.4f}"
     return [
@@ -98,6 +101,7 @@ def _row(change: Change, name_width: int, primary: bool) -> Line:
             _left(("▸ " if primary else "  ") + printable(change.metric, 30), name_width),
             "strong" if primary else "plain",
         ),
+        (("" if change.search is None else f"{change.search:.4f}").rjust(9) if searched else "", "dim"),
         (before.rjust(9), "plain"),
         (f"{change.after:.4f}".rjust(9), "strong"),
         (("" if difference is None else f"{difference:+.4f}").rjust(11), style),
@@ -113,6 +117,18 @@ def _queries(title: str, queries: Sequence[Query], width: int) -> list[Line]:
         numbers: Line = [(f"{query.before:.2f} → {query.after:.2f}  ", "good" if query.after > query.before else "bad")]
         rows.append(fitted([*numbers, (printable(query.text, 200), "plain")], width))
     return [_heading(title), *rows]
+
+
+def _answers(answers: Sequence[Answer], width: int) -> list[Line]:
+    drawn: list[Line] = []
+    for answer in answers:
+        parts = ((answer.prompt, "strong"), (answer.expected, "dim"), (answer.before, "raw"), (answer.after, "smooth"))
+        labels = ("", N_("expected"), N_("before"), N_("after"))
+        for label, (text, style) in zip(labels, parts, strict=True):
+            name = _left(translate(label) if label else "▸", 10)
+            shown = " ".join(printable(text, 600).split()) or "—"
+            drawn.append(fitted([(name, "dim"), (shown, style)], width))
+    return [_heading(N_("Answers on held-out rows")), *drawn] if drawn else []
 
 
 _LABELS = 26  # cells before a histogram
@@ -143,8 +159,11 @@ def _cosines(spreads: Sequence[Spread], width: int, ascii_only: bool) -> list[Li
 
 def _next(state: RunState, found: Evidence, width: int) -> list[Line]:
     drawn: list[Line] = []
-    for message in next_steps(state, found):
-        first, *rest = wrapped(message.text(), max(10, width - 2))
+    told = [message.text() for message in next_steps(state, found)]
+    if state.status == "finished" and found.advice and not found.spreads:
+        told = [printable(step, 500) for step in found.advice]  # the task's own, where cosines do not say it all
+    for words in told:
+        first, *rest = wrapped(words, max(10, width - 2))
         drawn += [[("▸ ", "accent"), *first], *([("  ", "plain"), *line] for line in rest)]
     return [_heading(N_("What to try next")), *drawn] if drawn else []
 
