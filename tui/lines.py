@@ -98,6 +98,7 @@ def _numbers(state: RunState) -> list[str]:
         ("loss", lambda value: f"loss {value:.4f}"),
         ("learning_rate", lambda value: f"lr {value:.2e}"),
         ("samples_per_second", rate),
+        ("tokens_per_second", lambda value: translate("{count} tokens/s").format(count=f"{value:,.0f}")),
         ("memory", lambda value: translate("memory {amount}").format(amount=amount(value))),
     ]
     return [word(values[name]) for name, word in shown if name in values]

@@ -19,27 +19,31 @@ class LossNotFinite(ArithmeticError):
 
 
 class Pace:
-    """Samples trained a second, counting only time spent inside steps (not evaluating, not saving)."""
+    """Samples and tokens trained a second, counting only time inside steps (not evaluating, not saving)."""
 
     def __init__(self) -> None:
         self._begun = 0.0
         self._seconds = 0.0
         self._samples = 0
+        self._tokens = 0
 
     def begin(self) -> None:
         """A step begins."""
         self._begun = time.perf_counter()
 
-    def end(self, samples: int) -> None:
-        """A step of ``samples`` examples ended."""
+    def end(self, samples: int, tokens: int = 0) -> None:
+        """A step of ``samples`` examples, of ``tokens`` tokens in all where they are counted, ended."""
         self._seconds += time.perf_counter() - self._begun
         self._samples += samples
+        self._tokens += tokens
 
-    def take(self) -> float:
-        """Samples a second since the last call; 0.0 when nothing was trained."""
-        rate = self._samples / self._seconds if self._seconds else 0.0
-        self._seconds, self._samples = 0.0, 0
-        return rate
+    def take(self) -> dict[str, float]:
+        """``samples_per_second`` since the last call (0.0 when nothing was trained), and ``tokens_per_second``."""
+        seconds = self._seconds or float("inf")
+        rates = {"samples_per_second": self._samples / seconds}
+        rates |= {"tokens_per_second": self._tokens / seconds} if self._tokens else {}
+        self._seconds, self._samples, self._tokens = 0.0, 0, 0
+        return rates
 
 
 def memory() -> dict[str, float]:
@@ -67,6 +71,7 @@ class Bridge:
         self.run, self.stage, self.pace = run, stage, Pace()
         self._told = 0.0
         self._rows = 0
+        self._tokens: int | None = None
 
     def _samples(self, args: Any, state: Any) -> int:
         """Examples of the step that ended: as the trainer counted them (``rows_trained``), else full batches."""
@@ -76,13 +81,19 @@ class Bridge:
         before, self._rows = self._rows, rows
         return int(rows - before) * int(args.world_size)
 
+    def _seen(self, state: Any) -> int:
+        """Tokens of the step that ended, where the trainer counts them; of the first step they are not known."""
+        seen = int(getattr(state, "num_input_tokens_seen", 0) or 0)
+        before, self._tokens = self._tokens, seen
+        return seen - before if before is not None else 0
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Time the step."""
         self.pace.begin()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell of the step, at most once a second; turn a stop request into a checkpoint and the end."""
-        self.pace.end(self._samples(args, state))
+        self.pace.end(self._samples(args, state), self._seen(state))
         if self.run.stop_requested():
             control.should_save = True
             control.should_training_stop = True
@@ -125,9 +136,9 @@ def run_callback(run: Run, stage: str = "train") -> Any:
     return type("RunCallback", (Bridge, TrainerCallback), {})(run, stage)
 
 
-def _progress(stage: str, state: Any, logs: dict[str, Any], rate: float) -> Progress:
+def _progress(stage: str, state: Any, logs: dict[str, Any], rates: dict[str, float]) -> Progress:
     values = {ours: float(logs[theirs]) for theirs, ours in _NAMES.items() if theirs in logs}
-    values |= {"epoch": float(state.epoch or 0.0), "samples_per_second": rate} | memory()
+    values |= {"epoch": float(state.epoch or 0.0)} | rates | memory()
     return Progress(stage=stage, step=state.global_step, total=state.max_steps, values=values)
 
 

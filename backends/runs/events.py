@@ -64,8 +64,8 @@ class Progress(Event):
     """How far a stage is: ``step`` of ``total``, with what is known of it by name.
 
     ``values`` uses these names: ``loss``, ``eval_loss``, ``learning_rate``, ``grad_norm``, ``epoch``,
-    ``samples_per_second``, ``memory`` (bytes the child has in use on its device, or resident on a CPU),
-    ``memory_peak`` (bytes), and for evaluations during training ``eval_<metric>``.
+    ``samples_per_second``, ``tokens_per_second``, ``memory`` (bytes the child has in use on its device,
+    or resident on a CPU), ``memory_peak`` (bytes), and for evaluations during training ``eval_<metric>``.
     """
 
     stage: str
