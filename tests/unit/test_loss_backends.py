@@ -75,3 +75,27 @@ def test_the_wizard_offers_what_the_backend_trains_with() -> None:
 def test_a_group_of_one_needs_the_batch() -> None:
     loss = {"name": "info_nce", "group_size": 1, "batch_negatives": False}
     assert "group-of-one" in {problem.code for problem in preset(loss, "flag_embedding").problems()}
+
+
+def test_a_missing_library_is_told_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib import util
+
+    real = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name, *more: None if name == "FlagEmbedding" else real(name, *more))
+    (problem,) = [
+        each
+        for each in backends.find("flag_embedding").problems(preset("info_nce", "flag_embedding"))
+        if each.code == "packages-missing"
+    ]
+    assert "FlagEmbedding" in problem.line("en") and "pip install" in problem.line("en")
+
+
+@pytest.mark.parametrize(
+    ("loss", "code"),
+    [({"name": "info_nce", "group_size": 8}, "group-above-mined"), ({"distillation": "kl_div"}, "mined-untaught")],
+)
+def test_mining_too_few_or_untaught_negatives_is_warned_of(loss: Any, code: str) -> None:
+    wanted = preset({"name": "info_nce"} | loss, "flag_embedding")
+    mined = wanted.data.model_copy(update={"negatives": wanted.data.negatives.model_copy(update={"strategy": "bm25"})})
+    found = backends.find("flag_embedding").problems(wanted.model_copy(update={"data": mined}))
+    assert code in {problem.code for problem in found}
