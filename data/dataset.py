@@ -32,12 +32,16 @@ class Dataset:
     limit: int | None = None
 
 
-def samples() -> tuple[str, ...]:
-    """The names that ``sample:NAME`` takes, sorted."""
+def samples(task: str = "") -> tuple[str, ...]:
+    """The names that ``sample:NAME`` takes, sorted; those for one task, or all.
+
+    Folders are test collections, for retrieval; files hold rows for language models.
+    """
     if not SAMPLES.is_dir():
         return ()
     found = (entry for entry in SAMPLES.iterdir() if not entry.name.startswith((".", "_")))
-    return tuple(sorted(entry.name.split(".")[0] if entry.is_file() else entry.name for entry in found))
+    fitting = (entry for entry in found if not task or entry.is_file() == (task == "llm"))
+    return tuple(sorted(entry.name.split(".")[0] if entry.is_file() else entry.name for entry in fitting))
 
 
 def sheet_of(path: str) -> tuple[str, str]:

@@ -98,7 +98,7 @@ def test_tools_and_their_calls(tmp_path: Path) -> None:
         {"role": "assistant", "content": [{"type": "text", "text": "noon"}]},
     ]
     broken = [talk[0], {"role": "assistant", "tool_calls": [{"function": {"arguments": "{}"}}]}, *talk[2:]]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"messages": talk, "tools": [{"type": "function", "function": tool}]},
         {"messages": broken, "tools": [tool]},
         {"messages": talk, "tools": "no json"},
@@ -133,7 +133,12 @@ def test_plain_text_by_paragraphs_or_lines(tmp_path: Path) -> None:
 
 
 def test_rows_of_several_layouts(tmp_path: Path) -> None:
-    rows = [{"instruction": "a", "output": "b"}, {"messages": MESSAGES}, {"prompt": "c", "completion": "d"}, {"x": "y"}]
+    rows: list[dict[str, Any]] = [
+        {"instruction": "a", "output": "b"},
+        {"messages": MESSAGES},
+        {"prompt": "c", "completion": "d"},
+        {"x": "y"},
+    ]
     path = written(tmp_path, rows)
     name, found, codes = read(path)
     assert (name, len(found), codes) == ("mixed", 3, {"unknown-fields": 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual.containers import Horizontal, Vertical
@@ -29,6 +29,8 @@ class DataView(View):
     """Below the form: what the data is and what is wrong with it, as soon as it is known."""
 
     _shown: Inspected | None = None
+    _listed_for: str | None = None
+    _files: Sequence[str] = ()
 
     def above(self) -> Iterable[Widget]:
         """Samples and files used lately, until data is named."""
@@ -44,10 +46,14 @@ class DataView(View):
         for name in ("preview", "counts", "lengths", "findings"):
             yield Static(id=name)
 
-    def on_mount(self) -> None:
-        """List what was used before."""
-        self._files = [*recent(), *(SAMPLE_PREFIX + name for name in samples())]
-        self.query_one("#lately", OptionList).add_options([Option(Text(printable(path))) for path in self._files])
+    def _list_files(self, task: str) -> None:
+        """List what was used before and the samples for ``task``."""
+        if task == self._listed_for:
+            return
+        self._listed_for = task
+        self._files = [*recent(), *(SAMPLE_PREFIX + name for name in samples(task))]
+        options = [Option(Text(printable(path))) for path in self._files]
+        self.query_one("#lately", OptionList).set_options(options)
 
     def focus_first(self) -> None:
         """Begin with the path."""
@@ -57,6 +63,7 @@ class DataView(View):
     async def show(self, state: State) -> None:
         """Show the form and what is known of the data."""
         await super().show(state)
+        self._list_files(str(state.draft.value(("task",))))
         named = bool(state.draft.value(("data", "train")))
         self.query_one("#lately").display = not named
         self.query_one("#lately-title").display = not named
