@@ -107,21 +107,16 @@ def compare_all(
     Only queries in both are compared. Same seed and values give the same interval, whatever other metrics there are.
     Of the metrics in ``lower`` smaller values are better.
     """
-    import numpy as np
-
     shared = sorted(before.keys() & after.keys())
     if not shared or not metrics:
         return {metric: Comparison(metric, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0) for metric in metrics}
-    first, second = (
-        np.array([[_number(side[query].get(name)) for name in metrics] for query in shared], np.float64)
-        for side in (before, after)
-    )
+    first, second = (_table(side, shared, metrics) for side in (before, after))
     differences = second - first
     low, high = _interval(differences, samples, seed)
     compared = {}
     for column, metric in enumerate(metrics):
-        better = -1 if metric in lower else 1
-        wins, losses = (int((sign * differences[:, column] > _SAME).sum()) for sign in (better, -better))
+        signs = (-1, 1) if metric in lower else (1, -1)
+        wins, losses = (int((sign * differences[:, column] > _SAME).sum()) for sign in signs)
         compared[metric] = Comparison(
             metric=metric,
             before=float(first[:, column].mean()),
@@ -136,6 +131,13 @@ def compare_all(
             lower_is_better=metric in lower,
         )
     return compared
+
+
+def _table(side: PerQuery, queries: Sequence[str], metrics: Sequence[str]) -> Any:
+    """The values of ``side`` as an array (queries, metrics)."""
+    import numpy as np
+
+    return np.array([[_number(side[query].get(name)) for name in metrics] for query in queries], np.float64)
 
 
 def _number(value: float | None) -> float:

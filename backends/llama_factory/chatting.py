@@ -58,23 +58,11 @@ def stream(
 
     ids = torch.tensor([prompt_ids(loaded, [{"role": who, "content": text} for who, text in turns], system)])
     streamer = TextIteratorStreamer(loaded.tokenizer, skip_prompt=True, skip_special_tokens=True)
-    sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    if temperature > 0:
-        sampling = {"do_sample": True, "temperature": temperature, "top_p": 0.9}
     faults: list[BaseException] = []
 
     def write() -> None:
         try:
-            with torch.inference_mode():
-                loaded.model.generate(
-                    input_ids=ids.to(loaded.inner.device),
-                    attention_mask=torch.ones_like(ids).to(loaded.inner.device),
-                    max_new_tokens=most,
-                    eos_token_id=loaded.stops,
-                    pad_token_id=loaded.tokenizer.pad_token_id,
-                    streamer=streamer,
-                    **sampling,
-                )
+            loaded.model.generate(**_asked(loaded, ids, most, temperature), streamer=streamer)
         except (RuntimeError, ValueError, MemoryError) as fault:  # raised again where the answer is read
             faults.append(fault)
             streamer.end()
@@ -85,3 +73,20 @@ def stream(
     writer.join()
     if faults:
         raise faults[0]
+
+
+def _asked(loaded: Loaded, ids: Any, most: int, temperature: float) -> dict[str, Any]:
+    """What ``generate`` is called with."""
+    import torch
+
+    sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    if temperature > 0:
+        sampling = {"do_sample": True, "temperature": temperature, "top_p": 0.9}
+    device = loaded.inner.device
+    return sampling | {
+        "input_ids": ids.to(device),
+        "attention_mask": torch.ones_like(ids).to(device),
+        "max_new_tokens": most,
+        "eos_token_id": loaded.stops,
+        "pad_token_id": loaded.tokenizer.pad_token_id,
+    }
