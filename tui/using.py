@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,3 +46,44 @@ def compare(
     from tui.commands.compare import run_compare
 
     finish(lambda: run_compare(names, runs_dir, as_json))
+
+
+@using.command("eval", help=_("Measure a run's embedding model, or any other, on a test collection."))
+def eval_(
+    name: Annotated[str, typer.Argument(metavar="RUN|MODEL", help=_("A run, a model's folder or a hub id."))],
+    data: Annotated[str, typer.Option("--data", metavar="DIR", help=_("A BEIR folder, a file of pairs, sample:NAME."))],
+    split: Annotated[str, typer.Option("--split", help=_("Which judgments of a folder; auto prefers test."))] = "auto",
+    cutoffs: Annotated[list[int], typer.Option("--k", help=_("A cut-off of the metrics; repeatable."))] = [],  # noqa: B006
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    from tui.commands.eval_ import run_eval
+
+    finish(lambda: run_eval(name, runs_dir, data, split, cutoffs, as_json))
+
+
+@using.command(help=_("Write a run's model in the form that other software wants; without --to, list the forms."))
+def export(
+    name: RunName = "last",
+    target: Annotated[str, typer.Option("--to", metavar="WHAT", help=_("merged, adapter, script, service ..."))] = "",
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help=_("An empty or new folder."))] = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    from tui.commands.export import run_export
+
+    finish(lambda: run_export(name, runs_dir, target, out, as_json))
+
+
+@using.command(help=_("Turn the texts of a file into vectors with a run's embedding model."))
+def embed(
+    name: RunName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A .txt with one text a line, or a table."))],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=_("Where to: .npy or .parquet."))],
+    column: Annotated[str, typer.Option("--column", help=_("The column that holds the text."))] = "",
+    as_queries: Annotated[bool, typer.Option("--queries", help=_("They are queries, not documents."))] = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    from tui.commands.embed import run_embed
+
+    finish(lambda: run_embed(name, file, out, column, as_queries, runs_dir))

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,7 +111,7 @@ def test_compare_pairs_runs_of_the_same_data(used: Shell) -> None:
     done = used("run", str(used.preset), "--set", "training.epochs=1", "--name", "second", "--json")
     second = json.loads(done.stdout)
     told = json.loads(used("compare", first, second["name"], "--json").stdout)
-    assert list(told["settings"]["training.epochs"].values()) == ["2", "1"]
+    assert list(told["settings"]["training.epochs"].values()) == ["2.0", "1.0"]
     pair = told["paired"][0]
     ndcg = pair["metrics"]["ndcg@10"]
     assert ndcg["other"] == pytest.approx(second["after"]["ndcg@10"])
@@ -113,3 +120,100 @@ def test_compare_pairs_runs_of_the_same_data(used: Shell) -> None:
     assert page.returncode == 0
     assert "training.epochs" in page.stdout
     assert used("compare", first).returncode == 2
+
+
+def test_eval_gives_the_numbers_of_the_report(used: Shell) -> None:
+    """The run's evaluation data, written as a BEIR folder, measured anew."""
+    run, beir = used.last(), used.folder / "beir"
+    (beir / "qrels").mkdir(parents=True)
+    for name in ("corpus.jsonl", "queries.jsonl"):
+        shutil.copy2(run.data / name, beir / name)
+    shutil.copy2(run.data / "qrels.tsv", beir / "qrels" / "test.tsv")
+    done = used("eval", run.name, "--data", str(beir), "--json")
+    assert done.returncode == 0, done.stderr
+    measured = json.loads((run.report / "after.json").read_text("utf-8"))["metrics"]
+    told = json.loads(done.stdout)["metrics"]
+    assert {name: told[name] for name in measured} == pytest.approx(measured, abs=1e-9)
+    missing = used("eval", run.name, "--data", str(used.folder / "nowhere"))
+    assert (missing.returncode, "nowhere" in missing.stderr, "Traceback" in missing.stderr) == (3, True, False)
+    assert used("eval", "./no-model", "--data", str(beir)).returncode == 1
+
+
+def test_exports_are_whole_and_refused_with_a_reason(used: Shell) -> None:
+    run, out = used.last(), used.folder / "out"
+    listed = json.loads(used("export", run.name, "--json").stdout)
+    assert set(listed) == {"merged", "adapter", "script", "service"}
+    assert used("export", run.name, "--to", "adapter", "--out", str(out / "adapter")).returncode == 0
+    assert (out / "adapter" / "adapter_model.safetensors").is_file()
+    full = used("export", run.name, "--to", "adapter", "--out", str(out / "adapter"))
+    assert (full.returncode, "not empty" in full.stderr) == (2, True)
+    wrong = used("export", run.name, "--to", "merge", "--out", str(out / "x"))
+    assert (wrong.returncode, "merged" in wrong.stderr, (out / "x").exists()) == (2, True, False)
+
+
+def test_the_exported_program_runs_by_itself(used: Shell, tmp_path: Path) -> None:
+    run, out = used.last(), tmp_path / "script"
+    assert used("export", run.name, "--to", "script", "--out", str(out)).returncode == 0
+    texts = tmp_path / "texts.txt"
+    query, _ = a_question(run)
+    rows = map(json.loads, (run.data / "corpus.jsonl").read_text("utf-8").splitlines())
+    documents = {row["_id"]: row["text"] for row in rows}
+    texts.write_text("\n".join(documents.values()), encoding="utf-8")
+    command = [sys.executable, str(out / "run.py"), "search", str(texts), query, "-k", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=True)
+    ranking = [line.split("\t") for line in (run.report / "after.run.tsv").read_text("utf-8").splitlines()]
+    measured = [documents[row[2]] for row in ranking if row[0] == ranking[0][0]][:3]
+    assert [line.split("\t")[1] for line in done.stdout.splitlines()] == measured
+
+
+def test_the_search_service_answers(used: Shell, tmp_path: Path) -> None:
+    run, out = used.last(), tmp_path / "service"
+    assert used("export", run.name, "--to", "service", "--out", str(out)).returncode == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (tmp_path / "log").open("w") as log:
+        serving = subprocess.Popen([sys.executable, "serve.py", "--port", str(port)], cwd=out, stdout=log, stderr=log)
+        try:
+            health = answered(f"http://127.0.0.1:{port}/health", None)
+            assert health["documents"] == len((out / "documents.jsonl").read_text("utf-8").splitlines())
+            found = answered(f"http://127.0.0.1:{port}/search", (out / "example.json").read_bytes())
+            scores = [hit["score"] for hit in found["hits"]]
+            assert len(scores) == 5
+            assert scores == sorted(scores, reverse=True)
+        finally:
+            serving.terminate()
+            serving.wait(30)
+
+
+def test_embed_writes_the_vectors_in_the_order_of_the_rows(used: Shell) -> None:
+    import numpy as np
+    import pyarrow.parquet as parquet
+
+    texts = used.folder / "texts.txt"
+    texts.write_text("stop the gpu\n\ntrain the model\nstop the gpu\n", encoding="utf-8")
+    for name in ("vectors.npy", "vectors.parquet"):
+        done = used("embed", used.last().name, str(texts), "--out", str(used.folder / name))
+        assert done.returncode == 0, done.stderr
+    vectors = np.load(used.folder / "vectors.npy")
+    table = parquet.read_table(used.folder / "vectors.parquet")
+    assert vectors.shape == (3, 32)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
+    assert np.array_equal(vectors[0], vectors[2])
+    assert table.column("text").to_pylist() == ["stop the gpu", "train the model", "stop the gpu"]
+    assert np.allclose(np.array(table.column("vector").to_pylist()), vectors)
+    wrong = used("embed", used.last().name, str(used.preset), "--out", str(used.folder / "x.csv"))
+    assert (wrong.returncode, ".parquet" in wrong.stderr) == (2, True)
+
+
+def answered(address: str, body: bytes | None) -> Any:
+    """The JSON at ``address``, waited for while the server starts."""
+    end = time.monotonic() + 200
+    while True:
+        try:
+            asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                return json.load(answer)
+        except OSError:
+            assert time.monotonic() < end, "the service did not start"
+            time.sleep(0.5)

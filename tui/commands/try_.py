@@ -61,8 +61,7 @@ def _answered(session: Session, task: str, asking: Asking) -> int:
         code = code or _problems(facts, lines)
         answers = [fact for fact in facts if fact["event"] == "answer"]
         if asking.as_json:
-            for answer in answers:
-                print(json.dumps(_plain(answer), ensure_ascii=False), flush=True)
+            print(json.dumps(_whole(answers), ensure_ascii=False), flush=True)
         elif answers:
             console.print(catalogue()[task]([answers], console.width), end="\n\n")
     return code
@@ -94,5 +93,12 @@ def _lines(stream: Iterable[str]) -> Iterator[str]:
     return (line.strip() for line in stream if line.strip())
 
 
-def _plain(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in answer.items() if key not in ("event", "id")}
+def _whole(answers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The facts of one answer as one object; what was written piece by piece is put together, side by side."""
+    whole: dict[str, Any] = {}
+    for answer in answers:
+        if "side" in answer:
+            whole[answer["side"]] = whole.get(answer["side"], "") + answer["text"]
+        else:
+            whole |= {key: value for key, value in answer.items() if key not in ("event", "id")}
+    return whole

@@ -1,0 +1,65 @@
+"""``tunewiz eval``: a run's model, or any other, measured on a test collection."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from backends.evaluating import ask
+from backends.runs.find import all_runs, find, runs_dir
+from backends.runs.run import Run
+from data.language import N_, translate
+from data.printable import printable
+from data.problems import BadPreset, ExitCode, error, say
+from tui.lines import problem_line
+
+
+def run_eval(which: str, folder: Path | None, data: str, split: str, cutoffs: Sequence[int], as_json: bool) -> int:
+    """Measure ``which`` (a run, else a model's folder or hub id) on ``data``; the exit code says how it went."""
+    if any(k < 1 for k in cutoffs):
+        raise BadPreset(error("bad-count", say("--k is a cut-off: 1 or more.")))
+    run = _run(which, runs_dir(folder))
+    wanted = {
+        "model": which,
+        "run": str(run.directory) if run else "",
+        "preset": str(run.preset_file) if run else "",
+        "data": data if data.startswith("sample:") else str(Path(data).expanduser().absolute()),
+        "split": split,
+        "k": list(cutoffs) or [1, 5, 10],
+    }
+    found = ask(wanted)
+    for problem in found.get("problems") or found.get("notes", ()):
+        print(problem_line(problem), file=sys.stderr)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    elif "metrics" in found:
+        _print(found, Console(highlight=False))
+    return int(found.get("exit_code", ExitCode.OK))
+
+
+def _run(which: str, folder: Path) -> Run | None:
+    """The run that is meant; ``None`` when ``which`` is a model."""
+    if (Path(which).expanduser() / "preset.yaml").is_file() or which == "last":
+        return find(which, folder)
+    begun = any(run.name.startswith(which) for run in all_runs(folder))
+    return find(which, folder) if begun and not Path(which).is_dir() else None
+
+
+def _print(found: dict[str, Any], console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(translate(N_("metric")))
+    table.add_column(translate(N_("value")), justify="right")
+    for name, value in found["metrics"].items():
+        table.add_row(Text(printable(name)), f"{value:.4f}")
+    console.print(table)
+    words = translate("{model}: {queries} queries in {documents} documents, {seconds} s")
+    seconds = f"{found['seconds']:.0f}"
+    told = {"model": printable(found["model"]), "queries": found["queries"], "documents": found["documents"]}
+    console.print(Text(words.format(**told, seconds=seconds)), soft_wrap=True)
