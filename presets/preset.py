@@ -21,6 +21,8 @@ from presets.sections.training import Training
 class Preset(Section):
     """Sections common to all tasks."""
 
+    #: Where its task stands among the tasks: those to begin with come first.
+    PLACE: ClassVar[int] = 9
     #: The order in which sections are written; others follow.
     ORDER: ClassVar[tuple[str, ...]] = (
         "version", "name", "description", "task", "backend", "stage", "model", "template", "data", "candidates",

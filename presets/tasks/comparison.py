@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from presets.tasks.reranker import RerankerPreset
 
 class ComparisonPreset(RerankerPreset):
     """A reranker's preset, and the strategies for negatives that are compared."""
+
+    PLACE: ClassVar[int] = 5
 
     task: Literal["comparison"] = Field(  # type: ignore[assignment]  # the one word in which it differs
         "comparison",

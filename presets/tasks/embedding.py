@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from presets.retrieval import RetrievalPreset
 
 class EmbeddingPreset(RetrievalPreset):
     """A preset that tunes an embedding model."""
+
+    PLACE: ClassVar[int] = 1
 
     task: Literal["embedding"] = Field(
         "embedding", title=N_("Task"), description=N_("What kind of model is tuned: one that turns texts into vectors.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ from presets.sections.preference import Preference
 
 class LlmPreset(Preset):
     """A preset that tunes a language model."""
+
+    PLACE: ClassVar[int] = 2
 
     task: Literal["llm"] = Field(
         "llm", title=N_("Task"), description=N_("What kind of model is tuned: one that writes answers.")

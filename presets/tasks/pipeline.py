@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ from presets.tasks.reranker import RerankerPreset
 
 class PipelinePreset(RerankerPreset):
     """A reranker's preset, and the preset of the embedding model that is tuned before it and finds its candidates."""
+
+    PLACE: ClassVar[int] = 4
 
     task: Literal["pipeline"] = Field(  # type: ignore[assignment]  # the one word in which it differs
         "pipeline",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ from presets.sections.candidates import Candidates
 
 class RerankerPreset(RetrievalPreset):
     """A preset that tunes a reranker."""
+
+    PLACE: ClassVar[int] = 3
 
     task: Literal["reranker"] = Field(
         "reranker",

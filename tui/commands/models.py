@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -42,7 +43,7 @@ def run_models(task: str | None, as_json: bool) -> int:
         print(json.dumps(rows, ensure_ascii=False))
         return int(ExitCode.OK)
     console = Console(highlight=False)
-    console.print(_table(rows))
+    console.print(_table(rows, wide=console.width >= 100))
     room = say("{free} GiB of GPU memory are free.", free=f"{free / memory.GB:.0f}") if free is not None else None
     console.print(Text((room or say("There is no GPU here: small models train on the CPU.")).text()))
     console.print(Text(translate(N_("fits: with all weights / with LoRA, at the model's usual batch and 256 tokens."))))
@@ -95,20 +96,30 @@ def _needed(entry: Known, method: str) -> memory.Estimate:
     return needed
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def few(languages: Sequence[str]) -> str:
+    """The first languages, and how many more there are."""
+    return ", ".join(languages) if len(languages) <= 2 else f"{languages[0]} +{len(languages) - 1}"
+
+
+def _table(rows: list[dict[str, Any]], wide: bool) -> Table:
+    """Name first, never broken: it is what one types. Where there is little room, the licence is left to --json."""
     table = Table(box=None, pad_edge=False)
-    table.add_column(translate(N_("model")), overflow="fold")
-    for title in (N_("weights"), N_("tokens"), N_("languages"), N_("licence"), N_("fits"), N_("here")):
+    for title in (N_("model"), N_("weights"), N_("tokens"), N_("languages")):
+        table.add_column(translate(title), no_wrap=True)
+    if wide:
+        table.add_column(translate(N_("licence")), no_wrap=True)
+    for title in (N_("fits"), N_("here")):
         table.add_column(translate(title), no_wrap=True)
     for row in rows:
         both = [translate(_FITS[row[method]["fits"]]) for method in ("full", "lora")]
-        table.add_row(
-            Text(row["id"].rpartition("/")[2]),
-            Text(f"{row['parameters'] / 1e6:.0f}M"),
-            Text(str(row["max_length"])),
-            Text(",".join(row["languages"])),
-            Text(row["licence"]),
-            Text(both[0] if both[0] == both[1] else "/".join(both)),
-            Text(translate(N_("yes")) if row["cached"] else f"{row['download'] / 1e9:.1f} GB"),
-        )
+        cells = [
+            row["id"].rpartition("/")[2],
+            f"{row['parameters'] / 1e6:.0f}M",
+            str(row["max_length"]),
+            few(row["languages"]),
+            *([row["licence"]] if wide else []),
+            both[0] if both[0] == both[1] else "/".join(both),
+            translate(N_("yes")) if row["cached"] else f"{row['download'] / 1e9:.1f} GB",
+        ]
+        table.add_row(*map(Text, cells))
     return table

@@ -14,6 +14,7 @@ from presets import families, memory, needs
 from presets.library import Entry, listing, open_preset
 from presets.retrieval import RetrievalPreset
 from presets.tasks.llm import LlmPreset
+from tui.commands.models import few
 
 
 def run_presets(as_json: bool) -> int:
@@ -28,7 +29,7 @@ def run_presets(as_json: bool) -> int:
     wide = console.width >= 100  # a preset's name says its model; its full name is told where there is room
     if wide:
         table.add_column(translate(N_("model")), overflow="fold")
-    table.add_column(translate(N_("method")), overflow="fold")
+    table.add_column(translate(N_("method")), overflow="ellipsis", no_wrap=True, min_width=6)
     for title in (N_("languages"), N_("GPU memory")):
         table.add_column(translate(title), no_wrap=True)
     for row in rows:
@@ -57,7 +58,7 @@ def _row(entry: Entry) -> dict[str, object]:
         if needed:
             told |= {"memory_low": needed.low, "memory_expected": needed.expected, "memory_high": needed.high}
     if known:
-        told |= {"languages": ", ".join(known.family.languages), "licence": known.family.licence}
+        told |= {"languages": few(known.family.languages), "licence": known.family.licence}
     return told
 
 
