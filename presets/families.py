@@ -42,9 +42,15 @@ def _index() -> Mapping[str, Known]:
     return found
 
 
+def tuned_by(task: str) -> str:
+    """The task whose models, losses and habits ``task`` has: a pipeline's and a comparison's are a reranker's."""
+    return "reranker" if task in ("pipeline", "comparison") else task
+
+
 def known(task: str | None = None) -> list[Known]:
     """Every model, or those for ``task``, by family and size."""
-    return [Known(family, size) for family in families() if task in (None, *family.tasks) for size in family.models]
+    own = tuned_by(task) if task else None
+    return [Known(family, size) for family in families() if own in (None, *family.tasks) for size in family.models]
 
 
 def lookup(model_id: str) -> Known | None:

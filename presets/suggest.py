@@ -16,7 +16,7 @@ from data.language import N_
 from data.problems import Message, say
 from presets import memory, needs, tasks
 from presets.draft import Draft
-from presets.families import Known, lookup
+from presets.families import Known, lookup, tuned_by
 from presets.losses import catalogue
 from presets.losses.base import Loss
 from presets.losses.reranker.base import RerankerLoss
@@ -64,7 +64,7 @@ class _Look:
 
     @property
     def task(self) -> str:
-        return str(self.draft.value(("task",)))
+        return tuned_by(str(self.draft.value(("task",))))
 
     @property
     def method(self) -> str:

@@ -18,8 +18,8 @@ class Model(Step):
     order = 30
     title = N_("Model")
     intro = N_("Which model should be tuned? Choose one that knows your language and fits your machine.")
-    keys = ("model",)
-    simple = ("model.id", "model.source")
+    keys = ("model", "embedding")
+    simple = ("model.id", "model.source", "embedding")
     lessons = ("bi-encoder-and-cross-encoder",)
     task_lessons = {"llm": ("qlora", "methods")}
 

@@ -18,7 +18,7 @@ Layout = Literal["pairs", "lists", "tuples"]
 class RerankerLoss(Loss):
     """A loss for cross-encoders. ``build`` gets ``sentence_transformers.cross_encoder.losses`` and torch's modules."""
 
-    backends: ClassVar[frozenset[str]] = frozenset({"cross_encoder"})
+    backends: ClassVar[frozenset[str]] = frozenset({"cross_encoder", "pipeline", "comparison"})
     layout: ClassVar[Layout] = "pairs"
     #: What the tuned model does with its logit when it predicts.
     activation: ClassVar[Literal["sigmoid", "identity"]] = "identity"
