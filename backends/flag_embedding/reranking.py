@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from backends.cross_encoder.training import RerankerTraining
 from backends.flag_embedding.rows import GroupRows, rows
 from backends.flag_embedding.rows import problems as group_problems
 from backends.flag_embedding.runner import Parts, trainer
-from backends.flag_embedding.training import LINES
+from backends.flag_embedding.training import LINES, READ
 from backends.pair_scoring import pair_features
 from backends.rerankers import load_reranker
 from data.prepared import Prepared
@@ -79,6 +80,11 @@ class FlagReranking(RerankerTraining):
         arguments = self._arguments(_arguments_class(), length, metric)
         return trainer(parts, _model_arguments(self.folder), self._data(model, made, loss), arguments)
 
+    def _save(self, running: Any, model: Any) -> Path:
+        folder = super()._save(running, model)
+        shutil.rmtree(self.run.checkpoints / READ, ignore_errors=True)
+        return folder
+
     def _data(self, model: Any, made: GroupRows, loss: GroupSoftmax) -> Any:
         """Where the lines are, and how many documents of each are drawn."""
         from FlagEmbedding.abc.finetune.reranker import AbsRerankerDataArguments
@@ -86,7 +92,7 @@ class FlagReranking(RerankerTraining):
         distilled = loss.distillation != "none"
         return AbsRerankerDataArguments(
             train_data=[str(made.write(self.run.data / LINES, "", distilled))],
-            cache_path=str(self.run.checkpoints / "rows"),
+            cache_path=str(self.run.checkpoints / READ),
             train_group_size=made.size,
             query_max_len=0,
             passage_max_len=model.max_seq_length,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from presets.losses.info_nce import Grouped
 
 #: The lines the library reads, below ``run.data``.
 LINES: Final = "flag_embedding.jsonl"
+#: Where it keeps what it read, below ``run.checkpoints``, while it trains.
+READ: Final = "rows"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class FlagTraining(Training):
     def _save(self, running: Any, model: Any) -> Path:
         folder = super()._save(running, model)
         running.parts.tuned.save_heads(folder)
+        shutil.rmtree(self.run.checkpoints / READ, ignore_errors=True)
         return folder
 
     def _measure(self) -> Callable[[Any], dict[str, float]]:
@@ -64,7 +68,7 @@ class FlagTraining(Training):
         path = made.write(self.run.data / LINES, query, distilled)
         return AbsEmbedderDataArguments(
             train_data=[str(path)],
-            cache_path=str(self.run.checkpoints / "rows"),
+            cache_path=str(self.run.checkpoints / READ),
             train_group_size=made.size,
             query_max_len=model.max_seq_length,
             passage_max_len=model.max_seq_length,

@@ -85,6 +85,19 @@ def test_stop_then_resume_ends_like_one_run(loss: Any, method: Any, tiny_encoder
         assert loss["name"] == "info_nce" or (tuned / name).read_bytes() == (expected / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    "training",
+    [{"gradient_checkpointing": True}, {"accumulation": 2}, {"workers": 1}, {"precision": "bf16"}],
+    ids=lambda training: next(iter(training)),
+)
+@pytest.mark.parametrize("loss", [INFO_NCE, M3], ids=["info_nce", "m3"])
+def test_options_train(loss: Any, training: Any, tiny_encoder: Path, tmp_path: Path) -> None:
+    run, wanted = new_run(tmp_path), flag_preset(tiny_encoder, loss, training=training)
+    train(run, wanted, prepared(groups(2)))
+    assert len(losses_of(run)) == 2
+    assert not (run.checkpoints / "rows").exists()
+
+
 def test_the_teacher_is_listened_to(tiny_encoder: Path, tmp_path: Path) -> None:
     """The wrong passage that the teacher likes ends nearer to the query than without the teacher."""
     near = []
