@@ -83,6 +83,8 @@ def _method(preset: Preset) -> str:
 
 
 def _texts_a_row(preset: Preset) -> int:
-    """Query, positive, and the negatives that are mined."""
+    """The query and the passages that its loss compares it with."""
     mined: Any = getattr(getattr(preset, "data", None), "negatives", None)
-    return 2 + (mined.per_query if mined is not None and mined.strategy != "none" else 0)
+    negatives = mined.per_query if mined is not None and mined.strategy != "none" else 0
+    loss: Any = getattr(preset, "loss", None)
+    return 1 + (loss.core.passages(negatives) if loss is not None else 1 + negatives)
