@@ -84,7 +84,9 @@ def check(preset: PresetName, settings: Settings = [], as_json: AsJson = False) 
 @app.command(help=_("What a dataset is, what is wrong with it and how long its texts are."))
 def data(
     file: Annotated[str, typer.Argument(metavar="FILE", help=_("A file, a BEIR folder, or sample:NAME."))],
-    task: Annotated[str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))
+    ] = None,
     mapping: Annotated[
         list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
     ] = [],  # noqa: B006
