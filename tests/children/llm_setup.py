@@ -1,7 +1,7 @@
 """Runs of a tiny language model, several in one process: importing LLaMA-Factory takes longer than training it.
 
 ``python -m tests.children.llm_setup FOLDER MODEL CASES`` (JSON: name to sections of a preset) takes each case through
-all stages but the report (``interrupted``: stopped after a step and resumed) and prints,
+all stages (``interrupted``: stopped after a step and resumed) and prints,
 as JSON, what was measured or what went wrong.
 """
 
@@ -43,7 +43,7 @@ def ran(folder: Path, model: Path, cases: Mapping[str, Mapping[str, Any]]) -> di
     """What :func:`main` printed for ``cases``, from a child process."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "tests.children.llm_setup", str(folder), str(model), json.dumps(cases)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=850, check=False)
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and lines, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(lines[-1])
@@ -61,7 +61,13 @@ def _through(run: Run, wanted: LlmPreset, interrupted: bool) -> dict[str, Any]:
         getattr(backend, name)(run, wanted)
     sides = {when: read_json(run.report / f"{when}.json")["metrics"] for when in ("before", "after")}
     record = read_json(run.record_file)
-    return {**sides, "record": record["llm"], "files": sorted(path.name for path in run.model.rglob("*.safetensors"))}
+    verdict = backend.report(run, wanted)
+    return {
+        **sides,
+        "verdict": verdict,
+        "record": record["llm"],
+        "files": sorted(path.name for path in run.model.rglob("*.safetensors")),
+    }
 
 
 def _stopped_after_a_step(backend: Any, run: Run, wanted: LlmPreset) -> None:

@@ -19,6 +19,8 @@ JUDGED = [
     {"instruction": f"Say {number}.", "output": str(number if number % 2 else -number), "label": number % 2 == 1}
     for number in range(40)
 ]  # fmt: skip
+#: A child that loads LLaMA-Factory and trains several times takes minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 METHODS: dict[str, Any] = {
     "lora": {"type": "lora"},
     "lora-kinds": {"type": "lora", "use_rslora": True, "use_dora": True, "loraplus_ratio": 16},
@@ -43,6 +45,7 @@ def test_every_method_learns_and_is_exported(tiny_llm: Path, tmp_path: Path) -> 
     for name, told in found.items():
         assert told.get("codes") is None, (name, told)
         assert told["after"]["loss"] < told["before"]["loss"], name
+        assert told["verdict"] == "WIN", name
         assert "model.safetensors" in told["files"], name
         has_adapter = METHODS[name]["type"] in ("lora", "qlora", "oft")
         assert ("adapter_model.safetensors" in told["files"]) == has_adapter, name
@@ -71,6 +74,9 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
     assert found["packed"]["after"]["loss"] < found["packed"]["before"]["loss"]
     assert found["validated"]["record"]["validated"]
     assert {"accuracy", "macro_f1", "invalid"} <= set(found["classified"]["after"])
+    report = (tmp_path / "runs" / "classified" / "report" / "report.md").read_text(encoding="utf-8")
+    assert "Confusion matrix" in report
+    assert "The same prompts, before and after" in report
 
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(tiny_llm: Path, tmp_path: Path) -> None:

@@ -68,9 +68,10 @@ def test_a_family_adds_up(family: Family) -> None:
         shape = memory.Shape(size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
         computed = size.vocabulary * size.hidden + shape.matrices
         assert size.parameters == pytest.approx(computed, rel=0.15)
-        assert size.download / size.parameters == pytest.approx(4, rel=0.15) or size.download / size.parameters == (
-            pytest.approx(2, rel=0.15)
-        )
+        # In 16 or 32 bit; some files hold a tied matrix twice.
+        stored = {size.parameters, size.parameters + size.vocabulary * size.hidden}
+        fitting = [pytest.approx(each * count, rel=0.15) for each in (2, 4) for count in stored]
+        assert any(size.download == expected for expected in fitting)
         assert size.hidden % size.heads == 0
         assert family.reference.startswith("https://huggingface.co/")
 
@@ -89,8 +90,13 @@ def test_ids_are_looked_up_in_any_case_and_place() -> None:
 
 def test_instructions_come_from_the_preset_then_the_family() -> None:
     assert families.instructions(EncoderModel(id="intfloat/multilingual-e5-base")) == ("query: ", "passage: ")
-    assert families.instructions(EncoderModel(id="intfloat/multilingual-e5-base", query_instruction="")) == ("", "passage: ")
-    assert families.instructions(EncoderModel(id="BAAI/bge-small-zh-v1.5"))[0] == "为这个句子生成表示以用于检索相关文章："
+    assert families.instructions(EncoderModel(id="intfloat/multilingual-e5-base", query_instruction="")) == (
+        "",
+        "passage: ",
+    )
+    assert (
+        families.instructions(EncoderModel(id="BAAI/bge-small-zh-v1.5"))[0] == "为这个句子生成表示以用于检索相关文章："
+    )
     assert families.instructions(EncoderModel(id="nobody/nothing", passage_instruction="p: ")) == ("", "p: ")
 
 
