@@ -16,8 +16,9 @@ from backends.evaluators.ranking import read_run
 from backends.reranking import Reranker, rerank
 from backends.runs.events import Evaluated, Noticed, Progress
 from backends.runs.run import Run, StopRequested
+from backends.trying.reranker import RerankerTrial
 from data.examples import ScoredPair
-from data.prepared import Prepared
+from data.prepared import Prepared, load
 from presets.losses import catalogue, trained_by
 from presets.losses.reranker.base import RerankerLoss
 from tests.children.evaluation import events, write_beir
@@ -205,3 +206,15 @@ def test_training_is_watched_by_the_primary_metric(tiny_encoder: Path, tmp_path:
     watched = [event.metrics for event in events(run) if isinstance(event, Evaluated) and event.when == "during"]
     assert len(watched) == 3
     assert all(0 <= value <= 1 for metrics in watched for value in metrics.values())
+
+
+def test_trying_it_shows_the_search_and_the_tuned_order(ended: Run, beir: Path, tiny_encoder: Path) -> None:
+    """The order of ``tunewiz try`` is the measured one, on a query of the evaluation."""
+    trial = RerankerTrial(ended, reranker_preset(tiny_encoder, beir), lambda _what, _done, _total: None)
+    assert trial.load()["documents"] == len(load(ended.data).evaluation.corpus)
+    ranking = read_run(ended.report / "after.run.tsv")
+    name = next(iter(ranking))
+    answer = next(trial.answer({"query": load(ended.data).evaluation.queries[name], "k": 3}))
+    assert [hit["id"] for hit in answer["reranked_after"]["hits"]] == [key for key, _ in ranking[name][:3]]
+    assert answer["known"]
+    assert answer["retrieved"]["known_rank"] is not None

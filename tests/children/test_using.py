@@ -15,6 +15,10 @@ from typing import Any
 import pytest
 
 from backends.runs.run import Run
+from data.files import write_whole
+from presets.library import dumps
+from tests.children.llm_setup import preset as llm_preset
+from tests.children.llm_setup import ran
 from tests.children.test_command import NOUNS, VERBS, Shell
 from tests.screens.waiting import seen
 from tui.app import TunewizApp
@@ -204,6 +208,25 @@ def test_embed_writes_the_vectors_in_the_order_of_the_rows(used: Shell) -> None:
     assert np.allclose(np.array(table.column("vector").to_pylist()), vectors)
     wrong = used("embed", used.last().name, str(used.preset), "--out", str(used.folder / "x.csv"))
     assert (wrong.returncode, ".parquet" in wrong.stderr) == (2, True)
+
+
+def test_a_language_model_answers_before_and_after_and_leaves(tmp_path: Path, tiny_llm: Path) -> None:
+    runs = tmp_path / "runs"
+    told = ran(runs, tiny_llm, {"chat": {}})["chat"]
+    assert told["record"]["template"]
+    run, shell = Run(runs / "chat"), Shell(tmp_path, tmp_path)
+    write_whole(run.preset_file, dumps(llm_preset(tiny_llm)))
+    done = shell("try", "chat", "-q", "hello", "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) == {"query", "before", "after"}
+    out = tmp_path / "ollama"
+    assert shell("export", "chat", "--to", "ollama", "--out", str(out)).returncode == 0
+    text = (out / "Modelfile").read_text("utf-8")
+    assert "FROM ./model" in text
+    assert "<|im_start|>" in text
+    refused = shell("export", "chat", "--to", "gguf", "--out", str(tmp_path / "gguf"))
+    assert (refused.returncode, "convert_hf_to_gguf.py" in refused.stderr) == (2, True)
+    assert shell("export", "chat", "--to", "service", "--out", str(tmp_path / "x")).returncode == 2
 
 
 def answered(address: str, body: bytes | None) -> Any:
