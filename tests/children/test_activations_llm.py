@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from presets.memory_llm import Decoder, Sequences, kept
+from tests.children.activations import kept as _kept
 
 BATCH, LENGTH, HIDDEN, MLP = 4, 128, 256, 1024
 
@@ -39,34 +40,6 @@ def _adapted(model: Any, dropout: float) -> Any:
     return adapted
 
 
-def _kept(model: Any, backbone: Any, autocast: bool) -> int:
-    """Bytes of distinct storage that autograd holds on to, weights left out."""
-    import torch
-
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    storages: dict[int, int] = {}
-    alive = []  # a freed storage's address could be used again
-
-    def pack(tensor: Any) -> Any:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            storages[storage.data_ptr()] = storage.nbytes()
-        alive.append(tensor)
-        return tensor
-
-    ids = torch.randint(5, 100, (BATCH, LENGTH))
-    mask = torch.ones_like(ids)
-    mask[0, -1] = 0
-    model.train()
-    with (
-        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
-        torch.autocast("cpu", torch.bfloat16, enabled=autocast),
-    ):
-        held = backbone(input_ids=ids, attention_mask=mask)
-    assert held is not None
-    return sum(storages.values())
-
-
 @pytest.mark.parametrize("kind", ["llama", "qwen3"])
 @pytest.mark.parametrize("way", ["full", "lora", "lora with dropout"])
 def test_activations_a_layer_match_what_autograd_keeps(kind: str, way: str) -> None:
@@ -75,10 +48,10 @@ def test_activations_a_layer_match_what_autograd_keeps(kind: str, way: str) -> N
     for layers in (2, 4):
         model = _model(kind, layers).to(torch.bfloat16)
         if way == "full":
-            measured.append(_kept(model, model.model, autocast=False))
+            measured.append(_kept(model, model.model, BATCH, LENGTH, autocast=False))
         else:
             adapted = _adapted(model, 0.1 if "dropout" in way else 0.0)
-            measured.append(_kept(adapted, adapted.get_base_model().model, autocast=True))
+            measured.append(_kept(adapted, adapted.get_base_model().model, BATCH, LENGTH, autocast=True))
     a_layer = (measured[1] - measured[0]) / 2 / (BATCH * LENGTH)
     shape = Decoder(0, HIDDEN, 1, MLP, 1000, 4, 2, 64, normalised_queries=kind == "qwen3")
     load = Sequences(BATCH, LENGTH, 0, adapters=way != "full", dropout="dropout" in way)
