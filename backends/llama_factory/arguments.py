@@ -13,6 +13,8 @@ from presets.tasks.llm import LlmPreset
 
 #: Keys of the shared settings that LLaMA-Factory sets itself.
 _OWN: Final = ("gradient_checkpointing", "gradient_checkpointing_kwargs")
+#: Stages whose rows are one sequence each, which can be sorted by length.
+_ONE_TEXT: Final = ("sft", "pretrain")
 _ATTENTION: Final = {"sdpa": "sdpa", "flash_attention_2": "fa2", "eager": "disabled"}
 #: Arguments that decide where things are and what is learned: they have keys of their own.
 OWNED: Final[Mapping[str, str]] = {
@@ -80,7 +82,7 @@ def arguments(preset: LlmPreset, places: Places, precision: str, device: str) ->
         **shared,
         "warmup_steps": training.warmup,
         "disable_gradient_checkpointing": not training.gradient_checkpointing,
-        "train_sampling_strategy": "group_by_length" if training.group_by_length else "random",
+        "train_sampling_strategy": "group_by_length" if training.group_by_length and stage in _ONE_TEXT else "random",
         "include_num_input_tokens_seen": "non_padding",
         **schedule(preset, places.validated),
         **_kernels(training),

@@ -62,7 +62,10 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
         "kto": {"stage": "kto", "data": {"train": judged}},
         "pretrain": {"stage": "pretrain", "data": {"train": texts}},
         "packed": {"training": {"packing": True}},
-        "validated": {"data": {"evaluation": {"validation_fraction": 0.2}}, "training": {"evaluations": 3}},
+        "validated": {
+            "data": {"evaluation": {"validation_fraction": 0.2}},
+            "training": {"evaluations": 3, "group_by_length": True},
+        },
         "classified": {"data": {"train": "sample:intents-en"}},
     }
     found = ran(tmp_path / "runs", tiny_llm, cases)
