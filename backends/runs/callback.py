@@ -72,6 +72,7 @@ class Bridge:
         self._told = 0.0
         self._rows = 0
         self._tokens: int | None = None
+        self._over = False
 
     def _samples(self, args: Any, state: Any) -> int:
         """Examples of the step that ended: as the trainer counted them (``rows_trained``), else full batches."""
@@ -107,10 +108,14 @@ class Bridge:
             _check_finite(self.run, state.global_step, float(logs["loss"]))
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **_: Any) -> None:
-        """Tell of an evaluation during training."""
-        if state.is_world_process_zero:
+        """Tell of an evaluation during training; one that a library adds behind it is of another model."""
+        if state.is_world_process_zero and not self._over:
             measures = _measures(metrics)
             self.run.emit(Evaluated(when="during", metrics=measures, what="validation", step=state.global_step))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Training is over."""
+        self._over = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell of a checkpoint."""
@@ -143,9 +148,9 @@ def _progress(stage: str, state: Any, logs: dict[str, Any], rates: dict[str, flo
 
 
 def _measures(metrics: dict[str, Any]) -> dict[str, float]:
-    timing = ("_runtime", "_per_second")
+    timing, beside = ("_runtime", "_per_second"), ("epoch", "num_input_tokens_seen")
     numbers = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
-    return {key: float(value) for key, value in numbers.items() if not key.endswith(timing) and key != "epoch"}
+    return {key: float(value) for key, value in numbers.items() if not key.endswith(timing) and key not in beside}
 
 
 def _check_finite(run: Run, step: int, loss: float) -> None:
