@@ -14,7 +14,7 @@ from backends.packing import Precision
 
 @dataclass(frozen=True)
 class Ranked:
-    """A document, its place in what was given (from 0), and its score: a probability, or what the model was tuned to."""
+    """A document, its place in what was given (from 0), and its score, as the model was tuned to give it."""
 
     place: int
     document: str
@@ -24,8 +24,8 @@ class Ranked:
 class Reranker:
     """A loaded reranker that answers any number of queries; ``with Reranker(folder) as reranker: ...``.
 
-    ``path`` is a model's folder. ``precision``: ``fp32`` gives the library's scores; ``bf16`` is about twice as fast
-    where the processor has it, and swaps documents whose scores are nearly the same. Raises :class:`BadPreset`
+    ``path`` is a model's folder. ``precision``: ``fp32`` gives the library's scores; ``bf16`` is faster where the
+    processor has it, and swaps documents whose scores are nearly the same. Raises :class:`BadPreset`
     (``model-not-loadable``).
     """
 
@@ -61,9 +61,7 @@ class Reranker:
         self.close()
 
 
-def rerank(
-    query: str, documents: Sequence[str], model: Path | str | Reranker, top: int | None = None
-) -> list[Ranked]:
+def rerank(query: str, documents: Sequence[str], model: Path | str | Reranker, top: int | None = None) -> list[Ranked]:
     """``documents`` in order of score for ``query``; ``model`` is a folder, which is loaded for this one call."""
     if isinstance(model, Reranker):
         return model.rank(query, documents, top)

@@ -121,6 +121,9 @@ def _files(facts: Facts) -> Iterator[Block]:
             )
         )
     )
+    if facts.systems:
+        told = say("Search alone is in search.run.tsv and search.json: the candidates in their own order.")
+        yield Paragraph(told.text())
     shares = [record["exact_share"] for record in (facts.before, facts.after) if record and "exact_share" in record]
     if shares and min(shares) < 1:
         told = say(

@@ -97,14 +97,21 @@ def name_of(place: str) -> str:
     return "/".join(parts[-2:]) if parts and parts[-1] in ("beir", "data") else parts[-1] if parts else place
 
 
+def file_of(system: str) -> str:
+    """Where the numbers of a system lie, without ending, seen from the run's report.
+
+    ``untuned`` is a pipeline's embedding model before it was tuned.
+    """
+    return "../embedding/report/before" if system == "untuned" else system
+
+
 def gather(run: Run, preset: RetrievalPreset) -> Facts:
     """The facts of ``run``.
 
     A reranker is compared with the best there was without training: search alone, or the untouched reranker.
     """
     found = {name: read_json(run.report / f"{name}.json") for name in ("search", "before", "after")}
-    # In a pipeline: the embedding model before it was tuned.
-    found = {"untuned": read_json(run.directory / "embedding" / "report" / "before.json"), **found}
+    found = {"untuned": read_json(run.report / f"{file_of('untuned')}.json"), **found}
     known = {name: record for name, record in found.items() if record}
     primary = canonical(preset.evaluation.metric)
     earlier = [name for name in ("search", "before") if name in known]

@@ -9,7 +9,7 @@ from typing import Any
 from backends.reports import two_stage
 from backends.reports.blocks import markdown, page
 from backends.reports.contents import contents
-from backends.reports.facts import Facts, gather
+from backends.reports.facts import Facts, file_of, gather
 from backends.reports.next_steps import Known, next_steps
 from backends.reports.pictures import cosines_picture, loss_picture, metrics_picture
 from backends.reports.queries import changes
@@ -90,8 +90,8 @@ def _metrics(facts: Facts, steps: list[Message]) -> dict[str, Any]:
         "seconds": {name: record.get("seconds") for name, record in sides.items() if record},
         "queries": (facts.after or facts.before or {}).get("queries"),
         "documents": (facts.after or facts.before or {}).get("documents"),
-        "per_query": {name: f"{name}.json" for name, record in sides.items() if record},
-        "rankings": {name: f"{name}.run.tsv" for name, record in sides.items() if record},
+        "per_query": {name: f"{file_of(name)}.json" for name, record in sides.items() if record},
+        "rankings": {name: f"{file_of(name)}.run.tsv" for name, record in sides.items() if record},
         "counts": dict(facts.counts),
         "next": [step.text() for step in steps],
     }

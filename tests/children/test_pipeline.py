@@ -86,6 +86,7 @@ def test_each_number_is_pytrec_evals(ended: Run, name: str) -> None:
 def test_one_report_shows_every_system(ended: Run) -> None:
     told = json.loads((ended.report / "metrics.json").read_text("utf-8"))
     assert list(told["systems"]) == ["untuned", "search", "after"]
+    assert all((ended.report / path).is_file() for path in (*told["rankings"].values(), *told["per_query"].values()))
     report = (ended.report / "report.md").read_text("utf-8")
     assert all(words in report for words in ("search before tuning", "search alone", "+ tuned reranker"))
     codes = [event.problem["code"] for event in events(ended) if isinstance(event, Noticed)]
