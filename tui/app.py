@@ -132,6 +132,12 @@ class TunewizApp(LooksApp):
 
         self.push_screen(TrialScreen(message.run))
 
+    def on_export_wanted(self, message: messages.ExportWanted) -> None:
+        """Write a model in another form."""
+        from tui.screens.export import ExportScreen
+
+        self.push_screen(ExportScreen(message.run, message.task))
+
     def on_comparison_wanted(self, message: messages.ComparisonWanted) -> None:
         """Show runs side by side."""
         from tui.screens.comparison import ComparisonScreen

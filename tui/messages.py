@@ -74,6 +74,15 @@ class TrialWanted(Message):
         self.run = run
 
 
+class ExportWanted(Message):
+    """The model of a run of ``task``, written in another form."""
+
+    def __init__(self, run: Run, task: str) -> None:
+        super().__init__()
+        self.run = run
+        self.task = task
+
+
 class ComparisonWanted(Message):
     """Runs side by side."""
 

@@ -17,6 +17,7 @@ from tui.app import TunewizApp
 from tui.evidence import evidence
 from tui.messages import ResultWanted
 from tui.screens.comparison import ComparisonScreen
+from tui.screens.export import ExportScreen
 from tui.screens.log import LogScreen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.report import ReportScreen
@@ -194,3 +195,18 @@ async def test_a_reranker_is_compared_with_the_search_it_puts_in_order(runs: Pat
     assert change.search == 0.6
     assert change.better
     assert outcome.measured(read_state(run), "before") == {}
+
+
+async def test_a_model_is_exported_into_the_run(app: TunewizApp, finished: Make) -> None:
+    run = finished()
+    run.model.mkdir()
+    (run.model / "model.safetensors").write_bytes(b"weights")
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.post_message(ResultWanted(run))
+        await until(pilot, lambda: shown(app)() and "Try it" in seen(app).splitlines()[-1])
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ExportScreen) and "merged" in seen(app))
+        await pilot.press("enter")  # adapter: there is none
+        await until(pilot, lambda: "has no adapter" in seen(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: (run.directory / "exports" / "merged" / "model.safetensors").is_file())

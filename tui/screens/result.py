@@ -22,6 +22,7 @@ from tui.evidence import Evidence, evidence
 from tui.messages import (
     CloneWanted,
     ComparisonWanted,
+    ExportWanted,
     LogWanted,
     MonitorWanted,
     ReportWanted,
@@ -40,6 +41,7 @@ class ResultScreen(FullScreen):
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "try", N_("Try it"), tooltip=N_("Ask the untouched and the tuned model")),
+        Binding("x", "export", N_("Export")),
         Binding("o", "report", N_("Report")),
         Binding("l", "log", N_("Log")),
         Binding("m", "curves", N_("Curves")),
@@ -100,6 +102,8 @@ class ResultScreen(FullScreen):
             return self.run.log_file.is_file()
         if action == "try":
             return bool(self.state and self.state.task in catalogue() and self.run.model.is_dir())
+        if action == "export":
+            return bool(self.state and self.state.task and self.run.model.is_dir())
         if action == "compare":
             return self.rival is not None
         if action == "curves":
@@ -111,6 +115,11 @@ class ResultScreen(FullScreen):
     def action_try(self) -> None:
         """Ask its models."""
         self.post_message(TrialWanted(self.run))
+
+    def action_export(self) -> None:
+        """Write its model in another form."""
+        if self.state is not None:
+            self.post_message(ExportWanted(self.run, self.state.task))
 
     def action_compare(self) -> None:
         """Beside the run before it."""

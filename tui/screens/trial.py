@@ -63,7 +63,7 @@ class TrialScreen(FullScreen):
     def compose(self) -> ComposeResult:
         """A line to ask in, how things stand, the answers."""
         yield TitleBar(N_("Try it"), self.run.name)
-        yield Input(id="question", placeholder=translate("What do you want to ask?"))
+        yield Input(id="question", placeholder=translate("What do you want to ask?"), compact=True)
         yield Words(N_("Loading the models ..."), id="standing")
         with VerticalScroll(can_focus=True):
             yield Static(id="answers", markup=False)
