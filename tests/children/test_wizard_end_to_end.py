@@ -1,6 +1,7 @@
 """From nothing to a verdict by keys alone, in a real terminal that is killed in the middle of the training."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -36,7 +37,8 @@ def open_wizard(terminal: Tmux, folder: Path) -> None:
     terminal.start(
         command, (110, 40), PYTHONPATH=str(ROOT), TUNEWIZ_RUNS=str(folder / "runs"), XDG_CONFIG_HOME=str(folder),
         XDG_STATE_HOME=str(folder), LANG="C.UTF-8", TUNEWIZ_LANG="en", HF_HUB_OFFLINE="1", TERM="screen-256color",
-        HF_HOME=str(folder), OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="",
+        HF_HOME=str(folder), EDITOR="sed -i s/faq-en-embedding/by-editor/", OMP_NUM_THREADS="1",
+        CUDA_VISIBLE_DEVICES="",
     )  # fmt: skip
 
 
@@ -69,10 +71,13 @@ def test_by_keys_from_the_bare_command_to_the_verdict(terminal: Tmux, tmp_path: 
     fill(terminal, 4, "Batch size", "training.batch_size", "16")
     terminal.keys("M-7")
     terminal.until(lambda screen: "Ready to start." in screen and "task: embedding" in screen)
+    terminal.keys("F9")  # the user's editor gives it another name
+    terminal.until(lambda screen: re.search(r"Name +by-editor ", screen) and "Ready to start." in screen)
     terminal.keys("F5")
     terminal.until(lambda screen: "Learning rate" in screen and "running" in screen)
 
     (run,) = all_runs(tmp_path / "runs")
+    assert run.name.startswith("by-editor-")
     assert load(run.preset_file).data.limit == 120
     os.kill(terminal.pid, signal.SIGKILL)
     terminal.kill()

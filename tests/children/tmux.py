@@ -48,7 +48,7 @@ class Tmux:
         """The process of the program."""
         return int(self.call("list-panes", "-t", "main", "-F", "#{pane_pid}"))
 
-    def until(self, condition: Callable[[str], bool], patience: float = PATIENCE) -> str:
+    def until(self, condition: Callable[[str], object], patience: float = PATIENCE) -> str:
         end = time.monotonic() + patience
         while not condition(screen := self.screen()):
             assert time.monotonic() < end, f"did not come about; the terminal:\n{screen}"

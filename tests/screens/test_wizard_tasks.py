@@ -22,6 +22,8 @@ from tui.wizard.view import View
 SAMPLES = {
     "embedding": ("sample:faq-en", "sentence_transformers"),
     "reranker": ("sample:faq-en", "cross_encoder"),
+    "pipeline": ("sample:faq-en", "pipeline"),
+    "comparison": ("sample:faq-en", "comparison"),
     "llm": ("sample:intents-en", "llama_factory"),
 }
 

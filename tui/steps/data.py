@@ -39,6 +39,8 @@ class Data(Step):
 
 
 def _formats(draft: Draft) -> Sequence[Choice]:
-    found = formats(str(draft.value(("task",)) or "embedding"))
+    from tui.wizard.inspecting import rows_task
+
+    found = formats(rows_task(str(draft.value(("task",)))))
     auto = Choice("auto", translate("decided by the columns"))
     return [auto, *(Choice(name, translate(layout.title)) for name, layout in sorted(found.items()))]

@@ -27,6 +27,8 @@ from tui.wizard.state import State
 #: Names of the theme's colours.
 _STYLES: Final = {"error": "error", "warning": "warning", "note": "dim"}
 Colours = Mapping[str, str]
+#: The format whose roles are asked for where none is detected: of search, of language models.
+_PLAIN: Final = ("pairs", "prompt_completion")
 _MARKS: Final = {"error": "✗", "warning": "⚠", "note": "·"}
 _BAR: Final = 24
 _PLACES: Final = 4
@@ -68,7 +70,8 @@ def roles(found: Inspected) -> list[tuple[str, str, tuple[str, ...]]]:
     if detection is not None and detection.format.shape != "collection":
         names, mapping = [role.name for role in detection.format.roles], detection.mapping
     elif detection is None and source is not None:
-        plain = formats(found.asked.task)["prompt_completion" if found.asked.task == "llm" else "pairs"]
+        known = formats(found.asked.task)
+        plain = next(known[name] for name in _PLAIN if name in known)
         names, mapping = [role.name for role in plain.roles], {}
     else:
         return []

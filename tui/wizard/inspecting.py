@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from data.dataset import SAMPLE_PREFIX, Dataset
+from data.formats import formats
 from data.inspect import Inspection, inspect
 from data.llm_plan import LlmPlan
 from data.plan import Plan
@@ -140,7 +141,13 @@ def asked_of(draft: Draft) -> Asked | None:
             options[".".join(path[1:])] = _absolute(value, draft)
     seed = draft.value(("training", "seed"))
     options["seed"] = seed if isinstance(seed, int) else 0
-    return Asked(_absolute(draft.value(("data", "train")), draft), str(draft.value(("task",))), tuple(options.items()))
+    task = rows_task(str(draft.value(("task",))))
+    return Asked(_absolute(draft.value(("data", "train")), draft), task, tuple(options.items()))
+
+
+def rows_task(task: str) -> str:
+    """The task whose rows ``task`` takes: its own, or those of search where it tunes several models for that."""
+    return task if formats(task) else "embedding"
 
 
 def _absolute(path: str, draft: Draft) -> str:
