@@ -52,10 +52,12 @@ class InnerRun(Run):
                 continue
             self.check_stop()
             self.outer.notice(note("inner-stage", say("{title}: {stage}.", title=title, stage=_NAMES[name])))
+            self.outer.emit(Stage(name=self.stage))  # the time that is left counts from here
             begun = time.monotonic()
             super().emit(Stage(name=name))
             getattr(backend, name)(self, preset)
             super().emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
+        self.outer.emit(Stage(name=self.stage))
 
 
 _NAMES = {
