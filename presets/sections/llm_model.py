@@ -23,9 +23,7 @@ class LlmModel(Model):
         min_length=1,
         examples=["Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B-Instruct-2507", "/models/my-llm", "starter-llm"],
         json_schema_extra=about(
-            typical=N_(
-                "The smallest that nearly does what you need; one that follows instructions needs less data."
-            ),
+            typical=N_("The smallest that nearly does what you need; one that follows instructions needs less data."),
             larger=N_("A larger model answers better, and needs more memory and time."),
             smaller=N_("A smaller model trains and answers faster, and knows less."),
         ),
