@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.formats import formats
 from data.problems import Message, Problem, Where, error, note, say, warning
-from presets import families, loss_backends, metrics
+from presets import checks_training, families, loss_backends, metrics
 from presets.losses import alike
 from presets.losses.base import Loss, Rows
 from presets.sections.method import Lora
@@ -209,35 +209,16 @@ def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
 
 
 def _schedule(preset: RetrievalPreset) -> Iterator[Problem]:
-    training, stopping = preset.training, preset.training.early_stopping
-    measured = training.evaluations > 0 and preset.data.evaluation.validation_fraction != 0
-    if training.max_steps == 0:
-        yield error("no-steps", say("0 steps train nothing."), Where("training.max_steps"), say("Use -1 for no limit."))
-    if stopping.enabled and not measured:
-        told = say("Early stopping needs evaluations during training, on validation data.")
-        fix = say("Set training.evaluations to 4 or more and data.evaluation.validation_fraction to auto.")
-        yield error("early-stopping-blind", told, Where("training.early_stopping.enabled"), fix)
-    elif stopping.enabled and stopping.patience >= training.evaluations:
-        told = say(
-            "With {evaluations} evaluations a patience of {patience} never stops the training.",
-            evaluations=training.evaluations, patience=stopping.patience,
-        )  # fmt: skip
-        fix = say("Raise training.evaluations or lower the patience.")
-        yield warning("patience-too-long", told, Where("training.early_stopping.patience"), fix)
+    training = preset.training
+    measured = checks_training.measured(training, preset.data.evaluation.validation_fraction)
+    yield from checks_training.schedule(training, measured)
     if training.best_checkpoint and not measured and "best_checkpoint" in training.model_fields_set:
         told = say("No checkpoint can be the best: nothing is measured during training. The last one is used.")
         yield warning("best-checkpoint-blind", told, Where("training.best_checkpoint"))
 
 
 def _device(preset: RetrievalPreset) -> Iterator[Problem]:
-    if preset.launch.device != "cpu":
-        return
-    if preset.training.precision == "fp16":
-        told = say("A CPU does not train in fp16.")
-        yield error("precision-on-cpu", told, Where("training.precision"), say("Use auto, bf16 or fp32."))
-    if preset.training.optimizer == "adamw_8bit":
-        told = say("The 8-bit optimizer needs a GPU.")
-        yield error("optimizer-on-cpu", told, Where("training.optimizer"), say("Use adamw."))
+    yield from checks_training.device(preset.training, preset.launch)
 
 
 def _metrics(preset: RetrievalPreset) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.formats import formats
 from data.problems import Problem, Where, error, note, say, warning
-from presets import families
+from presets import checks_training, families
 from presets.methods.lora import Lora
 from presets.wording import suggestion
 
@@ -114,33 +114,13 @@ def _stage(preset: LlmPreset) -> Iterator[Problem]:
 
 
 def _schedule(preset: LlmPreset) -> Iterator[Problem]:
-    training, stopping = preset.training, preset.training.early_stopping
-    measured = training.evaluations > 0 and preset.data.evaluation.validation_fraction != 0
-    if training.max_steps == 0:
-        yield error("no-steps", say("0 steps train nothing."), Where("training.max_steps"), say("Use -1 for no limit."))
-    if stopping.enabled and not measured:
-        told = say("Early stopping needs evaluations during training, on validation data.")
-        fix = say("Set training.evaluations to 4 or more and data.evaluation.validation_fraction to auto.")
-        yield error("early-stopping-blind", told, Where("training.early_stopping.enabled"), fix)
-    elif stopping.enabled and stopping.patience >= training.evaluations:
-        told = say(
-            "With {evaluations} evaluations a patience of {patience} never stops the training.",
-            evaluations=training.evaluations, patience=stopping.patience,
-        )  # fmt: skip
-        fix = say("Raise training.evaluations or lower the patience.")
-        yield warning("patience-too-long", told, Where("training.early_stopping.patience"), fix)
+    measured = checks_training.measured(preset.training, preset.data.evaluation.validation_fraction)
+    yield from checks_training.schedule(preset.training, measured)
 
 
 def _device(preset: LlmPreset) -> Iterator[Problem]:
-    if preset.launch.device != "cpu":
-        return
+    yield from checks_training.device(preset.training, preset.launch)
     training = preset.training
-    if training.precision == "fp16":
-        told = say("A CPU does not train in fp16.")
-        yield error("precision-on-cpu", told, Where("training.precision"), say("Use auto, bf16 or fp32."))
-    if training.optimizer == "adamw_8bit":
-        told = say("The 8-bit optimizer needs a GPU.")
-        yield error("optimizer-on-cpu", told, Where("training.optimizer"), say("Use adamw."))
-    if training.liger or training.attention == "flash_attention_2":
+    if preset.launch.device == "cpu" and (training.liger or training.attention == "flash_attention_2"):
         key = "training.liger" if training.liger else "training.attention"
         yield error("kernel-on-cpu", say("This needs a GPU."), Where(key), say("Leave it at its default."))
