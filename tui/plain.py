@@ -132,6 +132,8 @@ class Plain:
             draft = self.state.draft
             if text:
                 draft = draft.answer(question.path, self._meant(text, question))
+            elif question.key in draft.missing() and draft.value(question.path) is not None:
+                draft = draft.answer(question.path, draft.value(question.path))  # what stands in brackets
             self._become(draft)
             found = self._problems(question)
             for problem in found:
