@@ -33,11 +33,14 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
         )
         return int(ExitCode.OK)
     table = Table(box=None, pad_edge=False)
-    for title in (N_("run"), N_("status"), N_("verdict"), N_("before → after"), N_("began")):
-        table.add_column(translate(title), overflow="fold" if title == "run" else "ellipsis", no_wrap=title != "run")
+    table.add_column(translate(N_("run")), no_wrap=True, min_width=max(len(run.name) for run, _ in states))
+    wide = console.width >= 100  # a run's name holds the time it began at, too
+    for title in (N_("status"), N_("verdict"), N_("before → after"), *([N_("began")] if wide else [])):
+        table.add_column(translate(title), no_wrap=True)
     for run, state in states:
         began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
-        table.add_row(Text(run.name), _status(state), Text(state.verdict), Text(gain(state)), Text(began))
+        cells = [Text(run.name), _status(state), Text(state.verdict), Text(gain(state)), Text(began)]
+        table.add_row(*cells[: len(table.columns)])
     console.print(table)
     return int(ExitCode.OK)
 
