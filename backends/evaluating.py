@@ -11,26 +11,26 @@ import json
 import os
 import subprocess
 import sys
-import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from backends import sources
-from backends.measuring import Manner, at_times, measure
+from backends.measuring import Manner, at_times, measure_with
 from backends.runs.explain import explain
 from backends.runs.run import Run
-from backends.tuned import tuned_folder
+from backends.tuned import tuned_encoder
 from data import opening
 from data.built_corpus import from_groups, from_pairs
 from data.dataset import Dataset
 from data.examples import Collection, Group, ScoredPair
 from data.language import VARIABLE, current
-from data.problems import BadPreset, Problem, TunewizError, error, say
+from data.problems import BadPreset, Problem, error, say
 from presets.library import load
 from presets.sections.launch import Launch
-from presets.sections.model import Model
 from presets.tasks.embedding import EmbeddingPreset
+
+if TYPE_CHECKING:
+    from backends.encoder import SearchEncoder
 
 
 def ask(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,17 +50,15 @@ def ask(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def evaluate(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Measure; the record with ``model``, ``metrics``, ``queries``, ``documents``, ``seconds`` and ``notes``."""
+def evaluate(wanted: Mapping[str, Any], told: Callable[[int, int], None]) -> dict[str, Any]:
+    """The record with ``model metrics queries documents seconds notes``; ``told`` is told of texts done and in all."""
     notes: list[Problem] = []
     collection = _collection(str(wanted["data"]), str(wanted.get("split") or "auto"), notes)
-    folder, preset = _model(wanted)
+    preset = _preset(wanted)
     from backends.evaluators.base import Wanted
-    from backends.loading import device_of
 
-    device = device_of(preset.launch if preset else Launch())
-    manner = Manner(device=device, told=at_times(_tell))
-    measured = measure(folder, collection, Wanted(tuple(wanted["k"]), ("ndcg@10",)), preset, manner)
+    options = Wanted(tuple(wanted["k"]), ("ndcg@10",))
+    measured = measure_with(lambda: _encoder(wanted, preset, at_times(told)), collection, options)
     record = measured.record()
     record.pop("cosines", None)
     notes_told = [problem.as_json() for problem in notes if problem.severity != "note"]
@@ -77,34 +75,46 @@ def _collection(place: str, split: str, notes: list[Problem]) -> Collection:
     return opening.collection(found, opening.measured_split(found, split) or split, notes.append)
 
 
-def _model(wanted: Mapping[str, Any]) -> tuple[Path, EmbeddingPreset | None]:
+def _preset(wanted: Mapping[str, Any]) -> EmbeddingPreset | None:
     preset = load(str(wanted["preset"])) if wanted.get("preset") else None
     if preset is not None and not isinstance(preset, EmbeddingPreset):
         told = say("Only embedding models are measured here; this is a run of the task {task}.", task=preset.task)
         raise BadPreset(error("task-not-measured", told, fix=say("Its own report has the numbers of its task.")))
-    if wanted.get("run"):
-        return tuned_folder(Run(Path(str(wanted["run"])))), preset
-    return sources.fetch(sources.resolve(Model(id=str(wanted["model"])))), preset
+    return preset
 
 
-def _tell(done: int, total: int) -> None:
-    sys.stderr.write(f"\r{done}/{total}" + ("\n" if done >= total else ""))
-    sys.stderr.flush()
+def _encoder(
+    wanted: Mapping[str, Any], preset: EmbeddingPreset | None, told: Callable[[int, int], None]
+) -> SearchEncoder:
+    """The run's tuned model as its preset wants it, or a model by its name, with its family's instructions."""
+    from backends.candidates import embedder
+    from backends.encoder import SearchEncoder
+    from backends.encoding import Encoding
+    from backends.loading import device_of
+
+    device = device_of(preset.launch if preset else Launch())
+    if preset is None:
+        return embedder(str(wanted["model"]), Manner(device=device, told=told))
+    model = tuned_encoder(Run(Path(str(wanted["run"]))), preset, device)
+    return SearchEncoder(model, Encoding(most=preset.evaluation.batch_size), told=told)
 
 
 def main() -> None:
     """Answer one question."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8")
+    narration = os.fdopen(os.dup(2), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # libraries write bars and tables there; what we tell goes to the copies
         os.dup2(nowhere, stream)
+
+    def tell(done: int, total: int) -> None:
+        narration.write(f"\r{done}/{total}" + ("\n" if done >= total else ""))
+        narration.flush()
+
     try:
-        answer = evaluate(json.load(sys.stdin))
+        answer = evaluate(json.load(sys.stdin), tell)
     except Exception as fault:  # noqa: BLE001  the outer edge of the child: every end is told
         explained = explain(fault)
-        if not isinstance(fault, TunewizError):
-            traceback.print_exc()
         answer = {"problems": [one.as_json() for one in explained.problems], "exit_code": int(explained.exit_code)}
     json.dump(answer, out, ensure_ascii=False)
     out.close()

@@ -51,12 +51,17 @@ def measure(
     Raises :class:`BadData` (``nothing-to-measure``) when no query has a relevant document, and what
     :func:`backends.loading.load_encoder` raises.
     """
+    return measure_with(lambda: search_encoder(path, preset, manner), collection, wanted)
+
+
+def measure_with(encoder: Callable[[], SearchEncoder], collection: Collection, wanted: Wanted) -> Measurement:
+    """As :func:`measure`, with the model that ``encoder`` loads once there is something to measure."""
     from backends.evaluators.retrieval import Retrieval
 
     if not any(grade > 0 for grades in collection.qrels.values() for grade in grades.values()):
         told = say("No query of the collection has a relevant document: there is nothing to measure.")
         raise BadData(error("nothing-to-measure", told, fix=say("Check the judgments (qrels) against the queries.")))
-    return Retrieval().measure(search_encoder(path, preset, manner), collection, wanted)
+    return Retrieval().measure(encoder(), collection, wanted)
 
 
 def at_times(told: Told) -> Told:
