@@ -38,7 +38,8 @@ class InnerRun(Run):
         elif isinstance(event, Noticed):
             self.outer.emit(event)
         elif isinstance(event, Evaluated) and event.when != "during":
-            self.outer.emit(replace(event, what=self.what))
+            # "during" keeps it apart from the outer run's own before and after.
+            self.outer.emit(replace(event, when="during", what=f"{self.what} {event.when}"))
 
     def go_through(self, backend: Backend[Any], preset: Preset, title: Message) -> None:
         """All stages that are not done yet; ``title`` tells what runs."""
