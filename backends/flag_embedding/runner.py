@@ -139,10 +139,25 @@ class _Epochs:
         self._rows.set_epoch(epoch)
 
 
-@cache
-def _trainer_class(base: Any) -> Any:
+def _loader(trainer: Any, plan: Any) -> Any:
+    """The training rows in planned batches, drawn anew each epoch."""
     from torch.utils.data import DataLoader
 
+    rows, args = trainer.train_dataset, trainer.args
+    sampler = planned_batches()(rows, batch_size=args.train_batch_size, drop_last=False)
+    sampler.plan = plan
+    trainer.add_callback(epochs_told(_Epochs(sampler, rows), args.gradient_accumulation_steps))
+    return DataLoader(
+        rows,
+        batch_sampler=sampler,
+        collate_fn=trainer.data_collator,
+        num_workers=args.dataloader_num_workers,
+        pin_memory=args.dataloader_pin_memory,
+    )
+
+
+@cache
+def _trainer_class(base: Any) -> Any:
     class Trainer(base):  # type: ignore[misc]  # the library is untyped at our edge
         """Goes through our batches, measures with our evaluator, saves what sentence-transformers loads."""
 
@@ -153,18 +168,7 @@ def _trainer_class(base: Any) -> Any:
             super().__init__(**arguments)
 
         def get_train_dataloader(self) -> Any:
-            rows, size = self.train_dataset, self.args.train_batch_size
-            sampler = planned_batches()(rows, batch_size=size, drop_last=False)
-            sampler.plan = self.parts.plan
-            self.add_callback(epochs_told(_Epochs(sampler, rows), self.args.gradient_accumulation_steps))
-            loader = DataLoader(
-                rows,
-                batch_sampler=sampler,
-                collate_fn=self.data_collator,
-                num_workers=self.args.dataloader_num_workers,
-                pin_memory=self.args.dataloader_pin_memory,
-            )
-            return self.accelerator.prepare(loader)
+            return self.accelerator.prepare(_loader(self, self.parts.plan))
 
         def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
             """As the library's; counts the rows of the step, and tells the model which step it is."""
