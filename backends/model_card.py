@@ -133,10 +133,14 @@ def _usage(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Bl
             f"model.max_seq_length = {facts.preset.training.max_length}",
             f'PeftModel.from_pretrained(model[0].auto_model, ".").merge_and_unload()  # {here}',
         )
+    asked, answered = (
+        translate(N_("What does this model do?")),
+        translate(N_("It turns texts into vectors for search.")),
+    )
     lines = (
         *loading,
-        f'queries = model.encode_query(["{translate(N_("What does this model do?"))}"])',
-        f'documents = model.encode_document(["{translate(N_("It turns texts into vectors for search."))}"])',
+        f'queries = model.encode_query(["{asked}"])',
+        f'documents = model.encode_document(["{answered}"])',
         "print(model.similarity(queries, documents))",
     )
     yield Code("\n".join(lines))
@@ -163,11 +167,12 @@ def reranker_usage(facts: Facts, adapter: bool) -> Iterator[Block]:
         )
     else:
         loading = (*loading, f'model = CrossEncoder(".")  # {here}')
+    right, wrong = translate(N_("It puts search results in order.")), translate(N_("The weather is fine."))
+    asked = translate(N_("What does this model do?"))
     lines = (
         *loading,
-        f'query = "{translate(N_("What does this model do?"))}"',
-        f'documents = ["{translate(N_("It puts search results in order."))}", '
-        f'"{translate(N_("The weather is fine."))}"]',
+        f'query = "{asked}"',
+        f'documents = ["{right}", "{wrong}"]',
         "for found in model.rank(query, documents, return_documents=True):",
         '    print(found["score"], found["text"])',
     )

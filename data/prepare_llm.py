@@ -137,7 +137,7 @@ def _of_stage(rows: list[Conversation], plan: LlmPlan, data: Opened, findings: F
     if plan.stage == "auto" and len(own) > 1:
         kinds = ", ".join(f"{name} ({count})" for name, count in own.most_common())
         told = say("The rows are for different kinds of training: {kinds}.", kinds=kinds)
-        fix = say("Put each kind into a file of its own, or say which to train: data.stage.")
+        fix = say("Put each kind into a file of its own, or say which to train: stage.")
         raise BadData(error("mixed-stages", told, data.source.at(), fix))
     served: list[Conversation] = []
     for row in rows:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import IO, Any, Final
 
-import typer.core
+from typer._click.core import Context
 from typer._click.exceptions import UsageError
 from typer._click.formatting import HelpFormatter
 
@@ -43,7 +43,7 @@ class SpokenFormatter(HelpFormatter):
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """The first line."""
-        super().write_usage(prog, args, prefix or f"{translate(N_('Usage:'))} ")
+        super().write_usage(prog, args, prefix or translate(N_("Usage:")) + " ")
 
     def write_heading(self, heading: str) -> None:
         """Options, commands, arguments."""
@@ -69,10 +69,10 @@ def _show(self: UsageError, file: IO[Any] | None = None) -> None:
         print(self.ctx.get_usage(), file=stream)
         words = translate(N_("Help: {command}")).format(command=f"{self.ctx.command_path} --help")
         print(f"{words}\n", file=stream)
-    print(f"{translate(N_('Error'))}: {told(self.format_message())}", file=stream)
+    print(translate(N_("Error")) + f": {told(self.format_message())}", file=stream)
 
 
 def speak() -> None:
     """From now on the command speaks the user's language in these places too."""
-    typer.Context.formatter_class = SpokenFormatter
+    Context.formatter_class = SpokenFormatter
     UsageError.show = _show  # type: ignore[method-assign]

@@ -67,7 +67,8 @@ def loss_picture(curves: Mapping[str, Curve], metric: str, target: Path) -> Path
     if watched and len(watched.values) > 1:
         right = ax.twinx()
         right.plot(watched.steps, watched.values, color=_COLOURS["positive"], marker="o", label=metric)
-        right.set_ylabel(f"{metric} ({_label(N_('validation'))})")
+        where = _label(N_("validation"))
+        right.set_ylabel(f"{metric} ({where})")
     return _written(figure, target)
 
 

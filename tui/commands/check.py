@@ -112,7 +112,8 @@ def _print(
     if needed:
         console.print(Text(_memory(needed).text()), soft_wrap=True)
     if native:
-        console.print(Text(f"\n{translate(N_('What the library would be given:'))}", style="bold"))
+        console.print()
+        console.print(Text(translate(N_("What the library would be given:")), style="bold"))
         console.print(Text(native.rstrip()), soft_wrap=True)
 
 
