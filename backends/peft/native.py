@@ -29,6 +29,7 @@ def arguments(preset: LlmPreset, precision: str, device: str, validated: bool) -
         "gradient_checkpointing_kwargs": None,
         "warmup_steps": training.warmup,
         "train_sampling_strategy": "group_by_length" if training.group_by_length else "random",
+        "include_num_input_tokens_seen": "non_padding",
         "remove_unused_columns": False,
         "label_names": ["labels"],
         **{key: value for key, value in schedule(preset, validated).items() if key not in _ELSEWHERE},
