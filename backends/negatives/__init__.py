@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 
 from backends.negatives.base import Strategy
+from data.by_file_name import classes
 from data.problems import Problem, Where, error, say
 
 #: What a preset says to mine nothing.
@@ -18,13 +16,7 @@ NONE = "none"
 @cache
 def catalogue() -> Mapping[str, type[Strategy]]:
     """Every strategy by name, in alphabetical order."""
-    found: dict[str, type[Strategy]] = {}
-    for name in sorted(item.name for item in pkgutil.iter_modules(__path__)):
-        module = import_module(f"{__name__}.{name}")
-        for kind in vars(module).values():
-            if inspect.isclass(kind) and issubclass(kind, Strategy) and getattr(kind, "name", None) == name:
-                found[name] = kind
-    return found
+    return classes(__name__, Strategy)
 
 
 def problems(strategy: str, key: str = "data.negatives.strategy") -> list[Problem]:

@@ -6,19 +6,17 @@ hub that answers and has the model.
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from backends.sources.asking import in_time
 from backends.sources.base import Located, ModelUnavailable, Progress, Report, Source
 from backends.sources.huggingface import offline, other_ways
 from backends.sources.local import is_path
+from data.by_file_name import classes
 from data.problems import Problem, Where, error, note, say
 from presets.sections.model import Model
 
@@ -33,14 +31,7 @@ _ORDER: Final = ("local", "starter", "huggingface", "modelscope")
 @cache
 def catalogue() -> Mapping[str, Source]:
     """Every source by name, in the order ``auto`` goes through them."""
-    found: dict[str, Source] = {}
-    for item in pkgutil.iter_modules(__path__):
-        module = import_module(f"{__name__}.{item.name}")
-        kinds: list[Any] = [kind for kind in vars(module).values() if inspect.isclass(kind)]
-        own = [kind for kind in kinds if issubclass(kind, Source) and kind.__module__ == module.__name__]
-        for kind in own:
-            if not inspect.isabstract(kind) and kind.name == item.name:
-                found[kind.name] = kind()
+    found = {name: kind() for name, kind in classes(__name__, Source).items()}
     rank = {name: place for place, name in enumerate(_ORDER)}
     return {name: found[name] for name in sorted(found, key=lambda name: rank.get(name, len(rank)))}
 

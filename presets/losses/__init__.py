@@ -7,16 +7,14 @@ kind keeps them in a folder here, beside a ``base.py`` with their own base class
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from typing import Annotated, Any, Final
 
 from pydantic import SerializeAsAny, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from data.by_file_name import classes
 from presets.losses.base import Loss
 
 #: Types of the errors below; ``presets.wording`` says them in the user's language.
@@ -28,14 +26,7 @@ SHAPE: Final = "loss_shape"
 @cache
 def catalogue(kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
     """Every loss of ``kind`` (a base class) by name, in alphabetical order: those in the folder of its file."""
-    folder = import_module(kind.__module__.rpartition(".")[0])
-    found: dict[str, type[Loss]] = {}
-    for name in sorted(item.name for item in pkgutil.iter_modules(folder.__path__) if item.name != "base"):
-        module = import_module(f"{folder.__name__}.{name}")
-        for loss in vars(module).values():
-            if inspect.isclass(loss) and issubclass(loss, kind) and loss.__module__ == module.__name__:
-                found |= {name: loss} if loss.model_fields["name"].default == name else {}
-    return found
+    return classes(kind.__module__.rpartition(".")[0], kind, lambda loss: loss.model_fields["name"].default)
 
 
 def alike(loss: Loss) -> Mapping[str, type[Loss]]:

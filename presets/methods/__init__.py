@@ -6,28 +6,20 @@
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
+from data.by_file_name import classes
 from presets.methods.base import LlmMethod
 
 
 @cache
 def catalogue() -> Mapping[str, type[LlmMethod]]:
     """Every method by its name, in alphabetical order."""
-    found: dict[str, type[LlmMethod]] = {}
-    for name in sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name != "base"):
-        module = import_module(f"{__name__}.{name}")
-        for kind in vars(module).values():
-            if inspect.isclass(kind) and issubclass(kind, LlmMethod) and kind.__module__ == module.__name__:
-                found |= {name: kind} if kind.model_fields["type"].default == name else {}
-    return found
+    return classes(__name__, LlmMethod, lambda kind: kind.model_fields["type"].default)
 
 
 def _named(value: Any) -> Any:
