@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from data.by_file_name import classes
 from presets.methods.base import LlmMethod
+from presets.sections.method import named, type_of
 
 
 @cache
@@ -22,22 +23,12 @@ def catalogue() -> Mapping[str, type[LlmMethod]]:
     return classes(__name__, LlmMethod, lambda kind: kind.model_fields["type"].default)
 
 
-def _named(value: Any) -> Any:
-    """``method: lora`` is short for ``method: {type: lora}``."""
-    return {"type": value} if isinstance(value, str) else value
-
-
-def _type(value: Any) -> str | None:
-    named = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
-    return named if isinstance(named, str) else None
-
-
 if TYPE_CHECKING:
     AnyMethod = LlmMethod
 else:
     #: A field that holds any method: ``method: qlora`` or ``method: {type: qlora, bits: 8}``.
     AnyMethod = Annotated[
         Union[tuple(Annotated[kind, Tag(name)] for name, kind in catalogue().items())],  # noqa: UP007  made at run time
-        Discriminator(_type),
-        BeforeValidator(_named),
+        Discriminator(type_of),
+        BeforeValidator(named),
     ]

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from data.language import N_
 from presets.methods.base import LlmMethod
-from presets.sections.base import about
+from presets.sections.base import about, varied
+from presets.sections.method import Lora as EncoderLora
 
 if TYPE_CHECKING:
     from presets.memory_llm import Decoder
@@ -20,19 +21,7 @@ class LowRank(LlmMethod):
     The defaults are those of LLaMA-Factory's ``examples/train_lora``: rank 8, alpha twice the rank, no dropout.
     """
 
-    rank: int = Field(
-        8,
-        ge=1,
-        le=1024,
-        title=N_("Rank"),
-        description=N_("Width of the two small matrices added to each layer: how much the adapter can learn."),
-        examples=[8, 16, 32, 64],
-        json_schema_extra=about(
-            typical=N_("8 to 64."),
-            larger=N_("Learns more from large data; more memory, and small data is memorised."),
-            smaller=N_("Fewer weights, less forgetting; may not learn enough."),
-        ),
-    )
+    rank: int = varied(EncoderLora, "rank", 8)
     alpha: int = Field(
         16,
         ge=1,
@@ -45,41 +34,15 @@ class LowRank(LlmMethod):
             smaller=N_("The adapter changes little."),
         ),
     )
-    dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        title=N_("Dropout"),
-        description=N_("Share of the adapter's inputs set to zero at random while training, against memorising."),
-        json_schema_extra=about(
-            typical=N_("0 to 0.1."),
-            larger=N_("Guards small data against memorising; learns more slowly."),
-            smaller=N_("Fits the training data more closely."),
-        ),
-    )
-    target_modules: Literal["all"] | list[str] = Field(
-        "all",
-        title=N_("Target modules"),
-        description=N_("Which layers get an adapter: all linear layers, or a list of layer names of this model."),
+    dropout: float = varied(EncoderLora, "dropout", 0.0)
+    target_modules: Literal["all"] | list[str] = varied(
+        EncoderLora,
+        "target_modules",
         examples=["all", ["q_proj", "v_proj"]],
-        json_schema_extra=about(
-            typical=N_("all. Attention only ([q_proj, k_proj, v_proj, o_proj]) saves memory and learns less.")
-        ),
+        typical=N_("all. Attention only ([q_proj, k_proj, v_proj, o_proj]) saves memory and learns less."),
     )
-    use_rslora: bool = Field(
-        False,
-        title=N_("Rank-stabilised LoRA"),
-        description=N_("Multiply by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski, 2023)."),
-        json_schema_extra=about(typical=N_("false; true helps ranks of 64 and more.")),
-    )
-    use_dora: bool = Field(
-        False,
-        title=N_("DoRA"),
-        description=N_(
-            "Train direction and length of weights apart (Liu et al., 2024): closer to full tuning, slower."
-        ),
-        json_schema_extra=about(typical=N_("false; worth a try at ranks of 8 and below.")),
-    )
+    use_rslora: bool = varied(EncoderLora, "use_rslora")
+    use_dora: bool = varied(EncoderLora, "use_dora")
     loraplus_ratio: float | None = Field(
         None,
         gt=0,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from data.language import N_
-from presets.methods.with_peft import WithPeft
+from presets.methods.virtual_tokens import VirtualTokens
 from presets.methods.wording import METHODS
-from presets.sections.base import about
+from presets.sections.base import about, varied
 
 if TYPE_CHECKING:
     from presets.memory_llm import Decoder
 
 
-class PrefixTuning(WithPeft):
+class PrefixTuning(VirtualTokens):
     """Keys and values of virtual tokens are trained; every weight of the model stays."""
 
     type: Literal["prefix_tuning"] = Field(
@@ -26,23 +26,11 @@ class PrefixTuning(WithPeft):
     )
     who_for: ClassVar[str] = METHODS["prefix_tuning"]
     configuration: ClassVar[str] = "PrefixTuningConfig"
-    tokens: int = Field(
-        20,
-        ge=1,
-        le=1024,
-        title=N_("Virtual tokens"),
+    tokens: int = varied(
+        VirtualTokens,
+        "tokens",
         description=N_("How many made-up tokens stand before every text, as keys and values of each layer."),
-        examples=[8, 20, 50],
-        json_schema_extra=about(
-            typical=N_("10 to 50."),
-            larger=N_("Learns more, takes room from the text, trains more slowly."),
-            smaller=N_("Learns little."),
-        ),
     )
-
-    def options(self) -> dict[str, Any]:
-        """As peft calls them."""
-        return {"num_virtual_tokens": self.tokens}
 
     def trained(self, shape: Decoder) -> int:
         """A key and a value in each layer for each token."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from data.language import N_
-from presets.methods.with_peft import WithPeft
+from presets.methods.virtual_tokens import VirtualTokens
 from presets.methods.wording import METHODS
 from presets.sections.base import about
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from presets.memory_llm import Decoder
 
 
-class PromptTuning(WithPeft):
+class PromptTuning(VirtualTokens):
     """The embeddings of virtual tokens are trained; every weight of the model stays."""
 
     type: Literal["prompt_tuning"] = Field(
@@ -26,23 +26,10 @@ class PromptTuning(WithPeft):
     )
     who_for: ClassVar[str] = METHODS["prompt_tuning"]
     configuration: ClassVar[str] = "PromptTuningConfig"
-    tokens: int = Field(
-        20,
-        ge=1,
-        le=1024,
-        title=N_("Virtual tokens"),
-        description=N_("How many made-up tokens stand before every text."),
-        examples=[8, 20, 50],
-        json_schema_extra=about(
-            typical=N_("10 to 50."),
-            larger=N_("Learns more, takes room from the text, trains more slowly."),
-            smaller=N_("Learns little."),
-        ),
-    )
 
     def options(self) -> dict[str, Any]:
         """As peft calls them; the tokens begin as embeddings of the vocabulary, drawn by the seed."""
-        return {"num_virtual_tokens": self.tokens, "prompt_tuning_init": "SAMPLE_VOCAB"}
+        return super().options() | {"prompt_tuning_init": "SAMPLE_VOCAB"}
 
     def trained(self, shape: Decoder) -> int:
         """One embedding a token."""

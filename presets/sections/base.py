@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError, PydanticUndefined
 
 
 class Section(BaseModel):
@@ -51,3 +52,33 @@ def about(
     told: dict[str, JsonValue] = {"typical": typical, "larger": larger, "smaller": smaller, "rule": rule, "path": path}
     meanings: dict[str, JsonValue] = dict(choices or {})
     return {key: value for key, value in (told | {"choices": meanings}).items() if value}
+
+
+def varied(
+    section: type[Section],
+    name: str,
+    default: Any = PydanticUndefined,
+    *,
+    description: str = "",
+    examples: list[Any] | None = None,
+    **help_changed: Any,
+) -> Any:
+    """The field ``name`` of ``section`` again, with another default, examples or help; all else is the same.
+
+    ``help_changed`` is what :func:`about` takes; ``choices`` change only the meanings they name.
+    """
+    field = section.model_fields[name]
+    known = dict(field.json_schema_extra) if isinstance(field.json_schema_extra, dict) else {}
+    meanings = known.get("choices")
+    if "choices" in help_changed and isinstance(meanings, dict):
+        help_changed["choices"] = meanings | help_changed["choices"]
+    limits = {key: value for rule in field.metadata for key, value in asdict(rule).items()}
+    own = {"default": field.default} if field.default_factory is None else {"default_factory": field.default_factory}
+    return Field(
+        **({"default": default} if default is not PydanticUndefined else own),
+        title=field.title,
+        description=description or field.description,
+        examples=examples or field.examples,
+        json_schema_extra=known | about(**help_changed) or None,
+        **limits,
+    )

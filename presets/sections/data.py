@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints
 from data.language import N_
 from presets.sections.base import Section, about
 
+ValidationFraction = Literal["auto"] | Annotated[float, Field(ge=0, lt=1)]
+
 
 class HeldOut(Section):
     """What the model is measured on, before and after."""
@@ -29,7 +31,7 @@ class HeldOut(Section):
             smaller=N_("More to learn from; below 50 queries a gain may be chance."),
         ),
     )
-    validation_fraction: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)] = Field(
+    validation_fraction: ValidationFraction = Field(
         "auto",
         title=N_("Validation fraction"),
         description=N_(

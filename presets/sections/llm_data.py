@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from data.language import N_
-from presets.sections.base import Section, about
-from presets.sections.data import Rows
+from presets.sections.base import Section, varied
+from presets.sections.data import HeldOut, Rows, ValidationFraction
 
 #: Texts that go to the model as they are written, spaces and line breaks included.
 Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
@@ -17,73 +17,48 @@ Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 class LlmHeldOut(Section):
     """Rows the model is measured on, before and after."""
 
-    fraction: float = Field(
-        0.1,
-        ge=0,
-        lt=1,
-        title=N_("Held-out fraction"),
+    fraction: float = varied(
+        HeldOut,
+        "fraction",
         description=N_(
             "Share of the rows kept out of training for the measure before and after, at most 500. Used when no "
             "evaluation data is named; near-equal rows are on one side only, labels are spread evenly."
         ),
-        examples=[0.1, 0.2],
-        json_schema_extra=about(
-            typical=N_("0.05 to 0.2; at least 50 rows."),
-            larger=N_("A surer measure, less to learn from."),
-            smaller=N_("More to learn from; below 50 rows a gain may be chance."),
-        ),
+        typical=N_("0.05 to 0.2; at least 50 rows."),
+        smaller=N_("More to learn from; below 50 rows a gain may be chance."),
     )
-    validation_fraction: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)] = Field(
-        "auto",
-        title=N_("Validation fraction"),
+    validation_fraction: ValidationFraction = varied(
+        HeldOut,
+        "validation_fraction",
         description=N_(
             "Share of the training rows set aside to pick the best checkpoint and to stop early. They are not the "
             "held-out rows, so that the final measure stays honest. auto takes what the size of the data allows."
         ),
-        examples=["auto", 0.1, 0],
-        json_schema_extra=about(
-            typical=N_("auto, or 0.05 to 0.1."),
-            larger=N_("A surer choice of checkpoint, less to learn from."),
-            smaller=N_("More to learn from; 0 picks no checkpoint and ends with the last."),
-        ),
     )
-    data: str | None = Field(
-        None,
-        title=N_("Evaluation data"),
+    data: str | None = varied(
+        HeldOut,
+        "data",
         description=N_("A file used only for measuring; null holds out a part of the training data."),
         examples=["test.jsonl"],
-        json_schema_extra=about(path=True),
     )
 
 
 class LlmData(Rows):
     """Training and evaluation data of a language model."""
 
-    train: str = Field(
-        min_length=1,
-        title=N_("Training data"),
+    train: str = varied(
+        Rows,
+        "train",
         description=N_(
             "A file (json, jsonl, csv, tsv, parquet, xlsx, txt, also .gz) with instructions and answers, "
             "conversations, texts, pairs of answers, or texts with a label; or sample:NAME for data that comes "
             "with Tunewiz."
         ),
         examples=["alpaca.json", "chats.jsonl", "tickets.csv"],
-        json_schema_extra=about(path=True, typical=N_("500 to 50,000 rows; a thousand good ones beat many bad ones.")),
+        typical=N_("500 to 50,000 rows; a thousand good ones beat many bad ones."),
     )
-    format: str = Field(
-        "auto",
-        min_length=1,
-        title=N_("Format"),
-        description=N_("How rows are laid out; auto goes by the columns. `tunewiz data FILE` shows what is found."),
-        examples=["auto", "alpaca", "sharegpt", "messages", "classification"],
-        json_schema_extra=about(typical=N_("auto.")),
-    )
-    columns: dict[str, str] = Field(
-        default_factory=dict,
-        title=N_("Columns"),
-        description=N_("Which column plays which role, where the guess is wrong or unsure."),
-        examples=[{"prompt": "问题", "response": "答案"}],
-    )
+    format: str = varied(Rows, "format", examples=["auto", "alpaca", "sharegpt", "messages", "classification"])
+    columns: dict[str, str] = varied(Rows, "columns", examples=[{"prompt": "问题", "response": "答案"}])
     placeholders: dict[str, str] = Field(
         default_factory=dict,
         title=N_("Placeholders"),

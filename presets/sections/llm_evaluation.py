@@ -5,18 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from data.language import N_
-from presets.sections.base import Section, about
+from presets.sections.base import Section, about, varied
+from presets.sections.evaluation import Evaluation
 
 
 class LlmEvaluation(Section):
     """Measures on held-out rows before and after training, with the same template and labels on answers only."""
 
-    baseline: bool = Field(
-        True,
-        title=N_("Baseline"),
-        description=N_("Measure the untouched model first, so that the gain of training is known and not guessed."),
-        json_schema_extra=about(typical=N_("true. Without it a run has no verdict.")),
-    )
+    baseline: bool = varied(Evaluation, "baseline")
     rows: int = Field(
         500,
         ge=1,
@@ -54,13 +50,8 @@ class LlmEvaluation(Section):
         description=N_("Rows measured at once; it changes speed and memory, never the result."),
         json_schema_extra=about(typical=N_("4 to 32.")),
     )
-    bootstrap: int = Field(
-        10_000,
-        ge=100,
-        le=1_000_000,
-        title=N_("Bootstrap samples"),
+    bootstrap: int = varied(
+        Evaluation,
+        "bootstrap",
         description=N_("How often the rows are drawn anew to find how sure the gain is (95% confidence interval)."),
-        json_schema_extra=about(
-            typical=N_("10000."), larger=N_("A steadier interval, more seconds."), smaller=N_("A rough interval.")
-        ),
     )

@@ -7,53 +7,41 @@ from typing import Literal
 from pydantic import Field
 
 from data.language import N_
-from presets.sections.base import about
+from presets.sections.base import about, varied
+from presets.sections.optimisation import Scheduler
 from presets.sections.training import Training
 
 
 class LlmTraining(Training):
     """As :class:`Training`, with what language models need otherwise."""
 
-    epochs: float = Field(
+    epochs: float = varied(
+        Training,
+        "epochs",
         3.0,
-        gt=0,
-        le=1000,
-        title=N_("Epochs"),
-        description=N_("How many times training goes through the data; 0.5 is half of it."),
         examples=[1, 3],
-        json_schema_extra=about(
-            typical=N_("1 for 50,000 rows and more, 3 for thousands."),
-            larger=N_("Learns the data better, then by heart: answers become copies."),
-            smaller=N_("Faster; may stop before it has learned."),
-        ),
+        typical=N_("1 for 50,000 rows and more, 3 for thousands."),
+        larger=N_("Learns the data better, then by heart: answers become copies."),
     )
-    batch_size: int = Field(
+    batch_size: int = varied(
+        Training,
+        "batch_size",
         2,
-        ge=1,
-        le=65536,
-        title=N_("Batch size"),
         description=N_("Rows computed at once on a device. Together with accumulation it makes the step's batch."),
         examples=[1, 2, 4, 8],
-        json_schema_extra=about(
-            typical=N_("1 to 8; what fits the memory."),
-            larger=N_("Faster on a large GPU; more memory."),
-            smaller=N_("Less memory; raise accumulation to keep the same step."),
-        ),
+        typical=N_("1 to 8; what fits the memory."),
+        larger=N_("Faster on a large GPU; more memory."),
+        smaller=N_("Less memory; raise accumulation to keep the same step."),
     )
-    accumulation: int = Field(
+    accumulation: int = varied(
+        Training,
+        "accumulation",
         8,
-        ge=1,
-        le=4096,
-        title=N_("Gradient accumulation"),
         description=N_(
             "Batches added up before the weights change: batch size x accumulation rows make one step, at the memory "
             "of one batch."
         ),
-        json_schema_extra=about(
-            typical=N_("So that a step has 8 to 32 rows."),
-            larger=N_("Steadier, fewer steps an epoch."),
-            smaller=N_("More steps an epoch."),
-        ),
+        typical=N_("So that a step has 8 to 32 rows."),
     )
     max_length: int = Field(
         2048,
@@ -71,55 +59,23 @@ class LlmTraining(Training):
             smaller=N_("Fast; the end of long answers is never learned."),
         ),
     )
-    learning_rate: float = Field(
+    learning_rate: float = varied(
+        Training,
+        "learning_rate",
         1e-4,
-        gt=0,
-        lt=1,
-        title=N_("Learning rate"),
-        description=N_("How far each step moves the weights; the first thing to change when a result disappoints."),
         examples=[1e-4, 1e-5],
-        json_schema_extra=about(
-            typical=N_("1e-4 with adapters (5e-5 to 3e-4), 1e-5 when all weights are trained, 5e-6 for dpo."),
-            larger=N_("Learns faster; too large, the loss jumps and the model forgets what it knew."),
-            smaller=N_("Safe and slow; too small, nothing changes."),
-        ),
+        typical=N_("1e-4 with adapters (5e-5 to 3e-4), 1e-5 when all weights are trained, 5e-6 for dpo."),
     )
-    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"] = Field(
-        "cosine",
-        title=N_("Scheduler"),
-        description=N_("How the learning rate changes after the warm-up."),
-        json_schema_extra=about(
-            typical=N_("linear or cosine."),
-            choices={
-                "linear": N_("falls evenly to zero"),
-                "cosine": N_("stays high at first, then falls in a curve to zero"),
-                "constant": N_("never changes, no warm-up"),
-                "constant_with_warmup": N_("warms up, then never changes"),
-                "polynomial": N_("falls along a power curve to almost zero"),
-            },
-        ),
-    )
-    weight_decay: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        title=N_("Weight decay"),
-        description=N_("Pulls weights a little towards zero at each step, against memorising."),
-        json_schema_extra=about(
-            typical=N_("0 to 0.1."), larger=N_("Stronger pull; too strong forgets."), smaller=N_("0 switches it off.")
-        ),
-    )
-    gradient_checkpointing: bool = Field(
+    scheduler: Scheduler = varied(Training, "scheduler", "cosine")
+    weight_decay: float = varied(Training, "weight_decay", 0.0)
+    gradient_checkpointing: bool = varied(
+        Training,
+        "gradient_checkpointing",
         True,
-        title=N_("Gradient checkpointing"),
-        description=N_("Compute parts twice instead of keeping them: much less memory, about a third slower."),
-        json_schema_extra=about(typical=N_("true; false for small models with memory to spare.")),
+        typical=N_("true; false for small models with memory to spare."),
     )
-    group_by_length: bool = Field(
-        False,
-        title=N_("Group by length"),
-        description=N_("Put texts of similar length into one batch, so that less is computed on padding."),
-        json_schema_extra=about(typical=N_("false; true for batches of 4 and more with mixed lengths.")),
+    group_by_length: bool = varied(
+        Training, "group_by_length", False, typical=N_("false; true for batches of 4 and more with mixed lengths.")
     )
     packing: bool = Field(
         False,

@@ -102,17 +102,17 @@ class Lora(Section):
     )
 
 
-def _named(value: Any) -> Any:
+def named(value: Any) -> Any:
     """``method: lora`` is short for ``method: {type: lora}``."""
     return {"type": value} if isinstance(value, str) else value
 
 
-def _type(value: Any) -> str | None:
+def type_of(value: Any) -> str | None:
     """What tells the methods apart, of plain data or of a method."""
     named = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
     return named if isinstance(named, str) else None
 
 
 Method = Annotated[
-    Annotated[Full, Tag("full")] | Annotated[Lora, Tag("lora")], Discriminator(_type), BeforeValidator(_named)
+    Annotated[Full, Tag("full")] | Annotated[Lora, Tag("lora")], Discriminator(type_of), BeforeValidator(named)
 ]

@@ -12,6 +12,8 @@ from presets.sections.base import Section, about
 #: Instructions end in a space or a newline that the model was trained with: they are kept as written.
 Instruction = Annotated[str, StringConstraints(strip_whitespace=False)]
 
+Source = Literal["auto", "huggingface", "modelscope", "local", "starter"]
+
 
 class Model(Section):
     """The model to fine-tune."""
@@ -32,7 +34,7 @@ class Model(Section):
             smaller=N_("A smaller model trains and searches faster, and often gains the most from tuning."),
         ),
     )
-    source: Literal["auto", "huggingface", "modelscope", "local", "starter"] = Field(
+    source: Source = Field(
         "auto",
         title=N_("Source"),
         description=N_("Where the weights come from."),

@@ -9,6 +9,8 @@ from pydantic import Field
 from data.language import N_
 from presets.sections.base import Section, about
 
+Scheduler = Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
+
 
 class Extent(Section):
     """How much of the data a run and a step see."""
@@ -104,7 +106,7 @@ class Optimisation(Section):
             smaller=N_("Safe and slow; too small, nothing changes."),
         ),
     )
-    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"] = Field(
+    scheduler: Scheduler = Field(
         "linear",
         title=N_("Scheduler"),
         description=N_("How the learning rate changes after the warm-up."),
