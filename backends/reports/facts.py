@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from backends.evaluators.metrics import canonical
 from backends.runs.run import Run
@@ -14,37 +15,30 @@ from backends.verdict import Comparison, Verdict, compare_all
 from data.files import read_json
 from presets.families import lookup
 from presets.retrieval import RetrievalPreset
+from presets.tasks.llm import LlmPreset
+
+P = TypeVar("P", RetrievalPreset, LlmPreset)
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunFacts(ABC, Generic[P]):
     """A run's preset, its record (``run.json``), and what was measured before and after (``None`` where it was not)."""
 
     run: Run
-    preset: RetrievalPreset
+    preset: P
     record: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
-    #: Which file ``before`` is: before, or search where search alone was the better one.
-    before_name: str = "before"
-    #: With a reranker: every system measured, by the name of its file; ``before`` is the better of the first two.
-    systems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
+    @abstractmethod
     def primary(self) -> str:
         """The name of the metric that decides."""
-        return canonical(self.preset.evaluation.metric)
 
     @cached_property
+    @abstractmethod
     def comparisons(self) -> Mapping[str, Comparison]:
         """Each metric measured both before and after."""
-        if not self.before or not self.after:
-            return {}
-        names = [name for name in self.after["metrics"] if name in self.before["metrics"]]
-        options = self.preset.evaluation
-        return compare_all(
-            self.before["per_query"], self.after["per_query"], names, options.bootstrap, self.preset.training.seed
-        )
 
     @property
     def comparison(self) -> Comparison | None:
@@ -78,6 +72,52 @@ class Facts:
         """Rows, queries, documents and so on, as they were prepared."""
         counts: Mapping[str, int] = self.record.get("counts", {})
         return counts
+
+    def numbers(self) -> dict[str, Any]:
+        """What ``metrics.json`` says of every task, for programs; keys are never translated."""
+        compared = self.comparisons
+        return {
+            "version": 1,
+            "run": self.run.name,
+            "base_model": self.base_model,
+            "primary": self.primary,
+            "verdict": self.verdict,
+            "comparison": self.comparison.record() if self.comparison else None,
+            "sentence": self.comparison.sentence().text() if self.comparison else "",
+            "before": dict(self.before["metrics"]) if self.before else None,
+            "after": dict(self.after["metrics"]) if self.after else None,
+            "difference": {name: item.difference for name, item in compared.items()},
+            "interval": {name: [item.low, item.high] for name, item in compared.items()},
+            "metrics": {name: item.record() for name, item in compared.items()},
+            "queries": (self.after or self.before or {}).get("queries"),
+            "counts": dict(self.counts),
+        }
+
+
+@dataclass(frozen=True)
+class Facts(RunFacts[RetrievalPreset]):
+    """Of a retrieval model's run."""
+
+    #: Which file ``before`` is: before, or search where search alone was the better one.
+    before_name: str = "before"
+    #: With a reranker: every system measured, by the name of its file; ``before`` is the better of the first two.
+    systems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def primary(self) -> str:
+        """The name of the metric that decides."""
+        return canonical(self.preset.evaluation.metric)
+
+    @cached_property
+    def comparisons(self) -> Mapping[str, Comparison]:
+        """Each metric measured both before and after."""
+        if not self.before or not self.after:
+            return {}
+        names = [name for name in self.after["metrics"] if name in self.before["metrics"]]
+        options = self.preset.evaluation
+        return compare_all(
+            self.before["per_query"], self.after["per_query"], names, options.bootstrap, self.preset.training.seed
+        )
 
 
 def model_name(chosen: str) -> str:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from backends.reports.blocks import Block, Code, Heading, Paragraph, Picture, Table, markdown, page
+from backends.reports.blocks import Block, Code, Heading, Paragraph, Picture, Table, markdown
 from backends.reports.contents import VERDICTS, noticed, section, times
 from backends.reports.llm_facts import LlmFacts, gather
+from backends.reports.pages import write_pages
 from backends.reports.pictures import loss_picture
 from backends.runs.follow import read_state
 from backends.runs.run import Run
 from backends.runs.state import RunState
-from data.files import write_json, write_whole
-from data.language import N_, current, translate
+from data.language import N_, translate
 from data.printable import printable
 from data.problems import Message, say
 from presets.tasks.llm import LlmPreset
@@ -31,9 +31,7 @@ def write_report(run: Run, preset: LlmPreset) -> str:
     picture = loss_picture(state.curves, "eval_loss", run.report / "loss.png")
     steps = list(next_steps(facts))
     blocks = list(_contents(facts, state, picture, steps))
-    write_whole(run.report / "report.md", markdown(blocks))
-    write_whole(run.report / "report.html", page(blocks, current()))
-    write_json(run.report / "metrics.json", _metrics(facts, steps))
+    write_pages(run.report, blocks, _metrics(facts, steps))
     return facts.verdict
 
 
@@ -130,9 +128,8 @@ def _answers(facts: LlmFacts) -> Iterator[Block]:
 def made_from(facts: LlmFacts) -> Iterator[Message]:
     """The settings that made the model, one line each."""
     preset, training = facts.preset, facts.preset.training
-    counts: Mapping[str, int] = facts.record.get("counts", {})
     yield say("Base model: {base}", base=facts.base_model)
-    yield say("Data: {data}, {rows} rows trained on", data=facts.data_name, rows=counts.get("train", 0))
+    yield say("Data: {data}, {rows} rows trained on", data=facts.data_name, rows=facts.counts.get("train", 0))
     yield say("Method: {method}, chat template {chat}", method=preset.method.type, chat=facts.template)
     yield say(
         "{epochs} epochs, batches of {batch} x {accumulation}, learning rate {rate}, at most {length} tokens, "
@@ -161,7 +158,7 @@ def next_steps(facts: LlmFacts) -> Iterator[Message]:
         yield say("The change may be chance: hold out more rows (data.evaluation.fraction), or more data.")
     if after.get("invalid", 0) > 0.05:
         yield say("Some answers are no label: train longer, or name the labels in data.prompt.")
-    if facts.record.get("counts", {}).get("train", 0) < 500:
+    if facts.counts.get("train", 0) < 500:
         yield say("Few rows: a thousand varied, checked rows usually bring more than any setting.")
     if facts.verdict == "WIN":
         yield say("Talk with it: tunewiz try {name}", name=facts.run.name)
@@ -170,24 +167,10 @@ def next_steps(facts: LlmFacts) -> Iterator[Message]:
 def _metrics(facts: LlmFacts, steps: list[Message]) -> dict[str, Any]:
     """All numbers for programs; keys are never translated."""
     sides = {"before": facts.before, "after": facts.after}
-    return {
-        "version": 1,
-        "run": facts.run.name,
-        "base_model": facts.base_model,
-        "primary": facts.primary,
-        "verdict": facts.verdict,
-        "comparison": facts.comparison.record() if facts.comparison else None,
-        "sentence": facts.comparison.sentence().text() if facts.comparison else "",
-        "before": dict(facts.before["metrics"]) if facts.before else None,
-        "after": dict(facts.after["metrics"]) if facts.after else None,
-        "difference": {name: item.difference for name, item in facts.comparisons.items()},
-        "interval": {name: [item.low, item.high] for name, item in facts.comparisons.items()},
-        "metrics": {name: item.record() for name, item in facts.comparisons.items()},
+    return facts.numbers() | {
         "confusion": {name: record.get("confusion") for name, record in sides.items() if record},
         "seconds": {name: record.get("seconds") for name, record in sides.items() if record},
-        "queries": (facts.after or facts.before or {}).get("queries"),
         "per_query": {name: f"{name}.json" for name, record in sides.items() if record},
-        "counts": dict(facts.record.get("counts", {})),
         "template": facts.template,
         "next": [step.text() for step in steps],
     }

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from backends.reports.facts import model_name, name_of
+from backends.reports.facts import RunFacts
 from backends.runs.run import Run
-from backends.verdict import Comparison, Verdict, compare_all
+from backends.verdict import Comparison, compare_all
 from data.files import read_json
-from presets.families import lookup
 from presets.tasks.llm import LlmPreset
 
 #: Measures that decide, by rank: what was measured first of these is the primary one.
@@ -21,14 +20,8 @@ LOWER: Final = frozenset({"loss", "perplexity", "chosen_loss", "liked_loss", "in
 
 
 @dataclass(frozen=True)
-class LlmFacts:
-    """A run's preset, its record (``run.json``), and what was measured before and after (``None`` where it was not)."""
-
-    run: Run
-    preset: LlmPreset
-    record: Mapping[str, Any] = field(default_factory=dict)
-    before: Mapping[str, Any] | None = None
-    after: Mapping[str, Any] | None = None
+class LlmFacts(RunFacts[LlmPreset]):
+    """Of a language model's run."""
 
     @property
     def primary(self) -> str:
@@ -50,33 +43,6 @@ class LlmFacts:
                 one, other, [name], self.preset.evaluation.bootstrap, self.preset.training.seed, LOWER
             )  # fmt: skip
         return found
-
-    @property
-    def comparison(self) -> Comparison | None:
-        """The primary metric before and after."""
-        return self.comparisons.get(self.primary)
-
-    @property
-    def verdict(self) -> Verdict:
-        """One word."""
-        return self.comparison.verdict if self.comparison else "NONE"
-
-    @property
-    def base_model(self) -> str:
-        """The model tuned, never by a path of this machine."""
-        return model_name(self.preset.model.id)
-
-    @property
-    def licence(self) -> str:
-        """The base model's licence, "" if unknown."""
-        known = lookup(self.preset.model.id)
-        recorded = self.record.get("model", {}).get("licence", "")
-        return str(recorded) or (known.family.licence if known else "")
-
-    @property
-    def data_name(self) -> str:
-        """The training data by the last part of its path."""
-        return name_of(self.preset.data.train)
 
     @property
     def template(self) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from backends.evaluators.metrics import canonical
-from backends.reports.blocks import Block, Bullets, Heading, Paragraph, Table, markdown, page
+from backends.reports.blocks import Block, Bullets, Heading, Paragraph, Table
+from backends.reports.pages import write_pages
 from backends.runs.run import Run
 from backends.verdict import compare
-from data.files import read_json, write_json, write_whole
-from data.language import N_, current, translate
+from data.files import read_json
+from data.language import N_, translate
 from data.problems import say
 from presets.tasks.comparison import ComparisonPreset
 
@@ -22,10 +23,8 @@ def write_comparison(run: Run, preset: ComparisonPreset, folders: Mapping[str, P
     told = {name: read_json(folder / "metrics.json") or {} for name, folder in folders.items()}
     after = {name: read_json(folder / "after.json") or {} for name, folder in folders.items()}
     blocks = list(_blocks(preset, told, after, best))
-    write_whole(run.report / "report.md", markdown(blocks))
-    write_whole(run.report / "report.html", page(blocks, current()))
     record = {"version": 1, "run": run.name, "primary": canonical(preset.evaluation.metric), "best": best}
-    write_json(run.report / "metrics.json", record | {"variants": told, "verdict": told[best].get("verdict", "NONE")})
+    write_pages(run.report, blocks, record | {"variants": told, "verdict": told[best].get("verdict", "NONE")})
 
 
 def _blocks(preset: ComparisonPreset, told: Mapping[str, Any], after: Mapping[str, Any], best: str) -> Iterator[Block]:

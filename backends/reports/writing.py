@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from backends.reports import two_stage
-from backends.reports.blocks import markdown, page
 from backends.reports.contents import contents
 from backends.reports.facts import Facts, file_of, gather
 from backends.reports.next_steps import Known, next_steps
+from backends.reports.pages import write_pages
 from backends.reports.pictures import cosines_picture, loss_picture, metrics_picture
 from backends.reports.queries import changes
 from backends.runs.follow import read_state
 from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.examples import Collection
-from data.files import read_json, write_json, write_whole
-from data.language import current
+from data.files import read_json
 from data.prepared import CorpusKind, load
 from data.problems import BadData, Message
 from presets.families import instructions
@@ -32,9 +31,7 @@ def write_report(run: Run, preset: RetrievalPreset) -> str:
     collection, corpus = _collection(run)
     steps = next_steps(Known(facts, state, corpus))
     blocks = contents(facts, state, changes(facts, collection), steps, _pictures(facts, state), _prompts(run, preset))
-    write_whole(run.report / "report.md", markdown(blocks))
-    write_whole(run.report / "report.html", page(blocks, current()))
-    write_json(run.report / "metrics.json", _metrics(facts, steps))
+    write_pages(run.report, blocks, _metrics(facts, steps))
     return facts.verdict
 
 
@@ -70,28 +67,14 @@ def _metrics(facts: Facts, steps: list[Message]) -> dict[str, Any]:
     if facts.systems:
         sides = {**facts.systems}
     compared = two_stage.reranking(facts)
-    return {
-        "version": 1,
-        "run": facts.run.name,
-        "base_model": facts.base_model,
-        "primary": facts.primary,
-        "verdict": facts.verdict,
-        "comparison": facts.comparison.record() if facts.comparison else None,
-        "sentence": facts.comparison.sentence().text() if facts.comparison else "",
+    return facts.numbers() | {
         "compared_with": facts.before_name,
         "systems": {name: two_stage.told(record) for name, record in facts.systems.items()},
         "reranking": compared.record() if compared else None,
-        "before": dict(facts.before["metrics"]) if facts.before else None,
-        "after": dict(facts.after["metrics"]) if facts.after else None,
-        "difference": {name: item.difference for name, item in facts.comparisons.items()},
-        "interval": {name: [item.low, item.high] for name, item in facts.comparisons.items()},
-        "metrics": {name: item.record() for name, item in facts.comparisons.items()},
         "cosines": {name: record.get("cosines") for name, record in sides.items() if record},
         "seconds": {name: record.get("seconds") for name, record in sides.items() if record},
-        "queries": (facts.after or facts.before or {}).get("queries"),
         "documents": (facts.after or facts.before or {}).get("documents"),
         "per_query": {name: f"{file_of(name)}.json" for name, record in sides.items() if record},
         "rankings": {name: f"{file_of(name)}.run.tsv" for name, record in sides.items() if record},
-        "counts": dict(facts.counts),
         "next": [step.text() for step in steps],
     }
