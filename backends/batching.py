@@ -26,10 +26,27 @@ Told = Callable[[int, int], None]
 #: Tokens a batch. A CPU thread is fastest while a batch's activations stay in its cache; a GPU wants large batches.
 CPU_TOKENS: Final = 1024
 GPU_TOKENS: Final = 32_768
+#: As good as no budget: batches are then of as many items as are allowed.
+ANY: Final = 1 << 62
+#: Items tokenized and sorted at once: bounds the memory that token ids take.
+CHUNK: Final = 16_384
 
 
 def nothing(*_: int) -> None:
     """For callers that want neither progress nor a way to stop."""
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How to compute: at most ``most`` items and ``tokens`` (0 chooses by the device) a batch.
+
+    ``fast`` may be turned off to have the library do it all, for comparison.
+    """
+
+    precision: Precision = "fp32"
+    tokens: int = 0
+    most: int = 256
+    fast: bool = True
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,11 @@ def texts(file: Path, column: str) -> list[str]:
 
 
 def _encoded(run: Run, preset: EmbeddingPreset, found: list[str], as_queries: bool) -> Vectors:
+    from backends.batching import Computing
     from backends.encoder import SearchEncoder
-    from backends.encoding import Encoding
     from backends.loading import device_of
 
-    encoder = SearchEncoder(tuned_encoder(run, preset, device_of(preset.launch)), Encoding())
+    encoder = SearchEncoder(tuned_encoder(run, preset, device_of(preset.launch)), Computing())
     return encoder.queries(found) if as_queries else encoder.passages(found)
 
 

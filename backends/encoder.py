@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from backends.batching import Told, nothing
-from backends.encoding import Encoding, Vectors, encode
+from backends.batching import Computing, Told, nothing
+from backends.encoding import Vectors, encode
 from backends.loading import prompts
 
 #: Vectors kept on disk at most, in bytes: beyond it, encoding anew is cheaper than the disk it would take.
@@ -29,7 +29,7 @@ class SearchEncoder:
     """
 
     model: Any
-    how: Encoding = field(default_factory=Encoding)
+    how: Computing = field(default_factory=Computing)
     cache: Path | None = None
     fingerprint: str = ""
     told: Told = nothing

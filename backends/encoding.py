@@ -18,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.batching import (
+    ANY,
+    CHUNK,
     Batch,
+    Computing,
     Told,
     by_length,
     collect,
@@ -30,35 +33,19 @@ from backends.batching import (
     ready,
     tokens_a_batch,
 )
-from backends.packing import Precision
 from data.problems import TunewizError, error, say
 
 Vectors = NDArray[np.float32]
-#: Texts tokenized and sorted at once: bounds the memory that token ids take.
-CHUNK: Final = 16_384
 #: Largest difference of a component of a unit vector that still counts as the same: fp32 rounding is about 1e-6,
 #: and rounding to bf16 about 1e-3.
 _AGREE: Final[dict[str, float]] = {"fp32": 2e-5, "bf16": 3e-2}
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How to encode: ``tokens`` (0 chooses by the device) and at most ``most`` texts a batch.
-
-    ``fast`` may be turned off to have the library do it all, for comparison.
-    """
-
-    precision: Precision = "fp32"
-    tokens: int = 0
-    most: int = 256
-    fast: bool = True
 
 
 def encode(
     model: Any,
     texts: Sequence[str],
     prompt: str = "",
-    how: Encoding = Encoding(),
+    how: Computing = Computing(),
     progress: Told = nothing,
     check_stop: Callable[[], None] = nothing,
 ) -> Vectors:
@@ -75,7 +62,7 @@ def encode(
     model.eval()
     expected = _expected(model, unique, prompt) if how.fast and callable(getattr(model, "tokenizer", None)) else None
     with ready(model, how.precision, bool(expected)) as at_once:
-        batches, compute = _library_batches(unique, how.most), _library(model, prompt, how)
+        batches, compute = by_length(unique, list(map(len, unique)), ANY, how.most), _library(model, prompt, how)
         if expected and _agrees(model, expected, prompt, how):
             batches, compute = _batches(model, unique, prompt, how), _forward(model, prompt, how)
         vectors = collect(in_parallel(batches, compute, at_once), len(unique), progress, check_stop)
@@ -92,7 +79,7 @@ def _normalised(vectors: Any) -> Vectors:
     return unit
 
 
-def _batches(model: Any, texts: Sequence[str], prompt: str, how: Encoding) -> Iterator[Batch]:
+def _batches(model: Any, texts: Sequence[str], prompt: str, how: Computing) -> Iterator[Batch]:
     """Batches of at most the budget of tokens, each with texts of nearly one length, long ones first."""
     budget = how.tokens or tokens_a_batch(model)
     for start in range(0, len(texts), CHUNK):
@@ -112,14 +99,7 @@ def token_ids(model: Any, texts: Sequence[str], prompt: str = "") -> list[list[i
     return ids
 
 
-def _library_batches(texts: Sequence[str], size: int) -> Iterator[Batch]:
-    order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
-        yield Batch(np.array(chosen, np.int64), [texts[place] for place in chosen])
-
-
-def _forward(model: Any, prompt: str, how: Encoding) -> Callable[[Batch], Vectors]:
+def _forward(model: Any, prompt: str, how: Computing) -> Callable[[Batch], Vectors]:
     import torch
 
     prompt_length = _prompt_length(model, prompt)
@@ -145,7 +125,7 @@ def _prompt_length(model: Any, prompt: str) -> int:
     return len(ids) - (ids[-1] in model.tokenizer.all_special_ids)
 
 
-def _library(model: Any, prompt: str, how: Encoding) -> Callable[[Batch], Vectors]:
+def _library(model: Any, prompt: str, how: Computing) -> Callable[[Batch], Vectors]:
     def compute(batch: Batch) -> Vectors:
         with half(model, how.precision, covered=False):
             vectors = model.encode(batch.inputs, prompt=prompt, batch_size=len(batch.inputs), convert_to_tensor=True)
@@ -167,10 +147,10 @@ def _expected(model: Any, texts: Sequence[str], prompt: str) -> _Expected | None
     probe = list(dict.fromkeys([texts[0], min(texts, key=len), max(texts, key=len)]))
     if len(texts) < 2 * len(probe):
         return None
-    return _Expected(probe, _library(model, prompt, Encoding())(Batch(np.arange(len(probe)), list(probe))))
+    return _Expected(probe, _library(model, prompt, Computing())(Batch(np.arange(len(probe)), list(probe))))
 
 
-def _agrees(model: Any, expected: _Expected, prompt: str, how: Encoding) -> bool:
+def _agrees(model: Any, expected: _Expected, prompt: str, how: Computing) -> bool:
     """Whether the fast path gives what the library gives."""
     ours = np.zeros_like(expected.vectors)
     compute = _forward(model, prompt, how)

@@ -34,12 +34,12 @@ class Manner:
 
 def search_encoder(path: Path, preset: RetrievalPreset | None = None, manner: Manner = Manner()) -> SearchEncoder:
     """The model in ``path`` ready to encode queries and passages in fp32; an adapter is merged in memory."""
+    from backends.batching import Computing
     from backends.encoder import SearchEncoder, fingerprint
-    from backends.encoding import Encoding
 
     model = merge_adapter(load_encoder(path, preset, manner.device))
     mark = fingerprint(path) if manner.cache else ""
-    how = Encoding(most=manner.batch_size)
+    how = Computing(most=manner.batch_size)
     return SearchEncoder(model, how, manner.cache, mark, manner.told, manner.check_stop)
 
 

@@ -19,7 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.batching import (
+    ANY,
+    CHUNK,
     Batch,
+    Computing,
     Rows,
     Told,
     by_length,
@@ -32,14 +35,11 @@ from backends.batching import (
     ready,
     tokens_a_batch,
 )
-from backends.packing import Precision
 from data.problems import TunewizError, error, say
 
 Pair = tuple[str, str]
 Scores = NDArray[np.float32]
 
-#: Pairs tokenized and sorted at once: bounds the memory that token ids take.
-CHUNK: Final = 16_384
 #: Largest difference of a logit, as a share of the largest one (at least 1), that still counts as the same.
 _AGREE: Final[dict[str, float]] = {"fp32": 1e-4, "bf16": 6e-2}
 _PROBE: Final[tuple[Pair, ...]] = (
@@ -50,19 +50,6 @@ _PROBE: Final[tuple[Pair, ...]] = (
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """How to score: at most ``most`` pairs and ``tokens`` (0 chooses by the device) a batch.
-
-    ``fast`` may be turned off to have the library do it all, for comparison.
-    """
-
-    precision: Precision = "fp32"
-    tokens: int = 0
-    most: int = 256
-    fast: bool = True
-
-
-@dataclass(frozen=True)
 class PairScorer:
     """A loaded ``CrossEncoder`` that scores pairs; use it inside :func:`ready_to_score`.
 
@@ -70,7 +57,7 @@ class PairScorer:
     """
 
     model: Any
-    how: Scoring = field(default_factory=Scoring)
+    how: Computing = field(default_factory=Computing)
     fast: bool = False
     at_once: int = 1
     told: Told = nothing
@@ -87,7 +74,9 @@ class PairScorer:
         if self.fast:
             batches, compute = _batches(self.model, pairs, self.how), _forward(self.model, self.how)
         else:
-            batches, compute = _library_batches(pairs, self.how.most), _library(self.model, self.how)
+            lengths = [len(query) + len(document) for query, document in pairs]
+            batches = by_length(pairs, lengths, ANY, self.how.most)
+            compute = _library(self.model, self.how)
         rows = collect(in_parallel(batches, compute, self.at_once), len(pairs), self.told, self.check_stop)
         if not np.isfinite(rows).all():
             told = say("The reranker gives some pairs scores that are no numbers (nan).")
@@ -99,13 +88,13 @@ class PairScorer:
 @contextmanager
 def ready_to_score(
     model: Any,
-    how: Scoring = Scoring(),
+    how: Computing = Computing(),
     told: Told = nothing,
     check_stop: Callable[[], None] = nothing,
 ) -> Iterator[PairScorer]:
     """A scorer over ``model`` (a CrossEncoder with one label), packed for as long as the block lasts."""
     model.eval()
-    expected = _library(model, Scoring())(_all(_PROBE)) if how.fast and _plain(model) else None
+    expected = _library(model, Computing())(_all(_PROBE)) if how.fast and _plain(model) else None
     with ready(model, how.precision, expected is not None) as at_once:
         if expected is not None and _agrees(model, expected, how):
             yield PairScorer(model, how, True, at_once, told, check_stop)
@@ -122,7 +111,7 @@ def _all(pairs: Sequence[Pair]) -> Batch:
     return Batch(np.arange(len(pairs)), list(pairs))
 
 
-def _agrees(model: Any, expected: Rows, how: Scoring) -> bool:
+def _agrees(model: Any, expected: Rows, how: Computing) -> bool:
     ours = np.zeros_like(expected)
     try:
         compute = _forward(model, how)
@@ -133,7 +122,7 @@ def _agrees(model: Any, expected: Rows, how: Scoring) -> bool:
     return bool(np.abs(ours - expected).max() <= _AGREE[how.precision] * max(1.0, float(np.abs(expected).max())))
 
 
-def _batches(model: Any, pairs: Sequence[Pair], how: Scoring) -> Iterator[Batch]:
+def _batches(model: Any, pairs: Sequence[Pair], how: Computing) -> Iterator[Batch]:
     budget = how.tokens or tokens_a_batch(model)
     for start in range(0, len(pairs), CHUNK):
         features = pair_features(model, pairs[start : start + CHUNK])
@@ -156,7 +145,7 @@ def pair_features(model: Any, pairs: Sequence[Pair]) -> list[dict[str, list[int]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _forward(model: Any, how: Scoring) -> Callable[[Batch], Rows]:
+def _forward(model: Any, how: Computing) -> Callable[[Batch], Rows]:
     import torch
 
     covered = is_packed(model)
@@ -172,14 +161,7 @@ def _forward(model: Any, how: Scoring) -> Callable[[Batch], Rows]:
     return halving(compute)
 
 
-def _library_batches(pairs: Sequence[Pair], size: int) -> Iterator[Batch]:
-    order = sorted(range(len(pairs)), key=lambda place: -len(pairs[place][0]) - len(pairs[place][1]))
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
-        yield Batch(np.array(chosen, np.int64), [pairs[place] for place in chosen])
-
-
-def _library(model: Any, how: Scoring) -> Callable[[Batch], Rows]:
+def _library(model: Any, how: Computing) -> Callable[[Batch], Rows]:
     import torch
 
     def compute(batch: Batch) -> Rows:

@@ -32,14 +32,15 @@ class Reranker:
     def __init__(
         self, path: Path | str, device: Literal["auto", "cpu", "cuda"] = "auto", precision: Precision = "fp32"
     ) -> None:
+        from backends.batching import Computing
         from backends.loading import device_of
-        from backends.pair_scoring import Scoring, ready_to_score
+        from backends.pair_scoring import ready_to_score
         from backends.rerankers import load_reranker
         from presets.sections.launch import Launch
 
         self._model = load_reranker(path, None, device_of(Launch(device=device)))
         self._open = ExitStack()
-        self._scorer = self._open.enter_context(ready_to_score(self._model, Scoring(precision)))
+        self._scorer = self._open.enter_context(ready_to_score(self._model, Computing(precision)))
 
     def rank(self, query: str, documents: Sequence[str], top: int | None = None) -> list[Ranked]:
         """``documents`` best first, at most ``top`` of them; equal scores stay in the order given."""

@@ -96,8 +96,9 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         export_with("cross_encoder", run, preset, self.tuned(run))
 
     def _measure(self, run: Run, preset: RerankerPreset, path: Path, when: When) -> None:
+        from backends.batching import Computing
         from backends.evaluators.two_stage import TwoStage
-        from backends.pair_scoring import Scoring, ready_to_score
+        from backends.pair_scoring import ready_to_score
         from backends.rerankers import load_reranker
 
         collection = load(run.data).evaluation
@@ -105,7 +106,7 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         manner = manner_of(run, preset, "baseline" if when == "before" else "evaluate")
         model = load_reranker(path, preset, manner.device)
         evaluator = TwoStage(candidates)
-        with ready_to_score(model, Scoring(most=manner.batch_size), manner.told, manner.check_stop) as scorer:
+        with ready_to_score(model, Computing(most=manner.batch_size), manner.told, manner.check_stop) as scorer:
             measured = evaluator.measure(scorer, collection, wanted_of(preset))
         evaluator.save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from backends.batching import Computing
 from backends.cross_encoder import rows, validation
 from backends.cross_encoder.losses import built
 from backends.evaluators.metrics import canonical
-from backends.pair_scoring import Scoring, pair_features
+from backends.pair_scoring import pair_features
 from backends.rerankers import load_reranker, set_activation
 from backends.sentence_transformers.base_training import LibraryTraining, Parts
 from data.examples import Collection
@@ -58,7 +59,7 @@ class RerankerTraining(LibraryTraining[RerankerPreset]):
         return validation.collection_of(self.prepared, self.preset.training.seed)
 
     def _evaluator(self) -> Any:
-        how = Scoring(precision="bf16" if self.precision == "bf16" else "fp32")
+        how = Computing(precision="bf16" if self.precision == "bf16" else "fp32")
         depth, seed = self.preset.candidates.depth, self.preset.training.seed
         return validation.evaluator(self._collection, depth, self.preset.evaluation.metric, how, lambda: None, seed)
 

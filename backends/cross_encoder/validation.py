@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from backends.batching import Computing
 from backends.candidates import search
 from backends.evaluators.base import Wanted
 from backends.evaluators.metrics import Rankings, canonical
 from backends.evaluators.two_stage import measured, reranked
 from backends.measuring import Manner
-from backends.pair_scoring import Scoring, ready_to_score
+from backends.pair_scoring import ready_to_score
 from backends.sentence_transformers.validation import held_out, unwrapped
 from data.built_corpus import from_pairs
 from data.examples import Collection
@@ -33,7 +34,7 @@ def collection_of(prepared: Prepared, seed: int) -> Collection:
 
 
 def evaluator(
-    collection: Collection, depth: int, primary: str, how: Scoring, check_stop: Callable[[], None], seed: int
+    collection: Collection, depth: int, primary: str, how: Computing, check_stop: Callable[[], None], seed: int
 ) -> Any:
     """A sentence-transformers evaluator; its value is named after the metric, without prefix."""
     from sentence_transformers.base.evaluation import BaseEvaluator

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from backends.encoding import Encoding
+from backends.batching import Computing
 from backends.loading import load_encoder, prompts
 from backends.sentence_transformers import fit, rows, tokens, validation
 from backends.sentence_transformers.base_training import LibraryTraining, Parts
@@ -51,7 +51,7 @@ class Training(LibraryTraining[EmbeddingPreset]):
 
     def _evaluator(self) -> Any:
         """Searches with the model, on validation rows."""
-        how = Encoding(precision="bf16" if self.precision == "bf16" else "fp32")
+        how = Computing(precision="bf16" if self.precision == "bf16" else "fp32")
         primary, seed = self.preset.evaluation.metric, self.preset.training.seed
         return validation.evaluator(self.prepared, primary, how, lambda: None, seed)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from backends.batching import Computing
 from backends.encoder import SearchEncoder
-from backends.encoding import Encoding
 from backends.evaluators.base import Wanted
 from backends.evaluators.metrics import canonical
 from backends.evaluators.retrieval import Retrieval
@@ -29,7 +29,7 @@ def metric_of(prepared: Prepared, primary: str) -> str | None:
     return canonical(primary) if prepared.shape == "groups" else CORRELATION
 
 
-def evaluator(prepared: Prepared, primary: str, how: Encoding, check_stop: Callable[[], None], seed: int) -> Any:
+def evaluator(prepared: Prepared, primary: str, how: Computing, check_stop: Callable[[], None], seed: int) -> Any:
     """A sentence-transformers evaluator over the validation rows; its values are named without prefix."""
     from sentence_transformers.base.evaluation import BaseEvaluator
 

@@ -53,13 +53,13 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
         return self._encoder(tuned_encoder(self.run, self.preset, self._device()), tuned_folder(self.run), "after")
 
     def _encoder(self, model: Any, folder: Path, when: str) -> SearchEncoder:
+        from backends.batching import Computing
         from backends.encoder import SearchEncoder, fingerprint
-        from backends.encoding import Encoding
         from backends.measuring import at_times
 
         return SearchEncoder(
             model,
-            Encoding(),
+            Computing(),
             self.run.directory / "cache" / "vectors",
             fingerprint(folder),
             at_times(lambda done, total: self.told(when, done, total)),

@@ -67,7 +67,8 @@ def main() -> None:
     options = parser.parse_args()
     import torch
 
-    from backends.pair_scoring import Scoring, ready_to_score
+    from backends.batching import Computing
+    from backends.pair_scoring import ready_to_score
     from backends.rerankers import load_reranker
 
     torch.set_num_threads(options.threads)
@@ -78,7 +79,7 @@ def main() -> None:
     print(f"{len(asked)} queries x {options.depth} candidates, {options.threads} threads")
     told("predict", expected, base, expected, base)
     for precision in ("fp32", "bf16"):
-        with ready_to_score(model, Scoring(precision)) as scorer:
+        with ready_to_score(model, Computing(precision)) as scorer:
             found, seconds = timed(scorer.scores, asked)
         told(precision, found, seconds, expected, base)
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from backends import encoding
+from backends.batching import Computing
 from backends.encoder import SearchEncoder, fingerprint
-from backends.encoding import Encoding, encode
+from backends.encoding import encode
 from backends.loading import load_encoder
 from backends.packing import available, packed
 from backends.runs.run import StopRequested
@@ -32,7 +33,7 @@ def texts(count: int, seed: int = 0) -> list[str]:
 def test_same_vectors_as_the_library(model: Any, tokens: int) -> None:
     given = texts(60)
     expected = model.encode(given, prompt="search: ", normalize_embeddings=True)
-    found = encode(model, given, "search: ", Encoding(tokens=tokens, most=7))
+    found = encode(model, given, "search: ", Computing(tokens=tokens, most=7))
     assert found.dtype == np.float32
     assert np.abs(found - expected).max() < 1e-5
 
@@ -48,7 +49,7 @@ def test_repeated_texts_are_encoded_once_and_order_is_kept(model: Any) -> None:
 
 def test_bf16_is_close_and_not_equal(model: Any) -> None:
     given = texts(40)
-    exact, rounded = encode(model, given), encode(model, given, how=Encoding("bf16"))
+    exact, rounded = encode(model, given), encode(model, given, how=Computing("bf16"))
     assert 0 < np.abs(exact - rounded).max() < 0.02
 
 
@@ -66,7 +67,7 @@ def test_a_stop_ends_it_and_leaves_the_model_and_torch_as_they_were(model: Any) 
             raise StopRequested
 
     with pytest.raises(StopRequested):
-        encode(model, texts(80), how=Encoding(tokens=64), check_stop=stop)
+        encode(model, texts(80), how=Computing(tokens=64), check_stop=stop)
     assert {name: type(module) for name, module in model.named_modules()} == before
     assert torch.get_num_threads() == threads
 
