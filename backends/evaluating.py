@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backends.children import environment
 from backends.measuring import Manner, at_times, measure_with
 from backends.runs.explain import explain
 from backends.runs.run import Run
@@ -23,7 +24,6 @@ from data import opening
 from data.built_corpus import from_groups, from_pairs
 from data.dataset import Dataset
 from data.examples import Collection, Group, ScoredPair
-from data.language import VARIABLE, current
 from data.problems import BadPreset, Problem, error, say
 from presets.library import load
 from presets.sections.launch import Launch
@@ -39,7 +39,7 @@ def ask(wanted: Mapping[str, Any]) -> dict[str, Any]:
         [sys.executable, "-m", __name__],
         input=json.dumps(wanted).encode(),
         stdout=subprocess.PIPE,
-        env=dict(os.environ) | {"PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", VARIABLE: current()},
+        env=environment(),
         check=False,
     )
     try:
@@ -87,16 +87,16 @@ def _encoder(
     wanted: Mapping[str, Any], preset: EmbeddingPreset | None, told: Callable[[int, int], None]
 ) -> SearchEncoder:
     """The run's tuned model as its preset wants it, or a model by its name, with its family's instructions."""
+    from backends.batching import Computing
     from backends.candidates import embedder
     from backends.encoder import SearchEncoder
-    from backends.encoding import Encoding
     from backends.loading import device_of
 
     device = device_of(preset.launch if preset else Launch())
     if preset is None:
         return embedder(str(wanted["model"]), Manner(device=device, told=told))
     model = tuned_encoder(Run(Path(str(wanted["run"]))), preset, device)
-    return SearchEncoder(model, Encoding(most=preset.evaluation.batch_size), told=told)
+    return SearchEncoder(model, Computing(most=preset.evaluation.batch_size), told=told)
 
 
 def main() -> None:

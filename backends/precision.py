@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
-from data.problems import Message, say
+from backends.runs.run import Run
+from data.problems import Message, note, say
 
 Precision = Literal["bf16", "fp16", "fp32"]
 
@@ -29,6 +30,13 @@ def choose(wanted: str, device: str) -> tuple[Precision, Message]:
     if cpu_has_bf16():
         return "bf16", say("this CPU multiplies bf16 in hardware")
     return "fp32", say("this CPU has no bf16 instructions")
+
+
+def chosen(run: Run, wanted: str, device: str) -> Precision:
+    """As :func:`choose`; the run is told of it."""
+    precision, why = choose(wanted, device)
+    run.notice(note("precision", say("Training in {precision}: {why}.", precision=precision, why=why)))
+    return precision
 
 
 def _known(name: str) -> Precision:

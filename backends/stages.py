@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from backends import sources
+from backends import base_model
 from backends.base import Backend
 from backends.measuring import Manner, at_times, search_encoder
 from backends.runs.create import add_to_record
 from backends.runs.events import Progress, Saved
 from backends.runs.run import Run
 from data.dataset import Dataset
-from data.files import read_json
 from data.plan import Plan
 from data.prepared import Prepared, save
 from data.problems import Problem, say, warning
@@ -60,19 +59,7 @@ class RetrievalStages(Backend[R], Generic[R]):
 
     def base(self, run: Run, preset: R) -> Path:
         """The folder of the untouched model, downloaded if need be. Raises ``ModelUnavailable``."""
-        recorded = (read_json(run.record_file) or {}).get("model", {})
-        if isinstance(recorded, dict) and Path(recorded.get("path") or "/nowhere").is_dir():
-            return Path(recorded["path"])
-        located = sources.resolve(preset.model, run.notice)
-
-        def downloaded(done: int, total: int) -> None:
-            if not located.cached:  # in MiB
-                run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
-
-        path = sources.fetch(located, at_times(downloaded))
-        facts = {"path": str(path), "source": located.source, "place": located.place}
-        add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})
-        return path
+        return base_model.fetched(run, preset.model)
 
     def tuned(self, run: Run) -> Path:
         """The folder that training leaves its result in."""

@@ -6,20 +6,20 @@ A process of its own, since importing torch takes seconds and a broken CUDA libr
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any, Final
+
+from backends.children import environment
 
 SECONDS: Final = 90.0  # a cold disk reads torch's libraries slowly
 
 
 def ask() -> dict[str, Any]:
     """What :func:`facts` finds in a child process; ``{"fault": …}`` when torch cannot be imported there."""
-    environment = dict(os.environ) | {"PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", __name__]
     try:
-        done = subprocess.run(command, capture_output=True, env=environment, timeout=SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, env=environment(), timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return {"fault": f"no answer within {SECONDS:.0f} s"}
     try:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backends import sources
+from backends import base_model, sources
 from backends.runs.run import Run
-from data.files import read_json
 from data.problems import BadPreset, error, say
 from presets.preset import Preset
 from presets.retrieval import RetrievalPreset
@@ -20,10 +19,7 @@ def base_folder(run: Run, preset: Preset) -> Path:
 
     Raises ``ModelUnavailable``.
     """
-    recorded = (read_json(run.record_file) or {}).get("model", {})
-    if isinstance(recorded, dict) and Path(recorded.get("path") or "/nowhere").is_dir():
-        return Path(recorded["path"])
-    return sources.fetch(sources.resolve(preset.model))
+    return base_model.recorded(run) or sources.fetch(sources.resolve(preset.model))
 
 
 def tuned_folder(run: Run) -> Path:

@@ -22,7 +22,7 @@ from data.prepared import Prepared, load, save
 from data.problems import BadData, error, say, warning
 from data.reading import Report
 from data.splitting import Split, query_of, split
-from data.usable import counted, stop_on_errors
+from data.usable import findings_told, stop_on_errors
 from data.usable import rows as rows_of
 
 __all__ = ["Plan", "Prepared", "load", "prepare", "save"]
@@ -38,14 +38,8 @@ def prepare(plan: Plan, report: Report) -> Prepared:
 
     Raises :class:`BadData` when something is not there, a row cannot be read, or nothing usable is left.
     """
-    findings = Findings(kept=3)
-    try:
-        prepared = _prepare(plan, findings)
-    finally:
-        for finding in findings.summary():
-            if finding.severity != "error":
-                report(counted(finding))
-    return prepared
+    with findings_told(report) as findings:
+        return _prepare(plan, findings)
 
 
 def _prepare(plan: Plan, findings: Findings) -> Prepared:

@@ -25,7 +25,7 @@ from data.prepared_llm import PreparedLlm, load, save
 from data.problems import BadData, BadPreset, Message, Where, error, note, say, warning
 from data.reading import Report
 from data.stages import as_stage
-from data.usable import counted, stop_on_errors
+from data.usable import findings_told, stop_on_errors
 
 __all__ = ["LlmPlan", "PreparedLlm", "load", "prepare_llm", "save"]
 
@@ -46,14 +46,8 @@ def prepare_llm(plan: LlmPlan, told: Report) -> PreparedLlm:
         wrong = prompt_problems(plan.prompt, Where(key="data.prompt"))
         if wrong:
             raise BadPreset(*wrong)
-    findings = Findings(kept=3)
-    try:
-        prepared = _prepare(plan, findings)
-    finally:
-        for finding in findings.summary():
-            if finding.severity != "error":
-                told(counted(finding))
-    return prepared
+    with findings_told(told) as findings:
+        return _prepare(plan, findings)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from data import opening
@@ -54,13 +55,25 @@ def stop_on_errors(findings: Findings) -> None:
         problem
         for finding in findings.summary()
         if finding.severity == "error"
-        for problem in (counted(finding), *finding.first[1:])
+        for problem in (_counted(finding), *finding.first[1:])
     ]
     if wrong:
         raise BadData(*wrong)
 
 
-def counted(finding: Finding) -> Problem:
+@contextmanager
+def findings_told(report: Callable[[Problem], None]) -> Iterator[Findings]:
+    """Where the block puts what it finds; at its end, well or not, each kind but errors is told to ``report`` once."""
+    findings = Findings(kept=3)
+    try:
+        yield findings
+    finally:
+        for finding in findings.summary():
+            if finding.severity != "error":
+                report(_counted(finding))
+
+
+def _counted(finding: Finding) -> Problem:
     """The first problem of a kind, with the number of all if there are more."""
     first = finding.first[0]
     if finding.count == 1:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from backends.exporters.base import Exporter
+from backends.exporters.base import Exporter, replacing
 from backends.exporters.sentence_transformers import ADAPTER, clean, write_adapter
 from backends.loading import has_adapter, merge_adapter
 from backends.model_card import model_card
@@ -42,18 +41,14 @@ class CrossEncoder(Exporter):
         if isinstance(preset.loss, RerankerLoss):
             set_activation(model, preset.loss)
         expected = _scores(model)
-        temporary = target.with_name(f".{target.name}.part")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        written = []
-        if has_adapter(model):
-            written.append(write_adapter(tuned, temporary / ADAPTER, facts, ("", "")))
-            _check(_with_adapter(written[-1], facts, preset, model.activation_fn), expected, written[-1])
-        if not written or preset.export.merge:
-            written.insert(0, _write_model(merge_adapter(model), temporary, facts))
-            _check(_plain(temporary, preset), expected, temporary)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
+        with replacing(target) as temporary:
+            written = []
+            if has_adapter(model):
+                written.append(write_adapter(tuned, temporary / ADAPTER, facts, ("", "")))
+                _check(_with_adapter(written[-1], facts, preset, model.activation_fn), expected, written[-1])
+            if not written or preset.export.merge:
+                written.insert(0, _write_model(merge_adapter(model), temporary, facts))
+                _check(_plain(temporary, preset), expected, temporary)
         return [target / folder.relative_to(temporary) for folder in written]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from backends import adapters
-from backends.exporters.base import Exporter
+from backends.exporters.base import Exporter, replacing
 from backends.loading import has_adapter, load_encoder, merge_adapter, prompts
 from backends.model_card import model_card
 from backends.reports.facts import Facts, gather
@@ -35,18 +35,14 @@ class SentenceTransformers(Exporter):
         facts = gather(run, preset)
         model = load_encoder(tuned, preset)
         expected = _vectors(model)
-        temporary = target.with_name(f".{target.name}.part")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        written = []
-        if has_adapter(model):
-            written.append(write_adapter(tuned, temporary / ADAPTER, facts, prompts(model)))
-            _check(_with_adapter(written[-1], facts, preset), expected, written[-1])
-        if not written or preset.export.merge:
-            written.insert(0, _write_model(merge_adapter(model), temporary, facts))
-            _check(_plain(temporary, preset), expected, temporary)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
+        with replacing(target) as temporary:
+            written = []
+            if has_adapter(model):
+                written.append(write_adapter(tuned, temporary / ADAPTER, facts, prompts(model)))
+                _check(_with_adapter(written[-1], facts, preset), expected, written[-1])
+            if not written or preset.export.merge:
+                written.insert(0, _write_model(merge_adapter(model), temporary, facts))
+                _check(_plain(temporary, preset), expected, temporary)
         return [target / folder.relative_to(temporary) for folder in written]
 
 

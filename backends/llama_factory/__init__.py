@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from backends import sources
+from backends import base_model
 from backends.base import Backend
 from backends.llama_factory import native, readiness
 from backends.llama_factory.arguments import Places, rows_wanted
-from backends.measuring import at_times
 from backends.runs.create import add_to_record
 from backends.runs.events import Evaluated, Progress, Saved
 from backends.runs.run import Run
@@ -65,21 +64,7 @@ class LlamaFactory(Backend[LlmPreset]):
 
     def base(self, run: Run, preset: LlmPreset) -> Path:
         """The folder of the untouched model, downloaded if need be. Raises ``ModelUnavailable``."""
-        from backends.llama_factory.loading import recorded
-
-        place = recorded(run.record_file).get("model", {}).get("path", "")
-        if place and Path(place).is_dir():
-            return Path(place)
-        located = sources.resolve(preset.model, run.notice)
-
-        def downloaded(done: int, total: int) -> None:
-            if not located.cached:  # in MiB
-                run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
-
-        path = sources.fetch(located, at_times(downloaded))
-        facts = {"path": str(path), "source": located.source, "place": located.place}
-        add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})
-        return path
+        return base_model.fetched(run, preset.model)
 
     def places(self, run: Run) -> Places:
         """What :meth:`prepare` found out."""

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from backends.exporters.base import replacing
 from backends.llama_factory.arguments import Places
 from backends.llama_factory.loading import Loaded, adapter_in, speaks_first, tuned
 from backends.reports.llm import card
@@ -23,19 +24,15 @@ def export(run: Run, preset: LlmPreset, places: Places) -> list[Path]:
     Without ``export.merge``, and of virtual tokens, only the adapter is written.
     """
     adapter = adapter_in(run.checkpoints)
-    temporary = run.model.with_name(f".{run.model.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    written = []
-    if adapter is None or (preset.export.merge and not speaks_first(adapter)):
-        _model(tuned(preset, places, run.checkpoints, merged=True), temporary, run)
-        write_whole(temporary / "README.md", card(run, preset))
-        written.append(run.model)
-    if adapter:
-        _adapter(adapter, temporary / ADAPTER, run, preset)
-        written.append(run.model / ADAPTER)
-    shutil.rmtree(run.model, ignore_errors=True)
-    temporary.rename(run.model)
+    with replacing(run.model) as temporary:
+        written = []
+        if adapter is None or (preset.export.merge and not speaks_first(adapter)):
+            _model(tuned(preset, places, run.checkpoints, merged=True), temporary, run)
+            write_whole(temporary / "README.md", card(run, preset))
+            written.append(run.model)
+        if adapter:
+            _adapter(adapter, temporary / ADAPTER, run, preset)
+            written.append(run.model / ADAPTER)
     return written
 
 

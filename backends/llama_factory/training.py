@@ -10,12 +10,12 @@ from backends.llama_factory import out_of_memory
 from backends.llama_factory.arguments import Places, arguments
 from backends.llama_factory.loading import ready_process
 from backends.llama_factory.native import dumped
-from backends.precision import choose
+from backends.precision import chosen
 from backends.runs.callback import run_callback
 from backends.runs.run import Run
 from backends.sentence_transformers.checkpoints import newest
 from data.files import write_whole
-from data.problems import BadData, error, note, say
+from data.problems import BadData, error, say
 from presets.tasks.llm import LlmPreset
 
 #: The arguments as they were used, beside the run's other records.
@@ -29,8 +29,7 @@ def train(run: Run, preset: LlmPreset, places: Places) -> None:
     :class:`BadData` when no row is left.
     """
     device = ready_process(preset.launch)
-    precision, why = choose(preset.training.precision, device)
-    run.notice(note("precision", say("Training in {precision}: {why}.", precision=precision, why=why)))
+    precision = chosen(run, preset.training.precision, device)
     resumed = newest(run.checkpoints)
     told = arguments(preset, replace(places, resume=str(resumed) if resumed else ""), precision, device)
     write_whole(run.directory / CONFIGURATION, dumped(told))

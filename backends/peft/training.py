@@ -12,13 +12,13 @@ from backends.llama_factory.encoded import IGNORED, Tokens, encoded
 from backends.llama_factory.loading import Loaded, load, ready_process
 from backends.llama_factory.training import measured_at_the_end
 from backends.peft.native import adapter, arguments
-from backends.precision import choose
+from backends.precision import chosen
 from backends.runs.callback import run_callback
 from backends.runs.run import Run
 from backends.sentence_transformers.checkpoints import newest
 from data.conversations import Conversation
 from data.prepared_llm import load as load_prepared
-from data.problems import BadData, error, note, say
+from data.problems import BadData, error, say
 from presets.tasks.llm import LlmPreset
 
 
@@ -32,8 +32,7 @@ def train(run: Run, preset: LlmPreset, places: Places) -> None:
     from transformers import Trainer, TrainingArguments, set_seed
 
     device = ready_process(preset.launch)
-    precision, why = choose(preset.training.precision, device)
-    run.notice(note("precision", say("Training in {precision}: {why}.", precision=precision, why=why)))
+    precision = chosen(run, preset.training.precision, device)
     prepared = load_prepared(run.data)
     set_seed(preset.training.seed)
     with out_of_memory.explained(preset):

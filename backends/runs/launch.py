@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping
 
+from backends.children import environment
 from backends.runs.events import Launched
 from backends.runs.process import alive, write_identity
 from backends.runs.run import Run
-from data.language import VARIABLE, current
 from data.problems import BadPreset, error, say
 
 
@@ -35,17 +33,12 @@ def launch(run: Run) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
             cwd=run.directory,
-            env=_environment(os.environ),
+            env=_environment(),
         )
     write_identity(run, child.pid)
     return child
 
 
-def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    return dict(inherited) | {
-        "PYTHONSAFEPATH": "1",  # our package names are plain words: never import a user's data.py
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONUTF8": "1",  # a C locale must not break Chinese text
-        "TOKENIZERS_PARALLELISM": inherited.get("TOKENIZERS_PARALLELISM", "true"),
-        VARIABLE: current(),
-    }
+def _environment() -> dict[str, str]:
+    own = environment()
+    return own | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": own.get("TOKENIZERS_PARALLELISM", "true")}

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from backends import adapters, trackers
 from backends.loading import device_of
-from backends.precision import Precision, choose
+from backends.precision import Precision, chosen
 from backends.runs.callback import run_callback
 from backends.runs.run import Run
 from backends.sampling import BatchPlan
@@ -84,9 +84,7 @@ class LibraryTraining(ABC, Generic[R]):
     @cached_property
     def precision(self) -> Precision:
         """What is computed in; the run is told why."""
-        chosen, why = choose(self.preset.training.precision, self.device)
-        self.run.notice(note("precision", say("Training in {precision}: {why}.", precision=chosen, why=why)))
-        return chosen
+        return chosen(self.run, self.preset.training.precision, self.device)
 
     @abstractmethod
     def problems(self) -> list[Problem]:

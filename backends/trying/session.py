@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final
 
+from backends.children import environment
 from backends.runs.run import Run
 from backends.trying.base import Fact
-from data.language import VARIABLE, current
 from data.printable import printable
 from data.problems import error, say
 
@@ -36,7 +35,7 @@ class Session:
             encoding="utf-8",
             # A Ctrl-C is for the shell's process: the child leaves when its stdin ends.
             start_new_session=True,
-            env=dict(os.environ) | {"PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", VARIABLE: current()},
+            env=environment(),
         )
 
     def __enter__(self) -> Session:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from data.column_names import EXACT, USUAL
-from data.columns import guesses, listed, normalised
+from data.columns import guesses, normalised
+from data.formats.refusals import unclear
 from data.nested import nested
 from data.problems import BadData, Message, error, say
 from data.source import Source
@@ -88,19 +89,12 @@ def refuse_llm_columns(source: Source, table: Table, missing: Sequence[str] = ()
         told = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
         return BadData(error("no-columns", told, source.at(), fix))
-    columns = listed(table.columns)
     odd = _odd_labels(table)
     if odd and not missing:
         told = say("{column} has too many different values for labels, or too long ones.", column=odd)
         fix = say("To train on answers, map them: --map prompt=COLUMN --map completion={column}.", column=odd)
         return BadData(error("unmapped-columns", told, source.at(), fix))
-    if missing:
-        told = say(
-            "No column was found for {roles}; the columns are {columns}.", roles=", ".join(missing), columns=columns
-        )
-    else:
-        told = say("It is not clear which column is what; the columns are {columns}.", columns=columns)
-    return BadData(error("unmapped-columns", told, source.at(), _how(table)))
+    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how(table)))
 
 
 def _odd_labels(table: Table) -> str:

@@ -74,19 +74,22 @@ def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData
     part = _part_of_collection(source, table)
     if part is not None:
         return BadData(part)
-    columns = listed(table.columns)
     if not table.columns:
         told = say("The file holds no rows with named fields.")
         return BadData(
             error("no-columns", told, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
         )
+    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how(table)))
+
+
+def unclear(table: Table, missing: Sequence[str]) -> Message:
+    """That roles (``missing``, or none in particular) could not be given to columns, and which columns there are."""
+    columns = listed(table.columns)
     if missing:
-        told = say(
+        return say(
             "No column was found for {roles}; the columns are {columns}.", roles=", ".join(missing), columns=columns
         )
-    else:
-        told = say("It is not clear which column is what; the columns are {columns}.", columns=columns)
-    return BadData(error("unmapped-columns", told, source.at(), _how(table)))
+    return say("It is not clear which column is what; the columns are {columns}.", columns=columns)
 
 
 def _how(table: Table) -> Message:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
-from data.language import VARIABLE, current
+from backends.children import environment
 from data.printable import printable
 from data.problems import Problem, TunewizError, error, say
 
@@ -40,7 +40,7 @@ def send(function: str, *arguments: Any, unwanted: Callable[[], bool] = lambda: 
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=dict(os.environ) | {"PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", VARIABLE: current()},
+        env=environment(),
     )
     call: bytes | None = pickle.dumps((function, arguments))
     while True:
