@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from data.language import translate
 from data.printable import printable
 from tui.lines import stage_name
 from tui.numbers import duration
-from tui.outcome import STATUS_NAMES
+from tui.outcome import STATUS_NAMES, gain
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,10 @@ class Listed:
         left = "  " + translate("{time} left").format(time=duration(state.remaining)) if state.remaining else ""
         return f"{stage_name(state.stage)}{share}{left}"
 
-    @property
+    @cached_property
     def gain(self) -> str:
         """The main measure, before → after; empty while there is none."""
-        for key, after in self.state.measured.items():
-            before = self.state.measured.get(f"before:{key.partition(':')[2]}", {})
-            name = next((name for name in after if name in before), None) if key.startswith("after:") else None
-            if name:
-                return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}"
-        return ""
+        return gain(self.run, self.state)
 
 
 class _Known(NamedTuple):

@@ -14,6 +14,7 @@ from backends.runs.run import Run
 from backends.runs.state import RunState
 from data.files import read_json
 from data.language import N_, translate
+from data.printable import printable
 from data.problems import ExitCode
 from tui.lines import stage_name
 
@@ -46,11 +47,13 @@ def measured(state: RunState, when: str) -> Mapping[str, float]:
     )
 
 
-def gain(state: RunState) -> str:
-    """The most telling measure, before and after; "" while there are not both."""
+def gain(run: Run, state: RunState) -> str:
+    """The measure that decides, or until that is told the most telling one, before and after; "" without both."""
     before, after = measured(state, "before"), measured(state, "after")
     shared = [name for start in _TELLING for name in after if name in before and name.startswith(start)]
-    return f"{shared[0]} {before[shared[0]]:.3f} → {after[shared[0]]:.3f}" if shared else ""
+    decides = (read_json(run.report / "metrics.json") or {}).get("primary") if shared else None
+    name = decides if decides in before and decides in after else next(iter(shared), None)
+    return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}" if name else ""
 
 
 def exit_code(state: RunState, fail_on_regression: bool = False) -> int:

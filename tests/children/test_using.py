@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from backends.runs.run import Run
 from data.files import write_whole
@@ -105,6 +106,8 @@ async def test_the_screen_asks_both_models_and_ends_its_child(used: Shell) -> No
         text = seen(app)
         assert "untouched" in text
         assert "known answer at rank" in text
+        await pilot.press("x")
+        assert screen.query_one(Input).value == "x"  # a new question takes the place of the last one
         await pilot.press("escape")
         await pilot.pause(0.5)
     assert session._child.wait(20) is not None

@@ -171,7 +171,10 @@ async def test_a_language_model_shows_its_measures_and_answers(app: TunewizApp, 
     found = evidence(run, read_state(run))
     assert found.primary == "loss"
     assert [change.better for change in found.changes] == [True, True]
-    assert outcome.gain(read_state(run)) == "loss 2.500 → 1.500"
+    assert outcome.gain(run, read_state(run)) == "loss 2.500 → 1.500"
+    (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "primary": "perplexity"}))
+    assert outcome.gain(run, read_state(run)).startswith("perplexity ")
+    (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "next": ["Talk with it."]}))
     async with app.run_test(size=(100, 40)) as pilot:
         app.post_message(ResultWanted(run))
         await until(pilot, shown(app))

@@ -39,7 +39,7 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
         table.add_column(translate(title), no_wrap=True)
     for run, state in states:
         began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
-        cells = [Text(run.name), _status(state), Text(state.verdict), Text(gain(state)), Text(began)]
+        cells = [Text(run.name), _status(state), Text(state.verdict), Text(gain(run, state)), Text(began)]
         table.add_row(*cells[: len(table.columns)])
     console.print(table)
     return int(ExitCode.OK)

@@ -121,6 +121,7 @@ class TrialScreen(FullScreen):
         if question:
             self.exchanges.append([])
             self._questions.put(question)
+            event.input.select_all()  # the next question takes its place
             if self.asks:
                 self._stand(N_("Asking both models ..."))
 
