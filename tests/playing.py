@@ -52,11 +52,13 @@ FULL = {"severity": "error", "code": "out-of-memory", "message": "The GPU ran ou
         "fix": "Halve training.batch_size."}  # fmt: skip
 
 
-def opening(run: Run, at: float, pid: int = 0, model: str = "BAAI/bge-small-zh-v1.5") -> list[Event]:
+def opening(
+    run: Run, at: float, pid: int = 0, model: str = "BAAI/bge-small-zh-v1.5", task: str = "embedding"
+) -> list[Event]:
     """Everything up to the first step of training."""
     backend = "sentence_transformers"
     return [
-        Started(time=at, name=run.name, task="embedding", backend=backend, model=model, pid=pid or os.getpid()),
+        Started(time=at, name=run.name, task=task, backend=backend, model=model, pid=pid or os.getpid()),
         Stage(time=at, name="prepare"),
         Noticed(time=at + 1, problem=CUT),
         Stage(time=at + 2, name="prepare", ended=True, seconds=2),

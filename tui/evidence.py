@@ -46,11 +46,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Query:
-    """A query and what became of it in the primary measure."""
+    """A query, or a row of a language model's data, and what became of it; ``gain`` is above 0 for the better."""
 
     text: str
     before: float
     after: float
+    gain: float
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Evidence:
     ties: int | None = None
     best: tuple[Query, ...] = ()
     worst: tuple[Query, ...] = ()
+    of_rows: bool = False  # measured on rows of a language model's data, not on queries
     spreads: tuple[Spread, ...] = ()
     answers: tuple[Answer, ...] = ()
     advice: tuple[str, ...] = ()  # of the run's own report, in the language it was written in
@@ -105,8 +107,8 @@ def evidence(run: Run, state: RunState) -> Evidence:
     search = _numbers(searched) or _numbers(state.measured.get("before:search"))
     primary = next(iter(compared), "") or next((name for name in measured if name.startswith("ndcg")), "")
     primary = primary or next(iter(measured), "")
-    ranked = _queries(run, before, after, primary)
     main = compared.get(primary, {})
+    ranked = _queries(run, before, after, primary, _lower(primary, main))
     return Evidence(
         primary=primary,
         changes=tuple(
@@ -116,8 +118,9 @@ def evidence(run: Run, state: RunState) -> Evidence:
         wins=_count(main, "wins"),
         losses=_count(main, "losses"),
         ties=_count(main, "ties"),
-        best=tuple(query for query in reversed(ranked[-SHOWN:]) if query.after > query.before),
-        worst=tuple(query for query in ranked[:SHOWN] if query.after < query.before),
+        best=tuple(query for query in reversed(ranked[-SHOWN:]) if query.gain > 0),
+        worst=tuple(query for query in ranked[:SHOWN] if query.gain < 0),
+        of_rows=state.task == "llm",
         spreads=tuple(_spreads(before, "before")) + tuple(_spreads(after, "after")),
         answers=tuple(_answers(before, after)),
         advice=tuple(str(step) for step in _list(report.get("next"))),
@@ -154,8 +157,12 @@ def _comparisons(tree: Any) -> Iterator[Mapping[str, Any]]:
 def _change(name: str, before: float | None, after: float, compared: Mapping[str, Any], search: float | None) -> Change:
     limits = (compared.get("low"), compared.get("high"))
     low, high = (float(limit) if isinstance(limit, (int, float)) else None for limit in limits)
-    lower = compared.get("lower_is_better") is True or name in _LOWER
-    return Change(name, before, after, low, high, lower, search)
+    return Change(name, before, after, low, high, _lower(name, compared), search)
+
+
+def _lower(name: str, compared: Mapping[str, Any]) -> bool:
+    """Whether less is better."""
+    return compared.get("lower_is_better") is True or name in _LOWER
 
 
 def _answers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Answer]:
@@ -179,7 +186,9 @@ def _count(record: Mapping[str, Any], name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _queries(run: Run, before: Mapping[str, Any], after: Mapping[str, Any], metric: str) -> list[Query]:
+def _queries(
+    run: Run, before: Mapping[str, Any], after: Mapping[str, Any], metric: str, lower_is_better: bool
+) -> list[Query]:
     """All queries measured twice, from the greatest loss to the greatest gain; only those at the ends have texts."""
     earlier, later = before.get("per_query"), after.get("per_query")
     if not isinstance(earlier, Mapping) or not isinstance(later, Mapping):
@@ -187,24 +196,28 @@ def _queries(run: Run, before: Mapping[str, Any], after: Mapping[str, Any], metr
     values = [
         (key, _numbers(earlier[key]).get(metric), _numbers(later[key]).get(metric)) for key in later if key in earlier
     ]
+    sign = -1 if lower_is_better else 1
     known = sorted(
         ((key, old, new) for key, old, new in values if old is not None and new is not None),
-        key=lambda item: (item[2] - item[1], str(item[0])),
+        key=lambda item: (sign * (item[2] - item[1]), str(item[0])),
     )
-    ends = {key for key, _, _ in (*known[:SHOWN], *known[-SHOWN:])}
-    texts = _texts(run.data / "queries.jsonl", ends)
-    return [Query(texts.get(key, str(key)), old, new) for key, old, new in known]
+    ends = {str(key) for key, _, _ in (*known[:SHOWN], *known[-SHOWN:])}
+    texts = _texts(run.data / "queries.jsonl", ends) | _texts(run.data / "evaluation.jsonl", ends)
+    return [Query(texts.get(str(key), str(key)), old, new, sign * (new - old)) for key, old, new in known]
 
 
 def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
+    """Texts of queries by their id, or first turns (else the text) of conversations by their place in the file."""
     texts = {}
     try:
         with file.open(encoding="utf-8", errors="replace") as stream:
-            for line in stream:
+            for place, line in enumerate(stream):
                 record = json.loads(line)
-                if record.get("_id") in wanted:
-                    texts[str(record["_id"])] = str(record.get("text", ""))
-    except (OSError, ValueError, AttributeError):
+                name = str(record.get("_id", place))
+                if name in wanted:
+                    turns = record.get("turns")
+                    texts[name] = str(turns[0][1] if turns else record.get("text", ""))
+    except (OSError, ValueError, AttributeError, LookupError, TypeError):
         return texts  # as far as it could be read
     return texts
 

@@ -34,13 +34,20 @@ class LlmTrial(Trial[LlmPreset]):
 
         question = str(asked["query"])
         yield {"query": question}
+        writing: dict[str, Iterator[str]] = {}
         for when, model in self._models.items():
             if asked.get("new"):
                 self._turns[when].clear()
-            turns = self._turns[when]
-            turns.append(("user", question))
-            written = ""
-            for piece in stream(model, turns, str(asked.get("system", "")), int(asked.get("most", _MOST))):
-                written += piece
-                yield {"side": when, "text": piece}
-            turns.append(("assistant", written))
+            self._turns[when].append(("user", question))
+            turns, system = self._turns[when], str(asked.get("system", ""))
+            writing[when] = stream(model, turns, system, int(asked.get("most", _MOST)))
+        written = dict.fromkeys(writing, "")
+        while writing:  # a piece of each in turn, so that neither waits for the other's end
+            for when, pieces in list(writing.items()):
+                piece = next(pieces, None)
+                if piece is None:
+                    del writing[when]
+                    self._turns[when].append(("assistant", written[when]))
+                else:
+                    written[when] += piece
+                    yield {"side": when, "text": piece}

@@ -155,22 +155,32 @@ async def test_the_run_before_is_offered_for_comparison(app: TunewizApp, finishe
 async def test_a_language_model_shows_its_measures_and_answers(app: TunewizApp, runs: Path) -> None:
     run = a_run(runs)
     for event in (
-        *opening(run, 1000.0)[:2],
+        *opening(run, 1000.0, task="llm")[:2],
         Evaluated(time=1003.0, when="before", what="held-out rows", metrics={"loss": 2.5, "perplexity": 12.2}),
         Evaluated(time=1090.0, when="after", what="held-out rows", metrics={"loss": 1.5, "perplexity": 4.5}),
         Finished(time=1099.0, verdict="WIN"),
     ):
         run.emit(event)
     run.report.mkdir()
+    run.data.mkdir()
+    asked = ("What trains?", "How fast?")
+    lines = [json.dumps({"turns": [["user", text], ["assistant", "A GPU."]]}) for text in asked]
+    (run.data / "evaluation.jsonl").write_text("\n".join(lines))
     for when, loss, said in (("before", 2.5, "no idea"), ("after", 1.5, "\x1b[31mA GPU [bold]trains.")):
         answers = {"0": {"prompt": "What trains?", "expected": "A GPU.", "answer": said}}
-        record = {"metrics": {"loss": loss, "perplexity": 2.7**loss}, "answers": answers}
+        rows = {str(row): {"loss": loss + (shift if when == "after" else 0)} for row, shift in enumerate((0, -0.5, 2))}
+        record = {"metrics": {"loss": loss, "perplexity": 2.7**loss}, "answers": answers, "per_query": rows}
         (run.report / f"{when}.json").write_text(json.dumps(record))
     compared = {"metric": "loss", "difference": -1.0, "low": -1.2, "high": -0.8, "lower_is_better": True}
     (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "next": ["Talk with it."]}))
     found = evidence(run, read_state(run))
     assert found.primary == "loss"
     assert [change.better for change in found.changes] == [True, True]
+    assert [(one.text, one.after) for one in found.best] == [
+        ("How fast?", 1.0),
+        ("What trains?", 1.5),
+    ]  # less is better
+    assert [one.text for one in found.worst] == ["2"]
     assert outcome.gain(run, read_state(run)) == "loss 2.500 → 1.500"
     (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "primary": "perplexity"}))
     assert outcome.gain(run, read_state(run)).startswith("perplexity ")
@@ -181,6 +191,7 @@ async def test_a_language_model_shows_its_measures_and_answers(app: TunewizApp, 
         await until(pilot, lambda: "Answers on held-out rows" in seen(app))
         assert "A GPU [bold]trains." in seen(app)
         assert "Talk with it." in seen(app)
+        assert "Rows that improved most" in seen(app)
         assert "\x1b" not in seen(app)
 
 

@@ -13,7 +13,7 @@ from data.language import N_, translate
 from data.printable import printable
 
 SIDES: Final = {"before": N_("untouched"), "after": N_("tuned")}
-_NARROW: Final = 76
+_NARROW: Final = 64
 _LONGEST: Final = 20_000  # characters of an answer that are shown
 
 

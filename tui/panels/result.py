@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.cells import cell_len
 
@@ -45,14 +46,23 @@ class ResultStory(Story):
         sections = [
             _verdict(self.state, width),
             _table(self.found, width),
-            _queries(N_("Queries that gained most"), self.found.best, width),
-            _queries(N_("Queries that lost most"), self.found.worst, width),
+            _queries(_BEST[self.found.of_rows], self.found.best, width),
+            _queries(_WORST[self.found.of_rows], self.found.worst, width),
             _answers(self.found.answers, width),
             _cosines(self.found.spreads, width, ascii_only),
             _next(self.state, self.found, width),
             _places(self.run, self.state, width),
         ]
         return [line for section in sections if section for line in (*section, ())]
+
+
+#: Headings and counts of queries, and of rows of a language model's data.
+_BEST: Final = (N_("Queries that gained most"), N_("Rows that improved most"))
+_WORST: Final = (N_("Queries that lost most"), N_("Rows that got worse most"))
+_COUNTS: Final = (
+    N_("{wins} queries better, {losses} worse, {ties} the same"),
+    N_("{wins} rows better, {losses} worse, {ties} the same"),
+)
 
 
 def _heading(text: str) -> Line:
@@ -86,7 +96,7 @@ def _table(found: Evidence, width: int) -> list[Line]:
     drawn: list[Line] = [[(_left(translate("measure"), name_width) + head, "dim")]]
     drawn += [_row(change, name_width, change.metric == found.primary, searched) for change in found.changes]
     if found.wins is not None and found.losses is not None:
-        words = translate("{wins} queries better, {losses} worse, {ties} the same")
+        words = translate(_COUNTS[found.of_rows])
         drawn.append([(words.format(wins=found.wins, losses=found.losses, ties=found.ties or 0), "plain")])
     return [fitted(line, width) for line in drawn]
 
@@ -114,7 +124,7 @@ def _queries(title: str, queries: Sequence[Query], width: int) -> list[Line]:
         return []
     rows: list[Line] = []
     for query in queries:
-        numbers: Line = [(f"{query.before:.2f} → {query.after:.2f}  ", "good" if query.after > query.before else "bad")]
+        numbers: Line = [(f"{query.before:.2f} → {query.after:.2f}  ", "good" if query.gain > 0 else "bad")]
         rows.append(fitted([*numbers, (printable(query.text, 200), "plain")], width))
     return [_heading(title), *rows]
 

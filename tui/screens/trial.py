@@ -154,8 +154,11 @@ class TrialScreen(FullScreen):
     def _draw(self) -> None:
         exchanges: Any = [exchange for exchange in self.exchanges if exchange]
         if self.asks in catalogue() and exchanges:
-            width = max(20, self.query_one(VerticalScroll).content_size.width)
+            scroll = self.query_one(VerticalScroll)
+            width = max(20, scroll.content_size.width)
             self.query_one("#answers", Static).update(catalogue()[self.asks](exchanges, width))
+            if len(exchanges[-1]) > 1 and not scroll.has_focus:  # an answer in pieces: its end is what is new
+                scroll.scroll_end(animate=False)
 
 
 def _loading(fact: Fact) -> Told | str:
