@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
-from data.language import N_
 from data.problems import Message, say
-from presets import memory, needs, tasks
+from presets import memory, methods, needs, tasks
 from presets.draft import Draft
 from presets.families import Known, lookup, tuned_by
 from presets.losses import catalogue
 from presets.losses.base import Loss
 from presets.losses.reranker.base import RerankerLoss
+from presets.methods.base import LlmMethod
+from presets.starting_points import LANGUAGE_MODELS, LOSSES, MODELS
 
 #: Above this many weights all of them are trained only where the user says so.
 _FULL_UP_TO: Final = 600_000_000
@@ -70,6 +71,11 @@ class _Look:
     def method(self) -> str:
         return str(self.draft.value(("method", "type")))
 
+    @property
+    def of_llm(self) -> type[LlmMethod] | None:
+        """The chosen method of tuning a language model."""
+        return methods.catalogue().get(self.method) if self.task == "llm" else None
+
 
 Found = Iterator[tuple[str, Suggestion]]
 
@@ -110,40 +116,13 @@ def _name(look: _Look) -> Found:
 
 
 def _model(look: _Look) -> Found:
-    found = _MODELS.get((look.task, look.facts.language))
+    found = MODELS.get((look.task, look.facts.language))
     if look.task == "llm" and look.facts.shape:
         free = look.facts.free or 0
-        chosen, reason = next((model, why) for least, model, why in _LANGUAGE_MODELS if free >= least * memory.GB)
+        chosen, reason = next((model, why) for least, model, why in LANGUAGE_MODELS if free >= least * memory.GB)
         yield "model.id", Suggestion(chosen, Message(reason))
     elif found:
         yield "model.id", Suggestion(found[0], Message(found[1]))
-
-
-#: The model to begin with and why, by task and language.
-_MODELS: Final = {
-    ("embedding", "zh"): (
-        "BAAI/bge-small-zh-v1.5", N_("Your texts are Chinese; this one is small, Chinese and a good start.")
-    ),
-    ("embedding", "en"): (
-        "all-MiniLM-L6-v2",
-        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
-    ),
-    ("reranker", "zh"): (
-        "BAAI/bge-reranker-base", N_("Your texts are Chinese; this one knows how to rank them already.")
-    ),
-    ("reranker", "en"): (
-        "all-MiniLM-L6-v2",
-        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
-    ),
-}  # fmt: skip
-_FITS: Final = N_("Knows your language, and is of a size that this machine can tune.")
-#: GiB of free GPU memory from which a model is a good start, and why; without a GPU the last.
-_LANGUAGE_MODELS: Final = (
-    (24, "Qwen/Qwen3-4B-Instruct-2507", _FITS),
-    (12, "Qwen/Qwen3-1.7B", _FITS),
-    (4, "Qwen/Qwen3-0.6B", _FITS),
-    (0, "starter-llm", N_("Small enough for a processor, and installs with Tunewiz, so no network is needed.")),
-)
 
 
 def _source(look: _Look) -> Found:
@@ -158,20 +137,11 @@ def _negatives(look: _Look) -> Found:
 
 
 def _loss(look: _Look) -> Found:
-    names, backend = _LOSSES.get((look.task, look.facts.shape), ()), look.draft.value(("backend",))
+    names, backend = LOSSES.get((look.task, look.facts.shape), ()), look.draft.value(("backend",))
     known = catalogue(RerankerLoss if look.task == "reranker" else Loss)
     name = next((name for name in names if name in known and backend in known[name].backends), None)
     if name:
         yield "loss.name", Suggestion(name, Message(known[name].who_for))
-
-
-#: The loss to begin with, of each backend that has one.
-_LOSSES: Final = {
-    ("embedding", "groups"): ("multiple_negatives_ranking", "info_nce"),
-    ("embedding", "scored"): ("cosent",),
-    ("reranker", "groups"): ("binary_cross_entropy",),
-    ("reranker", "scored"): ("binary_cross_entropy",),
-}
 
 
 def _temperature(look: _Look) -> Found:
@@ -208,7 +178,17 @@ def _adapter(look: _Look) -> Found:
         yield "method.type", Suggestion("lora", reason)
 
 
+def _backend(look: _Look) -> Found:
+    own = look.of_llm
+    if own and own.backend != look.draft.value(("backend",)):
+        reason = say("{method} is trained by this one.", method=look.method)
+        yield "backend", Suggestion(own.backend, reason)
+
+
 def _learning_rate(look: _Look) -> Found:
+    if look.of_llm and look.of_llm.rate:
+        yield "training.learning_rate", Suggestion(look.of_llm.rate, say("The usual one for this method."))
+        return
     if look.known is None:
         rate = 1e-4 if look.method in _ADAPTERS else 1e-5 if look.task == "llm" else 2e-5
         yield "training.learning_rate", Suggestion(rate, say("The usual one for this method."))
@@ -289,6 +269,6 @@ def _millions(count: int) -> str:
 
 
 _RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
-    _task, _name, _model, _source, _negatives, _loss, _temperature, _method,
+    _task, _name, _model, _source, _negatives, _loss, _temperature, _method, _backend,
     _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
 )  # fmt: skip

@@ -22,6 +22,8 @@ class LlmMethod(Section):
     who_for: ClassVar[str] = ""
     #: The backend that trains with it.
     backend: ClassVar[str] = "llama_factory"
+    #: A learning rate to begin with, where the method decides it more than the model does.
+    rate: ClassVar[float | None] = None
     #: Whether it trains small weights beside frozen ones, which end up in an adapter.
     adapter: ClassVar[bool] = True
 

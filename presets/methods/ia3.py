@@ -26,6 +26,7 @@ class Ia3(WithPeft):
     )
     who_for: ClassVar[str] = METHODS["ia3"]
     configuration: ClassVar[str] = "IA3Config"
+    rate: ClassVar[float | None] = 3e-3
     target_modules: list[str] = Field(
         ["k_proj", "v_proj", "down_proj"],
         min_length=1,

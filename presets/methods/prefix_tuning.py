@@ -26,6 +26,7 @@ class PrefixTuning(VirtualTokens):
     )
     who_for: ClassVar[str] = METHODS["prefix_tuning"]
     configuration: ClassVar[str] = "PrefixTuningConfig"
+    rate: ClassVar[float | None] = 1e-2
     tokens: int = varied(
         VirtualTokens,
         "tokens",

@@ -26,6 +26,7 @@ class PromptTuning(VirtualTokens):
     )
     who_for: ClassVar[str] = METHODS["prompt_tuning"]
     configuration: ClassVar[str] = "PromptTuningConfig"
+    rate: ClassVar[float | None] = 3e-2
 
     def options(self) -> dict[str, Any]:
         """As peft calls them; the tokens begin as embeddings of the vocabulary, drawn by the seed."""

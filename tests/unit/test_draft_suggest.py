@@ -103,3 +103,12 @@ def test_any_path_gives_a_name_that_is_allowed(train: str) -> None:
     made = draft(data__train=train)
     made = made.suggest(suggested(made, Facts()))
     assert not [problem for problem in made.problems() if problem.where.key == "name" and problem.code != "missing-key"]
+
+
+@pytest.mark.parametrize("method", ["ia3", "prefix_tuning", "prompt_tuning"])
+def test_a_method_brings_the_backend_that_trains_it(method: str) -> None:
+    made = draft(task="llm", data__train="sample:instructions-en", method__type=method)
+    whole = made.suggest(suggested(made, Facts(shape="conversations", rows=170, language="en")))
+    assert whole.value(("backend",)) == "peft"
+    assert [problem.line("en") for problem in whole.problems() if problem.severity != "note"] == []
+    assert "backend" not in suggested(made.answer(("method", "type"), "lora"), Facts())
