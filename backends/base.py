@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
+from backends.reading import Reading
 from backends.runs.run import Run
 from data.problems import Problem
 from presets.preset import Preset
@@ -29,6 +30,13 @@ class Backend(ABC, Generic[P]):
     @abstractmethod
     def native(self, preset: P) -> str:
         """The configuration, in the library's own terms, that ``preset`` stands for (YAML text)."""
+
+    def reading(self, preset: P, count: int) -> Reading | None:
+        """``count`` training rows as the model reads them, and the length of all; ``None`` where that says nothing.
+
+        Slow and heavy: for a child process. Raises ``BadData`` and ``BadPreset``.
+        """
+        return None
 
     @abstractmethod
     def prepare(self, run: Run, preset: P) -> None:

@@ -34,7 +34,7 @@ def plan_of(preset: RetrievalPreset) -> Plan:
     )
     return Plan(
         train=train,
-        evaluation=Dataset(held_out.data, split=held_out.split) if held_out.data else None,
+        evaluation=Dataset(held_out.data, split=held_out.split, like=train) if held_out.data else None,
         evaluation_split=held_out.split,
         fraction=held_out.fraction,
         validation=None if held_out.validation_fraction == "auto" else held_out.validation_fraction,

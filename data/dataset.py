@@ -19,7 +19,8 @@ class Dataset:
     """A path and what the user says about it; ``auto`` leaves the choice to discovery.
 
     ``columns`` maps a role (query, positive, ...) to a column name; several columns for one role are joined by commas.
-    ``limit`` counts rows that are read, from the top of the file.
+    ``limit`` counts rows that are read, from the top of the file. ``like`` is data probably laid out the same way: what
+    the user said of its columns and format holds here too if all those columns are there.
     """
 
     path: str
@@ -30,6 +31,7 @@ class Dataset:
     delimiter: str = "auto"
     header: Literal["auto", "yes", "no"] = "auto"
     limit: int | None = None
+    like: Dataset | None = None
 
 
 def samples(task: str = "") -> tuple[str, ...]:

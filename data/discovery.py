@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -42,9 +42,16 @@ def discover_files(corpus: Dataset, queries: Dataset, qrels: Dataset) -> Source:
 
 
 def _with_answers(source: Source, dataset: Dataset) -> Source:
-    return source.altered(
-        mapping=dict(dataset.columns), format=dataset.format, split=dataset.split, limit=dataset.limit
-    )
+    told = dataset
+    if not dataset.columns and dataset.format == "auto" and dataset.like and _has(source, dataset.like.columns):
+        told = dataset.like
+    return source.altered(mapping=dict(told.columns), format=told.format, split=dataset.split, limit=dataset.limit)
+
+
+def _has(source: Source, mapping: Mapping[str, str]) -> bool:
+    """Whether the source has every column of ``mapping``, which names at least one."""
+    named = {name.strip() for names in mapping.values() for name in names.split(",")}
+    return bool(named) and named <= set(source.columns)
 
 
 def _file(path: Path, dataset: Dataset) -> Source:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import string
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+#: Where the tests in tests/children train; on a machine with a GPU: TUNEWIZ_TEST_DEVICE=cuda make test.
+DEVICE = os.environ.get("TUNEWIZ_TEST_DEVICE", "cpu")
 HIDDEN = 32
 LAYERS = 2
 _ENGLISH = (
@@ -36,7 +39,7 @@ def build_tiny_encoder(folder: Path, seed: int = 0) -> Path:
 
     torch.manual_seed(seed)
     backbone = folder / "backbone"
-    tokenizer = _tokenizer()
+    tokenizer = word_pieces()
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=HIDDEN,
@@ -53,7 +56,7 @@ def build_tiny_encoder(folder: Path, seed: int = 0) -> Path:
     return folder / "model"
 
 
-def _tokenizer() -> Any:
+def word_pieces() -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -92,7 +95,7 @@ def build_tiny_llm(folder: Path, seed: int = 0) -> Path:
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     torch.manual_seed(seed)
-    tokenizer = _bpe()
+    tokenizer = bpe()
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -113,7 +116,7 @@ def build_tiny_llm(folder: Path, seed: int = 0) -> Path:
     return target
 
 
-def _bpe() -> Any:
+def bpe() -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from data.language import translate
-from data.problems import BadPreset, error, say
 from tui.help_words import speak
-from tui.options import AsJson, RunName, RunsDir
+from tui.options import AsJson, RunName, RunsDir, pairs, with_data
 from tui.options import finish as _finish
 from tui.using import using
 
@@ -28,6 +27,12 @@ PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=_("A YAML file
 Settings = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help=_("Change a key, such as training.epochs=3; repeatable.")),
+]
+TrainFile = Annotated[
+    str | None, typer.Option("--data", metavar="FILE", help=_("What to train on: short for --set data.train=FILE."))
+]
+Mapping = Annotated[
+    list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
 ]
 
 
@@ -57,6 +62,8 @@ def wizard(
 def run(
     preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help=_("A YAML file or a preset's name."))] = None,
     settings: Settings = [],  # noqa: B006  typer copies it
+    train: TrainFile = None,
+    mapping: Mapping = [],  # noqa: B006
     runs_dir: RunsDir = None,
     name: Annotated[str, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = "",
     detach: Annotated[bool, typer.Option("--detach", help=_("Return at once; the run goes on by itself."))] = False,
@@ -70,15 +77,27 @@ def run(
 ) -> None:
     from tui.commands.run import RunOptions, run_run
 
-    options = RunOptions(preset, settings, runs_dir, name, detach, as_json, resume, fail_on_regression)
-    _finish(lambda: run_run(options))
+    def body() -> int:
+        told = with_data(settings, train, mapping)
+        return run_run(RunOptions(preset, told, runs_dir, name, detach, as_json, resume, fail_on_regression))
+
+    _finish(body)
 
 
 @app.command(help=_("All problems of a preset, the memory it needs and the configuration it stands for."))
-def check(preset: PresetName, settings: Settings = [], as_json: AsJson = False) -> None:  # noqa: B006
+def check(
+    preset: PresetName,
+    settings: Settings = [],  # noqa: B006
+    train: TrainFile = None,
+    mapping: Mapping = [],  # noqa: B006
+    rows: Annotated[
+        int, typer.Option("--rows", metavar="N", help=_("Show N training rows as the model reads them."))
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
     from tui.commands.check import run_check
 
-    _finish(lambda: run_check(preset, settings, as_json))
+    _finish(lambda: run_check(preset, with_data(settings, train, mapping), as_json, rows))
 
 
 @app.command(help=_("What a dataset is, what is wrong with it and how long its texts are."))
@@ -87,9 +106,7 @@ def data(
     task: Annotated[
         str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))
     ] = None,
-    mapping: Annotated[
-        list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
-    ] = [],  # noqa: B006
+    mapping: Mapping = [],  # noqa: B006
     encoding: Annotated[str, typer.Option("--encoding", help=_("auto, utf-8, gb18030, utf-16, cp1252 ..."))] = "auto",
     delimiter: Annotated[str, typer.Option("--delimiter", help=_("auto, or the character between columns."))] = "auto",
     header: Annotated[str, typer.Option("--header", help=_("auto, yes or no."))] = "auto",
@@ -99,7 +116,7 @@ def data(
 ) -> None:
     from tui.commands.data import run_data
 
-    _finish(lambda: run_data(file, task, _pairs(mapping), encoding, delimiter, header, layout, fix, as_json))
+    _finish(lambda: run_data(file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json))
 
 
 @app.command(help=_("List the runs."))
@@ -151,17 +168,6 @@ def models(
     from tui.commands.models import run_models
 
     _finish(lambda: run_models(task, as_json))
-
-
-def _pairs(given: list[str]) -> dict[str, str]:
-    pairs = {}
-    for text in given:
-        role, sign, column = text.partition("=")
-        if not sign or not role or not column:
-            problem = say("--map {text} is not of the form ROLE=COLUMN.", text=text)
-            raise BadPreset(error("bad-map", problem, fix=say("For example: --map query=question")))
-        pairs[role.strip()] = column.strip()
-    return pairs
 
 
 # Whatever uses what was tuned is declared in a file of its own; the commands stand beside these.

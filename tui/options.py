@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from data.language import detect, translate, use
-from data.problems import ExitCode, TunewizError
+from data.problems import BadPreset, ExitCode, TunewizError, error, say
 
 # Typer reads help texts when the modules of the command are imported, so the language is settled before.
 use(detect(os.environ))
@@ -42,3 +43,22 @@ def finish(command: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = int(ExitCode.OK)
     raise typer.Exit(code)
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """What ``--map ROLE=COLUMN`` said. Raises :class:`BadPreset` (``bad-map``)."""
+    found = {}
+    for text in given:
+        role, sign, column = text.partition("=")
+        if not sign or not role or not column:
+            problem = say("--map {text} is not of the form ROLE=COLUMN.", text=text)
+            raise BadPreset(error("bad-map", problem, fix=say("For example: --map query=question")))
+        found[role.strip()] = column.strip()
+    return found
+
+
+def with_data(settings: Sequence[str], train: str | None, mapping: Sequence[str]) -> list[str]:
+    """``--data`` and ``--map`` as settings of the preset, before those of ``--set``, which may change them again."""
+    found = [f"data.train={json.dumps(train, ensure_ascii=False)}"] if train is not None else []
+    found += [f"data.columns={json.dumps(pairs(mapping), ensure_ascii=False)}"] if mapping else []
+    return [*found, *settings]

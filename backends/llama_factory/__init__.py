@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from backends import base_model
+from backends import base_model, sources
 from backends.base import Backend
 from backends.llama_factory import native, readiness
 from backends.llama_factory.arguments import Places, rows_wanted
+from backends.reading import Reading
 from backends.runs.create import add_to_record
 from backends.runs.events import Evaluated, Progress, Saved
 from backends.runs.run import Run
@@ -35,7 +36,7 @@ def plan_of(preset: LlmPreset) -> LlmPlan:
     )
     return LlmPlan(
         train=train,
-        evaluation=Dataset(held_out.data) if held_out.data else None,
+        evaluation=Dataset(held_out.data, like=train) if held_out.data else None,
         fraction=held_out.fraction,
         validation=None if held_out.validation_fraction == "auto" else held_out.validation_fraction,
         seed=preset.training.seed,
@@ -72,9 +73,23 @@ class LlamaFactory(Backend[LlmPreset]):
 
         return places_of(recorded(run.record_file), run.data, run.checkpoints)
 
+    def reading(self, preset: LlmPreset, count: int) -> Reading:
+        """Rows with the chat template around them, and what of them is learned."""
+        from backends.llama_factory import reading, rows, templates
+        from data.prepare_llm import prepare_llm
+
+        located = sources.where_cached(preset.model)
+        if located is None:
+            return Reading(why_not=say("The rows can be shown as the model reads them once it is on this machine."))
+        path = sources.fetch(located)
+        prepared = prepare_llm(plan_of(preset), lambda _problem: None)
+        template = templates.resolved(preset.template, preset.model.id, path)
+        places = Places(str(path), "", "", template, prepared.stage, False, rows.thinks(prepared.train))
+        return reading.reading(preset, places, prepared.train, count)
+
     def prepare(self, run: Run, preset: LlmPreset) -> None:
         """Read, clean and split; fetch the model; settle the template; write LLaMA-Factory's files."""
-        from backends.llama_factory import rows, templates
+        from backends.llama_factory import reading, rows, templates
         from data.prepare_llm import prepare_llm
 
         prepared = prepare_llm(plan_of(preset), run.notice)
@@ -93,6 +108,8 @@ class LlamaFactory(Backend[LlmPreset]):
         if preset.template != template:
             # The lock: whoever uses this run later reads the name, not the rule that found it.
             write_whole(run.preset_file, dumps(preset.model_copy(update={"template": template})))
+        for problem in reading.reading(preset, self.places(run), prepared.train, shown=0).problems():
+            run.notice(problem)
         run.emit(Saved(what="data", path=run.relative(run.data)))
 
     def baseline(self, run: Run, preset: LlmPreset) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +76,7 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
     # An adapter of any kind is put on as LLaMA-Factory's "lora" is: peft reads its kind from the adapter itself.
     told_apart = adapter is not None and speaks_first(adapter)
     told = _told(preset, places, None if told_apart else adapter, merged) | {"infer_dtype": _name(dtype)}
-    try:
+    with _explained(places):
         model_args, data_args, finetuning_args, _ = get_infer_args(told)
         model_args.device_map, model_args.compute_dtype = {"": torch.device(device)}, dtype
         tokenizer = load_tokenizer(model_args)["tokenizer"]
@@ -85,9 +86,30 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, str(adapter))
+    return Loaded(model.eval(), tokenizer, template, data_args)
+
+
+def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
+    """As :func:`load` without the model itself: enough to read rows. Raises :class:`BadPreset`."""
+    ready_process(preset.launch)
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_infer_args
+    from llamafactory.model import load_tokenizer
+
+    with _explained(places):
+        model_args, data_args, _, _ = get_infer_args(_told(preset, places, None, merged=True))
+        tokenizer = load_tokenizer(model_args)["tokenizer"]
+        template = get_template_and_fix_tokenizer(tokenizer, data_args)
+    return Loaded(None, tokenizer, template, data_args)
+
+
+@contextmanager
+def _explained(places: Places) -> Iterator[None]:
+    """The library's word on a model that it cannot load, as a problem."""
+    try:
+        yield
     except (OSError, ValueError, KeyError, ImportError) as fault:
         raise BadPreset(_not_loadable(places.model, fault)) from fault
-    return Loaded(model.eval(), tokenizer, template, data_args)
 
 
 def speaks_first(adapter: Path) -> bool:

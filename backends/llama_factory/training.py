@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,7 +12,7 @@ from backends.llama_factory import out_of_memory
 from backends.llama_factory.arguments import Places, arguments
 from backends.llama_factory.loading import ready_process
 from backends.llama_factory.native import dumped
-from backends.precision import chosen
+from backends.precision import Precision, chosen
 from backends.runs.callback import run_callback
 from backends.runs.run import Run
 from backends.sentence_transformers.checkpoints import newest
@@ -35,7 +37,7 @@ def train(run: Run, preset: LlmPreset, places: Places) -> None:
     write_whole(run.directory / CONFIGURATION, dumped(told))
     from llamafactory.train.tuner import run_exp
 
-    with out_of_memory.explained(preset):
+    with out_of_memory.explained(preset), computing_in(precision):
         try:
             run_exp(told, callbacks=_callbacks(run, preset))
         except RuntimeError as fault:
@@ -44,6 +46,24 @@ def train(run: Run, preset: LlmPreset, places: Places) -> None:
                 raise BadData(_nothing_left(preset)) from fault
             raise
     run.check_stop()
+
+
+@contextmanager
+def computing_in(precision: Precision) -> Iterator[None]:
+    """Full precision where that is asked for: on a GPU LLaMA-Factory takes 16 bit wherever it may choose.
+
+    What it chooses would not go with weights in 32 bit: the mask of packed rows would be of another type.
+    """
+    import torch
+    from llamafactory.model import patcher
+
+    theirs = patcher.infer_optim_dtype
+    if precision == "fp32":
+        patcher.infer_optim_dtype = lambda **_: torch.float32  # asked with model_dtype=
+    try:
+        yield
+    finally:
+        patcher.infer_optim_dtype = theirs
 
 
 def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:

@@ -2,9 +2,10 @@
 
     python -m tests.bench.evaluation_speed --data DIR [DIR ...] [--model DIR] [--repeats N]
 
-Each DIR is a BEIR folder. The two take turns; the best time of each counts. Metrics are compared at full precision:
-the library's nDCG ignores grades, so that ours is computed from our own saved ranking with grades set to one. Its ties
-are broken by rising document id, trec_eval's by falling id; that is the only difference that may remain.
+Each DIR is a BEIR folder; a GPU is used where there is one. The two take turns; the best time of each counts. Metrics
+are compared at full precision: the library's nDCG ignores grades, so that ours is computed from our own saved ranking
+with grades set to one. Its ties are broken by rising document id, trec_eval's by falling id; no other difference
+may remain.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from backends.evaluators.base import Measurement, Wanted
 from backends.evaluators.metrics import means, names, per_query
 from backends.evaluators.retrieval import Retrieval
-from backends.measuring import search_encoder
+from backends.measuring import Manner, search_encoder
 from data.examples import Collection, Document
 
 CUTOFFS = (1, 3, 5, 10)
@@ -77,11 +78,13 @@ def theirs(model: Any, collection: Collection) -> dict[str, float]:
 
 def compare(name: str, folder: Path, model_path: Path, repeats: int) -> Row:
     """Both evaluators on one collection, taking turns."""
+    import torch
     from sentence_transformers import SentenceTransformer
 
     collection = read_beir(folder)
-    model = SentenceTransformer(str(model_path), device="cpu")
-    encoder = search_encoder(model_path)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = SentenceTransformer(str(model_path), device=device)
+    encoder = search_encoder(model_path, manner=Manner(device))
     times: dict[str, list[tuple[float, float]]] = {"theirs": [], "ours": []}
     their_metrics: dict[str, float] = {}
     our_measurement: Measurement | None = None

@@ -13,6 +13,7 @@ from backends.runs.run import Run
 from presets.library import dumps
 from presets.sections.method import Lora
 from presets.tasks.embedding import EmbeddingPreset
+from tests.conftest import DEVICE
 
 TOPICS = (
     "gpu memory",
@@ -69,7 +70,7 @@ def preset_for(model: Path, data: Path, **changes: Any) -> EmbeddingPreset:
         "loss": {"name": "multiple_negatives_ranking"},
         "training": {"max_length": 48},
         "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
-        "launch": {"device": "cpu"},
+        "launch": {"device": DEVICE},
     }
     return EmbeddingPreset.model_validate(settings | changes)
 

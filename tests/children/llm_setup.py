@@ -19,6 +19,7 @@ from typing import Any
 from backends.runs.run import Run, StopRequested
 from data.problems import TunewizError
 from presets.tasks.llm import LlmPreset
+from tests.conftest import DEVICE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +32,7 @@ def preset(model: Path, /, **sections: Any) -> LlmPreset:
         "training": {"batch_size": 4, "accumulation": 1, "max_steps": 3, "max_length": 192, "learning_rate": 1e-3,
                      "log_every": 1, "evaluations": 1, "gradient_checkpointing": False, "precision": "fp32"},
         "evaluation": {"rows": 4, "answers": 1, "max_new_tokens": 4},
-        "launch": {"device": "cpu", "threads": 1},
+        "launch": {"device": DEVICE, "threads": 1},
     }  # fmt: skip
     whole: dict[str, Any] = {"name": "tiny", "task": "llm", **plain}
     for name, told in sections.items():

@@ -9,6 +9,7 @@ from backends.cross_encoder import CrossEncoder
 from backends.runs.run import Run
 from presets.library import dumps
 from presets.tasks.reranker import RerankerPreset
+from tests.conftest import DEVICE
 
 STAGES = ("prepare", "baseline", "train", "evaluate", "export")
 
@@ -23,7 +24,7 @@ def reranker_preset(model: Path, data: Path, **changes: Any) -> RerankerPreset:
         "candidates": {"depth": 8},
         "loss": "binary_cross_entropy",
         "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
-        "launch": {"device": "cpu"},
+        "launch": {"device": DEVICE},
     }
     settings |= {name: value for name, value in changes.items() if name != "training"}
     settings["training"] = training | dict(changes.get("training", {}))

@@ -17,6 +17,7 @@ from backends.runs.find import all_runs
 from backends.runs.follow import read_state
 from backends.runs.process import alive, kill
 from backends.runs.run import Run
+from tests.conftest import DEVICE
 
 VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"]
 NOUNS = ["gpu", "disk", "model", "data", "port", "server", "batch", "index"]
@@ -77,7 +78,7 @@ def shell(tmp_path: Path, tiny_encoder: Path):  # type: ignore[no-untyped-def]
         f"name: tiny\ntask: embedding\nmodel: {{id: {tiny_encoder}, source: local}}\n"
         "data: {train: rows.jsonl, evaluation: {fraction: 0.25}}\nloss: multiple_negatives_ranking\n"
         "training: {batch_size: 8, epochs: 2, learning_rate: 1.0e-3, max_length: 32, log_every: 1}\n"
-        "launch: {device: cpu}\nevaluation: {bootstrap: 200}\n",
+        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200}}\n",
         encoding="utf-8",
     )
     yield Shell(tmp_path, preset)

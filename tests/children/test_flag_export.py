@@ -18,7 +18,7 @@ from tests.children.test_flag_embedding import INFO_NCE, M3, flag_preset, train
 from tests.children.test_training import LORA, changed, losses_of, weights
 from tests.children.training_setup import groups, new_run, prepared, preset
 from tests.children.training_setup import train as train_with_sentence_transformers
-from tests.conftest import _tokenizer
+from tests.conftest import word_pieces
 
 PROBE = ["how do i check gpu memory", "text search", "a"]
 
@@ -32,7 +32,7 @@ def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import Qwen3Config, Qwen3Model
 
     torch.manual_seed(0)
-    folder, tokenizer = tmp_path_factory.mktemp("tiny-decoder"), _tokenizer()
+    folder, tokenizer = tmp_path_factory.mktemp("tiny-decoder"), word_pieces()
     tokenizer.padding_side = "left"
     config = Qwen3Config(
         vocab_size=len(tokenizer),

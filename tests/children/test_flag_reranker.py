@@ -23,7 +23,7 @@ from tests.children.evaluation import write_beir
 from tests.children.reranking import STAGES, new_run, reranker_preset
 from tests.children.test_training import LORA, changed, losses_of
 from tests.children.training_setup import groups, prepared
-from tests.conftest import _tokenizer
+from tests.conftest import word_pieces
 
 LOSS = {"name": "group_softmax"}
 PAIRS = [["how do i check gpu memory", "gpu memory how the gpu memory data"], ["why", "disk port"], ["a", "b"]]
@@ -36,7 +36,7 @@ def tiny_answerer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     torch.manual_seed(0)
-    folder, tokenizer = tmp_path_factory.mktemp("tiny-answerer"), _tokenizer()
+    folder, tokenizer = tmp_path_factory.mktemp("tiny-answerer"), word_pieces()
     tokenizer.add_tokens(["yes", "no"])
     tokenizer.padding_side = "left"
     config = Qwen3Config(

@@ -115,3 +115,18 @@ def test_backend_options_are_checked_by_name(tiny_llm: Path, options: dict[str, 
     assert [problem.code for problem in found] == [code]
     if "use_moun" in options:
         assert "use_muon" in found[0].line("en")
+
+
+def test_full_precision_is_kept_where_the_library_would_take_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from llamafactory.extras import misc
+    from llamafactory.model import patcher
+
+    from backends.llama_factory.training import computing_in
+
+    monkeypatch.setattr(misc, "_is_fp16_available", True)  # as on a GPU
+    assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float16
+    with computing_in("fp32"):
+        assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float32
+    with computing_in("bf16"):
+        assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float16

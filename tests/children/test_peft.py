@@ -14,6 +14,7 @@ from backends.runs.run import Run
 from data.problems import errors
 from presets import library
 from presets.tasks.llm import LlmPreset
+from tests.conftest import DEVICE
 
 METHODS = {
     "prompt_tuning": "{type: prompt_tuning, tokens: 8}",
@@ -32,7 +33,7 @@ data: {{train: {data}, evaluation: {{fraction: 0.2, validation_fraction: 0}}}}
 method: {METHODS[method]}
 training: {{max_steps: 30, batch_size: 8, accumulation: 1, max_length: 64, learning_rate: 0.03, log_every: 5{more}}}
 evaluation: {{answers: 1, max_new_tokens: 4}}
-launch: {{device: cpu, threads: 1}}
+launch: {{device: {DEVICE}, threads: 1}}
 """
     preset = library.loads(text)
     assert isinstance(preset, LlmPreset)
@@ -86,9 +87,10 @@ def _loads_with_peft(run: Run, base: Path) -> None:
     mask = torch.ones_like(ids)
     with torch.no_grad():
         plain = untouched(input_ids=ids, attention_mask=mask).logits[0, -1]
-        adapted = PeftModel.from_pretrained(untouched, str(run.model / "adapter")).eval()
+        adapted = PeftModel.from_pretrained(untouched, str(run.model / "adapter"), torch_device="cpu").eval()
         found = adapted(input_ids=ids, attention_mask=mask).logits[0, -1]
-        chat = open_chat(run).model(input_ids=ids, attention_mask=mask).logits[0, -1].float()
+        model = open_chat(run).model
+        chat = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits[0, -1].float().cpu()
     assert not torch.allclose(found, plain, atol=1e-3)
     torch.testing.assert_close(chat, found, atol=0.05, rtol=0.05)  # the run computes in bf16 where the machine can
 

@@ -19,6 +19,7 @@ from presets.tasks.comparison import ComparisonPreset
 from presets.tasks.pipeline import PipelinePreset
 from tests.children.evaluation import events, write_beir
 from tests.children.training_setup import preset as embedding_preset
+from tests.conftest import DEVICE
 
 MEASURES = {"ndcg@3": "ndcg_cut_3", "mrr@100": "recip_rank", "recall@3": "recall_3"}
 
@@ -42,7 +43,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
             "loss": "cross_entropy",
             "training": {"batch_size": 8, "max_steps": 2, "learning_rate": 1e-3, "max_length": 48},
             "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
-            "launch": {"device": "cpu"},
+            "launch": {"device": DEVICE},
         }
     )
     assert loads(dumps(preset)) == preset
@@ -107,7 +108,7 @@ def test_strategies_are_compared_on_one_page(tmp_path: Path, tiny_encoder: Path)
             "loss": "cross_entropy",
             "training": {"batch_size": 8, "max_steps": 2, "learning_rate": 1e-3, "max_length": 48},
             "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
-            "launch": {"device": "cpu"},
+            "launch": {"device": DEVICE},
         }
     )
     run = Run(tmp_path / "run")

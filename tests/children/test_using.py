@@ -21,6 +21,7 @@ from presets.library import dumps
 from tests.children.llm_setup import preset as llm_preset
 from tests.children.llm_setup import ran
 from tests.children.test_command import NOUNS, VERBS, Shell
+from tests.conftest import DEVICE
 from tests.screens.waiting import seen
 from tui.app import TunewizApp
 from tui.messages import TrialWanted
@@ -43,7 +44,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Shell:
         "data: {train: rows.jsonl, evaluation: {fraction: 0.25}}\nloss: multiple_negatives_ranking\n"
         "method: {type: lora, rank: 4}\n"
         "training: {batch_size: 8, epochs: 2, learning_rate: 1.0e-2, max_length: 32}\n"
-        "launch: {device: cpu}\nevaluation: {bootstrap: 200}\n",
+        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200}}\n",
         encoding="utf-8",
     )
     shell = Shell(folder, preset)

@@ -13,6 +13,7 @@ from backends.sentence_transformers.training import Training
 from data.examples import Group, ScoredPair
 from data.prepared import Prepared
 from presets.tasks.embedding import EmbeddingPreset
+from tests.conftest import DEVICE
 
 _VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"]
 _NOUNS = ["gpu", "disk", "model", "data", "port"]
@@ -60,7 +61,7 @@ def preset(model: Path, loss: Any = "multiple_negatives_ranking", /, **sections:
         "model": {"id": str(model), "source": "local"},
         "data": {"train": "rows.jsonl"},
         "loss": loss,
-        "launch": {"device": "cpu"},
+        "launch": {"device": DEVICE},
     }
     plain |= {name: value for name, value in sections.items() if name != "training"}
     plain["training"] = training | dict(sections.get("training", {}))

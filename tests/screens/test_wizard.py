@@ -398,7 +398,7 @@ async def test_a_model_that_is_not_there_is_told_below_the_form(app: TunewizApp)
 
 
 def test_the_editors_text_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui.wizard.review_view import edited
+    from tui.wizard.editor import edited
 
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "sed -i s/one/two/")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList, Static, TabbedContent
 
 from data.language import use
 from data.problems import errors
@@ -77,6 +78,37 @@ async def test_conversations_are_shown_turn_by_turn_with_their_labels(app: Tunew
         await until(pilot, lambda: screen.state.current is not None)
         await until(pilot, lambda: "A conversation" in seen(app) and "Labels: 8" in seen(app))
         await until(pilot, lambda: "256 rows to train on, 32 to watch by, 32 to measure on" in seen(app))
+
+
+@pytest.mark.skipif(not find_spec("llamafactory"), reason="LLaMA-Factory is not installed")
+@pytest.mark.timeout(300)
+async def test_rows_are_shown_as_the_model_reads_them(app: TunewizApp, tiny_llm: Path, tmp_path: Path) -> None:
+    rows = [{"instruction": f"how do i resume {number}", "output": "to resume run it"} for number in range(20)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    draft = begun("llm", str(file)).answer(("model", "id"), str(tiny_llm)).answer(("model", "source"), "local")
+    async with app.run_test(size=(120, 60)) as pilot:
+        screen = await opened(app, pilot, draft)
+        await until(pilot, lambda: screen.state.current is not None and not screen.state.draft.missing())
+        await pilot.press(f"alt+{len(steps_for(screen.state.draft))}")
+        await until(pilot, lambda: screen.step.name == "review")
+        tabs = screen.query_one("#tabs", TabbedContent)
+        await pilot.press("ctrl+t", "ctrl+t", "ctrl+t")
+        assert tabs.active == "tab-rows"
+        await until(pilot, lambda: "tokens, " in seen(app) and "of them learned" in seen(app), seconds=120)
+        assert "<|im_start|>user" in seen(app)
+        assert "to resume run it<|im_end|>" in seen(app)
+        await pilot.press("ctrl+t")
+        assert tabs.active == "tab-preset"
+
+
+async def test_tasks_without_a_chat_have_no_rows_to_show(app: TunewizApp) -> None:
+    async with app.run_test(size=(120, 50)) as pilot:
+        screen = await opened(app, pilot, begun("embedding", "sample:faq-en"))
+        await until(pilot, lambda: screen.state.current is not None and not screen.state.draft.missing())
+        await pilot.press(f"alt+{len(steps_for(screen.state.draft))}")
+        await until(pilot, lambda: screen.step.name == "review")
+        await until(pilot, lambda: not screen.query_one("#tabs", TabbedContent).get_tab("tab-rows").display)
 
 
 @pytest.mark.parametrize("method", ["qlora", "full", "freeze", "oft"])

@@ -12,9 +12,9 @@ from tui.filters import in_ascii
 PATIENCE = 20.0  # seconds
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Let the app run until ``condition`` holds."""
-    for _ in range(int(PATIENCE / 0.05)):
+    for _ in range(int(seconds / 0.05)):
         await pilot.pause()
         if condition():
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from backends import catalogue
 from backends.precision import cpu_has_bf16
+from backends.reading import Reading
 from backends.sources import Located, ModelUnavailable, resolve
 from data.files import read_json
 from data.language import N_, translate
@@ -20,21 +22,56 @@ from presets import families, memory, needs
 from presets.library import open_preset
 from presets.opening import Opened
 from presets.preset import Preset
+from tui import reading
 from tui.checking import check
 from tui.commands.models import free_memory
 from tui.lines import problem_line
 
 
-def run_check(name: str, overrides: Sequence[str], as_json: bool) -> int:
-    """Check a preset without running it; 2 if it cannot run."""
+@dataclass(frozen=True)
+class Checked:
+    """What was found out about the preset called ``name``; the rest is ``None`` where it could not be."""
+
+    name: str
+    found: list[Problem]
+    opened: Opened | None = None
+    located: Located | None = None
+    needed: memory.Estimate | None = None
+    reading: Reading | None = None
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can run."""
+        return self.opened is not None and not errors(self.found)
+
+    @property
+    def native(self) -> str:
+        """The configuration it stands for; "" while it cannot run."""
+        return (
+            catalogue.find(self.opened.preset.backend).native(self.opened.preset) if self.sound and self.opened else ""
+        )
+
+
+def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0) -> int:
+    """Check a preset without running it, and show ``rows`` as the model reads them; 2 if it cannot run.
+
+    Raises ``TunewizError`` when the rows cannot be read.
+    """
     try:
         opened = open_preset(name, overrides)
         found = check(opened)
     except BadPreset as fault:
-        return _tell(name, None, list(fault.problems), None, None, as_json)
+        return _tell(Checked(name, list(fault.problems)), as_json)
     located = _located(opened, found)
-    needed = estimate(opened.preset, located)
-    return _tell(name, opened, found, located, needed, as_json)
+    checked = Checked(name, found, opened, located, estimate(opened.preset, located))
+    if rows and checked.sound:
+        checked = replace(checked, reading=_read(opened.preset, rows))
+    return _tell(checked, as_json)
+
+
+def _read(preset: Preset, rows: int) -> Reading:
+    nothing = say("Rows can be shown as the model reads them for language models only.")
+    return reading.ask(preset, rows) or Reading(why_not=nothing)
 
 
 def _located(opened: Opened, found: list[Problem]) -> Located | None:
@@ -61,60 +98,63 @@ def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
     return needs.of_config(preset, config, half) if isinstance(config, dict) else None
 
 
-def _tell(
-    name: str,
-    opened: Opened | None,
-    found: list[Problem],
-    located: Located | None,
-    needed: memory.Estimate | None,
-    as_json: bool,
-) -> int:
-    sound = opened is not None and not errors(found)
-    native = catalogue.find(opened.preset.backend).native(opened.preset) if sound and opened else ""
+def _tell(checked: Checked, as_json: bool) -> int:
     if as_json:
-        print(json.dumps(_record(name, sound, found, located, needed, native), ensure_ascii=False))
+        print(json.dumps(_record(checked), ensure_ascii=False))
     else:
-        _print(found, opened, located, needed, native)
-    return int(ExitCode.OK if sound else ExitCode.BAD_PRESET)
+        _print(checked)
+    return int(ExitCode.OK if checked.sound else ExitCode.BAD_PRESET)
 
 
-def _record(
-    name: str, sound: bool, found: list[Problem], located: Located | None, needed: memory.Estimate | None, native: str
-) -> dict[str, Any]:
+def _record(checked: Checked) -> dict[str, Any]:
+    located, needed = checked.located, checked.needed
     where = None if located is None else {"source": located.source, "place": located.place, "cached": located.cached}
     size = None if located is None else {"size": located.size, "licence": located.licence, "revision": located.revision}
     sizes = None if needed is None else {"low": needed.low, "expected": needed.expected, "high": needed.high}
     return {
-        "preset": name,
-        "runs": sound,
-        "problems": [problem.as_json() for problem in found],
+        "preset": checked.name,
+        "runs": checked.sound,
+        "problems": [problem.as_json() for problem in checked.found],
         "model": where | size if where and size else None,
         "memory": sizes,
         "memory_free": free_memory(),
-        "native": native,
-    }
+        "native": checked.native,
+    } | ({"rows": _rows(checked.reading)} if checked.reading else {})
 
 
-def _print(
-    found: list[Problem], opened: Opened | None, located: Located | None, needed: memory.Estimate | None, native: str
-) -> None:
+def _rows(found: Reading) -> list[dict[str, Any]]:
+    kept = ("tokens", "learned", "whole")
+    return [
+        {name: getattr(row, name) for name in kept}
+        | {"side": row.side.text() if row.side else None, "pieces": [asdict(piece) for piece in row.pieces]}
+        for row in found.rows
+    ]
+
+
+def _print(checked: Checked) -> None:
     console = Console(highlight=False)
-    for problem in found:
+    for problem in checked.found:
         style = {"error": "bold red", "warning": "yellow"}.get(problem.severity, "")
         console.print(Text(problem_line(problem.as_json()), style=style), soft_wrap=True)
-    count = len(errors(found))
+    count = len(errors(checked.found))
     if count:
         console.print(Text(say("{count} errors: this preset does not run yet.", count=count).text()))
     else:
         console.print(Text(translate(N_("No errors: this preset can run."))))
-    if opened and located:
-        console.print(Text(_where(opened.preset, located).text()), soft_wrap=True)
-    if needed:
-        console.print(Text(_memory(needed).text()), soft_wrap=True)
-    if native:
+    if checked.opened and checked.located:
+        console.print(Text(_where(checked.opened.preset, checked.located).text()), soft_wrap=True)
+    if checked.needed:
+        console.print(Text(_memory(checked.needed).text()), soft_wrap=True)
+    if checked.reading:
+        console.print()
+        console.print(Text(translate(N_("What the model reads:")), style="bold"))
+        coloured = console.is_terminal and not console.no_color
+        colours = {"success": "green", "dim": "dim"} if coloured else None
+        console.print(reading.drawn(checked.reading, colours), soft_wrap=True)
+    elif checked.native:
         console.print()
         console.print(Text(translate(N_("What the library would be given:")), style="bold"))
-        console.print(Text(native.rstrip()), soft_wrap=True)
+        console.print(Text(checked.native.rstrip()), soft_wrap=True)
 
 
 def _where(preset: Preset, located: Located) -> Message:

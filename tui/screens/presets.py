@@ -18,6 +18,7 @@ from data.language import N_, translate
 from data.printable import printable
 from data.problems import say
 from tui.messages import StartWanted, WizardWanted
+from tui.preset_words import worded
 from tui.screens.base import FullScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.widgets.key_hints import KeyHints
@@ -116,7 +117,7 @@ class PresetsScreen(FullScreen):
 
     def action_filter(self) -> None:
         """Go to the line above the list."""
-        self.query_one("#filter").focus()
+        self.set_focus(self.query_one("#filter"))  # at once: the next key is part of the filter
 
     def action_open(self) -> None:
         """Into the wizard."""
@@ -149,4 +150,4 @@ def _text(path: Path) -> str:
             text = stream.read(LARGEST)
     except OSError:
         return translate("It cannot be read.")
-    return "\n".join(printable(line, 500) for line in text.split("\n"))
+    return "\n".join(printable(line, 500) for line in worded(text).split("\n"))

@@ -61,7 +61,7 @@ class Asked:
         }
         return Plan(
             train=self.dataset,
-            evaluation=Dataset(held["data"], split=held["split"]) if held["data"] else None,
+            evaluation=Dataset(held["data"], split=held["split"], like=self.dataset) if held["data"] else None,
             evaluation_split=held["split"],
             fraction=held["fraction"],
             validation=_share(given["evaluation.validation_fraction"]),
@@ -78,7 +78,7 @@ class Asked:
         labels = given.get("labels")
         return LlmPlan(
             train=self.dataset,
-            evaluation=Dataset(held) if held else None,
+            evaluation=Dataset(held, like=self.dataset) if held else None,
             fraction=given["evaluation.fraction"],
             validation=_share(given["evaluation.validation_fraction"]),
             seed=given["seed"],

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +14,19 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Button, OptionList, Static, TabbedContent, TabPane, TextArea
+from textual.widgets import Button, OptionList, TabbedContent, TabPane, Tabs, TextArea
 from textual.widgets.option_list import Option
 
-from backends.catalogue import find
 from data.language import N_, translate
 from data.problems import BadPreset, Problem, errors
 from presets import library, opening
 from presets.preset import Preset
+from tui.reading import can_be_read
 from tui.wizard.background import QUIET
+from tui.wizard.editor import edited
 from tui.wizard.messages import Edited, JumpWanted, LaunchWanted, SaveWanted, Unfinished
+from tui.wizard.native_shown import NativeShown
+from tui.wizard.rows_read import RowsRead
 from tui.wizard.state import State
 from tui.wizard.view import View
 
@@ -44,7 +43,10 @@ class Read:
 class ReviewView(View):
     """The text is the preset: what is typed there is taken over as soon as it is one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f9", "edit", N_("Editor"))]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f9", "edit", N_("Editor")),
+        Binding("ctrl+t", "next_tab", N_("Next tab"), priority=True),
+    ]
 
     _state: State | None = None
     _shown: Preset | None = None
@@ -56,13 +58,6 @@ class ReviewView(View):
         """The text was read."""
 
         read: Read
-
-    @dataclass
-    class Native(Message):
-        """The native configuration of ``preset``."""
-
-        preset: Preset
-        text: str
 
     def below(self) -> Iterable[Widget]:
         """Buttons, then the preset, the problems and the native configuration as tabs."""
@@ -76,7 +71,9 @@ class ReviewView(View):
             with TabPane(translate("Problems"), id="tab-problems"):
                 yield OptionList(id="problems", compact=True)
             with TabPane(translate("What it stands for"), id="tab-native"):
-                yield Static(id="native")
+                yield NativeShown(id="native")
+            with TabPane(translate("What the model reads"), id="tab-rows"):
+                yield RowsRead(id="rows")
 
     async def show(self, state: State) -> None:
         """Show the preset as it would be saved, unless it is being typed, with all problems."""
@@ -89,6 +86,7 @@ class ReviewView(View):
             self._shown = preset
             self._write(preset)
         self._list()
+        self._offer_rows(preset)
         self.query_one("#start", Button).disabled = bool(errors(state.problems))
 
     def _write(self, preset: Preset | None) -> None:
@@ -98,7 +96,7 @@ class ReviewView(View):
             text = f"{told}\n"
         else:
             text = library.dumps(preset)
-            self._ask_native(preset)
+            self.query_one(NativeShown).stand_for(preset)
         if area.text != text:
             cursor = area.cursor_location
             with area.prevent(TextArea.Changed):
@@ -177,9 +175,17 @@ class ReviewView(View):
             self.post_message(Unfinished(""))
         if preset is not None and preset != self._shown:
             self._shown = preset
-            self._ask_native(preset)
+            self.query_one(NativeShown).stand_for(preset)
             self.post_message(Edited(lambda draft: draft.become(preset)))
         self.query_one("#yaml", TextArea).set_class(bool(self._wrong), "-wrong")
+
+    def action_next_tab(self) -> None:
+        """Show the next tab and go to it."""
+        tabs = self.query_one("#tabs", TabbedContent)
+        panes = [pane for pane in tabs.query(TabPane) if tabs.get_tab(pane).display]
+        here = next((number for number, pane in enumerate(panes) if pane.id == tabs.active), 0)
+        tabs.active = str(panes[(here + 1) % len(panes)].id)
+        tabs.query_one(Tabs).focus()
 
     def action_edit(self) -> None:
         """Edit the text in the user's editor."""
@@ -195,23 +201,21 @@ class ReviewView(View):
         if text is not None and text != area.text:
             area.load_text(text)
 
-    def _ask_native(self, preset: Preset) -> None:
-        def work() -> None:
-            try:
-                text = find(preset.backend).native(preset)
-            except BadPreset as fault:
-                text = "\n".join(problem.line() for problem in fault.problems)
-            self.post_message(self.Native(preset, text))
+    def _offer_rows(self, preset: Preset | None) -> None:
+        """Show the tab with rows where there is something in it, and fill it if it is looked at."""
+        tabs = self.query_one("#tabs", TabbedContent)
+        if preset is None or not can_be_read(preset):
+            tabs.hide_tab("tab-rows")
+            return
+        tabs.show_tab("tab-rows")
+        if tabs.active == "tab-rows":
+            self.query_one(RowsRead).look(preset)
 
-        self.run_worker(work, thread=True, exclusive=True, group="native", exit_on_error=False)
-
-    def on_review_view_native(self, event: Native) -> None:
-        """Show the native configuration and the command."""
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        """Rows are read once somebody wants to see them: it takes seconds."""
         event.stop()
-        command = translate("The same without this screen: {command}")
-        name = f"{event.preset.name}.yaml"
-        text = Text(command.format(command=f"tunewiz run {name}"), style="bold")
-        self.query_one("#native", Static).update(text.append(f"\n\n{event.text}", style="not bold"))
+        if event.pane.id == "tab-rows" and self._shown is not None:
+            self.query_one(RowsRead).look(self._shown)
 
 
 def _meaning(text: str, folder: str) -> Read:
@@ -220,21 +224,6 @@ def _meaning(text: str, folder: str) -> Read:
     except BadPreset as fault:
         return Read(text, None, fault.problems)
     return Read(text, found.preset, found.placed(found.preset.problems()))
-
-
-def edited(text: str) -> str | None:
-    """``text`` after the user's editor (``$VISUAL``, ``$EDITOR``, else vi) was closed; ``None`` if it could not run."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    with tempfile.NamedTemporaryFile("w+", suffix=".yaml", encoding="utf-8", delete=False) as file:
-        file.write(text)
-    path = Path(file.name)
-    try:
-        done = subprocess.run([*shlex.split(editor), str(path)], check=False)
-        return path.read_text(encoding="utf-8", errors="replace") if done.returncode == 0 else None
-    except (OSError, ValueError):  # no such program, or quotes that do not end
-        return None
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _told(problem: Problem, colours: Mapping[str, str]) -> Text:
