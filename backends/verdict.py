@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from data.problems import Message, say
 
+QUERIES: Final = say("queries")
 PerQuery = Mapping[str, Mapping[str, float]]
 Verdict = Literal["WIN", "MARGINAL", "REGRESSION", "NONE"]
 
@@ -59,8 +60,8 @@ class Comparison:
         """As JSON, the verdict included."""
         return {**asdict(self), "verdict": self.verdict, "certain": self.certain}
 
-    def sentence(self) -> Message:
-        """The result in one honest sentence."""
+    def sentence(self, of: Message = QUERIES) -> Message:
+        """The result in one honest sentence; ``of``: what was measured, in the plural."""
         values = {
             "metric": self.metric,
             "before": f"{self.before:.4f}",
@@ -68,23 +69,24 @@ class Comparison:
             "difference": f"{self.difference:+.4f}",
             "low": f"{self.low:+.4f}",
             "high": f"{self.high:+.4f}",
-            "queries": self.queries,
+            "count": self.queries,
+            "of": of,
         }
         if not self.queries:
-            return say("There was nothing to compare: no query was measured both before and after.")
+            return say("There was nothing to compare: no {of} were measured both before and after.", of=of)
         if self.queries == 1:
-            return say("{metric} went from {before} to {after} on a single query, which proves nothing.", **values)
+            return say("{metric} went from {before} to {after}, measured once, which proves nothing.", **values)
         if not self.wins and not self.losses:
-            return say("{metric} is {before} before and after: no query changed.", **values)
+            return say("{metric} is {before} before and after: none of the {of} changed.", **values)
         if self.certain:
             return say(
-                "{metric} went from {before} to {after} ({difference}); with 95 % confidence the change on queries "
-                "like these lies between {low} and {high}.",
+                "{metric} went from {before} to {after} ({difference}); with 95 % confidence the change on {of} like "
+                "these lies between {low} and {high}.",
                 **values,
             )
         return say(
             "{metric} went from {before} to {after} ({difference}), but the 95 % interval from {low} to {high} "
-            "includes zero: with {queries} queries this may be chance.",
+            "includes zero: with {count} {of} this may be chance.",
             **values,
         )
 

@@ -29,6 +29,7 @@ class Located:
     """Where a model is. ``place`` is a folder when ``cached``, otherwise the id on the hub.
 
     ``size`` is in bytes (of the files that are needed), ``None`` if unknown; ``files`` are those files (empty: all).
+    ``unpacks``: whether fetching it takes a minute although nothing is downloaded.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Located:
     licence: str = ""
     revision: str = ""
     files: tuple[str, ...] = ()
+    unpacks: bool = False
 
 
 class Source(ABC):

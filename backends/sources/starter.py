@@ -73,8 +73,9 @@ class Starter(Source):
 
 def _language_model(known: Known) -> Located:
     """Gemma, unpacked into the cache when it is first fetched."""
-    place = str(packaged_gemma.target())
-    return Located("starter", place, True, known.size.download, known.family.licence)
+    place = packaged_gemma.target()
+    waits = bool(lacking(place))
+    return Located("starter", str(place), True, known.size.download, known.family.licence, unpacks=waits)
 
 
 def packaged(model: Model) -> Known | None:

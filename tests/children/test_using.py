@@ -174,16 +174,20 @@ def test_the_exported_program_runs_by_itself(used: Shell, tmp_path: Path) -> Non
     assert [line.split("\t")[1] for line in done.stdout.splitlines()] == measured
 
 
-def test_the_search_service_answers(used: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reranked", [False, True], ids=["search", "reranked"])
+def test_the_search_service_answers(reranked: bool, used: Shell, tiny_encoder: Path, tmp_path: Path) -> None:
     run, out = used.last(), tmp_path / "service"
     assert used("export", run.name, "--to", "service", "--out", str(out)).returncode == 0
+    reranker = ["--reranker", str(_reranker(tiny_encoder, tmp_path)), "--candidates", "8"] if reranked else []
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (tmp_path / "log").open("w") as log:
-        serving = subprocess.Popen([sys.executable, "serve.py", "--port", str(port)], cwd=out, stdout=log, stderr=log)
+        command = [sys.executable, "serve.py", "--port", str(port), *reranker]
+        serving = subprocess.Popen(command, cwd=out, stdout=log, stderr=log)
         try:
             health = answered(f"http://127.0.0.1:{port}/health", None)
+            assert health["reranker"] == reranked
             assert health["documents"] == len((out / "documents.jsonl").read_text("utf-8").splitlines())
             found = answered(f"http://127.0.0.1:{port}/search", (out / "example.json").read_bytes())
             scores = [hit["score"] for hit in found["hits"]]
@@ -192,6 +196,14 @@ def test_the_search_service_answers(used: Shell, tmp_path: Path) -> None:
         finally:
             serving.terminate()
             serving.wait(30)
+
+
+def _reranker(encoder: Path, folder: Path) -> Path:
+    """``encoder`` with a fresh head, as a folder of its own."""
+    from sentence_transformers import CrossEncoder
+
+    CrossEncoder(str(encoder), num_labels=1, device="cpu").save_pretrained(str(folder / "reranker"))
+    return folder / "reranker"
 
 
 def test_embed_writes_the_vectors_in_the_order_of_the_rows(used: Shell) -> None:

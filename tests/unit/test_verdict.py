@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.verdict import Comparison, compare, compare_all
+from data.problems import say
 
 METRIC = "ndcg@10"
 
@@ -38,13 +39,14 @@ def test_counts_and_means() -> None:
 def test_one_query_proves_nothing() -> None:
     found = compare(side(0.0), side(1.0), METRIC)
     assert (found.low, found.high) == (1.0, 1.0)
-    assert "single query" in found.sentence().text("en")
+    assert "measured once" in found.sentence().text("en")
 
 
 def test_no_change() -> None:
     found = compare(side(0.3, 0.6), side(0.3, 0.6), METRIC)
     assert (found.verdict, found.ties, found.certain) == ("MARGINAL", 2, False)
-    assert "no query changed" in found.sentence().text("en")
+    assert "none of the queries changed" in found.sentence().text("en")
+    assert "none of the rows changed" in found.sentence(say("rows")).text("en")
 
 
 def test_nothing_in_common() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,12 @@ class Task(Step):
 
 def _tasks(draft: Draft) -> Sequence[Choice]:
     told = {name: kind.model_fields["task"].description for name, kind in tasks.catalogue().items()}
-    return [Choice(name, translate(text) if text else "") for name, text in told.items()]
+    return [Choice(name, _meaning(translate(text)) if text else "") for name, text in told.items()]
+
+
+def _meaning(description: str) -> str:
+    """What makes a task itself: the part after the colon, for the question stands above the list already."""
+    return re.split(r": |：", description, maxsplit=1)[-1].capitalize()
 
 
 def _backends(draft: Draft) -> Sequence[Choice]:

@@ -45,7 +45,7 @@ class ReviewView(View):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f9", "edit", N_("Editor")),
-        Binding("ctrl+t", "next_tab", N_("Next tab"), priority=True),
+        Binding("ctrl+t", "next_tab", N_("Tab"), priority=True),
     ]
 
     _state: State | None = None
