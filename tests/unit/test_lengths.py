@@ -1,7 +1,7 @@
 """Lengths: exact on what fits the sample, close on what does not, and sensible advice."""
 
 from data.examples import Group
-from data.lengths import LengthSample, lengths
+from data.lengths import BINS, LengthSample, lengths
 from data.tokens import estimate
 
 
@@ -60,3 +60,10 @@ def test_estimates_of_both_scripts() -> None:
     assert estimate("显存不足怎么办") == 9
     assert 8 <= estimate("How do I free GPU memory?") <= 9
     assert estimate("internationalization") > estimate("word")
+
+
+def test_the_histogram_counts_every_text() -> None:
+    found = lengths(["a"] * 3 + ["b " * 48], count=lambda texts: [len(text.split()) for text in texts])
+    assert len(found.histogram) == BINS
+    assert sum(found.histogram) == found.count == 4
+    assert (found.histogram[0], found.histogram[-1]) == (3, 1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,7 @@ from data.problems import Message, Problem, Where, say
 from data.roles import ROLES
 from tui import conversation_report
 from tui.numbers import amount
+from tui.widgets.plotting import sparkline
 from tui.wizard.inspecting import Inspected
 from tui.wizard.state import State
 
@@ -168,6 +170,12 @@ def _bars(one: Lengths, longest: int, colours: Colours) -> list[Text]:
         line.pad_right(max(1, 14 - line.cell_len))
         line.append(f"{label:>8} {tokens:>6} ", style="dim").append(bar, style=colours["primary"])
         lines.append(line)
+    if one.histogram:
+        # Equal ranges of tokens, from 0 to the longest text of this role.
+        shape = sparkline(one.histogram, len(one.histogram), high=max(one.histogram))
+        label = translate("spread")
+        line = Text(" " * (22 - cell_len(label)) + label + " " * 8, style="dim")
+        lines.append(line.append(shape, style=colours["primary"]))
     return lines
 
 
