@@ -34,7 +34,7 @@ class InnerRun(Run):
         """Tell of ``event`` here, and of what concerns the whole out there."""
         super().emit(event)
         if isinstance(event, Progress):
-            self.outer.emit(replace(event, stage=self.stage, values={}))
+            self.outer.emit(replace(event, stage=self.stage, part=f"{self.what}/{event.stage}"))
         elif isinstance(event, Noticed):
             self.outer.emit(event)
         elif isinstance(event, Evaluated) and event.when != "during":

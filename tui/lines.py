@@ -28,8 +28,11 @@ _MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of 
 QUIET_SECONDS: Final = 10.0  # between two progress lines where lines cannot be rewritten
 
 
-def stage_name(name: str) -> str:
-    """The name of a stage in the current language."""
+def stage_name(name: str, part: str = "") -> str:
+    """The name of a stage in the current language; of ``part`` (``what/stage``), what is gone through there."""
+    what, _, inner = part.partition("/")
+    if inner:
+        return f"{printable(what, 30)}: {stage_name(inner)}"
     return translate(STAGE_NAMES.get(name, name))
 
 
@@ -81,7 +84,7 @@ class RunLines:
 def progress_line(state: RunState, width: int) -> str:
     """Stage, step, loss, learning rate, speed, memory and time left; the last ones fall away on a narrow screen."""
     percent = 100 * state.step // state.total if state.total else 0
-    parts = [f"{stage_name(state.stage)} {state.step}/{state.total} {percent}%", *_numbers(state)]
+    parts = [f"{stage_name(state.stage, state.part)} {state.step}/{state.total} {percent}%", *_numbers(state)]
     if state.remaining is not None:
         parts.insert(1, translate("{time} left").format(time=duration(state.remaining)))
     while len(parts) > 1 and cell_len("  ".join(parts)) > width:
@@ -91,7 +94,7 @@ def progress_line(state: RunState, width: int) -> str:
 
 
 def _numbers(state: RunState) -> list[str]:
-    if state.stage != "train":
+    if not state.trains:
         return []
     values = {name: value for name, value in state.values.items() if value is not None}
     shown: list[tuple[str, Callable[[float], str]]] = [

@@ -40,7 +40,7 @@ class Listed:
             return printable(state.verdict if state.verdict not in ("", "NONE") else self.status)
         share = f" {state.step / state.total:.0%}" if state.total else ""
         left = "  " + translate("{time} left").format(time=duration(state.remaining)) if state.remaining else ""
-        return f"{stage_name(state.stage)}{share}{left}"
+        return f"{stage_name(state.stage, state.part)}{share}{left}"
 
     @cached_property
     def gain(self) -> str:

@@ -65,13 +65,15 @@ class Progress(Event):
 
     ``values`` uses these names: ``loss``, ``eval_loss``, ``learning_rate``, ``grad_norm``, ``epoch``,
     ``samples_per_second``, ``tokens_per_second``, ``memory`` (bytes the child has in use on its device,
-    or resident on a CPU), ``memory_peak`` (bytes), and for evaluations during training ``eval_<metric>``.
+    or resident on a CPU), ``memory_peak`` (bytes), and for evaluations during training ``eval_<metric>``. ``part`` is
+    ``what/stage`` where the stage goes through another run: what that is, and which of its stages.
     """
 
     stage: str
     step: int
     total: int
     values: Mapping[str, float] = field(default_factory=dict)
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class RunState:
-    """A run as it stands. ``values``: the latest number of each name; ``measured``: metrics by when and what."""
+    """A run as it stands. ``values``: the latest number of each name; ``measured``: metrics by when and what.
+
+    ``part``: within a stage that goes through another run, ``what/stage``.
+    """
 
     name: str = ""
     task: str = ""
@@ -62,6 +65,7 @@ class RunState:
     stages: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
     stage: str = ""
+    part: str = ""
     stage_since: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
     step: int = 0
@@ -80,6 +84,11 @@ class RunState:
     def over(self) -> bool:
         """Whether nothing more will come."""
         return self.status not in ("waiting", "running")
+
+    @property
+    def trains(self) -> bool:
+        """Whether weights are being trained now, of this run or of the one it goes through."""
+        return self.part.endswith("/train") if self.part else self.stage == "train"
 
     @property
     def remaining(self) -> float | None:
@@ -114,12 +123,13 @@ def _progressed(stretch: Sequence[Any], state: RunState) -> RunState:
     values = dict(state.values)
     for event in stretch:
         values.update(event.values)
-    return replace(state, step=stretch[-1].step, total=stretch[-1].total, values=values)
+    last = stretch[-1]
+    return replace(state, step=last.step, total=last.total, part=last.part, values=values)
 
 
 def _collect(event: Event, points: dict[str, list[tuple[int, float]]]) -> None:
     """Gather what belongs on curves: training values, and evaluations during training."""
-    if isinstance(event, Progress) and event.stage == "train":
+    if isinstance(event, Progress) and event.stage == "train" and not event.part:
         measures: Mapping[str, float] = event.values
     elif isinstance(event, Evaluated) and event.when == "during":
         measures = event.metrics
@@ -152,7 +162,7 @@ def _(event: Stage, state: RunState) -> RunState:
     if event.ended:
         done = state.done if event.name in state.done else (*state.done, event.name)
         return replace(state, done=done, seconds={**state.seconds, event.name: event.seconds})
-    return replace(state, stage=event.name, stage_since=event.time, step=0, total=0)
+    return replace(state, stage=event.name, part="", stage_since=event.time, step=0, total=0)
 
 
 @_apply.register

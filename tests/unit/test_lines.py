@@ -95,3 +95,8 @@ def test_events_become_words() -> None:
         "  ndcg@10 0.5124",
     ]
     assert "prepare data (1:15)" in stream.getvalue().splitlines()[0]
+
+
+def test_a_stage_that_goes_through_another_run_says_what_runs() -> None:
+    state = RunState(stage="prepare", part="embedding/train", step=3, total=9, status="running", values={"loss": 0.5})
+    assert progress_line(state, 80).startswith("embedding: train 3/9 33%  loss 0.5000")

@@ -1,5 +1,7 @@
 """The fold: what a reader knows of a run after each event."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,3 +88,13 @@ def test_a_curve_stays_small_and_keeps_its_ends() -> None:
     assert curve.steps[0] == 0
     assert curve.steps[-1] >= 100_000 - 2 * curve.stride
     assert all(later - earlier == curve.stride for earlier, later in zip(curve.steps, curve.steps[1:], strict=False))
+
+
+def test_a_run_within_is_told_but_draws_no_curve() -> None:
+    inner = Progress(time=3.0, stage="prepare", step=2, total=9, values={"loss": 1.0}, part="embedding/train")
+    state = fold(RunState(), [Stage(time=1.0, name="prepare"), inner])
+    assert (state.part, state.trains, state.values["loss"]) == ("embedding/train", True, 1.0)
+    assert not state.curves
+    measuring = fold(state, [replace(inner, stage="train", part="bm25/baseline")])
+    assert not measuring.trains
+    assert not fold(state, [Stage(time=4.0, name="train")]).part

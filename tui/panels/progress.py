@@ -36,14 +36,14 @@ def _stages(view: View, width: int) -> Line:
         if name in state.done:
             line += [("✓ ", "good"), (stage_name(name), "dim")]
         elif name == state.stage:
-            line += [("▸ ", "accent"), (stage_name(name), "strong")]
+            line += [("▸ ", "accent"), (stage_name(name, state.part), "strong")]
         else:
             line += [("· ", "dim"), (stage_name(name), "dim")]
         line.append(("  ", "plain"))
     if width_of(line) > width - 10:  # a small screen: the stage at hand, and how many there are
         done = len([name for name in state.stages if name in state.done])
         count = f" {min(done + 1, len(state.stages))}/{len(state.stages)}"
-        line = [("▸ ", "accent"), (stage_name(state.stage), "strong"), (count, "dim")]
+        line = [("▸ ", "accent"), (stage_name(state.stage, state.part), "strong"), (count, "dim")]
     return spread(line, status(view), width)
 
 
@@ -77,12 +77,12 @@ def _numbers(view: View) -> list[Line]:
         spent = duration(until - state.started)
         groups.append([(translate("{time} so far").format(time=spent), "plain")])
     values = state.values
-    if state.stage == "train" and values.get("samples_per_second"):
+    if state.trains and values.get("samples_per_second"):
         groups.append([(rate(values["samples_per_second"]), "plain")])
-    if state.stage == "train" and values.get("tokens_per_second"):
+    if state.trains and values.get("tokens_per_second"):
         pace = f"{values['tokens_per_second']:,.0f}"
         groups.append([(translate("{count} tokens/s").format(count=pace), "plain")])
-    if state.stage == "train" and values.get("epoch") is not None:
+    if state.trains and values.get("epoch") is not None:
         groups.append([(translate("epoch {epoch}").format(epoch=f"{values['epoch']:.2f}"), "plain")])
     if values.get("memory_peak"):
         groups.append([(translate("peak {amount}").format(amount=amount(values["memory_peak"])), "plain")])
