@@ -48,7 +48,10 @@ class HeldOut(Section):
     data: str | None = Field(
         None,
         title=N_("Evaluation data"),
-        description=N_("A file or BEIR folder used only for measuring; null holds out a part of the training data."),
+        description=N_(
+            "A file or BEIR folder used only for measuring; null holds out a part of the training data. Columns mapped "
+            "for the training data count here too where they are there."
+        ),
         examples=["test.jsonl", "sample:faq-en"],
         json_schema_extra=about(path=True),
     )

@@ -38,7 +38,10 @@ class LlmHeldOut(Section):
     data: str | None = varied(
         HeldOut,
         "data",
-        description=N_("A file used only for measuring; null holds out a part of the training data."),
+        description=N_(
+            "A file used only for measuring; null holds out a part of the training data. Columns mapped for the "
+            "training data count here too where they are there."
+        ),
         examples=["test.jsonl"],
     )
 

@@ -63,3 +63,15 @@ def test_names_of_columns() -> None:
         *("positive", "答案", "response")
     ]
     assert numbered("negative", ["neg_10", "x", "负例2", "negative_1"]) == ["negative_1", "负例2", "neg_10"]
+
+
+def test_data_of_the_same_layout_takes_the_columns_mapped_for_another(tmp_path: Path) -> None:
+    train, alike, other = (tmp_path / f"{name}.csv" for name in ("train", "alike", "other"))
+    train.write_text("q,a,tag\nhow,so,x\n", "utf-8")
+    alike.write_text("tag,q,a\ny,why,thus\n", "utf-8")
+    other.write_text("query,positive\nwhen,now\n", "utf-8")
+    mapped = Dataset(str(train), columns={"query": "q", "positive": "a"})
+    assert discover(Dataset(str(alike), like=mapped)).mapping == {"query": "q", "positive": "a"}
+    assert not discover(Dataset(str(other), like=mapped)).mapping
+    own = Dataset(str(alike), columns={"query": "tag", "positive": "a"}, like=mapped)
+    assert discover(own).mapping["query"] == "tag"
