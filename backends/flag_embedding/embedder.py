@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from backends.flag_embedding import native, readiness
-from backends.retrieval import RetrievalBackend
-from backends.runs.events import Saved
+from backends.retrieval import RetrievalBackend, When
+from backends.runs.events import Evaluated, Saved
 from backends.runs.run import Run
+from backends.stages import manner_of, wanted_of
 from data.prepared import Prepared, load
 from data.problems import BadPreset, Problem
 from presets.losses.info_nce import Grouped
+from presets.losses.m3_unified import M3Unified
 from presets.tasks.embedding import EmbeddingPreset
 
 
@@ -43,6 +47,28 @@ class FlagEmbedder(RetrievalBackend):
 
         tuned = FlagTraining(run, preset, load(run.data), self.base(run, preset)).start()
         run.emit(Saved(what="adapter" if preset.method.type == "lora" else "model", path=run.relative(tuned)))
+
+    def _measure(self, run: Run, preset: EmbeddingPreset, path: Path, when: When) -> None:
+        """As of every retrieval backend; the other ways of a model with M3's heads too."""
+        from backends.flag_embedding.models import COLBERT, SPARSE
+
+        super()._measure(run, preset, path, when)
+        collection, loss = load(run.data).evaluation, preset.loss
+        has_heads = all((path / name).is_file() for name in (COLBERT, SPARSE))
+        if not (isinstance(loss, M3Unified) and collection.qrels and has_heads):
+            return
+        from backends.evaluators.retrieval import Retrieval
+        from backends.flag_embedding.models import tuned
+        from backends.flag_embedding.ways import measure_ways
+        from backends.loading import load_encoder, merge_adapter
+        from backends.reports.ways import file_of
+
+        manner = manner_of(run, preset, "baseline" if when == "before" else "evaluate")
+        encoder = merge_adapter(load_encoder(path, preset, manner.device))
+        model = tuned(encoder, loss, path, run.notice)
+        for way, measured in measure_ways(model, collection, wanted_of(preset), manner).items():
+            Retrieval().save(measured, run.report / file_of(way, when))
+            run.emit(Evaluated(when=when, what=way, metrics=measured.metrics, seconds=measured.seconds))
 
     def export(self, run: Run, preset: EmbeddingPreset) -> None:
         """As of every retrieval backend; BGE-M3's heads go beside the model, where FlagEmbedding looks for them."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.model_card import made_from, numbers
-from backends.reports import two_stage
+from backends.reports import two_stage, ways
 from backends.reports.blocks import Block, Bullets, Heading, Paragraph, Picture, Table
 from backends.reports.facts import Facts
 from backends.reports.queries import Change
@@ -46,6 +46,7 @@ def contents(
         Paragraph(translate(VERDICTS[facts.verdict]), strong=True),
         *numbers(facts),
         *two_stage.blocks(facts),
+        *ways.blocks(facts),
         *_pictures(pictures),
         *_changes(facts, changes),
         *section(N_("What to try next"), [step.text() for step in steps]),

@@ -37,7 +37,8 @@ class M3Unified(Grouped):
     )
     who_for: ClassVar[str] = N_(
         "For BGE-M3 used whole: its vectors, its word weights and its token vectors are tuned together. Takes more "
-        "memory and time than the dense vectors alone; the run's measure is of the dense search."
+        "memory and time than the dense vectors alone. All three ways to search are measured; the verdict is on the "
+        "dense one."
     )
 
     def beside(self, vocabulary: int) -> int:

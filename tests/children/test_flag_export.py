@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends.evaluators.ranking import read_run
 from backends.flag_embedding import FlagEmbedding
 from backends.flag_embedding.models import COLBERT, SPARSE
+from backends.flag_embedding.ways import WAYS
 from backends.loading import load_encoder
 from data.prepared import load
 from tests.children.evaluation import STAGES, fresh_run, preset_for, write_beir
@@ -101,6 +103,34 @@ def test_m3_is_exported_whole(tmp_path: Path, tiny_encoder: Path) -> None:
     found = model.encode(PROBE, return_dense=True, return_sparse=True, return_colbert_vecs=True)
     assert np.abs(found["dense_vecs"] - load_encoder(run.model).encode(PROBE)).max() < 1e-5
     assert len(found["colbert_vecs"]) == len(found["lexical_weights"]) == 3
+
+
+@pytest.mark.parametrize("method", [{"type": "full"}, LORA], ids=["full", "lora"])
+def test_m3s_other_ways_score_as_the_librarys_inference(method: Any, tmp_path: Path, tiny_encoder: Path) -> None:
+    from FlagEmbedding import BGEM3FlagModel
+
+    run, wanted_preset = run_through(tmp_path, tiny_encoder, M3, method=method)
+    model = BGEM3FlagModel(str(run.model), pooling_method="mean", use_fp16=False, devices="cpu")
+    collection = load(run.data).evaluation
+    wanted = {"return_dense": True, "return_sparse": True, "return_colbert_vecs": True}
+    asked = model.encode([f"search: {text}" for text in collection.queries.values()], **wanted)
+    read = model.encode([document.full for document in collection.corpus.values()], **wanted)
+    found = {way: read_run(run.report / f"{way}.after.run.tsv") for way in WAYS}
+    assert not (run.report / "sparse.before.json").exists()  # the untouched model has no heads
+    for place, query in enumerate(collection.queries):
+        for number, document in enumerate(collection.corpus):
+            dense = float(asked["dense_vecs"][place] @ read["dense_vecs"][number])
+            sparse = float(model.compute_lexical_matching_score(asked["lexical_weights"][place],
+                                                                read["lexical_weights"][number]))  # fmt: skip
+            late = float(model.colbert_score(asked["colbert_vecs"][place], read["colbert_vecs"][number]))
+            theirs = {"sparse": sparse, "multi_vector": late, "all": dense + 0.3 * sparse + late}
+            for way, score in theirs.items():
+                ours = dict(found[way][query])
+                if document in ours:
+                    assert ours[document] == pytest.approx(score, abs=1e-4), (way, query, document)
+    FlagEmbedding().report(run, wanted_preset)
+    report = (run.report / "report.md").read_text("utf-8")
+    assert "token vectors (multi-vector)" in report
 
 
 @pytest.mark.parametrize("method", [{"type": "full"}, LORA], ids=["full", "lora"])
