@@ -114,8 +114,8 @@ def answers_of(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
 def _expanded(
     positives: tuple[str, ...], negatives: tuple[str, ...], count: int, in_batch: bool
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """One row a positive, its negatives taken in turn; without in-batch negatives also one row a negative."""
-    rows = len(positives) if in_batch or not count else max(len(positives), len(negatives))
+    """One row a positive, its negatives taken in turn; without in-batch negatives as many rows as use each of them."""
+    rows = len(positives) if in_batch or not count else max(len(positives), -(-len(negatives) // count))
     for row in range(rows):
         start = row * count
         chosen = [negatives[(start + place) % len(negatives)] for place in range(min(count, len(negatives)))]

@@ -118,3 +118,13 @@ def test_a_measure_deeper_than_the_candidates_is_refused() -> None:
     preset = loads(text + "loss: binary_cross_entropy\ncandidates: {depth: 5}\n")
     assert isinstance(preset, RerankerPreset)
     assert [problem.code for problem in preset.problems()] == ["candidates-too-few"]
+
+
+def test_a_group_is_one_row_and_no_row_comes_twice() -> None:
+    made = examples(loss("cross_entropy"), Prepared("groups", groups=GROUPS), 0)
+    assert len(made.pairs) == len(GROUPS)
+    assert made.pairs[0] == [("q1", "right"), ("q1", "wrong 1"), ("q1", "wrong 2")]
+    uneven = [*GROUPS, Group("q3", ("so",), ("n1", "n2", "n3"))]
+    rows = [tuple(row) for row in examples(loss("cross_entropy"), Prepared("groups", groups=uneven), 0).pairs]
+    assert len(rows) == len(set(rows)) == 4
+    assert {text for row in rows for query, text in row if query == "q3"} == {"so", "n1", "n2", "n3"}
