@@ -42,12 +42,16 @@ class Reranker:
         self._open = ExitStack()
         self._scorer = self._open.enter_context(ready_to_score(self._model, Computing(precision)))
 
+    def logits(self, query: str, documents: Sequence[str]) -> list[float]:
+        """The model's raw score of each document, in the order given: what is blended with a search's scores."""
+        return [float(logit) for logit in self._scorer.scores([(query, document) for document in documents])]
+
     def rank(self, query: str, documents: Sequence[str], top: int | None = None) -> list[Ranked]:
         """``documents`` best first, at most ``top`` of them; equal scores stay in the order given."""
         import torch
 
-        logits = self._scorer.scores([(query, document) for document in documents])
-        scores = self._model.activation_fn(torch.from_numpy(logits)).tolist()
+        logits = self.logits(query, documents)
+        scores = self._model.activation_fn(torch.tensor(logits)).tolist()
         order = sorted(range(len(documents)), key=lambda place: -logits[place])[:top]
         return [Ranked(place, documents[place], scores[place]) for place in order]
 

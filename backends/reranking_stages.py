@@ -105,7 +105,7 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         candidates = self.candidates(run, preset, collection)
         manner = manner_of(run, preset, "baseline" if when == "before" else "evaluate")
         model = load_reranker(path, preset, manner.device)
-        evaluator = TwoStage(candidates)
+        evaluator = TwoStage(candidates, preset.candidates.search_share)
         with ready_to_score(model, Computing(most=manner.batch_size), manner.told, manner.check_stop) as scorer:
             measured = evaluator.measure(scorer, collection, wanted_of(preset))
         evaluator.save(measured, run.report / when)

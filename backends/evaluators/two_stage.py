@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.evaluators import metrics
 from backends.evaluators.base import Evaluator, Measurement, Wanted
+from backends.evaluators.blending import blended
 from data.examples import Collection
 
 if TYPE_CHECKING:
@@ -17,18 +19,20 @@ if TYPE_CHECKING:
 class TwoStage(Evaluator["PairScorer"]):
     """Recall@k, MRR@k, nDCG@k and MAP of ``candidates`` in the reranker's order.
 
-    ``candidates`` are rankings of the first stage, best first; what is not among them counts as not found.
+    ``candidates`` are rankings of the first stage, best first; what is not among them counts as not found. ``share``:
+    how much their own scores count (:mod:`backends.evaluators.blending`).
     """
 
     name: ClassVar[str] = "two_stage"
 
-    def __init__(self, candidates: metrics.Rankings | None = None) -> None:
+    def __init__(self, candidates: metrics.Rankings | None = None, share: float = 0.0) -> None:
         self.candidates = candidates or {}
+        self.share = share
 
     def measure(self, model: PairScorer, collection: Collection, wanted: Wanted) -> Measurement:
         """Score every query with its candidates, rank, evaluate; then time single queries."""
         begun = time.monotonic()
-        rankings = reranked(model, self.candidates, collection)
+        rankings = reranked(model, self.candidates, collection, self.share)
         per_query, means = measured(rankings, collection, wanted)
         seconds = time.monotonic() - begun
         facts = {
@@ -36,13 +40,19 @@ class TwoStage(Evaluator["PairScorer"]):
             "documents": len(collection.corpus),
             "max_length": model.model.max_seq_length,
             "precision": model.how.precision,
+            "search_share": self.share,
             "milliseconds": _timed(model, self.candidates, collection),
         }
         return Measurement(means, per_query, rankings, facts, seconds)
 
 
-def reranked(scorer: PairScorer, candidates: metrics.Rankings, collection: Collection) -> dict[str, Any]:
-    """The candidates of each query, highest logit first; equal logits by id from high to low, as trec_eval does."""
+def reranked(
+    scorer: PairScorer, candidates: metrics.Rankings, collection: Collection, share: float = 0.0
+) -> dict[str, Any]:
+    """The candidates of each query, highest score first; equal ones by id from high to low, as trec_eval does.
+
+    The score is the reranker's logit, or with a ``share`` of the search what both make.
+    """
     pairs = [
         (collection.queries[query], collection.corpus[key].full)
         for query, ranking in candidates.items()
@@ -51,7 +61,8 @@ def reranked(scorer: PairScorer, candidates: metrics.Rankings, collection: Colle
     scores = iter(scorer.scores(pairs).tolist())
     rankings = {}
     for query, ranking in candidates.items():
-        ordered = sorted(((next(scores), key) for key, _ in ranking), reverse=True)
+        final = blended([score for _, score in ranking], list(islice(scores, len(ranking))), share)
+        ordered = sorted(zip(final, (key for key, _ in ranking), strict=True), reverse=True)
         rankings[query] = [(key, score) for score, key in ordered]
     return rankings
 

@@ -52,13 +52,27 @@ def blocks(facts: Facts) -> Iterator[Block]:
     if worse(facts):
         yield Paragraph(_warning().text(), strong=True)
     yield _table(facts)
+    share = facts.systems.get("after", {}).get("search_share", 0.0)
+    if share:
+        yield Paragraph(blended_told(share).text())
     yield Paragraph(_ceiling(alone).text())
+
+
+def blended_told(share: float) -> Message:
+    """That the final order is not the reranker's alone."""
+    return say(
+        "In the final order the search's own scores count {search} % and the reranker's {rest} %, both standardised "
+        "over the candidates of a query.",
+        search=round(100 * share),
+        rest=round(100 * (1 - share)),
+    )
 
 
 def _warning() -> Message:
     return say(
-        "This reranker makes the search worse: use the search without it. Usual causes: right documents among the "
-        "mined negatives, a training length that cuts the answer off, or too few training queries."
+        "This reranker makes the search worse: use the search without it, or let the search's own scores count too "
+        "(candidates.search_share). Usual causes: right documents among the mined negatives, a training length that "
+        "cuts the answer off, or too few training queries."
     )
 
 

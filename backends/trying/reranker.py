@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from backends.evaluators.blending import blended
 from backends.reranking import Reranker
 from backends.runs.run import Run
 from backends.trying.base import Fact, Told, Trial
@@ -69,12 +70,19 @@ class RerankerTrial(Trial[RerankerPreset]):
         found = list(zip(ranked.passages[0].tolist(), ranked.scores[0].tolist(), strict=True))
         rows = [(row, score) for row, score in found if row >= 0]
         sides = {"retrieved": self._side(rows, k, known, begun)}
-        texts = [self._corpus.texts[row] for row, _ in rows]
         for name, reranker in self._rerankers.items():
             begun = time.monotonic()
-            order = [(rows[one.place][0], one.score) for one in reranker.rank(query, texts)]
+            order = self._order(reranker, query, rows)
             sides[name] = self._side(order, k, known, begun)
         yield {"query": query, "known": sorted(known), "candidates": len(rows), **sides}
+
+    def _order(self, reranker: Reranker, query: str, rows: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+        """Documents with their scores, best first, the search's counting as much as when the run was measured."""
+        texts, share = [self._corpus.texts[row] for row, _ in rows], self.preset.candidates.search_share
+        if not share:
+            return [(rows[one.place][0], one.score) for one in reranker.rank(query, texts)]
+        final = blended([score for _, score in rows], reranker.logits(query, texts), share)
+        return sorted(((row, score) for (row, _), score in zip(rows, final, strict=True)), key=lambda one: -one[1])
 
     def _side(self, order: Sequence[tuple[int, float]], k: int, known: Collection[str], begun: float) -> dict[str, Any]:
         ids, texts = self._corpus.ids, self._corpus.texts

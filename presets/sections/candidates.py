@@ -49,3 +49,19 @@ class Candidates(Section):
             smaller=N_("Faster; the first stage must be good."),
         ),
     )
+    search_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title=N_("Share of the search"),
+        description=N_(
+            "How much the scores of the first stage count in the final order, the reranker's counting for the rest; "
+            "both are standardised over the candidates of a query."
+        ),
+        examples=[0, 0.5],
+        json_schema_extra=about(
+            typical=N_("0 for a reranker that learned from much data, 0.3 to 0.7 for one that learned from little."),
+            larger=N_("Closer to the search alone; a poor reranker does less harm."),
+            smaller=N_("The reranker decides; at 0 alone."),
+        ),
+    )

@@ -10,7 +10,6 @@ from data.language import N_
 from data.problems import BadPreset, Problem, Where, error, say
 from presets import checks, library
 from presets.sections.base import about
-from presets.sections.candidates import Candidates
 from presets.tasks.embedding import EmbeddingPreset
 from presets.tasks.reranker import RerankerPreset
 
@@ -64,5 +63,5 @@ class PipelinePreset(RerankerPreset):
     def reranker(self, embedder: str = "tuned") -> RerankerPreset:
         """The reranker's preset; ``embedder`` is the folder of the tuned embedding model that finds the candidates."""
         own = self.model_dump(exclude={"embedding", "task", "backend", "candidates"})
-        candidates = Candidates(strategy="dense", model=embedder, depth=self.candidates.depth)
+        candidates = self.candidates.model_copy(update={"strategy": "dense", "model": embedder})
         return RerankerPreset.model_validate({**own, "candidates": candidates})

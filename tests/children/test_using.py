@@ -178,7 +178,11 @@ def test_the_exported_program_runs_by_itself(used: Shell, tmp_path: Path) -> Non
 def test_the_search_service_answers(reranked: bool, used: Shell, tiny_encoder: Path, tmp_path: Path) -> None:
     run, out = used.last(), tmp_path / "service"
     assert used("export", run.name, "--to", "service", "--out", str(out)).returncode == 0
-    reranker = ["--reranker", str(_reranker(tiny_encoder, tmp_path)), "--candidates", "8"] if reranked else []
+    reranker = (
+        ["--reranker", str(_reranker(tiny_encoder, tmp_path)), "--candidates", "8", "--search-share", "0.5"]
+        if reranked
+        else []
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
