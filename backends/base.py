@@ -7,12 +7,14 @@ the file is imported: ``problems`` and ``native`` run in the user's shell, the s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from backends.reading import Reading
 from backends.runs.run import Run
 from data.problems import Problem
 from presets.preset import Preset
+
+if TYPE_CHECKING:
+    from backends.reading import Reading
 
 P = TypeVar("P", bound=Preset)
 

@@ -53,7 +53,7 @@ def named(name: str) -> EncoderModel:
 
 def search(wanted: Candidates, collection: Collection, seed: int, manner: Manner) -> Found:
     """The ``depth`` best documents of every query of ``collection``; progress counts queries."""
-    from backends.evaluators.ranking import by_text
+    from backends.evaluators.ranking import best, by_text
     from backends.evaluators.retrieval import asked_of
 
     asked = asked_of(collection)
@@ -67,9 +67,8 @@ def search(wanted: Candidates, collection: Collection, seed: int, manner: Manner
     ranked = strategy.search(list(asked.values()), depth)
     rankings = {}
     for place, name in enumerate(asked):
-        pairs = zip(ranked.scores[place].tolist(), ranked.passages[place].tolist(), strict=True)
-        every = sorted(((score, key) for score, row in pairs if row >= 0 for key in groups[row]), reverse=True)
-        rankings[name] = [(key, score) for score, key in every[: wanted.depth]]
+        pairs = zip(ranked.passages[place].tolist(), ranked.scores[place].tolist(), strict=True)
+        rankings[name] = best(((row, score) for row, score in pairs if row >= 0), groups, wanted.depth)
     return Found(rankings, _timed(strategy, list(asked.values())[:TIMED], depth))
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from backends.lengths import MANY
+from data.lengths import percentile
 from data.problems import Message, Problem, Where, note, say, warning
 
-#: A share of rows cut off from which on it is worth a warning.
-MANY: Final = 0.05
 #: Lengths that are advised are multiples of this.
 _STEP: Final = 64
 _KEY: Final = Where(key="training.max_length")
@@ -67,8 +67,8 @@ class Reading:
         return say(
             "Rows in this model's tokens, chat template included: half are within {median}, 95 % within {p95}, the "
             "longest {longest}; at most {limit} are read. The loss counts {percent} % of them.",
-            median=ordered[len(ordered) // 2],
-            p95=ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
+            median=percentile(ordered, 50),
+            p95=percentile(ordered, 95),
             longest=ordered[-1],
             limit=self.limit,
             percent=round(100 * self.learned / max(1, read)),
@@ -76,5 +76,4 @@ class Reading:
 
     def _advised(self) -> int:
         """A length that 95 % of the rows fit into."""
-        needed = sorted(self.wholes)[min(len(self.wholes) - 1, int(0.95 * len(self.wholes)))]
-        return -(-needed // _STEP) * _STEP
+        return -(-percentile(sorted(self.wholes), 95) // _STEP) * _STEP

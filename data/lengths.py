@@ -97,7 +97,7 @@ class LengthSample:
         samples = [sorted(kept.tokens) for kept in self._roles.values() if kept.tokens]
         if not samples:
             return None
-        wanted = max(_percentile(sample, 98) for sample in samples) + extra
+        wanted = max(percentile(sample, 98) for sample in samples) + extra
         length = next((choice for choice in _CHOICES if choice >= wanted), ceil(wanted / 1024) * 1024)
         cut = max(sum(tokens + extra > length for tokens in sample) / len(sample) for sample in samples)
         return Advice(length, cut)
@@ -139,9 +139,9 @@ def _histogram(values: Sequence[int]) -> tuple[int, ...]:
 
 def _percentiles(values: Iterable[int]) -> dict[int, int]:
     ordered = sorted(values)
-    return {percent: _percentile(ordered, percent) for percent in (*PERCENTILES, 100)}
+    return {percent: percentile(ordered, percent) for percent in (*PERCENTILES, 100)}
 
 
-def _percentile(ordered: list[int], percent: int) -> int:
+def percentile(ordered: list[int], percent: int) -> int:
     """The smallest value that at least ``percent`` of 100 do not exceed (nearest rank)."""
     return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,10 +36,17 @@ def rank(
         if reach < len(documents) and found[-1] == found[min(depth, reach) - 1]:
             every, all_rows = index.search(queries[place : place + 1], len(documents))
             found, where = every[0], all_rows[0]
-        pairs = zip(found.tolist(), where.tolist(), strict=True)
-        ordered = sorted(((score, name) for score, row in pairs for name in groups[row]), reverse=True)
-        rankings[name] = [(document, score) for score, document in ordered[:depth]]
+        rankings[name] = best(zip(where.tolist(), found.tolist(), strict=True), groups, depth)
     return rankings
+
+
+def best(scored: Iterable[tuple[int, float]], groups: Sequence[Sequence[str]], depth: int) -> list[tuple[str, float]]:
+    """The ``depth`` best ids of ``scored`` rows, with their scores; ``groups[row]`` are the ids of a row.
+
+    Equal scores are ordered by id from high to low, as trec_eval does.
+    """
+    ordered = sorted(((score, name) for row, score in scored for name in groups[row]), reverse=True)
+    return [(name, score) for score, name in ordered[:depth]]
 
 
 def by_text(texts: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:

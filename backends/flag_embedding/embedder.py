@@ -50,19 +50,19 @@ class FlagEmbedder(RetrievalBackend):
 
     def _measure(self, run: Run, preset: EmbeddingPreset, path: Path, when: When) -> None:
         """As of every retrieval backend; the other ways of a model with M3's heads too."""
-        from backends.flag_embedding.models import COLBERT, SPARSE
-
-        super()._measure(run, preset, path, when)
-        collection, loss = load(run.data).evaluation, preset.loss
-        has_heads = all((path / name).is_file() for name in (COLBERT, SPARSE))
-        if not (isinstance(loss, M3Unified) and collection.qrels and has_heads):
-            return
         from backends.evaluators.retrieval import Retrieval
-        from backends.flag_embedding.models import tuned
+        from backends.flag_embedding.models import has_heads, tuned
         from backends.flag_embedding.ways import measure_ways
         from backends.loading import load_encoder, merge_adapter
         from backends.reports.ways import file_of
 
+        super()._measure(run, preset, path, when)
+        loss = preset.loss
+        if not isinstance(loss, M3Unified) or not has_heads(path):
+            return
+        collection = load(run.data).evaluation
+        if not collection.qrels:
+            return
         manner = manner_of(run, preset, "baseline" if when == "before" else "evaluate")
         encoder = merge_adapter(load_encoder(path, preset, manner.device))
         model = tuned(encoder, loss, path, run.notice)

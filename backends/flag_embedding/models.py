@@ -132,12 +132,17 @@ def _check_dimensions(encoder: Any, dimensions: list[int]) -> None:
         raise BadPreset(error("matryoshka-dimensions", told, Where(key="loss.dimensions"), fix))
 
 
+def has_heads(folder: Path) -> bool:
+    """Whether M3's own layers lie in ``folder``."""
+    return all((folder / name).is_file() for name in (COLBERT, SPARSE))
+
+
 def _heads(folder: Path, hidden: int) -> tuple[dict[str, Any], bool]:
     """M3's heads, and whether ``folder`` had them."""
     from torch import nn
 
     heads = {COLBERT: nn.Linear(hidden, hidden), SPARSE: nn.Linear(hidden, 1)}
-    if not all((folder / name).is_file() for name in heads):
+    if not has_heads(folder):
         return heads, False
     weights = {name: _read(folder / name) for name in heads}
     heads[COLBERT] = nn.Linear(hidden, len(weights[COLBERT]["bias"]))

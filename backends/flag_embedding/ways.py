@@ -19,8 +19,9 @@ from backends.batching import by_length
 from backends.encoding import token_ids
 from backends.evaluators import metrics
 from backends.evaluators.base import Measurement, Wanted
-from backends.evaluators.ranking import by_text
+from backends.evaluators.ranking import best, by_text
 from backends.evaluators.retrieval import asked_of
+from backends.evaluators.two_stage import measured
 from backends.flag_embedding.models import TunedEncoder
 from backends.loading import prompts
 from backends.measuring import Manner
@@ -56,8 +57,6 @@ def measure_ways(
     queries = _whole(model, [before_query + text for text in asked.values()], manner, tokens=True)
     passages = [before_passage + text for text in texts]
     documents = _whole(model, passages, manner)
-    listed = metrics.names(wanted.cutoffs, wanted.also)
-    depth = metrics.depth_of(listed)
     dense = [documents.dense @ vector for vector in queries.dense]
     sparse = [_dot(documents.sparse, row) for row in queries.sparse]
     near = [np.union1d(_top(one, DEPTH), _top(other, DEPTH)) for one, other in zip(dense, sparse, strict=True)]
@@ -66,21 +65,20 @@ def measure_ways(
         WEIGHTS[0] * one[rows] + WEIGHTS[1] * other[rows] + WEIGHTS[2] * late
         for one, other, late, rows in zip(dense, sparse, multi, near, strict=True)
     ]
+    depth = metrics.depth_of(metrics.names(wanted.cutoffs, wanted.also))
+    first = [_top(scores, depth) for scores in sparse]
     found = {
-        "sparse": [(_top(scores, depth), scores[_top(scores, depth)]) for scores in sparse],
+        "sparse": [(rows, scores[rows]) for rows, scores in zip(first, sparse, strict=True)],
         "multi_vector": list(zip(near, multi, strict=True)),
         "all": list(zip(near, every, strict=True)),
     }
-    qrels = {name: collection.qrels[name] for name in asked}
-    measured = {}
+    ways = {}
     for way, scored in found.items():
-        rankings = {
-            name: _ranked(rows, scores, groups, depth) for name, (rows, scores) in zip(asked, scored, strict=True)
-        }
-        per_query = metrics.per_query(rankings, qrels, listed)
-        seconds = time.monotonic() - begun
-        measured[way] = Measurement(metrics.means(per_query), per_query, rankings, {"queries": len(asked)}, seconds)
-    return measured
+        pairs = (zip(rows.tolist(), scores.tolist(), strict=True) for rows, scores in scored)
+        rankings = {name: best(some, groups, depth) for name, some in zip(asked, pairs, strict=True)}
+        per_query, means = measured(rankings, collection, wanted)
+        ways[way] = Measurement(means, per_query, rankings, {"queries": len(asked)}, time.monotonic() - begun)
+    return ways
 
 
 def _whole(model: TunedEncoder, texts: Sequence[str], manner: Manner, tokens: bool = False) -> _Encoded:
@@ -147,11 +145,3 @@ def _top(scores: Numbers, depth: int) -> NDArray[np.int64]:
     if len(scores) <= depth:
         return np.arange(len(scores), dtype=np.int64)
     return np.argpartition(-scores, depth - 1)[:depth].astype(np.int64)
-
-
-def _ranked(
-    rows: NDArray[np.int64], scores: Numbers, groups: Sequence[Sequence[str]], depth: int
-) -> list[tuple[str, float]]:
-    """Ids with their scores, best first; equal ones by id from high to low, as trec_eval orders them."""
-    pairs = ((float(score), key) for row, score in zip(rows.tolist(), scores, strict=True) for key in groups[row])
-    return [(key, score) for score, key in sorted(pairs, reverse=True)[:depth]]

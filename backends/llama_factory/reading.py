@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -25,13 +26,10 @@ def reading(preset: LlmPreset, places: Places, rows: Sequence[Conversation], sho
     """``shown`` of ``rows``, and the tokens of up to :data:`COUNTED` of them. Raises ``BadPreset``."""
     loaded = tokenizing(preset, places)
     limit = preset.training.max_length
-    wholes, learned = [], 0
-    for row in _spread(rows, COUNTED):
-        for one in _read(loaded, row, limit, text=False):
-            wholes.append(one.whole)
-            learned += one.learned
-    looked = tuple(one for row in _spread(rows, shown) for one in _read(loaded, row, limit, text=True))
-    return Reading(looked, wholes, learned, limit)
+    uncut = _limited(loaded, _UNCUT)
+    counted = [one for row in _spread(rows, COUNTED) for one in _read(loaded, uncut, row, limit, text=False)]
+    looked = tuple(one for row in _spread(rows, shown) for one in _read(loaded, uncut, row, limit, text=True))
+    return Reading(looked, [one.whole for one in counted], sum(one.learned for one in counted), limit)
 
 
 def _spread(rows: Sequence[Conversation], count: int) -> Sequence[Conversation]:
@@ -39,20 +37,21 @@ def _spread(rows: Sequence[Conversation], count: int) -> Sequence[Conversation]:
     return rows[::step][:count]
 
 
-def _read(loaded: Loaded, row: Conversation, limit: int, text: bool) -> Iterator[ReadRow]:
-    cut, uncut = encoded(_limited(loaded, limit), row), encoded(_limited(loaded, _UNCUT), row)
-    for side, tokens in cut.items():
+def _read(loaded: Loaded, uncut: Loaded, row: Conversation, limit: int, text: bool) -> Iterator[ReadRow]:
+    whole = encoded(uncut, row)
+    is_short = all(len(tokens.ids) < limit for tokens in whole.values())
+    for side, tokens in (whole if is_short else encoded(loaded, row)).items():
         pieces = tuple(_pieces(loaded.tokenizer, tokens)) if text else ()
         counted = sum(label != IGNORED for label in tokens.labels)
         told: Message | None = _SIDES.get(side)
-        yield ReadRow(pieces, len(tokens.ids), counted, len(uncut[side].ids), told)
+        yield ReadRow(pieces, len(tokens.ids), counted, len(whole[side].ids), told)
 
 
 def _limited(loaded: Loaded, limit: int) -> Loaded:
     """``loaded``, reading at most ``limit`` tokens a row."""
     data = copy.copy(loaded.data)
     data.cutoff_len = limit
-    return Loaded(loaded.model, loaded.tokenizer, loaded.template, data)
+    return replace(loaded, data=data)
 
 
 def _pieces(tokenizer: Any, tokens: Tokens) -> Iterator[Piece]:

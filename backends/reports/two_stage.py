@@ -54,11 +54,11 @@ def blocks(facts: Facts) -> Iterator[Block]:
     yield _table(facts)
     share = facts.systems.get("after", {}).get("search_share", 0.0)
     if share:
-        yield Paragraph(blended_told(share).text())
+        yield Paragraph(_blended(share).text())
     yield Paragraph(_ceiling(alone).text())
 
 
-def blended_told(share: float) -> Message:
+def _blended(share: float) -> Message:
     """That the final order is not the reranker's alone."""
     return say(
         "In the final order the search's own scores count {search} % and the reranker's {rest} %, both standardised "

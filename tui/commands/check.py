@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Checked:
         """Whether it can run."""
         return self.opened is not None and not errors(self.found)
 
-    @property
+    @cached_property
     def native(self) -> str:
         """The configuration it stands for; "" while it cannot run."""
         return (

@@ -85,7 +85,7 @@ class LogScreen(FullScreen):
         """Type what to look for."""
         box = self.query_one("#search", Input)
         box.display = True
-        self.set_focus(box)  # at once: the next key is part of the search
+        self.set_focus(box)  # now, not once the queue is empty
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search, and go back to the log."""

@@ -117,7 +117,7 @@ class PresetsScreen(FullScreen):
 
     def action_filter(self) -> None:
         """Go to the line above the list."""
-        self.set_focus(self.query_one("#filter"))  # at once: the next key is part of the filter
+        self.set_focus(self.query_one("#filter"))  # now, not once the queue is empty
 
     def action_open(self) -> None:
         """Into the wizard."""

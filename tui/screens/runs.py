@@ -160,7 +160,7 @@ class RunsScreen(FullScreen):
 
     def action_filter(self) -> None:
         """Go to the line above the table."""
-        self.set_focus(self.query_one(Input))  # at once: the next key is part of the filter
+        self.set_focus(self.query_one(Input))  # now, not once the queue is empty
 
     def action_open(self) -> None:
         """Watch it, or see how it ended."""
