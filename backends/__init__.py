@@ -1,1 +1,1 @@
-"""What can train a preset. Heavy libraries are imported only inside functions that run in the child process."""
+"""What runs a preset: engines and all that they share. Heavy libraries are imported only inside functions."""

@@ -1,57 +1,104 @@
-"""Checks across fields that need no library, no data and no network: what does not go together."""
+"""Checks across fields that several tasks share: what does not go together. No library, no data, no network.
+
+What one task alone checks stands beside its preset, in ``presets/tasks``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from data.formats import formats
-from data.problems import Message, Problem, Where, error, note, say, warning
-from presets import checks_training, families, loss_backends, metrics
-from presets.losses import alike
-from presets.losses.base import Loss, Rows
-from presets.sections.method import Lora
-from presets.wording import suggestion
+from tunewiz.data.formats.format import formats
+from tunewiz.presets import families
+from tunewiz.presets.losses import alike, catalogue, kind_of
+from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.presets.sections import evaluation
+from tunewiz.presets.sections.method import Lora
+from tunewiz.presets.sections.training import Launch, Training
+from tunewiz.presets.yaml.validation import suggestion
+from tunewiz.problems import Message, Problem, Where, error, note, say, warning
 
 if TYPE_CHECKING:
-    from presets.retrieval import RetrievalPreset
-    from presets.tasks.embedding import EmbeddingPreset
-    from presets.tasks.reranker import RerankerPreset
+    from tunewiz.presets.preset import RetrievalPreset
+
+
+# What does not go together in the training of any task.
+
+
+def measures_in_training(training: Training, validation_fraction: float | str) -> bool:
+    """Whether anything is measured while it trains."""
+    return training.evaluations > 0 and validation_fraction != 0
+
+
+def training_schedule_problems(training: Training, measured: bool) -> Iterator[Problem]:
+    """Lengths and early stopping."""
+    stopping = training.early_stopping
+    if training.max_steps == 0:
+        yield error("no-steps", say("0 steps train nothing."), Where("training.max_steps"), say("Use -1 for no limit."))
+    if stopping.enabled and not measured:
+        told = say("Early stopping needs evaluations during training, on validation data.")
+        fix = say("Set training.evaluations to 4 or more and data.evaluation.validation_fraction to auto.")
+        yield error("early-stopping-blind", told, Where("training.early_stopping.enabled"), fix)
+    elif stopping.enabled and stopping.patience >= training.evaluations:
+        told = say(
+            "With {evaluations} evaluations a patience of {patience} never stops the training.",
+            evaluations=training.evaluations, patience=stopping.patience,
+        )  # fmt: skip
+        fix = say("Raise training.evaluations or lower the patience.")
+        yield warning("patience-too-long", told, Where("training.early_stopping.patience"), fix)
+
+
+def training_device_problems(training: Training, launch: Launch) -> Iterator[Problem]:
+    """What a CPU cannot do, where one is asked for."""
+    if launch.device != "cpu":
+        return
+    if training.precision == "fp16":
+        told = say("A CPU does not train in fp16.")
+        yield error("precision-on-cpu", told, Where("training.precision"), say("Use auto, bf16 or fp32."))
+    if training.optimizer == "adamw_8bit":
+        told = say("The 8-bit optimizer needs a GPU.")
+        yield error("optimizer-on-cpu", told, Where("training.optimizer"), say("Use adamw."))
+
+
+# Whether a preset's backend can train with its loss, and what to write where it cannot.
+
+
+def loss_backend_problems(backend: str, loss: Loss) -> Iterator[Problem]:
+    """One problem (``loss-backend``) when ``backend`` cannot train with ``loss``, or with the one inside it."""
+    apart = next((each for each in (loss, loss.core) if backend not in each.backends), None)
+    known = {name: other for name, other in catalogue(kind_of(loss)).items() if backend in other.backends}
+    if apart is None or not known:  # a backend that no loss knows is another problem
+        return
+    told = say("The backend {backend} does not train with the loss {loss}.", backend=backend, loss=apart.name)
+    yield error("loss-backend", told, Where("loss.name"), _loss_backend_fix(backend, loss, list(known)))
+
+
+def _loss_backend_fix(backend: str, loss: Loss, known: list[str]) -> Message:
+    others = ", ".join(sorted(loss.backends))
+    scale, temperature = getattr(loss.core, "scale", None), getattr(loss.core, "temperature", None)
+    if scale and "info_nce" in known:
+        same = f"{{name: info_nce, temperature: {1 / scale:g}}}"
+    elif temperature and "multiple_negatives_ranking" in known:
+        same = f"{{name: multiple_negatives_ranking, scale: {1 / temperature:g}}}"
+    else:
+        return say("Losses of this backend: {names}. Or set backend: {others}.", names=", ".join(known), others=others)
+    return say("Set loss: {same}, which is close to it. Or set backend: {others}.", same=same, others=others)
+
+
+# Checks across fields that need no library, no data and no network: what does not go together.
+
 
 #: Rows that each shape of data can give a loss, without mining and with it.
-_ROWS: Final[dict[str, tuple[Rows, ...]]] = {
+_ROWS_OF_SHAPES: Final[dict[str, tuple[Rows, ...]]] = {
     "groups": ("pairs",),
     "collection": ("pairs",),
     "scored": ("scored", "labelled"),
 }
-_WITH_NEGATIVES: Final = {"triplets", "ntuples", "query_pos_neg"}
-_MOST_TEXTS: Final = 4096
+_FORMATS_WITH_NEGATIVES: Final = {"triplets", "ntuples", "query_pos_neg"}
 
 
-def embedding(preset: EmbeddingPreset) -> list[Problem]:
-    """What does not go together in ``preset``, in the order of its sections."""
-    before = (_model, _pooling, _data, _evaluation_data, _negatives)
-    checks = (*before, _method, _loss, _batch, _schedule, _device, _metrics)
-    return [problem for check in checks for problem in check(preset)]
-
-
-def reranker(preset: RerankerPreset) -> list[Problem]:
-    """As :func:`embedding`, for a reranker."""
-    before = [problem for check in (_model, _data, _evaluation_data, _negatives) for problem in check(preset)]
-    after = [problem for check in (_method, _loss, _schedule, _device, _metrics) for problem in check(preset)]
-    return [*before, *_candidates(preset), *after]
-
-
-def _candidates(preset: RerankerPreset) -> Iterator[Problem]:
-    depth, asked = preset.candidates.depth, metrics.parse(preset.evaluation.metric)
-    deepest = max([*preset.evaluation.k, (asked.k if asked else 0) or 0])
-    if deepest > depth:
-        told = say("{depth} candidates are reranked; a measure looks at {k} results.", depth=depth, k=deepest)
-        fix = say("Raise candidates.depth to {k}, or lower the cut-off.", k=deepest)
-        yield error("candidates-too-few", told, Where("candidates.depth"), fix)
-
-
-def _model(preset: RetrievalPreset) -> Iterator[Problem]:
+def model_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """Ids that nothing is known of, texts longer than the model reads, code of the model's own, licences."""
     known = families.lookup(preset.model.id)
     if known is None:
         near = families.nearest(preset.model.id)
@@ -80,14 +127,8 @@ def _model(preset: RetrievalPreset) -> Iterator[Problem]:
         yield note("licence", told, Where("model.id"))
 
 
-def _pooling(preset: EmbeddingPreset) -> Iterator[Problem]:
-    known = families.lookup(preset.model.id)
-    if known and known.family.pooling and preset.model.pooling not in ("auto", known.family.pooling):
-        told = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
-        yield warning("pooling-differs", told, Where("model.pooling"), say("Leave it at auto to keep its quality."))
-
-
-def _data(preset: RetrievalPreset) -> Iterator[Problem]:
+def data_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """An unknown format, and fewer rows than a batch."""
     known = [name for name, kind in formats().items() if preset.task in kind.tasks]
     if preset.data.format not in ("auto", *known):
         told = say("There is no format {name}.", name=preset.data.format)
@@ -101,7 +142,8 @@ def _data(preset: RetrievalPreset) -> Iterator[Problem]:
         )
 
 
-def _evaluation_data(preset: RetrievalPreset) -> Iterator[Problem]:
+def evaluation_data_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """What it is measured on: named twice, in part, or not at all."""
     held = preset.data.evaluation
     parts = {"corpus": held.corpus, "queries": held.queries, "qrels": held.qrels}
     missing = [name for name, path in parts.items() if not path]
@@ -120,13 +162,14 @@ def _evaluation_data(preset: RetrievalPreset) -> Iterator[Problem]:
         yield warning("nothing-held-out", told, Where("data.evaluation.fraction"), fix)
 
 
-def _negatives(preset: RetrievalPreset) -> Iterator[Problem]:
+def negatives_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """Negatives that the loss cannot use, or that cannot be found."""
     wanted, core = preset.data.negatives, preset.loss.core
     if wanted.strategy == "none":
         return
     if "triplets" not in core.rows:
         told = say("The loss {name} cannot use negatives.", name=core.name)
-        fix = say("Set data.negatives.strategy: none, or loss.name: {loss}.", loss=_with_negatives(core))
+        fix = say("Set data.negatives.strategy: none, or loss.name: {loss}.", loss=_loss_with_negatives(core))
         yield error("negatives-unused", told, Where("data.negatives.strategy"), fix)
     if wanted.candidates < wanted.per_query + wanted.skip_top:
         told = say(
@@ -147,12 +190,13 @@ def _negatives(preset: RetrievalPreset) -> Iterator[Problem]:
         yield note("negatives-left-over", told, Where("data.negatives.per_query"))
 
 
-def _with_negatives(core: Loss) -> str:
+def _loss_with_negatives(core: Loss) -> str:
     """The loss to begin with where there are negatives."""
     return "multiple_negatives_ranking" if "multiple_negatives_ranking" in alike(core) else "binary_cross_entropy"
 
 
-def _method(preset: RetrievalPreset) -> Iterator[Problem]:
+def method_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """Learning rates that are unusual for the method, and layers named wrongly."""
     rate, where = preset.training.learning_rate, Where("training.learning_rate")
     if not isinstance(preset.method, Lora):
         if rate > 2e-4:
@@ -172,13 +216,14 @@ def _method(preset: RetrievalPreset) -> Iterator[Problem]:
         )
 
 
-def _loss(preset: RetrievalPreset) -> Iterator[Problem]:
+def loss_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """Rows that the loss cannot learn from, and options that do not go together."""
     yield from preset.loss.problems("loss")
-    yield from loss_backends.problems(preset.backend, preset.loss)
+    yield from loss_backend_problems(preset.backend, preset.loss)
     core, kind = preset.loss.core, formats().get(preset.data.format)
     if kind is not None:
-        mined = preset.data.negatives.strategy != "none" or preset.data.format in _WITH_NEGATIVES
-        rows = {*_ROWS.get(kind.shape, ()), *(("triplets",) if mined and kind.shape != "scored" else ())}
+        mined = preset.data.negatives.strategy != "none" or preset.data.format in _FORMATS_WITH_NEGATIVES
+        rows = {*_ROWS_OF_SHAPES.get(kind.shape, ()), *(("triplets",) if mined and kind.shape != "scored" else ())}
         if not rows & set(core.rows):
             told = say(
                 "The loss {name} cannot learn from rows of the format {format}.", name=core.name, format=kind.name
@@ -195,40 +240,33 @@ def _loss_for(rows: set[Rows], loss: Loss) -> Message:
     return say("Losses for these rows: {names}.", names=", ".join(fitting))
 
 
-def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
-    size, core = preset.training.batch_size, preset.loss.core
-    if size == 1 and core.in_batch_negatives and preset.data.negatives.strategy == "none":
-        told = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
-        yield error("batch-of-one", told, Where("training.batch_size"), say("Use at least 8, better 32."))
-    negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
-    texts = size * (1 + core.passages(negatives))
-    if texts > _MOST_TEXTS and core.encoded_at_once is None:
-        told = say("A step encodes {texts} texts at once.", texts=texts)
-        fix = say("Lower training.batch_size or data.negatives.per_query, or use cached_multiple_negatives_ranking.")
-        yield warning("step-large", told, Where("training.batch_size"), fix)
-
-
-def _schedule(preset: RetrievalPreset) -> Iterator[Problem]:
+def schedule_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """As :func:`training_schedule_problems`, and a best checkpoint that nothing could choose."""
     training = preset.training
-    measured = checks_training.measured(training, preset.data.evaluation.validation_fraction)
-    yield from checks_training.schedule(training, measured)
+    measured = measures_in_training(training, preset.data.evaluation.validation_fraction)
+    yield from training_schedule_problems(training, measured)
     if training.best_checkpoint and not measured and "best_checkpoint" in training.model_fields_set:
         told = say("No checkpoint can be the best: nothing is measured during training. The last one is used.")
         yield warning("best-checkpoint-blind", told, Where("training.best_checkpoint"))
 
 
-def _device(preset: RetrievalPreset) -> Iterator[Problem]:
-    yield from checks_training.device(preset.training, preset.launch)
+def device_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """As :func:`training_device_problems`."""
+    yield from training_device_problems(preset.training, preset.launch)
 
 
-def _metrics(preset: RetrievalPreset) -> Iterator[Problem]:
+def metric_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """Cut-offs given twice, and measures that do not exist."""
     cutoffs, where = preset.evaluation.k, Where("evaluation.metric")
     twice = sorted({k for k in cutoffs if cutoffs.count(k) > 1})
     if twice:
         told = say("Cut-offs are given twice: {values}.", values=", ".join(map(str, twice)))
         yield error("cutoffs-twice", told, Where("evaluation.k"), say("Name each once."))
-    if metrics.parse(preset.evaluation.metric) is None:
+    if evaluation.parse_metric(preset.evaluation.metric) is None:
         told = say("There is no measure {name}.", name=preset.evaluation.metric)
         yield error(
-            "unknown-metric", told, where, suggestion(preset.evaluation.metric, metrics.all_at(sorted(set(cutoffs))))
+            "unknown-metric",
+            told,
+            where,
+            suggestion(preset.evaluation.metric, evaluation.metrics_at(sorted(set(cutoffs)))),
         )

@@ -1,21 +1,24 @@
 """A preset: what the user wants, in one YAML file.
 
-:class:`Preset` holds what all tasks share; each task adds its sections in ``presets/tasks/<task>.py``.
+:class:`Preset` holds what all tasks share, :class:`RetrievalPreset` what those share whose model is measured by a
+search; each task adds its sections in ``presets/tasks/<task>.py``.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
-from data.language import N_
-from data.problems import Problem
-from presets.sections.base import Section, about
-from presets.sections.evaluation import Tracking
-from presets.sections.launch import Launch
-from presets.sections.model import Model
-from presets.sections.training import Training
+from tunewiz.language import N_
+from tunewiz.presets.losses.loss import Loss
+from tunewiz.presets.sections.data import Data
+from tunewiz.presets.sections.evaluation import Evaluation, Export, Tracking
+from tunewiz.presets.sections.method import Full, Method
+from tunewiz.presets.sections.model import EncoderModel, Model
+from tunewiz.presets.sections.section import Section, about
+from tunewiz.presets.sections.training import Launch, Training
+from tunewiz.problems import Problem
 
 
 class Preset(Section):
@@ -59,3 +62,22 @@ class Preset(Section):
     def problems(self) -> list[Problem]:
         """What does not go together, as far as that can be told without the data, the model or a library."""
         return []
+
+
+class RetrievalPreset(Preset):
+    """A preset whose model is measured by what a search finds."""
+
+    model: EncoderModel = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
+    data: Data = Field(title=N_("Data"), description=N_("What it learns from and what it is measured on."))
+    method: Method = Field(
+        default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained.")
+    )
+    loss: SerializeAsAny[Loss]
+    evaluation: Evaluation = Field(
+        default_factory=Evaluation,
+        title=N_("Evaluation"),
+        description=N_("How the model is measured, before and after."),
+    )
+    export: Export = Field(
+        default_factory=Export, title=N_("Export"), description=N_("What is left when the run is over.")
+    )

@@ -16,7 +16,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from data.language import PACKAGES
+from tunewiz.language import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # the compiled file changes only when a string does
@@ -58,8 +58,14 @@ def update(package: str, known: dict[str, str]) -> list[str]:
 
 def main() -> int:
     missing = 0
+    # A string keeps its Chinese when it moves to another room.
+    known = {
+        text: said
+        for package in PACKAGES
+        if catalogue_file(package).exists()
+        for text, said in translations(package).items()
+    }
     for package in PACKAGES:
-        known = translations(package) if catalogue_file(package).exists() else {}
         for text in update(package, known):
             print(f"{package}: {text!r}", file=sys.stderr)  # noqa: T201
             missing += 1

@@ -19,14 +19,14 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from backends.runs.process import write_identity
-from backends.runs.run import Run
-from data.language import LANGUAGES, Language, use
 from tests.playing import a_run, closing, log_lines, opening, training
-from tui.app import TunewizApp
-from tui.forms.control import Answered
-from tui.messages import MonitorWanted, ResultWanted
-from tui.settings import Settings
+from tunewiz.backends.runs.process import write_identity
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import LANGUAGES, Language, use
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.forms.controls import Answered
+from tunewiz.tui.screens.messages import MonitorWanted, ResultWanted
+from tunewiz.tui.terminal.looks import Settings
 
 SIZE = (110, 34)
 FOLDER = Path(__file__).with_suffix("")

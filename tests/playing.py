@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from backends.runs.events import Evaluated, Event, Failed, Finished, Noticed, Progress, Saved, Stage, Started
-from backends.runs.process import write_identity
-from backends.runs.run import Run
+from tunewiz.backends.runs.events import Evaluated, Event, Failed, Finished, Noticed, Progress, Saved, Stage, Started
+from tunewiz.backends.runs.process import write_identity
+from tunewiz.backends.runs.run import Run
 
 PRESET = """\
 version: 1

@@ -1,11 +1,11 @@
-"""The full screen: an app that knows the screens and nothing else."""
+"""The full screen: an app that knows the screens, opens them when they are asked for, and starts runs."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -14,22 +14,34 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker
 
-from backends.runs.find import all_runs
-from backends.runs.process import alive
-from backends.runs.run import Run
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import TunewizError
-from tui import messages
-from tui.collecting import Collecting
-from tui.looks import LooksApp
-from tui.screens.base import own_bindings, tell_failure
-from tui.screens.home import HomeScreen
-from tui.settings import Settings
-from tui.starting import Begun, begin, resume, start
+from tunewiz.backends.runs.find import all_runs, runs_dir
+from tunewiz.backends.runs.process import alive, launch
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import N_, current, translate
+from tunewiz.printable import printable
+from tunewiz.problems import TunewizError
+from tunewiz.tui.screens import messages
+from tunewiz.tui.screens.home import HomeScreen
+from tunewiz.tui.screens.kinds import own_bindings, tell_failure
+from tunewiz.tui.terminal.characters import in_ascii
+from tunewiz.tui.terminal.looks import LooksApp, Settings
+from tunewiz.tui.terminal.pacing import Collecting
 
 if TYPE_CHECKING:
-    from tui.screens.wizard import WizardScreen
+    from tunewiz.presets.preset import Preset
+    from tunewiz.tui.screens.wizard import WizardScreen
+
+
+class RunBegan(Message):
+    """A run was started, by ``wizard`` if there is one."""
+
+    def __init__(self, begun: Begun, wizard: WizardScreen | None = None) -> None:
+        super().__init__()
+        self.begun = begun
+        self.wizard = wizard
+
+
+# The full screen: an app that knows the screens and nothing else.
 
 
 class TunewizApp(LooksApp):
@@ -73,13 +85,13 @@ class TunewizApp(LooksApp):
         if isinstance(start, (str, Path)):
             self._open_preset(start)
             return
-        from tui.screens.wizard import WizardScreen
+        from tunewiz.tui.screens.wizard import WizardScreen
 
         self.push_screen(WizardScreen(start))
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="preset")
     def _open_preset(self, file: str | Path) -> None:
-        from presets.library import load
+        from tunewiz.presets.yaml.library import load
 
         try:
             self.post_message(messages.WizardWanted(load(file)))
@@ -92,55 +104,55 @@ class TunewizApp(LooksApp):
 
     def on_presets_wanted(self, message: messages.PresetsWanted) -> None:
         """Open the list of presets."""
-        from tui.screens.presets import PresetsScreen
+        from tunewiz.tui.screens.presets import PresetsScreen
 
         self.push_screen(PresetsScreen())
 
     def on_runs_wanted(self, message: messages.RunsWanted) -> None:
         """Open the list of runs."""
-        from tui.screens.runs import RunsScreen
+        from tunewiz.tui.screens.runs import RunsScreen
 
         self.push_screen(RunsScreen(self.runs))
 
     def on_monitor_wanted(self, message: messages.MonitorWanted) -> None:
         """Watch a run."""
-        from tui.screens.monitor import MonitorScreen
+        from tunewiz.tui.screens.monitor import MonitorScreen
 
         self._open(MonitorScreen(message.run, message.stay), message.replace)
 
     def on_result_wanted(self, message: messages.ResultWanted) -> None:
         """Show how a run ended."""
-        from tui.screens.result import ResultScreen
+        from tunewiz.tui.screens.result import ResultScreen
 
         self._open(ResultScreen(message.run), message.replace)
 
     def on_log_wanted(self, message: messages.LogWanted) -> None:
         """Show a run's log."""
-        from tui.screens.log import LogScreen
+        from tunewiz.tui.screens.log import LogScreen
 
         self.push_screen(LogScreen(message.run))
 
     def on_report_wanted(self, message: messages.ReportWanted) -> None:
         """Show a run's report."""
-        from tui.screens.report import ReportScreen
+        from tunewiz.tui.screens.report import ReportScreen
 
         self.push_screen(ReportScreen(message.run))
 
     def on_trial_wanted(self, message: messages.TrialWanted) -> None:
         """Ask the models of a run."""
-        from tui.screens.trial import TrialScreen
+        from tunewiz.tui.screens.trial import TrialScreen
 
         self.push_screen(TrialScreen(message.run))
 
     def on_export_wanted(self, message: messages.ExportWanted) -> None:
         """Write a model in another form."""
-        from tui.screens.export import ExportScreen
+        from tunewiz.tui.screens.export import ExportScreen
 
         self.push_screen(ExportScreen(message.run, message.task))
 
     def on_comparison_wanted(self, message: messages.ComparisonWanted) -> None:
         """Show runs side by side."""
-        from tui.screens.comparison import ComparisonScreen
+        from tunewiz.tui.screens.comparison import ComparisonScreen
 
         self.push_screen(ComparisonScreen(message.runs))
 
@@ -155,15 +167,15 @@ class TunewizApp(LooksApp):
     def on_start_wanted(self, message: messages.StartWanted) -> None:
         """Check a preset and run it, in a thread."""
         self.notify(translate("Checking it first ..."), markup=False)
-        self._begin(lambda: start(message.preset, self.runs))
+        self._begin(lambda: start_run(message.preset, self.runs))
 
     def on_wizard_screen_start(self, message: WizardScreen.Start) -> None:
         """Run what the wizard made, in a thread."""
-        self._begin(lambda: begin(message.preset, self.runs), message.wizard)
+        self._begin(lambda: begin_run(message.preset, self.runs), message.wizard)
 
     def on_resume_wanted(self, message: messages.ResumeWanted) -> None:
         """Go on with a run, in a thread."""
-        self._begin(lambda: resume(message.run))
+        self._begin(lambda: resume_run(message.run))
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="start")
     def _begin(self, starting: Callable[[], Begun], wizard: WizardScreen | None = None) -> None:
@@ -172,9 +184,9 @@ class TunewizApp(LooksApp):
         except TunewizError as fault:
             self.post_message(messages.Refused(fault.problems))
             return
-        self.post_message(messages.RunBegan(begun, wizard))
+        self.post_message(RunBegan(begun, wizard))
 
-    def on_run_began(self, message: messages.RunBegan) -> None:
+    def on_run_began(self, message: RunBegan) -> None:
         """Watch it; the wizard has done its work."""
         self._children.append(message.begun.child)
         if message.wizard is not None:
@@ -184,7 +196,7 @@ class TunewizApp(LooksApp):
 
     def on_refused(self, message: messages.Refused) -> None:
         """Say why a run was not started."""
-        from tui.screens.problems import ProblemsScreen
+        from tunewiz.tui.screens.problems import ProblemsScreen
 
         self.push_screen(ProblemsScreen(message.problems))
 
@@ -213,7 +225,7 @@ class TunewizApp(LooksApp):
 
     def action_help(self) -> None:
         """What the screen is for, and its keys."""
-        from tui.screens.help import HelpScreen
+        from tunewiz.tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
@@ -234,3 +246,51 @@ class TunewizApp(LooksApp):
 
 def _runner(app: App[Any], action: str, node: Any) -> Callable[[], Any]:
     return lambda: app.call_later(app.run_action, action, node)
+
+
+# ``tunewiz`` alone: the full screen.
+
+
+def run_screen(folder: Path | None, opening: Message | None = None) -> int:
+    """Run the full screen until the user leaves, then say how to come back to runs that go on.
+
+    ``opening`` asks for the screen to begin with, above home.
+    """
+    app = TunewizApp(runs_dir(folder), first=opening)
+    parting = app.run()
+    if parting:
+        print(in_ascii(parting, current() != "en") if app.characters == "ascii" else parting)
+    return app.return_code or 0
+
+
+# Starting runs from the screen; to be called in a thread, since checking a preset reads data and imports libraries.
+
+
+class Begun(NamedTuple):
+    """A run that goes on, and its process."""
+
+    run: Run
+    child: subprocess.Popen[bytes]
+
+
+def start_run(preset: str | Path, runs: Path) -> Begun:
+    """Check the preset (a file, or a name) and run it under ``runs``. Raises ``TunewizError`` with all problems."""
+    from tunewiz.presets.yaml.library import open_preset
+    from tunewiz.tui.checking import require_runnable
+
+    opened = open_preset(str(preset))
+    require_runnable(opened)
+    return begin_run(opened.preset, runs)
+
+
+def begin_run(preset: Preset, runs: Path) -> Begun:
+    """Run a preset that was checked. Raises ``TunewizError`` when no run can be written under ``runs``."""
+    from tunewiz.backends.runs.create import create
+
+    run = create(preset, runs, command=["tunewiz"])
+    return Begun(run, launch(run))
+
+
+def resume_run(run: Run) -> Begun:
+    """Go on with a run that stopped, failed or was lost. Raises ``BadPreset`` when it is going on already."""
+    return Begun(run, launch(run))

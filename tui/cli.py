@@ -1,39 +1,150 @@
-"""The ``tunewiz`` command: options in, exit code out; each command's body is a file in ``tui/commands``."""
+"""The ``tunewiz`` command: options in, exit code out; each command is a file in ``tui/commands``.
+
+The library's own words of ``--help`` and of wrong usage are told in the user's language.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Sequence
+from importlib import import_module
+from typing import IO, Annotated, Any, Final
 
 import typer
+from typer._click import Command
+from typer._click.core import Context
+from typer._click.exceptions import UsageError
+from typer._click.formatting import HelpFormatter
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from data.language import translate
-from tui.help_words import speak
-from tui.options import AsJson, RunName, RunsDir, pairs, with_data
-from tui.options import finish as _finish
-from tui.using import using
+from tunewiz.language import N_, translate
+from tunewiz.tui.commands.options import RunsDir, finish
+
+# The words of ``--help`` and of wrong usage that are the library's own, in the user's language.
+#
+# Typer 0.29 carries its own copy of Click, whose words stand in the code in English. They are replaced where they are
+# written: in the formatter of help, and in what shows a wrong usage.
+
+
+#: Marked for the catalogues: headings, and the help of the library's own options.
+WORDS: Final = (
+    N_("Options"),
+    N_("Arguments"),
+    N_("Commands"),
+    N_("Show this message and exit."),
+    N_("Install completion for the current shell."),
+    N_("Show completion for the current shell, to copy it or customize the installation."),
+)
+#: What the library says of wrong usage, and how we word it; ``{0}`` is what was typed or is missing.
+_TOLD: Final = (
+    (re.compile(r"No such command (\S+?)\.?(?: .*)?"), N_("There is no command {0}.")),
+    (re.compile(r"No such option: (\S+)(?: .*)?"), N_("There is no option {0}.")),
+    (re.compile(r"Missing argument (\S+?)\.?"), N_("{0} is missing.")),
+    (re.compile(r"Missing option (\S+?)\.?"), N_("The option {0} is missing.")),
+    (re.compile(r"Option (\S+) requires an argument\.?"), N_("The option {0} needs a value.")),
+    (re.compile(r"Got unexpected extra argument\(s\) \((.+)\)"), N_("Too many arguments: {0}")),
+    (re.compile(r"Invalid value for (.+?): .*"), N_("The value of {0} does not fit.")),
+)
+
+
+class SpokenFormatter(HelpFormatter):
+    """Help with its headings in the user's language."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """The first line."""
+        super().write_usage(prog, args, prefix or translate(N_("Usage:")) + " ")
+
+    def write_heading(self, heading: str) -> None:
+        """Options, commands, arguments."""
+        super().write_heading(translate(heading))
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """A list of options or commands with what they do."""
+        super().write_dl([(name, translate(told)) for name, told in rows], col_max, col_spacing)
+
+
+def usage_told(message: str) -> str:
+    """What is wrong with the usage; in English the library's words, which say more."""
+    for pattern, words in _TOLD if translate(_TOLD[0][1]) != _TOLD[0][1] else ():
+        found = pattern.fullmatch(message)
+        if found:
+            return translate(words).format(found[1])
+    return message
+
+
+def _show(self: UsageError, file: IO[Any] | None = None) -> None:
+    stream = file or sys.stderr
+    if self.ctx is not None:
+        print(self.ctx.get_usage(), file=stream)
+        words = translate(N_("Help: {command}")).format(command=f"{self.ctx.command_path} --help")
+        print(f"{words}\n", file=stream)
+    print(translate(N_("Error")) + f": {usage_told(self.format_message())}", file=stream)
+
+
+def speak() -> None:
+    """From now on the command speaks the user's language in these places too."""
+    Context.formatter_class = SpokenFormatter
+    UsageError.show = _show  # type: ignore[method-assign]
+
+
+# The commands.
+
 
 _ = translate
 
+#: The commands in the order of ``--help``, and what each does.
+COMMANDS: Final = {
+    "run": N_("Run a preset to its verdict."),
+    "check": N_("All problems of a preset, the memory it needs and the configuration it stands for."),
+    "data": N_("What a dataset is, what is wrong with it and how long its texts are."),
+    "runs": N_("List the runs."),
+    "watch": N_("Follow a run, from any login; Ctrl-C leaves it running."),
+    "stop": N_("Save a checkpoint, then end the run."),
+    "report": N_("Show what a run brought."),
+    "presets": N_("List the presets."),
+    "models": N_("List the models that are known, and what fits this machine."),
+    "doctor": N_("What is installed, reachable and free here, which tasks can run, and how to mend the rest."),
+    "try": N_("Ask the models of a run, before and after, side by side; queries may come on stdin."),
+    "compare": N_("Runs on one page: measures, paired differences on the same queries, settings that differ."),
+    "eval": N_("Measure a run's embedding model, or any other, on a test collection."),
+    "export": N_("Write a run's model in the form that other software wants; without --to, list the forms."),
+    "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),
+}
+_SPELT: Final = {"try": "try_", "eval": "eval_"}  # words that Python keeps for itself
+
+
+class Commands(TyperGroup):
+    """Lists commands by the table; the file of one, with its options and body, is imported when it is chosen."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, told in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=translate(told), rich_markup_mode=None))
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """The chosen command with its options, and its arguments. Raises ``UsageError`` if there is none so called."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, declared(name) if name else listed, rest
+
+
+def declared(name: str) -> Command:
+    """The command ``name`` as its file declares it: by the function that is called like the file."""
+    spelt = _SPELT.get(name, name)
+    one = typer.Typer(rich_markup_mode=None, add_completion=False)
+    function = getattr(import_module(f"tunewiz.tui.commands.{spelt}"), spelt)
+    one.command(name, help=translate(COMMANDS[name]))(function)
+    return get_command(one)
+
+
 app = typer.Typer(
+    cls=Commands,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help=_("From raw data to a fine-tuned, measured, exported model, in a terminal."),
 )
-
-PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=_("A YAML file, or the name of a shipped preset."))]
-Settings = Annotated[
-    list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help=_("Change a key, such as training.epochs=3; repeatable.")),
-]
-TrainFile = Annotated[
-    str | None, typer.Option("--data", metavar="FILE", help=_("What to train on: short for --set data.train=FILE."))
-]
-Mapping = Annotated[
-    list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -47,131 +158,15 @@ def wizard(
     if context.invoked_subcommand is not None:
         return
     if plain:
-        from tui.plain import run_plain
+        from tunewiz.tui.plain import run_plain
 
-        _finish(run_plain)
+        finish(run_plain)
     elif sys.stdin.isatty() and sys.stdout.isatty():
-        from tui.commands.screen import run_screen
+        from tunewiz.tui.app import run_screen
 
-        _finish(lambda: run_screen(runs_dir))
+        finish(lambda: run_screen(runs_dir))
     else:
         print(context.get_help())
-
-
-@app.command(help=_("Run a preset to its verdict."))
-def run(
-    preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help=_("A YAML file or a preset's name."))] = None,
-    settings: Settings = [],  # noqa: B006  typer copies it
-    train: TrainFile = None,
-    mapping: Mapping = [],  # noqa: B006
-    runs_dir: RunsDir = None,
-    name: Annotated[str, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = "",
-    detach: Annotated[bool, typer.Option("--detach", help=_("Return at once; the run goes on by itself."))] = False,
-    as_json: AsJson = False,
-    resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help=_("Go on with a run that stopped or broke."))
-    ] = None,
-    fail_on_regression: Annotated[
-        bool, typer.Option("--fail-on-regression", help=_("Exit with 5 when the tuned model is worse."))
-    ] = False,
-) -> None:
-    from tui.commands.run import RunOptions, run_run
-
-    def body() -> int:
-        told = with_data(settings, train, mapping)
-        return run_run(RunOptions(preset, told, runs_dir, name, detach, as_json, resume, fail_on_regression))
-
-    _finish(body)
-
-
-@app.command(help=_("All problems of a preset, the memory it needs and the configuration it stands for."))
-def check(
-    preset: PresetName,
-    settings: Settings = [],  # noqa: B006
-    train: TrainFile = None,
-    mapping: Mapping = [],  # noqa: B006
-    rows: Annotated[
-        int, typer.Option("--rows", metavar="N", help=_("Show N training rows as the model reads them."))
-    ] = 0,
-    as_json: AsJson = False,
-) -> None:
-    from tui.commands.check import run_check
-
-    _finish(lambda: run_check(preset, with_data(settings, train, mapping), as_json, rows))
-
-
-@app.command(help=_("What a dataset is, what is wrong with it and how long its texts are."))
-def data(
-    file: Annotated[str, typer.Argument(metavar="FILE", help=_("A file, a BEIR folder, or sample:NAME."))],
-    task: Annotated[
-        str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))
-    ] = None,
-    mapping: Mapping = [],  # noqa: B006
-    encoding: Annotated[str, typer.Option("--encoding", help=_("auto, utf-8, gb18030, utf-16, cp1252 ..."))] = "auto",
-    delimiter: Annotated[str, typer.Option("--delimiter", help=_("auto, or the character between columns."))] = "auto",
-    header: Annotated[str, typer.Option("--header", help=_("auto, yes or no."))] = "auto",
-    layout: Annotated[str, typer.Option("--format", help=_("auto, or one of the formats by name."))] = "auto",
-    fix: Annotated[Path | None, typer.Option("--fix", metavar="OUT", help=_("Write a clean copy to OUT."))] = None,
-    as_json: AsJson = False,
-) -> None:
-    from tui.commands.data import run_data
-
-    _finish(lambda: run_data(file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json))
-
-
-@app.command(help=_("List the runs."))
-def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
-    from tui.commands.runs import run_runs
-
-    _finish(lambda: run_runs(runs_dir, as_json))
-
-
-@app.command(help=_("Follow a run, from any login; Ctrl-C leaves it running."))
-def watch(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
-    from tui.commands.watch import run_watch
-
-    _finish(lambda: run_watch(name, runs_dir, as_json))
-
-
-@app.command(help=_("Save a checkpoint, then end the run."))
-def stop(
-    name: RunName = "last",
-    runs_dir: RunsDir = None,
-    kill: Annotated[bool, typer.Option("--kill", help=_("End it at once, if a stop was asked for before."))] = False,
-    yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask before killing."))] = False,
-    wait: Annotated[bool, typer.Option(help=_("Wait until it has ended."))] = True,
-) -> None:
-    from tui.commands.stop import run_stop
-
-    _finish(lambda: run_stop(name, runs_dir, kill, yes, wait))
-
-
-@app.command(help=_("Show what a run brought."))
-def report(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
-    from tui.commands.report import run_report
-
-    _finish(lambda: run_report(name, runs_dir, as_json))
-
-
-@app.command(help=_("List the presets."))
-def presets(as_json: AsJson = False) -> None:
-    from tui.commands.presets import run_presets
-
-    _finish(lambda: run_presets(as_json))
-
-
-@app.command(help=_("List the models that are known, and what fits this machine."))
-def models(
-    task: Annotated[str | None, typer.Option("--task", help=_("Only those for this task."))] = None,
-    as_json: AsJson = False,
-) -> None:
-    from tui.commands.models import run_models
-
-    _finish(lambda: run_models(task, as_json))
-
-
-# Whatever uses what was tuned is declared in a file of its own; the commands stand beside these.
-app.add_typer(using)
 
 
 def main() -> Any:

@@ -1,4 +1,4 @@
-"""What ``tunewiz data`` tells of rows for a language model: kind of training, turns, labels, a conversation."""
+"""What is told of rows for a language model: kind of training, turns, labels, a conversation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from data.conversations import Conversation
-from data.inspect import Inspection
-from data.language import N_, translate
-from data.printable import printable
+from tunewiz.data.inspection import Inspection
+from tunewiz.data.rows.conversations import Conversation
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
 
 _STAGES: Final = {
     "sft": N_("supervised fine-tuning"),

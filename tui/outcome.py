@@ -1,36 +1,30 @@
-"""How a run ended: for people on stdout, or as one JSON object."""
+"""How runs stand and how they ended: measures before and after, exit code, one JSON object, lines for people; and all
+the runs of a folder, looked at again and again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backends.runs.process import alive
-from backends.runs.run import Run
-from backends.runs.state import RunState
-from data.files import read_json
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import ExitCode
-from tui.lines import stage_name
+from tunewiz.backends.runs.find import all_runs
+from tunewiz.backends.runs.follow import Follower
+from tunewiz.backends.runs.process import alive
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
+from tunewiz.files import read_json
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.problems import ExitCode
+from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, stage_name
 
-STATUS_NAMES: Mapping[str, str] = {
-    "waiting": N_("waiting"),
-    "running": N_("running"),
-    "finished": N_("finished"),
-    "failed": N_("failed"),
-    "stopped": N_("stopped"),
-    "lost": N_("lost"),
-}
-VERDICT_WORDS: Mapping[str, str] = {
-    "WIN": N_("WIN: the tuned model is better."),
-    "MARGINAL": N_("MARGINAL: hardly better than before."),
-    "REGRESSION": N_("REGRESSION: worse than before."),
-}
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
 
@@ -65,7 +59,7 @@ def exit_code(state: RunState, fail_on_regression: bool = False) -> int:
     return int(ExitCode.FAILED if state.over else ExitCode.OK)
 
 
-def as_json(run: Run, state: RunState) -> dict[str, Any]:
+def run_json(run: Run, state: RunState) -> dict[str, Any]:
     """The run in one JSON object: status, verdict, metrics, problems and where things are."""
     return {
         "name": run.name,
@@ -90,7 +84,7 @@ def as_json(run: Run, state: RunState) -> dict[str, Any]:
     }
 
 
-def tell(run: Run, state: RunState, console: Console) -> None:
+def tell_outcome(run: Run, state: RunState, console: Console) -> None:
     """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
     if measured(state, "after"):
         console.print(comparison(state))
@@ -131,3 +125,71 @@ def _status_line(run: Run, state: RunState) -> Text:
     word = translate(STATUS_NAMES[state.status])
     where = f" ({stage_name(state.stage)})" if state.stage else ""
     return Text(f"{run.name}: {word}{where}", style="bold")
+
+
+# The runs of a folder with how each stands; looked at again and again, read only where something changed.
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run and how it stands; ``alive`` says whether its process does."""
+
+    run: Run
+    state: RunState
+    alive: bool
+
+    @property
+    def status(self) -> str:
+        """Its status, in the current language."""
+        return translate(STATUS_NAMES[self.state.status])
+
+    @property
+    def progress(self) -> str:
+        """Stage, share and time left of a run that goes on; otherwise its status or verdict."""
+        state = self.state
+        if state.over or not state.stage:
+            return printable(state.verdict if state.verdict not in ("", "NONE") else self.status)
+        share = f" {state.step / state.total:.0%}" if state.total else ""
+        left = "  " + translate("{time} left").format(time=duration(state.remaining)) if state.remaining else ""
+        return f"{stage_name(state.stage, state.part)}{share}{left}"
+
+    @cached_property
+    def gain(self) -> str:
+        """The main measure, before → after; empty while there is none."""
+        return gain(self.run, self.state)
+
+
+class _Known(NamedTuple):
+    follower: Follower
+    listed: Listed
+    size: int
+
+
+class Listing:
+    """All runs under a folder, oldest first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, _Known] = {}
+
+    def look(self) -> tuple[Listed, ...]:
+        """The runs now. Only those that live, or whose events grew, are read."""
+        runs = all_runs(self._folder)
+        self._known = {run.name: self._looked_at(run) for run in runs}
+        return tuple(known.listed for known in self._known.values())
+
+    def _looked_at(self, run: Run) -> _Known:
+        known = self._known.get(run.name)
+        size, living = _size(run.events_file), alive(run)
+        if known and known.size == size and known.listed.alive == living:
+            return known
+        follower = known.follower if known and size >= known.size else Follower(run)
+        state, _ = follower.update()
+        return _Known(follower, Listed(run, state, living), size)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -14,22 +14,20 @@ from typing import Final, TextIO
 
 from rich.console import Console, RenderableType
 
-from data.language import translate
-from data.printable import printable
-from data.problems import BadPreset, ExitCode, Problem, errors, say
-from presets import library
-from presets.draft import Draft
-from presets.drafts import Kept, discard, drafts, fresh, keep
-from tui.forms.questions import Choice, Question, nearest
-from tui.forms.values import line, read
-from tui.steps import asked, steps_for
-from tui.steps.base import Step
-from tui.wizard import catalogue, findings
-from tui.wizard.frame import memory_line
-from tui.wizard.inspecting import examine
-from tui.wizard.machine import look
-from tui.wizard.recent import remember
-from tui.wizard.state import State
+from tunewiz.language import translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.kept import Kept, discard, drafts, fresh, keep
+from tunewiz.presets.yaml import library
+from tunewiz.printable import printable
+from tunewiz.problems import BadPreset, ExitCode, Problem, errors, say
+from tunewiz.tui.forms.questions import Choice, Question, nearest
+from tunewiz.tui.forms.values import line, read
+from tunewiz.tui.wizard import findings, known_models
+from tunewiz.tui.wizard.frame import memory_line
+from tunewiz.tui.wizard.inspecting import examine
+from tunewiz.tui.wizard.keeping import remember
+from tunewiz.tui.wizard.machine import look
+from tunewiz.tui.wizard.step import State, Step, asked, steps_for
 
 _NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
 
@@ -152,8 +150,8 @@ class Plain:
         """The answers to choose from by number: the question's own, or the models that are known."""
         if question.path != ("model", "id"):
             return question.choices
-        found = catalogue.entries(self.state.draft, self.state.facts, self.state.machine, every=False)
-        return [Choice(entry.id, " · ".join(catalogue.cells(entry)[1:])) for entry in found]
+        found = known_models.entries(self.state.draft, self.state.facts, self.state.machine, every=False)
+        return [Choice(entry.id, " · ".join(known_models.cells(entry)[1:])) for entry in found]
 
     def _prompt(self, question: Question) -> str:
         value = self.state.draft.value(question.path)
@@ -262,6 +260,6 @@ def _left(plain: Plain, code: ExitCode) -> int:
 
 
 def _run(file: Path) -> int:
-    from tui.commands.run import RunOptions, run_run
+    from tunewiz.tui.commands.run import RunOptions, run_run
 
     return run_run(RunOptions(str(file)))

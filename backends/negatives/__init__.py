@@ -1,13 +1,84 @@
-"""Strategies for hard negatives, one file each, found by file name; ``mining.py`` applies one."""
+"""Hard negatives: what a strategy for them is (a search over the passages, and scores for the margin).
+
+A :class:`Strategy` is found by its name; a module of this room defines it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from backends.negatives.base import Strategy
-from data.by_file_name import classes
-from data.problems import Problem, Where, error, say
+from tunewiz.problems import Problem, Where, error, say
+from tunewiz.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+    Integers = npt.NDArray[np.int64]
+
+
+class Encoder(Protocol):
+    """The model that is to be trained, the way it is used for search: instructions, pooling, precision."""
+
+    def queries(self, texts: Sequence[str]) -> Floats:
+        """Vectors of length 1, float32, shape (texts, dimension)."""
+
+    def passages(self, texts: Sequence[str]) -> Floats:
+        """Vectors of length 1, float32, shape (texts, dimension)."""
+
+    def identity(self) -> str:
+        """What the vectors depend on (weights, instructions, lengths), for caching."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a strategy may draw on: the run's seed, and the model, loaded when asked for."""
+
+    seed: int
+    encoder: Callable[[], Encoder]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The best passages of each query, best first: passage numbers (-1 for none) and scores, shape (queries, depth).
+
+    ``comparable`` says whether scores of different passages for one query may be compared.
+    """
+
+    passages: Integers
+    scores: Floats
+    comparable: bool = True
+
+
+class Strategy(ABC):
+    """Finds passages for queries. A new one is a new file in this package, named like its ``name``."""
+
+    name: ClassVar[str]
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+
+    @abstractmethod
+    def index(self, passages: Sequence[str]) -> None:
+        """Make ``passages`` searchable; their numbers are their places."""
+
+    @abstractmethod
+    def search(self, queries: Sequence[str], depth: int) -> Ranked:
+        """The ``depth`` best passages of each query."""
+
+    @abstractmethod
+    def scores(self, rows: Integers, passages: Integers) -> Floats:
+        """Scores of single pairs: query ``rows[i]`` of the last search with passage ``passages[i]``."""
+
+    def identity(self) -> dict[str, Any]:
+        """What the result depends on beside texts and options."""
+        return {"seed": self.surroundings.seed}
+
 
 #: What a preset says to mine nothing.
 NONE = "none"
@@ -15,11 +86,11 @@ NONE = "none"
 
 @cache
 def catalogue() -> Mapping[str, type[Strategy]]:
-    """Every strategy by name, in alphabetical order."""
-    return classes(__name__, Strategy)
+    """Every strategy by name, in alphabetical order. Plug-ins: entry points of ``tunewiz.negatives``."""
+    return Registry("tunewiz.backends.negatives", Strategy, "negatives").classes()
 
 
-def problems(strategy: str, key: str = "data.negatives.strategy") -> list[Problem]:
+def strategy_problems(strategy: str, key: str = "data.negatives.strategy") -> list[Problem]:
     """One problem (``negatives-strategy-unknown``) when there is no such strategy."""
     if strategy == NONE or strategy in catalogue():
         return []

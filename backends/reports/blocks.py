@@ -1,14 +1,22 @@
-"""What a report consists of, and how that looks as Markdown and as a page that stands alone."""
+"""What a report consists of, and how that looks as Markdown and as a page that stands alone.
+
+The sections that the reports of all tasks have, and the files of every report.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from tunewiz.backends.runs.state import RunState
+from tunewiz.files import write_json, write_whole
+from tunewiz.language import N_, current, translate
+from tunewiz.problems import say
 
 
 @dataclass(frozen=True)
@@ -146,3 +154,54 @@ def _cells(cells: Sequence[str], tag: str, numbers: frozenset[int]) -> str:
 
 def _text(text: str) -> str:
     return html.escape(text, quote=True)
+
+
+# The files of every report.
+
+
+def write_pages(folder: Path, blocks: Sequence[Block], numbers: Mapping[str, Any]) -> None:
+    """Write ``blocks`` as ``report.md`` and ``report.html``, and ``numbers`` as ``metrics.json``, into ``folder``."""
+    write_whole(folder / "report.md", markdown(blocks))
+    write_whole(folder / "report.html", page(blocks, current()))
+    write_json(folder / "metrics.json", numbers)
+
+
+VERDICTS: Mapping[str, str] = {
+    "WIN": N_("WIN: the tuned model is better"),
+    "MARGINAL": N_("MARGINAL: hardly any difference"),
+    "REGRESSION": N_("REGRESSION: worse than before"),
+    "NONE": N_("No verdict: before and after were not both measured"),
+}
+_STAGES: Mapping[str, str] = {
+    "prepare": N_("prepare"),
+    "baseline": N_("measure before"),
+    "train": N_("train"),
+    "evaluate": N_("measure after"),
+    "export": N_("export"),
+}
+
+
+def section(title: str, items: Sequence[str]) -> Iterator[Block]:
+    """A heading with a list; nothing without items."""
+    if items:
+        yield Heading(translate(title))
+        yield Bullets(items)
+
+
+def noticed(state: RunState) -> list[str]:
+    """Warnings and notes of the run, each once; the command's own words."""
+    shown = [f"{problem.get('message', '')} {problem.get('fix', '')}".strip() for problem in state.problems]
+    return list(dict.fromkeys(text for text in shown if text))
+
+
+def times(record: Mapping[str, Any], state: RunState) -> Iterator[str]:
+    """How long each stage took, and on which machine."""
+    for name, label in _STAGES.items():
+        if name in state.seconds:
+            took = say("{seconds} s", seconds=f"{state.seconds[name]:.1f}")
+            yield f"{translate(label)}: {took.text()}"
+    machine = record.get("hardware", {})
+    if machine.get("processor"):
+        cores = say("{processor}, {cores} cores", processor=machine["processor"], cores=machine.get("cores", "?"))
+        yield cores.text()
+    yield from (str(gpu.get("name", "")) for gpu in machine.get("gpus", []) if gpu.get("name"))

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from backends.reports.facts import Facts
-from backends.reports.two_stage import worse
-from backends.runs.smoothing import smoothed
-from backends.runs.state import RunState
-from data.prepared import CorpusKind
-from data.problems import Message, say
-from presets.families import lookup
+from tunewiz.backends.reports.facts import Facts, LlmFacts
+from tunewiz.backends.reports.side_by_side import worse
+from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.state import RunState
+from tunewiz.data.retrieval.prepared import CorpusKind
+from tunewiz.presets.families import lookup
+from tunewiz.problems import Message, say
 
 MOST: Final = 5
 _FEW_QUERIES: Final = 100
@@ -158,3 +158,19 @@ _RULES: Final[tuple[Callable[[Known], Iterator[Message]], ...]] = (
     _second_stage,
     _larger_model,
 )
+
+
+def language_model_steps(facts: LlmFacts) -> Iterator[Message]:
+    """What to try next, the most telling first."""
+    after = (facts.after or {}).get("metrics", {})
+    found = facts.comparison
+    if facts.verdict == "REGRESSION":
+        yield say("It got worse: lower training.learning_rate to a third, or train fewer epochs.")
+    if found and not found.certain and found.queries:
+        yield say("The change may be chance: hold out more rows (data.evaluation.fraction), or more data.")
+    if after.get("invalid", 0) > 0.05:
+        yield say("Some answers are no label: train longer, or name the labels in data.prompt.")
+    if facts.counts.get("train", 0) < 500:
+        yield say("Few rows: a thousand varied, checked rows usually bring more than any setting.")
+    if facts.verdict == "WIN":
+        yield say("Talk with it: tunewiz try {name}", name=facts.run.name)

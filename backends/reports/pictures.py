@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from backends.reports.facts import Facts
-from backends.runs.smoothing import smoothed
-from backends.runs.state import Curve
-from data.language import N_, current, translate
+from tunewiz.backends.reports.facts import Facts
+from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.state import Curve
+from tunewiz.language import N_, current, translate
 
 #: Fonts with Chinese characters, by how common they are on servers.
 _CJK: Final = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei")

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from backends.runs.machine import Sample
-from backends.runs.smoothing import smoothed
-from backends.runs.state import Curve, RunState
-from data.problems import Problem, say, warning
+from tunewiz.backends.machine.hardware import Sample
+from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.state import Curve, RunState
+from tunewiz.problems import Problem, say, warning
 
 ENOUGH: Final = 30  # logged points before a curve is judged
 WINDOW: Final = 60.0  # seconds of samples that are looked at

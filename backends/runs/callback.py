@@ -6,9 +6,9 @@ import math
 import time
 from typing import Any
 
-from backends.runs.events import Evaluated, Progress, Saved
-from backends.runs.run import Run
-from data.problems import error, say, warning
+from tunewiz.backends.runs.events import Evaluated, Progress, Saved
+from tunewiz.backends.runs.run import Run
+from tunewiz.problems import error, say, warning
 
 _TELL_EVERY = 1.0  # seconds between two progress events that carry no numbers
 _NAMES = {"loss": "loss", "eval_loss": "eval_loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
@@ -166,7 +166,7 @@ def _check_finite(run: Run, step: int, loss: float) -> None:
 
 
 def loss_problem(step: int) -> Any:
-    """The :class:`~data.problems.Problem` that a run which ended in :class:`LossNotFinite` fails with."""
+    """The :class:`~tunewiz.problems.Problem` that a run which ended in :class:`LossNotFinite` fails with."""
     return error(
         "loss-not-finite",
         say("Training diverged: at step {step} the loss was no finite number.", step=step),

@@ -10,11 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from backends.runs.run import Run
-from data.files import read_json, write_json, write_whole
-from data.problems import BadPreset, error, say
-from presets.library import dumps
-from presets.preset import Preset
+from tunewiz.backends.runs.run import Run
+from tunewiz.files import read_json, write_json, write_whole
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.writing import dumps
+from tunewiz.problems import BadPreset, error, say
 
 RECORDED: Final = [
     "tunewiz",

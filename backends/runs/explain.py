@@ -6,8 +6,8 @@ import errno
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from backends.runs.callback import LossNotFinite, loss_problem
-from data.problems import ExitCode, Message, Problem, TunewizError, error, say
+from tunewiz.backends.runs.callback import LossNotFinite, loss_problem
+from tunewiz.problems import ExitCode, Message, Problem, TunewizError, error, say
 
 
 class Explained(NamedTuple):

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from backends.runs.run import Run
-from data.problems import BadPreset, Problem, error, say
+from tunewiz.backends.runs.run import Run
+from tunewiz.problems import BadPreset, Problem, error, say
 
 VARIABLE: Final = "TUNEWIZ_RUNS"
 

@@ -1,16 +1,24 @@
-"""The child process of a run: who it is, whether it lives, how it is ended."""
+"""The child process of a run: who it is, whether it lives, how it is started and ended.
+
+It is started so that nothing on this side can take it down.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import psutil
 
-from backends.runs.run import Run
-from data.files import read_json, write_json
+from tunewiz.backends.runs.events import Launched
+from tunewiz.backends.runs.run import Run
+from tunewiz.errand import child_environment
+from tunewiz.files import read_json, write_json
+from tunewiz.problems import BadPreset, error, say
 
 PROCESS_FILE = "process.json"
 
@@ -56,3 +64,38 @@ def kill(run: Run) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(os.getpgid(child.pid), signal.SIGKILL)
     return True
+
+
+# Starting the child of a run so that nothing on this side can take it down.
+
+
+def launch(run: Run) -> subprocess.Popen[bytes]:
+    """Start the child in a session of its own, its output going to ``output.log``.
+
+    A lost terminal, SIGHUP or the death of the caller does not touch it. Raises ``BadPreset`` when the run already
+    has a living child.
+    """
+    if alive(run):
+        problem = say("The run {name} is already going on.", name=run.name)
+        raise BadPreset(
+            error("run-is-alive", problem, fix=say("Look at it with `tunewiz watch {name}`.", name=run.name))
+        )
+    run.stop_file.unlink(missing_ok=True)
+    run.emit(Launched())
+    with run.log_file.open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tunewiz.backends.runs.worker", str(run.directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=run.directory,
+            env=_environment(),
+        )
+    write_identity(run, child.pid)
+    return child
+
+
+def _environment() -> dict[str, str]:
+    own = child_environment()
+    return own | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": own.get("TOKENIZERS_PARALLELISM", "true")}

@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.runs.events import Event, Noticed, Stopped
-from data.problems import Problem
+from tunewiz.backends.runs.events import Event, Noticed, Stopped
+from tunewiz.problems import Problem
 
 
 class StopRequested(Exception):

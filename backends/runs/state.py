@@ -8,7 +8,7 @@ from functools import reduce, singledispatch
 from itertools import groupby
 from typing import Any, Final, Literal
 
-from backends.runs.events import (
+from tunewiz.backends.runs.events import (
     Evaluated,
     Event,
     Failed,

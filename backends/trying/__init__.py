@@ -1,16 +1,46 @@
-"""Trying out what a run left, one task a file, found by file name."""
+"""Trying out what a run left: its models loaded once, and questions answered with the untouched and the tuned one.
+
+A :class:`Trial` is found by its task; a module of this room defines it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
-from backends.trying.base import Trial
-from data.by_file_name import classes
+from tunewiz.backends.runs.run import Run
+from tunewiz.presets.preset import Preset
+from tunewiz.registry import Registry
+
+P = TypeVar("P", bound=Preset)
+#: A fact that goes to whoever asks, as a JSON object with at least ``event``.
+Fact = dict[str, Any]
+#: Takes what is loaded or encoded, how much of it is done, and how much there is.
+Told = Callable[[str, int, int], None]
+
+
+class Trial(ABC, Generic[P]):
+    """Answers in the child. Nothing heavy is imported before :meth:`load`."""
+
+    name: ClassVar[str]
+
+    def __init__(self, run: Run, preset: P, told: Told) -> None:
+        self.run = run
+        self.preset = preset
+        self.told = told
+
+    @abstractmethod
+    def load(self) -> Fact:
+        """Load the models; what there is to know of them. Raises ``TunewizError``."""
+
+    @abstractmethod
+    def answer(self, asked: Mapping[str, Any]) -> Iterator[Fact]:
+        """The answer to one question, in as many facts as it takes. Raises ``TunewizError``."""
 
 
 @cache
 def catalogue() -> Mapping[str, type[Trial[Any]]]:
-    """Every trial by its task: a module that defines a concrete :class:`Trial` of the module's name."""
-    return classes(__name__, Trial)
+    """Every trial by its task, in alphabetical order."""
+    return Registry("tunewiz.backends.trying", Trial).classes()

@@ -1,15 +1,23 @@
-"""What a run's models are tried on: the documents it was measured on, and the answers that are known."""
+"""What a run's models are tried on: the documents it was measured on, and the answers that are known.
+
+Search in them, with vectors that are computed once and kept in the run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from backends.runs.run import Run
-from data.fingerprints import normal
-from data.prepared import Prepared, load
-from data.problems import BadData, error, say
+from tunewiz.backends.runs.run import Run
+from tunewiz.data.retrieval.prepared import Prepared, load
+from tunewiz.data.text.duplicates import normal
+from tunewiz.problems import BadData, error, say
+
+if TYPE_CHECKING:
+    from tunewiz.backends.models.encoding import SearchEncoder, Vectors
+
 
 EXAMPLES: Final = 20
 
@@ -60,3 +68,39 @@ def _trained(prepared: Prepared) -> Iterator[str]:
 def _spread(queries: list[str]) -> list[str]:
     """Some of ``queries`` from all over them."""
     return queries[:: max(1, len(queries) // EXAMPLES)][:EXAMPLES]
+
+
+# Search with one encoder in documents whose vectors are computed once and kept in the run.
+
+
+class Search:
+    """The documents of ``corpus`` in the order of their cosine with a query."""
+
+    def __init__(self, encoder: SearchEncoder, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._documents: Vectors = encoder.passages(corpus.texts)
+        # One text at a time gains nothing from the fast path, and a query is no use to anybody later.
+        self._asker = replace(encoder, cache=None, how=replace(encoder.how, fast=False))
+
+    def find(self, query: str, k: int, known: Collection[str]) -> dict[str, Any]:
+        """The ``k`` best ``hits`` (rank from 1, id, cosine, text), ``known_rank`` of the best known answer, seconds.
+
+        Equal cosines are ordered by id from high to low, as the measurement orders them.
+        """
+        import numpy as np
+
+        begun = time.monotonic()
+        vector = self._asker.queries([query])[0]
+        scores = self._documents @ vector
+        ids = self._corpus.ids
+        edge = np.partition(scores, -min(k, len(scores)))[-min(k, len(scores))]
+        best = sorted(np.flatnonzero(scores >= edge).tolist(), key=lambda row: (float(scores[row]), ids[row]))[::-1]
+        hits = [self._hit(rank, row, float(scores[row]), known) for rank, row in enumerate(best[:k], 1)]
+        places = {name: row for row, name in enumerate(ids)} if known else {}
+        ranks = [1 + int((scores > scores[places[name]]).sum()) for name in known if name in places]
+        seconds = time.monotonic() - begun
+        return {"hits": hits, "known_rank": min(ranks, default=None), "seconds": seconds}
+
+    def _hit(self, rank: int, row: int, score: float, known: Collection[str]) -> dict[str, Any]:
+        name = self._corpus.ids[row]
+        return {"rank": rank, "id": name, "score": score, "text": self._corpus.texts[row], "known": name in known}

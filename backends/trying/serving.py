@@ -1,9 +1,10 @@
-"""The child that holds the models: ``python -m backends.trying.serving RUN`` answers JSON lines with JSON lines.
+"""The child that holds the models: it answers JSON lines with JSON lines.
 
-It tells ``{"event": "loading"}`` facts, then one ``{"event": "ready"}``. Each line on stdin is a question, an object
-with a number ``id``; its answer's facts carry that number, and ``{"event": "done"}`` ends them. Whatever cannot be done
-is told as ``{"event": "problems", "problems": [...], "exit_code": n}``. What libraries print goes to stderr. The child
-ends when its stdin does.
+It is ``python -m tunewiz.backends.trying.serving RUN``, and tells ``{"event": "loading"}`` facts, then one
+``{"event": "ready"}``. Each line on stdin is a question, an object with a number ``id``; its answer's facts carry that
+number, and ``{"event": "done"}`` ends them. Whatever cannot be done is told as
+``{"event": "problems", "problems": [...], "exit_code": n}``. What libraries print goes to stderr. The child ends when
+its stdin does.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from backends.runs.explain import explain
-from backends.runs.run import Run
-from backends.trying import catalogue
-from backends.trying.base import Fact, Trial
-from data.problems import BadPreset, ExitCode, error, say
-from presets.library import load
+from tunewiz.backends.runs.explain import explain
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.trying import Fact, Trial, catalogue
+from tunewiz.presets.yaml.library import load
+from tunewiz.problems import BadPreset, ExitCode, error, say
 
 Write = Callable[[Fact], None]
 

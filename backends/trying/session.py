@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final
 
-from backends.children import environment
-from backends.runs.run import Run
-from backends.trying.base import Fact
-from data.printable import printable
-from data.problems import error, say
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.trying import Fact
+from tunewiz.errand import child_environment
+from tunewiz.printable import printable
+from tunewiz.problems import error, say
 
 _PATIENCE: Final = 5.0  # seconds that the child may take to leave
 
@@ -27,7 +27,7 @@ class Session:
         self._told = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the child
         self._asked = 0
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "backends.trying.serving", str(run.directory)],
+            [sys.executable, "-m", "tunewiz.backends.trying.serving", str(run.directory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._told,
@@ -35,7 +35,7 @@ class Session:
             encoding="utf-8",
             # A Ctrl-C is for the shell's process: the child leaves when its stdin ends.
             start_new_session=True,
-            env=environment(),
+            env=child_environment(),
         )
 
     def __enter__(self) -> Session:

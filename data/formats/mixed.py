@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from data.conversations import Conversation
-from data.formats.base import Detection, Mapped, Role
-from data.formats.chat import ChatCells, ConversationFormat
-from data.formats.refusals import kinds_of_rows
-from data.language import N_
-from data.problems import BadData, note, say, warning
-from data.reading.streams import Report
-from data.source import Row, Source
-from data.table import Table
+from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
+from tunewiz.data.formats.format import Detection, Mapped, Role
+from tunewiz.data.opening.refusals import kinds_of_rows
+from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.rows.conversations import Conversation
+from tunewiz.language import N_
+from tunewiz.problems import BadData, Report, note, say, warning
 
 
 class Mixed(ConversationFormat):
@@ -68,8 +67,8 @@ class Mixed(ConversationFormat):
 
 def _detected(source: Source, keys: tuple[str, ...], row: Row) -> Detection | None:
     """The format of rows with these fields."""
-    from data.formats import formats
-    from data.formats.detection import detect_rows
+    from tunewiz.data.formats.format import formats
+    from tunewiz.data.opening.detection import detect_rows
 
     known = {name: item for name, item in formats("llm").items() if name != Mixed.name}
     try:

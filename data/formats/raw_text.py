@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import ClassVar, Final
 
-from data.conversations import Conversation
-from data.formats.base import Detection, Role
-from data.formats.chat import ChatCells, ConversationFormat
-from data.language import N_
-from data.problems import note, say
-from data.reading import read
-from data.reading.streams import Report, chunks, lines
-from data.source import Row, Source
+from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
+from tunewiz.data.formats.format import Detection, Role
+from tunewiz.data.reading.records import read
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.reading.streams import chunks, lines
+from tunewiz.data.rows.conversations import Conversation
+from tunewiz.language import N_
+from tunewiz.problems import Report, note, say
 
 #: Names of files that hold running text as often as tables.
 PROSE: Final = (".txt", ".text", ".md", ".markdown")

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
-from data.examples import Document
-from data.formats.base import CollectionFormat, Detection, Judgment, Role
-from data.language import N_
-from data.problems import Where, note, say, warning
-from data.reading import Report, read
-from data.source import Row, Source
+from tunewiz.data.formats.collections import CollectionFormat
+from tunewiz.data.formats.format import Detection, Role
+from tunewiz.data.reading.records import read
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.rows.examples import Document, Judgment
+from tunewiz.language import N_
+from tunewiz.problems import Report, Where, note, say, warning
 
 _CONTEXTS = ("context", "context_text")
 _CONTEXT_IDS = ("id", "context_id")

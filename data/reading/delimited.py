@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from data.problems import Problem, error, say, warning
-from data.reading.streams import Report, lines
-from data.source import Quoting, Row, Source
+from tunewiz.data.reading.source import Quoting, Row, Source
+from tunewiz.data.reading.streams import lines
+from tunewiz.problems import Problem, Report, error, say, warning
 
 _QUOTE: Final = '"'
 _RECORD_LINES: Final = 2_000

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from data.problems import BadData, error, note, say
-from data.reading.json_text import JsonText
-from data.reading.json_values import NotJson
-from data.reading.jsonl import bad_json, comment, mended, not_an_object
-from data.reading.streams import Report, chunks
-from data.source import Row, Source
+from tunewiz.data.reading.json_text import JsonText, NotJson
+from tunewiz.data.reading.jsonl import bad_json, comment, mended, not_an_object
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.reading.streams import chunks
+from tunewiz.problems import BadData, Report, error, note, say
 
 #: Lists of objects under these keys are parts of a row, not the rows.
 _PARTS: Final = frozenset(

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
-from data.problems import Message, Problem, error, say, warning
-from data.reading.json_values import Decoder, NotJson, mend
-from data.reading.streams import Report, lines
-from data.source import Row, Source
+from tunewiz.data.reading.json_text import Decoder, NotJson, mend
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.reading.streams import lines
+from tunewiz.problems import Message, Problem, Report, error, say, warning
 
 #: How many lines one object may be spread over by newlines that were not escaped.
 _JOINED_LINES: Final = 50

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Any, Final
 
-from data.problems import BadData, error, say
-from data.reading.streams import Report, open_bytes, report_damage
-from data.source import Row, Source
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.reading.streams import open_bytes, report_damage
+from tunewiz.problems import BadData, Report, error, say
 
 _BATCH: Final = 1_000
 

@@ -8,18 +8,17 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from data.problems import Problem, error, say
+from tunewiz.problems import Problem, Report, error, say
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from data.source import Compression, Source
+    from tunewiz.data.reading.source import Compression, Source
 
-Report = Callable[[Problem], None]
 
 _MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = ((b"\x1f\x8b", "gz"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "xz"))
 _DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, OSError)

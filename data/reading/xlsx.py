@@ -10,10 +10,9 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from data.problems import BadData, error, say
-from data.reading.parquet import seekable
-from data.reading.streams import Report
-from data.source import Row, Source
+from tunewiz.data.reading.parquet import seekable
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.problems import BadData, Report, error, say
 
 #: What openpyxl and the XML parser below it raise on damaged workbooks.
 _DAMAGE: Final = (

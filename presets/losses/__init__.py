@@ -1,21 +1,19 @@
-"""Losses, one file each, found by file name.
+"""Losses, a few to a file by family, picked by the ``name`` in a preset.
 
-``presets/losses/<name>.py`` holds one subclass of :class:`~presets.losses.base.Loss` whose ``name`` is ``<name>``; the
-name in a preset picks it. :data:`AnyLoss` is the type of a field that takes any of them. A task with losses of another
-kind keeps them in a folder here, beside a ``base.py`` with their own base class (``reranker``).
+Those of embedding models stand here, those of rerankers in ``presets/losses/reranker``. :data:`AnyLoss` and
+:data:`AnyRerankerLoss` are the types of fields that take any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Annotated, Any, Final
 
 from pydantic import SerializeAsAny, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from data.by_file_name import classes
-from presets.losses.base import Loss
+from tunewiz.presets.losses.loss import Loss, RerankerLoss
+from tunewiz.registry import Registry, field_default
 
 #: Types of the errors below; ``presets.wording`` says them in the user's language.
 UNKNOWN: Final = "loss_unknown"
@@ -23,10 +21,16 @@ UNNAMED: Final = "loss_unnamed"
 SHAPE: Final = "loss_shape"
 
 
-@cache
+#: Every loss, told apart by what is tuned with it. Plug-ins announce both kinds as entry points of ``tunewiz.losses``.
+_OF_EMBEDDERS: Final = Registry(
+    "tunewiz.presets.losses", Loss, "losses", named=field_default("name"), besides=RerankerLoss
+)
+_OF_RERANKERS: Final = Registry("tunewiz.presets.losses.reranker", RerankerLoss, "losses", named=field_default("name"))
+
+
 def catalogue(kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
-    """Every loss of ``kind`` (a base class) by name, in alphabetical order: those in the folder of its file."""
-    return classes(kind.__module__.rpartition(".")[0], kind, lambda loss: loss.model_fields["name"].default)
+    """Every loss of ``kind`` (:class:`Loss`, or :class:`RerankerLoss` for rerankers) by name, in alphabetical order."""
+    return (_OF_RERANKERS if issubclass(kind, RerankerLoss) else _OF_EMBEDDERS).classes()
 
 
 def alike(loss: Loss) -> Mapping[str, type[Loss]]:
@@ -36,7 +40,7 @@ def alike(loss: Loss) -> Mapping[str, type[Loss]]:
 
 def kind_of(loss: Loss) -> type[Loss]:
     """The base class of the losses that could stand where ``loss`` stands, whatever the backend."""
-    return next(kind for kind in type(loss).__mro__ if kind.__module__.endswith(".base") and issubclass(kind, Loss))
+    return RerankerLoss if isinstance(loss, RerankerLoss) else Loss
 
 
 def trained_by(backend: str, kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
@@ -66,3 +70,7 @@ def chosen(kind: type[Loss]) -> Callable[[Any, Any], Loss]:
 
 #: A field that holds any loss: ``loss: triplet`` or ``loss: {name: triplet, margin: 0.5}``.
 AnyLoss = Annotated[SerializeAsAny[Loss], WrapValidator(chosen(Loss))]
+
+
+#: A field that holds any of them: ``loss: list_net`` or ``loss: {name: list_net}``.
+AnyRerankerLoss = Annotated[SerializeAsAny[RerankerLoss], WrapValidator(chosen(RerankerLoss))]

@@ -6,12 +6,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from data.problems import Problem, Where, error, say
-from presets.losses import AnyLoss
-from presets.losses.base import Loss, Rows
-from presets.losses.multiple_negatives_ranking import MultipleNegativesRanking
-from presets.sections.base import about
+from tunewiz.language import N_
+from tunewiz.presets.losses import AnyLoss
+from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.presets.losses.ranking import MultipleNegativesRanking
+from tunewiz.presets.sections.section import about
+from tunewiz.problems import Problem, Where, error, say
 
 
 class Matryoshka(Loss):

@@ -1,26 +1,26 @@
-"""Methods of tuning a language model, one file each, found by file name.
+"""Methods of tuning a language model, a few to a file by family, picked by the ``type`` in a preset.
 
-``presets/methods/<name>.py`` holds one subclass of :class:`~presets.methods.base.LlmMethod` whose ``type`` is
-``<name>``. :data:`AnyMethod` is the type of a field that takes any of them.
+:data:`AnyMethod` is the type of a field that takes any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Union
+from typing import TYPE_CHECKING, Annotated, Final, Union
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from data.by_file_name import classes
-from presets.methods.base import LlmMethod
-from presets.sections.method import named, type_of
+from tunewiz.presets.methods.method import LlmMethod
+from tunewiz.presets.sections.method import named, type_of
+from tunewiz.registry import Registry, field_default
+
+#: Every method: those in this room, and those of plug-ins (entry points of ``tunewiz.methods``).
+_METHODS: Final = Registry("tunewiz.presets.methods", LlmMethod, "methods", named=field_default("type"))
 
 
-@cache
 def catalogue() -> Mapping[str, type[LlmMethod]]:
     """Every method by its name, in alphabetical order."""
-    return classes(__name__, LlmMethod, lambda kind: kind.model_fields["type"].default)
+    return _METHODS.classes()
 
 
 if TYPE_CHECKING:

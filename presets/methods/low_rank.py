@@ -1,18 +1,21 @@
-"""What LoRA has in common, whatever the frozen weights are stored in."""
+"""LoRA and QLoRA: small matrices beside frozen weights."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from presets.methods.base import LlmMethod
-from presets.sections.base import about, varied
-from presets.sections.method import Lora as EncoderLora
+from tunewiz.language import N_
+from tunewiz.presets.methods.method import METHODS, LlmMethod
+from tunewiz.presets.sections.method import Lora as EncoderLora
+from tunewiz.presets.sections.section import about, varied
 
 if TYPE_CHECKING:
-    from presets.memory_llm import Decoder
+    from tunewiz.presets.memory.language_model import Decoder
+
+
+# What LoRA has in common, whatever the frozen weights are stored in.
 
 
 class LowRank(LlmMethod):
@@ -70,7 +73,7 @@ class LowRank(LlmMethod):
 
     def trained(self, shape: Decoder) -> int:
         """The adapters' weights; an upper bound where layers are named."""
-        from presets.memory_llm import adapter_weights
+        from tunewiz.presets.memory.language_model import adapter_weights
 
         return adapter_weights(shape, self.rank, attention_only=attention_only(self.target_modules))
 
@@ -83,3 +86,84 @@ def targets(modules: Literal["all"] | list[str]) -> str:
 def attention_only(modules: Literal["all"] | list[str]) -> bool:
     """Whether only layers of attention are named."""
     return modules != "all" and all(name in ("q_proj", "k_proj", "v_proj", "o_proj") for name in modules)
+
+
+# LoRA: small matrices beside frozen 16-bit weights.
+
+
+class Lora(LowRank):
+    """Low-rank matrices are trained beside the frozen weights."""
+
+    type: Literal["lora"] = Field(
+        "lora",
+        title=N_("Method"),
+        description=N_("Which weights change in training."),
+        json_schema_extra=about(choices=METHODS),
+    )
+    who_for: ClassVar[str] = METHODS["lora"]
+    pissa: bool = Field(
+        False,
+        title=N_("PiSSA"),
+        description=N_(
+            "Start the adapter from the principal singular values of the weights instead of zero (Meng et al., 2024): "
+            "learns faster at first. The result is turned into an ordinary adapter."
+        ),
+        json_schema_extra=about(typical=N_("false; not with dpo or kto.")),
+    )
+
+    def arguments(self) -> dict[str, Any]:
+        """As LLaMA-Factory calls them; PiSSA by 16 rounds of fast SVD, seconds instead of minutes."""
+        start = {"pissa_init": True, "pissa_iter": 16, "pissa_convert": True} if self.pissa else {}
+        return super().arguments() | start
+
+
+# QLoRA: small matrices beside frozen weights that are stored in 4 or 8 bits (Dettmers et al., 2023).
+
+
+class Qlora(LowRank):
+    """Low-rank matrices are trained beside quantised weights."""
+
+    type: Literal["qlora"] = Field(
+        "qlora",
+        title=N_("Method"),
+        description=N_("Which weights change in training."),
+        json_schema_extra=about(choices=METHODS),
+    )
+    who_for: ClassVar[str] = METHODS["qlora"]
+    bits: Literal[4, 8] = Field(
+        4,
+        title=N_("Bits"),
+        description=N_("Bits in which the frozen weights are stored (bitsandbytes); computing stays in 16 bit."),
+        json_schema_extra=about(
+            typical=N_("4."), larger=N_("8 is nearer to the original model and takes twice the memory.")
+        ),
+    )
+    quant_type: Literal["nf4", "fp4"] = Field(
+        "nf4",
+        title=N_("Quantisation type"),
+        description=N_("Which 16 values four bits stand for."),
+        json_schema_extra=about(
+            choices={
+                "nf4": N_("spaced for weights that are normally distributed, as they are"),
+                "fp4": N_("a tiny floating-point number"),
+            },
+        ),
+    )
+    double_quantisation: bool = Field(
+        True,
+        title=N_("Double quantisation"),
+        description=N_("Also quantise the scale of each block: saves 0.4 bits a weight."),
+        json_schema_extra=about(typical=N_("true.")),
+    )
+
+    @property
+    def stored_bits(self) -> Literal[4, 8, 16]:
+        """Bits of a frozen weight."""
+        return self.bits
+
+    def arguments(self) -> dict[str, Any]:
+        """As LLaMA-Factory calls them; normalisation layers are kept in fp32, as it recommends."""
+        quantised: dict[str, Any] = {"quantization_bit": self.bits, "quantization_method": "bnb"}
+        if self.bits == 4:
+            quantised |= {"quantization_type": self.quant_type, "double_quantization": self.double_quantisation}
+        return super().arguments() | quantised

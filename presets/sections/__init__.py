@@ -1,1 +1,1 @@
-"""The sections of a preset, one file each. A field's help is written once here and shown everywhere."""
+"""The sections of a preset by topic. A field's help is written once here and shown everywhere."""

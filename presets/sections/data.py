@@ -1,4 +1,4 @@
-"""Which data is used for training and evaluation."""
+"""Which data a model learns from and is measured on, and which documents a reranker puts in order."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from data.language import N_
-from presets.sections.base import Section, about
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import Section, about, varied
+
+# Which data is used for training and evaluation.
+
 
 ValidationFraction = Literal["auto"] | Annotated[float, Field(ge=0, lt=1)]
 
@@ -247,4 +250,155 @@ class Data(Rows):
         default_factory=Negatives,
         title=N_("Hard negatives"),
         description=N_("Wrong passages that look right: with them the model learns to tell close calls apart."),
+    )
+
+
+# Which documents a reranker puts in order.
+
+
+class Candidates(Section):
+    """The first stage of a search: it finds the documents that the reranker sees."""
+
+    strategy: Literal["bm25", "dense"] = Field(
+        "bm25",
+        title=N_("First stage"),
+        description=N_("How the candidates are found that the reranker puts in order, when measuring."),
+        json_schema_extra=about(
+            typical=N_("What your search does today."),
+            choices={
+                "bm25": N_("by the words they share with the query; fast, no model"),
+                "dense": N_("by an embedding model"),
+            },
+        ),
+    )
+    model: str = Field(
+        "starter",
+        min_length=1,
+        title=N_("Embedding model"),
+        description=N_(
+            "The model of a dense first stage, and of dense negatives: a hub id, a folder (such as a run's model), or "
+            "starter."
+        ),
+        examples=["starter", "BAAI/bge-small-zh-v1.5", "runs/faq-embedding-20260101-120000/model"],
+        json_schema_extra=about(typical=N_("The embedding model that your search uses.")),
+    )
+    depth: int = Field(
+        100,
+        ge=2,
+        le=1000,
+        title=N_("Depth"),
+        description=N_("How many candidates of each query are reranked; what is not among them cannot be found."),
+        examples=[20, 50, 100],
+        json_schema_extra=about(
+            typical=N_("20 to 100."),
+            larger=N_("More right documents within reach; every query takes longer."),
+            smaller=N_("Faster; the first stage must be good."),
+        ),
+    )
+    search_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title=N_("Share of the search"),
+        description=N_(
+            "How much the scores of the first stage count in the final order, the reranker's counting for the rest; "
+            "both are standardised over the candidates of a query."
+        ),
+        examples=[0, 0.5],
+        json_schema_extra=about(
+            typical=N_("0 for a reranker that learned from much data, 0.3 to 0.7 for one that learned from little."),
+            larger=N_("Closer to the search alone; a poor reranker does less harm."),
+            smaller=N_("The reranker decides; at 0 alone."),
+        ),
+    )
+
+
+# Which data a language model learns from and is measured on.
+
+
+#: Texts that go to the model as they are written, spaces and line breaks included.
+Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
+
+
+class LlmHeldOut(Section):
+    """Rows the model is measured on, before and after."""
+
+    fraction: float = varied(
+        HeldOut,
+        "fraction",
+        description=N_(
+            "Share of the rows kept out of training for the measure before and after, at most 500. Used when no "
+            "evaluation data is named; near-equal rows are on one side only, labels are spread evenly."
+        ),
+        typical=N_("0.05 to 0.2; at least 50 rows."),
+        smaller=N_("More to learn from; below 50 rows a gain may be chance."),
+    )
+    validation_fraction: ValidationFraction = varied(
+        HeldOut,
+        "validation_fraction",
+        description=N_(
+            "Share of the training rows set aside to pick the best checkpoint and to stop early. They are not the "
+            "held-out rows, so that the final measure stays honest. auto takes what the size of the data allows."
+        ),
+    )
+    data: str | None = varied(
+        HeldOut,
+        "data",
+        description=N_(
+            "A file used only for measuring; null holds out a part of the training data. Columns mapped for the "
+            "training data count here too where they are there."
+        ),
+        examples=["test.jsonl"],
+    )
+
+
+class LlmData(Rows):
+    """Training and evaluation data of a language model."""
+
+    train: str = varied(
+        Rows,
+        "train",
+        description=N_(
+            "A file (json, jsonl, csv, tsv, parquet, xlsx, txt, also .gz) with instructions and answers, "
+            "conversations, texts, pairs of answers, or texts with a label; or sample:NAME for data that comes "
+            "with Tunewiz."
+        ),
+        examples=["alpaca.json", "chats.jsonl", "tickets.csv"],
+        typical=N_("500 to 50,000 rows; a thousand good ones beat many bad ones."),
+    )
+    format: str = varied(Rows, "format", examples=["auto", "alpaca", "sharegpt", "messages", "classification"])
+    columns: dict[str, str] = varied(Rows, "columns", examples=[{"prompt": "问题", "response": "答案"}])
+    placeholders: dict[str, str] = Field(
+        default_factory=dict,
+        title=N_("Placeholders"),
+        description=N_("What to put in place of {{name}} in the texts; those without a value are reported."),
+        examples=[{"name": "Tunewiz", "author": "ACME"}],
+    )
+    prompt: Verbatim | None = Field(
+        None,
+        title=N_("Classification prompt"),
+        description=N_(
+            "How a text and its possible labels become an instruction; {text} and {labels} stand for them. null takes "
+            "a plain one in the language of the data."
+        ),
+        examples=["Which of {labels} is this about?\n\n{text}"],
+    )
+    labels: list[str] | None = Field(
+        None,
+        title=N_("Labels"),
+        description=N_("The labels of a classification; null takes those that occur in the data."),
+        examples=[["positive", "negative"]],
+    )
+    system: Verbatim | None = Field(
+        None,
+        title=N_("System prompt"),
+        description=N_(
+            "Put before conversations that have none, in training and in measuring; use the same one later."
+        ),
+        examples=["You are a helpful assistant."],
+    )
+    evaluation: LlmHeldOut = Field(
+        default_factory=LlmHeldOut,
+        title=N_("Evaluation data"),
+        description=N_("What the model is measured on; never trained on."),
     )

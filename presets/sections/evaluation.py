@@ -1,13 +1,46 @@
-"""How the model is measured, exported and tracked."""
+"""How a model is measured, exported and tracked."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from presets.sections.base import Section, about
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import Section, about, varied
+
+# Names of retrieval measures, as the evaluators read them: ``ndcg@10``, ``mrr@10``, ``recall@5``, ``map`` ...
+
+
+#: Each may be cut off at a rank (``@k``); without one the first 100 ranks count.
+METRICS: Final = ("ndcg", "mrr", "recall", "map", "hit", "precision")
+_WRITTEN: Final = re.compile(r"([a-z]+)(?:@([1-9][0-9]{0,3}))?")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measure; ``k`` is ``None`` where no rank is written."""
+
+    name: str
+    k: int | None
+
+    def __str__(self) -> str:
+        return self.name if self.k is None else f"{self.name}@{self.k}"
+
+
+def parse_metric(text: str) -> Metric | None:
+    """The measure that ``text`` names, whatever its letters' case; ``None`` if it names none."""
+    match = _WRITTEN.fullmatch(text.strip().lower())
+    if not match or match[1] not in METRICS:
+        return None
+    return Metric(match[1], int(match[2]) if match[2] else None)
+
+
+def metrics_at(cutoffs: list[int]) -> list[str]:
+    """All measures at ``cutoffs``, to suggest from."""
+    return [*(f"{name}@{k}" for name in METRICS for k in cutoffs if name != "map"), "map"]
 
 
 class Evaluation(Section):
@@ -109,4 +142,55 @@ class Tracking(Section):
         max_length=128,
         title=N_("Project"),
         description=N_("Name of the project in the trackers."),
+    )
+
+
+# How a language model is measured.
+
+
+class LlmEvaluation(Section):
+    """Measures on held-out rows before and after training, with the same template and labels on answers only."""
+
+    baseline: bool = varied(Evaluation, "baseline")
+    rows: int = Field(
+        500,
+        ge=1,
+        le=1_000_000,
+        title=N_("Measured rows"),
+        description=N_("At most this many held-out rows are measured, drawn once by the seed."),
+        json_schema_extra=about(
+            typical=N_("200 to 1000."), larger=N_("A surer measure, takes longer."), smaller=N_("Faster.")
+        ),
+    )
+    answers: int = Field(
+        8,
+        ge=0,
+        le=10_000,
+        title=N_("Written answers"),
+        description=N_(
+            "How many held-out prompts the model answers before and after; the report shows them side by side and "
+            "compares them with the expected answers (BLEU-4, ROUGE-L). Classification needs none."
+        ),
+        json_schema_extra=about(typical=N_("5 to 50; each takes seconds, on a CPU longer.")),
+    )
+    max_new_tokens: int = Field(
+        128,
+        ge=1,
+        le=32768,
+        title=N_("Max new tokens"),
+        description=N_("Where a written answer is cut off."),
+        json_schema_extra=about(typical=N_("64 to 512.")),
+    )
+    batch_size: int = Field(
+        8,
+        ge=1,
+        le=65536,
+        title=N_("Evaluation batch size"),
+        description=N_("Rows measured at once; it changes speed and memory, never the result."),
+        json_schema_extra=about(typical=N_("4 to 32.")),
+    )
+    bootstrap: int = varied(
+        Evaluation,
+        "bootstrap",
+        description=N_("How often the rows are drawn anew to find how sure the gain is (95% confidence interval)."),
     )

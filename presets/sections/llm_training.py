@@ -1,4 +1,7 @@
-"""How the training of a language model goes; defaults are LLaMA-Factory's examples/train_lora/qwen3_lora_sft.yaml."""
+"""How the training of a language model goes, and how it learns from preferences.
+
+Defaults are those of LLaMA-Factory's examples/train_lora/qwen3_lora_sft.yaml.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from data.language import N_
-from presets.sections.base import about, varied
-from presets.sections.optimisation import Scheduler
-from presets.sections.training import Training
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import Section, about, varied
+from tunewiz.presets.sections.training import Scheduler, Training
 
 
 class LlmTraining(Training):
@@ -123,4 +125,49 @@ class LlmTraining(Training):
         title=N_("Liger kernel"),
         description=N_("Fused kernels that never hold all logits: saves gigabytes with large vocabularies."),
         json_schema_extra=about(typical=N_("false; true where the package liger-kernel is installed, on a GPU.")),
+    )
+
+
+# How a language model learns from pairs of answers, or from judged ones.
+
+
+class Preference(Section):
+    """Options of dpo, orpo, simpo and kto; the other stages do not look at them."""
+
+    beta: float = Field(
+        0.1,
+        gt=0,
+        le=100,
+        title=N_("Beta"),
+        description=N_("How closely the model stays with what it was (dpo, kto), or the weight of the preference."),
+        examples=[0.1, 2.0],
+        json_schema_extra=about(
+            typical=N_("0.1 for dpo, orpo and kto; 2 to 2.5 for simpo."),
+            larger=N_("Stays nearer to the model it began from."),
+            smaller=N_("Moves further, and may unlearn how to write."),
+        ),
+    )
+    gamma: float = Field(
+        0.5,
+        ge=0,
+        le=100,
+        title=N_("Gamma"),
+        description=N_("simpo only: by how much the chosen answer should be ahead."),
+        json_schema_extra=about(typical=N_("0.5 to 1.5.")),
+    )
+    sft_weight: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        title=N_("Weight of the answer itself"),
+        description=N_("How much plain learning of the chosen answer is added (dpo, simpo, kto)."),
+        json_schema_extra=about(typical=N_("0; 0.1 to 1 when the chosen answers become less likely in training.")),
+    )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=0.5,
+        title=N_("Label smoothing"),
+        description=N_("dpo only: share of the pairs that may be the wrong way round."),
+        json_schema_extra=about(typical=N_("0; 0.1 for noisy judgments.")),
     )

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from data.language import N_
-from presets.sections.base import Section, about
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import Section, about
 
 _METHODS = {
     "full": N_(

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from data.language import N_
-from presets.sections.base import Section, about
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import Section, about, varied
 
 #: Instructions end in a space or a newline that the model was trained with: they are kept as written.
 Instruction = Annotated[str, StringConstraints(strip_whitespace=False)]
@@ -102,4 +102,24 @@ class EncoderModel(Model):
         ),
         examples=["passage: "],
         json_schema_extra=about(typical=N_('null; E5 models use "passage: ".')),
+    )
+
+
+class LlmModel(Model):
+    """The language model to tune."""
+
+    id: str = varied(
+        Model,
+        "id",
+        description=N_(
+            "The model to start from: a hub id such as Qwen/Qwen3-0.6B, or the path of a folder that holds a model. "
+            "`tunewiz models --task llm` lists those with known settings."
+        ),
+        examples=["Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B-Instruct-2507", "/models/my-llm", "starter-llm"],
+        typical=N_("The smallest that nearly does what you need; one that follows instructions needs less data."),
+        larger=N_("A larger model answers better, and needs more memory and time."),
+        smaller=N_("A smaller model trains and answers faster, and knows less."),
+    )
+    source: Source = varied(
+        Model, "source", choices={"starter": N_("Gemma 3 270M, which installs with Tunewiz: no network needed")}
     )

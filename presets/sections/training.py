@@ -1,14 +1,175 @@
-"""How training goes."""
+"""How training goes, how far each step goes, and on what it is launched."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from presets.sections.base import Section, about
-from presets.sections.optimisation import Extent, Optimisation
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import Section, about
+
+# How much is learned, and how far each step goes.
+
+
+Scheduler = Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
+
+
+class Extent(Section):
+    """How much of the data a run and a step see."""
+
+    epochs: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        title=N_("Epochs"),
+        description=N_("How many times training goes through the data; 0.5 is half of it."),
+        examples=[1, 3, 5],
+        json_schema_extra=about(
+            typical=N_("1 for 100,000 examples and more, 2 to 3 for thousands, up to 10 for hundreds."),
+            larger=N_("Learns the data better, then memorises it: new queries get worse."),
+            smaller=N_("Faster; may stop before it has learned."),
+        ),
+    )
+    max_steps: int = Field(
+        -1,
+        ge=-1,
+        title=N_("Max steps"),
+        description=N_("End after this many steps, whatever the epochs say; -1 sets no limit."),
+        examples=[-1, 20, 1000],
+        json_schema_extra=about(typical=N_("-1; 20 for a quick trial.")),
+    )
+    batch_size: int = Field(
+        64,
+        ge=1,
+        le=65536,
+        title=N_("Batch size"),
+        description=N_(
+            "Examples a step and device. With in-batch losses the other examples of the batch are the wrong answers to "
+            "learn from, so it matters more here than elsewhere."
+        ),
+        examples=[16, 32, 64, 128],
+        json_schema_extra=about(
+            typical=N_("32 to 128; the largest that fits the memory."),
+            larger=N_("More and harder wrong answers to compare with, better search; more memory."),
+            smaller=N_("Less memory; a weaker lesson in each step."),
+        ),
+    )
+    accumulation: int = Field(
+        1,
+        ge=1,
+        le=4096,
+        title=N_("Gradient accumulation"),
+        description=N_(
+            "Batches added up before the weights change. It smooths the steps but adds no in-batch negatives: for "
+            "those take the cached loss."
+        ),
+        json_schema_extra=about(
+            typical=N_("1."), larger=N_("Steadier, fewer steps an epoch."), smaller=N_("More steps an epoch.")
+        ),
+    )
+    max_length: int = Field(
+        256,
+        ge=8,
+        le=131072,
+        title=N_("Max length"),
+        description=N_(
+            "Tokens kept of each text; the rest is cut off. `tunewiz data FILE` measures yours and advises."
+        ),
+        examples=[128, 256, 512],
+        json_schema_extra=about(
+            typical=N_("128 for questions and short answers, 256 to 512 for paragraphs."),
+            larger=N_("Sees more of long texts; memory and time grow at least in proportion."),
+            smaller=N_("Fast; the end of long texts is never seen."),
+        ),
+    )
+    seed: int = Field(
+        42,
+        ge=0,
+        lt=2**32,
+        title=N_("Seed"),
+        description=N_("Start of the random numbers: the same seed on the same machine gives the same result."),
+        json_schema_extra=about(typical=N_("Any; try three to see how much of a gain is chance.")),
+    )
+
+
+class Optimisation(Section):
+    """How steps are computed from gradients."""
+
+    learning_rate: float = Field(
+        2e-5,
+        gt=0,
+        lt=1,
+        title=N_("Learning rate"),
+        description=N_("How far each step moves the weights; the first thing to change when a result disappoints."),
+        examples=[1e-5, 2e-5, 1e-4],
+        json_schema_extra=about(
+            typical=N_("1e-5 to 5e-5 when all weights are trained, 1e-4 to 5e-4 with LoRA."),
+            larger=N_("Learns faster; too large, the loss jumps and the model forgets what it knew."),
+            smaller=N_("Safe and slow; too small, nothing changes."),
+        ),
+    )
+    scheduler: Scheduler = Field(
+        "linear",
+        title=N_("Scheduler"),
+        description=N_("How the learning rate changes after the warm-up."),
+        json_schema_extra=about(
+            typical=N_("linear or cosine."),
+            choices={
+                "linear": N_("falls evenly to zero"),
+                "cosine": N_("stays high at first, then falls in a curve to zero"),
+                "constant": N_("never changes, no warm-up"),
+                "constant_with_warmup": N_("warms up, then never changes"),
+                "polynomial": N_("falls along a power curve to almost zero"),
+            },
+        ),
+    )
+    warmup: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        title=N_("Warm-up"),
+        description=N_("Share of the steps in which the learning rate climbs from zero, so that the start is gentle."),
+        json_schema_extra=about(
+            typical=N_("0.05 to 0.1."),
+            larger=N_("A gentler start, less time at full rate."),
+            smaller=N_("A rough start."),
+        ),
+    )
+    weight_decay: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        title=N_("Weight decay"),
+        description=N_("Pulls weights a little towards zero at each step, against memorising."),
+        json_schema_extra=about(
+            typical=N_("0 to 0.1."), larger=N_("Stronger pull; too strong forgets."), smaller=N_("0 switches it off.")
+        ),
+    )
+    max_grad_norm: float = Field(
+        1.0,
+        gt=0,
+        le=1e6,
+        title=N_("Max gradient norm"),
+        description=N_("Steps longer than this are shortened, so that one odd batch cannot wreck the model."),
+        json_schema_extra=about(
+            typical=N_("1."), larger=N_("Lets rare large steps through."), smaller=N_("Calms a jumping loss.")
+        ),
+    )
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor", "sgd"] = Field(
+        "adamw",
+        title=N_("Optimizer"),
+        description=N_("The rule that turns gradients into steps."),
+        json_schema_extra=about(
+            typical=N_("adamw."),
+            choices={
+                "adamw": N_("the usual one; 8 bytes of memory for each trained weight"),
+                "adamw_8bit": N_("as adamw with 2 bytes a weight; needs a GPU and bitsandbytes"),
+                "adafactor": N_("little memory, a somewhat different path"),
+                "sgd": N_("no extra memory; needs a much higher learning rate"),
+            },
+        ),
+    )
 
 
 class EarlyStopping(Section):
@@ -121,4 +282,42 @@ class Training(Optimisation, Extent):
         default_factory=EarlyStopping,
         title=N_("Early stopping"),
         description=N_("When to end before all epochs are done."),
+    )
+
+
+# On how many processes and machines a run is launched.
+
+
+class Launch(Section):
+    """Processes and devices."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        title=N_("Device"),
+        description=N_("What computes."),
+        json_schema_extra=about(
+            choices={
+                "auto": N_("a GPU where there is one, otherwise the CPU"),
+                "cpu": N_("the processor, even where a GPU is free"),
+                "cuda": N_("an NVIDIA GPU; the run fails early where there is none"),
+            },
+        ),
+    )
+    processes: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+        "auto",
+        title=N_("Processes"),
+        description=N_("How many processes train together; auto starts one for each GPU."),
+        json_schema_extra=about(typical=N_("auto."), larger=N_("Each process holds a whole copy of the model.")),
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        title=N_("CPU threads"),
+        description=N_("Processor threads for computing; 0 takes as many as there are cores."),
+        json_schema_extra=about(
+            typical=N_("0; fewer where you share the machine."),
+            larger=N_("More than there are cores is slower."),
+            smaller=N_("Leaves the machine usable for others."),
+        ),
     )

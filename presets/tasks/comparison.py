@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from data.problems import Problem, Where, error, say
-from presets import checks
-from presets.sections.base import about
-from presets.tasks.reranker import RerankerPreset
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import about
+from tunewiz.presets.tasks import reranker
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.problems import Problem, Where, error, say
 
 
 class ComparisonPreset(RerankerPreset):
@@ -36,7 +36,9 @@ class ComparisonPreset(RerankerPreset):
 
     def problems(self) -> list[Problem]:
         """Of each variant, told once."""
-        found = [problem for strategy in self.strategies for problem in checks.reranker(self.variant(strategy))]
+        found = [
+            problem for strategy in self.strategies for problem in reranker.reranker_problems(self.variant(strategy))
+        ]
         if len(set(self.strategies)) < len(self.strategies):
             told = say("A strategy is named twice.")
             found.append(error("strategies-twice", told, Where("strategies"), say("Name each once.")))

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from data.problems import Problem
-from presets import checks
-from presets.losses import AnyLoss
-from presets.retrieval import RetrievalPreset
+from tunewiz.language import N_
+from tunewiz.presets import families
+from tunewiz.presets.checks import (
+    data_problems,
+    device_problems,
+    evaluation_data_problems,
+    loss_problems,
+    method_problems,
+    metric_problems,
+    model_problems,
+    negatives_problems,
+    schedule_problems,
+)
+from tunewiz.presets.losses import AnyLoss
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.problems import Problem, Where, error, say, warning
 
 
 class EmbeddingPreset(RetrievalPreset):
@@ -29,5 +41,35 @@ class EmbeddingPreset(RetrievalPreset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`presets.checks`."""
-        return checks.embedding(self)
+        """What does not go together; see :mod:`tunewiz.presets.checks`."""
+        return embedding_problems(self)
+
+
+_MOST_TEXTS: Final = 4096
+
+
+def embedding_problems(preset: EmbeddingPreset) -> list[Problem]:
+    """What does not go together in ``preset``, in the order of its sections."""
+    before = (model_problems, _pooling, data_problems, evaluation_data_problems, negatives_problems)
+    checks = (*before, method_problems, loss_problems, _batch, schedule_problems, device_problems, metric_problems)
+    return [problem for check in checks for problem in check(preset)]
+
+
+def _pooling(preset: EmbeddingPreset) -> Iterator[Problem]:
+    known = families.lookup(preset.model.id)
+    if known and known.family.pooling and preset.model.pooling not in ("auto", known.family.pooling):
+        told = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
+        yield warning("pooling-differs", told, Where("model.pooling"), say("Leave it at auto to keep its quality."))
+
+
+def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
+    size, core = preset.training.batch_size, preset.loss.core
+    if size == 1 and core.in_batch_negatives and preset.data.negatives.strategy == "none":
+        told = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
+        yield error("batch-of-one", told, Where("training.batch_size"), say("Use at least 8, better 32."))
+    negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
+    texts = size * (1 + core.passages(negatives))
+    if texts > _MOST_TEXTS and core.encoded_at_once is None:
+        told = say("A step encodes {texts} texts at once.", texts=texts)
+        fix = say("Lower training.batch_size or data.negatives.per_query, or use cached_multiple_negatives_ranking.")
+        yield warning("step-large", told, Where("training.batch_size"), fix)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from data.problems import Problem
-from presets import checks_llm
-from presets.methods import AnyMethod
-from presets.methods.lora import Lora
-from presets.preset import Preset
-from presets.sections.base import about
-from presets.sections.evaluation import Export
-from presets.sections.llm_data import LlmData
-from presets.sections.llm_evaluation import LlmEvaluation
-from presets.sections.llm_model import LlmModel
-from presets.sections.llm_training import LlmTraining
-from presets.sections.preference import Preference
+from tunewiz.data.formats.format import formats
+from tunewiz.language import N_
+from tunewiz.presets import checks, families
+from tunewiz.presets.methods import AnyMethod
+from tunewiz.presets.methods.low_rank import Lora
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.sections.data import LlmData
+from tunewiz.presets.sections.evaluation import Export, LlmEvaluation
+from tunewiz.presets.sections.llm_training import LlmTraining, Preference
+from tunewiz.presets.sections.model import LlmModel
+from tunewiz.presets.sections.section import about
+from tunewiz.presets.yaml.validation import suggestion
+from tunewiz.problems import Problem, Where, error, note, say, warning
 
 
 class LlmPreset(Preset):
@@ -90,5 +91,120 @@ class LlmPreset(Preset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`presets.checks_llm`."""
-        return checks_llm.problems(self)
+        """What does not go together; see :mod:`tunewiz.presets.tasks.llm`."""
+        return llm_problems(self)
+
+
+# What does not go together in a preset of a language model; no library, no data, no network.
+
+
+#: Stages that compare with a frozen copy of the model.
+_REFERRING: Final = ("dpo", "kto")
+
+
+def llm_problems(preset: LlmPreset) -> list[Problem]:
+    """Everything found, in the order of the sections."""
+    checks = (_model, _data, _backend, _method, _stage, _schedule, _device)
+    return [problem for check in checks for problem in check(preset)]
+
+
+def _model(preset: LlmPreset) -> Iterator[Problem]:
+    known = families.lookup(preset.model.id)
+    if known is None:
+        return
+    if "llm" not in known.family.tasks:
+        told = say("{id} is no language model that writes answers.", id=known.size.id)
+        yield error("model-of-another-task", told, Where("model.id"), say("`tunewiz models --task llm` lists those."))
+    most, wanted = known.size.max_length, preset.training.max_length
+    if wanted > most:
+        told = say(
+            "{id} reads {most} tokens at most; {wanted} are asked for.", id=known.size.id, most=most, wanted=wanted
+        )
+        fix = say("Set training.max_length to {most} or less.", most=most)
+        yield error("max-length-too-large", told, Where("training.max_length"), fix)
+    if not known.family.commercial:
+        told = say("The licence of {id} ({licence}) sets conditions of its own.", id=known.size.id,
+                   licence=known.family.licence)  # fmt: skip
+        yield note("licence", told, Where("model.id"))
+
+
+def _data(preset: LlmPreset) -> Iterator[Problem]:
+    known = [name for name, kind in formats().items() if preset.task in kind.tasks]
+    if preset.data.format not in ("auto", *known):
+        told = say("There is no format {name}.", name=preset.data.format)
+        yield error("unknown-format", told, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
+    prompt = preset.data.prompt
+    if prompt is not None and "{text}" not in prompt:
+        told = say("The classification prompt has no {mark} to put the text in.", mark="{text}")
+        yield error("prompt-without-text", told, Where("data.prompt"))
+    labels = preset.data.labels
+    if labels is not None and (len(labels) < 2 or len(set(labels)) < len(labels) or not all(labels)):
+        told = say("A classification needs at least two labels, each named once.")
+        yield error("labels", told, Where("data.labels"), say("Write null to take those of the data."))
+    held = preset.data.evaluation
+    if held.fraction == 0 and not held.data:
+        told = say("Nothing is held out: the run cannot tell what training brought.")
+        fix = say("Set data.evaluation.fraction to 0.1, or name data of its own.")
+        yield warning("nothing-held-out", told, Where("data.evaluation.fraction"), fix)
+
+
+def _backend(preset: LlmPreset) -> Iterator[Problem]:
+    wanted, method = preset.method.backend, preset.method.type
+    if preset.backend != wanted:
+        told = say("{method} is trained by the backend {wanted}, not by {backend}.", method=method, wanted=wanted,
+                   backend=preset.backend)  # fmt: skip
+        yield error("method-of-another-backend", told, Where("method.type"), say("Set backend: {name}.", name=wanted))
+        return
+    if wanted == "peft" and preset.stage not in ("auto", "sft", "pretrain"):
+        told = say("{method} learns from answers and texts, not by {stage}.", method=method, stage=preset.stage)
+        yield error("stage-of-another-backend", told, Where("stage"), say("Set stage: sft, or method: lora."))
+    unused = [name for name in ("packing", "liger", "neftune") if wanted == "peft" and getattr(preset.training, name)]
+    for name in unused:
+        told = say("{method} does not use training.{name}.", method=method, name=name)
+        yield warning("training-key-unused", told, Where(f"training.{name}"), say("Leave it at its default."))
+
+
+def _method(preset: LlmPreset) -> Iterator[Problem]:
+    low, high = preset.method.usual_rate()
+    rate, where = preset.training.learning_rate, Where("training.learning_rate")
+    values = {"rate": f"{rate:g}", "method": preset.method.type, "low": f"{low:g}", "high": f"{high:g}"}
+    if rate > high:
+        told = say("{rate} is high for {method}: the model may forget what it knows.", **values)
+        yield warning("learning-rate-high", told, where, say("Usual: {low} to {high}.", **values))
+    elif rate < low and preset.stage in ("auto", "sft", "pretrain"):
+        told = say("{rate} is low for {method}: little may change.", **values)
+        yield warning("learning-rate-low", told, where, say("Usual: {low} to {high}.", **values))
+    modules = getattr(preset.method, "target_modules", "all")
+    if isinstance(modules, list) and (not modules or not all(modules) or len(set(modules)) < len(modules)):
+        told = say("The list of target modules is empty, or names one twice.")
+        fix = say("Write all, or names like [q_proj, v_proj].")
+        yield error("target-modules", told, Where("method.target_modules"), fix)
+    if isinstance(preset.method, Lora) and preset.method.pissa and preset.stage in _REFERRING:
+        told = say("PiSSA does not go with {stage}, which compares with the untouched model.", stage=preset.stage)
+        yield error("pissa-with-reference", told, Where("method.pissa"), say("Set method.pissa: false."))
+
+
+def _stage(preset: LlmPreset) -> Iterator[Problem]:
+    training = preset.training
+    if preset.stage not in ("auto", "sft") and training.trained_on != "answers":
+        told = say("training.trained_on is for sft; {stage} decides itself.", stage=preset.stage)
+        yield error("trained-on-unused", told, Where("training.trained_on"), say("Set it to answers."))
+    if preset.stage in ("dpo", "orpo", "simpo", "kto") and training.packing:
+        told = say("Packing is for sft and pretrain, not for {stage}.", stage=preset.stage)
+        yield error("packing-unused", told, Where("training.packing"), say("Set training.packing: false."))
+    if preset.preference.label_smoothing and preset.stage not in ("auto", "dpo"):
+        told = say("Label smoothing is for dpo only.")
+        yield error("label-smoothing-unused", told, Where("preference.label_smoothing"), say("Set it to 0."))
+
+
+def _schedule(preset: LlmPreset) -> Iterator[Problem]:
+    measured = checks.measures_in_training(preset.training, preset.data.evaluation.validation_fraction)
+    yield from checks.training_schedule_problems(preset.training, measured)
+
+
+def _device(preset: LlmPreset) -> Iterator[Problem]:
+    yield from checks.training_device_problems(preset.training, preset.launch)
+    training = preset.training
+    if preset.launch.device == "cpu" and (training.liger or training.attention == "flash_attention_2"):
+        key = "training.liger" if training.liger else "training.attention"
+        yield error("kernel-on-cpu", say("This needs a GPU."), Where(key), say("Leave it at its default."))

@@ -6,12 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from data.problems import BadPreset, Problem, Where, error, say
-from presets import checks, library
-from presets.sections.base import about
-from presets.tasks.embedding import EmbeddingPreset
-from presets.tasks.reranker import RerankerPreset
+from tunewiz.language import N_
+from tunewiz.presets.sections.section import about
+from tunewiz.presets.tasks import reranker as checks
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.presets.yaml import library
+from tunewiz.problems import BadPreset, Problem, Where, error, say
 
 
 class PipelinePreset(RerankerPreset):
@@ -39,7 +40,7 @@ class PipelinePreset(RerankerPreset):
 
     def problems(self) -> list[Problem]:
         """Of the reranker, then of the embedding model's preset."""
-        found = checks.reranker(self.reranker())
+        found = checks.reranker_problems(self.reranker())
         try:
             return [*found, *self.first().problems()]
         except BadPreset as fault:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from data.language import N_
-from data.problems import Problem
-from presets import checks
-from presets.losses.reranker import AnyRerankerLoss
-from presets.retrieval import RetrievalPreset
-from presets.sections.candidates import Candidates
+from tunewiz.language import N_
+from tunewiz.presets.checks import (
+    data_problems,
+    device_problems,
+    evaluation_data_problems,
+    loss_problems,
+    method_problems,
+    metric_problems,
+    model_problems,
+    negatives_problems,
+    schedule_problems,
+)
+from tunewiz.presets.losses import AnyRerankerLoss
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.sections import evaluation
+from tunewiz.presets.sections.data import Candidates
+from tunewiz.problems import Problem, Where, error, say
 
 
 class RerankerPreset(RetrievalPreset):
@@ -37,5 +49,29 @@ class RerankerPreset(RetrievalPreset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`presets.checks`."""
-        return checks.reranker(self)
+        """What does not go together; see :mod:`tunewiz.presets.checks`."""
+        return reranker_problems(self)
+
+
+def reranker_problems(preset: RerankerPreset) -> list[Problem]:
+    """As :func:`embedding`, for a reranker."""
+    before = [
+        problem
+        for check in (model_problems, data_problems, evaluation_data_problems, negatives_problems)
+        for problem in check(preset)
+    ]
+    after = [
+        problem
+        for check in (method_problems, loss_problems, schedule_problems, device_problems, metric_problems)
+        for problem in check(preset)
+    ]
+    return [*before, *_candidates(preset), *after]
+
+
+def _candidates(preset: RerankerPreset) -> Iterator[Problem]:
+    depth, asked = preset.candidates.depth, evaluation.parse_metric(preset.evaluation.metric)
+    deepest = max([*preset.evaluation.k, (asked.k if asked else 0) or 0])
+    if deepest > depth:
+        told = say("{depth} candidates are reranked; a measure looks at {k} results.", depth=depth, k=deepest)
+        fix = say("Raise candidates.depth to {k}, or lower the cut-off.", k=deepest)
+        yield error("candidates-too-few", told, Where("candidates.depth"), fix)

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.evaluators.base import Measurement, Wanted
-from backends.evaluators.metrics import means, names, per_query
-from backends.evaluators.retrieval import Retrieval
-from backends.measuring import Manner, search_encoder
-from data.examples import Collection, Document
+from tunewiz.backends.evaluate import Measurement, Wanted
+from tunewiz.backends.evaluate.full_search import Retrieval
+from tunewiz.backends.evaluate.measuring import Manner, search_encoder
+from tunewiz.backends.evaluate.metrics import means, metric_names, per_query
+from tunewiz.data.rows.examples import Collection, Document
 
 CUTOFFS = (1, 3, 5, 10)
 #: Our name and theirs.
@@ -114,7 +114,7 @@ def _values(collection: Collection, ours: Measurement, library: dict[str, float]
         for query, grades in collection.qrels.items()
         if query in collection.queries
     }
-    found = means(per_query(ours.rankings, binary, names((), METRICS)))
+    found = means(per_query(ours.rankings, binary, metric_names((), METRICS)))
     return {name: (found[name], float(library[theirs])) for name, theirs in METRICS.items()}
 
 

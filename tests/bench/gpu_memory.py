@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from presets import needs
-from presets.families import Known, lookup
-from presets.library import load
-from presets.memory import GB, Estimate
-from presets.preset import Preset
+from tunewiz.presets.families import Known, lookup
+from tunewiz.presets.memory import GB, Estimate, estimates
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import load
 
 #: Presets and what is changed in them.
 CASES: Final[list[tuple[str, list[str]]]] = [
@@ -81,10 +80,10 @@ def main() -> None:
 
 def _case(scratch: Path, name: str, changes: list[str], steps: int) -> Case:
     """A run of the preset ``name`` with a model of random weights, ready to be trained."""
-    from backends.runs.create import create
+    from tunewiz.backends.runs.create import create
 
     told = [f"training.max_steps={steps}", "training.evaluations=0", "training.log_every=1", *changes]
-    expected = needs.of_known(load(name, told), _known(name))
+    expected = estimates.of_known(load(name, told), _known(name))
     assert expected is not None, name
     rows = _rows(scratch, load(name, told))
     local = [f"model.id={_folder(scratch, _known(name))}", "model.source=local", f"data.train={rows}"]
@@ -142,12 +141,12 @@ def _measured(case: Case) -> dict[str, float]:
 def _train(directory: Path) -> Mapping[str, float]:
     import torch
 
-    from backends.catalogue import find
-    from backends.runs.run import Run
+    from tunewiz.backends.engines import find_engine
+    from tunewiz.backends.runs.run import Run
 
     run = Run(directory)
     preset = load(str(run.preset_file))
-    backend: Any = find(preset.backend)
+    backend: Any = find_engine(preset.backend)
     backend.prepare(run, preset)
     backend.train(run, load(str(run.preset_file)))
     return {

@@ -43,24 +43,24 @@ def main() -> None:
 
 def _train(directory: Path) -> None:
     """Our training of a prepared run."""
-    from backends.catalogue import find
-    from backends.runs.run import Run
-    from presets.library import load
+    from tunewiz.backends.engines import find_engine
+    from tunewiz.backends.runs.run import Run
+    from tunewiz.presets.yaml.library import load
 
     run = Run(directory)
     preset = load(str(run.preset_file))
-    find(preset.backend).train(run, preset)
+    find_engine(preset.backend).train(run, preset)
 
 
 def _compare(options: argparse.Namespace, scratch: Path) -> dict[str, list[dict[str, float]]]:
-    from backends.catalogue import find
-    from backends.runs.create import create
-    from presets.library import load
+    from tunewiz.backends.engines import find_engine
+    from tunewiz.backends.runs.create import create
+    from tunewiz.presets.yaml.library import load
 
     fixed = [f"training.max_steps={STEPS}", "training.evaluations=0", "data.evaluation.validation_fraction=0"]
     preset = load(options.preset, [*fixed, *options.overrides])
     run = create(preset, scratch)
-    find(preset.backend).prepare(run, preset)
+    find_engine(preset.backend).prepare(run, preset)
     found: dict[str, list[dict[str, float]]] = {"llamafactory-cli train": [], "Tunewiz": []}
     for number in range(options.repeats):
         for name in sorted(found, reverse=bool(number % 2)):

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from presets.families import Known, lookup
 from tests.conftest import bpe, word_pieces
+from tunewiz.presets.families import Known, lookup
 
 
 def main(name: str, folder: Path) -> None:

@@ -20,24 +20,24 @@ import numpy as np
 
 def candidates(folder: Path, queries: int, depth: int) -> list[list[tuple[str, str]]]:
     """Pairs of the first ``queries`` test queries with their BM25 candidates."""
-    from backends.candidates import search
-    from backends.measuring import Manner
-    from data import opening
-    from data.dataset import Dataset
-    from data.examples import Collection
-    from presets.sections.candidates import Candidates
+    from tunewiz.backends.evaluate.measuring import Manner
+    from tunewiz.backends.evaluate.two_stage import search_candidates
+    from tunewiz.data.opening import opened
+    from tunewiz.data.reading.source import Dataset
+    from tunewiz.data.rows.examples import Collection
+    from tunewiz.presets.sections.data import Candidates
 
-    data = opening.opened(Dataset(str(folder)), lambda _: None)
-    whole = opening.collection(data, opening.measured_split(data, "auto"), lambda _: None)
+    data = opened.open_dataset(Dataset(str(folder)), lambda _: None)
+    whole = opened.read_collection(data, opened.measured_split(data, "auto"), lambda _: None)
     some = Collection(whole.corpus, whole.queries, dict(list(whole.qrels.items())[:queries]))
-    found = search(Candidates(strategy="bm25", depth=depth), some, 42, Manner()).rankings
+    found = search_candidates(Candidates(strategy="bm25", depth=depth), some, 42, Manner()).rankings
     return [[(whole.queries[name], whole.corpus[key].full) for key, _ in ranking] for name, ranking in found.items()]
 
 
 def starter() -> Path:
     """The folder of the starter encoder."""
-    from backends import sources
-    from presets.sections.model import EncoderModel
+    from tunewiz.backends import sources
+    from tunewiz.presets.sections.model import EncoderModel
 
     return sources.fetch(sources.resolve(EncoderModel(id="starter", source="starter")))
 
@@ -67,9 +67,9 @@ def main() -> None:
     options = parser.parse_args()
     import torch
 
-    from backends.batching import Computing
-    from backends.pair_scoring import ready_to_score
-    from backends.rerankers import load_reranker
+    from tunewiz.backends.models.batching import EncodeOptions
+    from tunewiz.backends.models.loading import load_reranker
+    from tunewiz.backends.models.reranking import ready_to_score
 
     torch.set_num_threads(options.threads)
     asked = candidates(options.data, options.queries, options.depth)
@@ -79,7 +79,7 @@ def main() -> None:
     print(f"{len(asked)} queries x {options.depth} candidates, {options.threads} threads")
     told("predict", expected, base, expected, base)
     for precision in ("fp32", "bf16"):
-        with ready_to_score(model, Computing(precision)) as scorer:
+        with ready_to_score(model, EncodeOptions(precision)) as scorer:
             found, seconds = timed(scorer.scores, asked)
         told(precision, found, seconds, expected, base)
 

@@ -83,9 +83,9 @@ class Terminal:
 def screen(runs: Path, first: Path | None = None) -> str:
     """Code that opens the full screen over ``runs``, watching ``first``."""
     if first is None:
-        return f"from pathlib import Path; from tui.commands.screen import run_screen; run_screen(Path({str(runs)!r}))"
+        return f"from pathlib import Path; from tunewiz.tui.app import run_screen; run_screen(Path({str(runs)!r}))"
     return (
-        "from pathlib import Path; from tui.app import TunewizApp; from backends.runs.run import Run; "
+        "from pathlib import Path; from tunewiz.tui.app import TunewizApp; from tunewiz.backends.runs.run import Run; "
         f"TunewizApp(Path({str(runs)!r}), first=Run(Path({str(first)!r}))).run()"
     )
 

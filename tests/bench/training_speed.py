@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.prepared import Prepared
-from presets.tasks.embedding import EmbeddingPreset
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
 
 CRANFIELD = Path(__file__).resolve().parents[3] / "shared/datasets/cranfield/beir"
 ARMS = {
@@ -98,10 +98,10 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
 
 
 def _arm(options: argparse.Namespace) -> dict[str, float]:
-    from backends import sources
-    from backends.stages import plan_of
-    from data.prepare import prepare
-    from presets.library import load
+    from tunewiz.backends import sources
+    from tunewiz.backends.stages.retrieval import plan_of
+    from tunewiz.data.retrieval.prepare import prepare
+    from tunewiz.presets.yaml.library import load
 
     overrides = [f"data.train={options.data}", *options.overrides]
     preset = load(options.preset, overrides)
@@ -114,8 +114,8 @@ def _arm(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _ndcg(given: Given, tuned: Path) -> float:
-    from backends.measuring import measure
-    from backends.stages import wanted_of
+    from tunewiz.backends.evaluate.measuring import measure
+    from tunewiz.backends.stages.retrieval import wanted_of
 
     return measure(tuned, given.prepared.evaluation, wanted_of(given.preset), given.preset).metrics["ndcg@10"]
 
@@ -131,12 +131,12 @@ def _timed(given: Given, arm: Callable[[Given, Stamp], tuple[Path, int]]) -> tup
 
 
 def _ours(given: Given, stamp: Stamp) -> tuple[Path, int]:
-    from backends.runs.run import Run
-    from backends.sentence_transformers.training import Training
+    from tunewiz.backends.runs.run import Run
+    from tunewiz.backends.training.encoder_training import EncoderTraining
 
     trainers: list[Any] = []
 
-    class Timed(Training):
+    class Timed(EncoderTraining):
         def model(self) -> Any:
             model = super().model()
             stamp()
@@ -162,9 +162,9 @@ def _default(given: Given, stamp: Stamp) -> tuple[Path, int]:
 
 
 def _same(given: Given, stamp: Stamp) -> tuple[Path, int]:
-    from backends.loading import device_of
-    from backends.precision import choose
-    from backends.sentence_transformers.arguments import settings
+    from tunewiz.backends.machine.precision import choose
+    from tunewiz.backends.models.loading import device_of
+    from tunewiz.backends.training.arguments import settings
 
     device = device_of(given.preset.launch)
     arguments = settings(given.preset, choose(given.preset.training.precision, device)[0], device)
@@ -175,7 +175,7 @@ def _same(given: Given, stamp: Stamp) -> tuple[Path, int]:
 
 
 def _columns(given: Given) -> dict[str, list[str]]:
-    from backends.sentence_transformers.rows import table as rows_of
+    from tunewiz.backends.training.loss_rows import loss_table as rows_of
 
     return rows_of(given.preset.loss, given.prepared, given.preset.training.seed).columns
 

@@ -7,9 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from backends.runs.follow import read_state
 from tests.bench.terminal import Terminal, load, quantile, screen
 from tests.playing import a_run, opening, training
+from tunewiz.backends.runs.follow import read_state
 
 
 def main() -> None:

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backends.loading import load_encoder
-from backends.retrieval import RetrievalBackend
-from backends.runs.events import Event, parse
-from backends.runs.run import Run
-from presets.library import dumps
-from presets.sections.method import Lora
-from presets.tasks.embedding import EmbeddingPreset
 from tests.conftest import DEVICE
+from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.runs.events import Event, parse
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.stages.retrieval import RetrievalBackend
+from tunewiz.presets.sections.method import Lora
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.yaml.writing import dumps
 
 TOPICS = (
     "gpu memory",
@@ -90,7 +90,7 @@ class BarelyTraining(RetrievalBackend):
     def train(self, run: Run, preset: EmbeddingPreset) -> None:
         import torch
 
-        from backends.adapters import add_lora
+        from tunewiz.backends.models.adapters import add_lora
 
         model = load_encoder(self.base(run, preset), preset)
         if isinstance(preset.method, Lora):

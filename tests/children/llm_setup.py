@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backends.runs.run import Run, StopRequested
-from data.problems import TunewizError
-from presets.tasks.llm import LlmPreset
 from tests.conftest import DEVICE
+from tunewiz.backends.runs.run import Run, StopRequested
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.problems import TunewizError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,8 +52,8 @@ def ran(folder: Path, model: Path, cases: Mapping[str, Mapping[str, Any]]) -> di
 
 
 def _through(run: Run, wanted: LlmPreset, interrupted: bool) -> dict[str, Any]:
-    from backends.llama_factory import LlamaFactory
-    from data.files import read_json
+    from tunewiz.backends.engines.llama_factory import LlamaFactory
+    from tunewiz.files import read_json
 
     backend = LlamaFactory()
     for name in ("prepare", "baseline", "train", "evaluate", "export"):

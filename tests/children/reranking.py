@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backends.cross_encoder import CrossEncoder
-from backends.runs.run import Run
-from presets.library import dumps
-from presets.tasks.reranker import RerankerPreset
 from tests.conftest import DEVICE
+from tunewiz.backends.engines.cross_encoder import CrossEncoder
+from tunewiz.backends.runs.run import Run
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.presets.yaml.writing import dumps
 
 STAGES = ("prepare", "baseline", "train", "evaluate", "export")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.runs.find import all_runs
-from backends.runs.follow import read_state
-from backends.runs.process import alive, kill
-from backends.runs.run import Run
 from tests.conftest import DEVICE
+from tunewiz.backends.runs.find import all_runs
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.process import alive, kill
+from tunewiz.backends.runs.run import Run
 
 VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"]
 NOUNS = ["gpu", "disk", "model", "data", "port", "server", "batch", "index"]
@@ -60,7 +60,7 @@ class Shell:
 
     @staticmethod
     def command(*arguments: str) -> list[str]:
-        return [sys.executable, "-c", "import sys; from tui.cli import main; sys.exit(main())", *arguments]
+        return [sys.executable, "-c", "import sys; from tunewiz.tui.cli import main; sys.exit(main())", *arguments]
 
     def last(self) -> Run:
         return all_runs(self.runs)[-1]

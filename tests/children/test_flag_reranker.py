@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.cross_encoder.training import RerankerTraining
-from backends.flag_embedding import FlagEmbedding
-from backends.flag_embedding.reranking import FlagReranking
-from backends.rerankers import load_reranker
-from backends.runs.run import Run, StopRequested
-from data.examples import ScoredPair
-from data.prepared import Prepared
-from data.problems import BadPreset
 from tests.children.evaluation import write_beir
 from tests.children.reranking import STAGES, new_run, reranker_preset
 from tests.children.test_training import LORA, changed, losses_of
 from tests.children.training_setup import groups, prepared
 from tests.conftest import word_pieces
+from tunewiz.backends.engines.flag_embedding import FlagEmbedding
+from tunewiz.backends.engines.flag_embedding.flag_training import FlagReranking
+from tunewiz.backends.models.loading import load_reranker
+from tunewiz.backends.runs.run import Run, StopRequested
+from tunewiz.backends.training.reranker_training import RerankerTraining
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import ScoredPair
+from tunewiz.problems import BadPreset
 
 LOSS = {"name": "group_softmax"}
 PAIRS = [["how do i check gpu memory", "gpu memory how the gpu memory data"], ["why", "disk port"], ["a", "b"]]

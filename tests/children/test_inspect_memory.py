@@ -1,5 +1,7 @@
 """A big file is inspected in bounded memory, in a child process of its own."""
 
+from __future__ import annotations
+
 import json
 import random
 import subprocess
@@ -12,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS = 200_000
 CODE = """
 import resource, sys
-from data.dataset import Dataset
-from data.inspect import inspect
-from data import conversation_look, collection_checks  # all that inspecting imports
+from tunewiz.data.reading.source import Dataset
+from tunewiz.data.inspection import inspect
+import tunewiz.data.chat.checks, tunewiz.data.retrieval.checks  # all that inspecting imports
 
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = inspect(Dataset(sys.argv[1]))

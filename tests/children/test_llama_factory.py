@@ -107,8 +107,8 @@ def test_what_a_user_can_get_wrong_is_told(tiny_llm: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("options", [{"use_moun": True}, {"output_dir": "/x"}])
 def test_backend_options_are_checked_by_name(tiny_llm: Path, options: dict[str, Any]) -> None:
-    from backends.llama_factory import LlamaFactory
     from tests.children.llm_setup import preset
+    from tunewiz.backends.engines.llama_factory import LlamaFactory
 
     found = LlamaFactory().problems(preset(tiny_llm, backend_options=options))
     code = "backend-option-unknown" if "use_moun" in options else "backend-option-owned"
@@ -122,7 +122,7 @@ def test_full_precision_is_kept_where_the_library_would_take_half(monkeypatch: p
     from llamafactory.extras import misc
     from llamafactory.model import patcher
 
-    from backends.llama_factory.training import computing_in
+    from tunewiz.backends.engines.llama_factory import computing_in
 
     monkeypatch.setattr(misc, "_is_fp16_available", True)  # as on a GPU
     assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float16

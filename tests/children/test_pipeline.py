@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from backends.comparison import Comparison
-from backends.evaluators.ranking import read_run
-from backends.pipeline import Pipeline
-from backends.runs.events import STAGES, Noticed
-from backends.runs.run import Run
-from presets.library import dumps, loads
-from presets.tasks.comparison import ComparisonPreset
-from presets.tasks.pipeline import PipelinePreset
 from tests.children.evaluation import events, write_beir
 from tests.children.training_setup import preset as embedding_preset
 from tests.conftest import DEVICE
+from tunewiz.backends.engines.comparison import Comparison
+from tunewiz.backends.engines.pipeline import Pipeline
+from tunewiz.backends.evaluate.metrics import read_run
+from tunewiz.backends.runs.events import STAGES, Noticed
+from tunewiz.backends.runs.run import Run
+from tunewiz.presets.tasks.comparison import ComparisonPreset
+from tunewiz.presets.tasks.pipeline import PipelinePreset
+from tunewiz.presets.yaml.library import loads
+from tunewiz.presets.yaml.writing import dumps
 
 MEASURES = {"ndcg@3": "ndcg_cut_3", "mrr@100": "recip_rank", "recall@3": "recall_3"}
 

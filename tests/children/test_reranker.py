@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from backends.cross_encoder.training import RerankerTraining
-from backends.evaluators.ranking import read_run
-from backends.reranking import Reranker, rerank
-from backends.runs.events import Evaluated, Noticed, Progress
-from backends.runs.run import Run, StopRequested
-from backends.trying.reranker import RerankerTrial
-from data.examples import ScoredPair
-from data.prepared import Prepared, load
-from presets.losses import catalogue, trained_by
-from presets.losses.reranker.base import RerankerLoss
 from tests.children.evaluation import events, write_beir
 from tests.children.reranking import go_through, new_run, reranker_preset
 from tests.children.training_setup import groups
+from tunewiz.backends.evaluate.metrics import read_run
+from tunewiz.backends.models.reranking import Reranker, rerank
+from tunewiz.backends.runs.events import Evaluated, Noticed, Progress
+from tunewiz.backends.runs.run import Run, StopRequested
+from tunewiz.backends.training.reranker_training import RerankerTraining
+from tunewiz.backends.trying.trials import RerankerTrial
+from tunewiz.data.retrieval.prepared import Prepared, load
+from tunewiz.data.rows.examples import ScoredPair
+from tunewiz.presets.losses import catalogue, trained_by
+from tunewiz.presets.losses.loss import RerankerLoss
 
 LORA = {"type": "lora", "rank": 4, "alpha": 8, "dropout": 0.0}
 MEASURES = {"ndcg@3": "ndcg_cut_3", "recall@3": "recall_3", "map@100": "map_cut_100"}
@@ -161,7 +161,7 @@ def test_it_learns_to_tell_right_from_wrong(tiny_encoder: Path, tmp_path: Path) 
 def test_lora_keeps_the_head_and_leaves_an_adapter_and_a_merged_model(
     tmp_path: Path, beir: Path, tiny_encoder: Path
 ) -> None:
-    from backends.rerankers import load_reranker
+    from tunewiz.backends.models.loading import load_reranker
 
     training = {"max_steps": 4, "learning_rate": 1e-2}
     preset = reranker_preset(tiny_encoder, beir, method=LORA, training=training, export={"keep_checkpoints": True})

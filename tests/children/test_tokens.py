@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from backends.loading import load_encoder
-from backends.sentence_transformers import rows, tokens
-from backends.sentence_transformers.pieces import _piece, in_pieces
-from data.examples import Group
-from data.prepared import Prepared
-from presets.losses.multiple_negatives_ranking import MultipleNegativesRanking
 from tests.children.training_setup import groups, prepared
+from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.training import encoder_training, loss_rows
+from tunewiz.backends.training.trainer import _piece, in_pieces
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Group
+from tunewiz.presets.losses.ranking import MultipleNegativesRanking
 
 
-def made(model: Any, rows_: Prepared, prompts: tuple[str, str]) -> tuple[rows.Table, tokens.Collator]:
-    table = rows.table(MultipleNegativesRanking(), rows_, 0)
-    columns = tokens.columns(model, table, prompts)
-    return table, tokens.Collator(columns, table.labels, tokens.Padding.of(model.tokenizer))
+def made(model: Any, rows_: Prepared, prompts: tuple[str, str]) -> tuple[loss_rows.Table, encoder_training.Collator]:
+    table = loss_rows.loss_table(MultipleNegativesRanking(), rows_, 0)
+    columns = encoder_training.token_columns(model, table, prompts)
+    return table, encoder_training.Collator(columns, table.labels, encoder_training.Padding.of(model.tokenizer))
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -86,5 +86,5 @@ def test_a_model_with_features_of_its_own_is_left_to_the_library(tiny_encoder: P
     model = load_encoder(tiny_encoder)
     plain = model.preprocess
     model.preprocess = lambda texts, **given: {**plain(texts, **given), "pixel_values": None}
-    with pytest.raises(tokens.NotCacheable):
-        tokens.tokenized(model, ["a"], "")
+    with pytest.raises(encoder_training.NotCacheable):
+        encoder_training.tokenized(model, ["a"], "")

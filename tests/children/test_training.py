@@ -1,4 +1,4 @@
-"""Training on a tiny model with the real library: every loss, full and LoRA, checkpoints, stopping, failures."""
+"""Training on a tiny model with the real library: every loss, full and LoRA, checkpoints, failures, trackers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
-from backends.adapters import linear_layers
-from backends.loading import load_encoder
-from backends.runs.callback import LossNotFinite
-from backends.runs.events import Evaluated, Noticed, Progress, Saved
-from backends.runs.run import StopRequested
-from backends.sentence_transformers.checkpoints import newest
-from data.problems import BadPreset, OutOfMemory
-from presets.losses import catalogue, trained_by
 from tests.children.training_setup import events, groups, new_run, prepared, preset, scored, train
+from tunewiz.backends import trackers
+from tunewiz.backends.models.adapters import linear_layers
+from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.runs.callback import LossNotFinite
+from tunewiz.backends.runs.events import Evaluated, Noticed, Progress, Saved
+from tunewiz.backends.runs.run import StopRequested
+from tunewiz.backends.trackers.services import TensorBoard
+from tunewiz.backends.training.checkpoints import newest
+from tunewiz.presets.losses import catalogue, trained_by
+from tunewiz.problems import BadPreset, OutOfMemory
+
+# Training on a tiny model with the real library: every loss, full and LoRA, checkpoints, stopping, failures.
+
 
 LORA = {"type": "lora", "rank": 4, "alpha": 8, "dropout": 0.0}
 CHECKPOINTED = {"max_steps": 6, "evaluations": 3}
@@ -234,7 +239,7 @@ def test_the_kept_model_is_the_best_checkpoint(
 ) -> None:
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    from backends.sentence_transformers import validation
+    from tunewiz.backends.training import validation
 
     class Scripted(BaseEvaluator):
         values = iter([0.1, 0.3, 0.9, 0.2])
@@ -242,7 +247,7 @@ def test_the_kept_model_is_the_best_checkpoint(
         def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
             return {"ndcg@10": next(self.values)}
 
-    monkeypatch.setattr(validation, "evaluator", lambda *_: Scripted())
+    monkeypatch.setattr(validation, "search_evaluator", lambda *_: Scripted())
     run = new_run(tmp_path)
     wanted = preset(tiny_encoder, method=method, training=CHECKPOINTED | {"keep_checkpoints": 3})
     tuned = train(run, wanted, prepared(groups()[8:], groups()[:8]))
@@ -254,7 +259,7 @@ def test_the_kept_model_is_the_best_checkpoint(
 def test_no_gain_on_validation_is_said(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    from backends.sentence_transformers import validation
+    from tunewiz.backends.training import validation
 
     class Falling(BaseEvaluator):
         values = iter([0.9, 0.8, 0.7, 0.6])
@@ -262,7 +267,7 @@ def test_no_gain_on_validation_is_said(tiny_encoder: Path, tmp_path: Path, monke
         def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
             return {"ndcg@10": next(self.values)}
 
-    monkeypatch.setattr(validation, "evaluator", lambda *_: Falling())
+    monkeypatch.setattr(validation, "search_evaluator", lambda *_: Falling())
     run = new_run(tmp_path)
     train(run, preset(tiny_encoder, training=CHECKPOINTED), prepared(groups()[8:], groups()[:8]))
     assert "validation-no-gain" in {event.problem["code"] for event in events(run) if isinstance(event, Noticed)}
@@ -271,12 +276,12 @@ def test_no_gain_on_validation_is_said(tiny_encoder: Path, tmp_path: Path, monke
 def test_a_model_the_library_must_tokenize_trains_too(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backends.sentence_transformers import tokens
+    from tunewiz.backends.training import encoder_training
 
     def refused(*_: Any) -> Any:
-        raise tokens.NotCacheable
+        raise encoder_training.NotCacheable
 
-    monkeypatch.setattr(tokens, "columns", refused)
+    monkeypatch.setattr(encoder_training, "token_columns", refused)
     run = new_run(tmp_path)
     wanted = preset(tiny_encoder, model={"id": str(tiny_encoder), "source": "local", "query_instruction": "search: "})
     train(run, wanted, prepared(groups(1)))
@@ -291,3 +296,51 @@ def test_scored_pairs_are_validated_by_rank_correlation(tiny_encoder: Path, tmp_
     train(run, preset(tiny_encoder, "cosent", training=CHECKPOINTED), rows)
     measured = [event.metrics for event in events(run) if isinstance(event, Evaluated)]
     assert len(measured) == 4 and all(-1 <= metrics["eval_spearman"] <= 1 for metrics in measured)
+
+
+# Trackers: one that fails is told of once and the run goes on; TensorBoard really writes.
+
+
+def warnings_of(run: Any) -> list[Any]:
+    told = [event.problem for event in events(run) if isinstance(event, Noticed)]
+    return [problem for problem in told if problem["code"] == "tracker-failed"]
+
+
+def test_all_trackers_of_the_schema_have_a_file() -> None:
+    assert set(trackers.catalogue()) == {"tensorboard", "wandb", "swanlab", "trackio"}
+
+
+def test_tensorboard_writes_into_the_run(tiny_encoder: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    train(run, preset(tiny_encoder, tracking={"trackers": ["tensorboard"]}), prepared(groups()))
+    assert list((run.directory / "tensorboard").glob("events.out.tfevents*"))
+    assert not warnings_of(run)
+
+
+@pytest.mark.parametrize("moment", ["callback", "on_train_begin", "on_log", "on_train_end"])
+def test_a_failing_tracker_never_fails_the_run(
+    moment: str, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ConnectionError("the tracker's server is away")
+
+    class Callback:
+        def __getattr__(self, event: str) -> Any:
+            return broken if event == moment else lambda *_, **__: None
+
+    monkeypatch.setattr(TensorBoard, "callback", broken if moment == "callback" else lambda *_: Callback())
+    run = new_run(tmp_path)
+    tuned = train(run, preset(tiny_encoder, tracking={"trackers": ["tensorboard"]}), prepared(groups()))
+    assert tuned.is_dir() and [event for event in events(run) if isinstance(event, Progress)]
+    told = warnings_of(run)
+    assert len(told) == 1
+    assert told[0]["severity"] == "warning" and "server is away" in told[0]["message"]
+
+
+@pytest.mark.parametrize("name", ["wandb", "swanlab", "trackio"])
+def test_a_tracker_that_is_not_installed_is_a_warning(name: str, tiny_encoder: Path, tmp_path: Path) -> None:
+    if __import__("importlib.util").util.find_spec(trackers.catalogue()[name].package):
+        pytest.skip(f"{name} is installed here")
+    run = new_run(tmp_path)
+    train(run, preset(tiny_encoder, tracking={"trackers": [name]}), prepared(groups()))
+    assert [problem["code"] for problem in warnings_of(run)] == ["tracker-failed"]

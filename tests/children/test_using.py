@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from backends.runs.run import Run
-from data.files import write_whole
-from presets.library import dumps
 from tests.children.llm_setup import preset as llm_preset
 from tests.children.llm_setup import ran
 from tests.children.test_command import NOUNS, VERBS, Shell
 from tests.conftest import DEVICE
 from tests.screens.waiting import seen
-from tui.app import TunewizApp
-from tui.messages import TrialWanted
-from tui.screens.trial import TrialScreen
-from tui.settings import Settings
+from tunewiz.backends.runs.run import Run
+from tunewiz.files import write_whole
+from tunewiz.presets.yaml.writing import dumps
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.screens.messages import TrialWanted
+from tunewiz.tui.screens.trial import TrialScreen
+from tunewiz.tui.terminal.looks import Settings
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backends.runs.events import Event, parse
-from backends.runs.run import Run
-from backends.sentence_transformers.training import Training
-from data.examples import Group, ScoredPair
-from data.prepared import Prepared
-from presets.tasks.embedding import EmbeddingPreset
 from tests.conftest import DEVICE
+from tunewiz.backends.runs.events import Event, parse
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.encoder_training import EncoderTraining
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Group, ScoredPair
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
 
 _VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"]
 _NOUNS = ["gpu", "disk", "model", "data", "port"]
@@ -77,7 +77,7 @@ def new_run(folder: Path, name: str = "run") -> Run:
 
 def train(run: Run, wanted: EmbeddingPreset, rows: Prepared) -> Path:
     """Train and give the folder of the tuned model."""
-    return Training(run, wanted, rows, Path(wanted.model.id)).start()
+    return EncoderTraining(run, wanted, rows, Path(wanted.model.id)).start()
 
 
 def events(run: Run) -> list[Event]:

@@ -1,15 +1,17 @@
 """Settings of the screen tests: a home of its own, English, no network, whatever machine they run on."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from backends.runs.run import Run
-from data.language import use
 from tests.playing import a_run, closing, log_lines, opening, training
-from tui.app import TunewizApp
-from tui.settings import Settings
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import use
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.terminal.looks import Settings
 
 
 @pytest.fixture(autouse=True)

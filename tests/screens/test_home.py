@@ -1,5 +1,7 @@
 """Home: what goes on, what can be begun, the machine."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,20 +11,20 @@ import pytest
 from textual.message import Message
 from textual.widgets import OptionList
 
-from backends.runs.events import Progress
-from backends.runs.process import kill, write_identity
-from backends.runs.run import Run
-from presets.draft import Draft
-from presets.drafts import fresh, keep
 from tests.playing import a_run, opening
 from tests.screens.waiting import seen, until
-from tui.app import TunewizApp
-from tui.messages import MonitorWanted, RunsWanted, WizardWanted
-from tui.panels.glance import GlancePanel
-from tui.screens.home import HomeScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.presets import PresetsScreen
-from tui.screens.runs import RunsScreen
+from tunewiz.backends.runs.events import Progress
+from tunewiz.backends.runs.process import kill, write_identity
+from tunewiz.backends.runs.run import Run
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.kept import fresh, keep
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.panels.glance import GlancePanel
+from tunewiz.tui.screens.home import HomeScreen
+from tunewiz.tui.screens.messages import MonitorWanted, RunsWanted, WizardWanted
+from tunewiz.tui.screens.monitor import MonitorScreen
+from tunewiz.tui.screens.presets import PresetsScreen
+from tunewiz.tui.screens.runs import RunsScreen
 
 
 @pytest.fixture

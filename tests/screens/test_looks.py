@@ -1,23 +1,25 @@
 """Language, theme, characters, sizes, help and the palette."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
-from backends.runs.run import Run
-from data.language import current
 from tests.screens.waiting import seen, until
-from tui.app import TunewizApp
-from tui.messages import MonitorWanted, ResultWanted
-from tui.screens.help import HelpScreen
-from tui.screens.home import HomeScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.result import ResultScreen
-from tui.screens.runs import RunsScreen
-from tui.settings import Settings, read_settings, settings_file
-from tui.terminal import characters
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import current
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.screens.help import HelpScreen
+from tunewiz.tui.screens.home import HomeScreen
+from tunewiz.tui.screens.messages import MonitorWanted, ResultWanted
+from tunewiz.tui.screens.monitor import MonitorScreen
+from tunewiz.tui.screens.result import ResultScreen
+from tunewiz.tui.screens.runs import RunsScreen
+from tunewiz.tui.terminal.characters import characters
+from tunewiz.tui.terminal.looks import Settings, read_settings, settings_file
 
 Make = Callable[..., Run]
 

@@ -1,5 +1,7 @@
 """The monitor, fed by event files that are written as a run writes them."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
@@ -11,21 +13,21 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button, Input
 
-from backends.runs.events import Evaluated, Finished, Progress
-from backends.runs.process import alive, kill, write_identity
-from backends.runs.run import Run
 from tests.playing import a_run, log_lines, opening, training
 from tests.screens.waiting import seen, until
-from tui.app import TunewizApp
-from tui.panels.advice import AdvicePanel
-from tui.panels.curves import LossPanel, RatePanel
-from tui.panels.hardware import HardwarePanel
-from tui.panels.log import LogPanel
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.home import HomeScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.result import ResultScreen
-from tui.settings import Settings
+from tunewiz.backends.runs.events import Evaluated, Finished, Progress
+from tunewiz.backends.runs.process import alive, kill, write_identity
+from tunewiz.backends.runs.run import Run
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.panels.curves import LossPanel, RatePanel
+from tunewiz.tui.panels.hardware import HardwarePanel
+from tunewiz.tui.panels.log import LogPanel
+from tunewiz.tui.panels.status import AdvicePanel
+from tunewiz.tui.screens.confirm import ConfirmScreen
+from tunewiz.tui.screens.home import HomeScreen
+from tunewiz.tui.screens.monitor import MonitorScreen
+from tunewiz.tui.screens.result import ResultScreen
+from tunewiz.tui.terminal.looks import Settings
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """How a run ended."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Callable
@@ -7,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from backends.runs.events import Evaluated, Failed, Finished, Stopped
-from backends.runs.follow import read_state
-from backends.runs.run import Run
 from tests.playing import BEFORE, FULL, a_run, log_lines, opening
 from tests.screens.waiting import seen, until
-from tui import outcome
-from tui.app import TunewizApp
-from tui.evidence import evidence
-from tui.messages import ResultWanted
-from tui.screens.comparison import ComparisonScreen
-from tui.screens.export import ExportScreen
-from tui.screens.log import LogScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.report import ReportScreen
-from tui.screens.result import ResultScreen
+from tunewiz.backends.runs.events import Evaluated, Failed, Finished, Stopped
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.run import Run
+from tunewiz.tui import outcome
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.panels.evidence import evidence
+from tunewiz.tui.screens.comparison import ComparisonScreen
+from tunewiz.tui.screens.export import ExportScreen
+from tunewiz.tui.screens.log import LogScreen
+from tunewiz.tui.screens.messages import ResultWanted
+from tunewiz.tui.screens.monitor import MonitorScreen
+from tunewiz.tui.screens.report import ReportScreen
+from tunewiz.tui.screens.result import ResultScreen
 
 Make = Callable[..., Run]
 

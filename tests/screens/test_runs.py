@@ -1,5 +1,7 @@
 """The list of runs."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,19 +10,19 @@ from pathlib import Path
 from textual.message import Message
 from textual.widgets import DataTable, Input
 
-from backends.runs.events import Stopped
-from backends.runs.process import kill, write_identity
-from backends.runs.run import Run
 from tests.playing import a_run, opening
 from tests.screens.waiting import seen, until
-from tui.app import TunewizApp
-from tui.messages import CloneWanted, ComparisonWanted, ResumeWanted
-from tui.screens.comparison import ComparisonScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.result import ResultScreen
-from tui.screens.runs import RunsScreen
-from tui.settings import Settings
+from tunewiz.backends.runs.events import Stopped
+from tunewiz.backends.runs.process import kill, write_identity
+from tunewiz.backends.runs.run import Run
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.screens.comparison import ComparisonScreen
+from tunewiz.tui.screens.confirm import ConfirmScreen
+from tunewiz.tui.screens.messages import CloneWanted, ComparisonWanted, ResumeWanted
+from tunewiz.tui.screens.monitor import MonitorScreen
+from tunewiz.tui.screens.result import ResultScreen
+from tunewiz.tui.screens.runs import RunsScreen
+from tunewiz.tui.terminal.looks import Settings
 
 Make = Callable[..., Run]
 

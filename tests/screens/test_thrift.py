@@ -1,5 +1,7 @@
 """What the screens cost: bytes on the line, work while covered."""
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import threading
@@ -9,17 +11,17 @@ from collections.abc import Sequence
 from rich.console import Console
 from textual.app import ComposeResult
 
-from data.language import N_
 from tests.screens.waiting import until
-from tui.app import TunewizApp
-from tui.fine_updates import FineUpdate
-from tui.screens.base import FullScreen
-from tui.screens.home import HomeScreen
-from tui.screens.runs import RunsScreen
-from tui.turns import Turns
-from tui.widgets.drawing import Line
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.sheet import Sheet
+from tunewiz.language import N_
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.screens.home import HomeScreen
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.runs import RunsScreen
+from tunewiz.tui.terminal.pacing import Turns
+from tunewiz.tui.terminal.patches import FineUpdate
+from tunewiz.tui.widgets.drawing import Line
+from tunewiz.tui.widgets.labels import KeyHints
+from tunewiz.tui.widgets.sheet import Sheet
 
 
 class Counter(Sheet):

@@ -10,17 +10,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, TextArea
 
-from data.language import use
-from presets.draft import Draft
-from presets.drafts import drafts, fresh, keep
-from presets.library import dumps, load, loads
-from presets.preset import Preset
 from tests.screens.waiting import seen, until
-from tui.app import TunewizApp
-from tui.forms.row import Row
-from tui.screens.wizard import WizardScreen
-from tui.steps import steps
-from tui.wizard.view import View
+from tunewiz.language import use
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.kept import drafts, fresh, keep
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import load, loads
+from tunewiz.presets.yaml.writing import dumps
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.forms.form import Row
+from tunewiz.tui.screens.wizard import WizardScreen
+from tunewiz.tui.wizard.step import View, steps
 
 NAMES = [step.name for step in steps()]
 
@@ -83,8 +83,8 @@ async def test_advanced_shows_every_key_of_a_step_and_keeps_values(app: TunewizA
 
 
 async def test_each_key_of_the_schema_is_asked_at_exactly_one_step(app: TunewizApp) -> None:
-    from tui.forms.questions import Question
-    from tui.steps import asked
+    from tunewiz.tui.forms.questions import Question
+    from tunewiz.tui.wizard.step import asked
 
     draft = answers(method__type="lora", loss__name="multiple_negatives_ranking")
     keys = [item.key for step in steps() for item in asked(step, draft, True) if isinstance(item, Question)]
@@ -209,7 +209,7 @@ async def test_a_model_of_the_catalogue_is_taken_with_enter(app: TunewizApp) -> 
         await pilot.press("a", "down", "enter")
         await pilot.pause()
         chosen = screen.state.draft.value(("model", "id"))
-        from presets.families import lookup
+        from tunewiz.presets.families import lookup
 
         known = lookup(chosen)
         assert known is not None
@@ -362,7 +362,7 @@ async def test_sample_to_start_gives_the_preset_of_its_yaml(
 
 
 async def test_the_palette_goes_to_steps(app: TunewizApp) -> None:
-    from tui.wizard.commands import WizardCommands
+    from tunewiz.tui.screens.wizard import WizardCommands
 
     async with app.run_test(size=(100, 40)) as pilot:
         screen = await opened(app, pilot)
@@ -398,7 +398,7 @@ async def test_a_model_that_is_not_there_is_told_below_the_form(app: TunewizApp)
 
 
 def test_the_editors_text_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui.wizard.editor import edited
+    from tunewiz.tui.wizard.steps.review import edited
 
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "sed -i s/one/two/")

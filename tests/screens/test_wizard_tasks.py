@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, Static, TabbedContent
 
-from data.language import use
-from data.problems import errors
-from presets import tasks
-from presets.draft import Draft
 from tests.screens.waiting import seen, until
-from tui.app import TunewizApp
-from tui.forms.row import Row
-from tui.screens.wizard import WizardScreen
-from tui.steps import steps_for
-from tui.wizard.view import View
+from tunewiz.language import use
+from tunewiz.presets import tasks
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.problems import errors
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.forms.form import Row
+from tunewiz.tui.screens.wizard import WizardScreen
+from tunewiz.tui.wizard.step import View, steps_for
 
 SAMPLES = {
     "embedding": ("sample:faq-en", "sentence_transformers"),

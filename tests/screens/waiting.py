@@ -1,13 +1,15 @@
 """Waiting for a screen to come to a state, for as long as a busy machine may take."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from textual.pilot import Pilot
 
-from tui.app import TunewizApp
-from tui.filters import in_ascii
+from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.terminal.characters import in_ascii
 
 PATIENCE = 20.0  # seconds
 

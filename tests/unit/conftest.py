@@ -1,5 +1,7 @@
 """Settings of the unit tests."""
 
+from __future__ import annotations
+
 from hypothesis import settings
 
 # No deadline: a busy machine is no failure. Derandomised: what passes here passes in CI.

@@ -1,12 +1,14 @@
 """English and Chinese are equals: no string is missing, no placeholder lost, no catalogue stale."""
 
+from __future__ import annotations
+
 import gettext
 import string
 
 import pytest
 
-from data.language import PACKAGES, detect, translate
 from tests.catalogues import catalogue_file, extracted, translations
+from tunewiz.language import PACKAGES, detect, translate
 
 
 def placeholders(text: str) -> set[str]:

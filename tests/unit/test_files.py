@@ -1,10 +1,12 @@
 """Files are whole or not there."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
 
-from data.files import read_json, sha256, whole, write_json, write_jsonl, write_whole
+from tunewiz.files import read_json, sha256, whole, write_json, write_jsonl, write_whole
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The light layers stay light: proved by a child interpreter that imports every module of them."""
 
+from __future__ import annotations
+
 import json
 import pkgutil
 import subprocess

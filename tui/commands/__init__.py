@@ -1,1 +1,1 @@
-"""The line-based commands, one file each. A command takes plain values and returns an exit code."""
+"""The line-based commands, one file each: its options, and its body from plain values to an exit code."""

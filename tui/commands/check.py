@@ -7,26 +7,45 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from backends import catalogue
-from backends.precision import cpu_has_bf16
-from backends.reading import Reading
-from backends.sources import Located, ModelUnavailable, resolve
-from data.files import read_json
-from data.language import N_, translate
-from data.problems import BadPreset, ExitCode, Message, Problem, errors, say
-from presets import families, memory, needs
-from presets.library import open_preset
-from presets.opening import Opened
-from presets.preset import Preset
-from tui import reading
-from tui.checking import check
-from tui.commands.models import free_memory
-from tui.lines import problem_line
+from tunewiz.backends import engines
+from tunewiz.backends.evaluate.lengths import Reading
+from tunewiz.backends.machine.precision import cpu_has_bf16
+from tunewiz.backends.sources import resolve
+from tunewiz.backends.sources.source import Located, ModelUnavailable
+from tunewiz.files import read_json
+from tunewiz.language import N_, translate
+from tunewiz.language import translate as _
+from tunewiz.presets import families, memory
+from tunewiz.presets.memory import estimates
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import open_preset
+from tunewiz.presets.yaml.opening import Opened
+from tunewiz.problems import BadPreset, ExitCode, Message, Problem, errors, say
+from tunewiz.tui import encoded_rows
+from tunewiz.tui.checking import check_preset
+from tunewiz.tui.commands.models import free_memory
+from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, SetKeys, TrainFile, finish, with_data
+from tunewiz.tui.words import problem_line
+
+
+def check(
+    preset: PresetName,
+    settings: SetKeys = [],  # noqa: B006
+    train: TrainFile = None,
+    mapping: RoleColumns = [],  # noqa: B006
+    rows: Annotated[
+        int, typer.Option("--rows", metavar="N", help=_("Show N training rows as the model reads them."))
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz check``."""
+    finish(lambda: run_check(preset, with_data(settings, train, mapping), as_json, rows))
 
 
 @dataclass(frozen=True)
@@ -49,7 +68,9 @@ class Checked:
     def native(self) -> str:
         """The configuration it stands for; "" while it cannot run."""
         return (
-            catalogue.find(self.opened.preset.backend).native(self.opened.preset) if self.sound and self.opened else ""
+            engines.find_engine(self.opened.preset.backend).native(self.opened.preset)
+            if self.sound and self.opened
+            else ""
         )
 
 
@@ -60,7 +81,7 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
     """
     try:
         opened = open_preset(name, overrides)
-        found = check(opened)
+        found = check_preset(opened)
     except BadPreset as fault:
         return _tell(Checked(name, list(fault.problems)), as_json)
     located = _located(opened, found)
@@ -72,7 +93,7 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
 
 def _read(preset: Preset, rows: int) -> Reading:
     nothing = say("Rows can be shown as the model reads them for language models only.")
-    return reading.ask(preset, rows) or Reading(why_not=nothing)
+    return encoded_rows.ask(preset, rows) or Reading(why_not=nothing)
 
 
 def _located(opened: Opened, found: list[Problem]) -> Located | None:
@@ -94,9 +115,9 @@ def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
     half = cpu_has_bf16() if on_cpu else True
     known = families.lookup(preset.model.id)
     if known:
-        return needs.of_known(preset, known, half)
+        return estimates.of_known(preset, known, half)
     config = read_json(Path(located.place) / "config.json") if located and located.cached else None
-    return needs.of_config(preset, config, half) if isinstance(config, dict) else None
+    return estimates.of_config(preset, config, half) if isinstance(config, dict) else None
 
 
 def _tell(checked: Checked, as_json: bool) -> int:
@@ -151,7 +172,7 @@ def _print(checked: Checked) -> None:
         console.print(Text(translate(N_("What the model reads:")), style="bold"))
         coloured = console.is_terminal and not console.no_color
         colours = {"success": "green", "dim": "dim"} if coloured else None
-        console.print(reading.drawn(checked.reading, colours), soft_wrap=True)
+        console.print(encoded_rows.drawn(checked.reading, colours), soft_wrap=True)
     elif checked.native:
         console.print()
         console.print(Text(translate(N_("What the library would be given:")), style="bold"))

@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backends.runs.comparing import Row, differences, flattened, measures
-from backends.runs.find import find, runs_dir
-from backends.runs.follow import read_state
-from backends.runs.pairing import Pairing, pairings
-from backends.runs.run import Run
-from backends.runs.state import RunState
-from backends.verdict import Comparison
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import BadPreset, ExitCode, error, say
+from tunewiz.backends.evaluate.verdict import Comparison
+from tunewiz.backends.runs.comparing import Pairing, Row, differences, flattened, measures, pairings
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
+from tunewiz.language import N_, translate
+from tunewiz.language import translate as _
+from tunewiz.printable import printable
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.commands.options import AsJson, RunsDir, finish
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help=_("Two runs or more."))],
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz compare``."""
+    finish(lambda: run_compare(names, runs_dir, as_json))
 
 
 def run_compare(names: Sequence[str], folder: Path | None, as_json: bool) -> int:

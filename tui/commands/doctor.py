@@ -12,17 +12,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backends.diagnosis import Diagnosis, Folder, Hub, diagnose
-from backends.installed import Package
-from backends.runs.find import runs_dir
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import ExitCode, Problem, error, note, say, warning
-from presets import tasks
-from tui.lines import problem_line
-from tui.numbers import amount
+from tunewiz.backends.machine.diagnosis import Diagnosis, Folder, Hub, Package, diagnose
+from tunewiz.backends.runs.find import runs_dir
+from tunewiz.language import N_, translate
+from tunewiz.presets import tasks
+from tunewiz.printable import printable
+from tunewiz.problems import ExitCode, Problem, error, note, say, warning
+from tunewiz.tui.commands.options import AsJson, RunsDir, finish
+from tunewiz.tui.words import amount, problem_line
 
 _LITTLE: Final = 10_000_000_000  # bytes free under which a download or a few checkpoints fill the disk
+
+
+def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    """What is typed after ``tunewiz doctor``."""
+    finish(lambda: run_doctor(runs_dir, as_json))
 
 
 def run_doctor(folder: Path | None, as_json: bool) -> int:

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from backends.embedding_files import check_suffix
-from backends.runs.find import find, runs_dir
-from data.language import translate
-from data.problems import BadData, BadPreset, ExitCode, error, say
-from tui.wizard.errand import ErrandFailed, send
+import typer
+
+from tunewiz.backends.export.embedding_files import check_suffix
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.errand import ErrandFailed, send
+from tunewiz.language import translate
+from tunewiz.language import translate as _
+from tunewiz.problems import BadData, BadPreset, ExitCode, error, say
+from tunewiz.tui.commands.options import RunName, RunsDir, finish
 
 _DATA = frozenset({"unknown-column", "no-texts", "file-missing", "no-file"})
+
+
+def embed(
+    name: RunName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A .txt with one text a line, or a table."))],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=_("Where to: .npy or .parquet."))],
+    column: Annotated[str, typer.Option("--column", help=_("The column that holds the text."))] = "",
+    as_queries: Annotated[bool, typer.Option("--queries", help=_("They are queries, not documents."))] = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """What is typed after ``tunewiz embed``."""
+    finish(lambda: run_embed(name, file, out, column, as_queries, runs_dir))
 
 
 def run_embed(which: str, file: Path, out: Path, column: str, as_queries: bool, folder: Path | None) -> int:
@@ -22,7 +39,9 @@ def run_embed(which: str, file: Path, out: Path, column: str, as_queries: bool, 
     if not source.exists():
         raise BadData(error("no-file", say("There is no file {path}.", path=source), fix=say("Check the path.")))
     try:
-        count, dimension = send("backends.embedding_files:embed", run, source, column, target, as_queries)
+        count, dimension = send(
+            "tunewiz.backends.export.embedding_files:embed", run, source, column, target, as_queries
+        )
     except ErrandFailed as fault:
         kind = BadData if any(problem.code in _DATA for problem in fault.problems) else BadPreset
         raise kind(*fault.problems) from fault

@@ -6,19 +6,34 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backends.evaluating import ask
-from backends.runs.find import all_runs, find, runs_dir
-from backends.runs.run import Run
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import BadPreset, ExitCode, error, say
-from tui.lines import problem_line
+from tunewiz.backends.evaluate.standalone import ask
+from tunewiz.backends.runs.find import all_runs, find, runs_dir
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import N_, translate
+from tunewiz.language import translate as _
+from tunewiz.printable import printable
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.commands.options import AsJson, RunsDir, finish
+from tunewiz.tui.words import problem_line
+
+
+def eval_(
+    name: Annotated[str, typer.Argument(metavar="RUN|MODEL", help=_("A run, a model's folder or a hub id."))],
+    data: Annotated[str, typer.Option("--data", metavar="DIR", help=_("A BEIR folder, a file of pairs, sample:NAME."))],
+    split: Annotated[str, typer.Option("--split", help=_("Which judgments of a folder; auto prefers test."))] = "auto",
+    cutoffs: Annotated[list[int], typer.Option("--k", help=_("A cut-off of the metrics; repeatable."))] = [],  # noqa: B006
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz eval``."""
+    finish(lambda: run_eval(name, runs_dir, data, split, cutoffs, as_json))
 
 
 def run_eval(which: str, folder: Path | None, data: str, split: str, cutoffs: Sequence[int], as_json: bool) -> int:

@@ -5,13 +5,29 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from backends.runs.find import find, runs_dir
-from backends.targets import catalogue
-from data.language import translate
-from data.problems import BadPreset, ExitCode, error, say
-from presets.library import load
-from tui.wizard.errand import ErrandFailed, send
+import typer
+
+from tunewiz.backends.export.targets import catalogue
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.errand import ErrandFailed, send
+from tunewiz.language import translate
+from tunewiz.language import translate as _
+from tunewiz.presets.yaml.library import load
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
+
+
+def export(
+    name: RunName = "last",
+    target: Annotated[str, typer.Option("--to", metavar="WHAT", help=_("merged, adapter, script, service ..."))] = "",
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help=_("An empty or new folder."))] = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz export``."""
+    finish(lambda: run_export(name, runs_dir, target, out, as_json))
 
 
 def run_export(which: str, folder: Path | None, target: str, out: Path | None, as_json: bool) -> int:
@@ -24,7 +40,7 @@ def run_export(which: str, folder: Path | None, target: str, out: Path | None, a
         raise BadPreset(error("no-out", say("Name the folder to write to with --out."), fix=fix))
     place = out.expanduser().absolute()
     try:
-        use = send("backends.targets.writing:write", run, target, place)
+        use = send("tunewiz.backends.export.targets:write", run, target, place)
     except ErrandFailed as fault:
         # What the child could not do is the user's to mend: the target, the folder, or the run.
         raise BadPreset(*fault.problems) from fault

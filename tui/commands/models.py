@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backends.runs.hardware import gpus
-from backends.sources import where_cached
-from data.language import N_, current, translate
-from data.problems import BadPreset, ExitCode, error, say
-from presets import families, memory, needs, tasks
-from presets.families import Known
-from presets.opening import opened
-from presets.sections.model import Model
-from presets.wording import suggestion
+from tunewiz.backends.machine.hardware import gpus
+from tunewiz.backends.sources import where_cached
+from tunewiz.language import N_, current, translate
+from tunewiz.language import translate as _
+from tunewiz.presets import families, memory, tasks
+from tunewiz.presets.families import Known
+from tunewiz.presets.memory import estimates
+from tunewiz.presets.sections.model import Model
+from tunewiz.presets.yaml.opening import opened
+from tunewiz.presets.yaml.validation import suggestion
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.commands.options import AsJson, finish
 
 _FITS = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
 #: What a model is asked to do for "fits": its own batch, texts of 256 tokens.
@@ -30,6 +34,14 @@ _ASKED = """
 {{name: fits, task: embedding, model: {{id: {id}}}, data: {{train: any}}, loss: multiple_negatives_ranking,
   method: {method}, training: {{batch_size: {batch}, max_length: {length}}}}}
 """
+
+
+def models(
+    task: Annotated[str | None, typer.Option("--task", help=_("Only those for this task."))] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz models``."""
+    finish(lambda: run_models(task, as_json))
 
 
 def run_models(task: str | None, as_json: bool) -> int:
@@ -90,7 +102,7 @@ def _needed(entry: Known, method: str) -> memory.Estimate:
     size = entry.size
     asked = _ASKED_LLM if "llm" in entry.family.tasks else _ASKED
     text = asked.format(id=size.id, method=method, batch=size.batch_size, length=min(256, size.max_length))
-    needed = needs.of_known(opened(text, "").preset, entry)
+    needed = estimates.of_known(opened(text, "").preset, entry)
     if needed is None:
         raise TypeError(f"the question of fits does not fit {size.id}")
     return needed

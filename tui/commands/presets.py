@@ -8,13 +8,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from data.language import N_, translate
-from data.problems import BadPreset, ExitCode
-from presets import families, memory, needs
-from presets.library import Entry, listing, open_preset
-from presets.retrieval import RetrievalPreset
-from presets.tasks.llm import LlmPreset
-from tui.commands.models import few
+from tunewiz.language import N_, translate
+from tunewiz.presets import families, memory
+from tunewiz.presets.memory import estimates
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.yaml.library import Entry, listing, open_preset
+from tunewiz.problems import BadPreset, ExitCode
+from tunewiz.tui.commands.models import few
+from tunewiz.tui.commands.options import AsJson, finish
+
+
+def presets(as_json: AsJson = False) -> None:
+    """What is typed after ``tunewiz presets``."""
+    finish(lambda: run_presets(as_json))
 
 
 def run_presets(as_json: bool) -> int:
@@ -54,7 +61,7 @@ def _row(entry: Entry) -> dict[str, object]:
     if isinstance(preset, (RetrievalPreset, LlmPreset)):
         told |= {"method": preset.method.type, "data": preset.data.train}
         told |= {"loss": preset.loss.name} if isinstance(preset, RetrievalPreset) else {}
-        needed = needs.of_known(preset, known) if known else None
+        needed = estimates.of_known(preset, known) if known else None
         if needed:
             told |= {"memory_low": needed.low, "memory_expected": needed.expected, "memory_high": needed.high}
     if known:

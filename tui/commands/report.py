@@ -9,11 +9,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.markdown import Markdown
 
-from backends.runs.find import find, runs_dir
-from backends.runs.follow import read_state
-from data.files import read_json
-from data.problems import BadPreset, ExitCode, error, say
-from tui.outcome import STATUS_NAMES, as_json
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.files import read_json
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
+from tunewiz.tui.outcome import run_json
+from tunewiz.tui.words import STATUS_NAMES
+
+
+def report(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    """What is typed after ``tunewiz report``."""
+    finish(lambda: run_report(name, runs_dir, as_json))
 
 
 def run_report(which: str, folder: Path | None, json_wanted: bool) -> int:
@@ -21,7 +28,9 @@ def run_report(which: str, folder: Path | None, json_wanted: bool) -> int:
     run = find(which, runs_dir(folder))
     state = read_state(run)
     if json_wanted:
-        print(json.dumps(as_json(run, state) | {"metrics": read_json(run.report / "metrics.json")}, ensure_ascii=False))
+        print(
+            json.dumps(run_json(run, state) | {"metrics": read_json(run.report / "metrics.json")}, ensure_ascii=False)
+        )
         return int(ExitCode.OK)
     file = run.report / "report.md"
     if not file.is_file():

@@ -7,23 +7,52 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
-from backends.runs.create import create
-from backends.runs.find import find, runs_dir
-from backends.runs.follow import Follower
-from backends.runs.launch import launch
-from backends.runs.run import Run
-from backends.runs.state import RunState
-from data.language import translate
-from data.problems import BadPreset, ExitCode, error, say
-from presets.library import open_preset
-from presets.preset import Preset
-from tui.checking import checked
-from tui.following import follow_in_charge
-from tui.lines import RunLines, problem_line
-from tui.outcome import as_json, exit_code, tell
+from tunewiz.backends.runs.create import create
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.backends.runs.follow import Follower
+from tunewiz.backends.runs.process import launch
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
+from tunewiz.language import translate
+from tunewiz.language import translate as _
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import open_preset
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.checking import require_runnable
+from tunewiz.tui.commands.following import RunLines, follow_in_charge
+from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFile, finish, with_data
+from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
+from tunewiz.tui.words import problem_line
+
+
+def run(
+    preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help=_("A YAML file or a preset's name."))] = None,
+    settings: SetKeys = [],  # noqa: B006  typer copies it
+    train: TrainFile = None,
+    mapping: RoleColumns = [],  # noqa: B006
+    runs_dir: RunsDir = None,
+    name: Annotated[str, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = "",
+    detach: Annotated[bool, typer.Option("--detach", help=_("Return at once; the run goes on by itself."))] = False,
+    as_json: AsJson = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help=_("Go on with a run that stopped or broke."))
+    ] = None,
+    fail_on_regression: Annotated[
+        bool, typer.Option("--fail-on-regression", help=_("Exit with 5 when the tuned model is worse."))
+    ] = False,
+) -> None:
+    """What is typed after ``tunewiz run``."""
+
+    def body() -> int:
+        told = with_data(settings, train, mapping)
+        return run_run(RunOptions(preset, told, runs_dir, name, detach, as_json, resume, fail_on_regression))
+
+    finish(body)
 
 
 @dataclass(frozen=True)
@@ -65,7 +94,7 @@ def _checked(options: RunOptions, lines: RunLines) -> Preset:
         problem = say("Nothing to run: neither a preset nor --resume was given.")
         raise BadPreset(error("no-preset", problem, fix=say("For example: tunewiz run embedding/starter")))
     opened = open_preset(options.preset, options.settings)
-    for found in checked(opened):
+    for found in require_runnable(opened):
         lines.say(problem_line(found.as_json()))
     return opened.preset
 
@@ -106,7 +135,7 @@ def _ended(state: RunState, returncode: int, lines: RunLines) -> int | None:
 def _told(run: Run, state: RunState, options: RunOptions, code: int | None) -> int:
     result = code if code is not None else exit_code(state, options.fail_on_regression)
     if options.as_json:
-        print(json.dumps(as_json(run, state) | {"exit_code": result}, ensure_ascii=False))
+        print(json.dumps(run_json(run, state) | {"exit_code": result}, ensure_ascii=False))
     else:
-        tell(run, state, Console(highlight=False))
+        tell_outcome(run, state, Console(highlight=False))
     return result

@@ -10,13 +10,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backends.runs.find import all_runs, runs_dir
-from backends.runs.follow import read_state
-from backends.runs.state import RunState
-from data.language import N_, translate
-from data.problems import ExitCode
-from tui.lines import stage_name
-from tui.outcome import STATUS_NAMES, as_json, gain
+from tunewiz.backends.runs.find import all_runs, runs_dir
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.state import RunState
+from tunewiz.language import N_, translate
+from tunewiz.problems import ExitCode
+from tunewiz.tui.commands.options import AsJson, RunsDir, finish
+from tunewiz.tui.outcome import gain, run_json
+from tunewiz.tui.words import STATUS_NAMES, stage_name
+
+
+def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    """What is typed after ``tunewiz runs``."""
+    finish(lambda: run_runs(runs_dir, as_json))
 
 
 def run_runs(folder: Path | None, json_wanted: bool) -> int:
@@ -24,7 +30,7 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
     place = runs_dir(folder)
     states = [(run, read_state(run)) for run in all_runs(place)]
     if json_wanted:
-        print(json.dumps([as_json(run, state) for run, state in states], ensure_ascii=False))
+        print(json.dumps([run_json(run, state) for run, state in states], ensure_ascii=False))
         return int(ExitCode.OK)
     console = Console(highlight=False)
     if not states:

@@ -5,19 +5,33 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from backends.runs.find import find, runs_dir
-from backends.runs.follow import Follower
-from backends.runs.process import alive, ask_to_stop, kill
-from backends.runs.run import Run
-from data.language import translate
-from data.problems import BadPreset, ExitCode, error, say
-from tui.following import follow
-from tui.lines import RunLines
-from tui.outcome import STATUS_NAMES
+import typer
+
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.backends.runs.follow import Follower
+from tunewiz.backends.runs.process import alive, ask_to_stop, kill
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import translate
+from tunewiz.language import translate as _
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.commands.following import RunLines, follow
+from tunewiz.tui.commands.options import RunName, RunsDir, finish
+from tunewiz.tui.words import STATUS_NAMES
 
 _GRACE: Final = 30.0  # seconds
+
+
+def stop(
+    name: RunName = "last",
+    runs_dir: RunsDir = None,
+    kill: Annotated[bool, typer.Option("--kill", help=_("End it at once, if a stop was asked for before."))] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask before killing."))] = False,
+    wait: Annotated[bool, typer.Option(help=_("Wait until it has ended."))] = True,
+) -> None:
+    """What is typed after ``tunewiz stop``."""
+    finish(lambda: run_stop(name, runs_dir, kill, yes, wait))
 
 
 def run_stop(which: str, folder: Path | None, kill_wanted: bool, confirmed: bool, wait: bool) -> int:

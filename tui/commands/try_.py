@@ -7,19 +7,35 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
-from backends.runs.find import find, runs_dir
-from backends.trying.base import Fact
-from backends.trying.session import Session
-from data.language import translate
-from data.problems import BadPreset, ExitCode, error, say
-from presets.library import load
-from tui.answers import catalogue
-from tui.lines import RunLines, problem_line
-from tui.loading import LOADING
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.backends.trying import Fact
+from tunewiz.backends.trying.session import Session
+from tunewiz.language import translate
+from tunewiz.language import translate as _
+from tunewiz.presets.yaml.library import load
+from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.tui.answers import LOADING, looks_by_task
+from tunewiz.tui.commands.following import RunLines
+from tunewiz.tui.commands.options import RunName, RunsDir, finish
+from tunewiz.tui.words import problem_line
+
+
+def try_(
+    name: RunName = "last",
+    queries: Annotated[
+        list[str], typer.Option("--query", "-q", metavar="TEXT", help=_("What to ask; repeatable."))
+    ] = [],  # noqa: B006  typer copies it
+    count: Annotated[int, typer.Option("--k", help=_("How many documents to show."))] = 5,
+    runs_dir: RunsDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("One JSON object a query on stdout."))] = False,
+) -> None:
+    """What is typed after ``tunewiz try``."""
+    finish(lambda: run_try(name, runs_dir, tuple(queries), count, as_json))
 
 
 @dataclass(frozen=True)
@@ -41,8 +57,8 @@ def run_try(which: str, folder: Path | None, queries: tuple[str, ...], count: in
     if count < 1:
         raise BadPreset(error("bad-count", say("--k is the number of answers: 1 or more, not {count}.", count=count)))
     if not queries and sys.stdin.isatty() and sys.stdout.isatty():
-        from tui.commands.screen import run_screen
-        from tui.messages import TrialWanted
+        from tunewiz.tui.app import run_screen
+        from tunewiz.tui.screens.messages import TrialWanted
 
         return run_screen(place, TrialWanted(run))
     task = load(str(run.preset_file)).task
@@ -63,7 +79,7 @@ def _answered(session: Session, task: str, asking: Asking) -> int:
         if asking.as_json:
             print(json.dumps(_whole(answers), ensure_ascii=False), flush=True)
         elif answers:
-            console.print(catalogue()[task]([answers], console.width), end="\n\n")
+            console.print(looks_by_task()[task]([answers], console.width), end="\n\n")
     return code
 
 

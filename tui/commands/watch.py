@@ -7,13 +7,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from backends.runs.find import find, runs_dir
-from backends.runs.follow import Follower
-from data.language import translate
-from data.problems import ExitCode
-from tui.following import follow
-from tui.lines import RunLines
-from tui.outcome import as_json, exit_code, tell
+from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.backends.runs.follow import Follower
+from tunewiz.language import translate
+from tunewiz.problems import ExitCode
+from tunewiz.tui.commands.following import RunLines, follow
+from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
+from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
+
+
+def watch(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    """What is typed after ``tunewiz watch``."""
+    finish(lambda: run_watch(name, runs_dir, as_json))
 
 
 def run_watch(which: str, folder: Path | None, json_wanted: bool) -> int:
@@ -26,7 +31,7 @@ def run_watch(which: str, folder: Path | None, json_wanted: bool) -> int:
         lines.say(translate("The run goes on. Stop it with: {command}").format(command=f"tunewiz stop {run.name}"))
         return int(ExitCode.OK)
     if json_wanted:
-        print(json.dumps(as_json(run, state), ensure_ascii=False))
+        print(json.dumps(run_json(run, state), ensure_ascii=False))
     else:
-        tell(run, state, Console(highlight=False))
+        tell_outcome(run, state, Console(highlight=False))
     return exit_code(state)

@@ -9,11 +9,11 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from data.language import translate
-from presets import fields
-from presets.draft import Draft
-from presets.sections.base import Section
-from presets.writing import help_lines
+from tunewiz.language import translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.sections.section import Section
+from tunewiz.presets.yaml import fields
+from tunewiz.presets.yaml.writing import help_lines
 
 Key = tuple[str, ...]
 _CHOOSERS: Final = ("name", "type")

@@ -7,10 +7,9 @@ from typing import Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from data.problems import BadPreset
-from presets import fields
-from presets.scalars import written
-from presets.tree import parse
+from tunewiz.presets.yaml import fields
+from tunewiz.presets.yaml.tree import parse, written
+from tunewiz.problems import BadPreset
 
 _NULL: Final = ("null", "~")
 

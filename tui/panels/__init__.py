@@ -1,1 +1,1 @@
-"""Panels of the monitor: each shows one part of a :class:`~tui.watching.View`."""
+"""Panels of the monitor, of home and of the result: each shows one part of what is known of a run and its machine."""

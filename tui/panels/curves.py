@@ -8,17 +8,16 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.events import Click, Leave, MouseMove
 
-from backends.runs.smoothing import smoothed
-from backends.runs.state import Curve
-from data.language import N_, translate
-from tui.panels.base import Panel
-from tui.watching import View
-from tui.widgets.drawing import Line, Part, joined, wrapped
-from tui.widgets.plotting import Axes, Series, axes_for, bare_chart, chart, gutter, number
+from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.state import Curve
+from tunewiz.language import N_, translate
+from tunewiz.tui.panels.panel import Panel, View
+from tunewiz.tui.widgets.drawing import Line, Part, joined, wrapped
+from tunewiz.tui.widgets.plotting import Axes, Series, axes_for, bare_chart, chart, gutter, number
 
 
 class CurvePanel(Panel):
-    """One or more curves of :class:`~backends.runs.state.RunState`; subclasses say which."""
+    """One or more curves of :class:`~tunewiz.backends.runs.state.RunState`; subclasses say which."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", N_("Read"), key_display="←→"),

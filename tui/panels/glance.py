@@ -1,23 +1,61 @@
-"""The machine at a glance, for home."""
+"""The machine at a glance, for home: GPUs, memory, disk, models in the caches, hubs that answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from textual import work
 from textual.message import Message
 from textual.worker import Worker, WorkerState
 
-from backends.runs.machine import Sample, Sampler
-from data.language import N_, translate
-from data.printable import printable
-from tui.numbers import amount
-from tui.surroundings import Hub, cached_models, hubs
-from tui.turns import Turns
-from tui.widgets.drawing import Line, Part, spread, wrapped
-from tui.widgets.plotting import bar
-from tui.widgets.sheet import Sheet
+from tunewiz.backends.machine.hardware import Sample, Sampler
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.terminal.pacing import Turns
+from tunewiz.tui.widgets.drawing import Line, Part, spread, wrapped
+from tunewiz.tui.widgets.plotting import bar
+from tunewiz.tui.widgets.sheet import Sheet
+from tunewiz.tui.words import amount
+
+SECONDS: Final = 3.0  # that a hub may take to answer
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A place that models come from, and whether it answered."""
+
+    name: str
+    reachable: bool
+
+
+def cached_models() -> int:
+    """How many models the hubs' caches hold, whole or in part."""
+    from tunewiz.backends.sources import huggingface, modelscope
+
+    folders = [*_inside(huggingface.cache(), "models--*"), *_inside(modelscope.cache() / "models", "*--*")]
+    return len(folders)
+
+
+def _inside(folder: Path, pattern: str) -> list[Path]:
+    return [path for path in folder.glob(pattern) if path.is_dir()] if folder.is_dir() else []
+
+
+def hubs() -> tuple[Hub, ...]:
+    """Hugging Face and ModelScope (or their mirrors, if the environment names some) and whether they answer now."""
+    from tunewiz.backends.sources import huggingface, modelscope
+    from tunewiz.backends.sources.asking import ask
+
+    if huggingface.offline():
+        return ()
+    places = (("Hugging Face", huggingface.endpoint()), ("ModelScope", modelscope.endpoint()))
+    return tuple(Hub(name, ask(address, SECONDS).status > 0) for name, address in places)
+
+
+# The machine at a glance, for home.
+
 
 INTERVAL = 2.0  # seconds between two looks
 

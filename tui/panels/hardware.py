@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backends.runs.hardware import Gpu
-from backends.runs.machine import Sample
-from data.language import N_, translate
-from data.printable import printable
-from tui.numbers import amount
-from tui.panels.base import Panel
-from tui.watching import View
-from tui.widgets.drawing import Line, joined
-from tui.widgets.plotting import bar, sparkline
+from tunewiz.backends.machine.hardware import Gpu, Sample
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.panels.panel import Panel, View
+from tunewiz.tui.widgets.drawing import Line, joined
+from tunewiz.tui.widgets.plotting import bar, sparkline
+from tunewiz.tui.words import amount
 
 WIDE = 70  # cells from which a GPU has its graphs on one line
 

@@ -9,10 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.message import Message
 
-from data.language import N_, translate
-from tui.panels.base import Panel
-from tui.watching import View
-from tui.widgets.drawing import Line, Part
+from tunewiz.language import N_, translate
+from tunewiz.tui.panels.panel import Panel, View
+from tunewiz.tui.widgets.drawing import Line, Part
 
 
 class LogPanel(Panel):

@@ -12,9 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import DirectoryTree, Static
 
-from data.language import N_, translate
-from data.printable import printable
-from tui.screens.base import Dialog
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.screens.kinds import Dialog
 
 _DATA: Final = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".gz", ".bz2", ".xz")
 

@@ -13,15 +13,13 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import DataTable
 
-from backends.runs.comparing import Row, differences, measures
-from backends.runs.follow import read_state
-from backends.runs.run import Run
-from data.language import N_, translate
-from data.printable import printable
-from tui.screens.base import FullScreen
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
-from tui.widgets.words import Words
+from tunewiz.backends.runs.comparing import Row, differences, measures
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
 
 
 class ComparisonScreen(FullScreen):

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button
 
-from data.language import N_, translate
-from data.problems import Message
-from tui.screens.base import Dialog
-from tui.widgets.words import Words
+from tunewiz.language import N_, translate
+from tunewiz.problems import Message
+from tunewiz.tui.screens.kinds import Dialog
+from tunewiz.tui.widgets.labels import Words
 
 
 class ConfirmScreen(Dialog[bool]):

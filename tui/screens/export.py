@@ -13,15 +13,15 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from backends.runs.run import Run
-from backends.targets import catalogue
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import Message as Told
-from data.problems import TunewizError
-from tui.screens.base import Dialog
-from tui.widgets.words import Words
-from tui.wizard.errand import send
+from tunewiz.backends.export.targets import catalogue
+from tunewiz.backends.runs.run import Run
+from tunewiz.errand import send
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.problems import Message as Told
+from tunewiz.problems import TunewizError
+from tunewiz.tui.screens.kinds import Dialog
+from tunewiz.tui.widgets.labels import Words
 
 
 class ExportScreen(Dialog[None]):
@@ -71,7 +71,7 @@ class ExportScreen(Dialog[None]):
     def _write(self, target: str) -> None:
         place = self.run.directory / "exports" / target
         try:
-            use = send("backends.targets.writing:write", self.run, target, place)
+            use = send("tunewiz.backends.export.targets:write", self.run, target, place)
         except TunewizError as fault:
             self.post_message(self.Refused("  ".join(problem.line() for problem in fault.problems)))
             return

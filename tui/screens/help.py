@@ -12,10 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
 
-from data.language import N_
-from tui.screens.base import Dialog, own_bindings
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.words import Words
+from tunewiz.language import N_
+from tunewiz.tui.screens.kinds import Dialog, own_bindings
+from tunewiz.tui.widgets.labels import KeyHints, Words
 
 
 class HelpScreen(Dialog[None]):

@@ -14,20 +14,30 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from backends.runs.run import Run
-from data.language import N_, translate
-from data.printable import printable
-from tui.messages import MonitorWanted, PresetsWanted, RunsWanted, WizardWanted
-from tui.numbers import duration
-from tui.panels.glance import GlancePanel
-from tui.screens.base import Translated
-from tui.turns import Turns
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.panels.glance import GlancePanel
+from tunewiz.tui.screens.kinds import Translated
+from tunewiz.tui.screens.messages import MonitorWanted, PresetsWanted, RunsWanted, WizardWanted
+from tunewiz.tui.terminal.pacing import Turns
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar
+from tunewiz.tui.words import duration
 
 if TYPE_CHECKING:
-    from presets.drafts import Kept
-    from tui.listing import Listed
+    from tunewiz.presets.drafts.kept import Kept
+    from tunewiz.tui.outcome import Listed
+
+
+def kept_drafts() -> tuple[Kept, ...]:
+    """Drafts that were left unfinished, the newest first."""
+    from tunewiz.presets.drafts.kept import drafts
+
+    return tuple(drafts())
+
+
+# Home: what goes on, what can be done, and what the machine is.
+
 
 INTERVAL = 2.0  # seconds between two looks at runs and machine
 
@@ -103,7 +113,7 @@ class HomeScreen(Translated[None]):
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="runs")
     def _look(self) -> None:
-        from tui.listing import Listing
+        from tunewiz.tui.outcome import Listing
 
         listing = Listing(self.folder)
         while self._turns.next(INTERVAL):
@@ -111,7 +121,6 @@ class HomeScreen(Translated[None]):
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="drafts")
     def _find_drafts(self) -> None:
-        from tui.surroundings import kept_drafts
 
         self.post_message(self.DraftsFound(kept_drafts()))
 

@@ -1,8 +1,14 @@
-"""Help: the field in use, then the lessons that belong to where you are."""
+"""Help: the field in use, then the lessons that belong to where you are.
+
+Lessons are short, in English and Chinese: ``lessons/<topic>.<language>.md``, the first line is the title.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,10 +17,45 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Markdown, Static
 
-from data.language import N_, translate
-from tui.forms.questions import Question
-from tui.lessons import lesson, topics
-from tui.screens.base import Dialog
+from tunewiz.language import N_, Language, current, translate
+from tunewiz.tui.forms.questions import Question
+from tunewiz.tui.screens.kinds import Dialog
+
+# Short lessons in English and Chinese: ``<topic>.<language>.md``, the first line is the title.
+
+
+_FOLDER = Path(__file__).resolve().parent.parent / "lessons"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A topic in one language; ``text`` is Markdown, its title not in it."""
+
+    topic: str
+    title: str
+    text: str
+
+
+def topics() -> tuple[str, ...]:
+    """Every topic, in alphabetical order."""
+    return tuple(sorted({path.name.partition(".")[0] for path in _FOLDER.glob("*.md")}))
+
+
+def lesson(topic: str, language: Language | None = None) -> Lesson:
+    """The lesson on ``topic`` in ``language``, by default the current one. Raises ``KeyError`` if there is none."""
+    return _read(topic, language or current())
+
+
+@cache
+def _read(topic: str, language: Language) -> Lesson:
+    path = _FOLDER / f"{topic}.{language}.md"
+    if not path.is_file():
+        raise KeyError(topic)
+    title, _, text = path.read_text(encoding="utf-8").partition("\n")
+    return Lesson(topic, title.removeprefix("# ").strip(), text.strip())
+
+
+# Help: the field in use, then the lessons that belong to where you are.
 
 
 class LessonScreen(Dialog[None]):

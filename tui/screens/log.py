@@ -12,13 +12,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from backends.runs.log_tail import LogTail
-from backends.runs.run import Run
-from data.language import N_, translate
-from tui.panels.log import LogPanel
-from tui.screens.base import FullScreen
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
+from tunewiz.backends.runs.follow import LogTail
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import N_, translate
+from tunewiz.tui.panels.log import LogPanel
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 INTERVAL = 0.5  # seconds between two looks
 KEPT = 100_000  # lines

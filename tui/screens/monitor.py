@@ -13,22 +13,19 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from backends.runs.process import alive, ask_to_stop, kill
-from backends.runs.run import Run
-from data.language import N_, translate
-from data.problems import say
-from tui.messages import ResultWanted
-from tui.panels.advice import AdvicePanel
-from tui.panels.base import Panel
-from tui.panels.curves import GradientPanel, LossPanel, RatePanel
-from tui.panels.hardware import HardwarePanel
-from tui.panels.log import LogPanel
-from tui.panels.progress import ProgressPanel
-from tui.screens.base import FullScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.watching import INTERVAL, SAMPLING, MachineWatch, View, Watch
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
+from tunewiz.backends.runs.process import alive, ask_to_stop, kill
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import N_, translate
+from tunewiz.problems import say
+from tunewiz.tui.panels.curves import GradientPanel, LossPanel, RatePanel
+from tunewiz.tui.panels.hardware import HardwarePanel
+from tunewiz.tui.panels.log import LogPanel
+from tunewiz.tui.panels.panel import INTERVAL, SAMPLING, MachineWatch, Panel, View, Watch
+from tunewiz.tui.panels.status import AdvicePanel, ProgressPanel
+from tunewiz.tui.screens.confirm import ConfirmScreen
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.messages import ResultWanted
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 
 class MonitorScreen(FullScreen):

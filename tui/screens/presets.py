@@ -1,9 +1,10 @@
-"""The presets that ship and those the user saved."""
+"""The presets that ship and those the user saved, with their comments in the user's language."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
 from textual import work
@@ -14,19 +15,44 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import say
-from tui.messages import StartWanted, WizardWanted
-from tui.preset_words import worded
-from tui.screens.base import FullScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
-from tui.widgets.words import Words
+from tunewiz.language import N_, current, translate
+from tunewiz.printable import printable
+from tunewiz.problems import say
+from tunewiz.tui.screens.confirm import ConfirmScreen
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.messages import StartWanted, WizardWanted
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
 
 if TYPE_CHECKING:
-    from presets.library import Entry
+    from tunewiz.presets.yaml.library import Entry
+
+
+# The comments of a shipped preset in the user's language: files carry both.
+
+
+_CHINESE: Final = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+_BETWEEN: Final = " · "
+
+
+def worded(text: str) -> str:
+    """``text`` without the comment lines of the other language, if its title stands in both; else as it is."""
+    lines = text.split("\n")
+    title = lines[0].removeprefix("# ").split(_BETWEEN, 1)
+    if len(title) != 2 or bool(_CHINESE.search(title[0])) or not _CHINESE.search(title[1]):
+        return text
+    chinese = current() == "zh"
+    kept = (line for line in lines[1:] if _fits(line, chinese))
+    return "\n".join([f"# {title[chinese]}", *kept])
+
+
+def _fits(line: str, chinese: bool) -> bool:
+    """Code, commands and empty comments are for everybody."""
+    is_prose = line.startswith("# ") and not line.startswith("#  ")
+    return not is_prose or bool(_CHINESE.search(line)) == chinese
+
+
+# The presets that ship and those the user saved.
+
 
 LARGEST = 1 << 16  # characters of a preset that are shown
 
@@ -73,7 +99,7 @@ class PresetsScreen(FullScreen):
 
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _list(self) -> None:
-        from presets.library import listing
+        from tunewiz.presets.yaml.library import listing
 
         self.post_message(self.Found(tuple(listing())))
 

@@ -9,12 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Markdown
 
-from backends.runs.run import Run
-from data.language import N_, translate
-from data.printable import printable
-from tui.screens.base import FullScreen
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 LARGEST = 1 << 20  # characters shown
 

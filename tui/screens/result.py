@@ -11,15 +11,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 
-from backends.runs.comparing import rival
-from backends.runs.follow import read_state
-from backends.runs.process import alive
-from backends.runs.run import Run
-from backends.runs.state import RunState
-from data.language import N_
-from tui.answers import catalogue
-from tui.evidence import Evidence, evidence
-from tui.messages import (
+from tunewiz.backends.runs.comparing import rival
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.process import alive
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
+from tunewiz.language import N_
+from tunewiz.tui.answers import looks_by_task
+from tunewiz.tui.panels.evidence import Evidence, evidence
+from tunewiz.tui.panels.result_story import ResultStory
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.messages import (
     CloneWanted,
     ComparisonWanted,
     ExportWanted,
@@ -29,10 +31,7 @@ from tui.messages import (
     ResumeWanted,
     TrialWanted,
 )
-from tui.panels.result import ResultStory
-from tui.screens.base import FullScreen
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 
 class ResultScreen(FullScreen):
@@ -101,7 +100,7 @@ class ResultScreen(FullScreen):
         if action == "log":
             return self.run.log_file.is_file()
         if action == "try":
-            return bool(self.state and self.state.task in catalogue() and self.run.model.is_dir())
+            return bool(self.state and self.state.task in looks_by_task() and self.run.model.is_dir())
         if action == "export":
             return bool(self.state and self.state.task and self.run.model.is_dir())
         if action == "compare":

@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Checkbox, Input, Static
 
-from data.language import N_, translate
-from data.printable import printable
-from data.problems import BadPreset
-from presets import library
-from presets.preset import Preset
-from tui.screens.base import Dialog
-from tui.widgets.words import Words
+from tunewiz.language import N_, translate
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml import library
+from tunewiz.printable import printable
+from tunewiz.problems import BadPreset
+from tunewiz.tui.screens.kinds import Dialog
+from tunewiz.tui.widgets.labels import Words
 
 
 class SaveScreen(Dialog[Path]):

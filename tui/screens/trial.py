@@ -14,19 +14,16 @@ from textual.events import Resize
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from backends.runs.run import Run
-from backends.trying.base import Fact
-from backends.trying.session import Session
-from data.language import N_, translate
-from data.problems import Message as Told
-from data.problems import say
-from tui.answers import catalogue
-from tui.lines import problem_line
-from tui.loading import LOADING
-from tui.screens.base import FullScreen
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
-from tui.widgets.words import Words
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.trying import Fact
+from tunewiz.backends.trying.session import Session
+from tunewiz.language import N_, translate
+from tunewiz.problems import Message as Told
+from tunewiz.problems import say
+from tunewiz.tui.answers import LOADING, looks_by_task
+from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
+from tunewiz.tui.words import problem_line
 
 
 class TrialScreen(FullScreen):
@@ -153,10 +150,10 @@ class TrialScreen(FullScreen):
 
     def _draw(self) -> None:
         exchanges: Any = [exchange for exchange in self.exchanges if exchange]
-        if self.asks in catalogue() and exchanges:
+        if self.asks in looks_by_task() and exchanges:
             scroll = self.query_one(VerticalScroll)
             width = max(20, scroll.content_size.width)
-            self.query_one("#answers", Static).update(catalogue()[self.asks](exchanges, width))
+            self.query_one("#answers", Static).update(looks_by_task()[self.asks](exchanges, width))
             if len(exchanges[-1]) > 1 and not scroll.has_focus:  # an answer in pieces: its end is what is new
                 scroll.scroll_end(animate=False)
 

@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.message import Message
+from textual.types import IgnoreReturnCallbackType
 
-from data.language import N_, translate
-from data.problems import Problem, errors
-from presets.draft import Draft
-from presets.drafts import Kept, fresh
-from presets.preset import Preset
-from tui.forms.control import Answered, BrowseWanted, Cleared
-from tui.screens.browse import BrowseScreen
-from tui.screens.save import SaveScreen
-from tui.wizard.background import Background, Found
-from tui.wizard.commands import WizardCommands
-from tui.wizard.keeping import Keeping
-from tui.wizard.messages import Edited, LaunchWanted, SaveWanted, Unfinished
-from tui.wizard.state import State, placed
-from tui.wizard.walk import Walk
+from tunewiz.language import N_, translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.kept import Kept, fresh
+from tunewiz.presets.preset import Preset
+from tunewiz.problems import Problem, errors, say
+from tunewiz.tui.forms.controls import Answered, BrowseWanted, Cleared
+from tunewiz.tui.screens.browse import BrowseScreen
+from tunewiz.tui.screens.save import SaveScreen
+from tunewiz.tui.wizard.background import Background, Found
+from tunewiz.tui.wizard.keeping import Keeping
+from tunewiz.tui.wizard.step import Edited, LaunchWanted, SaveWanted, State, Unfinished, placed, steps_for
+from tunewiz.tui.wizard.walk import Walk
+
+# What the wizard adds to the command palette beside what keys do: its steps.
+
+
+class WizardCommands(Provider):
+    """Going to a step."""
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for name, run in self._commands():
+            yield DiscoveryHit(name, run)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for name, run in self._commands():
+            score = matcher.match(name)
+            if score > 0:
+                yield Hit(score, matcher.highlight(name), run, text=name)
+
+    def _commands(self) -> Iterator[tuple[str, IgnoreReturnCallbackType]]:
+        screen = self.screen
+        if not isinstance(screen, Walk):
+            return
+        for number, step in enumerate(steps_for(screen.state.draft), 1):
+            told = say("Go to {step}", step=translate(step.title)).text()
+            yield told, partial(screen.action_go_to, number)
+
+
+# The wizard: from an empty draft to a preset that runs.
+
 
 #: Seconds before the same draft can be started again: a key pressed twice is one wish.
 _AGAIN: Final = 3.0

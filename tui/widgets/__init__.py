@@ -1,1 +1,1 @@
-"""Widgets: one a file."""
+"""Widgets: lines of styled text, and what draws them."""

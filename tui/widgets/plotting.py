@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
 
-from tui.widgets.drawing import Line, Part
+from tunewiz.tui.widgets.drawing import Line, Part
 
 _TICKS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 

@@ -1,4 +1,4 @@
-"""A widget drawn line by line, which sends only the cells that changed down the line."""
+"""Widgets drawn line by line, which send only the cells that changed down the line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.events import Resize
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.drawing import STYLES, Line, changed, fitted
+from tunewiz.tui.widgets.drawing import STYLES, Line, changed, fitted
+
+# A widget drawn line by line, which sends only the cells that changed down the line.
 
 
 class Sheet(Widget):
@@ -72,3 +74,27 @@ class Sheet(Widget):
             return Strip.blank(width, self.rich_style)
         style = self.get_component_rich_style
         return Strip([Segment(text, style(f"sheet--{name}")) for text, name in self._drawn[y] if text], width)
+
+
+# A sheet as long as what it tells, for use inside something that scrolls.
+
+
+class Story(Sheet):
+    """Its height follows its lines."""
+
+    DEFAULT_CSS = """
+    Story { height: auto; width: 100%; }
+    """
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One row a line."""
+        return len(self.lines(width, 1 << 16))
+
+    def retell(self) -> None:
+        """What is told changed, and perhaps its length."""
+        self.refresh(layout=True)
+        self.redraw()
+
+    def relabel(self) -> None:
+        """The language changed."""
+        self.retell()

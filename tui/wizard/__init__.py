@@ -1,1 +1,1 @@
-"""What the wizard's screen is made of: its state, the views of its steps, and what is found out in the background."""
+"""What the wizard's screen is made of: its steps with their views, and what is found out in the background."""

@@ -12,15 +12,14 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from backends.catalogue import find
-from data.findings import Finding
-from data.inspect import Inspection
-from data.problems import BadPreset, errors
-from presets.draft import Draft
-from tui.wizard.errand import ErrandFailed, GivenUp, send
-from tui.wizard.inspecting import Asked, Inspected, asked_of
-from tui.wizard.machine import look
-from tui.wizard.state import State
+from tunewiz.backends.engines import find_engine
+from tunewiz.data.inspection import Inspection
+from tunewiz.errand import ErrandFailed, GivenUp, send
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.problems import BadPreset, Finding, errors
+from tunewiz.tui.wizard.inspecting import Asked, Inspected, asked_of
+from tunewiz.tui.wizard.machine import look
+from tunewiz.tui.wizard.step import State
 
 #: Seconds without a change before something costly is looked at again.
 QUIET: Final = 0.4
@@ -87,7 +86,7 @@ class Background:
         def work() -> None:
             worker = get_current_worker()
             try:
-                inspected = send("tui.wizard.inspecting:examine", asked, unwanted=lambda: worker.is_cancelled)
+                inspected = send("tunewiz.tui.wizard.inspecting:examine", asked, unwanted=lambda: worker.is_cancelled)
             except GivenUp:
                 return
             except ErrandFailed as fault:
@@ -107,7 +106,7 @@ class Background:
             if preset is None or errors(found):
                 return
             try:
-                told = tuple(find(preset.backend).problems(preset))
+                told = tuple(find_engine(preset.backend).problems(preset))
             except BadPreset as fault:
                 told = fault.problems
             self._tell(lambda state: replace(state, backend=told, backend_for=draft))

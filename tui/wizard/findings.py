@@ -12,19 +12,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from data.findings import Finding
-from data.formats import formats
-from data.inspect import Inspection
-from data.language import N_, translate
-from data.lengths import Lengths
-from data.printable import printable
-from data.problems import Message, Problem, Where, say
-from data.roles import ROLES
-from tui import conversation_report
-from tui.numbers import amount
-from tui.widgets.plotting import sparkline
-from tui.wizard.inspecting import Inspected
-from tui.wizard.state import State
+from tunewiz.data.formats.format import formats
+from tunewiz.data.inspection import Inspection
+from tunewiz.data.rows.examples import ROLES
+from tunewiz.data.text.lengths import Lengths
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.problems import Finding, Message, Problem, Where, say
+from tunewiz.tui import conversation_report
+from tunewiz.tui.widgets.plotting import sparkline
+from tunewiz.tui.wizard.inspecting import Inspected
+from tunewiz.tui.wizard.step import State
+from tunewiz.tui.words import amount
 
 #: Names of the theme's colours.
 _STYLES: Final = {"error": "error", "warning": "warning", "note": "dim"}

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from textual.events import Click
 from textual.message import Message
 
-from data.language import translate
-from data.printable import printable
-from data.problems import errors, say
-from tui.forms.questions import Question
-from tui.numbers import amount
-from tui.steps import steps_for
-from tui.steps.base import Step
-from tui.widgets.drawing import Line, Part, fitted, joined, width_of, wrapped
-from tui.widgets.sheet import Sheet
-from tui.wizard.state import State
-from tui.wizard.timing import time_line
+from tunewiz.language import translate
+from tunewiz.printable import printable
+from tunewiz.problems import errors, say
+from tunewiz.tui.forms.questions import Question
+from tunewiz.tui.widgets.drawing import Line, Part, fitted, joined, width_of, wrapped
+from tunewiz.tui.widgets.sheet import Sheet
+from tunewiz.tui.wizard.machine import time_line
+from tunewiz.tui.wizard.step import State, Step, steps_for
+from tunewiz.tui.words import amount
 
 
 class Rail(Sheet):

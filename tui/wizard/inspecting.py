@@ -9,19 +9,18 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from data.dataset import SAMPLE_PREFIX, Dataset
-from data.formats import formats
-from data.inspect import Inspection, inspect
-from data.llm_plan import LlmPlan
-from data.plan import Plan
-from data.prepare import prepare
-from data.prepare_llm import prepare_llm
-from data.problems import BadData, BadPreset, Problem
-from data.reading import Report
-from presets import fields
-from presets.anchoring import absolute
-from presets.draft import Draft
-from presets.suggest import Facts
+from tunewiz.data.chat.prepare import prepare_llm
+from tunewiz.data.chat.prepared import LlmPlan
+from tunewiz.data.formats.format import formats
+from tunewiz.data.inspection import Inspection, inspect
+from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
+from tunewiz.data.retrieval.prepare import prepare
+from tunewiz.data.retrieval.prepared import Plan
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.suggest import Facts
+from tunewiz.presets.yaml import fields
+from tunewiz.presets.yaml.opening import absolute_path
+from tunewiz.problems import BadData, BadPreset, Problem, Report
 
 #: Beyond this many bytes a file is looked through, but not also split and searched for leaks: the run does that.
 PREPARED_UP_TO: Final = 200_000_000
@@ -151,7 +150,7 @@ def rows_task(task: str) -> str:
 
 
 def _absolute(path: str, draft: Draft) -> str:
-    return path if path.startswith(SAMPLE_PREFIX) else absolute(path, Path(draft.folder or "."))
+    return path if path.startswith(SAMPLE_PREFIX) else absolute_path(path, Path(draft.folder or "."))
 
 
 def examine(asked: Asked) -> Inspected:

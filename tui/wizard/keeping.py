@@ -1,18 +1,52 @@
-"""The draft on disk: written soon after each change, in a thread, and at once when the screen is left."""
+"""What the wizard keeps on disk: the draft, written soon after each change; data files used lately."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from textual.screen import Screen
 from textual.timer import Timer
 
-from data.printable import printable
-from data.problems import say
-from presets.draft import Draft
-from presets.drafts import Kept, discard, keep
+from tunewiz.data.reading.source import SAMPLE_PREFIX
+from tunewiz.files import read_json, write_json
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.kept import Kept, discard, drafts_dir, keep
+from tunewiz.printable import printable
+from tunewiz.problems import say
+
+# Data files used lately, kept between sessions.
+
+
+_MOST: Final = 8
+
+
+def recent_file() -> Path:
+    """``$XDG_STATE_HOME/tunewiz/recent.json``."""
+    return drafts_dir().parent / "recent.json"
+
+
+def recent() -> list[str]:
+    """Absolute paths, the latest first; those that are gone are left out."""
+    stored = read_json(recent_file())
+    paths = [path for path in stored if isinstance(path, str)] if isinstance(stored, list) else []
+    return [path for path in paths[:_MOST] if Path(path).exists()]
+
+
+def remember(path: str) -> None:
+    """Put ``path`` first. A place that cannot be written to costs nothing but the memory of it."""
+    if path.startswith(SAMPLE_PREFIX):
+        return
+    try:
+        write_json(recent_file(), [path, *(other for other in recent() if other != path)][:_MOST])
+    except OSError:
+        return
+
+
+# The draft on disk: written soon after each change, in a thread, and at once when the screen is left.
+
 
 #: Seconds without a change before it is written.
 QUIET: Final = 0.25

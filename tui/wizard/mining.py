@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from backends import negatives, sources
-from backends.negatives.base import Surroundings
-from backends.negatives.mining import mine, passages
-from data.examples import Group
-from data.fingerprints import normal
-from data.plan import Plan
-from data.prepare import prepare
-from data.problems import Message, say
-from presets.families import lookup
-from presets.preset import Preset
-from presets.retrieval import RetrievalPreset
-from presets.sections.data import Negatives
-from tui.wizard.inspecting import Asked
+from tunewiz.backends import negatives, sources
+from tunewiz.backends.negatives import Surroundings
+from tunewiz.backends.negatives.mining import mine, passages
+from tunewiz.data.retrieval.prepare import prepare
+from tunewiz.data.retrieval.prepared import Plan
+from tunewiz.data.rows.examples import Group
+from tunewiz.data.text.duplicates import normal
+from tunewiz.presets.families import lookup
+from tunewiz.presets.preset import Preset, RetrievalPreset
+from tunewiz.presets.sections.data import Negatives
+from tunewiz.problems import Message, say
+from tunewiz.tui.wizard.inspecting import Asked
 
 SHOWN: Final = 5
 #: What a model may have to encode for a look: passages, and weights.
@@ -98,8 +97,8 @@ def _encoder(wanted: Wanted, count: int) -> tuple[Message | None, Callable[[], A
     preset = wanted.preset if isinstance(wanted.preset, RetrievalPreset) else None
 
     def load() -> Any:
-        from backends.encoder import SearchEncoder
-        from backends.loading import load_encoder
+        from tunewiz.backends.models.encoding import SearchEncoder
+        from tunewiz.backends.models.loading import load_encoder
 
         return SearchEncoder(load_encoder(place, preset, "cpu"))
 

@@ -10,20 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 
-from data.language import N_, translate
-from tui.forms.questions import Question
-from tui.lessons import lesson
-from tui.screens.base import Translated
-from tui.screens.lesson import LessonScreen
-from tui.steps import owner, steps_for
-from tui.steps.base import Step
-from tui.widgets.drawing import Part
-from tui.widgets.key_hints import KeyHints
-from tui.widgets.title_bar import TitleBar
-from tui.wizard.frame import Hint, Needs, Rail
-from tui.wizard.messages import JumpWanted
-from tui.wizard.state import State, after
-from tui.wizard.view import View
+from tunewiz.language import N_, translate
+from tunewiz.tui.forms.questions import Question
+from tunewiz.tui.screens.kinds import Translated
+from tunewiz.tui.screens.lesson import LessonScreen, lesson
+from tunewiz.tui.widgets.drawing import Part
+from tunewiz.tui.widgets.labels import KeyHints, TitleBar
+from tunewiz.tui.wizard.frame import Hint, Needs, Rail
+from tunewiz.tui.wizard.step import JumpWanted, State, Step, View, after, owner, steps_for
 
 
 class Walk(Translated[None]):

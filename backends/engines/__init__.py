@@ -1,0 +1,87 @@
+"""Engines: what can train a preset. An engine checks a preset and takes it through the stages of a run.
+
+One module (or room) an engine, found by its name. Nothing heavy may be imported when it is imported: ``problems`` and
+``native`` run in the user's shell, the stages in the child. Engines do not import each other: what two of them need
+lies in :mod:`tunewiz.backends.stages`, :mod:`tunewiz.backends.training` and :mod:`tunewiz.backends.language_models`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+
+from tunewiz.backends.runs.run import Run
+from tunewiz.presets.preset import Preset
+from tunewiz.problems import BadPreset, Problem, Where, error, say
+from tunewiz.registry import Registry
+
+if TYPE_CHECKING:
+    from tunewiz.backends.evaluate.lengths import Reading
+
+
+P = TypeVar("P", bound=Preset)
+
+
+class Backend(ABC, Generic[P]):
+    """Trains presets of its tasks. Every stage reads and writes the run's directory and nothing else."""
+
+    name: ClassVar[str]
+    tasks: ClassVar[frozenset[str]]
+
+    @abstractmethod
+    def problems(self, preset: P) -> list[Problem]:
+        """What keeps ``preset`` from running here: packages, models, memory. Imports nothing heavy."""
+
+    @abstractmethod
+    def native(self, preset: P) -> str:
+        """The configuration, in the library's own terms, that ``preset`` stands for (YAML text)."""
+
+    def reading(self, preset: P, count: int) -> Reading | None:
+        """``count`` training rows as the model reads them, and the length of all; ``None`` where that says nothing.
+
+        Slow and heavy: for a child process. Raises ``BadData`` and ``BadPreset``.
+        """
+        return None
+
+    @abstractmethod
+    def prepare(self, run: Run, preset: P) -> None:
+        """Read, clean, split, mine; write ``run.data``. Raises ``BadData``."""
+
+    @abstractmethod
+    def baseline(self, run: Run, preset: P) -> None:
+        """Measure the untouched model; write ``run.report / "before.json"``."""
+
+    @abstractmethod
+    def train(self, run: Run, preset: P) -> None:
+        """Train into ``run.checkpoints``, from the newest checkpoint there if there is one."""
+
+    @abstractmethod
+    def evaluate(self, run: Run, preset: P) -> None:
+        """Measure the tuned model the same way; write ``run.report / "after.json"``."""
+
+    @abstractmethod
+    def export(self, run: Run, preset: P) -> None:
+        """Write ``run.model``."""
+
+    @abstractmethod
+    def report(self, run: Run, preset: P) -> str:
+        """Write ``run.report``; the verdict: WIN, MARGINAL, REGRESSION or NONE."""
+
+
+#: Every engine: a module of this room each, and those of plug-ins (entry points of ``tunewiz.engines``).
+_ENGINES: Final[Registry[Backend[Any]]] = Registry("tunewiz.backends.engines", Backend, "engines", by_module=True)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all backends, in alphabetical order; none is imported for it."""
+    return _ENGINES.names()
+
+
+def find_engine(name: str) -> Backend[Any]:
+    """The backend called ``name``. Raises :class:`BadPreset` (``backend-unknown``)."""
+    kind = _ENGINES.find(name)
+    if kind is None:
+        told = say("There is no backend {name}.", name=name)
+        fix = say("Choose one of: {names}.", names=", ".join(names()))
+        raise BadPreset(error("backend-unknown", told, Where(key="backend"), fix))
+    return kind()

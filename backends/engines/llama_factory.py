@@ -1,0 +1,202 @@
+"""The engine on LLaMA-Factory: its ``run_exp`` tunes causal language models, in the run's own child.
+
+The YAML that ``llamafactory-cli train`` would take, the arguments of ``run_exp``, and one training with our call-backs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.backends import trackers
+from tunewiz.backends.language_models.loaded_model import Places, ready_process
+from tunewiz.backends.language_models.templates import own_template
+from tunewiz.backends.machine.precision import Precision, chosen
+from tunewiz.backends.runs.callback import run_callback
+from tunewiz.backends.runs.events import Saved
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.sources import where_cached
+from tunewiz.backends.stages.language_model import LanguageModelBackend, rows_wanted
+from tunewiz.backends.training import out_of_memory
+from tunewiz.backends.training.arguments import device_and_precision, dumped, schedule_by_shares, settings
+from tunewiz.backends.training.checkpoints import measured_at_the_end, newest
+from tunewiz.data.rows.conversations import Stage
+from tunewiz.files import write_whole
+from tunewiz.presets.sections.llm_training import LlmTraining
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.problems import BadData, error, say
+
+
+class LlamaFactory(LanguageModelBackend):
+    """LLaMA-Factory's ``run_exp`` trains, in the run's own child; everything else is the base's."""
+
+    name = "llama_factory"
+
+    def native(self, preset: LlmPreset) -> str:
+        """The YAML that ``llamafactory-cli train`` would take."""
+        return training_yaml(preset)
+
+    def train(self, run: Run, preset: LlmPreset) -> None:
+        """Train from the newest checkpoint, or the untouched model, into ``run.checkpoints``."""
+        train_with_run_exp(run, preset, self.places(run))
+        run.emit(Saved(what="adapter" if preset.method.adapter else "model", path=run.relative(run.checkpoints)))
+
+
+def training_yaml(preset: LlmPreset) -> str:
+    """The arguments as they follow from the preset; what depends on data, or on where the run is, stands in words."""
+    device, precision = device_and_precision(preset)
+    located = where_cached(preset.model)
+    folder = Path(located.place) if located else None
+    rows: Stage = rows_wanted(preset) or "sft"
+    template = own_template(preset.model.id, folder) if preset.template == "auto" else preset.template
+    validated = preset.data.evaluation.validation_fraction != 0
+    places = Places(str(folder or preset.model.id), "RUN/data/llama_factory", "RUN/checkpoints", template or "auto",
+                    rows, validated)  # fmt: skip
+    return dumped(run_exp_arguments(preset, places, precision, device))
+
+
+#: Keys of the shared settings that LLaMA-Factory sets itself.
+_OWN: Final = ("gradient_checkpointing", "gradient_checkpointing_kwargs")
+#: Stages whose rows are one sequence each, which can be sorted by length.
+_ONE_TEXT: Final = ("sft", "pretrain")
+_ATTENTION: Final = {"sdpa": "sdpa", "flash_attention_2": "fa2", "eager": "disabled"}
+
+
+def stage_of(preset: LlmPreset, rows: Stage) -> str:
+    """The stage to train: the preset's, or what fits the rows."""
+    auto: dict[Stage, str] = {"sft": "sft", "pretrain": "pretrain", "preference": "dpo", "kto": "kto"}
+    return auto[rows] if preset.stage == "auto" else preset.stage
+
+
+def run_exp_arguments(preset: LlmPreset, places: Places, precision: str, device: str) -> dict[str, Any]:
+    """Everything ``run_exp`` is called with; the preset's ``backend_options`` win."""
+    training = preset.training
+    shared = {key: value for key, value in settings(preset, precision, device).items() if key not in _OWN}
+    stage = stage_of(preset, places.rows)
+    return {
+        "model_name_or_path": places.model,
+        "trust_remote_code": preset.model.trust_remote_code,
+        "do_train": True,
+        **_stage(preset, stage),
+        **preset.method.arguments(),
+        "dataset": "train",
+        "dataset_dir": places.data,
+        "template": places.template,
+        "enable_thinking": places.thinking,
+        "cutoff_len": training.max_length,
+        **_rows(training, stage),
+        "output_dir": places.output,
+        **shared,
+        "warmup_steps": training.warmup,
+        "disable_gradient_checkpointing": not training.gradient_checkpointing,
+        "train_sampling_strategy": "group_by_length" if training.group_by_length and stage in _ONE_TEXT else "random",
+        "include_num_input_tokens_seen": "non_padding",
+        **schedule_by_shares(preset, places.validated),
+        **_kernels(training),
+        **({"resume_from_checkpoint": places.resume} if places.resume else {}),
+        **preset.backend_options,
+    }
+
+
+def _stage(preset: LlmPreset, stage: str) -> dict[str, Any]:
+    options = preset.preference
+    pairs = {"pref_beta": options.beta, "pref_ftx": options.sft_weight}
+    known: dict[str, dict[str, Any]] = {
+        "sft": {"stage": "sft"},
+        "pretrain": {"stage": "pt"},
+        "dpo": {"stage": "dpo", "pref_loss": "sigmoid", "dpo_label_smoothing": options.label_smoothing} | pairs,
+        "orpo": {"stage": "dpo", "pref_loss": "orpo", "pref_beta": options.beta},
+        "simpo": {"stage": "dpo", "pref_loss": "simpo", "simpo_gamma": options.gamma} | pairs,
+        "kto": {"stage": "kto"} | pairs,
+    }
+    return known[stage]
+
+
+def _rows(training: LlmTraining, stage: str) -> dict[str, Any]:
+    """How rows become sequences. Packed rows of sft are kept from seeing each other; texts to continue are not."""
+    found: dict[str, Any] = {"packing": training.packing}
+    if stage == "sft":
+        found |= {"neat_packing": True} if training.packing else {}
+        found |= {"mask_history": True} if training.trained_on == "last_answer" else {}
+        found |= {"train_on_prompt": True} if training.trained_on == "everything" else {}
+    return found
+
+
+def _kernels(training: LlmTraining) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if training.neftune:
+        found["neftune_noise_alpha"] = training.neftune
+    if training.attention != "auto":
+        found["flash_attn"] = _ATTENTION[training.attention]
+    if training.liger:
+        found["enable_liger_kernel"] = True
+    return found
+
+
+#: The arguments as they were used, beside the run's other records.
+CONFIGURATION: Final = "llama_factory.yaml"
+
+
+def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
+    """Train, from the newest checkpoint if there is one, into ``run.checkpoints``.
+
+    Raises :class:`StopRequested` after saving a checkpoint when asked to stop, :class:`OutOfMemory` with advice, and
+    :class:`BadData` when no row is left.
+    """
+    device = ready_process(preset.launch)
+    precision = chosen(run, preset.training.precision, device)
+    resumed = newest(run.checkpoints)
+    told = run_exp_arguments(preset, replace(places, resume=str(resumed) if resumed else ""), precision, device)
+    write_whole(run.directory / CONFIGURATION, dumped(told))
+    from llamafactory.train.tuner import run_exp
+
+    with out_of_memory.explained_for_language_model(preset), computing_in(precision):
+        try:
+            run_exp(told, callbacks=_callbacks(run, preset))
+        except RuntimeError as fault:
+            # The library's own words for a dataset of which nothing is left once it is cut to length.
+            if "Cannot find" in str(fault) and "samples" in str(fault):
+                raise BadData(_nothing_left(preset)) from fault
+            raise
+    run.check_stop()
+
+
+@contextmanager
+def computing_in(precision: Precision) -> Iterator[None]:
+    """Full precision where that is asked for: on a GPU LLaMA-Factory takes 16 bit wherever it may choose.
+
+    What it chooses would not go with weights in 32 bit: the mask of packed rows would be of another type.
+    """
+    import torch
+    from llamafactory.model import patcher
+
+    theirs = patcher.infer_optim_dtype
+    if precision == "fp32":
+        patcher.infer_optim_dtype = lambda **_: torch.float32  # asked with model_dtype=
+    try:
+        yield
+    finally:
+        patcher.infer_optim_dtype = theirs
+
+
+def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:
+    early = preset.training.early_stopping
+    found = [measured_at_the_end(), run_callback(run), *trackers.callbacks(run, preset.tracking)]
+    if early.enabled and early.threshold:
+        from transformers import EarlyStoppingCallback
+
+        found.append(EarlyStoppingCallback(early.patience, early.threshold))
+    return found
+
+
+def _nothing_left(preset: LlmPreset) -> Any:
+    told = say(
+        "No row is left to train on once it is cut to {length} tokens{packed}.",
+        length=preset.training.max_length,
+        packed=say(" and packed") if preset.training.packing else "",
+    )
+    fix = say("Raise training.max_length for long prompts; with packing lower it, or switch packing off.")
+    return error("no-usable-rows", told, fix=fix)

@@ -1,0 +1,180 @@
+"""How long texts and rows are in the model's own tokens, and rows the way the model reads them.
+
+Whether the maximum length suits them; which text of a row is learned, and which is only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.text.lengths import Lengths, LengthSample, TokenCount, percentile
+from tunewiz.presets.families import instructions
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.problems import Message, Problem, Where, note, say, warning
+
+#: A share of texts cut off from which on it is worth a warning.
+MANY: Final = 0.05
+_KEY: Final = Where(key="training.max_length")
+_ROLES: Final = {
+    "query": say("queries"),
+    "passage": say("passages"),
+    "text": say("texts"),
+    "document": say("documents of the corpus"),
+    "pair": say("queries with a document"),
+}
+
+
+def counter(path: Path, trusted: bool = False) -> TokenCount:
+    """Counts tokens, special ones included, with the tokenizer in ``path``."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(path), trust_remote_code=trusted, local_files_only=True)
+
+    def count(texts: Sequence[str]) -> list[int]:
+        ids = tokenizer(list(texts), truncation=False, return_attention_mask=False, verbose=False)["input_ids"]
+        return [len(item) for item in ids]
+
+    return count
+
+
+def length_problems(path: Path, preset: RetrievalPreset, prepared: Prepared) -> Iterator[Problem]:
+    """A note with the lengths, and a warning when the maximum length cuts off many texts."""
+    sample = LengthSample(counter(path, preset.model.trust_remote_code), seed=preset.training.seed)
+    (_pairs if preset.task == "reranker" else _texts)(sample, preset, prepared)
+    lengths, advice = sample.lengths(), sample.advice()
+    if not lengths or advice is None:
+        return
+    limit = preset.training.max_length
+    yield note("lengths", say("{lengths}; at most {limit} are read.", lengths=_told(lengths), limit=limit), _KEY)
+    cut = max(_share_above(item, limit) for item in lengths)
+    if cut > MANY:
+        told = say(
+            "{percent} % of the texts or more are longer than {limit} tokens and are cut off.",
+            percent=round(100 * cut),
+            limit=limit,
+        )
+        fix = say("Set training.max_length to {length}, if the model reads that many.", length=advice.max_length)
+        yield warning("texts-cut-off", told, _KEY, fix)
+
+
+def _texts(sample: LengthSample, preset: RetrievalPreset, prepared: Prepared) -> None:
+    query, passage = instructions(preset.model)
+    for group in prepared.groups:
+        sample.add("query", query + group.query)
+        for text in (*group.positives, *group.negatives):
+            sample.add("passage", passage + text)
+    for pair in prepared.pairs:
+        sample.add("text", pair.first)
+        sample.add("text", pair.second)
+    for document in prepared.evaluation.corpus.values():
+        sample.add("document", passage + document.full)
+
+
+def _pairs(sample: LengthSample, _preset: RetrievalPreset, prepared: Prepared) -> None:
+    """What a cross-encoder reads: a query and a document in one sequence."""
+    for group in prepared.groups:
+        for text in (*group.positives, *group.negatives):
+            sample.add("pair", f"{group.query} {text}")
+    for pair in prepared.pairs:
+        sample.add("pair", f"{pair.first} {pair.second}")
+    for document in prepared.evaluation.corpus.values():
+        sample.add("document", document.full)
+
+
+def _told(lengths: Sequence[Lengths]) -> Message:
+    parts = [
+        say(
+            "{role}: half are within {median} tokens, 95 % within {p95}, the longest {longest}",
+            role=_ROLES[item.role],
+            median=item.tokens[50],
+            p95=item.tokens[95],
+            longest=item.tokens[100],
+        )
+        for item in lengths
+    ]
+    told = parts[0]
+    for part in parts[1:]:
+        told = say("{first}; {second}", first=told, second=part)
+    return told
+
+
+def _share_above(lengths: Lengths, limit: int) -> float:
+    """A lower bound of the share of texts longer than ``limit``, from the percentiles known."""
+    above = [percent for percent, tokens in lengths.tokens.items() if percent < 100 and tokens > limit]
+    return (100 - min(above)) / 100 if above else 0.0
+
+
+# Rows the way a model reads them: text that is learned and text that is only read, and how many tokens it takes.
+
+
+#: Lengths that are advised are multiples of this.
+_STEP: Final = 64
+_ROW_KEY: Final = Where(key="training.max_length")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text of a row; ``learned``: whether the loss counts its tokens."""
+
+    text: str
+    learned: bool
+
+
+@dataclass(frozen=True)
+class ReadRow:
+    """A row after it was cut to length. ``whole``: its tokens before; ``side``: which text of a pair it is."""
+
+    pieces: tuple[Piece, ...]
+    tokens: int
+    learned: int
+    whole: int
+    side: Message | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A few ``rows`` to look at, and the tokens of all that were counted (``wholes`` before cutting), or why not."""
+
+    rows: tuple[ReadRow, ...] = ()
+    wholes: Sequence[int] = ()
+    learned: int = 0
+    limit: int = 0
+    why_not: Message | None = None
+
+    @property
+    def cut(self) -> int:
+        """Rows longer than is read."""
+        return sum(whole > self.limit for whole in self.wholes)
+
+    def problems(self) -> Iterator[Problem]:
+        """A note with the lengths, and a warning where many rows are cut off."""
+        if not self.wholes:
+            return
+        yield note("lengths", self._lengths(), _ROW_KEY)
+        if self.cut > MANY * len(self.wholes):
+            percent = round(100 * self.cut / len(self.wholes))
+            told = say("{percent} % of the rows are longer than {limit} tokens and are cut off.",
+                       percent=percent, limit=self.limit)  # fmt: skip
+            fix = say("Set training.max_length to {length}, if memory allows.", length=self._advised())
+            yield warning("rows-cut-off", told, _ROW_KEY, fix)
+
+    def _lengths(self) -> Message:
+        ordered = sorted(self.wholes)
+        read = sum(min(whole, self.limit) for whole in self.wholes)
+        return say(
+            "Rows in this model's tokens, chat template included: half are within {median}, 95 % within {p95}, the "
+            "longest {longest}; at most {limit} are read. The loss counts {percent} % of them.",
+            median=percentile(ordered, 50),
+            p95=percentile(ordered, 95),
+            longest=ordered[-1],
+            limit=self.limit,
+            percent=round(100 * self.learned / max(1, read)),
+        )
+
+    def _advised(self) -> int:
+        """A length that 95 % of the rows fit into."""
+        return -(-percentile(sorted(self.wholes), 95) // _STEP) * _STEP

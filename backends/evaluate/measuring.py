@@ -1,0 +1,61 @@
+"""Measure any model on any test collection: the baseline, the tuned model, and models outside a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunewiz.backends.models.adapters import merge_adapter
+from tunewiz.backends.models.loading import load_encoder
+from tunewiz.data.rows.examples import Collection
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.problems import BadData, error, say
+
+if TYPE_CHECKING:
+    from tunewiz.backends.evaluate import Measurement, Wanted
+    from tunewiz.backends.models.encoding import SearchEncoder
+
+
+@dataclass(frozen=True)
+class Manner:
+    """On which device, how many texts at once, where vectors are kept, who is told, and who may stop it."""
+
+    device: str = "cpu"
+    batch_size: int = 64
+    cache: Path | None = None
+    told: Callable[[int, int], None] = field(default=lambda _done, _total: None)
+    check_stop: Callable[[], None] = field(default=lambda: None)
+
+
+def search_encoder(path: Path, preset: RetrievalPreset | None = None, manner: Manner = Manner()) -> SearchEncoder:
+    """The model in ``path`` ready to encode queries and passages in fp32; an adapter is merged in memory."""
+    from tunewiz.backends.models.batching import EncodeOptions
+    from tunewiz.backends.models.encoding import SearchEncoder, fingerprint
+
+    model = merge_adapter(load_encoder(path, preset, manner.device))
+    mark = fingerprint(path) if manner.cache else ""
+    how = EncodeOptions(most=manner.batch_size)
+    return SearchEncoder(model, how, manner.cache, mark, manner.told, manner.check_stop)
+
+
+def measure(
+    path: Path, collection: Collection, wanted: Wanted, preset: RetrievalPreset | None = None, manner: Manner = Manner()
+) -> Measurement:
+    """Search the collection with the model in ``path`` and measure what it finds.
+
+    Raises :class:`BadData` (``nothing-to-measure``) when no query has a relevant document, and what
+    :func:`tunewiz.backends.models.loading.load_encoder` raises.
+    """
+    return measure_with(lambda: search_encoder(path, preset, manner), collection, wanted)
+
+
+def measure_with(encoder: Callable[[], SearchEncoder], collection: Collection, wanted: Wanted) -> Measurement:
+    """As :func:`measure`, with the model that ``encoder`` loads once there is something to measure."""
+    from tunewiz.backends.evaluate.full_search import Retrieval
+
+    if not any(grade > 0 for grades in collection.qrels.values() for grade in grades.values()):
+        told = say("No query of the collection has a relevant document: there is nothing to measure.")
+        raise BadData(error("nothing-to-measure", told, fix=say("Check the judgments (qrels) against the queries.")))
+    return Retrieval().measure(encoder(), collection, wanted)

@@ -1,0 +1,130 @@
+"""Any model on any test collection, in a process of its own, asked on stdin.
+
+It is ``python -m tunewiz.backends.evaluate.standalone``. The question is a JSON object with ``model`` (a folder or a
+hub id), ``preset`` (the file of a run's, or empty), ``run`` (the run whose tuned model is meant, or empty), ``data``,
+``split`` and ``k``. One JSON object comes out: what was measured, or ``problems`` with the ``exit_code`` that goes with
+them. What libraries print goes to stderr, progress too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewiz.backends.evaluate.measuring import Manner, measure_with
+from tunewiz.backends.models.loading import at_times
+from tunewiz.backends.models.run_models import tuned_encoder
+from tunewiz.backends.runs.explain import explain
+from tunewiz.backends.runs.run import Run
+from tunewiz.data.opening import opened
+from tunewiz.data.reading.source import Dataset
+from tunewiz.data.retrieval.built_corpus import collection_from_groups, collection_from_pairs
+from tunewiz.data.rows.examples import Collection, Group, ScoredPair
+from tunewiz.errand import child_environment
+from tunewiz.presets.sections.training import Launch
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.yaml.library import load
+from tunewiz.problems import BadPreset, Problem, error, say
+
+if TYPE_CHECKING:
+    from tunewiz.backends.models.encoding import SearchEncoder
+
+
+def ask(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`main` answers in a child process; its progress and what libraries print go to our stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", __name__],
+        input=json.dumps(wanted).encode(),
+        stdout=subprocess.PIPE,
+        env=child_environment(),
+        check=False,
+    )
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        told = say("The measuring process ended with status {status}.", status=done.returncode)
+        answer = {"problems": [error("measuring-ended", told).as_json()], "exit_code": 1}
+    return answer
+
+
+def evaluate(wanted: Mapping[str, Any], told: Callable[[int, int], None]) -> dict[str, Any]:
+    """The record with ``model metrics queries documents seconds notes``; ``told`` is told of texts done and in all."""
+    notes: list[Problem] = []
+    collection = _collection(str(wanted["data"]), str(wanted.get("split") or "auto"), notes)
+    preset = _preset(wanted)
+    from tunewiz.backends.evaluate import Wanted
+
+    options = Wanted(tuple(wanted["k"]), ("ndcg@10",))
+    measured = measure_with(lambda: _encoder(wanted, preset, at_times(told)), collection, options)
+    record = measured.record()
+    record.pop("cosines", None)
+    notes_told = [problem.as_json() for problem in notes if problem.severity != "note"]
+    return {"model": str(wanted.get("run") or wanted["model"]), **record, "notes": notes_told}
+
+
+def _collection(place: str, split: str, notes: list[Problem]) -> Collection:
+    """The queries and documents in ``place``: a BEIR folder, or rows whose passages become the documents."""
+    found = opened.open_dataset(Dataset(place), notes.append)
+    if not found.is_collection:
+        rows = [*opened.read_examples(found, notes.append)]
+        groups = [row for row in rows if isinstance(row, Group)]
+        return (
+            collection_from_groups(groups, ())
+            if groups
+            else collection_from_pairs([r for r in rows if isinstance(r, ScoredPair)], ())
+        )
+    return opened.read_collection(found, opened.measured_split(found, split) or split, notes.append)
+
+
+def _preset(wanted: Mapping[str, Any]) -> EmbeddingPreset | None:
+    preset = load(str(wanted["preset"])) if wanted.get("preset") else None
+    if preset is not None and not isinstance(preset, EmbeddingPreset):
+        told = say("Only embedding models are measured here; this is a run of the task {task}.", task=preset.task)
+        raise BadPreset(error("task-not-measured", told, fix=say("Its own report has the numbers of its task.")))
+    return preset
+
+
+def _encoder(
+    wanted: Mapping[str, Any], preset: EmbeddingPreset | None, told: Callable[[int, int], None]
+) -> SearchEncoder:
+    """The run's tuned model as its preset wants it, or a model by its name, with its family's instructions."""
+    from tunewiz.backends.evaluate.two_stage import embedder
+    from tunewiz.backends.models.batching import EncodeOptions
+    from tunewiz.backends.models.encoding import SearchEncoder
+    from tunewiz.backends.models.loading import device_of
+
+    device = device_of(preset.launch if preset else Launch())
+    if preset is None:
+        return embedder(str(wanted["model"]), Manner(device=device, told=told))
+    model = tuned_encoder(Run(Path(str(wanted["run"]))), preset, device)
+    return SearchEncoder(model, EncodeOptions(most=preset.evaluation.batch_size), told=told)
+
+
+def main() -> None:
+    """Answer one question."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    narration = os.fdopen(os.dup(2), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # libraries write bars and tables there; what we tell goes to the copies
+        os.dup2(nowhere, stream)
+
+    def tell(done: int, total: int) -> None:
+        narration.write(f"\r{done}/{total}" + ("\n" if done >= total else ""))
+        narration.flush()
+
+    try:
+        answer = evaluate(json.load(sys.stdin), tell)
+    except Exception as fault:  # noqa: BLE001  the outer edge of the child: every end is told
+        explained = explain(fault)
+        answer = {"problems": [one.as_json() for one in explained.problems], "exit_code": int(explained.exit_code)}
+    json.dump(answer, out, ensure_ascii=False)
+    out.close()
+
+
+if __name__ == "__main__":
+    main()

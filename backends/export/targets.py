@@ -1,0 +1,283 @@
+"""What a finished run can be exported to, whole or not at all: a target is a form in which its model leaves Tunewiz.
+
+Adding one means adding a subclass of :class:`Target` to a module of this room.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from tunewiz.backends.models.run_models import has_model
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.trying.corpus import of_run
+from tunewiz.files import read_json, write_jsonl, write_whole
+from tunewiz.language import N_
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import load
+from tunewiz.presets.yaml.validation import suggestion
+from tunewiz.printable import printable
+from tunewiz.problems import BadPreset, Message, TunewizError, error, say
+from tunewiz.registry import Registry
+
+
+class Target(ABC):
+    """Writes one form. Files are written into an empty folder, which becomes the user's once all of it is there."""
+
+    name: ClassVar[str]
+    tasks: ClassVar[frozenset[str]]
+    #: What it is, in a few words.
+    summary: ClassVar[str]
+
+    @abstractmethod
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Write it into ``folder``; how it is used from there. Raises ``TunewizError``."""
+
+
+def whole_model(run: Run) -> Path:
+    """The folder of the whole tuned model. Raises :class:`BadPreset` (``no-whole-model``) where there is none."""
+    if has_model(run.model):
+        return run.model
+    told = say("The run {name} has no whole model: it was stopped, or its adapter was not merged.", name=run.name)
+    fix = say("Let it finish with export.merge: true, or export the adapter: --to adapter.")
+    raise BadPreset(error("no-whole-model", told, fix=fix))
+
+
+def copy_model(run: Run, folder: Path) -> None:
+    """Copy the whole tuned model, without the adapter that may lie beside it."""
+    shutil.copytree(whole_model(run), folder, ignore=shutil.ignore_patterns("adapter"), dirs_exist_ok=True)
+
+
+@cache
+def catalogue() -> Mapping[str, Target]:
+    """Every target by name: a module that defines a concrete :class:`Target` of the module's name."""
+    return {name: kind() for name, kind in Registry("tunewiz.backends.export", Target, "exports").classes().items()}
+
+
+def write(run: Run, name: str, out: Path) -> Message:
+    """Write ``run`` in the form of the target ``name`` into the folder ``out``; how it is used from there.
+
+    Raises :class:`BadPreset` when there is no such target for the task, or ``out`` holds something already.
+    """
+    preset = load(str(run.preset_file))
+    fitting = [target for target in catalogue() if preset.task in catalogue()[target].tasks]
+    if name not in fitting:
+        told = say("A run of the task {task} cannot be exported to {name}.", task=preset.task, name=name)
+        fix = suggestion(name, fitting) or say("Choose one of: {names}.", names=", ".join(fitting))
+        raise BadPreset(error("unknown-target", told, fix=fix))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        told = say("{path} is not empty.", path=out)
+        raise BadPreset(error("out-not-empty", told, fix=say("Name a folder that is empty or not there yet.")))
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        use = catalogue()[name].write(run, preset, part)
+        if out.is_dir():
+            out.rmdir()
+        part.rename(out)
+    except OSError as fault:
+        told = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
+        raise BadPreset(error("out-not-writable", told)) from fault
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return use
+
+
+# The whole tuned model as one folder, an adapter merged into it.
+
+
+class Merged(Target):
+    """What sentence-transformers, transformers, vLLM, TEI and others load by the folder's path."""
+
+    name: ClassVar[str] = "merged"
+    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker", "llm"})
+    summary: ClassVar[str] = N_("the whole model as one folder")
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Copy it; it was compared with the tuned model when the run wrote it."""
+        copy_model(run, folder)
+        return say("Load it by the folder's path; README.md in it shows how.")
+
+
+# The LoRA adapter alone, in peft's form.
+
+
+class Adapter(Target):
+    """A few megabytes that go onto the untouched model; peft and vLLM read them."""
+
+    name: ClassVar[str] = "adapter"
+    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker", "llm"})
+    summary: ClassVar[str] = N_("the adapter alone, for peft or vLLM")
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Copy it. Raises :class:`BadPreset` (``no-adapter``) for runs that trained all weights."""
+        found = run.model / "adapter"
+        if not (found / "adapter_config.json").is_file():
+            told = say("The run {name} has no adapter.", name=run.name)
+            fix = say("It trained all weights, or is not over: export --to merged.")
+            raise BadPreset(error("no-adapter", told, fix=fix))
+        shutil.copytree(found, folder, dirs_exist_ok=True)
+        return say("It goes onto {base}; README.md in it shows how.", base=preset.model.id)
+
+
+# The model as one GGUF file, for llama.cpp, Ollama and LM Studio.
+
+
+CONVERTER: Final = "convert_hf_to_gguf.py"
+_VARIABLE: Final = "LLAMA_CPP"
+
+
+class Gguf(Target):
+    """``model.gguf`` in 16 bits, written by llama.cpp's own converter."""
+
+    name: ClassVar[str] = "gguf"
+    tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
+    summary: ClassVar[str] = N_("one GGUF file for llama.cpp, Ollama, LM Studio")
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Convert. Raises :class:`BadPreset` (``no-converter``) with the exact commands where llama.cpp is missing."""
+        model = whole_model(run)
+        found = converter()
+        if found is None:
+            told = say("llama.cpp's converter {name} is not on this machine.", name=CONVERTER)
+            command = f"git clone --depth 1 https://github.com/ggml-org/llama.cpp && pip install gguf && python llama.cpp/{CONVERTER} {model} --outfile model.gguf --outtype bf16"  # noqa: E501
+            raise BadPreset(error("no-converter", told, fix=say("Run: {command}", command=command)))
+        out = folder / "model.gguf"
+        command_line = [sys.executable, str(found), str(model), "--outfile", str(out), "--outtype", "bf16"]
+        done = subprocess.run(command_line, capture_output=True, text=True, check=False)
+        if done.returncode or not out.is_file():
+            lines = done.stderr.strip().splitlines() or [str(done.returncode)]
+            failed = say("The converter failed: {reason}", reason=printable(lines[-1]))
+            raise TunewizError(error("converter-failed", failed))
+        return say("Run it: {command}", command="llama-cli -m model.gguf")
+
+
+def converter() -> Path | None:
+    """The converter: in ``$LLAMA_CPP``, on the path, or in a ``llama.cpp`` folder here; ``None`` if it is nowhere."""
+    on_path = shutil.which(CONVERTER)
+    places = [Path(os.environ[_VARIABLE]) / CONVERTER] if os.environ.get(_VARIABLE) else []
+    places += [Path(on_path)] if on_path else []
+    places.append(Path("llama.cpp") / CONVERTER)
+    return next((place.absolute() for place in places if place.is_file()), None)
+
+
+# The model with a Modelfile, which Ollama makes a model of its own from.
+
+
+class Ollama(Target):
+    """``Modelfile`` and ``model/``: the template it was tuned with, in Ollama's words by LLaMA-Factory."""
+
+    name: ClassVar[str] = "ollama"
+    tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
+    summary: ClassVar[str] = N_("the model with a Modelfile for Ollama")
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Copy the model and write its Modelfile."""
+        copy_model(run, folder / "model")
+        text = _modelfile(folder / "model", template_of(run))
+        write_whole(folder / "Modelfile", text.replace("FROM .", "FROM ./model", 1))
+        return say("There: {command}", command=f"ollama create {preset.name} -f Modelfile && ollama run {preset.name}")
+
+
+def template_of(run: Run) -> str:
+    """The name of the template that the run was tuned with, as LLaMA-Factory knows it."""
+    record: Any = read_json(run.record_file) or {}
+    template = record.get("llm", {}).get("template", "") if isinstance(record, dict) else ""
+    if not template:
+        told = say("The run {name} has no chat template on record.", name=run.name)
+        raise BadPreset(error("no-template", told, fix=say("Export --to merged, and write a Modelfile by hand.")))
+    return str(template)
+
+
+def _modelfile(model: Path, template: str) -> str:
+    from llamafactory.data.template import get_template_and_fix_tokenizer
+    from llamafactory.hparams import DataArguments
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(model))
+    known = get_template_and_fix_tokenizer(tokenizer, DataArguments(template=template))
+    text: str = known.get_ollama_modelfile(tokenizer)
+    return text
+
+
+# The model with the command of a server that speaks OpenAI's protocol.
+
+
+class Server(Target):
+    """``serve.sh`` starts vLLM where it is installed, else LLaMA-Factory's API, on port 8000 of this machine."""
+
+    name: ClassVar[str] = "server"
+    tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
+    summary: ClassVar[str] = N_("the model with the command of an OpenAI-compatible server")
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Copy the model and write ``serve.sh``."""
+        copy_model(run, folder / "model")
+        vllm = f"vllm serve ./model --served-model-name {preset.name} --host 127.0.0.1 --port 8000"
+        factory = (
+            "API_HOST=127.0.0.1 API_PORT=8000 llamafactory-cli api "
+            f"--model_name_or_path ./model --template {template_of(run)} --infer_backend huggingface"
+        )
+        chosen, other = (vllm, factory) if importlib.util.find_spec("vllm") else (factory, vllm)
+        script = folder / "serve.sh"
+        write_whole(script, f'#!/bin/sh\ncd "$(dirname "$0")"\n# Or: {other}\nexec env {chosen}\n')
+        script.chmod(0o755)
+        return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
+                   address="http://127.0.0.1:8000/v1")  # fmt: skip
+
+
+# The model with a script that uses it: no Tunewiz needed where it runs.
+
+
+_SOURCES = Path(__file__).resolve().parent / "programs"
+
+
+class Script(Target):
+    """``model/`` and ``run.py``, one program a task."""
+
+    name: ClassVar[str] = "script"
+    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker", "llm"})
+    summary: ClassVar[str] = N_("the model with a program that uses it")
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Copy the model, and the program of the task."""
+        copy_model(run, folder / "model")
+        write_whole(folder / "run.py", (_SOURCES / f"{preset.task}.py.txt").read_text(encoding="utf-8"))
+        return say("Run it: {command}", command="python run.py --help")
+
+
+# A search service over HTTP: FAISS finds candidates with the tuned model, a reranker may put them in order.
+
+
+class Service(Target):
+    """``serve.py``, ``model/`` and ``documents.jsonl``; the documents are those of the run, to be replaced by yours."""
+
+    name: ClassVar[str] = "service"
+    tasks: ClassVar[frozenset[str]] = frozenset({"embedding"})
+    summary: ClassVar[str] = N_("a search service (FastAPI, FAISS), with reranking if you have a reranker")
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Copy the model, the run's documents and the program."""
+        copy_model(run, folder / "model")
+        corpus = of_run(run)
+        rows = ({"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True))
+        write_jsonl(folder / "documents.jsonl", rows)
+        write_whole(folder / "serve.py", (_SOURCES / "service.py.txt").read_text(encoding="utf-8"))
+        question = next(iter(corpus.queries), "what do I do when the disk is full")
+        asked = json.dumps({"query": question, "k": 5}, ensure_ascii=False)
+        write_whole(folder / "example.json", asked + "\n")
+        return say(
+            "Start it: {start}; ask it: {ask}",
+            start="python serve.py --port 8000",
+            ask="curl localhost:8000/search -H 'content-type: application/json' -d @example.json",
+        )

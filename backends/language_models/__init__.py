@@ -1,0 +1,1 @@
+"""Causal language models, loaded and read by LLaMA-Factory for every engine that tunes them."""

@@ -1,0 +1,198 @@
+"""A model with its tokenizer and chat template, loaded by LLaMA-Factory itself, so that all stages read alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.backends.machine.hardware import gpus
+from tunewiz.backends.machine.precision import choose
+from tunewiz.backends.models.loading import device_of, use_threads
+from tunewiz.data.rows.conversations import Stage
+from tunewiz.files import read_json
+from tunewiz.presets.sections.training import Launch
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.problems import BadPreset, Where, error, say
+
+
+@dataclass(frozen=True)
+class Places:
+    """What is known once data and model are there: folders, the resolved template, the kind of rows."""
+
+    model: str
+    data: str
+    output: str
+    template: str
+    rows: Stage
+    validated: bool
+    thinking: bool = False
+    resume: str = ""
+
+
+#: Arguments of the training that a loaded model needs too.
+_SHARED: Final = ("quantization_bit", "quantization_method", "quantization_type", "double_quantization", "flash_attn",
+                  "rope_scaling")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to be asked. ``template`` and ``data`` are LLaMA-Factory's template and data arguments."""
+
+    model: Any
+    tokenizer: Any
+    template: Any
+    data: Any
+
+    @property
+    def inner(self) -> Any:
+        """The causal language model itself, without an adapter's wrapping."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def stops(self) -> list[int]:
+        """Tokens that end an answer."""
+        found: list[int] = self.template.get_stop_token_ids(self.tokenizer)
+        return found
+
+
+def ready_process(launch: Launch) -> str:
+    """Prepare this process; ``cpu`` or ``cuda``.
+
+    One GPU is left visible, the emptiest: LLaMA-Factory refuses more outside torchrun. To be called before torch looks.
+    """
+    visible = "CUDA_VISIBLE_DEVICES" in os.environ
+    cards = gpus() if launch.device != "cpu" and not visible else ()
+    if len(cards) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(max(cards, key=lambda card: card.memory_free or 0).index)
+    os.environ.setdefault("DISABLE_VERSION_CHECK", "1")  # pyproject pins what goes together
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the model is a folder by now
+    device = device_of(launch)
+    use_threads(launch)
+    return device
+
+
+def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: bool = False) -> Loaded:
+    """The model of ``places`` with ``adapter`` on it, in evaluation mode, stored in the bits it is trained beside.
+
+    ``merged`` leaves quantisation out, for an export. Raises :class:`BadPreset` (``model-not-loadable``).
+    """
+    import torch
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_infer_args
+    from llamafactory.model import load_model, load_tokenizer
+
+    device = ready_process(preset.launch)
+    precision = choose(preset.training.precision, device)[0]
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    # An adapter of any kind is put on as LLaMA-Factory's "lora" is: peft reads its kind from the adapter itself.
+    told_apart = adapter is not None and speaks_first(adapter)
+    told = _told(preset, places, None if told_apart else adapter, merged) | {"infer_dtype": _name(dtype)}
+    with _explained(places):
+        model_args, data_args, finetuning_args, _ = get_infer_args(told)
+        model_args.device_map, model_args.compute_dtype = {"": torch.device(device)}, dtype
+        tokenizer = load_tokenizer(model_args)["tokenizer"]
+        template = get_template_and_fix_tokenizer(tokenizer, data_args)
+        model = load_model(tokenizer, model_args, finetuning_args, is_trainable=False)
+        if adapter is not None and told_apart:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, str(adapter))
+    return Loaded(model.eval(), tokenizer, template, data_args)
+
+
+def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
+    """As :func:`load` without the model itself: enough to read rows. Raises :class:`BadPreset`."""
+    ready_process(preset.launch)
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_infer_args
+    from llamafactory.model import load_tokenizer
+
+    with _explained(places):
+        model_args, data_args, _, _ = get_infer_args(_told(preset, places, None, merged=True))
+        tokenizer = load_tokenizer(model_args)["tokenizer"]
+        template = get_template_and_fix_tokenizer(tokenizer, data_args)
+    return Loaded(None, tokenizer, template, data_args)
+
+
+@contextmanager
+def _explained(places: Places) -> Iterator[None]:
+    """The library's word on a model that it cannot load, as a problem."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError) as fault:
+        raise BadPreset(_not_loadable(places.model, fault)) from fault
+
+
+def speaks_first(adapter: Path) -> bool:
+    """Whether an adapter is virtual tokens before the text, which cannot be merged into weights."""
+    settings = read_json(adapter / "adapter_config.json")
+    return isinstance(settings, dict) and "num_virtual_tokens" in settings
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _told(preset: LlmPreset, places: Places, adapter: Path | None, merged: bool) -> dict[str, Any]:
+    options = {**preset.method.arguments(), **preset.backend_options}
+    shared = () if merged else _SHARED
+    training = preset.training
+    return {
+        "model_name_or_path": places.model,
+        "trust_remote_code": preset.model.trust_remote_code,
+        "template": places.template,
+        "enable_thinking": places.thinking,
+        "cutoff_len": training.max_length,
+        "finetuning_type": "lora" if adapter or (not merged and preset.method.stored_bits < 16) else "full",
+        "mask_history": training.trained_on == "last_answer",
+        "train_on_prompt": training.trained_on == "everything",
+        **({"adapter_name_or_path": str(adapter)} if adapter else {}),
+        **{key: options[key] for key in shared if key in options},
+    }
+
+
+def adapter_in(folder: Path) -> Path | None:
+    """The adapter in ``folder``; where PiSSA was turned into an ordinary one, that."""
+    converted = folder / "pissa_converted"
+    for place in (converted, folder):
+        if (place / "adapter_config.json").is_file():
+            return place
+    return None
+
+
+def places_of(record: Mapping[str, Any], data: Path, output: Path) -> Places:
+    """What the run's record says of places, once data and model are there."""
+    told = record.get("llm", {})
+    return Places(
+        model=str(record["model"]["path"]),
+        data=str(data / "llama_factory"),
+        output=str(output),
+        template=str(told["template"]),
+        rows=told["rows"],
+        validated=bool(told["validated"]),
+        thinking=bool(told["thinking"]),
+    )
+
+
+def recorded(file: Path) -> dict[str, Any]:
+    """The run's record."""
+    found = read_json(file)
+    return found if isinstance(found, dict) else {}
+
+
+def _not_loadable(path: str, fault: Exception) -> Any:
+    lines = str(fault).strip().splitlines()
+    short = (lines[0] if lines else type(fault).__name__)[:300]
+    told = say("The model in {path} cannot be loaded: {fault}", path=path, fault=short)
+    fix = say("Look at the folder: a model has config.json, a tokenizer and weights.")
+    return error("model-not-loadable", told, Where(key="model.id"), fix)
+
+
+def tuned(preset: LlmPreset, places: Places, folder: Path, *, merged: bool = False) -> Loaded:
+    """The model with what training left in ``folder``: its adapter, or all its weights."""
+    adapter = adapter_in(folder)
+    return load(preset, places if adapter else replace(places, model=str(folder)), adapter, merged=merged)

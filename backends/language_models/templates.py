@@ -1,0 +1,198 @@
+"""The chat template of a model: derived once, kept by the run, the same in training, measuring, chat and export.
+
+What LLaMA-Factory calls things (arguments, templates, models) is read from its source: importing it would take eight
+seconds in the user's shell.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tunewiz.files import read_json
+from tunewiz.presets import families
+from tunewiz.presets.yaml.validation import suggestion
+from tunewiz.problems import BadPreset, Problem, Where, error, say
+
+PACKAGE: Final = "llamafactory"
+_TRAINING: Final = ("training_args.py", "training_args_seq2seq.py")
+
+
+def folder_of(package: str) -> Path | None:
+    """Where ``package`` is installed, found without importing it."""
+    found = importlib.util.find_spec(package)
+    places = list(found.submodule_search_locations or ()) if found else []
+    return Path(places[0]) if places else None
+
+
+@cache
+def known_arguments() -> frozenset[str]:
+    """Every argument of a training run: those of LLaMA-Factory and of transformers' trainer; empty if not installed."""
+    ours, theirs = folder_of(PACKAGE), folder_of("transformers")
+    if ours is None or theirs is None:
+        return frozenset()
+    files = [*sorted((ours / "hparams").glob("*_args.py")), *(theirs / name for name in _TRAINING)]
+    return frozenset(name for file in files for name in _fields(file))
+
+
+def _fields(file: Path) -> Iterator[str]:
+    """The annotated names in the classes of ``file``, which are all dataclasses; ``field(init=False)`` is no option."""
+    for kind in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(kind, ast.ClassDef):
+            for item in kind.body:
+                if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and not _inner(item.value):
+                    yield item.target.id
+
+
+def _inner(value: ast.expr | None) -> bool:
+    options = value.keywords if isinstance(value, ast.Call) else []
+    return any(
+        option.arg == "init" and isinstance(option.value, ast.Constant) and not option.value.value for option in options
+    )
+
+
+@cache
+def known_templates() -> Mapping[str, str]:
+    """Every chat template by name, with how it writes a turn (source text; equal for templates that write alike)."""
+    root = folder_of(PACKAGE)
+    return dict(_registered(root / "data" / "template.py", "register_template")) if root else {}
+
+
+def _registered(file: Path, function: str) -> Iterator[tuple[str, str]]:
+    for call in _calls(file, function):
+        options = {item.arg: item.value for item in call.keywords if item.arg}
+        name = _constant(options.get("name"))
+        shown = [ast.unparse(options[key]) for key in ("format_user", "format_assistant") if key in options]
+        if name:
+            yield name, "\n".join(shown)
+
+
+@cache
+def known_models() -> Mapping[str, str]:
+    """The template of every model LLaMA-Factory knows, by the last part of its id in lower case."""
+    root = folder_of(PACKAGE)
+    found: dict[str, str] = {}
+    for call in _calls(root / "extras" / "constants.py", "register_model_group") if root else ():
+        options = {item.arg: item.value for item in call.keywords if item.arg}
+        template = _constant(options.get("template"))
+        for item in ast.walk(options["models"]) if template and "models" in options else ():
+            place = _constant(item)
+            if "/" in place:
+                found.setdefault(place.rpartition("/")[2].lower(), template)
+    return found
+
+
+def _calls(file: Path, function: str) -> Iterator[ast.Call]:
+    for item in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(item, ast.Call) and isinstance(item.func, ast.Name) and item.func.id == function:
+            yield item
+
+
+def _constant(value: ast.AST | None) -> str:
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+
+
+#: Arguments that decide where things are and what is learned: they have keys of their own.
+OWNED: Final[Mapping[str, str]] = {
+    "model_name_or_path": "model.id",
+    "stage": "stage",
+    "finetuning_type": "method.type",
+    "template": "template",
+    "dataset": "data.train",
+    "eval_dataset": "data.evaluation",
+    "dataset_dir": "data.train",
+    "output_dir": "name",
+    "do_train": "task",
+    "do_predict": "evaluation",
+    "do_eval": "evaluation",
+    "predict_with_generate": "evaluation.answers",
+    "resume_from_checkpoint": "name",
+    "overwrite_output_dir": "name",
+}
+
+
+#: By the model type in config.json, for folders whose name tells nothing.
+_BY_TYPE: Final = {
+    "qwen2": "qwen",
+    "qwen3": "qwen3_nothink",
+    "llama": "llama3",
+    "gemma3_text": "gemma",
+    "gemma3": "gemma3",
+    "gemma2": "gemma2",
+    "mistral": "mistral",
+}
+#: By what stands in a chat template, the most telling first.
+_BY_MARK: Final = (
+    ("<|start_header_id|>", "llama3"),
+    ("<start_of_turn>", "gemma"),
+    ("<think>", "qwen3"),
+    ("<|im_start|>", "qwen3_nothink"),
+    ("[INST]", "mistral"),
+)
+_WHERE: Final = Where(key="template")
+
+
+def own_template(model_id: str, folder: Path | None = None) -> str:
+    """The template that the model called ``model_id``, in ``folder`` if it is here, was made for; "" if unknown.
+
+    Models of text alone take a template without pictures: ``gemma3`` would ask them for an image processor.
+    """
+    known = families.lookup(model_id)
+    if known and known.size.source == "starter":
+        return "gemma"
+    name = (known.size.id if known else model_id).rstrip("/").rpartition("/")[2].lower()
+    found = known_models().get(name, "")
+    config = read_json(folder / "config.json") if folder else None
+    kind = str(config.get("model_type", "")) if isinstance(config, dict) else ""
+    if found == "gemma3" and (kind == "gemma3_text" or "270m" in name or "-1b" in name):
+        return "gemma"
+    return found or (_of_folder(folder, kind) if folder else "")
+
+
+def _of_folder(folder: Path, kind: str) -> str:
+    jinja = folder / "chat_template.jinja"
+    settings = read_json(folder / "tokenizer_config.json")
+    told = jinja.read_text(encoding="utf-8") if jinja.is_file() else ""
+    told = told or str(settings.get("chat_template") or "" if isinstance(settings, dict) else "")
+    return next((name for mark, name in _BY_MARK if mark in told), "") or _BY_TYPE.get(kind, "")
+
+
+def template_problems(wanted: str, model_id: str, folder: Path | None) -> list[Problem]:
+    """What is wrong with the preset's ``template``: unknown to LLaMA-Factory, or not the model's own."""
+    known = known_templates()
+    if not known:
+        return []
+    own = own_template(model_id, folder)
+    if wanted == "auto":
+        return [] if own or folder is None else [_underivable(model_id)]
+    if wanted not in known:
+        told = say("LLaMA-Factory has no chat template {name}.", name=wanted)
+        return [error("unknown-template", told, _WHERE, suggestion(wanted, list(known)))]
+    if own and not alike(wanted, own):
+        told = say("{id} was made for the chat template {own}, not for {name}.", id=model_id, own=own, name=wanted)
+        return [error("template-mismatch", told, _WHERE, say("Write template: auto, or {own}.", own=own))]
+    return []
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two templates write turns the same way (``qwen3`` and ``qwen3_nothink``, ``gemma`` and ``gemma3``)."""
+    known = known_templates()
+    return one == other or (bool(known.get(one)) and known.get(one) == known.get(other))
+
+
+def resolved_template(wanted: str, model_id: str, folder: Path) -> str:
+    """The template's name. Raises :class:`BadPreset` with :func:`problems`."""
+    found = template_problems(wanted, model_id, folder)
+    if found:
+        raise BadPreset(*found)
+    return own_template(model_id, folder) if wanted == "auto" else wanted
+
+
+def _underivable(model_id: str) -> Problem:
+    told = say("The chat template of {id} is not known, and its folder does not tell.", id=model_id)
+    fix = say("Name it: template: qwen3_nothink, llama3, gemma ... (LLaMA-Factory's data/template.py lists them).")
+    return error("template-unknown", told, _WHERE, fix)

@@ -1,0 +1,220 @@
+"""What the machine is: processor, memory, disk and GPUs (through NVML), without importing torch.
+
+And how it fares while a run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tunewiz.backends.runs.process import process
+from tunewiz.backends.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as NVML sees it; ``None`` where a call is not supported or failed. Memory in bytes, power in watts."""
+
+    index: int
+    name: str
+    memory_total: int | None = None
+    memory_used: int | None = None
+    utilisation: int | None = None
+    temperature: int | None = None
+    power: float | None = None
+    driver: str = ""
+
+    @property
+    def memory_free(self) -> int | None:
+        """Bytes free, if both numbers are known."""
+        if self.memory_total is None or self.memory_used is None:
+            return None
+        return self.memory_total - self.memory_used
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """The GPUs of this machine; none where NVML is missing or fails."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        driver = _text(_ask(pynvml.nvmlSystemGetDriverVersion) or "")
+        return tuple(_gpu(pynvml, index, driver) for index in range(_ask(pynvml.nvmlDeviceGetCount) or 0))
+    finally:
+        _ask(pynvml.nvmlShutdown)
+
+
+def _gpu(nvml: Any, index: int, driver: str) -> Gpu:
+    device = _ask(nvml.nvmlDeviceGetHandleByIndex, index)
+    if device is None:
+        return Gpu(index, "?", driver=driver)
+    memory = _ask(nvml.nvmlDeviceGetMemoryInfo, device)
+    rates = _ask(nvml.nvmlDeviceGetUtilizationRates, device)
+    milliwatts = _ask(nvml.nvmlDeviceGetPowerUsage, device)
+    return Gpu(
+        index=index,
+        name=_text(_ask(nvml.nvmlDeviceGetName, device) or "?"),
+        memory_total=memory.total if memory else None,
+        memory_used=memory.used if memory else None,
+        utilisation=rates.gpu if rates else None,
+        temperature=_ask(nvml.nvmlDeviceGetTemperature, device, nvml.NVML_TEMPERATURE_GPU),
+        power=milliwatts / 1000 if milliwatts is not None else None,
+        driver=driver,
+    )
+
+
+def _ask(call: Any, *arguments: Any) -> Any:
+    """The answer of an NVML call, ``None`` if this card, driver or container does not give it."""
+    import pynvml
+
+    try:
+        return call(*arguments)
+    except (pynvml.NVMLError, UnicodeDecodeError):  # pynvml decodes names, which a broken card may not have in UTF-8
+        return None
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Facts for ``run.json``: processor, cores, memory and disk in bytes, GPUs."""
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "disk_free": shutil.disk_usage(folder).free,
+        "gpus": [asdict(gpu) for gpu in gpus()],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+# Looking at the machine while a run goes on: GPUs, host memory, disk and the child's own memory.
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The machine at one moment. Memory and disk in bytes, ``None`` where unknown; ``load`` in per cent of all cores.
+
+    ``child_memory`` is resident memory of the run's process and its own children.
+    """
+
+    time: float
+    gpus: tuple[Gpu, ...] = ()
+    host_total: int = 0
+    host_used: int = 0
+    load: float = 0.0
+    disk_total: int | None = None
+    disk_free: int | None = None
+    child_memory: int | None = None
+
+    @property
+    def host_free(self) -> int:
+        """Bytes of host memory that can still be had."""
+        return self.host_total - self.host_used
+
+
+class Sampler:
+    """Takes a :class:`Sample` of the machine that holds ``folder``; for a run, of its child too.
+
+    NVML stays initialised between :meth:`take` and :meth:`close`: starting it costs up to seconds on some drivers.
+    A driver that goes away meanwhile leaves its fields ``None``.
+    """
+
+    def __init__(self, folder: Path, run: Run | None = None) -> None:
+        self._folder = folder
+        self._run = run
+        self._held = False
+
+    def take(self) -> Sample:
+        """The machine now."""
+        self._hold()
+        memory = psutil.virtual_memory()
+        disk = _disk(self._folder)
+        return Sample(
+            time=time.time(),
+            gpus=gpus(),
+            host_total=memory.total,
+            host_used=memory.total - memory.available,
+            load=psutil.cpu_percent(),
+            disk_total=disk[0] if disk else None,
+            disk_free=disk[1] if disk else None,
+            child_memory=_resident(self._run) if self._run else None,
+        )
+
+    def close(self) -> None:
+        """Let NVML go."""
+        if self._held:
+            import pynvml
+
+            self._held = False
+            _quietly(pynvml.nvmlShutdown)
+
+    def _hold(self) -> None:
+        if not self._held:
+            import pynvml
+
+            self._held = _quietly(pynvml.nvmlInit)
+
+
+def _quietly(call: Callable[[], object]) -> bool:
+    """Whether an NVML call went well."""
+    import pynvml
+
+    try:
+        call()
+    except pynvml.NVMLError:
+        return False
+    return True
+
+
+def _disk(folder: Path) -> tuple[int, int] | None:
+    """Total and free bytes of the disk that ``folder``, or the nearest parent that exists, is on."""
+    for place in (folder, *folder.parents):
+        try:
+            usage = shutil.disk_usage(place)
+        except OSError:
+            continue
+        return usage.total, usage.free
+    return None
+
+
+def _resident(run: Run) -> int | None:
+    """Resident bytes of the child of ``run`` and of its own children; ``None`` when it is gone."""
+    child = process(run)
+    if child is None:
+        return None
+    try:
+        family = [child, *child.children(recursive=True)]
+    except psutil.Error:
+        family = [child]
+    return sum(_resident_bytes(family))
+
+
+def _resident_bytes(family: Iterable[psutil.Process]) -> Iterable[int]:
+    for member in family:
+        try:
+            yield member.memory_info().rss
+        except psutil.Error:
+            continue

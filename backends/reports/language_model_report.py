@@ -1,0 +1,170 @@
+"""The report of a language model's run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.backends.reports.blocks import (
+    VERDICTS,
+    Block,
+    Heading,
+    Paragraph,
+    Picture,
+    Table,
+    noticed,
+    section,
+    times,
+    write_pages,
+)
+from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
+from tunewiz.backends.reports.next_steps import language_model_steps
+from tunewiz.backends.reports.pictures import loss_picture
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
+from tunewiz.language import N_, translate
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.printable import printable
+from tunewiz.problems import Message, say
+
+_SHOWN: Final = 20  # answers side by side
+_CHARACTERS: Final = 400
+_WIDEST: Final = 30  # labels of a confusion matrix that a page can hold
+
+
+def write_report(run: Run, preset: LlmPreset) -> str:
+    """Write everything into ``run.report``; the verdict. May be called again at any time, in another language too."""
+    facts, state = gather_language_model(run, preset), read_state(run)
+    run.report.mkdir(parents=True, exist_ok=True)
+    picture = loss_picture(state.curves, "eval_loss", run.report / "loss.png")
+    steps = list(language_model_steps(facts))
+    blocks = list(_contents(facts, state, picture, steps))
+    write_pages(run.report, blocks, _metrics(facts, steps))
+    return facts.verdict
+
+
+def _contents(facts: LlmFacts, state: RunState, picture: Path | None, steps: list[Message]) -> Iterator[Block]:
+    yield Heading(facts.preset.name, 1)
+    yield Paragraph(translate(VERDICTS[facts.verdict]), strong=True)
+    yield from numbers(facts)
+    if picture:
+        yield Picture(picture, translate(N_("Training loss by step")))
+    yield from _confusion(facts)
+    yield from _answers(facts)
+    yield from section(N_("What to try next"), [step.text() for step in steps])
+    yield from section(N_("What was noticed"), noticed(state))
+    yield from section(N_("How it was made"), [line.text() for line in made_from(facts)])
+    yield from section(N_("Time and machine"), list(times(facts.record, state)))
+    yield Heading(translate(N_("Check the numbers")))
+    told = N_("The numbers of each row and the answers lie beside this report in before.json and after.json.")
+    yield Paragraph(translate(told))
+
+
+def numbers(facts: LlmFacts) -> Iterator[Block]:
+    """Every measure before and after, and a sentence on the primary one."""
+    yield Heading(translate(N_("Before and after")))
+    if facts.comparison is None:
+        yield Paragraph(translate(N_("It was not measured both before and after.")))
+    else:
+        yield Paragraph(facts.comparison.sentence(say("held-out rows")).text())
+    before, after = ((side or {}).get("metrics", {}) for side in (facts.before, facts.after))
+    names = list(after or before)
+    titles = (N_("metric"), N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
+    rows = [_row(name, before.get(name), after.get(name), facts) for name in names]
+    marked = names.index(facts.primary) if facts.primary in names else -1
+    yield Table([translate(title) for title in titles], rows, frozenset(range(1, 5)), marked)
+    count = (facts.after or facts.before or {}).get("queries", 0)
+    yield Paragraph(_how(facts, int(count)).text())
+
+
+def _row(name: str, before: float | None, after: float | None, facts: LlmFacts) -> list[str]:
+    cells = ["–" if value is None else f"{value:.4f}" for value in (before, after)]
+    difference = f"{after - before:+.4f}" if before is not None and after is not None else "–"
+    known = facts.comparisons.get(name)
+    return [name, *cells, difference, f"{known.low:+.4f} … {known.high:+.4f}" if known else "–"]
+
+
+def _how(facts: LlmFacts, count: int) -> Message:
+    if facts.primary == "accuracy":
+        return say(
+            "{count} held-out rows, answered greedily with the template {chat}; an answer that is no label counts "
+            "as wrong and as invalid.",
+            count=count,
+            chat=facts.template,
+        )
+    return say(
+        "{count} held-out rows with the template {chat}; the loss counts the tokens that training counts, in nats "
+        "a token, as the mean over rows; smaller is better.",
+        count=count,
+        chat=facts.template,
+    )
+
+
+def _confusion(facts: LlmFacts) -> Iterator[Block]:
+    """Which labels are taken for which, after training."""
+    told = (facts.after or {}).get("confusion")
+    if not told:
+        return
+    labels: list[str] = [label for label in facts.after["labels"] if label in told] if facts.after else []
+    yield Heading(translate(N_("Confusion matrix")))
+    if len(labels) > _WIDEST:
+        worst = [(gold, answer, count) for gold, row in told.items() for answer, count in row.items() if gold != answer]
+        rows = [[gold, answer or translate(N_("(invalid)")), str(count)]
+                for gold, answer, count in sorted(worst, key=lambda item: -item[2])[:_SHOWN]]  # fmt: skip
+        yield Table([translate(N_("label")), translate(N_("answered")), translate(N_("rows"))], rows, frozenset({2}))
+        return
+    columns = [*labels, *sorted({answer for row in told.values() for answer in row} - set(labels))]
+    titles = [translate(N_("label")), *(name or translate(N_("(invalid)")) for name in columns)]
+    rows = [[gold, *(str(told[gold].get(answer, 0) or "·") for answer in columns)] for gold in labels]
+    yield Table(titles, rows, frozenset(range(1, len(titles))))
+
+
+def _answers(facts: LlmFacts) -> Iterator[Block]:
+    """The same prompts answered before and after."""
+    before, after = ((side or {}).get("answers", {}) for side in (facts.before, facts.after))
+    if not after:
+        return
+    yield Heading(translate(N_("The same prompts, before and after")))
+    titles = (N_("prompt"), N_("expected"), N_("before"), N_("after"))
+    rows = []
+    for name, told in list(after.items())[:_SHOWN]:
+        texts = (told["prompt"], told["expected"], before.get(name, {}).get("answer", "–"), told["answer"])
+        rows.append([printable(text, _CHARACTERS) for text in texts])
+    yield Table([translate(title) for title in titles], rows)
+
+
+def made_from(facts: LlmFacts) -> Iterator[Message]:
+    """The settings that made the model, one line each."""
+    preset, training = facts.preset, facts.preset.training
+    yield say("Base model: {base}", base=facts.base_model)
+    yield say("Data: {data}, {rows} rows trained on", data=facts.data_name, rows=facts.counts.get("train", 0))
+    yield say("Method: {method}, chat template {chat}", method=preset.method.type, chat=facts.template)
+    yield say(
+        "{epochs} epochs, batches of {batch} x {accumulation}, learning rate {rate}, at most {length} tokens, "
+        "seed {seed}",
+        epochs=f"{training.epochs:g}",
+        batch=training.batch_size,
+        accumulation=training.accumulation,
+        rate=f"{training.learning_rate:g}",
+        length=training.max_length,
+        seed=training.seed,
+    )
+    versions: Mapping[str, str] = facts.record.get("versions", {})
+    names = ("llamafactory", "transformers", "torch", "peft")
+    yield Message(
+        "{versions}", {"versions": ", ".join(f"{name} {versions[name]}" for name in names if name in versions)}
+    )
+
+
+def _metrics(facts: LlmFacts, steps: list[Message]) -> dict[str, Any]:
+    """All numbers for programs; keys are never translated."""
+    sides = {"before": facts.before, "after": facts.after}
+    return facts.numbers() | {
+        "confusion": {name: record.get("confusion") for name, record in sides.items() if record},
+        "seconds": {name: record.get("seconds") for name, record in sides.items() if record},
+        "per_query": {name: f"{name}.json" for name, record in sides.items() if record},
+        "template": facts.template,
+        "next": [step.text() for step in steps],
+    }

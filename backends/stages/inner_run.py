@@ -1,0 +1,71 @@
+"""A run inside another one: laid out as any run, in a folder below the other, which hears of it and can stop it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tunewiz.backends.engines import Backend
+from tunewiz.backends.runs.events import STAGES, Evaluated, Event, Noticed, Progress, Stage, StageName
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.run import Run
+from tunewiz.files import write_json, write_whole
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.writing import dumps
+from tunewiz.problems import Message, note, say
+
+
+@dataclass(frozen=True)
+class InnerRun(Run):
+    """``stage`` is the outer run's stage that it is part of, ``what`` names it there."""
+
+    outer: Run
+    stage: StageName
+    what: str
+
+    @property
+    def stop_file(self) -> Path:
+        """The outer run's."""
+        return self.outer.stop_file
+
+    def emit(self, event: Event) -> None:
+        """Tell of ``event`` here, and of what concerns the whole out there."""
+        super().emit(event)
+        if isinstance(event, Progress):
+            self.outer.emit(replace(event, stage=self.stage, part=f"{self.what}/{event.stage}"))
+        elif isinstance(event, Noticed):
+            self.outer.emit(event)
+        elif isinstance(event, Evaluated) and event.when != "during":
+            # "during" keeps it apart from the outer run's own before and after.
+            self.outer.emit(replace(event, when="during", what=f"{self.what} {event.when}"))
+
+    def go_through(self, backend: Backend[Any], preset: Preset, title: Message) -> None:
+        """All stages that are not done yet; ``title`` tells what runs."""
+        if not self.preset_file.is_file():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            write_json(self.record_file, {"created": time.time(), "within": self.outer.name})
+            write_whole(self.preset_file, dumps(preset))
+        done = read_state(self).done
+        for name in STAGES:
+            if name in done:
+                continue
+            self.check_stop()
+            self.outer.notice(note("inner-stage", say("{title}: {stage}.", title=title, stage=_NAMES[name])))
+            self.outer.emit(Stage(name=self.stage))  # the time that is left counts from here
+            begun = time.monotonic()
+            super().emit(Stage(name=name))
+            getattr(backend, name)(self, preset)
+            super().emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
+        self.outer.emit(Stage(name=self.stage))
+
+
+_NAMES = {
+    "prepare": say("prepare"),
+    "baseline": say("measure before"),
+    "train": say("train"),
+    "evaluate": say("measure after"),
+    "export": say("export"),
+    "report": say("report"),
+}

@@ -1,0 +1,173 @@
+"""What every engine for language models shares: all stages but training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from tunewiz.backends import readiness, sources
+from tunewiz.backends.engines import Backend
+from tunewiz.backends.evaluate.lengths import Reading
+from tunewiz.backends.language_models.loaded_model import Places
+from tunewiz.backends.models import run_models
+from tunewiz.backends.runs.create import add_to_record
+from tunewiz.backends.runs.events import Evaluated, Progress, Saved
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training import out_of_memory
+from tunewiz.data.chat.prepared import LlmPlan, load, save
+from tunewiz.data.reading.source import Dataset
+from tunewiz.data.rows.conversations import Stage
+from tunewiz.files import write_whole
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.yaml.writing import dumps
+from tunewiz.problems import Problem, say, warning
+
+
+def chat_plan_of(preset: LlmPreset) -> LlmPlan:
+    """The preset's data section in the terms of :mod:`tunewiz.data.chat.prepare`."""
+    data, held_out = preset.data, preset.data.evaluation
+    train = Dataset(
+        data.train,
+        data.format,
+        columns=data.columns,
+        encoding=data.encoding,
+        delimiter=data.delimiter,
+        header=data.header,
+        limit=data.limit,
+    )
+    return LlmPlan(
+        train=train,
+        evaluation=Dataset(held_out.data, like=train) if held_out.data else None,
+        fraction=held_out.fraction,
+        validation=None if held_out.validation_fraction == "auto" else held_out.validation_fraction,
+        seed=preset.training.seed,
+        clean=data.clean,
+        stage=rows_wanted(preset) or "auto",
+        placeholders=data.placeholders,
+        prompt=data.prompt,
+        labels=tuple(data.labels) if data.labels is not None else None,
+        system=data.system,
+    )
+
+
+def no_row_held_out() -> Problem:
+    """That there will be no verdict."""
+    told = say("No row is held out, so the model is not measured and there will be no verdict.")
+    fix = say("Set data.evaluation.fraction above 0, or name evaluation data.")
+    return warning("nothing-to-measure", told, fix=fix)
+
+
+def rows_wanted(preset: LlmPreset) -> Stage | None:
+    """The kind of rows that the preset's stage learns from; ``None`` for auto."""
+    kinds: dict[str, Stage] = {"sft": "sft", "pretrain": "pretrain", "kto": "kto"}
+    return None if preset.stage == "auto" else kinds.get(preset.stage, "preference")
+
+
+class LanguageModelBackend(Backend[LlmPreset]):
+    """Prepares, measures, exports and reports; a subclass trains."""
+
+    tasks = frozenset({"llm"})
+
+    def problems(self, preset: LlmPreset) -> list[Problem]:
+        """Packages, arguments, template, model and memory."""
+        return readiness.language_model_problems(preset)
+
+    def base(self, run: Run, preset: LlmPreset) -> Path:
+        """The folder of the untouched model, downloaded if need be. Raises ``ModelUnavailable``."""
+        return run_models.fetched_base(run, preset.model)
+
+    def places(self, run: Run) -> Places:
+        """What :meth:`prepare` found out."""
+        from tunewiz.backends.language_models.loaded_model import places_of, recorded
+
+        return places_of(recorded(run.record_file), run.data, run.checkpoints)
+
+    def reading(self, preset: LlmPreset, count: int) -> Reading:
+        """Rows with the chat template around them, and what of them is learned."""
+        from tunewiz.backends.language_models import encoded_rows, templates
+        from tunewiz.data.chat.prepare import prepare_llm
+
+        located = sources.where_cached(preset.model)
+        if located is None:
+            return Reading(why_not=say("The rows can be shown as the model reads them once it is on this machine."))
+        path = sources.fetch(located)
+        prepared = prepare_llm(chat_plan_of(preset), lambda _problem: None)
+        template = templates.resolved_template(preset.template, preset.model.id, path)
+        places = Places(str(path), "", "", template, prepared.stage, False, encoded_rows.thinks(prepared.train))
+        return encoded_rows.read_rows(preset, places, prepared.train, count)
+
+    def prepare(self, run: Run, preset: LlmPreset) -> None:
+        """Read, clean and split; fetch the model; settle the template; write LLaMA-Factory's files."""
+        from tunewiz.backends.language_models import encoded_rows, templates
+        from tunewiz.data.chat.prepare import prepare_llm
+
+        prepared = prepare_llm(chat_plan_of(preset), run.notice)
+        path = self.base(run, preset)
+        template = templates.resolved_template(preset.template, preset.model.id, path)
+        run.check_stop()
+        save(prepared, run.data)
+        encoded_rows.write(prepared, run.data)
+        told = {
+            "template": template,
+            "rows": prepared.stage,
+            "validated": bool(prepared.validation),
+            "thinking": encoded_rows.thinks(prepared.train),
+        }
+        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), llm=told)
+        if preset.template != template:
+            # The lock: whoever uses this run later reads the name, not the rule that found it.
+            write_whole(run.preset_file, dumps(preset.model_copy(update={"template": template})))
+        for problem in encoded_rows.read_rows(preset, self.places(run), prepared.train, shown=0).problems():
+            run.notice(problem)
+        run.emit(Saved(what="data", path=run.relative(run.data)))
+
+    def baseline(self, run: Run, preset: LlmPreset) -> None:
+        """Measure the untouched model, unless the preset does without."""
+        if preset.evaluation.baseline:
+            self._measure(run, preset, "before")
+
+    def evaluate(self, run: Run, preset: LlmPreset) -> None:
+        """Measure the tuned model on the same rows."""
+        self._measure(run, preset, "after")
+
+    def export(self, run: Run, preset: LlmPreset) -> None:
+        """Write ``run.model``, and take away what only training needed."""
+        import shutil
+
+        from tunewiz.backends.language_models.exporting import export
+
+        for folder in export(run, preset, self.places(run)):
+            run.emit(Saved(what="model" if folder == run.model else "adapter", path=run.relative(folder)))
+        if not preset.export.keep_checkpoints:
+            shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+    def report(self, run: Run, preset: LlmPreset) -> str:
+        """Write ``run.report``; the verdict."""
+        from tunewiz.backends.reports.language_model_report import write_report
+
+        verdict: str = write_report(run, preset)
+        run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
+        return verdict
+
+    def _measure(self, run: Run, preset: LlmPreset, when: Literal["before", "after"]) -> None:
+        from tunewiz.backends.language_models import loaded_model
+        from tunewiz.backends.language_models.measures import measure
+
+        prepared = load(run.data)
+        if not prepared.evaluation:
+            run.notice(no_row_held_out())
+            return
+        places, stage = self.places(run), "baseline" if when == "before" else "evaluate"
+
+        def tell(done: int, total: int) -> None:
+            run.emit(Progress(stage=stage, step=done, total=total))
+            run.check_stop()
+
+        with out_of_memory.explained_for_language_model(preset):
+            loaded = loaded_model.tuned(preset, places, run.checkpoints) if when == "after" else (
+                loaded_model.load(preset, places, None)
+            )  # fmt: skip
+            measured = measure(loaded, prepared, preset.evaluation, preset.training.seed, tell)
+        run.report.mkdir(parents=True, exist_ok=True)
+        measured.save(run.report / f"{when}.json")
+        run.emit(Evaluated(when=when, metrics=measured.metrics, what="held-out rows", seconds=measured.seconds))

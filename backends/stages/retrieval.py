@@ -1,0 +1,325 @@
+"""The stages that every engine for embedding models or rerankers shares: all but training.
+
+Where the model is, the data, what is measured before and after, the exported folder, the report.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from tunewiz.backends.engines import Backend
+from tunewiz.backends.evaluate.measuring import Manner, measure, search_encoder
+from tunewiz.backends.models import run_models
+from tunewiz.backends.models.loading import at_times
+from tunewiz.backends.runs.create import add_to_record
+from tunewiz.backends.runs.events import Evaluated, Progress, Saved
+from tunewiz.backends.runs.run import Run
+from tunewiz.data.reading.source import Dataset
+from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
+from tunewiz.data.rows.examples import Collection
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.problems import BadPreset, Problem, note, say, warning
+
+if TYPE_CHECKING:
+    from tunewiz.backends.evaluate import Measurement, Wanted
+    from tunewiz.backends.evaluate.metrics import Rankings
+    from tunewiz.backends.models.encoding import SearchEncoder
+
+
+R = TypeVar("R", bound=RetrievalPreset)
+
+
+def plan_of(preset: RetrievalPreset) -> Plan:
+    """The preset's data section in the terms of :mod:`tunewiz.data.retrieval.prepare`."""
+    data, held_out = preset.data, preset.data.evaluation
+    train = Dataset(
+        data.train, data.format, data.split, data.columns, data.encoding, data.delimiter, data.header, data.limit
+    )
+    return Plan(
+        train=train,
+        evaluation=Dataset(held_out.data, split=held_out.split, like=train) if held_out.data else None,
+        evaluation_split=held_out.split,
+        fraction=held_out.fraction,
+        validation=None if held_out.validation_fraction == "auto" else held_out.validation_fraction,
+        corpus=held_out.corpus,
+        queries=held_out.queries,
+        qrels=held_out.qrels,
+        seed=preset.training.seed,
+        clean=data.clean,
+        task=preset.task,
+    )
+
+
+def wanted_of(preset: RetrievalPreset) -> Wanted:
+    """Which metrics the preset asks for, the primary one among them."""
+    from tunewiz.backends.evaluate import Wanted
+
+    return Wanted(tuple(preset.evaluation.k), (preset.evaluation.metric,), preset.training.seed)
+
+
+class RetrievalStages(Backend[R], Generic[R]):
+    """Prepares and reports; what is measured and exported is the task's."""
+
+    def base(self, run: Run, preset: R) -> Path:
+        """The folder of the untouched model, downloaded if need be. Raises ``ModelUnavailable``."""
+        return run_models.fetched_base(run, preset.model)
+
+    def tuned(self, run: Run) -> Path:
+        """The folder that training leaves its result in."""
+        return run.checkpoints / "tuned"
+
+    def prepare(self, run: Run, preset: R) -> None:
+        """Read, clean and split; look at lengths; mine negatives; write ``run.data``."""
+        from tunewiz.backends.evaluate.lengths import length_problems
+        from tunewiz.backends.negatives.mining import with_negatives
+        from tunewiz.data.retrieval.prepare import prepare
+
+        prepared = self.shaped(run, preset, prepare(plan_of(preset), run.notice))
+        path = self.base(run, preset)
+        for problem in length_problems(path, preset, prepared):
+            run.notice(problem)
+        run.check_stop()
+        own_corpus = preset.data.evaluation.data is None
+        prepared = with_negatives(
+            run,
+            prepared,
+            preset.data.negatives,
+            preset.training.seed,
+            self.miner(run, preset, path),
+            corpus=own_corpus,
+        )
+        self.check(preset, prepared)
+        save(prepared, run.data)
+        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts))
+        run.emit(Saved(what="data", path=run.relative(run.data)))
+
+    def shaped(self, run: Run, preset: R, prepared: Prepared) -> Prepared:
+        """``prepared`` in the shape that the task mines and trains on."""
+        return prepared
+
+    def miner(self, run: Run, preset: R, path: Path) -> Callable[[], SearchEncoder]:
+        """What loads the model that dense negatives are mined with; ``path`` is the untouched model."""
+        manner = manner_of(run, preset, "prepare")
+        return lambda: search_encoder(path, preset, manner)
+
+    def check(self, preset: R, prepared: Prepared) -> None:
+        """Raise ``BadPreset`` where training could not use ``prepared``."""
+
+    def report(self, run: Run, preset: R) -> str:
+        """Write ``run.report``; the verdict."""
+        from tunewiz.backends.reports.retrieval_report import write_report
+
+        verdict: str = write_report(run, preset)
+        run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
+        return verdict
+
+
+def export_with(exporter: str, run: Run, preset: RetrievalPreset, tuned: Path) -> None:
+    """Write ``run.model`` by the exporter called so, and take away what only training needed."""
+    import shutil
+
+    from tunewiz.backends.export.exporters import catalogue
+
+    for folder in catalogue()[exporter]().export(run, preset, tuned, run.model):
+        run.emit(Saved(what="model" if folder == run.model else "adapter", path=run.relative(folder)))
+    shutil.rmtree(run.data / "vectors", ignore_errors=True)
+    if not preset.export.keep_checkpoints:
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def manner_of(run: Run, preset: RetrievalPreset, stage: str) -> Manner:
+    """Device and batch of the preset; progress goes to the run's events, its stop file is looked at."""
+    from tunewiz.backends.models.loading import device_of, use_threads
+
+    use_threads(preset.launch)
+    begun = time.monotonic()
+    # Mining with the model encodes in prepare what the baseline measures.
+    shared = preset.data.negatives.strategy == "dense" and stage in ("prepare", "baseline")
+
+    def tell(done: int, total: int) -> None:
+        rate = done / max(1e-9, time.monotonic() - begun)
+        run.emit(Progress(stage=stage, step=done, total=total, values={"samples_per_second": rate}))
+
+    return Manner(
+        device=device_of(preset.launch),
+        batch_size=preset.evaluation.batch_size,
+        cache=run.data / "vectors" if shared else None,
+        told=at_times(tell),
+        check_stop=run.check_stop,
+    )
+
+
+def no_query_held_out() -> Problem:
+    """That there will be no verdict."""
+    told = say("No query is held out, so the model is not measured and there will be no verdict.")
+    return warning(
+        "nothing-to-measure", told, fix=say("Set data.evaluation.fraction above 0, or name evaluation data.")
+    )
+
+
+# What every backend that tunes an embedding model shares: all stages but training.
+
+
+When = Literal["before", "after"]
+
+
+class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
+    """Prepares, measures, exports and reports; a subclass trains."""
+
+    tasks = frozenset({"embedding"})
+
+    @abstractmethod
+    def train(self, run: Run, preset: EmbeddingPreset) -> None:
+        """Train from :meth:`base`'s model and leave the tuned one (or its adapter) in :meth:`tuned`'s folder."""
+
+    def baseline(self, run: Run, preset: EmbeddingPreset) -> None:
+        """Measure the untouched model, unless the preset does without."""
+        if preset.evaluation.baseline:
+            self._measure(run, preset, self.base(run, preset), "before")
+
+    def evaluate(self, run: Run, preset: EmbeddingPreset) -> None:
+        """Measure the tuned model on the same queries."""
+        self._measure(run, preset, self.tuned(run), "after")
+
+    def export(self, run: Run, preset: EmbeddingPreset) -> None:
+        """Write ``run.model``, check it, and take away what only training needed."""
+        export_with("sentence_transformers", run, preset, self.tuned(run))
+
+    def _measure(self, run: Run, preset: EmbeddingPreset, path: Path, when: When) -> None:
+        from tunewiz.backends.evaluate.full_search import Retrieval
+
+        collection = load(run.data).evaluation
+        if not collection.qrels:
+            run.notice(no_query_held_out())
+            return
+        stage = "baseline" if when == "before" else "evaluate"
+        manner = manner_of(run, preset, stage)
+        measured: Measurement = measure(path, collection, wanted_of(preset), preset, manner)
+        Retrieval().save(measured, run.report / when)
+        run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
+
+
+# What every backend that tunes a reranker shares: all stages but training.
+
+
+#: Below this share of right documents among the candidates no reranker can help much.
+_LOW_CEILING = 0.7
+
+
+class RerankingBackend(RetrievalStages[RerankerPreset]):
+    """Prepares, searches, reranks, measures, exports and reports; a subclass trains."""
+
+    tasks = frozenset({"reranker"})
+
+    @abstractmethod
+    def train(self, run: Run, preset: RerankerPreset) -> None:
+        """Train from :meth:`base`'s model and leave the tuned one (or its adapter) in :meth:`tuned`'s folder."""
+
+    def shaped(self, run: Run, preset: RerankerPreset, prepared: Prepared) -> Prepared:
+        """Marked pairs become queries with right and wrong documents where negatives are to be mined."""
+        from tunewiz.backends.training.reranker_rows import with_groups
+
+        return with_groups(prepared, run.notice) if preset.data.negatives.strategy != "none" else prepared
+
+    def miner(self, run: Run, preset: RerankerPreset, path: Path) -> Callable[[], SearchEncoder]:
+        """Dense negatives are those of the embedding model that searches."""
+        from tunewiz.backends.evaluate.two_stage import embedder
+
+        return lambda: embedder(preset.candidates.model, manner_of(run, preset, "prepare"))
+
+    def check(self, preset: RerankerPreset, prepared: Prepared) -> None:
+        """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""
+        from tunewiz.backends.training.reranker_rows import reranker_loss_problems
+
+        found = reranker_loss_problems(preset.loss, prepared)
+        if found:
+            raise BadPreset(*found)
+
+    def baseline(self, run: Run, preset: RerankerPreset) -> None:
+        """Measure search alone, and the untouched reranker on top of it if it is one."""
+        from tunewiz.backends.models.loading import has_head
+
+        collection = load(run.data).evaluation
+        if not collection.qrels:
+            run.notice(no_query_held_out())
+            return
+        self.candidates(run, preset, collection)
+        path = self.base(run, preset)
+        if not has_head(path):
+            run.notice(_fresh_head())
+        elif preset.evaluation.baseline:
+            self._measure(run, preset, path, "before")
+
+    def evaluate(self, run: Run, preset: RerankerPreset) -> None:
+        """Measure the tuned reranker on the same candidates."""
+        if load(run.data).evaluation.qrels:
+            self._measure(run, preset, self.tuned(run), "after")
+
+    def candidates(self, run: Run, preset: RerankerPreset, collection: Collection) -> Rankings:
+        """What the first stage finds, measured once and kept beside the report."""
+        from tunewiz.backends.evaluate.metrics import read_run
+        from tunewiz.backends.evaluate.two_stage import TwoStage, as_measured, search_candidates
+
+        stem = run.report / "search"
+        if stem.with_name("search.json").is_file():
+            return read_run(stem.with_name("search.run.tsv"))
+        found = search_candidates(
+            preset.candidates, collection, preset.training.seed, manner_of(run, preset, "baseline")
+        )
+        measured: Measurement = as_measured(found, collection, wanted_of(preset), preset.candidates.depth)
+        TwoStage().save(measured, stem)
+        run.emit(Evaluated(when="before", what="search", metrics=measured.metrics, seconds=measured.seconds))
+        for problem in _of_candidates(measured):
+            run.notice(problem)
+        return found.rankings
+
+    def export(self, run: Run, preset: RerankerPreset) -> None:
+        """Write ``run.model``, check it, and take away what only training needed."""
+        export_with("cross_encoder", run, preset, self.tuned(run))
+
+    def _measure(self, run: Run, preset: RerankerPreset, path: Path, when: When) -> None:
+        from tunewiz.backends.evaluate.two_stage import TwoStage
+        from tunewiz.backends.models.batching import EncodeOptions
+        from tunewiz.backends.models.loading import load_reranker
+        from tunewiz.backends.models.reranking import ready_to_score
+
+        collection = load(run.data).evaluation
+        candidates = self.candidates(run, preset, collection)
+        manner = manner_of(run, preset, "baseline" if when == "before" else "evaluate")
+        model = load_reranker(path, preset, manner.device)
+        evaluator = TwoStage(candidates, preset.candidates.search_share)
+        with ready_to_score(model, EncodeOptions(most=manner.batch_size), manner.told, manner.check_stop) as scorer:
+            measured = evaluator.measure(scorer, collection, wanted_of(preset))
+        evaluator.save(measured, run.report / when)
+        run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
+
+
+def _fresh_head() -> Problem:
+    told = say(
+        "The model is an encoder: it gets a fresh head, which knows nothing before training. The tuned reranker is "
+        "compared with search alone."
+    )
+    return note("fresh-head", told)
+
+
+def _of_candidates(measured: Measurement) -> list[Problem]:
+    """How far reranking can get at most."""
+    facts = measured.facts
+    told = say(
+        "Among the first {depth} results of the search lie {percent} % of the right documents: no reranker finds more. "
+        "For {count} of {queries} queries there is none.",
+        depth=facts["depth"],
+        percent=round(100 * facts["ceiling"], 1),
+        count=facts["out_of_reach"],
+        queries=facts["queries"],
+    )
+    if facts["ceiling"] >= _LOW_CEILING:
+        return [note("candidates", told)]
+    fix = say("Raise candidates.depth, or search with a better model (candidates.strategy: dense).")
+    return [warning("candidates-without-answers", told, fix=fix)]

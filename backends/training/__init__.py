@@ -1,0 +1,1 @@
+"""What Trainers share, and the trainings by sentence-transformers' Trainers, which two engines build upon."""

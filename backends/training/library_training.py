@@ -1,0 +1,237 @@
+"""One training by a trainer of sentence-transformers: from rows and a model to ``run.checkpoints / "tuned"``."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from tunewiz.backends import trackers
+from tunewiz.backends.machine.precision import Precision, chosen
+from tunewiz.backends.models import adapters
+from tunewiz.backends.models.loading import device_of
+from tunewiz.backends.runs.callback import run_callback
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training import checkpoints, out_of_memory
+from tunewiz.backends.training.arguments import Length, measured_steps, schedule, settings
+from tunewiz.backends.training.checkpoints import newest, save_tuned
+from tunewiz.backends.training.sampling import BatchPlan
+from tunewiz.backends.training.sampling import Rows as SamplingRows
+from tunewiz.backends.training.trainer import CPU_PIECE, in_pieces, trainer
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.sections.method import Lora
+from tunewiz.problems import BadPreset, Problem, note, say, warning
+
+R = TypeVar("R", bound=RetrievalPreset)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the trainer is made of. ``texts`` are prompts that the library still has to apply."""
+
+    plan: BatchPlan
+    columns: Mapping[str, list[Any]]
+    collator: Any
+    texts: Mapping[str, str]
+    loss: Any
+
+
+@dataclass(frozen=True)
+class LibraryTraining(ABC, Generic[R]):
+    """A training by one of the library's trainers. ``folder`` holds the untouched model."""
+
+    run: Run
+    preset: R
+    prepared: Prepared
+    folder: Path
+    #: What the model adds to its features.
+    output: ClassVar[str]
+
+    def start(self) -> Path:
+        """Train, from the newest checkpoint if there is one; the folder of the tuned model.
+
+        Raises :class:`StopRequested` after saving a checkpoint when asked to stop, :class:`OutOfMemory` with advice,
+        and :class:`BadPreset` when rows and loss do not fit.
+        """
+        found = self.problems()
+        if found:
+            raise BadPreset(*found)
+        _prepare_process(self.preset, self.device)
+        with out_of_memory.explained(self.preset, self.device):
+            model = self.model()
+            running = self._trainer(model)
+            with in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output):
+                resumed = newest(self.run.checkpoints)
+                running.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        self.run.check_stop()
+        running.accelerator.unwrap_model(running.model, keep_fp32_wrapper=False)
+        self._tell_best(running)
+        return self._save(running, model)
+
+    def _save(self, running: Any, model: Any) -> Path:
+        return save_tuned(model, self.run.checkpoints)
+
+    @cached_property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return device_of(self.preset.launch)
+
+    @cached_property
+    def precision(self) -> Precision:
+        """What is computed in; the run is told why."""
+        return chosen(self.run, self.preset.training.precision, self.device)
+
+    @abstractmethod
+    def problems(self) -> list[Problem]:
+        """What keeps the loss from learning from the rows."""
+
+    def _plan(self, rows: SamplingRows, apart: bool) -> BatchPlan:
+        training = self.preset.training
+        return BatchPlan(rows, training.batch_size, training.seed, training.group_by_length, apart)
+
+    @abstractmethod
+    def model(self) -> Any:
+        """The model to train, in training mode, with an adapter if the preset wants one."""
+
+    @abstractmethod
+    def parts(self, model: Any) -> Parts:
+        """Rows, batches and loss."""
+
+    @abstractmethod
+    def kinds(self) -> tuple[Any, Any]:
+        """The library's classes of trainer and training arguments."""
+
+    @abstractmethod
+    def _metric(self) -> str | None:
+        """The name of the validation metric; ``None`` without validation rows."""
+
+    @abstractmethod
+    def _evaluator(self) -> Any:
+        """What measures the model while it is trained."""
+
+    def with_adapter(self, model: Any) -> Any:
+        """``model`` with LoRA if the preset wants it, ready to be trained."""
+        if isinstance(self.preset.method, Lora):
+            layers = adapters.add_lora(model, self.preset.method)
+            trained, all_weights = adapters.trainable(model)
+            told = say(
+                "LoRA on {layers}: {trained} of {all_weights} weights are trained ({percent} %).",
+                layers=", ".join(layers),
+                trained=trained,
+                all_weights=all_weights,
+                percent=round(100 * trained / all_weights, 2),
+            )
+            self.run.notice(note("lora-layers", told))
+        return model.train()
+
+    def _trainer(self, model: Any) -> Any:
+        from datasets import Dataset
+
+        parts = self.parts(model)
+        length, metric = self._extent(parts.plan)
+        library, arguments = self.kinds()
+        return trainer(
+            parts.plan,
+            library,
+            model=model,
+            args=self._arguments(arguments, length, metric, parts.texts),
+            train_dataset=Dataset.from_dict(dict(parts.columns)),
+            loss=parts.loss,
+            evaluator=self._evaluator() if metric else None,
+            data_collator=parts.collator,
+            callbacks=self._callbacks(length, metric),
+        )
+
+    def _extent(self, plan: BatchPlan) -> tuple[Length, str | None]:
+        """How long training is, and what validation is measured by; the run is told what is left out of either."""
+        if plan.left_out:
+            self.run.notice(_left_out(plan))
+        metric = self._metric()
+        if metric is None and self.preset.training.evaluations:
+            self.run.notice(_unwatched(self.preset.training.early_stopping.enabled))
+        return Length.of(self.preset.training, len(plan)), metric
+
+    def _arguments(self, kind: Any, length: Length, metric: str | None, texts: Mapping[str, str] | None = None) -> Any:
+        own = {"prompts": dict(texts)} if texts else {}
+        arguments = kind(
+            output_dir=str(self.run.checkpoints),
+            run_name=self.run.name,
+            project=self.preset.tracking.project,
+            **own,
+            **settings(self.preset, self.precision, self.device),
+            **schedule(self.preset.training, length, metric),
+        )
+        # One process, one GPU: torch's DataParallel would split each batch, and the in-batch negatives with it.
+        arguments._n_gpu = min(1, arguments.n_gpu)
+        return arguments
+
+    def _callbacks(self, length: Length, metric: str | None) -> list[Any]:
+        from transformers import EarlyStoppingCallback
+
+        training = self.preset.training
+        measured = bool(metric and training.evaluations)
+        steps = measured_steps(length.steps, training.evaluations or 1)
+        result = [
+            checkpoints.measured_at(steps, measured),
+            run_callback(self.run),
+            *trackers.callbacks(self.run, self.preset.tracking),
+        ]
+        early = training.early_stopping
+        if early.enabled and measured:
+            result.append(EarlyStoppingCallback(early.patience, early.threshold))
+        return result
+
+    def _tell_best(self, running: Any) -> None:
+        state = running.state
+        if not state.best_model_checkpoint or not running.args.load_best_model_at_end:
+            return
+        best, name = float(state.best_metric), running.args.metric_for_best_model
+        told = say(
+            "The model of step {step} of {steps} is kept: it measured best on the validation queries ({value}).",
+            step=Path(state.best_model_checkpoint).name.rsplit("-", 1)[-1],
+            steps=state.global_step,
+            value=round(best, 4),
+        )
+        self.run.notice(note("best-checkpoint", told))
+        before = next((entry[name] for entry in state.log_history if name in entry), None)
+        if before is not None and best <= before:
+            told = say(
+                "On the validation queries no checkpoint is better than the untouched model ({value}).",
+                value=round(before, 4),
+            )
+            fix = say("Look at the data first; then try a lower training.learning_rate, or hard negatives.")
+            self.run.notice(warning("validation-no-gain", told, fix=fix))
+
+
+def _unwatched(early_stopping: bool) -> Problem:
+    told = say("No training queries are set aside to watch training by: the last checkpoint is kept, not the best.")
+    fix = say("Set data.evaluation.validation_fraction, for example to 0.1, to choose by measure.")
+    return warning("no-validation", told, fix=fix) if early_stopping else note("no-validation", told, fix=fix)
+
+
+def _left_out(plan: BatchPlan) -> Problem:
+    told = say(
+        "Each epoch leaves out about {count} of {rows} rows, every time others: they would stand in a batch with "
+        "hardly anything to compare them with.",
+        count=plan.left_out,
+        rows=len(plan.rows),
+    )
+    return note("rows-left-out", told, fix=say("A smaller training.batch_size takes in more of them."))
+
+
+def _prepare_process(preset: RetrievalPreset, device: str) -> None:
+    """Seeds, threads, and deterministic kernels where the GPU has them."""
+    import torch
+    from transformers import set_seed
+
+    if preset.launch.threads:
+        torch.set_num_threads(preset.launch.threads)
+    if device != "cpu":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    set_seed(preset.training.seed)

@@ -1,0 +1,270 @@
+"""From examples to the columns a loss learns from, and which losses can learn from the rows at hand.
+
+The order of the columns decides their roles in sentence-transformers, not their names: query, positive, negatives;
+or two texts and a label.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from tunewiz.backends.training.sampling import Rows as SamplingRows
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Group, ScoredPair, scale_of
+from tunewiz.data.text.duplicates import normal
+from tunewiz.language import N_
+from tunewiz.presets.losses import alike
+from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.problems import Message, Problem, Where, error, say
+from tunewiz.problems import note as noted
+
+# Which losses can learn from the rows at hand.
+
+
+_WORDS: Final[dict[Rows, str]] = {
+    "pairs": N_("queries with answers"),
+    "triplets": N_("queries with right and wrong answers"),
+    "scored": N_("pairs with a score"),
+    "labelled": N_("pairs marked as matching or not"),
+}
+
+
+def fitting(loss: Loss, kinds: Collection[Rows]) -> tuple[str, ...]:
+    """The names of the losses like ``loss`` that can learn from rows of one of ``kinds``."""
+    return tuple(name for name, other in alike(loss).items() if set(other.rows) & set(kinds))
+
+
+def loss_problems(loss: Loss, kinds: Collection[Rows], key: str = "loss") -> list[Problem]:
+    """One problem (``loss-rows``) when ``loss`` cannot learn from any of ``kinds``, naming the losses that can."""
+    if set(loss.core.rows) & set(kinds):
+        return []
+    told = say(
+        "The loss {loss} learns from {needed}; the data has {found}.",
+        loss=loss.core.name,
+        needed=_either(loss.core.rows),
+        found=_either(sorted(kinds, key=list(_WORDS).index)),
+    )
+    fix = say("Choose one of: {names}.", names=", ".join(fitting(loss, kinds)))
+    if "triplets" in loss.core.rows and "pairs" in kinds:
+        fix = say(
+            "Choose one of: {names}. Or let wrong answers be mined: data.negatives.strategy: bm25.",
+            names=", ".join(fitting(loss, kinds)),
+        )
+    return [error("loss-rows", told, Where(key=f"{key}.name"), fix)]
+
+
+def _either(kinds: Collection[Rows]) -> Message:
+    first, *others = [Message(_WORDS[kind]) for kind in kinds]
+    for other in others:
+        first = say("{first} or {second}", first=first, second=other)
+    return first
+
+
+Role = Literal["query", "passage"]
+
+#: Random passages tried before a row is left with the negatives it has.
+_TRIES: Final = 50
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows ready for a loss: ``columns[name][row]`` in the order of their roles, and ``labels`` where the loss has any.
+
+    ``answers[row]`` are the texts known to answer the row's query (empty without in-batch negatives);
+    ``instructions[row]`` a query instruction that came with the data.
+    """
+
+    columns: dict[str, list[str]]
+    roles: dict[str, Role]
+    labels: list[float] = field(default_factory=list)
+    answers: list[frozenset[str]] = field(default_factory=list)
+    instructions: list[str] = field(default_factory=list)
+    notes: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    @property
+    def negatives(self) -> int:
+        """Hard negatives a row."""
+        return sum(name.startswith("negative") for name in self.columns)
+
+
+def available(prepared: Prepared) -> frozenset[Rows]:
+    """The row shapes that can be made of ``prepared``."""
+    if prepared.shape == "scored":
+        return frozenset({"scored", "labelled"})
+    kinds: set[Rows] = {"pairs"}
+    if any(group.negatives for group in prepared.groups):
+        kinds |= {"triplets", "labelled"}
+    return frozenset(kinds)
+
+
+def loss_table(loss: Loss, prepared: Prepared, seed: int) -> Table:
+    """The training rows of ``prepared`` for ``loss``; that they fit is checked in ``fit.py``."""
+    core = loss.core
+    if prepared.shape == "scored":
+        return _scored_table(core, prepared.pairs)
+    if "pairs" not in core.rows and "labelled" in core.rows:
+        return _labelled_table(prepared.groups)
+    return tuple_table(core, prepared.groups, random.Random(seed))
+
+
+def tuple_table(core: Loss, groups: Sequence[Group], draw: random.Random) -> Table:
+    """Rows of a query, a right passage and as many wrong ones in each as the loss takes."""
+    count = _negatives_a_row(core, groups)
+    fill = Fill(groups, draw)
+    names = ["anchor", "positive", *(f"negative_{number}" for number in range(1, count + 1))]
+    columns: dict[str, list[str]] = {name: [] for name in names}
+    answers: list[frozenset[str]] = []
+    instructions: list[str] = []
+    known = answers_of(groups)
+    for group in groups:
+        right = known[normal(group.query)]
+        wrong = tuple(text for text in group.negatives if normal(text) not in right) if count else ()
+        for positive, negatives in _expanded(group.positives, wrong, count, core.in_batch_negatives):
+            filled = fill.up_to(count, negatives, right)
+            if filled is None:
+                continue
+            for name, text in zip(names, (group.query, positive, *filled), strict=True):
+                columns[name].append(text)
+            answers.append(right)
+            instructions.append(group.instruction)
+    roles: dict[str, Role] = {name: "query" if name == "anchor" else "passage" for name in names}
+    notes = (fill.note(count),) if fill.used else ()
+    return Table(columns, roles, answers=answers, instructions=instructions, notes=notes)
+
+
+def _negatives_a_row(core: Loss, groups: Sequence[Group]) -> int:
+    """The number that half of the groups with negatives reach, within what the loss takes."""
+    counts = sorted(len(group.negatives) for group in groups if group.negatives)
+    if not counts or "triplets" not in core.rows:
+        return 0
+    return min(counts[len(counts) // 2], core.max_negatives or counts[-1])
+
+
+def answers_of(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
+    """For each query (normalised), the normalised texts that answer it in any row."""
+    found: dict[str, set[str]] = {}
+    for group in groups:
+        found.setdefault(normal(group.query), set()).update(map(normal, group.positives))
+    return {query: frozenset(texts) for query, texts in found.items()}
+
+
+def _expanded(
+    positives: tuple[str, ...], negatives: tuple[str, ...], count: int, in_batch: bool
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """One row a positive, its negatives taken in turn; without in-batch negatives as many rows as use each of them."""
+    rows = len(positives) if in_batch or not count else max(len(positives), -(-len(negatives) // count))
+    for row in range(rows):
+        start = row * count
+        chosen = [negatives[(start + place) % len(negatives)] for place in range(min(count, len(negatives)))]
+        yield positives[row % len(positives)], tuple(chosen)
+
+
+class Fill:
+    """Random passages for rows that have too few negatives."""
+
+    def __init__(self, groups: Sequence[Group], draw: random.Random) -> None:
+        self._passages = [positive for group in groups for positive in group.positives]
+        self._draw = draw
+        self.used = 0
+
+    def up_to(self, count: int, negatives: tuple[str, ...], right: frozenset[str]) -> tuple[str, ...] | None:
+        """``negatives`` and as many passages that do not answer the query as make ``count`` texts.
+
+        With hardly any passages in the data a negative may stand twice in a row; ``None`` when there is none at all.
+        """
+        texts = list(negatives)
+        held = {normal(text) for text in texts}
+        for _ in range(_TRIES * (count - len(texts))):
+            if len(texts) == count:
+                break
+            text = self._draw.choice(self._passages)
+            if normal(text) not in right and normal(text) not in held:
+                texts.append(text)
+                held.add(normal(text))
+                self.used += 1
+        if count and not texts:
+            return None
+        return tuple(texts[place % len(texts)] for place in range(count))
+
+    def note(self, count: int) -> Problem:
+        """What was filled in."""
+        told = say(
+            "Rows get {count} negatives each; {filled} of them are random passages, where the data or the mining gave "
+            "fewer.",
+            count=count,
+            filled=self.used,
+        )
+        return noted("negatives-filled", told)
+
+
+def _labelled_table(groups: Sequence[Group]) -> Table:
+    columns: dict[str, list[str]] = {"first": [], "second": []}
+    labels: list[float] = []
+    instructions: list[str] = []
+    for group in groups:
+        for texts, label in ((group.positives, 1.0), (group.negatives, 0.0)):
+            columns["first"] += [group.query] * len(texts)
+            columns["second"] += texts
+            labels += [label] * len(texts)
+            instructions += [group.instruction] * len(texts)
+    told = say(
+        "Made {pairs} labelled pairs: each query with its positives (1) and its negatives (0).", pairs=len(labels)
+    )
+    notes = (noted("pairs-labelled", told),)
+    return Table(columns, {"first": "query", "second": "passage"}, labels, [], instructions, notes)
+
+
+def _scored_table(core: Loss, pairs: Sequence[ScoredPair]) -> Table:
+    columns = {"first": [pair.first for pair in pairs], "second": [pair.second for pair in pairs]}
+    scores = [pair.score for pair in pairs]
+    labels, notes = _as_labels(scores) if core.rows[0] == "labelled" else _as_scores(core, scores)
+    # Both texts of a scored pair may be of one kind; the first still is what a search would be asked with.
+    return Table(columns, {"first": "query", "second": "passage"}, labels, notes=notes)
+
+
+def _as_labels(scores: list[float]) -> tuple[list[float], tuple[Problem, ...]]:
+    if set(scores) <= {0.0, 1.0}:
+        return scores, ()
+    middle = scale_of(scores).middle
+    told = say("Pairs that score {middle} or more count as matching, the others as not.", middle=middle)
+    return [float(score >= middle) for score in scores], (noted("scores-halved", told),)
+
+
+def _as_scores(core: Loss, scores: list[float]) -> tuple[list[float], tuple[Problem, ...]]:
+    scale = scale_of(scores)
+    if not core.needs_unit_scores or scale.top <= 1.0:
+        return scores, ()
+    span = scale.top - scale.floor
+    told = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
+    return [(score - scale.floor) / span for score in scores], (noted("scores-scaled", told),)
+
+
+def sampling_rows(made: Table, lengths: Sequence[int]) -> SamplingRows:
+    """Which rows may not meet: ``made`` with its texts as numbers, equal for texts that are the same to a reader."""
+    ids: dict[str, int] = {}
+    normalised: dict[str, str] = {}
+
+    def number(text: str) -> int:
+        if text not in normalised:
+            normalised[text] = normal(text)
+        return ids.setdefault(normalised[text], len(ids))
+
+    columns = list(made.columns.values())
+    answers: dict[frozenset[str], frozenset[int]] = {}
+    for right in made.answers:
+        if right not in answers:
+            answers[right] = frozenset(ids.setdefault(text, len(ids)) for text in right)
+    return SamplingRows(
+        queries=[number(text) for text in columns[0]],
+        positives=[number(text) for text in columns[1]],
+        answers=[answers[right] for right in made.answers] or [frozenset()] * len(made),
+        negatives=list(zip(*([number(text) for text in column] for column in columns[2:]), strict=True))
+        or [()] * len(made),
+        lengths=lengths,
+    )

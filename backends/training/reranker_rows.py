@@ -1,0 +1,226 @@
+"""From examples to what a reranker's loss learns from: labelled pairs, lists of documents, or right against wrong.
+
+The order of the columns decides their roles in sentence-transformers: query, document and label; query, documents and
+labels; query, right document, wrong ones.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from tunewiz.backends.models.reranking import Pair
+from tunewiz.backends.training import loss_rows
+from tunewiz.backends.training.loss_rows import available, loss_table, sampling_rows, tuple_table
+from tunewiz.backends.training.sampling import Rows as SamplingRows
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Group, Scale, ScoredPair, scale_of
+from tunewiz.data.text.duplicates import normal
+from tunewiz.presets.losses.loss import RerankerLoss
+from tunewiz.problems import Problem, note, say, warning
+
+#: The weight of positives is kept within this, whatever the counts.
+_MOST_WEIGHT: Final = 100.0
+#: Grades up to here are learned as they are by losses over lists; wider scales are brought onto 0 to 1.
+_GRADES: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows ready for a loss: ``columns`` in the order of their roles (``label`` last where there are labels).
+
+    ``pairs[row]`` are the pairs that the model reads for a row; ``pos_weight`` how many negatives there are for each
+    positive, 1 where labels are no matter of yes or no.
+    """
+
+    columns: dict[str, list[Any]]
+    pairs: list[list[Pair]]
+    notes: tuple[Problem, ...] = ()
+    pos_weight: float = 1.0
+    sampling: Callable[[Sequence[int]], SamplingRows] | None = None
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def rows(self, lengths: Sequence[int]) -> SamplingRows:
+        """Which rows may meet in a batch; without in-batch negatives, all."""
+        if self.sampling is not None:
+            return self.sampling(lengths)
+        numbers, nothing = range(len(self)), [frozenset[int]()] * len(self)
+        return SamplingRows(numbers, numbers, nothing, [()] * len(self), lengths)
+
+
+def reranker_loss_problems(loss: RerankerLoss, prepared: Prepared) -> list[Problem]:
+    """What keeps ``loss`` from learning from ``prepared``: rows of another kind."""
+    return loss_rows.loss_problems(loss, available(prepared))
+
+
+def examples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
+    """The training rows of ``prepared`` for ``loss``; that they fit is checked with :func:`problems`."""
+    return {"pairs": _pairs, "lists": _lists, "tuples": _tuples}[loss.layout](loss, prepared, seed)
+
+
+def with_groups(prepared: Prepared, report: Callable[[Problem], None]) -> Prepared:
+    """Pairs marked as relevant or not as groups, so that negatives can be mined for them; graded pairs stay.
+
+    Queries without a relevant document are left out, and told of.
+    """
+    pairs = [*prepared.pairs, *prepared.validation_pairs]
+    if prepared.shape != "scored" or not {pair.score for pair in pairs} <= {0.0, 1.0}:
+        return prepared
+    groups, lost = grouped(prepared.pairs, scale_of([pair.score for pair in pairs]))
+    held_out, _ = grouped(prepared.validation_pairs, scale_of([pair.score for pair in pairs]))
+    kept = [group for group in groups if group.positives]
+    told = say("Made {groups} queries of {pairs} pairs, to mine more wrong documents.", groups=len(kept),
+               pairs=len(prepared.pairs))  # fmt: skip
+    report(note("pairs-grouped", told))
+    if lost:
+        report(_one_sided(lost))
+    held_out = [group for group in held_out if group.positives]
+    return replace(prepared, shape="groups", groups=kept, pairs=[], validation_groups=held_out, validation_pairs=[])
+
+
+def _one_sided(count: int) -> Problem:
+    told = say("{count} queries have no relevant document: there is nothing to put first for them.", count=count)
+    return warning("one-sided-queries", told, fix=say("Mark a relevant document for each, or leave them out."))
+
+
+def grouped(pairs: Sequence[ScoredPair], scale: Scale) -> tuple[list[Group], int]:
+    """Pairs by query, in the order of the data; how many queries have no relevant document."""
+    by_query: dict[str, list[ScoredPair]] = {}
+    for pair in pairs:
+        by_query.setdefault(normal(pair.first), []).append(pair)
+    groups = []
+    for some in by_query.values():
+        best = sorted(some, key=lambda pair: -pair.score)
+        right = [pair for pair in best if pair.score >= scale.middle]
+        wrong = [pair for pair in best if pair.score < scale.middle]
+        group = Group(
+            query=some[0].first,
+            positives=tuple(pair.second for pair in right),
+            negatives=tuple(pair.second for pair in wrong),
+            positive_scores=tuple(pair.score for pair in right),
+            negative_scores=tuple(pair.score for pair in wrong),
+            line=some[0].line,
+        )
+        groups.append(group)
+    return groups, sum(not group.positives for group in groups)
+
+
+# --- pairs with a label ----------------------------------------------------------------------------------------------
+
+
+def _pairs(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
+    made = loss_table(loss, prepared, seed)
+    first, second = made.columns.values()
+    labels, notes = made.labels, made.notes
+    top, floor = max(labels, default=1.0), min(labels, default=0.0)
+    if loss.needs_unit_scores and (floor < 0 or top > 1):
+        labels, more = _on_unit(labels)
+        notes = (*notes, *more)
+    positive = sum(labels)
+    weight = (len(labels) - positive) / positive if positive else 1.0
+    weight = min(max(weight, 1 / _MOST_WEIGHT), _MOST_WEIGHT)
+    columns: dict[str, list[Any]] = {"query": first, "document": second, "label": labels}
+    pairs = [[pair] for pair in zip(first, second, strict=True)]
+    return Examples(columns, pairs, (*notes, *_balance(positive, len(labels))), weight)
+
+
+def _on_unit(labels: Sequence[float]) -> tuple[list[float], tuple[Problem, ...]]:
+    """Labels of any scale from 0 to 1."""
+    scale = scale_of(labels)
+    span = scale.top - scale.floor
+    told = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
+    return [(label - scale.floor) / span for label in labels], (note("scores-scaled", told),)
+
+
+def _balance(positive: float, count: int) -> Iterator[Problem]:
+    if count and not 0 < positive < count:
+        told = say("All {count} pairs have the same label: there is nothing to tell apart.", count=count)
+        fix = say("Mine wrong documents: data.negatives.strategy: bm25.")
+        yield warning("one-sided-labels", told, fix=fix)
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+def _lists(_loss: RerankerLoss, prepared: Prepared, _seed: int) -> Examples:
+    columns: dict[str, list[Any]] = {"query": [], "documents": [], "label": []}
+    dropped = 0
+    scaled, notes = _graded(prepared)
+    for group, labels in scaled:
+        if len(set(labels)) < 2:
+            dropped += 1
+            continue
+        documents = [*group.positives, *group.negatives]
+        columns["query"].append(group.query)
+        columns["documents"].append(documents)
+        columns["label"].append(labels)
+    if dropped:
+        told = say("{count} queries whose documents all have the same label were left out: they have no order.",
+                   count=dropped)  # fmt: skip
+        notes = (*notes, warning("one-sided-queries", told, fix=say("Mine negatives: data.negatives.strategy: bm25.")))
+    rows = zip(columns["query"], columns["documents"], strict=True)
+    return Examples(columns, [[(query, text) for text in documents] for query, documents in rows], notes)
+
+
+def _graded(prepared: Prepared) -> tuple[list[tuple[Group, list[float]]], tuple[Problem, ...]]:
+    """Each query with the labels of its positives, then of its negatives."""
+    if prepared.shape == "groups":
+        ones = [(group, [1.0] * len(group.positives) + [0.0] * len(group.negatives)) for group in prepared.groups]
+        return ones, ()
+    scale = scale_of([pair.score for pair in prepared.pairs])
+    groups, _ = grouped(prepared.pairs, scale)
+    own = [(group, [*group.positive_scores, *group.negative_scores]) for group in groups]
+    if scale.floor >= 0 and scale.top <= _GRADES:
+        return own, ()
+    span = scale.top - scale.floor
+    told = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
+    unit = [(group, [(label - scale.floor) / span for label in labels]) for group, labels in own]
+    return unit, (note("scores-scaled", told),)
+
+
+# --- right against wrong ---------------------------------------------------------------------------------------------
+
+
+def _tuples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
+    notes: tuple[Problem, ...] = ()
+    if prepared.shape == "scored":
+        groups, _ = grouped(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
+        both = [group for group in groups if group.positives and group.negatives]
+        if len(both) < len(groups):
+            told = say("{count} queries without both a right and a wrong document were left out.",
+                       count=len(groups) - len(both))  # fmt: skip
+            fix = say("Mine negatives: data.negatives.strategy: bm25.")
+            notes = (warning("one-sided-queries", told, fix=fix),)
+        prepared = replace(prepared, shape="groups", groups=both, pairs=[])
+    if loss.learns_margins:
+        return _margins(prepared.groups, notes)
+    made = tuple_table(loss, prepared.groups, random.Random(seed))
+    rows = list(zip(*made.columns.values(), strict=True))
+    pairs = [[(query, text) for text in texts] for query, *texts in rows]
+    columns: dict[str, list[Any]] = dict(made.columns)
+    return Examples(columns, pairs, (*notes, *made.notes), sampling=lambda lengths: sampling_rows(made, lengths))
+
+
+def _margins(groups: Sequence[Group], notes: tuple[Problem, ...]) -> Examples:
+    """A row for each right document with each wrong one, and the difference of their scores."""
+    columns: dict[str, list[Any]] = {"query": [], "positive": [], "negative": [], "label": []}
+    taught = sum(bool(group.positive_scores and group.negative_scores) for group in groups)
+    for group in groups:
+        above = group.positive_scores or (1.0,) * len(group.positives)
+        below = group.negative_scores or (0.0,) * len(group.negatives)
+        if not (group.positive_scores and group.negative_scores):
+            above, below = (1.0,) * len(group.positives), (0.0,) * len(group.negatives)
+        for right, high in zip(group.positives, above, strict=True):
+            for wrong, low in zip(group.negatives, below, strict=True):
+                for name, value in zip(columns, (group.query, right, wrong, high - low), strict=True):
+                    columns[name].append(value)
+    if taught < len(groups):
+        told = say("{count} of {total} queries have no teacher scores; the gap to learn is 1 for them.",
+                   count=len(groups) - taught, total=len(groups))  # fmt: skip
+        notes = (*notes, warning("no-teacher-scores", told, fix=say("Take loss.name: binary_cross_entropy.")))
+    rows = zip(columns["query"], columns["positive"], columns["negative"], strict=True)
+    return Examples(columns, [[(query, right), (query, wrong)] for query, right, wrong in rows], notes)

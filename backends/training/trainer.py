@@ -1,0 +1,152 @@
+"""The library's trainer, given our batches, and forward passes in pieces of similar length within one batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.backends.models import adapters
+from tunewiz.backends.training.sampling import BatchPlan
+
+
+def trainer(plan: BatchPlan, library: Any, **arguments: Any) -> Any:
+    """A trainer of the class ``library`` whose batches are those of ``plan``; ``arguments`` as for the library's."""
+    made = _trainer_class(library)(**arguments)
+    made.plan = plan
+    return made
+
+
+@cache
+def _trainer_class(library: Any) -> Any:
+    class PlannedTrainer(library):  # type: ignore[misc]  # the library is untyped at our edge
+        """Takes the batch plan, and leaves out the model card, for which the library would encode samples."""
+
+        plan: BatchPlan
+
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            pass
+
+        def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+            """As the library's; counts the rows of the step, since batches may be short."""
+            counted = (
+                len(value) for name, value in inputs.items() if name.endswith("input_ids") or type(value) is list
+            )
+            rows = next(counted, 0)
+            self.state.rows_trained = getattr(self.state, "rows_trained", 0) + rows
+            return super().training_step(model, inputs, *arguments, **options)
+
+        def _load_best_model(self) -> None:
+            """As the library's, but what goes wrong is not swallowed, and the run's directory may have moved."""
+            self._load_from_checkpoint(str(Path(self.args.output_dir) / Path(self.state.best_model_checkpoint).name))
+
+        def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+            if not adapters.restore_adapter(self.model, Path(checkpoint_path)):
+                super()._load_from_checkpoint(checkpoint_path)
+
+        def get_batch_sampler(self, dataset: Any, batch_size: int, drop_last: bool, **options: Any) -> Any:
+            sampler = planned_batches()(dataset, batch_size=batch_size, drop_last=drop_last, **options)
+            sampler.plan = self.plan
+            self.add_callback(epochs_told(sampler, self.args.gradient_accumulation_steps))
+            return sampler
+
+    return PlannedTrainer
+
+
+@cache
+def planned_batches() -> Any:
+    """A class of batch samplers that go through the batches of their attribute ``plan``."""
+    from sentence_transformers.base.sampler import DefaultBatchSampler
+
+    class PlannedBatches(DefaultBatchSampler):  # type: ignore[misc]  # the library is untyped at our edge
+        """Goes through the batches of the epoch it was told."""
+
+        plan: BatchPlan
+
+        def __iter__(self) -> Any:
+            return iter(self.plan.epoch(self.epoch))
+
+        def __len__(self) -> int:
+            return len(self.plan)
+
+    return PlannedBatches
+
+
+def epochs_told(sampler: Any, accumulation: int) -> Any:
+    """A callback that tells ``sampler`` its epoch.
+
+    accelerate does so too, but not after a resume in mid-epoch, where it has put another sampler around it.
+    """
+    from transformers import TrainerCallback
+
+    class EpochsTold(TrainerCallback):  # type: ignore[misc]  # transformers is untyped at our edge
+        """Counts epochs by steps."""
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            sampler.set_epoch(state.global_step // max(1, math.ceil(len(sampler) / accumulation)))
+
+    return EpochsTold()
+
+
+# Forward passes in pieces of similar length, within one batch.
+#
+# A batch of 64 texts padded to the longest of them is mostly padding on real data. On a CPU, where a small matrix is
+# multiplied as fast as a large one, the same batch in pieces sorted by length computes the same vectors with far less
+# padding; which texts share a batch, and thus what is learned, does not change.
+
+
+#: Texts a piece on a CPU.
+CPU_PIECE: Final = 16
+
+
+@contextmanager
+def in_pieces(model: Any, size: int, output: str = "sentence_embedding") -> Iterator[None]:
+    """Let ``model.forward`` go through its texts ``size`` at a time; 0 leaves it alone.
+
+    ``output`` is what the model adds to its features: ``sentence_embedding``, or a cross-encoder's ``scores``.
+    """
+    if not size:
+        yield
+        return
+    whole = model.forward
+
+    def forward(features: dict[str, Any], **options: Any) -> dict[str, Any]:
+        mask = features.get("attention_mask")
+        if mask is None or mask.ndim != 2 or len(mask) <= size:
+            result: dict[str, Any] = whole(features, **options)
+            return result
+        features[output] = _by_length(lambda piece: whole(piece, **options)[output], features, mask, size)
+        return features
+
+    model.forward = forward
+    try:
+        yield
+    finally:
+        model.__dict__.pop("forward", None)
+
+
+def _by_length(compute: Callable[[dict[str, Any]], Any], features: dict[str, Any], mask: Any, size: int) -> Any:
+    import torch
+
+    lengths = mask.sum(dim=1)
+    order = torch.argsort(lengths, stable=True)
+    vectors = []
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        vectors.append(compute(_piece(features, mask, rows, int(lengths[rows].max()))))
+    return torch.cat(vectors)[torch.argsort(order)]
+
+
+def _piece(features: dict[str, Any], mask: Any, rows: Any, width: int) -> dict[str, Any]:
+    """The given rows of every feature with one number a token, cut to ``width`` tokens on the padded side."""
+    import torch
+
+    left = bool(mask.shape[1] > width and not mask[rows, 0].any())
+    kept = slice(mask.shape[1] - width, None) if left else slice(width)
+    return {
+        name: value[rows][:, kept] if isinstance(value, torch.Tensor) and value.shape == mask.shape else value
+        for name, value in features.items()
+    }

@@ -1,0 +1,145 @@
+"""Measuring while training, on rows kept from it: what early stopping and the best checkpoint go by.
+
+Encoders search among passages; rerankers put candidates of the validation queries in order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from tunewiz.backends.evaluate import Wanted
+from tunewiz.backends.evaluate.full_search import Retrieval
+from tunewiz.backends.evaluate.measuring import Manner
+from tunewiz.backends.evaluate.metrics import Rankings, canonical
+from tunewiz.backends.evaluate.two_stage import measured, reranked, search_candidates
+from tunewiz.backends.models.batching import EncodeOptions
+from tunewiz.backends.models.encoding import SearchEncoder
+from tunewiz.backends.models.reranking import ready_to_score
+from tunewiz.data.retrieval.built_corpus import collection_from_groups, collection_from_pairs
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Collection, Group, ScoredPair
+from tunewiz.presets.sections.data import Candidates
+
+#: Passages searched at most while training; more take long and hardly change which checkpoint is best.
+MOST_PASSAGES: Final = 5000
+#: What scored pairs are measured by: the rank correlation of cosines and scores (Spearman, 1904).
+CORRELATION: Final = "spearman"
+
+
+def metric_of(prepared: Prepared, primary: str) -> str | None:
+    """The name of the validation metric; ``None`` without validation rows."""
+    if not prepared.validation:
+        return None
+    return canonical(primary) if prepared.shape == "groups" else CORRELATION
+
+
+def search_evaluator(
+    prepared: Prepared, primary: str, how: EncodeOptions, check_stop: Callable[[], None], seed: int
+) -> Any:
+    """A sentence-transformers evaluator over the validation rows; its values are named without prefix."""
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    collection = held_out(prepared.validation_groups, prepared.groups, seed)
+    pairs = prepared.validation_pairs
+
+    class Validation(BaseEvaluator):  # type: ignore[misc]  # the library is untyped at our edge
+        """Calls our own evaluator, or correlates scores."""
+
+        def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
+            with unwrapped(model):
+                encoder = SearchEncoder(model, how, check_stop=check_stop)
+                if prepared.shape == "scored":
+                    return {CORRELATION: correlation(encoder, pairs)}
+                wanted = Wanted(cutoffs=(), also=(primary,), seed=seed)
+                return dict(Retrieval().measure(encoder, collection, wanted).metrics)
+
+    return Validation()
+
+
+@contextmanager
+def unwrapped(model: Any) -> Iterator[None]:
+    """Take away what training has put around ``model.forward`` (autocast, pieces), and put it back."""
+    wrapped = model.__dict__.pop("forward", None)
+    try:
+        yield
+    finally:
+        if wrapped is not None:
+            model.forward = wrapped
+
+
+def held_out(validation: Sequence[Group], training: Sequence[Group], seed: int) -> Collection:
+    """The validation queries over their own passages and as many of training's as :data:`MOST_PASSAGES` allows."""
+    drawn = list(training)
+    random.Random(seed).shuffle(drawn)
+    others: list[Group] = []
+    passages = 0
+    for group in drawn:
+        passages += len(group.positives) + len(group.negatives)
+        if passages > MOST_PASSAGES:
+            break
+        others.append(group)
+    return collection_from_groups(validation, others)
+
+
+def correlation(encoder: SearchEncoder, pairs: Sequence[ScoredPair]) -> float:
+    """Spearman's rank correlation of the pairs' cosines with their scores, -1 to 1; 0 where it is undefined."""
+    import numpy as np
+    from scipy.stats import rankdata
+
+    first = encoder.queries([pair.first for pair in pairs])
+    second = encoder.passages([pair.second for pair in pairs])
+    cosines = rankdata((first * second).sum(axis=1))
+    scores = rankdata([pair.score for pair in pairs])
+    if np.ptp(cosines) == 0 or np.ptp(scores) == 0:
+        return 0.0
+    return float(np.corrcoef(cosines, scores)[0, 1])
+
+
+# Measuring while training: the candidates of validation queries, reranked, by the primary metric.
+
+
+#: Candidates a validation query at most, and queries: more take long and hardly change which checkpoint is best.
+DEPTH: Final = 20
+MOST_QUERIES: Final = 150
+
+
+def collection_of(prepared: Prepared, seed: int) -> Collection:
+    """The validation queries over their own passages and many of training's."""
+    if prepared.shape == "groups":
+        whole = held_out(prepared.validation_groups, prepared.groups, seed)
+    else:
+        whole = collection_from_pairs(prepared.validation_pairs, prepared.pairs)
+    kept = list(whole.qrels)[:MOST_QUERIES]
+    return Collection(whole.corpus, whole.queries, {name: whole.qrels[name] for name in kept})
+
+
+def reranking_evaluator(
+    collection: Collection, depth: int, primary: str, how: EncodeOptions, check_stop: Callable[[], None], seed: int
+) -> Any:
+    """A sentence-transformers evaluator; its value is named after the metric, without prefix."""
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    wanted = Wanted(cutoffs=(), also=(primary,), seed=seed)
+    candidates = with_answers(collection, min(depth, DEPTH), seed)
+
+    class Validation(BaseEvaluator):  # type: ignore[misc]  # the library is untyped at our edge
+        """Calls our own evaluator."""
+
+        def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
+            with unwrapped(model), ready_to_score(model, how, check_stop=check_stop) as scorer:
+                means = measured(reranked(scorer, candidates, collection), collection, wanted)[1]
+            return {canonical(primary): means[canonical(primary)]}
+
+    return Validation()
+
+
+def with_answers(collection: Collection, depth: int, seed: int) -> Rankings:
+    """BM25's candidates of each query, and its right documents where they are not among them."""
+    found = search_candidates(Candidates(strategy="bm25", depth=depth), collection, seed, Manner()).rankings
+    return {
+        name: ranking + [(key, 0.0) for key in collection.qrels[name] if key not in dict(ranking)]
+        for name, ranking in found.items()
+    }

@@ -1,0 +1,224 @@
+"""What is wrong with conversations beyond the order of their turns, and how many and how long they are, in one pass."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tunewiz.data.chat.cleaning import Placeholders
+from tunewiz.data.chat.labels import LabelChecks, asked, default_prompt, filled, ordered
+from tunewiz.data.chat.repeats import Repeats, repeated
+from tunewiz.data.checks.check import Setting
+from tunewiz.data.checks.text_checks import Characters
+from tunewiz.data.formats.conversations import ConversationFormat
+from tunewiz.data.formats.format import Detection
+from tunewiz.data.opening import opened
+from tunewiz.data.reading.source import Row
+from tunewiz.data.rows.conversations import Conversation, texts_of_conversation
+from tunewiz.data.text.cleaning import strip_markup
+from tunewiz.data.text.lengths import Advice, LengthSample, estimate_tokens
+from tunewiz.problems import Findings, Problem, Where, error, note, say, warning
+
+_ONE_SIDED: Final = 0.95
+_FEW_ANSWERS: Final = 0.05  # different answers a row, below which rows look like a classification
+_SHORT_ANSWER: Final = 60
+_MANY_ROWS: Final = 50
+
+
+class ConversationChecks:
+    """Looks at conversations as they stream by; memory: some hundreds of bytes a row, never the texts.
+
+    ``turns`` counts conversations by their number of answers, ``labels`` rows by label.
+    """
+
+    def __init__(self, file: str, repeats: bool = True, placeholders: bool = True) -> None:
+        self.turns: Counter[int] = Counter()
+        self.labels = LabelChecks(file)
+        self._file = file
+        self._characters = Characters(Setting(file))
+        self._placeholders = Placeholders({}, file) if placeholders else None
+        self._repeats = Repeats() if repeats else None
+        self._judged: Counter[bool] = Counter()
+        self._answers: Counter[str] | None = Counter()
+
+    def look(self, row: Conversation) -> Iterator[Problem]:
+        """What is wrong with ``row``, as far as the rows until now tell."""
+        where = Where(file=self._file, line=row.line)
+        self.turns[sum(turn.speaker in ("assistant", "call") for turn in row.turns)] += 1
+        yield from self._characters.judge(texts_of_conversation(row), where)
+        yield from self.labels.look(row)
+        if self._placeholders is not None:
+            self._placeholders.fill(row)
+        self._count(row)
+        if self._repeats is not None:
+            found = self._repeats.add(row)
+            if found is not None:
+                yield repeated(*found, where)
+        if row.turns and row.turns[-1].text.strip() == row.question.strip() and row.stage == "sft" and not row.label:
+            told = say("The answer repeats the question: there is nothing to learn.")
+            yield warning("answer-equals-question", told, where, say("Take the row out."))
+        if any("</" in text and strip_markup(text) != text for _, text in texts_of_conversation(row)):
+            told = say("There is HTML in the text; it stays, as the model may be meant to write it.")
+            yield note("html", told, where)
+
+    def _count(self, row: Conversation) -> None:
+        if row.desirable is not None:
+            self._judged[row.desirable] += 1
+        if self._answers is not None and not row.label and row.stage == "sft" and row.turns:
+            answer = row.turns[-1].text.strip()
+            self._answers[answer] += 1
+            if len(answer) > _SHORT_ANSWER or len(self._answers) > 1000:
+                self._answers = None
+
+    def end(self) -> Iterator[Problem]:
+        """What only the whole of the rows tells."""
+        if self._repeats is not None:
+            yield from self._repeats.problems(self._file)
+        if self._placeholders is not None:
+            yield from self._placeholders.problems()
+        yield from self.labels.end()
+        where, total = Where(file=self._file), sum(self._judged.values())
+        if total and max(self._judged.values()) >= _ONE_SIDED * total:
+            percent = round(100 * max(self._judged.values()) / total, 1)
+            told = say("{percent} % of the judgments are the same.", percent=percent)
+            yield warning("one-sided-judgments", told, where, say("KTO needs good and bad answers."))
+        answers = self._answers or Counter()
+        rows = sum(answers.values())
+        if rows >= _MANY_ROWS and 2 <= len(answers) <= _FEW_ANSWERS * rows:
+            told = say("There are only {count} different short answers: it looks like a classification.",
+                       count=len(answers))  # fmt: skip
+            fix = say("To measure accuracy and F1, map it: --map text=COLUMN --map label=COLUMN.")
+            yield note("looks-like-labels", told, where, fix)
+
+
+PREVIEWED: Final = 5
+_LONGEST: Final = 20
+_FAR: Final = 2  # times the maximum length that fits nearly all
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen.
+
+    ``counts``: ``rows`` read, ``examples`` usable, ``stage:<stage>``, ``turns:median`` and ``turns:most`` (answers a
+    conversation), ``system`` and ``tools`` (rows that have them), ``label:<label>``. ``preview`` maps roles to texts.
+    """
+
+    counts: Mapping[str, int]
+    preview: tuple[Mapping[str, str], ...]
+    conversations: tuple[Conversation, ...]
+    advice: Advice | None
+
+
+class ConversationLook:
+    """Memory: some hundreds of bytes a row, and the first few rows."""
+
+    def __init__(self, detection: Detection, findings: Findings, sample: LengthSample) -> None:
+        self._detection = detection
+        self._findings = findings
+        self._sample = sample
+        self._rows = 0
+        self._counts: Counter[str] = Counter()
+        self._first: list[Conversation] = []
+        self._longest: list[tuple[int, int, int]] = []  # characters, tokens and line, shortest first
+
+    def run(self) -> Look:
+        """Read all rows; findings go to the ``findings``, lengths to the ``sample``."""
+        checks = ConversationChecks(self._detection.source.name)
+        for row in opened.conversations_of(self._detection, self._findings, self._read()):
+            for problem in checks.look(row):
+                self._findings(problem)
+            self._measure(row)
+            self._counts[f"stage:{row.stage}"] += 1
+            self._counts["system"] += bool(row.system)
+            self._counts["tools"] += bool(row.tools)
+            if len(self._first) < PREVIEWED:
+                self._first.append(row)
+        for problem in checks.end():
+            self._findings(problem)
+        usable = sum(checks.turns.values())
+        labels = ordered(checks.labels.counts)
+        prompt = default_prompt(row.question for row in self._first) if labels else ""
+        extra = estimate_tokens(filled(prompt, "", labels)) if prompt else 0
+        advice = self._sample.advice(extra)
+        self._tell_whole(advice, extra)
+        if not usable and not self._findings.errors:
+            told = say("No row can be used.") if self._rows else say("There are no rows.")
+            self._findings(error("no-usable-rows", told, self._detection.source.at()))
+        first = tuple(asked(row, prompt, labels) for row in self._first)
+        return Look(self._counted(checks, usable), tuple(map(shown, self._first)), first, advice)
+
+    def _counted(self, checks: ConversationChecks, usable: int) -> dict[str, int]:
+        counts = {"rows": self._rows, "examples": usable} | {name: n for name, n in self._counts.items() if n}
+        if any(checks.turns):
+            counts |= {"turns:median": _median(checks.turns), "turns:most": max(checks.turns)}
+        return counts | {f"label:{name}": checks.labels.counts[name] for name in ordered(checks.labels.counts)}
+
+    def _read(self) -> Iterator[Row]:
+        chosen = self._detection.format
+        assert isinstance(chosen, ConversationFormat)
+        for row in chosen.rows(self._detection, self._findings):
+            self._rows += 1
+            yield row
+
+    def _measure(self, row: Conversation) -> None:
+        """Lengths by role, and of the whole that a model reads at once."""
+        parts = texts_of_conversation(row)
+        names = {"question": "text", "answer": "label"} if row.label else {}
+        for role, text in parts if row.turns else ():
+            self._sample.add(names.get(role, role), text)
+        longer = max((row.chosen, row.rejected), key=len)
+        whole = "\n".join(text for _, text in parts if text not in (row.chosen, row.rejected) or text == longer)
+        self._sample.add("conversation" if row.turns else "text", whole)
+        if len(self._longest) < _LONGEST or len(whole) > self._longest[0][0]:
+            heapq.heappush(self._longest, (len(whole), estimate_tokens(whole), row.line))
+            if len(self._longest) > _LONGEST:
+                heapq.heappop(self._longest)
+
+    def _tell_whole(self, advice: Advice | None, prompt: int) -> None:
+        """Rows of different kinds, what a prompt of ``prompt`` tokens takes, and lines far longer than ``advice``."""
+        stages = [name.partition(":")[2] for name in self._counts if name.startswith("stage:")]
+        where = self._detection.source.at()
+        if len(stages) > 1:
+            told = say("The rows are for different kinds of training: {kinds}.", kinds=", ".join(stages))
+            fix = say("Put each kind into a file of its own, or say which to train: stage in the preset.")
+            self._findings(error("mixed-stages", told, where, fix))
+        if prompt:
+            told = say("The prompt that lists the labels adds about {tokens} tokens to each text.", tokens=prompt)
+            self._findings(note("label-prompt", told, where, say("Another one can be set: data.prompt in the preset.")))
+        for characters, tokens, line in sorted(self._longest, reverse=True) if advice else ():
+            if advice and tokens > _FAR * advice.max_length:
+                told = say(
+                    "The row has {characters} characters, about {tokens} tokens; {limit} fit nearly all others.",
+                    characters=characters,
+                    tokens=tokens,
+                    limit=advice.max_length,
+                )
+                fix = say("What is beyond the maximum length is cut off: shorten it, or take it out.")
+                self._findings(note("very-long", told, self._detection.source.at(line), fix))
+
+
+def shown(row: Conversation) -> dict[str, str]:
+    """The first question and answer (or what stands for them), role to text."""
+    if row.text:
+        return {"text": row.text}
+    if row.label:
+        return {"text": row.question, "label": row.label}
+    if row.chosen:
+        return {"question": row.question, "chosen": row.chosen, "rejected": row.rejected}
+    if row.desirable is not None:
+        return {"question": row.question, "answer": row.answer, "judgment": "+" if row.desirable else "-"}
+    answer = next(iter(row.answers), "")
+    return {"question": row.question, "answer": answer}
+
+
+def _median(turns: Counter[int]) -> int:
+    half, seen = sum(turns.values()) / 2, 0
+    for count in sorted(turns):
+        seen += turns[count]
+        if seen >= half:
+            return count
+    return 0

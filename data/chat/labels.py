@@ -1,0 +1,141 @@
+"""Labels of a classification: what is wrong with them, and the prompt that asks a language model for one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from tunewiz.data.rows.conversations import Conversation, Turn
+from tunewiz.data.text.duplicates import Seen, fingerprint, normal
+from tunewiz.problems import Problem, Where, error, note, say, warning
+
+_SKEW: Final = 0.9
+_FEW: Final = 5
+_SHOWN: Final = 6
+_MOST: Final = 200  # more labels than this hardly fit into a prompt
+
+
+class LabelChecks:
+    """Counts labels as rows come by; ``counts`` holds how many rows each has."""
+
+    def __init__(self, file: str) -> None:
+        self.counts: Counter[str] = Counter()
+        self._file = file
+        self._texts = Seen()
+        self._labels: list[str] = []
+        self._lines: list[int] = []
+
+    def look(self, row: Conversation) -> Iterator[Problem]:
+        """The same text under another label in an earlier row."""
+        if not row.label:
+            return
+        self.counts[row.label] += 1
+        earlier = self._texts.first(fingerprint(normal(row.question)), len(self._labels))
+        if earlier is None:
+            self._labels.append(row.label)
+            self._lines.append(row.line)
+        elif self._labels[earlier] != row.label:
+            told = say(
+                "The same text has the label {other} in line {line} and {label} here.",
+                other=self._labels[earlier],
+                line=self._lines[earlier],
+                label=row.label,
+            )
+            where = Where(file=self._file, line=row.line)
+            yield warning("contradicting-label", told, where, say("Keep the right one."))
+
+    def end(self) -> Iterator[Problem]:
+        """What the whole of the labels tells."""
+        if not self.counts:
+            return
+        where, total = Where(file=self._file), sum(self.counts.values())
+        label, most = self.counts.most_common(1)[0]
+        if len(self.counts) == 1:
+            told = say("All {count} rows have the label {label}.", count=total, label=label)
+            yield warning("single-label", told, where, say("Classification needs at least two labels."))
+        elif most > _SKEW * total:
+            percent = round(100 * most / total, 1)
+            told = say("{percent} % of the rows have the label {label}.", percent=percent, label=label)
+            yield warning("label-skew", told, where, say("Add rows of the other labels; look at macro-F1."))
+        yield from self._rare(where)
+        yield from self._spellings(where)
+        if all(name.lstrip("+-").replace(".", "", 1).isdigit() for name in self.counts):
+            told = say("The labels are numbers: {labels}.", labels=_listed(sorted(self.counts)))
+            fix = say("A language model learns words more easily: write what each stands for.")
+            yield note("numeric-labels", told, where, fix)
+        if len(self.counts) > _MOST:
+            told = say("There are {count} labels; the prompt that lists them is long.", count=len(self.counts))
+            yield note("many-labels", told, where, say("Leave {field} out of data.prompt.", field="{labels}"))
+
+    def _rare(self, where: Where) -> Iterator[Problem]:
+        rare = sorted(name for name, count in self.counts.items() if count < _FEW)
+        if rare and len(self.counts) > 1:
+            told = say(
+                "{count} labels have fewer than {few} rows: {labels}.", count=len(rare), few=_FEW, labels=_listed(rare)
+            )
+            yield warning("rare-label", told, where, say("Add rows for them, or take them together."))
+
+    def _spellings(self, where: Where) -> Iterator[Problem]:
+        spelt: dict[str, list[str]] = {}
+        for name in sorted(self.counts):
+            spelt.setdefault(normal(name), []).append(name)
+        for names in spelt.values():
+            if len(names) > 1:
+                told = say("These look like one label: {labels}.", labels=_listed(names))
+                yield warning("label-spelling", told, where, say("Write it in one way."))
+
+
+def ordered(labels: Counter[str]) -> tuple[str, ...]:
+    """The label set in an order that does not depend on that of the rows: numbers by value, words by alphabet."""
+
+    def key(name: str) -> tuple[int, float, str, str]:
+        try:
+            return 0, float(name), "", name
+        except ValueError:
+            return 1, 0.0, name.casefold(), name
+
+    return tuple(sorted(labels, key=key))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+
+
+# The instruction that asks a language model for the label of a text.
+
+
+ENGLISH: Final = "Classify the text. Answer with exactly one of these labels: {labels}.\n\nText: {text}"
+CHINESE: Final = "判断下面文本的类别，只回答以下标签中的一个：{labels}。\n\n文本：{text}"
+_HAN: Final = re.compile("[\u3400-\u9fff]")
+_FIELD: Final = re.compile(r"\{(text|labels)\}")
+
+
+def default_prompt(texts: Iterable[str]) -> str:
+    """The prompt in the language of most of ``texts``: Chinese where at least half have Chinese characters."""
+    seen = [bool(_HAN.search(text)) for text in texts]
+    return CHINESE if sum(seen) * 2 > len(seen) else ENGLISH
+
+
+def filled(prompt: str, text: str, labels: Sequence[str]) -> str:
+    """``prompt`` with ``{text}`` and ``{labels}`` filled in; whatever else it holds in braces stays."""
+    listed = ("、" if _HAN.search(prompt) else ", ").join(labels)
+    return _FIELD.sub(lambda field: text if field[1] == "text" else listed, prompt)
+
+
+def asked(row: Conversation, prompt: str, labels: Sequence[str]) -> Conversation:
+    """A row with a label as the conversation in which ``prompt`` asks for it; others, and no prompt, as they are."""
+    if not prompt or not row.label:
+        return row
+    return replace(row, turns=(Turn("user", filled(prompt, row.question, labels)), *row.turns[1:]))
+
+
+def prompt_problems(prompt: str, where: Where) -> list[Problem]:
+    """What is wrong with a prompt that the user wrote: it has to hold ``{text}``."""
+    if "{text}" in prompt:
+        return []
+    told = say("The prompt has no {field}: the model would never see the text.", field="{text}")
+    fix = say("Write it as: {example}", example=ENGLISH.replace("\n", " "))
+    return [error("prompt-without-text", told, where, fix)]

@@ -1,0 +1,216 @@
+"""From what the user points to, to the conversations a language model trains on and those it is measured on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tunewiz.data.chat.checks import ConversationChecks
+from tunewiz.data.chat.cleaning import Placeholders, cleaned
+from tunewiz.data.chat.labels import asked, default_prompt, ordered, prompt_problems
+from tunewiz.data.chat.prepared import LlmPlan, PreparedLlm, load, save
+from tunewiz.data.chat.splitting import Parts, leaks, split_conversations
+from tunewiz.data.opening import opened
+from tunewiz.data.opening.opened import Opened
+from tunewiz.data.reading.source import Dataset
+from tunewiz.data.rows.conversations import Conversation, Stage, as_stage
+from tunewiz.data.text.cleaning import CLEANED
+from tunewiz.problems import (
+    BadData,
+    BadPreset,
+    Findings,
+    Message,
+    Report,
+    Where,
+    error,
+    findings_told,
+    note,
+    say,
+    stop_on_errors,
+    warning,
+)
+
+__all__ = ["LlmPlan", "PreparedLlm", "load", "prepare_llm", "save"]
+
+#: Validation is carved out by itself from this many training rows on: a tenth of them, at most 500.
+AUTO_VALIDATION_FROM: Final = 200
+AUTO_VALIDATION: Final = 0.1
+MOST_VALIDATION: Final = 500
+MOST_EVALUATION: Final = 1000
+
+
+def prepare_llm(plan: LlmPlan, told: Report) -> PreparedLlm:
+    """Read, check, clean and split. A kind of finding is told once, with its first place and how many there were.
+
+    Raises :class:`BadData` when something is not there, a row cannot be read, rows cannot serve the stage, or nothing
+    usable is left; :class:`BadPreset` when the prompt has no place for the text.
+    """
+    if plan.prompt is not None:
+        wrong = prompt_problems(plan.prompt, Where(key="data.prompt"))
+        if wrong:
+            raise BadPreset(*wrong)
+    with findings_told(told) as findings:
+        return _prepare(plan, findings)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Usable conversations of one dataset."""
+
+    opened: Opened
+    rows: list[Conversation]
+
+
+def _prepare(plan: LlmPlan, findings: Findings) -> PreparedLlm:
+    data = _read(plan.train, plan, findings)
+    stage = data.rows[0].stage
+    sources = [data.opened]
+    if plan.evaluation is not None:
+        other = _read(plan.evaluation, replace(plan, stage=stage), findings)
+        sources.append(other.opened)
+        parts = Parts(data.rows, other.rows)
+        for problem in leaks(data.rows, other.rows, data.opened.source.name):
+            findings(problem)
+    else:
+        parts = split_conversations(data.rows, plan.fraction, plan.seed, MOST_EVALUATION)
+        for problem in parts.problems:
+            findings(replace(problem, where=data.opened.source.at()))
+    if not parts.held_out:
+        nothing = say("There is nothing to measure on: no conversation is held out.")
+        fix = say("Set data.evaluation.data or a fraction above 0.")
+        findings(warning("no-evaluation", nothing, data.opened.source.at(), fix))
+    if not parts.train:
+        raise _nothing(plan.train, data.opened)
+    watched = _validation(plan, parts.train)
+    labels = _labels(plan, data, parts, findings)
+    hashes = {name: value for source in sources for name, value in source.hashes().items()}
+    return _prepared(plan, stage, watched, parts.held_out, labels, len(data.rows), hashes)
+
+
+def _read(dataset: Dataset, plan: LlmPlan, findings: Findings) -> _Read:
+    """The conversations of ``dataset``: filled in, of one stage, cleaned, checked."""
+    data = opened.open_dataset(dataset, findings, "llm")
+    rows: Iterable[Conversation] = opened.conversations_of(data.detection, findings)
+    placeholders = Placeholders(plan.placeholders, data.source.name)
+    found = [placeholders.fill(_with_system(row, plan)) for row in rows]
+    for problem in placeholders.problems():
+        if dataset is plan.train or problem.code != "placeholder-unused":
+            findings(problem)
+    found = _of_stage(found, plan, data, findings)
+    if plan.clean:
+        found, done = cleaned(found)
+        for code, count in sorted(done.items()):
+            if count:
+                what = say("Cleaning: {what} ({count}).", what=Message(CLEANED[code]), count=count)
+                findings(note(f"cleaned-{code}", what, data.source.at()))
+    checks = ConversationChecks(data.source.name, repeats=not plan.clean, placeholders=False)
+    for row in found:
+        for problem in checks.look(row):
+            findings(problem)
+    for problem in checks.end():
+        findings(problem)
+    stop_on_errors(findings)
+    if not found:
+        raise _nothing(dataset, data)
+    return _Read(data, found)
+
+
+def _nothing(dataset: Dataset, data: Opened) -> BadData:
+    told = say("No row can be trained on.")
+    fix = say("See what is wrong with each: tunewiz data {path}", path=f"{dataset.path} --task llm")
+    return BadData(error("no-usable-rows", told, data.source.at(), fix))
+
+
+def _with_system(row: Conversation, plan: LlmPlan) -> Conversation:
+    return replace(row, system=plan.system) if plan.system and not row.system and not row.text else row
+
+
+def _of_stage(rows: list[Conversation], plan: LlmPlan, data: Opened, findings: Findings) -> list[Conversation]:
+    """The rows for the wanted stage, which has to be one."""
+    own = Counter(row.stage for row in rows)
+    if not own:
+        return rows
+    stage: Stage = own.most_common(1)[0][0] if plan.stage == "auto" else plan.stage
+    if plan.stage == "auto" and len(own) > 1:
+        kinds = ", ".join(f"{name} ({count})" for name, count in own.most_common())
+        told = say("The rows are for different kinds of training: {kinds}.", kinds=kinds)
+        fix = say("Put each kind into a file of its own, or say which to train: stage.")
+        raise BadData(error("mixed-stages", told, data.source.at(), fix))
+    served: list[Conversation] = []
+    for row in rows:
+        found = as_stage(row, stage)
+        if found is None:
+            told = say("The rows are for {own}; they cannot be trained with {stage}.", own=row.stage, stage=stage)
+            raise BadData(error("wrong-stage", told, data.source.at(row.line), _needs(stage)))
+        served += found
+    if own.total() != own[stage]:
+        told = say("Rows for {own} are trained with {stage}.", own=", ".join(own), stage=stage)
+        findings(note("other-stage", told, data.source.at()))
+    return served
+
+
+def _needs(stage: Stage) -> Message:
+    needs = {
+        "sft": say("It needs questions with answers."),
+        "pretrain": say("It needs rows of plain text, in a column text or a .txt file."),
+        "preference": say("It needs a chosen and a rejected answer in each row."),
+        "kto": say("It needs an answer and whether it is good (true or false) in each row."),
+    }
+    return needs[stage]
+
+
+def _validation(plan: LlmPlan, rows: Sequence[Conversation]) -> Parts:
+    """Training rows, and those kept from them to watch training by."""
+    fraction = plan.validation
+    if fraction is None:
+        fraction = AUTO_VALIDATION if len(rows) >= AUTO_VALIDATION_FROM else 0.0
+    # Another seed than the evaluation's, so that the two draws are independent.
+    return split_conversations(rows, fraction, plan.seed + 1, MOST_VALIDATION)
+
+
+def _labels(plan: LlmPlan, data: _Read, parts: Parts, findings: Findings) -> tuple[str, ...]:
+    """The label set in its order; empty unless every row has a label."""
+    trained = Counter(row.label for row in parts.train)
+    measured = Counter(row.label for row in parts.held_out)
+    if "" in trained or "" in measured or not trained:
+        return ()
+    found = trained + measured
+    where = data.opened.source.at()
+    if plan.labels is not None:
+        unknown = [name for name in ordered(found) if name not in plan.labels]
+        if unknown:
+            told = say("Labels of the rows that data.labels does not hold: {labels}.", labels=", ".join(unknown[:10]))
+            raise BadData(error("unknown-label", told, where, say("Add them to data.labels, or leave it out.")))
+    unseen = [name for name in ordered(measured) if name not in trained]
+    if unseen:
+        told = say("Labels that are measured and never trained on: {labels}.", labels=", ".join(unseen[:10]))
+        findings(warning("unseen-label", told, where, say("Add training rows for them.")))
+    return plan.labels or ordered(found)
+
+
+def _prepared(
+    plan: LlmPlan,
+    stage: Stage,
+    watched: Parts,
+    measured: list[Conversation],
+    labels: tuple[str, ...],
+    read: int,
+    hashes: dict[str, str],
+) -> PreparedLlm:
+    prompt = ""
+    if labels:
+        prompt = plan.prompt or default_prompt(row.question for row in watched.train)
+    train, validation, evaluation = (
+        [asked(row, prompt, labels) for row in part] for part in (watched.train, watched.held_out, measured)
+    )
+    counts = {
+        "rows": read,
+        "train": len(train),
+        "validation": len(validation),
+        "evaluation": len(evaluation),
+        "turns": sum(len(row.turns) for row in train),
+        "labels": len(labels),
+    }
+    return PreparedLlm(stage, train, validation, evaluation, labels, prompt, counts, hashes)

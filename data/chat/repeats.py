@@ -1,0 +1,133 @@
+"""Rows that say what an earlier row says: exactly, but for case and punctuation, or nearly."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tunewiz.data.rows.conversations import Conversation
+from tunewiz.data.text.duplicates import NearDuplicates, Seen, fingerprint, normal
+from tunewiz.problems import Problem, Where, say, warning
+
+Repeat = Literal["duplicate-row", "near-duplicate-row", "similar-row"]
+
+#: Question and answer both have to be this much alike (Jaccard similarity of their n-grams).
+THRESHOLD: Final = 0.9
+#: Rows compared with each other; beyond, only those that are equal but for case, spaces and punctuation.
+COMPARED: Final = 200_000
+#: An input shorter than this says too little without its instruction.
+_SHORT: Final = 12
+
+
+def own_part(question: str) -> str:
+    """``question`` without its first line, which many rows may share as their instruction, if enough is left."""
+    rest = question.partition("\n")[2]
+    return rest if len(rest.strip()) >= _SHORT else question
+
+
+def _texts(conversation: Conversation) -> tuple[str, ...]:
+    """Everything that makes a row what it is."""
+    judged = "" if conversation.desirable is None else str(conversation.desirable)
+    asked = (turn.text for turn in conversation.turns)
+    said = (conversation.chosen, conversation.rejected, conversation.answer, judged, conversation.text)
+    return (conversation.system, conversation.tools, *asked, "", *said, conversation.label)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Row ``second`` (by number, from 0, repeated rows not counted) says nearly what ``first`` says."""
+
+    first: int
+    second: int
+    similarity: float
+
+
+class Repeats:
+    """Takes conversations as they come; about 600 bytes a row, the texts are not kept."""
+
+    def __init__(self) -> None:
+        self._exact, self._normal = Seen(), Seen()
+        self._questions = NearDuplicates(THRESHOLD)
+        self._answers = NearDuplicates(THRESHOLD)
+        self._frames = array("Q")
+        self._lines = array("Q")
+
+    def add(self, conversation: Conversation) -> tuple[Repeat, int] | None:
+        """What an equal earlier row is called and its line; None if there is none."""
+        texts = _texts(conversation)
+        earlier = self._exact.first(fingerprint(*texts), conversation.line)
+        kind: Repeat = "duplicate-row"
+        if earlier is None:
+            earlier = self._normal.first(fingerprint(*map(normal, texts)), conversation.line)
+            kind = "near-duplicate-row"
+        if earlier is None:
+            self._compare(conversation)
+            return None
+        return kind, earlier
+
+    def _compare(self, conversation: Conversation) -> None:
+        """Take question and answers for the comparison at the end."""
+        if len(self._lines) >= COMPARED:
+            return
+        question = conversation.question
+        own = own_part(question)
+        head = question.removesuffix(own)
+        self._questions.add(own)
+        self._answers.add("\n".join(conversation.answers))
+        judged = "" if conversation.desirable is None else str(conversation.desirable)
+        frame = (normal(head), conversation.system, conversation.tools, conversation.label, judged)
+        self._frames.append(fingerprint(*frame))
+        self._lines.append(conversation.line)
+
+    def alike(self) -> Iterator[Alike]:
+        """Rows whose questions and answers are nearly the same, in the order of the later one."""
+        found = [
+            Alike(pair.first, pair.second, pair.similarity)
+            for pair in self._questions.pairs()
+            if self._frames[pair.first] == self._frames[pair.second] != 0
+            and self._answers.similarity(pair.first, pair.second) >= THRESHOLD
+        ]
+        yield from sorted(found, key=lambda pair: (pair.second, pair.first))
+
+    def line(self, row: int) -> int:
+        """The line of a row by its number among those that repeat no earlier one."""
+        return self._lines[row]
+
+    def problems(self, file: str) -> Iterator[Problem]:
+        """A warning for each row that nearly repeats an earlier one."""
+        for pair in self.alike():
+            told = say(
+                "Nearly the same as line {line} ({percent} % alike), question and answer.",
+                line=self.line(pair.first),
+                percent=round(100 * pair.similarity),
+            )
+            where = Where(file=file, line=self.line(pair.second))
+            yield warning("similar-row", told, where, say("Cleaning keeps the first."))
+
+
+def surplus(conversations: Iterable[Conversation]) -> dict[int, Repeat]:
+    """The numbers (from 0) of the rows that repeat an earlier one, and how; of rows nearly alike the first stays."""
+    repeats = Repeats()
+    dropped: dict[int, Repeat] = {}
+    numbers: list[int] = []
+    for number, conversation in enumerate(conversations):
+        found = repeats.add(conversation)
+        if found is not None:
+            dropped[number] = found[0]
+        elif len(numbers) < COMPARED:
+            numbers.append(number)
+    for pair in repeats.alike():
+        if numbers[pair.first] not in dropped:
+            dropped[numbers[pair.second]] = "similar-row"
+    return dropped
+
+
+def repeated(kind: Repeat, earlier: int, where: Where) -> Problem:
+    """The warning for a row that equals the one on line ``earlier``."""
+    if kind == "duplicate-row":
+        told = say("The same row as line {line}.", line=earlier)
+    else:
+        told = say("The same as line {line} but for case, spaces and punctuation.", line=earlier)
+    return warning(kind, told, where, say("Cleaning keeps the first."))

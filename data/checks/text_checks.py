@@ -1,0 +1,107 @@
+"""Checks of texts: characters that do not belong there, nothing in them, markup, and more than a model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tunewiz.data.checks.check import Check, TextCheck
+from tunewiz.data.rows.examples import ROLES, Example, ScoredPair
+from tunewiz.data.text.cleaning import CONTROLS, REPLACEMENT, SURROGATES, mojibake, strip_markup
+from tunewiz.data.text.lengths import SPECIAL_TOKENS, estimate_tokens
+from tunewiz.problems import Message, Problem, Where, say, warning
+
+# Characters that do not belong in text.
+
+
+class Characters(TextCheck):
+    """Control characters, U+FFFD, and UTF-8 that was read as something else."""
+
+    def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
+        """See :meth:`TextCheck.judge`."""
+        whole = "\n".join(text for _, text in texts if not (text.isascii() and text.isprintable()))
+        if not whole:
+            return
+        control = CONTROLS.search(whole) or SURROGATES.search(whole)
+        if control:
+            told = say("Control or invisible character U+{code}.", code=f"{ord(control[0]):04X}")
+            yield warning("control-characters", told, where, say("Cleaning removes it."))
+        if REPLACEMENT in whole:
+            told = say("U+FFFD: a character was lost when the text was decoded.")
+            fix = say("Go back to the source and read it in its own encoding.")
+            yield warning("replacement-character", told, where, fix)
+        if wrong := mojibake(whole):
+            told = say('Looks like text read in the wrong encoding: "{text}".', text=wrong)
+            fix = say("Read the source as UTF-8 and write this file again.")
+            yield warning("mojibake", told, where, fix)
+
+
+# Texts with nothing in them.
+
+
+class Empty(Check):
+    """A query, passage or side of a pair that is empty or only spaces."""
+
+    def look(self, example: Example) -> Iterator[Problem]:
+        """See :meth:`Check.look`."""
+        for code, told in _empty(example):
+            yield warning(code, told, self.setting.at(example.line), say("Fill it in, or let cleaning drop it."))
+
+
+def _empty(example: Example) -> Iterator[tuple[str, Message]]:
+    if isinstance(example, ScoredPair):
+        if not example.first.strip() or not example.second.strip():
+            yield "empty-text", say("One of the two texts is empty.")
+        return
+    if not example.query.strip():
+        yield "empty-query", say("The query is empty.")
+    if not any(text.strip() for text in example.positives):
+        yield "empty-positive", say("The positive is empty.")
+    if any(not text.strip() for text in example.negatives):
+        yield "empty-negative", say("A negative is empty.")
+
+
+# Markup in text.
+
+
+class Html(TextCheck):
+    """HTML tags or entities that cleaning would take off."""
+
+    def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
+        """See :meth:`TextCheck.judge`."""
+        for _, text in texts:
+            if ("<" in text or "&" in text) and strip_markup(text) != text:
+                told = say('HTML in the text: "{text}".', text=_excerpt(text))
+                yield warning("html", told, where, say("Cleaning takes the tags off and keeps what they enclose."))
+                return
+
+
+def _excerpt(text: str) -> str:
+    start = min(found for found in (text.find("<"), text.find("&")) if found >= 0)
+    return text[start : start + 30]
+
+
+# Texts longer than a model reads.
+
+
+class Length(TextCheck):
+    """Texts of more tokens than the limit; what is beyond it is cut off."""
+
+    def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
+        """See :meth:`TextCheck.judge`."""
+        limit = self.setting.max_tokens
+        for role, text in texts:
+            # A token is hardly ever shorter than a character, so that short texts need no counting.
+            if len(text) + SPECIAL_TOKENS <= limit:
+                continue
+            tokens = self.setting.count([text])[0] if self.setting.count else estimate_tokens(text)
+            if tokens > limit:
+                told = say(
+                    "The {role} has {characters} characters, about {tokens} tokens; beyond {limit} it is cut off.",
+                    role=Message(ROLES[role]),
+                    characters=len(text),
+                    tokens=tokens,
+                    limit=limit,
+                )
+                fix = say("Cut it into passages, or choose a model and a max length that take it.")
+                yield warning("too-long", told, where, fix)
+                return

@@ -1,0 +1,237 @@
+"""Rows for retrieval: pairs, triplets, n-tuples, queries with lists of positives and negatives, and scored pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar
+
+from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
+from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of, word_score
+from tunewiz.data.reading.source import Row
+from tunewiz.data.rows.examples import Group, ScoredPair
+from tunewiz.language import N_
+from tunewiz.problems import Report, Where, error, say, warning
+
+
+class GroupFormat(RetrievalFormat):
+    """Formats whose records are a query with its positives and negatives."""
+
+    shape: ClassVar[Shape] = "groups"
+
+    def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
+        """A :class:`Group` for each row that has a query and a positive."""
+        for row in rows:
+            group = self._group(detection, Cells(detection.source, row, report))
+            if group is not None:
+                yield group
+
+    def _group(self, detection: Detection, cells: Cells) -> Group | None:
+        query_column = detection.column("query")
+        query = cells.text(query_column)
+        if query is None:
+            return None
+        if not query:
+            self._empty(cells, "empty-query", query_column)
+            return None
+        positives = cells.texts(detection.mapping["positive"])
+        if not positives:
+            self._empty(cells, "empty-positive", detection.column("positive"))
+            return None
+        negatives = cells.texts(detection.mapping.get("negative", ()))
+        if detection.mapping.get("negative") and not negatives:
+            told = say("The column {column} is empty; the row has no negative.", column=detection.column("negative"))
+            cells.report(warning("empty-negative", told, _at(cells)))
+        return Group(
+            query=query,
+            positives=tuple(positives),
+            negatives=tuple(negatives),
+            positive_scores=_scores(detection, cells, "positive_scores", len(positives)),
+            negative_scores=_scores(detection, cells, "negative_scores", len(negatives)),
+            query_id=_optional(detection, cells, "query_id"),
+            positive_ids=_ids(detection, cells, len(positives)),
+            instruction=_optional(detection, cells, "instruction"),
+            line=cells.row.line,
+        )
+
+    @staticmethod
+    def _empty(cells: Cells, code: str, column: str) -> None:
+        told = say("The column {column} is empty; the row is left out.", column=column)
+        cells.report(warning(code, told, _at(cells)))
+
+
+def _at(cells: Cells) -> Where:
+    return cells.source.at(cells.row.line)
+
+
+def _optional(detection: Detection, cells: Cells, role: str) -> str:
+    column = detection.column(role)
+    return (cells.text(column) or "") if column else ""
+
+
+def _ids(detection: Detection, cells: Cells, count: int) -> tuple[str, ...]:
+    found = cells.texts(detection.mapping.get("document_id", ()))
+    return tuple(found) if len(found) == count else ()
+
+
+def _scores(detection: Detection, cells: Cells, role: str, count: int) -> tuple[float, ...]:
+    column = detection.column(role)
+    return cells.scores(column, count) if column else ()
+
+
+# Pairs: a query and a text that answers it.
+
+
+class Pairs(GroupFormat):
+    """One query and one positive a row."""
+
+    name: ClassVar[str] = "pairs"
+    title: ClassVar[str] = N_("Pairs")
+    description: ClassVar[str] = N_("A query and a text that answers it in each row; other rows serve as negatives.")
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("query"),
+        Role("positive"),
+        Role("query_id", required=False),
+        Role("document_id", required=False),
+    )
+
+
+# Triplets: a query, a text that answers it and one that does not.
+
+
+class Triplets(GroupFormat):
+    """One query, one positive and one negative a row."""
+
+    name: ClassVar[str] = "triplets"
+    title: ClassVar[str] = N_("Triplets")
+    description: ClassVar[str] = N_("A query, a text that answers it and a text that does not, in each row.")
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("query"),
+        Role("positive"),
+        Role("negative"),
+        Role("query_id", required=False),
+        Role("document_id", required=False),
+    )
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """Exactly one negative column."""
+        return len(mapping["negative"]) == 1
+
+
+# N-tuples: a query, a text that answers it and several that do not.
+
+
+class Ntuples(GroupFormat):
+    """One query, one positive and several negatives a row, in columns of their own or as a list."""
+
+    name: ClassVar[str] = "ntuples"
+    title: ClassVar[str] = N_("N-tuples")
+    description: ClassVar[str] = N_(
+        "A query, a text that answers it and several that do not (negative_1, negative_2 …)."
+    )
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("query"),
+        Role("positive"),
+        Role("negative", many=True),
+        Role("negative_scores", required=False),
+        Role("query_id", required=False),
+        Role("document_id", required=False),
+        Role("instruction", required=False),
+    )
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """Several negative columns, or one of lists."""
+        return len(mapping["negative"]) > 1 or table.kind(mapping["negative"][0]) == "texts"
+
+
+# FlagEmbedding's layout: ``{"query": str, "pos": [str], "neg": [str]}`` with optional scores and prompt.
+
+
+class QueryPosNeg(GroupFormat):
+    """One query with lists of positives and negatives a row."""
+
+    name: ClassVar[str] = "query_pos_neg"
+    title: ClassVar[str] = N_("Query with lists")
+    description: ClassVar[str] = N_(
+        "A query with lists of texts that answer it (pos) and that do not (neg), as FlagEmbedding."
+    )
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("query"),
+        Role("positive", many=True),
+        Role("negative", required=False, many=True),
+        Role("positive_scores", required=False),
+        Role("negative_scores", required=False),
+        Role("instruction", required=False),
+        Role("query_id", required=False),
+        Role("document_id", required=False, many=True),
+    )
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """Positives in lists, or in several columns."""
+        return len(mapping["positive"]) > 1 or table.kind(mapping["positive"][0]) == "texts"
+
+
+# Scored pairs: two texts and how similar or relevant they are.
+
+
+class Scored(RetrievalFormat):
+    """Two texts and a number a row: 0/1, grades, or any scale of floats."""
+
+    name: ClassVar[str] = "scored"
+    title: ClassVar[str] = N_("Scored pairs")
+    description: ClassVar[str] = N_("Two texts and a label or score in each row: 0/1, grades such as 0–3, or decimals.")
+    shape: ClassVar[Shape] = "scored"
+    roles: ClassVar[tuple[Role, ...]] = (Role("sentence1"), Role("sentence2"), Role("score"))
+
+    def synonyms(self) -> Mapping[str, str]:
+        """A query and a document can be mapped by those names."""
+        return {"query": "sentence1", "positive": "sentence2", "document": "sentence2", "label": "score"}
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """A score column must hold scores in at least half of the rows that have any."""
+        if role.name == "score":
+            return table.score_share(column) >= 0.5 or not table.rows
+        return super().fits(role, column, table)
+
+    def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
+        """A :class:`ScoredPair` for each row with two texts and a score."""
+        for row in rows:
+            pair = self._pair(detection, Cells(detection.source, row, report))
+            if pair is not None:
+                yield pair
+
+    def _pair(self, detection: Detection, cells: Cells) -> ScoredPair | None:
+        texts = []
+        for role, code in (("sentence1", "empty-query"), ("sentence2", "empty-positive")):
+            text = cells.text(detection.column(role))
+            if text is None:
+                return None
+            if not text:
+                told = say("The column {column} is empty; the row is left out.", column=detection.column(role))
+                cells.report(warning(code, told, cells.source.at(cells.row.line)))
+                return None
+            texts.append(text)
+        score = self._score(detection, cells)
+        return None if score is None else ScoredPair(texts[0], texts[1], score, cells.row.line)
+
+    @staticmethod
+    def _score(detection: Detection, cells: Cells) -> float | None:
+        column = detection.column("score")
+        value = cells.row.values.get(column)
+        where = cells.source.at(cells.row.line)
+        if is_empty(value):
+            told = say("The column {column} is empty; the row is left out.", column=column)
+            cells.report(warning("missing-score", told, where))
+            return None
+        score = score_of(value)
+        if score is None:
+            told = say("{value} in the column {column} is no score; the row is left out.", value=value, column=column)
+            cells.report(error("bad-score", told, where, say("Write a number.")))
+            return None
+        highest = detection.scale[1] if detection.scale else 1.0
+        if highest > 1 and word_score(value) is not None:
+            told = say(
+                "{value} says yes or no where scores go up to {highest}; left out.", value=value, highest=highest
+            )
+            cells.report(warning("label-word", told, where, say("Write the number of the scale that is meant.")))
+            return None
+        return score

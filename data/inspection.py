@@ -1,0 +1,216 @@
+"""What a dataset is, what is wrong with it, and how long its texts are, in one pass and bounded memory.
+
+:func:`fix` writes a clean copy of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.data.chat.checks import ConversationLook
+from tunewiz.data.chat.fixing import fix_conversations
+from tunewiz.data.checks.check import MAX_TOKENS, Setting, watch
+from tunewiz.data.formats.beir import read_qrels
+from tunewiz.data.formats.format import Detection
+from tunewiz.data.opening import opened
+from tunewiz.data.opening.opened import understood
+from tunewiz.data.reading.discovery import discover
+from tunewiz.data.reading.records import read
+from tunewiz.data.reading.source import Dataset, Row, Source
+from tunewiz.data.retrieval.checks import CollectionChecks
+from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
+from tunewiz.data.rows.conversations import Conversation
+from tunewiz.data.rows.examples import Example, ScoredPair
+from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
+from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, say
+
+PREVIEWED: Final = 5
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything ``tunewiz data`` tells.
+
+    ``source`` is ``None`` when there is no such file, ``detection`` when no format fits; ``format`` is then empty.
+    ``counts`` are, for rows: ``rows`` read and ``examples`` usable; for a test collection: ``documents``, ``queries``,
+    and ``judgments:<split>`` and ``queries:<split>``; for language models see :class:`tunewiz.data.chat.checks.Look`.
+    ``preview`` holds the first rows, role (or column) to text, ``conversations`` the first of them whole.
+    """
+
+    name: str
+    source: Source | None = None
+    detection: Detection | None = None
+    format: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    preview: tuple[Mapping[str, str], ...] = ()
+    lengths: tuple[Lengths, ...] = ()
+    advice: Advice | None = None
+    findings: tuple[Finding, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
+
+    @property
+    def for_llm(self) -> bool:
+        """Whether the rows are for a language model."""
+        return self.detection is not None and self.detection.format.shape == "conversations"
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing found would stop a run."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+def inspect(
+    dataset: Dataset, task: str | None = None, count: TokenCount | None = None, max_tokens: int = MAX_TOKENS
+) -> Inspection:
+    """Look at all of ``dataset``. Never raises :class:`BadData`: what keeps it from being used is an error finding.
+
+    ``task`` narrows the formats (``embedding``, ``reranker``, ``llm``); ``count`` counts tokens exactly; texts for
+    retrieval of more than ``max_tokens`` are found too long.
+    """
+    findings = Findings()
+    try:
+        source = discover(dataset)
+    except BadData as fault:
+        for problem in fault.problems:
+            findings(problem)
+        return Inspection(dataset.path, findings=findings.summary())
+    looking = _Looking(source, findings, LengthSample(count), Setting(source.name, max_tokens, count))
+    try:
+        return looking.at(_detected(source, task, findings), dataset.path)
+    except BadData as fault:
+        for problem in fault.problems:
+            findings(problem)
+        return Inspection(dataset.path, source, findings=findings.summary())
+
+
+def _detected(source: Source, task: str | None, findings: Findings) -> Detection | None:
+    """How the rows are understood; None, and told, if not at all."""
+    try:
+        detection, told = understood(source, task)
+    except BadData as refusal:
+        detection, told = None, refusal.problems
+    for problem in (*(detection.source if detection else source).notes, *told):
+        findings(problem)
+    return detection
+
+
+class _Looking:
+    """One pass over a source that was found."""
+
+    def __init__(self, source: Source, findings: Findings, sample: LengthSample, setting: Setting) -> None:
+        self._source = source
+        self._findings = findings
+        self._sample = sample
+        self._setting = setting
+        self._rows = 0
+        self._preview: list[Mapping[str, str]] = []
+
+    def at(self, detected: Detection | None, name: str) -> Inspection:
+        """The inspection of the source, understood as ``detected``."""
+        if detected is not None and detected.format.shape == "collection":
+            return self._collection(detected, name)
+        if detected is not None and detected.format.shape == "conversations":
+            look = ConversationLook(detected, self._findings, self._sample).run()
+            self._preview += look.preview
+            whole = self._inspection(detected, name, look.counts)
+            return replace(whole, source=detected.source, conversations=look.conversations, advice=look.advice)
+        examples: Iterator[Example] = self._raw()
+        if detected is not None:
+            examples = opened.examples_of(detected, self._read(), self._findings)
+        usable = 0
+        for example in watch(examples, self._setting, self._findings):
+            usable += 1
+            self._sample.watch(example)
+            if len(self._preview) < PREVIEWED:
+                self._preview.append(_shown(example))
+        if detected and not usable and not self._findings.errors:
+            self._nothing()
+        return self._inspection(detected, name, {"rows": self._rows, "examples": usable})
+
+    def _read(self) -> Iterator[Row]:
+        for row in read(self._source, self._findings):
+            self._rows += 1
+            yield row
+
+    def _raw(self) -> Iterator[Example]:
+        """No example, but the rows counted, the first shown as they are, and judgments looked at line by line."""
+        if self._source.container == "beir":
+            return
+        for row in self._read():
+            if len(self._preview) < PREVIEWED:
+                self._preview.append({column: _cell(value) for column, value in row.values.items()})
+        if any(finding.code == "part-of-collection" for finding in self._findings.summary()):
+            try:
+                for _ in read_qrels(self._source, self._findings):
+                    pass
+            except BadData:  # a corpus or queries, which have nothing more to tell
+                return
+        yield from ()
+
+    def _nothing(self) -> None:
+        told = say("No row can be used.") if self._rows else say("There are no rows.")
+        self._findings(error("no-usable-rows", told, self._source.at()))
+
+    def _collection(self, detection: Detection, name: str) -> Inspection:
+        facts = CollectionChecks(detection, self._setting, self._sample, self._findings).run()
+        counts = {"documents": facts.documents, "queries": facts.queries}
+        counts |= {f"queries:{split}": number for split, number in facts.judged_queries.items()}
+        counts |= {f"judgments:{split}": number for split, number in facts.judgments.items()}
+        self._preview += facts.preview
+        if not sum(facts.judgments.values()):
+            told = say("No judgment fits the queries and the corpus.")
+            self._findings(error("no-usable-rows", told, self._source.at()))
+        return self._inspection(detection, name, counts)
+
+    def _inspection(self, detected: Detection | None, name: str, counts: Mapping[str, int]) -> Inspection:
+        return Inspection(
+            name=name,
+            source=self._source,
+            detection=detected,
+            format=detected.format.name if detected else "",
+            counts=counts,
+            preview=tuple(self._preview),
+            lengths=self._sample.lengths(),
+            advice=self._sample.advice(),
+            findings=self._findings.summary(),
+        )
+
+
+def _shown(example: Example) -> dict[str, str]:
+    """The first text of each part, and how many more there are."""
+    if isinstance(example, ScoredPair):
+        return {"first": example.first, "second": example.second, "score": f"{example.score:g}"}
+    shown = {"query": example.query, "positive": _first(example.positives)}
+    return shown | {"negative": _first(example.negatives)} if example.negatives else shown
+
+
+def _first(texts: Iterable[str]) -> str:
+    first, *more = texts
+    return f"{first} (+{len(more)})" if more else first
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def fix(dataset: Dataset, out: Path, task: str | None = None) -> Fixed:
+    """Write a clean copy of ``dataset`` to ``out``: UTF-8, a table for ``.csv`` and ``.tsv``, else JSON Lines.
+
+    Rows for language models keep their columns and their markup; a test collection becomes a folder. Never overwrites:
+    raises :class:`BadPreset` (``file-exists``) when ``out`` is there, (``no-table``) when the rows do not fit a
+    table; :class:`BadData` when nothing can be read.
+    """
+    if out.exists():
+        told = say("It is there already; nothing was written.")
+        raise BadPreset(error("file-exists", told, Where(file=str(out)), say("Name a file that does not exist.")))
+    findings = Findings()
+    source = discover(dataset)
+    detection, _ = understood(source, task)
+    if detection.format.shape == "conversations":
+        return fix_conversations(detection, out, findings)
+    if detection.format.shape == "collection":
+        return fix_collection(source, detection, out, findings)
+    return fix_rows(source, detection, out, findings)

@@ -1,0 +1,150 @@
+"""Finding the columns for a format's roles, by their names or by what they hold, and saying how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import Final
+
+from tunewiz.data.formats.format import Format, Mapped, Role
+from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.columns import EXACT, USUAL, WEAK, Guess, guesses, numbered
+
+_TRIED_MAPPINGS = 2_000
+
+
+@dataclass(frozen=True)
+class Match:
+    """A format with a column for each required role.
+
+    ``strength`` sums the strengths of the columns that are used; ``weakest`` is the least of them. ``rivals`` are
+    columns that might have played a role as well.
+    """
+
+    format: Format
+    mapping: Mapped
+    strength: int
+    weakest: int
+    rivals: dict[str, tuple[str, ...]]
+
+    @property
+    def sure(self) -> bool:
+        """Whether the names say it all."""
+        return self.weakest >= USUAL and not self.rivals
+
+    @property
+    def confidence(self) -> float:
+        """0-1."""
+        base = {EXACT: 1.0, USUAL: 0.9, WEAK: 0.5}.get(self.weakest, 0.3)
+        return base * (0.6 if self.rivals else 1.0)
+
+
+def match(format_: Format, table: Table, given: Mapped) -> Match | None:
+    """The best mapping of ``table`` to ``format_`` that keeps what is ``given``; None if a required role stays open."""
+    taken = {column for columns in given.values() for column in columns}
+    free = [column for column in table.columns if column not in taken]
+    required = [role for role in format_.roles if role.required]
+    choices = [_choices(format_, role, table, free, given) for role in required]
+    best: tuple[int, tuple[Guess, ...]] | None = None
+    for chosen in islice(product(*choices), _TRIED_MAPPINGS):
+        columns = [guess.column for guess in chosen]
+        strength = sum(guess.strength for guess in chosen)
+        if len(set(columns)) == len(columns) and (best is None or strength > best[0]):
+            best = (strength, chosen)
+    if best is None:
+        return None
+    mapping = {role.name: (guess.column,) for role, guess in zip(required, best[1], strict=True)} | dict(given)
+    mapping = _several(format_, table, mapping, given)
+    used = _optional(format_, table, mapping, given)
+    if not format_.accepts(used, table):
+        return None
+    guessed = [guess.strength for role, guess in zip(required, best[1], strict=True) if role.name not in given]
+    extra = sum(len(columns) - 1 for columns in mapping.values()) + sum(EXACT for role in used if role not in mapping)
+    rivals = _rivals(required, choices, best[1], mapping, given)
+    return Match(format_, used, best[0] + extra, min(guessed, default=EXACT), rivals)
+
+
+def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], given: Mapped) -> list[Guess]:
+    if role.name in given:
+        return [Guess(given[role.name][0], EXACT)]
+    found = [guess for guess in guesses(role.known_as, free) if format_.fits(role, guess.column, table)]
+    if not found:
+        counted = [column for column in numbered(role.known_as, free) if format_.fits(role, column, table)]
+        found = [Guess(column, EXACT) for column in counted[:1]]
+    return found
+
+
+def _several(
+    format_: Format, table: Table, mapping: dict[str, tuple[str, ...]], given: Mapped
+) -> dict[str, tuple[str, ...]]:
+    """Numbered columns (negative_1, negative_2) join the role that takes many."""
+    taken = {column for columns in mapping.values() for column in columns}
+    whole = dict(mapping)
+    for role in format_.roles:
+        if role.many and role.name not in given and role.name in mapping:
+            more = [column for column in numbered(role.known_as, table.columns) if column not in taken]
+            whole[role.name] = (*mapping[role.name], *(c for c in more if format_.fits(role, c, table)))
+    return whole
+
+
+def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> Mapped:
+    """The mapping with optional roles whose name says so exactly."""
+    whole = dict(mapping)
+    for role in format_.roles:
+        if role.required or role.name in whole:
+            continue
+        taken = {column for columns in whole.values() for column in columns}
+        free = [column for column in table.columns if column not in taken]
+        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength == EXACT]
+        if role.many and not exact:
+            exact = numbered(role.known_as, free)[:1]
+        if exact:
+            whole[role.name] = (exact[0],)
+    return _several(format_, table, whole, given)
+
+
+def _rivals(
+    required: Sequence[Role],
+    choices: Sequence[Sequence[Guess]],
+    chosen: Sequence[Guess],
+    mapping: Mapped,
+    given: Mapped,
+) -> dict[str, tuple[str, ...]]:
+    """Unused columns that fit a role as well as the one chosen, by their names alone."""
+    used = {column for columns in mapping.values() for column in columns}
+    found: dict[str, tuple[str, ...]] = {}
+    for role, guesses_, guess in zip(required, choices, chosen, strict=True):
+        rest = tuple(g.column for g in guesses_ if g.column not in used and g.strength >= guess.strength)
+        if rest and role.name not in given:
+            found[role.name] = rest
+    return found
+
+
+# Files without a header: the roles are guessed from what the columns hold, and that is always said.
+
+
+#: Formats of two texts a row, and the roles of the first and the second.
+_TWO_TEXTS: Final = {"pairs": ("query", "positive"), "prompt_completion": ("prompt", "completion")}
+
+
+def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
+    """Two columns of text are a pair, with one of few numbers beside them a scored pair; anything else stays open.
+
+    The first column is the query. None where the second is the shorter one by far, as then the order is doubtful.
+    """
+    texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
+    numbers = [column for column in table.columns if table.kind(column) == "number" and table.varied(column)]
+    texts = [column for column in texts if table.filled(column) >= 0.5] or texts
+    if len(texts) != 2 or len(numbers) > 1:
+        return None
+    if table.mean_length(texts[0]) > 2 * table.mean_length(texts[1]):
+        return None
+    if numbers:
+        values = {str(value) for value in table.values(numbers[0])}
+        mapping = {"sentence1": (texts[0],), "sentence2": (texts[1],), "score": (numbers[0],)}
+        return Match(formats["scored"], mapping, 0, 0, {}) if len(values) <= 10 and "scored" in formats else None
+    for name, (asked, answered) in _TWO_TEXTS.items():
+        if name in formats:
+            return Match(formats[name], {asked: (texts[0],), answered: (texts[1],)}, 0, 0, {})
+    return None

@@ -1,0 +1,231 @@
+"""What to say when no format fits: layouts that are known and meant for something else, and which columns to map."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from tunewiz.data.reading.cells import Table, is_empty, nested
+from tunewiz.data.reading.columns import EXACT, USUAL, guesses, listed, normalised
+from tunewiz.data.reading.source import Source
+from tunewiz.problems import BadData, Message, Problem, error, say, warning
+
+#: Columns that together show data for language models, and the name of that layout.
+_LLM_LAYOUTS = (
+    (("messages",), "messages"),
+    (("conversations",), "sharegpt"),
+    (("conversation",), "sharegpt"),
+    (("instruction", "output"), "alpaca"),
+    (("instruction", "response"), "alpaca"),
+    (("prompt", "chosen"), "preference"),
+    (("prompt", "completion"), "prompt-completion"),
+    (("prompt", "response"), "prompt-response"),
+    (("query", "response", "history"), "query-response"),
+    (("query", "response", "system"), "query-response"),
+    (("query", "response", "images"), "query-response"),
+    (("query", "response", "tools"), "query-response"),
+    (("指令", "输出"), "alpaca"),
+)
+
+
+def llm_layout(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The name of the language-model layout that the columns show, and the columns that show it; ("", ()) if none."""
+    plain = {normalised(column): column for column in columns}
+    for marks, name in _LLM_LAYOUTS:
+        if all(mark in plain for mark in marks):
+            return name, tuple(plain[mark] for mark in marks)
+    return "", ()
+
+
+def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) -> BadData:
+    """Rows for language models are not taken for retrieval pairs unless the user maps them."""
+    told = say(
+        "{columns}: this is the {layout} layout for language models, not pairs for retrieval.",
+        columns=", ".join(marks),
+        layout=layout,
+    )
+    fix = say("To train on them as pairs, map them: --map query=COLUMN --map positive=COLUMN.")
+    if len(marks) >= 2:
+        fix = say(
+            "To use them as pairs: --map query={query} --map positive={positive}.", query=marks[0], positive=marks[1]
+        )
+    return BadData(error("llm-layout", told, source.at(), fix), *mixed_rows(source, table))
+
+
+def kinds_of_rows(table: Table) -> tuple[int, str]:
+    """How many sets of fields the rows have, and each with how often it occurs; 0 and "" where they share a field."""
+    kinds = Counter(tuple(row.values) for row in table.rows)
+    if len(kinds) < 2 or set.intersection(*(set(keys) for keys in kinds)):
+        return 0, ""
+    return len(kinds), "; ".join(f"{'+'.join(keys)} ({count})" for keys, count in kinds.most_common(8))
+
+
+def mixed_rows(source: Source, table: Table) -> list[Problem]:
+    """A warning when the rows share no field at all, with each set of fields and how often it occurs."""
+    count, shown = kinds_of_rows(table)
+    if not count:
+        return []
+    told = say("The rows have {count} different sets of fields and none in common: {kinds}.", count=count, kinds=shown)
+    return [warning("mixed-rows", told, source.at(), say("Put each kind of row into a file of its own."))]
+
+
+def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
+    """No format fits: say which columns there are and how to map them."""
+    part = _part_of_collection(source, table)
+    if part is not None:
+        return BadData(part)
+    if not table.columns:
+        told = say("The file holds no rows with named fields.")
+        return BadData(
+            error("no-columns", told, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
+        )
+    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how_to_map_pairs(table)))
+
+
+def unclear(table: Table, missing: Sequence[str]) -> Message:
+    """That roles (``missing``, or none in particular) could not be given to columns, and which columns there are."""
+    columns = listed(table.columns)
+    if missing:
+        return say(
+            "No column was found for {roles}; the columns are {columns}.", roles=", ".join(missing), columns=columns
+        )
+    return say("It is not clear which column is what; the columns are {columns}.", columns=columns)
+
+
+def _how_to_map_pairs(table: Table) -> Message:
+    texts = [column for column in table.columns if table.kind(column) in ("text", "texts") and table.varied(column)]
+    if len(texts) < 2 and len(table.columns) > 1:
+        return say("Say which is which: --map query=COLUMN --map positive=COLUMN.")
+    if len(texts) < 2:
+        return say("Retrieval needs at least a query and a text that answers it in each row.")
+    return say(
+        "Say what they are, for example: --map query={query} --map positive={positive}.",
+        query=texts[0],
+        positive=texts[1],
+    )
+
+
+def _part_of_collection(source: Source, table: Table) -> Problem | None:
+    """Corpus, queries or judgments on their own."""
+    fix = say("Give the folder with corpus, queries and qrels, or all three files.")
+    judged = [bool(guesses(role, table.columns)) for role in ("query_id", "document_id")]
+    if all(judged) and len(table.columns) <= 5:
+        told = say("This looks like the judgments (qrels) of a test collection, on their own.")
+        return error("part-of-collection", told, source.at(), fix)
+    plain = {normalised(column) for column in table.columns}
+    if plain in (
+        {"id", "text"},
+        {"id", "title", "text"},
+        {"id", "title", "text", "metadata"},
+        {"id", "text", "metadata"},
+    ):
+        told = say("This looks like the corpus or the queries of a test collection, on their own.")
+        return error("part-of-collection", told, source.at(), fix)
+    return None
+
+
+_PICTURES: Final = frozenset(("image", "images", "video", "videos", "audio", "audios", "图片", "图像", "视频", "音频"))
+#: A picture in a text: MS-Swift's ``<img>address</img>`` (HTML's img has no end) and the placeholder of many.
+_PICTURE_TAG: Final = re.compile(r"<img>[^<]*</img>|<image>|<video>|<audio>")
+
+
+def refuse_collection(source: Source) -> BadData:
+    """A folder with corpus, queries and qrels holds no conversations."""
+    told = say("This is a test collection for retrieval (corpus, queries, qrels), not rows for a language model.")
+    return BadData(error("retrieval-layout", told, source.at(), say("Set the task to embedding or reranker.")))
+
+
+def refuse_retrieval(source: Source, table: Table) -> None:
+    """Raise :class:`BadData` for queries with positives or negatives, and for two texts with a score."""
+    query = _first(guesses("query", table.columns), USUAL)
+    right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
+    if query and right:
+        fix = say(
+            "Set the task to embedding or reranker; or map them: --map prompt={first} --map completion={second}.",
+            first=query,
+            second=right,
+        )
+        raise _retrieval(source, (query, right), fix)
+    pair = [_first(guesses(role, table.columns), USUAL) for role in ("sentence1", "sentence2")]
+    score = _first(guesses("score", table.columns), USUAL)
+    if all(pair) and score and pair[0] != pair[1]:
+        fix = say(
+            "Set the task to embedding or reranker; or map them: --map text={first},{second} --map label={score}.",
+            first=pair[0],
+            second=pair[1],
+            score=score,
+        )
+        raise _retrieval(source, (*pair, score), fix)
+
+
+def _retrieval(source: Source, columns: Sequence[str], fix: Message) -> BadData:
+    told = say("{columns}: this is a layout for retrieval, not rows for a language model.", columns=", ".join(columns))
+    return BadData(error("retrieval-layout", told, source.at(), fix))
+
+
+def _first(found: Sequence[Any], strength: int) -> str:
+    return next((str(guess.column) for guess in found if guess.strength >= strength), "")
+
+
+def refuse_pictures(source: Source, table: Table) -> None:
+    """Raise :class:`BadData` for rows with pictures, sound or films beside the text."""
+    fix = say("Take those rows out, or train a model of pictures with other software.")
+    column = next((name for name in table.columns if normalised(name) in _PICTURES and table.values(name)), "")
+    if column:
+        line = next(row.line for row in table.rows if not is_empty(row.values.get(column)))
+        told = say("The column {column} holds pictures, sound or films; only text can be trained on.", column=column)
+        raise BadData(error("pictures", told, source.at(line), fix))
+    for row in table.rows:
+        for text in _texts(list(row.values.values())):
+            found = _PICTURE_TAG.search(text) if "<" in text else None
+            if found and (found[0].startswith("<img>") or text.startswith(found[0])):
+                told = say('There is a picture in the text: "{tag}"; only text can be trained on.', tag=found[0])
+                raise BadData(error("pictures", told, source.at(row.line), fix))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        yield from _texts(list(value.values()))
+
+
+def refuse_llm_columns(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
+    """No format for language models fits: say which columns there are and how to map them."""
+    if not table.columns:
+        told = say("The file holds no rows with named fields.")
+        fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
+        return BadData(error("no-columns", told, source.at(), fix))
+    odd = _odd_labels(table)
+    if odd and not missing:
+        told = say("{column} has too many different values for labels, or too long ones.", column=odd)
+        fix = say("To train on answers, map them: --map prompt=COLUMN --map completion={column}.", column=odd)
+        return BadData(error("unmapped-columns", told, source.at(), fix))
+    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how_to_map_answers(table)))
+
+
+def _odd_labels(table: Table) -> str:
+    """A column that is called a label and holds none."""
+    if not guesses("llm_classified", table.columns):
+        return ""
+    return next((guess.column for guess in guesses("llm_label", table.columns) if guess.strength > 2), "")
+
+
+def _how_to_map_answers(table: Table) -> Message:
+    texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
+    turns = [column for column in table.columns if isinstance(nested(next(iter(table.values(column)), None)), list)]
+    if turns:
+        return say("If {column} holds the turns, say so: --map messages={column}.", column=turns[0])
+    if len(texts) < 2:
+        return say("Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN.")
+    return say(
+        "Say which is which, for example --map prompt={first} --map completion={second}, or for classification "
+        "--map text={first} --map label={second}.",
+        first=texts[0],
+        second=texts[1],
+    )

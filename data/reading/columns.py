@@ -1,0 +1,228 @@
+"""Which column plays which role, guessed from its name in English or Chinese, or given by the user.
+
+For each role, ``EXACT`` names (query, 问题) are taken at their word, ``USUAL`` ones (answer of a FAQ) nearly so,
+``WEAK`` ones (text, response) are used only with a warning that says how to overrule them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tunewiz.problems import Message, Problem, Where, error, say
+
+EXACT: Final = 3
+USUAL: Final = 2
+WEAK: Final = 1
+
+
+def _names(*lines: str) -> tuple[str, ...]:
+    return tuple(name for line in lines for name in line.split())
+
+
+#: role -> strength -> names, in the order of preference, as :func:`normalised` writes them.
+NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
+    "query": {
+        EXACT: _names("query queries anchor 问题 查询 问 提问 问句 查询语句 查询词"),
+        USUAL: _names(
+            "question questions querytext questiontext searchquery userquery searchterm faqquestion keyword",
+            "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词",
+        ),
+        WEAK: _names("q 问法 题目 标题 sentence1 text1 input ask prompt source"),
+    },
+    "positive": {
+        EXACT: _names(
+            "positive positives pos positivepassage positivepassages positivedocument positivetext postext posdoc",
+            "正例 正样本 正文档 相关文档 正向样本",
+        ),
+        USUAL: _names(
+            "answer answers document doc passage context paragraph answertext faqanswer",
+            "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
+        ),
+        WEAK: _names("response reply a content body sentence2 text2 target output 内容 正文 标准问 标准问题"),
+    },
+    "negative": {
+        EXACT: _names(
+            "negative negatives neg hardnegative hardnegatives negativepassage negativepassages negativedocument",
+            "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档",
+        ),
+    },
+    "sentence1": {
+        EXACT: _names("sentence1 text1 sentencea texta sent1 句子1 句子一 句子a 文本1 文本一 文本a 句1"),
+        USUAL: _names(
+            "question1 query1 s1 q1 premise first 问题1 问题一 问句1 前提",
+            "query queries question 问题 查询 用户问题 标准问",
+        ),
+    },
+    "sentence2": {
+        EXACT: _names("sentence2 text2 sentenceb textb sent2 句子2 句子二 句子b 文本2 文本二 文本b 句2"),
+        USUAL: _names(
+            "question2 query2 s2 q2 hypothesis second 问题2 问题二 问句2 假设 相似问",
+            "doc document passage positive answer candidate 文档 段落 答案 回答 候选",
+        ),
+        WEAK: _names("title para text content response 正文 内容"),
+    },
+    "score": {
+        EXACT: _names("score label similarity similar relevance grade 相似度 相关性 相关度 是否相似"),
+        USUAL: _names(
+            "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel "
+            "target",
+            "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配",
+        ),
+    },
+    "instruction": {EXACT: _names("instruction prompt queryinstruction 指令")},
+    "positive_scores": {EXACT: _names("posscores positivescores posscore positivescore")},
+    "negative_scores": {EXACT: _names("negscores negativescores negscore negativescore")},
+    "query_id": {EXACT: _names("queryid qid questionid 问题id 查询id"), WEAK: _names("query")},
+    "document_id": {
+        EXACT: _names("corpusid docid documentid passageid pid docno 文档id"),
+        WEAK: _names("doc document"),
+    },
+    "id": {EXACT: _names("id docid queryid qid pid corpusid docno documentid passageid 编号 序号")},
+    "title": {EXACT: _names("title name 标题 题目")},
+    "text": {
+        EXACT: _names("text content contents body passage document 正文 内容 文本 段落 文档"),
+        USUAL: _names("query question answer 问题 查询 答案"),
+    },
+    # Rows for language models.
+    "llm_instruction": {EXACT: _names("instruction instructions 指令"), USUAL: _names("task 任务")},
+    "llm_input": {EXACT: _names("input inputs 输入 补充")},
+    "llm_context": {EXACT: _names("context contexts 上下文 补充 材料")},
+    "llm_output": {EXACT: _names("output outputs 输出"), USUAL: _names("response answer target 回答 答案 回复")},
+    "llm_prompt": {
+        EXACT: _names("prompt prompts 提示 提示词"),
+        USUAL: _names("query question 问题 提问 问 题目 查询 用户问题 用户输入 input source"),
+    },
+    "llm_completion": {
+        EXACT: _names("completion completions response 回复 补全"),
+        USUAL: _names("answer answers output target 回答 答案 答 解答 标准答案"),
+        WEAK: _names("reply positive"),
+    },
+    "llm_system": {EXACT: _names("system systemprompt 系统 系统提示 系统提示词")},
+    "llm_history": {EXACT: _names("history 历史 历史对话")},
+    "llm_tools": {EXACT: _names("tools functions 工具")},
+    "llm_turns": {
+        EXACT: _names("messages conversations conversation dialogue dialog chat turns 对话 消息"),
+        USUAL: _names("items 多轮对话"),
+    },
+    "llm_text": {
+        EXACT: _names("text content 文本 内容 正文"),
+        WEAK: _names("document passage body response 文档 段落"),
+    },
+    "llm_chosen": {EXACT: _names("chosen chosenresponse 优选 较好回答"), USUAL: _names("preferred response 好回答")},
+    "llm_rejected": {
+        EXACT: _names("rejected rejectedresponse 拒绝 较差回答"),
+        USUAL: _names("dispreferred 差回答"),
+    },
+    "llm_asked": {EXACT: _names("prompt instruction query question input 提示 指令 问题 提问")},
+    "llm_answered": {EXACT: _names("completion response output 输出 回复 回答")},
+    "llm_desirable": {EXACT: _names("ktotag kto desirable label thumbsup 是否可取 标签"), USUAL: _names("isgood good")},
+    "llm_classified": {
+        EXACT: _names("text sentence utterance content review comment 文本 句子 内容 评论 正文"),
+        USUAL: _names("query question message title input 问题 标题 输入 用户问题"),
+    },
+    "llm_label": {
+        EXACT: _names(
+            "labeltext labelname label labels class category intent sentiment topic",
+            "标签 类别 分类 意图 类目 情感 主题",
+        ),
+        USUAL: _names("tag type 类型"),
+    },
+}
+
+#: Names that show that a line is a header, whether or not retrieval has a role for them.
+HEADINGS: Final = frozenset(
+    name for strengths in NAMES.values() for names in strengths.values() for name in names
+) | frozenset(
+    _names(
+        "instruction input output messages conversations system history chosen rejected completion category intent",
+        "split source lang language url link 类别 分类 意图 补充",
+    )
+)
+
+
+_SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#]+")
+_NUMBERED: Final = re.compile(r"^(.*?\D)(\d{1,3})$")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A column that may play a role, and how strongly its name says so."""
+
+    column: str
+    strength: int
+
+
+def normalised(name: str) -> str:
+    """A column name without case, width, separators and byte-order mark: ``Question_1`` and ``question 1`` agree."""
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
+
+
+def is_known(name: str) -> bool:
+    """Whether any role goes by this name: a strong sign that a line is a header."""
+    plain = normalised(name)
+    stem = _NUMBERED.match(plain)
+    return plain in HEADINGS or bool(stem and stem.group(1) in HEADINGS)
+
+
+def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
+    """Columns whose name fits ``role``, strongest first; for equal strength in the order of :data:`NAMES`."""
+    found: list[Guess] = []
+    plain = {column: normalised(column) for column in columns}
+    for strength, names in NAMES.get(role, {}).items():
+        for name in names:
+            found += [Guess(column, strength) for column in columns if plain[column] == name]
+    return list({guess.column: guess for guess in reversed(found)}.values())[::-1]
+
+
+def numbered(role: str, columns: Sequence[str]) -> list[str]:
+    """Columns named like the role with a number (``negative_1``, ``neg2``, ``负例3``), in the order of the numbers."""
+    stems = {name for names in NAMES.get(role, {}).values() for name in names}
+    found: list[tuple[int, str]] = []
+    for column in columns:
+        match = _NUMBERED.match(normalised(column))
+        if match and match.group(1) in stems:
+            found.append((int(match.group(2)), column))
+    return [column for _, column in sorted(found)]
+
+
+def columns_of(value: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns that a mapping's value names: one, or several joined by commas."""
+    known = set(columns)
+    if value in known or "," not in value:
+        return (value,)
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def mapping_problems(
+    mapping: Mapping[str, str], columns: Sequence[str], roles: Sequence[str], where: Where
+) -> list[Problem]:
+    """What is wrong with a mapping the user gave: roles that do not exist, columns that are not there."""
+    found: list[Problem] = []
+    for role, value in mapping.items():
+        place = Where(key=f"{role}={value}", file=where.file)
+        if role not in roles:
+            told = say("There is no role {role}; the roles are {roles}.", role=role, roles=", ".join(roles))
+            found.append(error("unknown-role", told, place, _did_you_mean(role, roles)))
+        for column in columns_of(value, columns):
+            if column not in columns:
+                told = say(
+                    "There is no column {column}; the columns are {columns}.", column=column, columns=listed(columns)
+                )
+                found.append(error("unknown-column", told, place, _did_you_mean(column, columns)))
+    return found
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Column names for a message, the first dozen."""
+    return ", ".join(columns[:12]) + (" …" if len(columns) > 12 else "")
+
+
+def _did_you_mean(name: str, known: Sequence[str]) -> Message | None:
+    plain = {normalised(item): item for item in known}
+    near = difflib.get_close_matches(normalised(name), plain, n=1, cutoff=0.5)
+    return say("Did you mean {name}?", name=plain[near[0]]) if near else None

@@ -1,0 +1,285 @@
+"""Finding out what a file or folder is: container, compression, encoding, delimiter, header, columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal
+
+from tunewiz.data.reading.dialect import delimited_layout, layout_of
+from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
+from tunewiz.data.reading.folders import collection_source, folder_source
+from tunewiz.data.reading.json_document import find_rows
+from tunewiz.data.reading.json_text import Decoder, NotJson, mend
+from tunewiz.data.reading.source import Container, Dataset, Row, Source, resolve, sheet_of
+from tunewiz.data.reading.streams import chunks, compression_of, open_bytes
+from tunewiz.problems import BadData, Message, Problem, Where, error, note, say, warning
+
+__all__ = ["Container", "Row", "Source", "discover", "discover_files"]
+
+_PEEKED_ROWS: Final = 200
+_PEEKED_CHARACTERS: Final = 1 << 18
+_JSON_SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".jsonlines")
+
+
+def discover(dataset: Dataset) -> Source:
+    """What ``dataset`` is. ``Source.notes`` tells what was detected and how sure that is.
+
+    Raises :class:`BadData` when there is no such file, it is empty, or no reader knows it.
+    """
+    path = resolve(dataset.path)
+    if path.is_dir():
+        return folder_source(path, dataset, discover)
+    return _with_answers(_file(path, dataset), dataset)
+
+
+def discover_files(corpus: Dataset, queries: Dataset, qrels: Dataset) -> Source:
+    """The three files of a test collection as one source, as if they lay in a BEIR folder."""
+    return collection_source(discover(corpus), discover(queries), {"all": discover(qrels)}, qrels)
+
+
+def _with_answers(source: Source, dataset: Dataset) -> Source:
+    told = dataset
+    if not dataset.columns and dataset.format == "auto" and dataset.like and _has(source, dataset.like.columns):
+        told = dataset.like
+    return source.altered(mapping=dict(told.columns), format=told.format, split=dataset.split, limit=dataset.limit)
+
+
+def _has(source: Source, mapping: Mapping[str, str]) -> bool:
+    """Whether the source has every column of ``mapping``, which names at least one."""
+    named = {name.strip() for names in mapping.values() for name in names.split(",")}
+    return bool(named) and named <= set(source.columns)
+
+
+def _file(path: Path, dataset: Dataset) -> Source:
+    place = Where(file=dataset.path)
+    refuse_unreadable(path, place)
+    try:
+        compression = compression_of(path)
+        stream, raw = open_bytes(path, compression)
+        with stream:
+            head = stream.read(1 << 16)
+    except OSError as reason:
+        raise BadData(
+            error("unreadable-file", say("It cannot be read: {reason}.", reason=reason.strerror), place)
+        ) from None
+    if not head:
+        told = (
+            say("The file is empty.") if not raw.damage else say("The archive is damaged: {reason}.", reason=raw.damage)
+        )
+        raise BadData(error("damaged-file" if raw.damage else "empty-file", told, place))
+    base = Source(path, dataset.path, "csv", compression=compression, size=path.stat().st_size)
+    marked = signature(head, place)
+    if marked == "parquet":
+        return _parquet(base)
+    if marked == "xlsx":
+        return _xlsx(base, dataset)
+    return _text(base, dataset)
+
+
+def _quiet(_problem: Problem) -> None:
+    """Problems met while peeking are told when the file is read."""
+
+
+def _parquet(base: Source) -> Source:
+    from tunewiz.data.reading.parquet import columns
+
+    return base.altered(container="parquet", columns=columns(base, _quiet), header=True)
+
+
+def _xlsx(base: Source, dataset: Dataset) -> Source:
+    from tunewiz.data.reading.xlsx import sheet_rows, sheets
+
+    source = base.altered(container="xlsx")
+    names = sheets(source, _quiet)
+    wanted = sheet_of(dataset.path)[1]
+    if wanted and wanted not in names:
+        told = say("There is no sheet {sheet} with rows; there are {sheets}.", sheet=wanted, sheets=", ".join(names))
+        raise BadData(error("no-such-sheet", told, source.at()))
+    if not names:
+        raise BadData(error("empty-file", say("No sheet of the workbook holds anything."), source.at()))
+    source = source.altered(sheet=wanted or names[0])
+    if len(names) > 1 and not wanted:
+        rest = ", ".join(names[1:])
+        told = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=names[0], sheets=rest)
+        fix = say("Name another as {path}.", path=f"{dataset.path}#{names[1]}")
+        source = source.altered(notes=(*source.notes, note("sheet-chosen", told, source.at(), fix)))
+    rows = [
+        (number, ["" if cell is None else str(cell) for cell in cells])
+        for number, cells in islice(sheet_rows(source, _quiet), 101)
+    ]
+    return layout_of(source, rows, dataset.header)
+
+
+def _text(base: Source, dataset: Dataset) -> Source:
+    encoding = _encoding(base, dataset)
+    notes = _encoding_notes(base, encoding)
+    source = base.altered(
+        encoding=encoding.name,
+        encoding_basis=encoding.basis,
+        confidence=encoding.confidence,
+        newline=encoding.newline,
+        notes=notes,
+    )
+    peeked = _peek(source)
+    refuse_binary("".join(text for _, text in peeked), source.at())
+    if not any(text.strip() for _, text in peeked):
+        raise BadData(error("empty-file", say("The file holds nothing but blank lines."), source.at()))
+    found: list[Problem] = []
+    container, under = _text_container(source, peeked, found.append)
+    source = source.altered(container=container, rows_under=under, notes=(*notes, *found))
+    if container in ("json", "jsonl"):
+        return source.altered(columns=_keys(source))
+    return delimited_layout(source, peeked, dataset)
+
+
+def _encoding(base: Source, dataset: Dataset) -> Encoding:
+    if dataset.encoding != "auto" and known_encoding(dataset.encoding) is None:
+        near = nearest_encoding(dataset.encoding)
+        told = say("There is no encoding {encoding}.", encoding=dataset.encoding)
+        fix = (
+            say("Did you mean {name}?", name=near) if near else say("Leave it at auto, or use utf-8, gb18030, cp1252.")
+        )
+        raise BadData(error("unknown-encoding", told, Where(key="encoding", file=base.name), fix))
+    stream, _ = open_bytes(base.path, base.compression)
+    with stream:
+        return detect_encoding(stream, dataset.encoding)
+
+
+def _encoding_notes(base: Source, encoding: Encoding) -> tuple[Problem, ...]:
+    override = say("If the text looks wrong, name the encoding (data.encoding, --encoding).")
+    percent = round(100 * encoding.confidence)
+    if encoding.damaged:
+        told = say("The file is UTF-8 except for {count} places that are not.", count=encoding.damaged)
+        return (warning("encoding-damaged", told, base.at(), override),)
+    if encoding.basis == "uncertain":
+        told = say("The encoding is a guess: {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
+        return (warning("encoding-uncertain", told, base.at(), override),)
+    if encoding.basis in ("plausible", "bom"):
+        told = say("The encoding is {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
+        return (note("encoding-detected", told, base.at(), override),)
+    return ()
+
+
+def _peek(source: Source) -> list[tuple[int, str]]:
+    """The first lines, about 256 thousand characters; a line cut off there is left out unless it is the only one."""
+    text = ""
+    pieces = chunks(source, _quiet)
+    while len(text) < _PEEKED_CHARACTERS and (piece := next(pieces, "")):
+        text += piece
+    pieces.close()
+    end = "\r" if source.newline == "CR" else "\n"
+    cut = text.removeprefix("\ufeff").split(end)
+    if len(text) >= _PEEKED_CHARACTERS and len(cut) > 1:
+        cut.pop()
+    found = [(number, line + "\n") for number, line in enumerate(cut, 1)]
+    return found if cut[-1] or len(found) == 1 else found[:-1]
+
+
+def _text_container(
+    source: Source, peeked: list[tuple[int, str]], report: Callable[[Problem], None]
+) -> tuple[Container, str]:
+    """csv, json or jsonl by content; the name decides only where the content leaves it open."""
+    texts = [text.strip() for _, text in peeked if text.strip()]
+    named_json = any(suffix in _JSON_SUFFIXES for suffix in map(str.casefold, source.path.suffixes))
+    if not named_json and not _looks_like_json(texts):
+        return "csv", ""
+    if not named_json and source.path.suffix.casefold() in (".csv", ".tsv", ".xlsx"):
+        report(
+            note(
+                "name-misleads", say("The file is named like a table and holds JSON; it is read as JSON."), source.at()
+            )
+        )
+    if texts[0].startswith("["):
+        return "json", ""
+    if len(texts) > 1 and _json_lines_share(texts) >= 0.5:
+        return "jsonl", ""
+    under = find_rows(source, report)
+    if under or len(texts) > 1:
+        return "json", under
+    return "jsonl", ""
+
+
+def _looks_like_json(texts: list[str]) -> bool:
+    first = texts[0]
+    if first.startswith("{"):
+        return first == "{" or first[1:].lstrip().startswith(('"', "'", "}"))
+    return first == "[" or first.replace(" ", "").startswith(('[{"', "[{'", '["'))
+
+
+def _json_lines_share(texts: list[str]) -> float:
+    """0-1: lines that are a whole object, or nearly."""
+    decoder = Decoder()
+    whole = 0
+    judged = texts[:50]
+    for text in judged:
+        try:
+            value, end = decoder.value(text)
+            whole += isinstance(value, dict) and not text[end:].strip(" ,")
+        except NotJson:
+            whole += mend(text, decoder) is not None or text.startswith(("//", "{'"))
+    return whole / len(judged)
+
+
+def _keys(source: Source) -> tuple[str, ...]:
+    from tunewiz.data.reading.records import read
+
+    rows = islice(read(source, _quiet), _PEEKED_ROWS)
+    return tuple(dict.fromkeys(key for row in rows for key in row.values))
+
+
+# Files known by their first bytes, and files that no reader can take.
+
+
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_AS_XLSX: Final = say("Save it as .xlsx or .csv.")
+_UNPACK: Final = say("Unpack it first and give the file inside.")
+_CONVERT: Final = say("Convert it to parquet, JSON Lines or CSV.")
+
+#: First bytes -> what it is, what to do.
+_REFUSED: Final[tuple[tuple[bytes, Message, Message], ...]] = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", say("This is an old Excel or Word file (.xls, .doc)."), _AS_XLSX),
+    (b"%PDF-", say("This is a PDF."), say("Extract its text into a table with a query and an answer a row.")),
+    (b"7z\xbc\xaf\x27\x1c", say("This is a 7z archive."), _UNPACK),
+    (b"Rar!", say("This is a RAR archive."), _UNPACK),
+    (b"\x28\xb5\x2f\xfd", say("This is a zstd archive."), _UNPACK),
+    (b"SQLite format 3\0", say("This is a SQLite database."), _CONVERT),
+    (b"ARROW1", say("This is an Arrow (Feather) file."), _CONVERT),
+    (b"\xff\xff\xff\xff", say("This is an Arrow stream."), _CONVERT),
+    (b"\x80\x04\x95", say("This is a Python pickle."), _CONVERT),
+    (b"\x89HDF", say("This is an HDF5 file."), _CONVERT),
+)
+
+
+def signature(head: bytes, place: Where) -> Literal["parquet", "xlsx", ""]:
+    """What the first bytes say. Raises :class:`BadData` for files that are known and cannot be read."""
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(b"PK\x03\x04"):
+        if b"word/" in head or b"ppt/" in head:
+            raise BadData(error("unsupported-file", say("This is a Word or PowerPoint file."), place, _AS_XLSX))
+        if b"xl/" in head or b"[Content_Types].xml" in head or b"docProps/" in head or b"_rels/" in head:
+            return "xlsx"
+        raise BadData(error("unsupported-file", say("This is a zip archive."), place, _UNPACK))
+    for mark, told, fix in _REFUSED:
+        if head.startswith(mark):
+            raise BadData(error("unsupported-file", told, place, fix))
+    if head[257:262] == b"ustar":
+        raise BadData(error("unsupported-file", say("This is a tar archive."), place, _UNPACK))
+    return ""
+
+
+def refuse_unreadable(path: Path, place: Where) -> None:
+    """Raise :class:`BadData` for devices, pipes and sockets, on which reading would wait for ever."""
+    if not path.is_file():
+        raise BadData(error("not-a-file", say("This is neither a file nor a folder."), place))
+
+
+def refuse_binary(text: str, place: Where) -> None:
+    """Raise :class:`BadData` when the decoded text is full of control characters."""
+    if text and len(_CONTROL.findall(text)) > max(3, len(text) // 20):
+        told = say("This is not a text file, and no format that can be read.")
+        fix = say("Give csv, tsv, json, jsonl, parquet or xlsx; name the encoding if it is text.")
+        raise BadData(error("binary-file", told, place, fix))

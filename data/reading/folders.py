@@ -1,0 +1,158 @@
+"""Folders: test collections in BEIR's layout (corpus, queries, qrels), or a folder with data files in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tunewiz.data.reading.source import Dataset, Source
+from tunewiz.problems import BadData, Message, Problem, Where, error, note, say
+
+_SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx"})
+_PACKED: Final = frozenset({".gz", ".bz2", ".xz"})
+_CORPUS: Final = ("corpus", "collection", "documents", "docs", "passages")
+_QUERIES: Final = ("queries", "query", "questions", "topics")
+_QRELS: Final = ("qrels", "qrel", "judgments", "relevance")
+
+
+def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source:
+    """What a folder is. Raises :class:`BadData` with what was found when it is neither a collection nor one file."""
+    files = _data_files(path, dataset)
+    corpus, queries, qrels = _named(files, _CORPUS), _named(files, _QUERIES), _qrels(path, files)
+    if corpus and queries and qrels:
+        return collection_source(
+            discover(_part(dataset, path, corpus)),
+            discover(_part(dataset, path, queries)),
+            {split: discover(_part(dataset, path, file)) for split, file in qrels.items()},
+            dataset,
+        )
+    if corpus or queries or qrels:
+        raise BadData(_incomplete(dataset, corpus, queries, qrels))
+    return _one_file(path, files, dataset, discover)
+
+
+def collection_source(corpus: Source, queries: Source, qrels: Mapping[str, Source], dataset: Dataset) -> Source:
+    """The parts of a test collection as one source; ``qrels`` by split."""
+    parts = {"corpus": corpus, "queries": queries, **{f"qrels/{split}": part for split, part in qrels.items()}}
+    unlike = [part for name, part in parts.items() if not name.startswith("qrels/")]
+    return Source(
+        path=Path(dataset.path),
+        name=dataset.path,
+        container="beir",
+        encoding=corpus.encoding,
+        encoding_basis=corpus.encoding_basis,
+        confidence=corpus.confidence,
+        size=sum(part.size for part in parts.values()),
+        mapping=dict(dataset.columns),
+        format=dataset.format,
+        split=dataset.split,
+        limit=dataset.limit,
+        splits=tuple(qrels),
+        parts=parts,
+        notes=tuple(problem for part in unlike for problem in part.notes if problem.code.startswith("encoding")),
+    )
+
+
+def _part(dataset: Dataset, path: Path, file: Path) -> Dataset:
+    """The file as a dataset of its own; what the user said about columns concerns the whole."""
+    named = f"{dataset.path.rstrip('/')}/{file.relative_to(path).as_posix()}"
+    return replace(dataset, path=named, format="auto", columns={}, limit=None, delimiter="auto", header="auto")
+
+
+def _data_files(path: Path, dataset: Dataset) -> list[Path]:
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as reason:
+        told = say("It cannot be read: {reason}.", reason=reason.strerror)
+        raise BadData(error("unreadable-file", told, Where(file=dataset.path))) from None
+    return [entry for entry in entries if entry.is_file() and _suffix(entry) in _SUFFIXES]
+
+
+def _suffix(file: Path) -> str:
+    suffixes = [suffix.casefold() for suffix in file.suffixes]
+    while suffixes and suffixes[-1] in _PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _stem(file: Path) -> str:
+    return file.name[: -len("".join(_tail(file)))] if _tail(file) else file.name
+
+
+def _tail(file: Path) -> list[str]:
+    suffixes = list(file.suffixes)
+    keep = 1 + sum(suffix.casefold() in _PACKED for suffix in suffixes[-1:])
+    return suffixes[-keep:]
+
+
+def _named(files: list[Path], names: tuple[str, ...]) -> Path | None:
+    stems = {_stem(file).casefold(): file for file in reversed(files)}
+    return next((stems[name] for name in names if name in stems), None)
+
+
+def _qrels(path: Path, files: list[Path]) -> dict[str, Path]:
+    """Judgments by split: ``qrels/<split>.tsv``, and ``qrels.tsv`` as "all"."""
+    found: dict[str, Path] = {}
+    for name in _QRELS:
+        folder = path / name
+        if folder.is_dir():
+            inside = [file for file in sorted(folder.iterdir()) if file.is_file() and _suffix(file) in _SUFFIXES]
+            found.update({_stem(file): file for file in inside})
+    whole = _named(files, _QRELS)
+    if whole:
+        found.setdefault("all", whole)
+    return found
+
+
+def _incomplete(dataset: Dataset, corpus: Path | None, queries: Path | None, qrels: Mapping[str, Path]) -> Problem:
+    missing = [name for name, part in (("corpus", corpus), ("queries", queries), ("qrels", qrels)) if not part]
+    told = say("The folder looks like a test collection, but {parts} is missing.", parts=", ".join(missing))
+    fix = say("BEIR's layout is corpus.jsonl, queries.jsonl and qrels/<split>.tsv.")
+    return error("incomplete-collection", told, Where(file=dataset.path), fix)
+
+
+def _one_file(path: Path, files: list[Path], dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source:
+    of_split = [file for file in files if _stem(file).casefold() == dataset.split.casefold()]
+    chosen = of_split if len(of_split) == 1 else files
+    if len(chosen) != 1 or (not of_split and _below(path)):
+        raise BadData(_which(path, files, dataset))
+    source = discover(replace(dataset, path=f"{dataset.path.rstrip('/')}/{chosen[0].name}"))
+    told = say("The folder's file {file} is read.", file=chosen[0].name)
+    return source.altered(notes=(*source.notes, note("file-chosen", told, Where(file=dataset.path))))
+
+
+def _which(path: Path, files: list[Path], dataset: Dataset) -> Problem:
+    where = Where(file=dataset.path)
+    below = _below(path)
+    fix: Message = say("Give csv, tsv, json, jsonl, parquet, xlsx, or a folder with corpus, queries and qrels.")
+    collection = bool(below) and _named(_files(below[0]), _CORPUS) is not None
+    if below and (collection or not files):
+        fix = say("Did you mean {name}?", name=f"{dataset.path.rstrip('/')}/{below[0].name}")
+    if not files:
+        return error("no-data-file", say("The folder holds no data file."), where, fix)
+    told = say("The folder does not say which data is meant: {files}.", files=_listed([*below, *files]))
+    return error(
+        "which-file", told, where, fix if collection else say("Name a file, or a split that is a file's name.")
+    )
+
+
+def _listed(paths: list[Path]) -> str:
+    shown = ", ".join(path.name + ("/" if path.is_dir() else "") for path in paths[:10])
+    return shown + (" …" if len(paths) > 10 else "")
+
+
+def _below(path: Path) -> list[Path]:
+    """Folders in the folder that hold data, collections first."""
+    found = [entry for entry in sorted(path.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+    holding = [(entry, names) for entry in found if (names := _files(entry))]
+    return [entry for entry, names in sorted(holding, key=lambda item: _named(item[1], _CORPUS) is None)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Data files directly in a folder; none where it cannot be read."""
+    try:
+        return [entry for entry in folder.iterdir() if entry.is_file() and _suffix(entry) in _SUFFIXES]
+    except OSError:
+        return []

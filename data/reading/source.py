@@ -1,0 +1,172 @@
+"""What the user points to (:class:`Dataset`: a file, a folder, or data shipped with Tunewiz), and what is found there.
+
+A :class:`Source` is what discovery found out about a file or folder and reading needs to know; a :class:`Row` is a
+record.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tunewiz.problems import BadData, Message, Problem, Where, error, say
+
+SAMPLES: Final = Path(__file__).resolve().parents[1] / "samples"
+SAMPLE_PREFIX: Final = "sample:"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A path and what the user says about it; ``auto`` leaves the choice to discovery.
+
+    ``columns`` maps a role (query, positive, ...) to a column name; several columns for one role are joined by commas.
+    ``limit`` counts rows that are read, from the top of the file. ``like`` is data probably laid out the same way: what
+    the user said of its columns and format holds here too if all those columns are there.
+    """
+
+    path: str
+    format: str = "auto"
+    split: str = "auto"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = "auto"
+    delimiter: str = "auto"
+    header: Literal["auto", "yes", "no"] = "auto"
+    limit: int | None = None
+    like: Dataset | None = None
+
+
+def samples(task: str = "") -> tuple[str, ...]:
+    """The names that ``sample:NAME`` takes, sorted; those for one task, or all.
+
+    Folders are test collections, for retrieval; files hold rows for language models.
+    """
+    if not SAMPLES.is_dir():
+        return ()
+    found = (entry for entry in SAMPLES.iterdir() if not entry.name.startswith((".", "_")))
+    fitting = (entry for entry in found if not task or entry.is_file() == (task == "llm"))
+    return tuple(sorted(entry.name.split(".")[0] if entry.is_file() else entry.name for entry in fitting))
+
+
+def sheet_of(path: str) -> tuple[str, str]:
+    """The file and the sheet that ``book.xlsx#Sheet 2`` names; the sheet is empty where none is named."""
+    file, mark, sheet = path.rpartition("#")
+    return (file, sheet) if mark and file.casefold().endswith((".xlsx", ".xlsm", ".xlsx.gz")) else (path, "")
+
+
+def resolve(path: str) -> Path:
+    """The file or folder that ``path`` names, relative to the current directory or ``sample:NAME``.
+
+    A sheet named behind it (``book.xlsx#Sheet 2``) is not part of the result.
+
+    Raises :class:`BadData` (``unknown-sample``, ``file-not-found``) with the nearest existing name.
+    """
+    if path.startswith(SAMPLE_PREFIX):
+        return _sample(path.removeprefix(SAMPLE_PREFIX))
+    try:
+        found = Path(path).expanduser()
+        if not found.exists():
+            found = Path(sheet_of(path)[0]).expanduser()
+        exists = bool(path) and found.exists()
+    except (OSError, ValueError, RuntimeError):  # a name too long, a NUL in it, or ~unknown-user
+        exists = False
+    if exists:
+        return found
+    raise BadData(
+        error(
+            "file-not-found",
+            say("There is no such file or folder, seen from {folder}.", folder=str(Path.cwd())),
+            Where(file=path),
+            _nearest_sibling(path),
+        )
+    )
+
+
+def _sample(name: str) -> Path:
+    known = samples()
+    name, _, inside = name.partition("/")
+    if name in known:
+        folder = SAMPLES / name
+        found = folder if folder.exists() else next(SAMPLES.glob(f"{name}.*"))
+        if (found / inside).exists() and ".." not in inside.split("/"):
+            return found / inside if inside else found
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    fix = say("Did you mean {name}?", name=SAMPLE_PREFIX + near[0]) if near else None
+    told = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))
+    raise BadData(error("unknown-sample", told, Where(file=SAMPLE_PREFIX + name), fix))
+
+
+def _nearest_sibling(path: str) -> Message:
+    try:
+        folder = Path(path).expanduser().parent
+        names = [entry.name for entry in folder.iterdir()]
+    except (OSError, ValueError, RuntimeError):
+        return say("Check the path; paths are relative to the directory the command runs in.")
+    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)
+    if near:
+        return say("Did you mean {name}?", name=str(folder / near[0]))
+    return say("Check the path; paths are relative to the directory the command runs in.")
+
+
+# What discovery found out about a file or folder, and what reading needs to know.
+
+
+Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "beir"]
+Compression = Literal["", "gz", "bz2", "xz"]
+Quoting = Literal["", "doubled", "backslash", "none"]
+Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
+EncodingBasis = Literal["", "given", "bom", "ascii", "strict", "plausible", "uncertain"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file (or the three files of a BEIR folder) with everything that was detected or given.
+
+    ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
+    ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
+    one, or the keys of the first objects in order of appearance. ``skip_lines`` stand before the table and are no part
+    of it.
+    """
+
+    path: Path
+    name: str
+    container: Container
+    compression: Compression = ""
+    encoding: str = ""
+    encoding_basis: EncodingBasis = ""
+    confidence: float = 1.0
+    newline: Newline = ""
+    delimiter: str = ""
+    quoting: Quoting = ""
+    skip_space: bool = False
+    skip_lines: int = 0
+    header: bool = False
+    columns: tuple[str, ...] = ()
+    rows_under: str = ""
+    sheet: str = ""
+    size: int = 0
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    format: str = "auto"
+    split: str = "auto"
+    limit: int | None = None
+    splits: tuple[str, ...] = ()
+    parts: Mapping[str, Source] = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
+
+    def at(self, line: int = 0, key: str = "") -> Where:
+        """A place in this source."""
+        return Where(key=key, file=self.name, line=line)
+
+    def altered(self, **changes: Any) -> Source:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record. ``line`` counts physical lines from 1; rows of an xlsx sheet, records of parquet and one-line JSON."""
+
+    line: int
+    values: dict[str, Any]

@@ -1,0 +1,101 @@
+"""From what the user points to, to the rows a run trains on and the collection it is measured on.
+
+A test collection (BEIR folder) is taken as it is, so that its numbers compare with others'; rows of plain files are
+cleaned if asked, split by query, and searched in a corpus made of their own passages unless one is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tunewiz.data.opening import opened
+from tunewiz.data.reading.source import resolve
+from tunewiz.data.retrieval.cleaning import usable_rows as rows_of
+from tunewiz.data.retrieval.evaluation import Measured, measured
+from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
+from tunewiz.data.retrieval.splitting import Split, split
+from tunewiz.data.rows.examples import Example, Group, ScoredPair, query_of
+from tunewiz.data.text.duplicates import normal
+from tunewiz.files import sha256
+from tunewiz.problems import BadData, Findings, Report, error, findings_told, say, stop_on_errors, warning
+
+__all__ = ["Plan", "Prepared", "load", "prepare", "save"]
+
+#: Validation is carved out by itself from this many training queries on: a tenth of them, at most 500.
+AUTO_VALIDATION_FROM: Final = 500
+AUTO_VALIDATION: Final = 0.1
+MOST_VALIDATION: Final = 500
+
+
+def prepare(plan: Plan, report: Report) -> Prepared:
+    """Read, check, clean and split. A kind of finding is reported once, with its first place and how many there were.
+
+    Raises :class:`BadData` when something is not there, a row cannot be read, or nothing usable is left.
+    """
+    with findings_told(report) as findings:
+        return _prepare(plan, findings)
+
+
+def _prepare(plan: Plan, findings: Findings) -> Prepared:
+    data = opened.open_dataset(plan.train, findings, plan.task)
+    split_name = opened.train_split(data, plan.train.split, findings) if data.is_collection else ""
+    rows = rows_of(data, plan, findings, split_name)
+    stop_on_errors(findings)
+    if not rows:
+        told = say("No row can be trained on.")
+        fix = say("See what is wrong with each: tunewiz data {path}", path=plan.train.path)
+        raise BadData(error("no-usable-rows", told, data.source.at(), fix))
+    measured_on = measured(plan, data, rows, split_name, findings)
+    stop_on_errors(findings)
+    if not measured_on.evaluation.qrels:
+        told = say("There is nothing to measure on: no held-out query has a relevant document.")
+        findings(
+            warning("no-evaluation", told, data.source.at(), say("Set data.evaluation.data or a fraction above 0."))
+        )
+    parts = _validation(plan, measured_on.train)
+    hashes = {name: value for source in (data, *measured_on.sources) for name, value in source.hashes().items()}
+    if plan.corpus is not None and plan.corpus not in hashes:
+        hashes[plan.corpus] = sha256(resolve(plan.corpus))
+    return _prepared(parts, measured_on, len(rows), hashes)
+
+
+def _validation(plan: Plan, rows: Sequence[Example]) -> Split[Example]:
+    """Training rows, and those kept from them to watch training by."""
+    fraction = plan.validation
+    if fraction is None:
+        enough = len({normal(query_of(example)) for example in rows}) >= AUTO_VALIDATION_FROM
+        fraction = AUTO_VALIDATION if enough else 0.0
+    # Another seed than the evaluation's, so that the two draws are independent.
+    return split(rows, fraction, plan.seed + 1, MOST_VALIDATION)
+
+
+def _prepared(parts: Split[Example], measured_on: Measured, read: int, hashes: dict[str, str]) -> Prepared:
+    groups, pairs = _by_shape(parts.train)
+    validation_groups, validation_pairs = _by_shape(parts.held_out)
+    evaluation = measured_on.evaluation
+    counts = {
+        "rows": read,
+        "train": len(parts.train),
+        "train_queries": len({normal(query_of(example)) for example in parts.train}),
+        "validation": len(parts.held_out),
+        "evaluation_queries": len(evaluation.queries),
+        "documents": len(evaluation.corpus),
+        "judgments": sum(map(len, evaluation.qrels.values())),
+    }
+    return Prepared(
+        shape="groups" if groups else "scored",
+        groups=groups,
+        pairs=pairs,
+        validation_groups=validation_groups,
+        validation_pairs=validation_pairs,
+        evaluation=evaluation,
+        corpus=measured_on.corpus,
+        counts=counts,
+        hashes=hashes,
+    )
+
+
+def _by_shape(examples: Sequence[Example]) -> tuple[list[Group], list[ScoredPair]]:
+    groups = [example for example in examples if isinstance(example, Group)]
+    return groups, [example for example in examples if isinstance(example, ScoredPair)]

@@ -1,0 +1,181 @@
+"""What the user wants of the data (:class:`Plan`), and data ready for a run: how it lies in the run's directory.
+
+``train.jsonl`` and ``validation.jsonl`` hold groups in FlagEmbedding's layout (``query pos neg pos_scores neg_scores``
+and ours: ``query_id pos_ids prompt line``) or scored pairs (``sentence1 sentence2 score line``); ``corpus.jsonl``,
+``queries.jsonl`` and ``qrels.tsv`` are BEIR's; ``counts.json`` holds the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tunewiz.data.checks.check import MAX_TOKENS
+from tunewiz.data.reading.source import Dataset
+from tunewiz.data.rows.examples import Collection, Document, Group, ScoredPair
+from tunewiz.files import read_json, whole, write_json, write_jsonl
+from tunewiz.problems import BadData, Where, error, say
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which data a run uses.
+
+    ``train.limit`` caps the training rows. ``evaluation`` is a file or BEIR folder of its own; without it, and without
+    ``corpus``, ``queries`` and ``qrels`` (files), the train folder's ``evaluation_split`` is used, or ``fraction`` of
+    the queries is held out. ``validation`` is the share of the training queries to watch training by: 0 for none,
+    ``None`` for a tenth where there are :data:`tunewiz.data.retrieval.prepare.AUTO_VALIDATION_FROM` or more. Texts of
+    more than ``max_tokens`` (what the model will read) are told of.
+    """
+
+    train: Dataset
+    evaluation: Dataset | None = None
+    evaluation_split: str = "auto"
+    fraction: float = 0.1
+    validation: float | None = None
+    corpus: str | None = None
+    queries: str | None = None
+    qrels: str | None = None
+    seed: int = 42
+    clean: bool = True
+    task: str = "embedding"
+    max_tokens: int = MAX_TOKENS
+
+
+Shape = Literal["groups", "scored"]
+CorpusKind = Literal["given", "built", "none"]
+_HEADER: Final = "query-id\tcorpus-id\tscore"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Training rows of one shape, rows to validate on while training, and what the model is measured on.
+
+    ``corpus`` says whether the evaluation's documents came with the data (``given``), were collected from its passages
+    (``built``), or there are none. ``counts`` are numbers for the report (``rows train train_queries validation
+    evaluation_queries documents judgments``), ``hashes`` the SHA-256 of every input file by the name the user gave.
+    """
+
+    shape: Shape
+    groups: list[Group] = field(default_factory=list)
+    pairs: list[ScoredPair] = field(default_factory=list)
+    validation_groups: list[Group] = field(default_factory=list)
+    validation_pairs: list[ScoredPair] = field(default_factory=list)
+    evaluation: Collection = field(default_factory=Collection)
+    corpus: CorpusKind = "none"
+    counts: Mapping[str, int] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def train(self) -> list[Group] | list[ScoredPair]:
+        """The training rows, whatever their shape."""
+        return self.groups if self.shape == "groups" else self.pairs
+
+    @property
+    def validation(self) -> list[Group] | list[ScoredPair]:
+        """Rows kept from training to watch it by; often empty."""
+        return self.validation_groups if self.shape == "groups" else self.validation_pairs
+
+
+def save(prepared: Prepared, folder: Path) -> None:
+    """Write ``prepared`` into ``folder``, each file whole, ``counts.json`` last."""
+    write_jsonl(folder / "train.jsonl", map(record_of, prepared.train))
+    write_jsonl(folder / "validation.jsonl", map(record_of, prepared.validation))
+    evaluation = prepared.evaluation
+    documents = ({"_id": key, "title": item.title, "text": item.text} for key, item in evaluation.corpus.items())
+    write_jsonl(folder / "corpus.jsonl", documents)
+    write_jsonl(folder / "queries.jsonl", ({"_id": key, "text": text} for key, text in evaluation.queries.items()))
+    with whole(folder / "qrels.tsv") as stream:
+        stream.write(_HEADER + "\n")
+        for query, judged in evaluation.qrels.items():
+            stream.writelines(f"{query}\t{document}\t{grade}\n" for document, grade in judged.items())
+    record = {
+        "shape": prepared.shape,
+        "corpus": prepared.corpus,
+        "counts": dict(prepared.counts),
+        "hashes": dict(prepared.hashes),
+    }
+    write_json(folder / "counts.json", record)
+
+
+def load(folder: Path) -> Prepared:
+    """What :func:`save` wrote. Raises :class:`BadData` (``prepared-data-missing``) when it is not all there."""
+    record = read_json(folder / "counts.json")
+    try:
+        shape: Shape = record["shape"]
+        train, validation = (list(_rows(folder / f"{name}.jsonl")) for name in ("train", "validation"))
+        return Prepared(
+            shape=shape,
+            groups=list(map(_group, train)) if shape == "groups" else [],
+            pairs=list(map(_pair, train)) if shape == "scored" else [],
+            validation_groups=list(map(_group, validation)) if shape == "groups" else [],
+            validation_pairs=list(map(_pair, validation)) if shape == "scored" else [],
+            evaluation=_collection(folder),
+            corpus=record["corpus"],
+            counts=record["counts"],
+            hashes=record["hashes"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        told = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
+        raise BadData(
+            error("prepared-data-missing", told, Where(file=str(folder)), say("Start the run again from its preset."))
+        ) from fault
+
+
+def record_of(example: Group | ScoredPair) -> dict[str, Any]:
+    """``example`` as a JSON object; keys without a value are left out."""
+    if isinstance(example, ScoredPair):
+        return {"sentence1": example.first, "sentence2": example.second, "score": example.score, "line": example.line}
+    record = {
+        "query": example.query,
+        "pos": list(example.positives),
+        "neg": list(example.negatives),
+        "pos_scores": list(example.positive_scores),
+        "neg_scores": list(example.negative_scores),
+        "query_id": example.query_id,
+        "pos_ids": list(example.positive_ids),
+        "prompt": example.instruction,
+        "line": example.line,
+    }
+    return {key: value for key, value in record.items() if value or key in ("query", "pos", "neg")}
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        for line in stream:
+            yield json.loads(line)
+
+
+def _group(record: dict[str, Any]) -> Group:
+    return Group(
+        query=record["query"],
+        positives=tuple(record["pos"]),
+        negatives=tuple(record["neg"]),
+        positive_scores=tuple(record.get("pos_scores", ())),
+        negative_scores=tuple(record.get("neg_scores", ())),
+        query_id=record.get("query_id", ""),
+        positive_ids=tuple(record.get("pos_ids", ())),
+        instruction=record.get("prompt", ""),
+        line=record.get("line", 0),
+    )
+
+
+def _pair(record: dict[str, Any]) -> ScoredPair:
+    return ScoredPair(record["sentence1"], record["sentence2"], record["score"], record.get("line", 0))
+
+
+def _collection(folder: Path) -> Collection:
+    qrels: dict[str, dict[str, int]] = {}
+    with (folder / "qrels.tsv").open(encoding="utf-8", newline="\n") as stream:
+        next(stream)
+        for line in stream:
+            query, document, grade = line.rstrip("\n").split("\t")
+            qrels.setdefault(query, {})[document] = int(grade)
+    return Collection(
+        {record["_id"]: Document(record["text"], record["title"]) for record in _rows(folder / "corpus.jsonl")},
+        {record["_id"]: record["text"] for record in _rows(folder / "queries.jsonl")},
+        qrels,
+    )

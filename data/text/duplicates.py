@@ -1,0 +1,249 @@
+"""Texts that say the same, found without keeping them: by fingerprints of 8 bytes, and by sketches of their n-grams."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import groupby, pairwise
+from typing import Final, NamedTuple
+from zlib import crc32
+
+# Sentence punctuation of both scripts. Symbols stay ("C++" is not "C#"), and so does the point in "3.5".
+_NOISE: Final = re.compile(
+    r"[\s_,;:!?'\"()\[\]{}`~|<>«»…·—–\-\u2010-\u201f\u3000-\u3003\u3008-\u3011\u3014-\u301f、。]+|(?<!\d)\.|\.(?!\d)"
+)
+_EMPTY: Final = 0
+_FIRST_SIZE: Final = 1 << 10
+
+
+def fingerprint(*texts: str) -> int:
+    """64 bits of ``texts`` in order, the same in every process; never 0."""
+    digest = blake2b(digest_size=8)
+    for text in texts:
+        raw = text.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "little"))
+        digest.update(raw)
+    return int.from_bytes(digest.digest(), "little") or 1
+
+
+@lru_cache(maxsize=64)  # several checks ask for the same text in turn
+def normal(text: str) -> str:
+    """``text`` without case, width, spaces and sentence punctuation: what two people would call the same text.
+
+    A text of nothing but punctuation stays as it is, so that "?" and "!" differ.
+    """
+    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    folded = folded.casefold()
+    return _NOISE.sub("", folded) or folded.strip()
+
+
+class Seen:
+    """A hash table from fingerprint to a whole number below 2^32 (a line, say), about 24 bytes an entry."""
+
+    def __init__(self) -> None:
+        self._size = _FIRST_SIZE
+        self._keys = array("Q", bytes(8 * self._size))
+        self._values = array("I", bytes(4 * self._size))
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def first(self, key: int, value: int) -> int | None:
+        """The value that came with ``key`` the first time; ``None`` if this is the first time."""
+        slot = self._slot(key)
+        if self._keys[slot] == key:
+            return self._values[slot]
+        self._put(slot, key, value)
+        return None
+
+    def get(self, key: int) -> int | None:
+        """The value of ``key``; ``None`` if it was never seen."""
+        slot = self._slot(key)
+        return self._values[slot] if self._keys[slot] == key else None
+
+    def set(self, key: int, value: int) -> None:
+        """Give ``key`` a value, whether seen before or not."""
+        slot = self._slot(key)
+        if self._keys[slot] == key:
+            self._values[slot] = value
+        else:
+            self._put(slot, key, value)
+
+    def _slot(self, key: int) -> int:
+        mask = self._size - 1
+        slot = key & mask
+        keys = self._keys
+        while keys[slot] != _EMPTY and keys[slot] != key:
+            slot = (slot + 1) & mask
+        return slot
+
+    def _put(self, slot: int, key: int, value: int) -> None:
+        self._keys[slot] = key
+        self._values[slot] = value
+        self._count += 1
+        if self._count * 3 > self._size * 2:
+            self._grow()
+
+    def _grow(self) -> None:
+        old = zip(self._keys, self._values, strict=True)
+        self._size *= 2
+        self._keys = array("Q", bytes(8 * self._size))
+        self._values = array("I", bytes(4 * self._size))
+        for key, value in old:
+            if key != _EMPTY:
+                slot = self._slot(key)
+                self._keys[slot] = key
+                self._values[slot] = value
+
+
+# Queries that say nearly the same, found without comparing each with each and without keeping the texts.
+#
+# Each text becomes the set of its character n-grams, kept as its smallest hashes (bottom-k sketch; Broder, 1997), so
+# that short texts are compared exactly and long ones by estimate. Candidates share a band of one-permutation MinHash
+# values (Li, Owen and Zhang, 2012): at a Jaccard similarity of 0.8, about 98 of 100 pairs are found.
+
+
+NEAR_THRESHOLD: Final = 0.8
+_SKETCH: Final = 64  # hashes kept of a text
+_BINS: Final = 8
+_BANDS: Final = _BINS // 2
+_FACTORS: Final = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F)  # odd, so that each permutes 32-bit values
+_WINDOW: Final = 8  # neighbours of a band a text is compared with; keeps templates from costing n squared
+_CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+_DIGITS: Final = re.compile(r"\d+")
+_MASK: Final = 0xFFFFFFFF
+_MASK64: Final = 0xFFFFFFFFFFFFFFFF
+
+
+class NearPair(NamedTuple):
+    """Two texts by the order they were added, ``first`` < ``second``, and their Jaccard similarity (0 to 1)."""
+
+    first: int
+    second: int
+    similarity: float
+
+
+class NearDuplicates:
+    """Collects texts; :meth:`pairs` then names those that are near-duplicates. At most about 300 bytes a text.
+
+    Texts that differ in a number are never near-duplicates: "error 403" is not "error 404".
+    """
+
+    def __init__(self, threshold: float = NEAR_THRESHOLD) -> None:
+        self._threshold = threshold
+        self._hashes = array("I")
+        self._starts = array("Q", [0])
+        self._digits = array("I")
+        self._bands = [array("Q") for _ in range(_BANDS)]  # band hash in the high half, text in the low half
+
+    def __len__(self) -> int:
+        return len(self._digits)
+
+    def add(self, text: str) -> int:
+        """Take one more text; its index."""
+        index = len(self)
+        plain = normal(text)
+        hashes = _shingles(plain)
+        self._digits.append(crc32(" ".join(_DIGITS.findall(plain)).encode()))
+        self._hashes.extend(sorted(hashes)[:_SKETCH])
+        self._starts.append(len(self._hashes))
+        for band, key in zip(self._bands, _bands(hashes), strict=False):
+            band.append(key << 32 | index)
+        return index
+
+    def pairs(self) -> Iterator[NearPair]:
+        """Each near-duplicate pair once, ordered by band and so the same every time."""
+        told: set[int] = set()
+        for number, band in enumerate(self._bands):
+            for _, entries in groupby(sorted(band), key=lambda entry: entry >> 32):
+                bucket = [entry & _MASK for entry in entries]
+                for pair in self._neighbours(self._arranged(bucket, number)):
+                    both = pair.first << 32 | pair.second
+                    if both not in told:
+                        told.add(both)
+                        yield pair
+
+    def _arranged(self, bucket: list[int], band: int) -> list[int]:
+        """``bucket``; a big one, of texts from one template, with those most alike brought together."""
+        if len(bucket) > _WINDOW:
+            bucket.sort(key=lambda text: self._order(text, band))
+        return bucket
+
+    def _neighbours(self, bucket: list[int]) -> Iterator[NearPair]:
+        """Those of ``bucket`` alike among the next few of it."""
+        near: deque[tuple[int, int, set[int]]] = deque(maxlen=_WINDOW)
+        for text in bucket:
+            digits, sketch = self._digits[text], self._sketch(text)
+            for other, other_digits, other_sketch in near:
+                if digits == other_digits and (similarity := _jaccard(sketch, other_sketch)) >= self._threshold:
+                    yield NearPair(min(text, other), max(text, other), similarity)
+            near.append((text, digits, sketch))
+
+    def _order(self, text: int, band: int) -> list[int]:
+        """The smallest hashes under a permutation of the band's own: texts alike come close in at least one band."""
+        return sorted(value * _FACTORS[band] & _MASK for value in self._sketch(text))[:_WINDOW]
+
+    def similarity(self, first: int, second: int) -> float:
+        """Jaccard similarity of two texts' n-grams; 0 if their numbers differ."""
+        if self._digits[first] != self._digits[second]:
+            return 0.0
+        return _jaccard(self._sketch(first), self._sketch(second))
+
+    def _sketch(self, text: int) -> set[int]:
+        return set(self._hashes[self._starts[text] : self._starts[text + 1]])
+
+
+def near_pairs(texts: Iterable[str], threshold: float = NEAR_THRESHOLD) -> list[NearPair]:
+    """The near-duplicate pairs of ``texts``."""
+    found = NearDuplicates(threshold)
+    for text in texts:
+        found.add(text)
+    return list(found.pairs())
+
+
+def _jaccard(left: set[int], right: set[int]) -> float:
+    """Of two sketches: exact where they hold whole sets, else estimated from the smallest hashes of both."""
+    shared = len(left & right)
+    if len(left) < _SKETCH and len(right) < _SKETCH:
+        union = len(left) + len(right) - shared
+        return shared / union if union else 1.0
+    smallest = sorted(left | right)[:_SKETCH]
+    return sum(value in left and value in right for value in smallest) / len(smallest)
+
+
+def _shingles(plain: str) -> set[int]:
+    """32-bit hashes of the n-grams of ``plain``: 2 characters where the script is Chinese or Japanese, else 3."""
+    codes = plain.encode("utf-32-le", "surrogatepass")
+    points = memoryview(codes).cast("I")
+    if len(points) < 3:
+        return {crc32(codes)} if codes else set()
+    if _CJK.search(plain):
+        grams = {first << 21 | second for first, second in pairwise(points)}
+    else:
+        grams = {
+            (first << 21 | second) << 21 | third
+            for first, second, third in zip(points, points[1:], points[2:], strict=False)
+        }
+    return {((gram + 1) * 0x9E3779B97F4A7C15 & _MASK64) * 0xD6E8FEB9 >> 32 & _MASK for gram in grams}
+
+
+def _bands(hashes: set[int]) -> Iterator[int]:
+    """A 32-bit key for each band, or none for an empty text; texts that share one are candidates."""
+    smallest = [_MASK] * _BINS
+    for value in hashes:
+        if value < smallest[value & (_BINS - 1)]:
+            smallest[value & (_BINS - 1)] = value
+    full = [value for value in smallest if value != _MASK]
+    if not full:
+        return
+    # An empty bin borrows from the next full one, so that short texts do not all share the "empty" band.
+    filled = [next(smallest[(bin_ + step) % _BINS] for step in range(_BINS) if smallest[(bin_ + step) % _BINS] != _MASK)
+              for bin_ in range(_BINS)]  # fmt: skip
+    for band in range(_BANDS):
+        yield (filled[2 * band] * 31 + filled[2 * band + 1] * 0x85EBCA6B) & _MASK

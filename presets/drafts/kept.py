@@ -1,0 +1,89 @@
+"""Drafts on disk: one file each, written whole, so that a lost line or a killed terminal costs no answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.files import read_json, write_json
+from tunewiz.presets.drafts.draft import Draft
+
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A draft with its place on disk. ``step`` and ``advanced`` say where the user was; ``changed`` is a Unix time."""
+
+    file: Path
+    draft: Draft = field(default_factory=Draft)
+    step: str = ""
+    advanced: bool = False
+    changed: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """The name given so far, or what can be told of the draft; may be empty."""
+        parts = (self.draft.value(path) for path in (("name",), ("data", "train"), ("model", "id")))
+        return next((str(part) for part in parts if part), "")
+
+
+def drafts_dir() -> Path:
+    """``$XDG_STATE_HOME/tunewiz/drafts``."""
+    home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "tunewiz" / "drafts"
+
+
+def fresh(draft: Draft) -> Kept:
+    """A place for a new draft; nothing is written yet."""
+    stem, taken = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}", 0
+    while (file := drafts_dir() / f"{stem}-{taken}.json").exists():
+        taken += 1
+    return Kept(file, draft)
+
+
+def keep(kept: Kept) -> Kept:
+    """Write ``kept``, whole; the result says when. Raises ``OSError``."""
+    kept = replace(kept, changed=time.time())
+    draft = kept.draft
+    record = {
+        "version": _VERSION,
+        "changed": kept.changed,
+        "step": kept.step,
+        "advanced": kept.advanced,
+        "folder": draft.folder,
+        "answers": draft.answers,
+        "suggested": draft.suggested,
+        "aside": draft.aside,
+    }
+    write_json(kept.file, record)
+    return kept
+
+
+def drafts() -> list[Kept]:
+    """All drafts, the newest first. What is damaged, or of a later release, is left alone."""
+    folder = drafts_dir()
+    found = [_read(file) for file in folder.glob("*.json")] if folder.is_dir() else []
+    return sorted((kept for kept in found if kept), key=lambda kept: -kept.changed)
+
+
+def discard(kept: Kept) -> None:
+    """Remove a draft; one that is gone already is fine."""
+    kept.file.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> Kept | None:
+    record = read_json(file)
+    if not isinstance(record, Mapping) or record.get("version") != _VERSION:
+        return None
+    parts = {name: record.get(name) for name in ("answers", "suggested", "aside")}
+    changed = record.get("changed")
+    if not all(isinstance(part, dict) for part in parts.values()) or not isinstance(changed, (int, float)):
+        return None
+    given: dict[str, Any] = {name: part for name, part in parts.items() if isinstance(part, dict)}
+    draft = Draft(**given, folder=str(record.get("folder", "")))
+    return Kept(file, draft, str(record.get("step", "")), record.get("advanced") is True, float(changed))

@@ -1,0 +1,312 @@
+"""Values to begin with, each with its reason: from the data, the model and the machine, as far as they are known.
+
+A suggestion fills a key that nobody answered. Rules look at a draft and at facts, nothing else; sources of the numbers
+stand in the model families and beside the fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Final, Literal
+
+from tunewiz.language import N_
+from tunewiz.presets import memory, methods, tasks
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.families import Known, lookup, tuned_by
+from tunewiz.presets.losses import trained_by
+from tunewiz.presets.memory import estimates
+from tunewiz.presets.methods.method import LlmMethod
+from tunewiz.presets.yaml.fields import losses_of
+from tunewiz.problems import Message, say
+
+# Models and losses to begin with.
+
+
+#: The model to begin with and why, by task and language.
+MODELS: Final = {
+    ("embedding", "zh"): (
+        "BAAI/bge-small-zh-v1.5", N_("Your texts are Chinese; this one is small, Chinese and a good start.")
+    ),
+    ("embedding", "en"): (
+        "all-MiniLM-L6-v2",
+        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
+    ),
+    ("reranker", "zh"): (
+        "BAAI/bge-reranker-base", N_("Your texts are Chinese; this one knows how to rank them already.")
+    ),
+    ("reranker", "en"): (
+        "all-MiniLM-L6-v2",
+        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
+    ),
+}  # fmt: skip
+_FITS: Final = N_("Knows your language, and is of a size that this machine can tune.")
+#: GiB of free GPU memory from which a model is a good start, and why; without a GPU the last.
+LANGUAGE_MODELS: Final = (
+    (24, "Qwen/Qwen3-4B-Instruct-2507", _FITS),
+    (12, "Qwen/Qwen3-1.7B", _FITS),
+    (4, "Qwen/Qwen3-0.6B", _FITS),
+    (0, "starter-llm", N_("Small enough for a processor, and installs with Tunewiz, so no network is needed.")),
+)
+#: The loss to begin with, of each backend that has one.
+LOSSES: Final = {
+    ("embedding", "groups"): ("multiple_negatives_ranking", "info_nce"),
+    ("embedding", "scored"): ("cosent",),
+    ("reranker", "groups"): ("binary_cross_entropy",),
+    ("reranker", "scored"): ("binary_cross_entropy",),
+}
+
+
+#: Above this many weights all of them are trained only where the user says so.
+_FULL_UP_TO: Final = 600_000_000
+_SMALLEST_BATCH: Final = 8
+#: Methods that train few weights and so take larger steps.
+_ADAPTERS: Final = ("lora", "qlora", "oft")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known beside the answers; empty where it is not known (yet).
+
+    ``rows`` counts usable training rows, ``max_length`` (tokens) covers 98 % of the texts, ``language`` is an ISO 639-1
+    code, ``free`` the bytes free on the device that would train (``None``: no GPU), ``half`` whether it computes in 16
+    bits.
+    """
+
+    shape: Literal["", "groups", "scored", "conversations"] = ""
+    rows: int = 0
+    negatives: bool = False
+    max_length: int = 0
+    language: str = ""
+    free: int | None = None
+    half: bool = True
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A value and why."""
+
+    value: Any
+    reason: Message
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a rule sees: the draft with the suggestions of the rules before it."""
+
+    draft: Draft
+    facts: Facts
+    known: Known | None = field(default=None)
+
+    @property
+    def task(self) -> str:
+        return tuned_by(str(self.draft.value(("task",))))
+
+    @property
+    def method(self) -> str:
+        return str(self.draft.value(("method", "type")))
+
+    @property
+    def of_llm(self) -> type[LlmMethod] | None:
+        """The chosen method of tuning a language model."""
+        return methods.catalogue().get(self.method) if self.task == "llm" else None
+
+
+Found = Iterator[tuple[str, Suggestion]]
+
+
+def suggestions(draft: Draft, facts: Facts) -> dict[str, Suggestion]:
+    """Suggestions for the keys of ``draft`` by dotted key; later rules build on what earlier ones suggest."""
+    found: dict[str, Suggestion] = {}
+    draft = draft.suggest({})
+    for rule in _RULES:
+        more = dict(rule(_Look(draft, facts, lookup(str(draft.value(("model", "id")) or "")))))
+        if more:
+            found |= more
+            draft = draft.suggest(values(found))
+    return found
+
+
+def values(found: Mapping[str, Suggestion]) -> dict[str, Any]:
+    """The values alone, for :meth:`Draft.suggest`."""
+    return {key: suggestion.value for key, suggestion in found.items()}
+
+
+def _task(look: _Look) -> Found:
+    known = tasks.catalogue()
+    if len(known) == 1:
+        yield "task", Suggestion(next(iter(known)), say("What this release can tune."))
+    elif look.facts.shape == "conversations":
+        yield "task", Suggestion("llm", say("Your rows hold answers to write: they are for a language model."))
+    elif look.facts.shape:
+        yield "task", Suggestion("embedding", say("Your rows are for search: begin with the model that finds."))
+
+
+def _name(look: _Look) -> Found:
+    train, task = str(look.draft.value(("data", "train")) or ""), str(look.draft.value(("task",)) or "")
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(train.removeprefix("sample:")).name.partition(".")[0])
+    name = "-".join(part for part in (stem.strip("-._"), task) if part)[:64]
+    if train and name:
+        yield "name", Suggestion(name, say("Made of the data and the task."))
+
+
+def _model(look: _Look) -> Found:
+    found = MODELS.get((look.task, look.facts.language))
+    if look.task == "llm" and look.facts.shape:
+        free = look.facts.free or 0
+        chosen, reason = next((model, why) for least, model, why in LANGUAGE_MODELS if free >= least * memory.GB)
+        yield "model.id", Suggestion(chosen, Message(reason))
+    elif found:
+        yield "model.id", Suggestion(found[0], Message(found[1]))
+
+
+def _source(look: _Look) -> Found:
+    if look.known and look.known.size.source == "starter":
+        yield "model.source", Suggestion("starter", say("It installs with Tunewiz: no network is needed."))
+
+
+def _negatives(look: _Look) -> Found:
+    if look.task == "reranker" and look.facts.shape == "groups" and not look.facts.negatives:
+        reason = say("A reranker learns from wrong documents that look right, and your data has none.")
+        yield "data.negatives.strategy", Suggestion("bm25", reason)
+
+
+def _loss(look: _Look) -> Found:
+    field = look.draft.field(("loss",))
+    kind = losses_of(field) if field else None
+    known = trained_by(str(look.draft.value(("backend",))), kind) if kind else {}
+    name = next((name for name in LOSSES.get((look.task, look.facts.shape), ()) if name in known), None)
+    if name:
+        yield "loss.name", Suggestion(name, Message(known[name].who_for))
+
+
+def _temperature(look: _Look) -> Found:
+    if look.task == "embedding" and look.known and look.known.family.name.startswith("bge"):
+        yield "loss.scale", Suggestion(50.0, say("BGE models were trained with temperature 0.02, which is scale 50."))
+    elif look.task == "embedding" and look.known:
+        yield "loss.temperature", Suggestion(0.05, say("Models other than BGE's are mostly trained with about 0.05."))
+
+
+def _method(look: _Look) -> Found:
+    if look.known is None:
+        return
+    size = _millions(look.known.size.parameters)
+    if look.task == "llm":
+        yield from _adapter(look)
+    elif look.known.size.parameters > _FULL_UP_TO:
+        reason = say("The model has {size} million weights; adapters train it in a fraction of the memory.", size=size)
+        yield "method.type", Suggestion("lora", reason)
+    else:
+        reason = say("The model has {size} million weights; training all of them gives the best result.", size=size)
+        yield "method.type", Suggestion("full", reason)
+
+
+def _adapter(look: _Look) -> Found:
+    """LoRA, or QLoRA where only that fits."""
+    needed = estimate(look.draft.answer(("method", "type"), "lora"), look.facts)
+    if needed and look.facts.free is not None and needed.high > look.facts.free:
+        yield (
+            "method.type",
+            Suggestion("qlora", say("Weights in 4 bits: with LoRA the memory would not be enough.")),
+        )
+    else:
+        reason = say("An adapter of a few megabytes: learns nearly as much as all weights, in a part of the memory.")
+        yield "method.type", Suggestion("lora", reason)
+
+
+def _backend(look: _Look) -> Found:
+    own = look.of_llm
+    if own and own.backend != look.draft.value(("backend",)):
+        reason = say("{method} is trained by this one.", method=look.method)
+        yield "backend", Suggestion(own.backend, reason)
+
+
+def _learning_rate(look: _Look) -> Found:
+    if look.of_llm and look.of_llm.rate:
+        yield "training.learning_rate", Suggestion(look.of_llm.rate, say("The usual one for this method."))
+        return
+    if look.known is None:
+        rate = 1e-4 if look.method in _ADAPTERS else 1e-5 if look.task == "llm" else 2e-5
+        yield "training.learning_rate", Suggestion(rate, say("The usual one for this method."))
+        return
+    size, title = look.known.size, look.known.family.title
+    if look.method in _ADAPTERS:
+        reason = say("A good start for {model} with LoRA, whose few weights need larger steps.", model=title)
+        yield "training.learning_rate", Suggestion(size.lora_learning_rate, reason)
+    else:
+        reason = say("A good start for {model} when all weights are trained.", model=title)
+        yield "training.learning_rate", Suggestion(size.learning_rate, reason)
+
+
+def _max_length(look: _Look) -> Found:
+    if not look.facts.max_length:
+        return
+    most = look.known.size.max_length if look.known else look.facts.max_length
+    length = min(look.facts.max_length, most)
+    if length < look.facts.max_length:
+        reason = say("As much as the model can read; some of your texts are longer.")
+    else:
+        reason = say("98 of 100 of your texts are no longer than this.")
+    yield "training.max_length", Suggestion(length, reason)
+
+
+def _epochs(look: _Look) -> Found:
+    rows = look.facts.rows
+    if rows:
+        epochs = 1.0 if rows >= 100_000 else 2.0 if rows >= 20_000 else 3.0 if rows >= 2_000 else 5.0
+        reason = say("For {rows} rows: enough to learn them, not enough to know them by heart.", rows=rows)
+        yield "training.epochs", Suggestion(epochs, reason)
+
+
+def _batch_size(look: _Look) -> Found:
+    if look.known is None:
+        return
+    size = look.known.size.batch_size
+    if look.facts.rows:
+        while size > _SMALLEST_BATCH and look.facts.rows < 20 * size:
+            size //= 2
+    if size < look.known.size.batch_size:
+        reason = say("Small, so that {rows} rows still make enough steps.", rows=look.facts.rows)
+    else:
+        reason = say("A good start for {model}.", model=look.known.family.title)
+    fitting = _fitting(look, size)
+    if fitting < size:
+        reason = say("The largest that fits the free memory of this GPU.")
+    yield "training.batch_size", Suggestion(fitting, reason)
+
+
+def _fitting(look: _Look, size: int) -> int:
+    """The largest batch of ``size``, a half of it, ... that the free memory takes at full length."""
+    while size > _SMALLEST_BATCH and look.facts.free is not None:
+        needed = estimate(look.draft.answer(("training", "batch_size"), size), look.facts)
+        if needed is None or needed.high <= look.facts.free:
+            break
+        size //= 2
+    return size
+
+
+def _evaluations(look: _Look) -> Found:
+    rows, batch = look.facts.rows, look.draft.value(("training", "batch_size"))
+    if rows and isinstance(batch, int) and batch > 0 and rows / batch < 20:
+        yield "training.log_every", Suggestion(1, say("The run has few steps; each one is worth a point of the curve."))
+
+
+def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
+    """What training ``draft`` needs on its device; ``None`` while that cannot be said."""
+    known = lookup(str(draft.value(("model", "id")) or ""))
+    preset = draft.checked()[0] if known else None
+    if known is None or preset is None:
+        return None
+    return estimates.of_known(preset, known, facts.half)
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:,.0f}"
+
+
+_RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
+    _task, _name, _model, _source, _negatives, _loss, _temperature, _method, _backend,
+    _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
+)  # fmt: skip

@@ -1,0 +1,84 @@
+"""What a loss is to a preset: its options, what rows it needs, who it is for, and how it is built.
+
+A loss of a reranker also says how its rows are laid out, and with what activation the tuned model predicts: a
+cross-encoder gives one number (a logit) for a query and a document. Losses over the order of documents learn on the
+logit itself, and the model must give it back unchanged; a loss that learns probabilities has a sigmoid put on it.
+
+Adding a loss means adding a subclass of :class:`Loss`, or of :class:`RerankerLoss`, with its own ``name`` to the
+file of its family.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+from tunewiz.presets.sections.section import Section
+from tunewiz.problems import Problem
+
+Rows = Literal["pairs", "triplets", "scored", "labelled"]
+
+
+class Loss(Section):
+    """Options of one loss. The class docstring is for developers, ``who_for`` for users."""
+
+    name: str
+    #: The backends that can train with it.
+    backends: ClassVar[frozenset[str]] = frozenset({"sentence_transformers"})
+    #: Row shapes the loss can learn from, best first.
+    rows: ClassVar[tuple[Rows, ...]] = ()
+    #: One or two sentences: when to choose it. Marked with ``N_``.
+    who_for: ClassVar[str] = ""
+    #: Whether other passages of the batch serve as negatives (so a batch may not hold two positives of one query).
+    in_batch_negatives: ClassVar[bool] = False
+    #: How many negatives of a row the loss takes; ``None``: any number, all rows alike.
+    max_negatives: ClassVar[int | None] = None
+    #: Whether scores must lie from 0 to 1; other scales are brought there.
+    needs_unit_scores: ClassVar[bool] = False
+    #: Whether it encodes a batch twice in small pieces (which gradient checkpointing cannot follow).
+    caches_gradients: ClassVar[bool] = False
+    #: Options that name a model; a backend puts the local folder in before ``build``.
+    models: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def core(self) -> Loss:
+        """The loss that decides which rows are needed and how they are batched: this one, or the one inside it."""
+        return self
+
+    @property
+    def encoded_at_once(self) -> int | None:
+        """Texts encoded and kept at a time where gradients are cached; ``None``: the whole batch."""
+        size = getattr(self, "mini_batch_size", None)
+        return int(size) if self.caches_gradients and size else None
+
+    def passages(self, negatives: int) -> int:
+        """Passages of a row that a step encodes, where ``negatives`` are mined for each."""
+        return 1 + negatives
+
+    def beside(self, vocabulary: int) -> int:
+        """Numbers that the loss makes for each token, beside the model's own."""
+        return 0
+
+    @abstractmethod
+    def build(self, model: Any, losses: Any) -> Any:
+        """The library's loss for ``model``: made of its module ``losses``; FlagEmbedding's is arguments of its own."""
+
+    def problems(self, key: str) -> list[Problem]:
+        """What is wrong with these options beyond their types; ``key`` is where they stand in the preset."""
+        return []
+
+
+#: ``pairs``: a query, a document and a label; ``lists``: a query, its documents and their labels; ``tuples``: a query,
+#: a right document and wrong ones, with the differences of teacher scores where the loss asks for them.
+Layout = Literal["pairs", "lists", "tuples"]
+
+
+class RerankerLoss(Loss):
+    """A loss for cross-encoders. ``build`` gets ``sentence_transformers.cross_encoder.losses`` and torch's modules."""
+
+    backends: ClassVar[frozenset[str]] = frozenset({"cross_encoder", "pipeline", "comparison"})
+    layout: ClassVar[Layout] = "pairs"
+    #: What the tuned model does with its logit when it predicts.
+    activation: ClassVar[Literal["sigmoid", "identity"]] = "identity"
+    #: Whether tuples come with the score of the right document less that of each wrong one.
+    learns_margins: ClassVar[bool] = False

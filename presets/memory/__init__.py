@@ -1,0 +1,30 @@
+"""How much memory tuning takes, before anything is loaded: low, expected and high.
+
+Here is what all estimates share; the formulas stand in ``encoder`` and ``language_model``, and what a preset puts
+into them in ``estimates``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+GB: Final = 1024**3
+Optimizer = Literal["adamw", "adamw_8bit", "adafactor", "sgd"]
+#: Bytes of optimizer state for each trained weight.
+STATE: Final[dict[str, float]] = {"adamw": 8, "adamw_8bit": 2, "adafactor": 4, "sgd": 0}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes on the device: ``low`` when texts are short, ``expected``, ``high`` when all are at full length."""
+
+    low: int
+    expected: int
+    high: int
+    texts: int
+    trained: int
+
+    def fits(self, free: int) -> Literal["yes", "maybe", "no"]:
+        """Whether ``free`` bytes are enough: even for the high estimate, only for the low one, or not even for that."""
+        return "yes" if self.high <= free else "maybe" if self.low <= free else "no"

@@ -1,0 +1,147 @@
+"""From YAML text to a preset: parsed, changed by ``--set``, paths made absolute, validated, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from tunewiz.data.reading.source import resolve
+from tunewiz.presets import tasks
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.sections.section import Section
+from tunewiz.presets.yaml import fields, syntax, validation
+from tunewiz.presets.yaml.overriding import override
+from tunewiz.presets.yaml.tree import KeyPath as Keys
+from tunewiz.presets.yaml.tree import Tree, parse, path_of
+from tunewiz.problems import BadData, BadPreset, Problem, Where, error, errors, say
+
+# Relative paths of a preset, made absolute: nothing depends on the directory a command is typed in.
+#
+# A path in a preset is relative to the preset's own folder; one given with ``--set`` to the current directory, as every
+# path on a command line is.
+
+
+SAMPLE = "sample:"
+
+
+def anchor(tree: Tree, folder: Path, kind: type[Preset]) -> None:
+    """Make the paths in ``tree`` absolute; ``folder`` is the preset's own."""
+    for key in list(fields.keys(kind, tree.value)):
+        field = fields.field_at(kind, key, tree.value)
+        value = tree.node(key)
+        if field is None or not isinstance(value, str) or not value.strip():
+            continue
+        base = Path.cwd() if tree.where(key).file.startswith("--set ") else folder
+        is_path = bool(fields.about(field, "path")) and not value.startswith(SAMPLE)
+        is_model = key == ("model", "id") and _is_folder(value, base, tree.node(("model", "source")))
+        if is_path or is_model:
+            _replace(tree, key, absolute_path(value, base))
+
+
+def absolute_path(value: str, base: Path) -> str:
+    """``value`` from ``base``, ``~`` expanded; unchanged where that is impossible (an unknown user's home)."""
+    try:
+        return str((base / Path(value.strip()).expanduser()).absolute())
+    except RuntimeError:
+        return value
+
+
+def _is_folder(value: str, base: Path, source: Any) -> bool:
+    """Whether a model's id is a path: said so, written so, or a folder that is there."""
+    written_so = value.startswith(("/", "./", "../", "~")) or source == "local"
+    try:
+        return written_so or (source in (None, "auto") and (base / value).is_dir())
+    except (OSError, ValueError):  # too long, or with characters no path can hold
+        return False
+
+
+def _replace(tree: Tree, key: Keys, value: str) -> None:
+    holder = tree.node(key[:-1])
+    if isinstance(holder, dict):
+        holder[key[-1]] = value
+
+
+# The files and folders a preset names: are they there?
+
+
+DATA_NOT_FOUND: Final = "data-not-found"
+
+
+def missing_data(section: Section, key: str = "") -> Iterator[Problem]:
+    """A problem for each key of ``section``, at any depth, that names data which is not there."""
+    for name, field in type(section).model_fields.items():
+        value, path = getattr(section, name), f"{key}.{name}" if key else name
+        if isinstance(value, Section):
+            yield from missing_data(value, path)
+        elif isinstance(value, str) and fields.about(field, "path"):
+            try:
+                resolve(value)
+            except BadData as fault:
+                for problem in fault.problems:
+                    told = say("{path}: {what}", path=value, what=problem.message)
+                    yield error(DATA_NOT_FOUND, told, Where(key=path), problem.fix)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A preset and the text it came from, so that a later problem can name the line of its key."""
+
+    preset: Preset
+    tree: Tree
+
+    def placed(self, problems: Iterable[Problem]) -> list[Problem]:
+        """``problems`` with file and line of their key, where they name a key and no file."""
+        return [self._placed(problem) for problem in problems]
+
+    def _placed(self, problem: Problem) -> Problem:
+        key = problem.where.key
+        if problem.where.file or not key:
+            return problem
+        place = self.tree.where(path_of(key))
+        return replace(problem, where=Where(key, place.file, place.line))
+
+
+def opened(text: str, file: str, overrides: Iterable[str] = (), folder: Path | None = None) -> Opened:
+    """The preset in ``text``; ``file`` names it in problems, ``folder`` is where its relative paths begin.
+
+    Raises :class:`BadPreset` with everything that is wrong: only text that is not YAML at all ends the search early.
+    """
+    tree = parse(text, file)
+    if not isinstance(tree.value, dict):
+        raise BadPreset(*syntax.no_mapping(tree.value, file, text.splitlines()), *tree.problems)
+    kind, found = kind_of(tree)
+    found += override(tree, overrides, kind)
+    if folder is not None:
+        anchor(tree, folder, kind)
+    preset: Preset | None = None
+    try:
+        preset = kind.model_validate(tree.value)
+    except ValidationError as fault:
+        told = {problem.where.key for problem in [*found, *tree.problems] if problem.code != "duplicate-key"}
+        found += [
+            problem for problem in validation.validation_problems(fault, kind, tree) if problem.where.key not in told
+        ]
+    found = [*tree.problems, *found]
+    if preset is None or errors(found):
+        raise BadPreset(*found)
+    return Opened(preset, tree)
+
+
+def kind_of(tree: Tree) -> tuple[type[Preset], list[Problem]]:
+    """The class for the tree's task; when it names none, a problem and a class to check the other keys with."""
+    known = tasks.catalogue()
+    task = tree.value.get("task")
+    if isinstance(task, str) and task in known:
+        return known[task], []
+    likely = known["embedding"]
+    names, where = ", ".join(known), tree.where(("task",))
+    if "task" not in tree.value:
+        fix = say("Add it: one of {words}.", words=names)
+        return likely, [error("missing-key", say("The key is missing."), where, fix)]
+    rule = say("one of {words}", words=names)
+    text = say("{value} does not fit: expected {rule}.", value=validation.shown(task), rule=rule)
+    return likely, [error("unknown-task", text, where, validation.suggestion(str(task), list(known)))]

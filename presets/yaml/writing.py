@@ -1,0 +1,120 @@
+"""A preset as YAML that explains itself: every default written out, every key with its help above it."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic.fields import FieldInfo
+
+from tunewiz.language import translate
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.sections.section import Section
+from tunewiz.presets.yaml import fields
+from tunewiz.presets.yaml.tree import written
+from tunewiz.problems import say
+
+_WIDTH: Final = 100
+_NEVER_FIRST: Final = "，。；：、）”` "
+
+
+def dumps(preset: Preset) -> str:
+    """``preset`` as YAML text with comments in the current language.
+
+    :func:`tunewiz.presets.yaml.library.loads` reads it back equal.
+    """
+    return "\n".join(_section(preset, 0)) + "\n"
+
+
+def _section(section: Section, depth: int) -> Iterator[str]:
+    own = type(section).model_fields
+    first = [name for name in Preset.ORDER if name in own] if isinstance(section, Preset) else []
+    for number, name in enumerate([*first, *(name for name in own if name not in first)]):
+        value = getattr(section, name)
+        if isinstance(value, Section) and number:
+            yield ""
+        yield from _comment(own[name], value, depth)
+        yield from _entry(name, value, depth)
+
+
+def _entry(name: str, value: Any, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    if isinstance(value, Section):
+        yield f"{indent}{name}:"
+        yield from _section(value, depth + 1)
+    elif isinstance(value, Mapping) and value:
+        yield f"{indent}{name}:"
+        for key, item in value.items():
+            yield f"{indent}  {written(key)}: {written(item)}"
+    else:
+        yield f"{indent}{name}: {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_item(item) for item in value) + "]"
+    return written(value)
+
+
+def _item(item: Any) -> str:
+    """An item of a list in brackets, where commas and brackets have a meaning."""
+    text = _value(item)
+    return f'"{text}"' if isinstance(item, str) and text == item and set(item) & set(",[]{}:#") else text
+
+
+def _comment(field: FieldInfo, value: Any, depth: int) -> Iterator[str]:
+    indent = "  " * depth + "# "
+    for line in help_lines(field, isinstance(value, Section)):
+        yield from _wrapped(line, indent)
+
+
+def help_lines(field: FieldInfo, brief: bool = False) -> Iterator[str]:
+    """What ``field`` is, its choices or range, and usual values, in the current language; ``brief``: the first only."""
+    if field.description:
+        yield translate(field.description)
+    if brief:
+        return
+    meanings = fields.about(field, "choices")
+    if meanings:
+        for choice, meaning in meanings.items():
+            yield f"  {choice}: {translate(meaning)}"
+    else:
+        rule = fields.rule(field)
+        if rule != say("text"):
+            yield say("Takes {rule}.", rule=rule).text()
+    typical = fields.about(field, "typical")
+    if typical:
+        yield translate("Usual: {values}").format(values=translate(typical))
+
+
+def _wrapped(line: str, indent: str) -> Iterator[str]:
+    room = _WIDTH - len(indent)
+    if _columns(line) <= room:
+        yield indent + line
+    elif _columns(line) == len(line):
+        hang = " " * (len(line) - len(line.lstrip()) + 2) if line.startswith(" ") else ""
+        yield from (indent + part for part in textwrap.wrap(line, room, subsequent_indent=hang))
+    else:
+        yield from (indent + part for part in _wide(line, room))
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _wide(line: str, room: int) -> Iterator[str]:
+    """Break Chinese text anywhere but before punctuation, which needs no space to break at."""
+    part, used = "", 0
+    for character in line:
+        width = _columns(character)
+        if used + width > room and character not in _NEVER_FIRST and not (character.isascii() and character.isalnum()):
+            yield part.rstrip()
+            part, used = "", 0
+        part += character
+        used += width
+    if part.strip():
+        yield part

@@ -1,0 +1,82 @@
+"""What is read from LLaMA-Factory's source, the template lock, and the arguments a preset stands for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tunewiz.backends.engines.llama_factory import LlamaFactory
+from tunewiz.backends.language_models import templates
+from tunewiz.backends.language_models import templates as names
+from tunewiz.presets.methods import catalogue
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.yaml.library import loads, open_preset
+from tunewiz.problems import BadPreset
+
+pytestmark = pytest.mark.skipif(names.folder_of("llamafactory") is None, reason="LLaMA-Factory is not installed")
+
+
+def _preset(extra: str = "") -> LlmPreset:
+    text = "name: x\ntask: llm\nmodel: {id: Qwen/Qwen3-0.6B}\ndata: {train: sample:instructions-en}\n"
+    preset = loads(text + extra)
+    assert isinstance(preset, LlmPreset)
+    return preset
+
+
+def test_arguments_and_templates_are_found_without_an_import() -> None:
+    assert {"lora_rank", "cutoff_len", "neftune_noise_alpha", "pref_beta", "use_muon"} <= names.known_arguments()
+    assert not {"compute_dtype", "block_diag_attn"} & names.known_arguments()  # set by the library itself
+    assert {"qwen3", "qwen3_nothink", "llama3", "gemma"} <= set(names.known_templates())
+
+
+@pytest.mark.parametrize(
+    ("model", "template"),
+    [
+        ("Qwen/Qwen3-0.6B", "qwen3"),
+        ("Qwen/Qwen3-4B-Instruct-2507", "qwen3_nothink"),
+        ("Qwen/Qwen2.5-0.5B-Instruct", "qwen"),
+        ("meta-llama/Llama-3.2-1B-Instruct", "llama3"),
+        ("starter-llm", "gemma"),
+        ("nobody/knows", ""),
+    ],
+)
+def test_a_models_template_is_known_by_its_id(model: str, template: str) -> None:
+    assert templates.own_template(model) == template
+
+
+def test_a_folder_tells_its_template_by_its_marks(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "unknown"}', encoding="utf-8")
+    with pytest.raises(BadPreset) as caught:
+        templates.resolved_template("auto", str(tmp_path), tmp_path)
+    assert [problem.code for problem in caught.value.problems] == ["template-unknown"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": "<|start_header_id|>"}), "utf-8")
+    assert templates.resolved_template("auto", str(tmp_path), tmp_path) == "llama3"
+    found = templates.template_problems("qwen3", str(tmp_path), tmp_path)
+    assert [problem.code for problem in found] == ["template-mismatch"]
+    assert templates.template_problems("lama3", str(tmp_path), tmp_path)[0].code == "unknown-template"
+
+
+def test_templates_that_write_alike_are_no_mismatch() -> None:
+    assert templates.template_problems("qwen3_nothink", "Qwen/Qwen3-0.6B", None) == []
+    assert templates.template_problems("llama3", "Qwen/Qwen3-0.6B", None)[0].code == "template-mismatch"
+
+
+@pytest.mark.parametrize("method", list(catalogue()))
+def test_every_method_names_only_arguments_that_exist(method: str) -> None:
+    assert set(catalogue()[method]().arguments()) <= names.known_arguments()  # type: ignore[call-arg]  # type has a default
+
+
+@pytest.mark.parametrize("stage", ["sft", "pretrain", "dpo", "orpo", "simpo", "kto"])
+def test_the_native_configuration_is_made_of_known_arguments(stage: str) -> None:
+    told = yaml.safe_load(LlamaFactory().native(_preset(f"stage: {stage}\nbackend_options: {{use_muon: true}}\n")))
+    assert set(told) <= names.known_arguments()
+    assert told["use_muon"] is True
+    assert told["per_device_train_batch_size"] == 2
+
+
+def test_wrong_options_name_the_near_one() -> None:
+    found = LlamaFactory().problems(open_preset("llm/starter", ["backend_options.lora_ramk=4"]).preset)  # type: ignore[arg-type]
+    assert "lora_rank" in next(problem.line("en") for problem in found if problem.code == "backend-option-unknown")

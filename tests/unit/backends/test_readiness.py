@@ -1,0 +1,152 @@
+"""Finding the backend, what keeps a preset from running, and the library's own configuration; all without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from tunewiz.backends import engines, readiness, sources
+from tunewiz.backends.machine.hardware import Gpu
+from tunewiz.backends.training import out_of_memory
+from tunewiz.presets import losses
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.problems import BadPreset
+
+
+def preset(loss: Any = "multiple_negatives_ranking", **sections: Any) -> EmbeddingPreset:
+    return EmbeddingPreset.model_validate(
+        {"name": "x", "model": {"id": "BAAI/bge-small-en-v1.5"}, "data": {"train": "rows.csv"}, "loss": loss} | sections
+    )
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network, no GPU, every package installed."""
+    monkeypatch.setattr(sources, "problems", lambda _: [])
+    monkeypatch.setattr(readiness, "gpus", lambda: ())
+    monkeypatch.setattr(readiness, "_installed", lambda _: True)
+
+
+def codes(wanted: EmbeddingPreset) -> list[tuple[str, str]]:
+    return [(problem.code, problem.where.key) for problem in readiness.retrieval_problems(wanted)]
+
+
+def test_backends_are_found_by_their_name() -> None:
+    assert "sentence_transformers" in engines.names()
+    assert engines.find_engine("sentence_transformers").name == "sentence_transformers"
+    for wrong in ("precision", "base", "nothing", "../x", "os.path"):
+        with pytest.raises(BadPreset) as caught:
+            engines.find_engine(wrong)
+        assert "sentence_transformers" in caught.value.problems[0].line("en")
+
+
+def test_nothing_heavy_is_imported_for_checking() -> None:
+    code = (
+        "import sys; from tunewiz.backends.engines import find_engine as find; find('sentence_transformers')\n"
+        "print([name for name in ('torch', 'transformers', 'datasets', 'faiss') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_sound_preset_has_no_problem() -> None:
+    assert codes(preset()) == []
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {"bm25s", "bitsandbytes", "wandb", "peft"}
+    monkeypatch.setattr(readiness, "_installed", lambda package: package not in missing)
+    wanted = preset(
+        method={"type": "lora"},
+        training={"optimizer": "adamw_8bit"},
+        tracking={"trackers": ["tensorboard", "wandb"]},
+        data={"train": "rows.csv", "negatives": {"strategy": "bm25"}},
+    )
+    found = readiness.retrieval_problems(wanted)
+    assert codes(wanted) == [
+        ("packages-missing", "backend"),
+        ("packages-missing", "training.optimizer"),
+        ("tracker-missing", "tracking.trackers"),
+    ]
+    assert "peft, bm25s" in found[0].line("en") and found[2].severity == "warning"
+
+
+def test_unknown_strategies_and_unused_processes() -> None:
+    wanted = preset(data={"train": "x", "negatives": {"strategy": "colbert"}}, launch={"processes": 2})
+    assert codes(wanted) == [
+        ("negatives-strategy-unknown", "data.negatives.strategy"),
+        ("processes-unused", "launch.processes"),
+    ]
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_a_guide_that_cannot_be_had_is_told_at_its_key(around: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunewiz.problems import error, say
+
+    def asked(model: Any) -> list[Any]:
+        return [error("hub-unreachable", say("away"))] if model.id == "some/guide" else []
+
+    monkeypatch.setattr(sources, "problems", asked)
+    gist = {"name": "gist", "guide": "some/guide"}
+    wanted = preset({"name": "matryoshka", "loss": gist} if around else gist)
+    assert codes(wanted) == [("hub-unreachable", "loss.loss.guide" if around else "loss.guide")]
+
+
+@pytest.mark.parametrize(("free", "expected"), [(1, "memory-too-small"), (800, None)])
+def test_memory_is_held_against_the_emptiest_gpu(
+    free: int, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "gpus", lambda: (Gpu(0, "card", free * 1024**3, 0),))
+    found = [code for code, _ in codes(preset(training={"batch_size": 512, "max_length": 512}))]
+    assert found == ([expected] if expected else [])
+    assert not codes(preset(launch={"device": "cpu"}, training={"batch_size": 512}))
+
+
+@pytest.mark.parametrize("name", sorted(losses.trained_by("sentence_transformers")))
+def test_native_is_yaml_with_the_losss_class(name: str) -> None:
+    loss = {"name": name} | ({"guide": "starter"} if name == "gist" else {})
+    told = yaml.safe_load(engines.find_engine("sentence_transformers").native(preset(loss)))
+    (kind,) = told["loss"]
+    assert kind.endswith("Loss")
+    arguments = told["SentenceTransformerTrainingArguments"]
+    assert arguments["per_device_train_batch_size"] == 64 and arguments["learning_rate"] == 2e-5
+
+
+def test_native_tells_the_adapter() -> None:
+    wanted = preset(method={"type": "lora", "rank": 8, "target_modules": ["query"]})
+    told = yaml.safe_load(engines.find_engine("sentence_transformers").native(wanted))
+    assert told["peft.LoraConfig"]["r"] == 8 and told["peft.LoraConfig"]["target_modules"] == ["query"]
+
+
+def test_the_ladder_goes_from_cheap_to_dear_and_leaves_out_what_is_done() -> None:
+    full = preset(data={"train": "x", "negatives": {"strategy": "dense"}})
+    assert [key for key, _ in out_of_memory.ladder(full)] == [
+        "loss.name",
+        "training.batch_size",
+        "training.gradient_checkpointing",
+        "data.negatives.per_query",
+        "training.max_length",
+        "method.type",
+    ]
+    lean = preset(
+        {"name": "cached_multiple_negatives_ranking", "mini_batch_size": 1},
+        method={"type": "lora"},
+        training={"batch_size": 8, "max_length": 64},
+    )
+    assert list(out_of_memory.ladder(lean)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "is_memory"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", True),
+        ("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes", True),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_lack_of_memory_is_told_from_other_failures(words: str, is_memory: bool) -> None:
+    assert out_of_memory.is_memory(RuntimeError(words)) is is_memory

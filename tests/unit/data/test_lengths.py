@@ -1,0 +1,70 @@
+"""Lengths: exact on what fits the sample, close on what does not, and sensible advice."""
+
+from __future__ import annotations
+
+from tunewiz.data.rows.examples import Group
+from tunewiz.data.text.lengths import BINS, LengthSample, estimate_tokens, lengths_of
+
+
+def words(texts: object) -> list[int]:
+    assert isinstance(texts, list)
+    return [len(text.split()) for text in texts]
+
+
+def test_percentiles_by_nearest_rank() -> None:
+    found = lengths_of(["x" * number for number in range(1, 101)], count=lambda texts: [len(text) for text in texts])
+    assert found.characters == {50: 50, 90: 90, 95: 95, 99: 99, 100: 100}
+    assert found.tokens == found.characters
+    assert found.exact
+    assert found.count == 100
+
+
+def test_no_texts() -> None:
+    assert lengths_of([]).count == 0
+    assert LengthSample().advice() is None
+
+
+def test_a_sample_is_close_and_always_the_same() -> None:
+    texts = [f"{'x' * (number % 1000)}" for number in range(20_000)]
+    first, second = LengthSample(size=2_000), LengthSample(size=2_000)
+    for text in texts:
+        first.add("query", text)
+        second.add("query", text)
+    found = first.lengths()[0]
+    assert second.lengths() == (found,)
+    assert found.count == 20_000
+    assert abs(found.characters[50] - 500) < 50
+    assert abs(found.characters[99] - 990) < 10
+    assert found.characters[100] == 999
+
+
+def test_advice_is_the_next_usual_length_and_says_what_it_cuts() -> None:
+    sample = LengthSample(count=words)
+    for number in range(1, 101):
+        sample.watch(Group("a short one", ("word " * number,)))
+    advice = sample.advice()
+    assert advice is not None
+    assert advice.max_length == 128
+    assert advice.cut == 0
+
+    sample = LengthSample(count=words)
+    for _ in range(99):
+        sample.add("positive", "word " * 20)
+    sample.add("positive", "word " * 4000)
+    advice = sample.advice()
+    assert advice is not None
+    assert (advice.max_length, advice.cut) == (32, 0.01)
+
+
+def test_estimates_of_both_scripts() -> None:
+    assert estimate_tokens("") == 2
+    assert estimate_tokens("显存不足怎么办") == 9
+    assert 8 <= estimate_tokens("How do I free GPU memory?") <= 9
+    assert estimate_tokens("internationalization") > estimate_tokens("word")
+
+
+def test_the_histogram_counts_every_text() -> None:
+    found = lengths_of(["a"] * 3 + ["b " * 48], count=lambda texts: [len(text.split()) for text in texts])
+    assert len(found.histogram) == BINS
+    assert sum(found.histogram) == found.count == 4
+    assert (found.histogram[0], found.histogram[-1]) == (3, 1)

@@ -1,0 +1,87 @@
+"""``tunewiz presets``, ``models`` and ``check``, their bodies called in process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tunewiz.backends import sources
+from tunewiz.presets.sections.model import Model
+from tunewiz.presets.yaml import library
+from tunewiz.problems import BadPreset
+from tunewiz.tui.commands import models
+from tunewiz.tui.commands.check import estimate, run_check
+from tunewiz.tui.commands.models import run_models
+from tunewiz.tui.commands.presets import run_presets
+
+
+@pytest.fixture(autouse=True)
+def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "ms"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("TUNEWIZ_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_presets_are_listed_with_their_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = library.saved_in() / "broken.yaml"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("name: 3")
+    assert run_presets(as_json=True) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["embedding/bge-m3"]["memory_expected"] > rows["embedding/bge-m3-lora"]["memory_expected"]
+    assert "The key is missing" in rows["broken"]["problem"]
+    assert run_presets(as_json=False) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].startswith("embedding/starter ")
+
+
+def test_models_tell_what_fits_and_what_is_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "free_memory", lambda: 16 * 1024**3)
+    assert run_models("embedding", as_json=True) == 0
+    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["BAAI/bge-small-zh-v1.5"]["full"]["fits"] == "yes"
+    assert rows["BAAI/bge-m3"]["full"]["fits"] == "no"
+    assert rows["BAAI/bge-m3"]["cached"] is None
+    starter = sources.where_cached(Model(id="starter"))
+    assert rows["sentence-transformers/all-MiniLM-L6-v2"]["cached"] == (starter.place if starter else None)
+    assert run_models(None, as_json=False) == 0
+    assert all(len(line) <= 80 for line in capsys.readouterr().out.splitlines())
+    with pytest.raises(BadPreset, match="Did you mean embedding"):
+        run_models("embeding", as_json=False)
+
+
+def test_check_tells_every_problem_and_two(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_check("embedding/starter", ["training.epochs=x", "foo=1"], as_json=True) == 2
+    record = json.loads(capsys.readouterr().out)
+    assert record["runs"] is False
+    assert {problem["key"] for problem in record["problems"]} == {"training.epochs", "foo"}
+    assert run_check("embedding/nothing", [], as_json=False) == 2
+    assert "no preset of this name" in capsys.readouterr().out
+
+
+def test_memory_of_a_model_nobody_knows_comes_from_its_config(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    config = {
+        "model_type": "bert",
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "intermediate_size": 128,
+        "vocab_size": 500,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(b"")
+    preset = library.load("embedding/starter", [f"model.id={folder}", "model.source=auto"])
+    located = sources.resolve(preset.model)
+    needed = estimate(preset, located)
+    assert needed is not None
+    assert needed.trained == 500 * 64 + 2 * (4 * 64 * 64 + 2 * 64 * 128)
+    assert estimate(preset, None) is None

@@ -1,0 +1,191 @@
+"""What is asked, from the fields alone, and how typed lines are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunewiz.language import use
+from tunewiz.presets import tasks
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.tui.forms.entry import complete
+from tunewiz.tui.forms.questions import Heading, Question, nearest, questions
+from tunewiz.tui.forms.values import line, read
+from tunewiz.tui.screens.lesson import lesson, topics
+from tunewiz.tui.wizard.step import asked, owner, steps, steps_for
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    use("en")
+    yield
+    use(None)
+
+
+def draft(**given: object) -> Draft:
+    made = Draft()
+    for key, value in given.items():
+        made = made.answer(tuple(key.split("__")), value)
+    return made
+
+
+def field(key: str, made: Draft | None = None) -> Any:
+    return (made or Draft()).field(tuple(key.split(".")))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("training.epochs", "3", 3),
+        ("training.learning_rate", "2e-5", 2e-5),
+        ("training.epochs", "many", "many"),
+        ("training.epochs", "[", "["),
+        ("data.train", "0123.csv", "0123.csv"),
+        ("data.train", " a b.csv", " a b.csv"),
+        ("data.limit", "null", None),
+        ("data.limit", "1000", 1000),
+        ("model.query_instruction", '"query: "', "query: "),
+        ("model.query_instruction", '""', ""),
+        ("model.query_instruction", "null", None),
+        ("evaluation.k", "1, 3, 10", [1, 3, 10]),
+        ("evaluation.k", "[1, 3]", [1, 3]),
+        ("tracking.trackers", "wandb", ["wandb"]),
+        ("data.columns", "query=问题, positive=答案", {"query": "问题", "positive": "答案"}),
+        ("data.columns", 'query="a, b"', {"query": "a, b"}),
+        ("data.columns", "nonsense", "nonsense"),
+        ("data.evaluation.validation_fraction", "auto", "auto"),
+        ("data.evaluation.validation_fraction", "0.1", 0.1),
+        ("data.train", "x\ud800y", "x?y"),
+    ],
+)
+def test_lines_are_read_as_set_reads_them(key: str, text: str, value: object) -> None:
+    assert read(text, field(key)) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.learning_rate", 1e-4),
+        ("data.train", "a: b #c"),
+        ("data.train", "it's"),
+        ("data.train", "'quoted'"),
+        ("model.query_instruction", "query: "),
+        ("model.query_instruction", ""),
+        ("model.query_instruction", "Instruct: x\nQuery: "),
+        ("model.passage_instruction", "\u202eevil"),
+        ("evaluation.k", [1, 5]),
+        ("data.columns", {"query": "a,b", "positive": 'say "x"', "negative": "c=d"}),
+        ("data.columns", {}),
+    ],
+)
+def test_a_line_is_read_back_as_the_value(key: str, value: object) -> None:
+    shown = line(value)
+    assert shown.isprintable()
+    assert (read(shown, field(key)) if shown else value) == value
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40))
+def test_any_text_is_shown_printably_and_read_back(text: str) -> None:
+    shown = line(text)
+    assert shown.isprintable()
+    assert text in ("null", "~") or read(shown, field("model.id")) == text
+
+
+def test_a_union_is_one_question_with_its_members_as_choices() -> None:
+    found = {item.key: item for item in questions(draft(), Draft().paths(), {}) if isinstance(item, Question)}
+    assert [choice.value for choice in found["method.type"].choices] == ["full", "lora"]
+    assert all(choice.meaning for choice in found["method.type"].choices)
+    assert "triplet" in [choice.value for choice in found["loss.name"].choices]
+    assert "version" not in found
+    assert found["tracking.trackers"].many
+
+
+def test_every_question_has_help_and_a_reason() -> None:
+    made = draft(method__type="lora", loss__name="matryoshka")
+    for item in questions(made, made.paths(), {}):
+        if isinstance(item, Question):
+            assert item.title
+            assert item.help()
+            assert item.why, item.key
+
+
+def test_keys_belong_to_the_step_that_names_them_most_precisely() -> None:
+    assert owner(("data", "train")).name == "data"
+    assert owner(("data", "negatives", "per_query")).name == "loss"
+    assert owner(("data", "evaluation", "fraction")).name == "evaluation"
+    assert owner(("training", "epochs")).name == "method"
+    assert owner(("something", "later")).rest
+
+
+def test_each_simple_key_exists_and_each_step_has_lessons_that_exist() -> None:
+    made = draft(method__type="lora", loss__name="multiple_negatives_ranking")
+    for step in steps_for(made):
+        assert [item.key for item in asked(step, made, False)] or not step.simple  # type: ignore[union-attr]
+        for key in step.simple:
+            path = tuple(key.split("."))
+            # Some keys are of one task only.
+            assert made.field(path) or any(Draft(answers={"task": task}).field(path) for task in tasks.catalogue()), key
+        for topic in step.lessons:
+            for language in ("en", "zh"):
+                assert lesson(topic, language).text  # type: ignore[arg-type]
+
+
+def test_lessons_exist_in_both_languages_and_are_short() -> None:
+    for topic in topics():
+        english, chinese = lesson(topic, "en"), lesson(topic, "zh")
+        assert english.title != chinese.title
+        assert english.text.count("\n## ") == chinese.text.count("\n## ")
+        assert len(english.text.splitlines()) < 60
+
+
+def test_steps_are_in_order_and_each_is_found_once() -> None:
+    orders = [step.order for step in steps()]
+    assert orders == sorted(orders)
+    assert [step.name for step in steps()] == ["task", "data", "model", "method", "loss", "evaluation", "review"]
+
+
+def test_offers_come_from_what_is_there() -> None:
+    from tunewiz.backends.negatives import catalogue
+    from tunewiz.data.formats.format import formats
+
+    made = draft(task="embedding")
+    found = {item.key: item for step in steps() for item in asked(step, made, True) if isinstance(item, Question)}
+    assert [choice.value for choice in found["data.format"].choices] == ["auto", *sorted(formats("embedding"))]
+    assert {choice.value for choice in found["data.negatives.strategy"].choices} == {"none", *catalogue()}
+    assert [choice.value for choice in found["task"].choices]
+
+
+def test_a_problem_goes_to_the_question_at_or_below_or_above_its_key() -> None:
+    made = draft()
+    asked_ = [item for item in questions(made, made.paths(), {}) if isinstance(item, Question)]
+
+    def key(path: str) -> str:
+        found = nearest(tuple(path.split(".")), asked_)
+        return found.key if found else ""
+
+    assert key("training.epochs") == "training.epochs"
+    assert key("loss") == "loss.name"
+    assert key("evaluation.k.0") == "evaluation.k"
+    assert key("data") == "data.train"
+
+
+def test_headings_stand_before_their_section() -> None:
+    items = list(questions(Draft(), Draft().paths(("training",)), {}))
+    heading = next(item for item in items if isinstance(item, Heading))
+    assert heading.path == ("training", "early_stopping")
+
+
+def test_paths_are_completed(tmp_path: Any) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "faq.csv").write_text("", encoding="utf-8")
+    assert complete("su", str(tmp_path)) == "sub/"
+    assert complete("sub/f", str(tmp_path)) == "sub/faq.csv"
+    assert complete(f"{tmp_path}/sub/", "/") == f"{tmp_path}/sub/faq.csv"
+    assert complete("sample:faq-e", str(tmp_path)) == "sample:faq-en"
+    assert complete("no-such/x", str(tmp_path)) is None
+    assert complete("~nobody-here/x", str(tmp_path)) is None
+    assert complete("a\0b", str(tmp_path)) is None

@@ -1,0 +1,119 @@
+"""What the wizard finds out in the background, without a screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tunewiz.errand import ErrandFailed, GivenUp, send
+from tunewiz.language import use
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import loads
+from tunewiz.problems import BadData
+from tunewiz.tui.wizard.inspecting import asked_of, examine
+from tunewiz.tui.wizard.machine import Pace, look, time_line
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    use("en")
+    yield
+    use(None)
+
+
+def draft(**given: object) -> Draft:
+    made = Draft(folder=str(Path.cwd())).suggest({"task": "embedding"})
+    for key, value in given.items():
+        made = made.answer(tuple(key.split("__")), value)
+    return made
+
+
+def test_what_decides_on_the_data_is_asked_and_nothing_else() -> None:
+    first = asked_of(draft(data__train="sample:faq-en"))
+    assert first is not None
+    assert first == asked_of(draft(data__train="sample:faq-en", training__epochs="not a number", name="?"))
+    assert first != asked_of(draft(data__train="sample:faq-en", data__limit=10))
+    assert first != asked_of(draft(data__train="sample:faq-en", data__evaluation__fraction=0.5))
+    assert asked_of(draft()) is None
+    assert asked_of(draft(data__train="x.csv", data__limit="many")) is None
+
+
+def test_relative_paths_are_looked_for_from_the_drafts_folder(tmp_path: Path) -> None:
+    made = Draft(folder=str(tmp_path)).suggest({"task": "embedding"}).answer(("data", "train"), "faq.csv")
+    asked = asked_of(made.answer(("data", "evaluation", "data"), "test.csv"))
+    assert asked is not None
+    assert asked.train == str(tmp_path / "faq.csv")
+    assert asked.plan is not None
+    assert asked.plan.evaluation is not None
+    assert asked.plan.evaluation.path == str(tmp_path / "test.csv")
+
+
+def test_a_sample_is_understood_and_split() -> None:
+    asked = asked_of(draft(data__train="sample:faq-en"))
+    assert asked is not None
+    found = examine(asked)
+    assert found.inspection.usable
+    assert found.counts["train"] == 460
+    assert found.counts["evaluation_queries"] == 220
+    assert (found.facts.shape, found.facts.language, found.facts.rows) == ("groups", "en", 460)
+
+
+def test_missing_data_is_a_finding_and_no_error() -> None:
+    asked = asked_of(draft(data__train="no-such-file.csv"))
+    assert asked is not None
+    found = examine(asked)
+    assert not found.inspection.usable
+    assert [finding.code for finding in found.inspection.findings] == ["file-not-found"]
+
+
+def test_an_errand_answers_from_a_child() -> None:
+    assert send("os:getpid") != __import__("os").getpid()
+
+
+def test_an_errands_problems_come_back_as_problems() -> None:
+    with pytest.raises(ErrandFailed) as fault:
+        send("tunewiz.data.reading.source:resolve", "sample:no-such")
+    assert fault.value.problems[0].code == "unknown-sample"
+    assert isinstance(fault.value, BadData) is False
+
+
+def test_an_errand_that_breaks_says_so_in_one_line() -> None:
+    with pytest.raises(ErrandFailed) as fault:
+        send("os:listdir", 7.5)
+    assert fault.value.problems[0].code == "errand-failed"
+    assert "TypeError" in fault.value.problems[0].line("en")
+
+
+def test_an_errand_nobody_waits_for_is_killed() -> None:
+    begun = time.monotonic()
+    with pytest.raises(GivenUp):
+        send("time:sleep", 600, unwanted=lambda: True)
+    assert time.monotonic() - begun < 60
+
+
+def test_the_machine_is_looked_at_without_a_gpu_or_network() -> None:
+    machine = look()
+    assert machine.memory_free > 0
+    assert machine.disk_free > 0
+
+
+def preset(**training: object) -> Preset:
+    options = ", ".join(f"{key}: {value}" for key, value in training.items())
+    return loads(
+        "task: embedding\nname: x\nmodel: {id: all-MiniLM-L6-v2}\ndata: {train: t.csv}\n"
+        f"loss: multiple_negatives_ranking\ntraining: {{{options}}}\n"
+    )
+
+
+def test_time_is_told_by_an_earlier_run_of_the_same_model_or_not_at_all() -> None:
+    pace = Pace("faq-1", "sentence-transformers/all-MiniLM-L6-v2", "full", tokens=1000 * 2 * 128, train=100, rest=20)
+    made = Draft.of(preset(epochs=2, batch_size=10, max_length=128))
+    assert time_line(made, 1000, (pace,))[0][0] == "Time: about 3:40, at the pace of faq-1"
+    assert "monitor" in time_line(made, 1000, ())[0][0]
+    assert "monitor" in time_line(made, 0, (pace,))[0][0]
+    lora = made.answer(("method", "type"), "lora")
+    assert "monitor" in time_line(lora, 1000, (pace,))[0][0]

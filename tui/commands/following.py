@@ -1,0 +1,175 @@
+"""A run told in lines while it goes on, from the command line, until it ends or the user has seen enough.
+
+One line is rewritten in place on a terminal; in a pipe or a log there are plain ones.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, TextIO
+
+from rich.cells import cell_len, set_cell_size
+
+from tunewiz.backends.runs.events import Evaluated, Event, Failed, Noticed, Saved, Stage
+from tunewiz.backends.runs.follow import Follower
+from tunewiz.backends.runs.process import ask_to_stop, kill
+from tunewiz.backends.runs.state import RunState
+from tunewiz.language import translate
+from tunewiz.printable import printable
+from tunewiz.tui.words import amount, duration, problem_line, rate, stage_name
+
+_MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of many measures, those told in passing
+QUIET_SECONDS: Final = 10.0  # between two progress lines where lines cannot be rewritten
+
+
+class RunLines:
+    """Writes what happens in a run to ``stream`` (by default stderr: narration, never results)."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._clock = clock
+        self._last_line = -QUIET_SECONDS
+        self._told_of = ("", 0)
+        self._shown = ""
+
+    def show(self, state: RunState, events: Sequence[Event]) -> None:
+        """Tell of ``events`` and of where ``state`` stands."""
+        for event in events:
+            for text in _told(event):
+                self.say(text)
+        if state.status != "running" or not state.total:
+            return
+        if self._live:
+            self._rewrite(progress_line(state, shutil.get_terminal_size().columns - 1))
+        elif self._clock() - self._last_line >= QUIET_SECONDS and (state.stage, state.step) != self._told_of:
+            self._last_line, self._told_of = self._clock(), (state.stage, state.step)
+            self.say(progress_line(state, 200))
+
+    def say(self, text: str) -> None:
+        """Write ``text`` on a line of its own, above the progress line."""
+        self._clear()
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def _rewrite(self, text: str) -> None:
+        if text == self._shown:
+            return
+        # Padding with blanks in place of an erase sequence: works on every terminal, and costs a slow line nothing.
+        padding = " " * max(0, cell_len(self._shown) - cell_len(text))
+        self._stream.write("\r" + text + padding)
+        self._stream.flush()
+        self._shown = text
+
+    def _clear(self) -> None:
+        if self._shown:
+            self._stream.write("\r" + " " * cell_len(self._shown) + "\r")
+            self._shown = ""
+
+
+def progress_line(state: RunState, width: int) -> str:
+    """Stage, step, loss, learning rate, speed, memory and time left; the last ones fall away on a narrow screen."""
+    percent = 100 * state.step // state.total if state.total else 0
+    parts = [f"{stage_name(state.stage, state.part)} {state.step}/{state.total} {percent}%", *_numbers(state)]
+    if state.remaining is not None:
+        parts.insert(1, translate("{time} left").format(time=duration(state.remaining)))
+    while len(parts) > 1 and cell_len("  ".join(parts)) > width:
+        parts.pop()
+    line = "  ".join(parts)
+    return set_cell_size(line, width) if cell_len(line) > width else line
+
+
+def _numbers(state: RunState) -> list[str]:
+    if not state.trains:
+        return []
+    values = {name: value for name, value in state.values.items() if value is not None}
+    shown: list[tuple[str, Callable[[float], str]]] = [
+        ("loss", lambda value: f"loss {value:.4f}"),
+        ("learning_rate", lambda value: f"lr {value:.2e}"),
+        ("samples_per_second", rate),
+        ("tokens_per_second", lambda value: translate("{count} tokens/s").format(count=f"{value:,.0f}")),
+        ("memory", lambda value: translate("memory {amount}").format(amount=amount(value))),
+    ]
+    return [word(values[name]) for name, word in shown if name in values]
+
+
+def _told(event: Event) -> list[str]:
+    if isinstance(event, Stage) and event.ended:
+        return [f"{_mark()} {stage_name(event.name)} ({duration(event.seconds)})"]
+    if isinstance(event, Noticed):
+        return [problem_line(event.problem)]
+    if isinstance(event, Failed):
+        return [problem_line(problem) for problem in event.problems]
+    if isinstance(event, Evaluated) and event.metrics:
+        return [f"  {_measured(event)}"]
+    if isinstance(event, Saved) and event.what in ("checkpoint", "model", "adapter"):
+        return ["  " + translate("saved {path}").format(path=printable(event.path))]
+    return []
+
+
+def _mark() -> str:
+    encoding = (getattr(sys.stderr, "encoding", "") or "ascii").lower()
+    return "✓" if encoding.startswith("utf") else "*"
+
+
+def _measured(event: Evaluated) -> str:
+    main = [name for name in _MAIN if name in event.metrics] or list(event.metrics)[:4]
+    return "  ".join(f"{printable(name)} {event.metrics[name]:.4f}" for name in main if event.metrics[name] is not None)
+
+
+# Following a run from the command line until it ends or the user has seen enough.
+
+
+INTERVAL: Final = 0.25  # seconds between two looks
+
+
+Show = Callable[[RunState, Sequence[Event]], None]
+
+
+def follow(follower: Follower, show: Show, child: subprocess.Popen[bytes] | None = None) -> RunState:
+    """``show`` each new state of a run until it is over; the last one. ``child``: if this process launched it."""
+    while True:
+        if child is not None:
+            child.poll()  # reaps it, so that it is not taken for alive
+        state, events = follower.update()
+        show(state, events)
+        if state.over:
+            return state
+        time.sleep(INTERVAL)
+
+
+def follow_in_charge(follower: Follower, lines: RunLines, child: subprocess.Popen[bytes]) -> RunState:
+    """Follow a run launched in the foreground: Ctrl-C (or SIGTERM) saves and stops it, a second one kills it."""
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            kill(follower.run)
+            return
+        asked = True
+        ask_to_stop(follower.run)
+        lines.say(translate("Stopping: the run saves a checkpoint first. Press Ctrl-C again to end it at once."))
+
+    with _on_signals(stop):
+        return follow(follower, lines.show, child)
+
+
+@contextmanager
+def _on_signals(action: Callable[[], None]) -> Iterator[None]:
+    def act(_number: int, _frame: FrameType | None) -> None:
+        action()
+
+    before = {number: signal.signal(number, act) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

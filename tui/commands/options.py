@@ -1,0 +1,75 @@
+"""What the commands share: options that mean the same everywhere, and how a command ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunewiz.language import detect, translate, use
+from tunewiz.problems import BadPreset, ExitCode, TunewizError, error, say
+
+# Typer reads help texts when the modules of the command are imported, so the language is settled before.
+use(detect(os.environ))
+_ = translate
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=_("A run's directory, its name, or `last`."))]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", metavar="DIR", help=_("Where runs are: ./runs, or $TUNEWIZ_RUNS, by default.")),
+]
+AsJson = Annotated[bool, typer.Option("--json", help=_("One JSON document on stdout."))]
+PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=_("A YAML file, or the name of a shipped preset."))]
+SetKeys = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help=_("Change a key, such as training.epochs=3; repeatable.")),
+]
+TrainFile = Annotated[
+    str | None, typer.Option("--data", metavar="FILE", help=_("What to train on: short for --set data.train=FILE."))
+]
+RoleColumns = Annotated[
+    list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
+]
+
+
+def finish(command: Callable[[], int]) -> None:
+    """Run a command's body; problems go to stderr in the user's language, the exit code to the shell."""
+    from tunewiz.tui.words import problem_line
+
+    try:
+        code = command()
+    except TunewizError as fault:
+        for problem in fault.problems:
+            print(problem_line(problem.as_json()), file=sys.stderr)
+        code = int(fault.exit_code)
+    except KeyboardInterrupt:
+        code = int(ExitCode.STOPPED)
+    except BrokenPipeError:
+        # The reader has left (`| head`): nothing to say, and nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(ExitCode.OK)
+    raise typer.Exit(code)
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """What ``--map ROLE=COLUMN`` said. Raises :class:`BadPreset` (``bad-map``)."""
+    found = {}
+    for text in given:
+        role, sign, column = text.partition("=")
+        if not sign or not role or not column:
+            problem = say("--map {text} is not of the form ROLE=COLUMN.", text=text)
+            raise BadPreset(error("bad-map", problem, fix=say("For example: --map query=question")))
+        found[role.strip()] = column.strip()
+    return found
+
+
+def with_data(settings: Sequence[str], train: str | None, mapping: Sequence[str]) -> list[str]:
+    """``--data`` and ``--map`` as settings of the preset, before those of ``--set``, which may change them again."""
+    found = [f"data.train={json.dumps(train, ensure_ascii=False)}"] if train is not None else []
+    found += [f"data.columns={json.dumps(pairs(mapping), ensure_ascii=False)}"] if mapping else []
+    return [*found, *settings]

@@ -1,0 +1,244 @@
+"""What answers one question: a control shows the draft's value and posts what the user makes of it.
+
+Here a box to tick, and choices: on one line, listed with what they mean, or several of them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Checkbox, OptionList, Select, SelectionList
+from textual.widgets.option_list import Option
+from textual.widgets.selection_list import Selection
+
+from tunewiz.language import translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.printable import printable
+from tunewiz.tui.forms.questions import Choice, Key, Question
+
+# What answers one question: a control shows the draft's value and posts what the user makes of it.
+
+
+@dataclass
+class Answered(Message):
+    """The user gave ``value`` (plain data, fitting or not) for the key at ``path``."""
+
+    path: Key
+    value: Any
+
+
+@dataclass
+class Cleared(Message):
+    """The user took an answer back: the suggestion or the default counts."""
+
+    path: Key
+
+
+@dataclass
+class BrowseWanted(Message):
+    """The user wants to look for the file that the key at ``path`` names."""
+
+    path: Key
+
+
+class Control(Vertical):
+    """Base of the controls; what the field takes decides which one asks (:mod:`tunewiz.tui.forms.form`)."""
+
+    #: Whether it takes several lines.
+    roomy: ClassVar[bool] = False
+
+    def __init__(self, question: Question, draft: Draft) -> None:
+        super().__init__()
+        self.question = question
+        self.draft = draft
+
+    @classmethod
+    @abstractmethod
+    def suits(cls, question: Question) -> bool:
+        """Whether this kind of control can ask ``question``."""
+
+    @abstractmethod
+    def show(self, draft: Draft) -> None:
+        """Show the value of ``draft`` without posting anything."""
+
+    @property
+    def value(self) -> Any:
+        """The draft's value, the suggestion or default where there is no answer."""
+        return self.draft.value(self.question.path)
+
+
+# True or false.
+
+
+class Flag(Control):
+    """A box to tick."""
+
+    @classmethod
+    def suits(cls, question: Question) -> bool:
+        """Fields that are true or false and nothing else."""
+        return question.info.annotation is bool
+
+    def compose(self) -> ComposeResult:
+        """The box with its value in words."""
+        yield Checkbox(self._word(self.value), value=self.value is True, compact=True)
+
+    def show(self, draft: Draft) -> None:
+        """Tick as the draft says."""
+        self.draft = draft
+        box = self.query_one(Checkbox)
+        with box.prevent(Checkbox.Changed):
+            box.value = self.value is True
+        box.label = self._word(self.value)
+
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        """Post the answer."""
+        event.stop()
+        self.post_message(Answered(self.question.path, event.value))
+
+    @staticmethod
+    def _word(value: object) -> str:
+        return translate("yes") if value is True else translate("no")
+
+
+# One of several choices: on one line, or listed with what each of them means; or several of them.
+
+
+class Pick(Control):
+    """A line that opens into the list of choices."""
+
+    @classmethod
+    def suits(cls, question: Question) -> bool:
+        """Fields with choices, where there is one line."""
+        return bool(question.choices) and not question.many
+
+    def compose(self) -> ComposeResult:
+        """The closed list."""
+        options = [(_short(choice), choice.value) for choice in self.question.choices]
+        yield Select(options, prompt=self._prompt(), value=self._known(), compact=True)
+
+    def show(self, draft: Draft) -> None:
+        """Show the draft's choice; one that is not in the list stands there as typed."""
+        self.draft = draft
+        select = self.query_one(Select)
+        select.prompt = self._prompt()
+        with select.prevent(Select.Changed):
+            select.value = self._known()
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """Post the choice."""
+        event.stop()
+        if event.value is not Select.NULL and event.value != self.value:
+            self.post_message(Answered(self.question.path, str(event.value)))
+
+    def _known(self) -> object:
+        return self.value if any(choice.value == self.value for choice in self.question.choices) else Select.NULL
+
+    def _prompt(self) -> str:
+        return printable(self.value) if self.value is not None else "…"
+
+
+class Cards(Control):
+    """All choices with their meanings; Enter takes the one under the cursor."""
+
+    roomy = True
+    MOST: ClassVar = 16
+    #: Up to so many choices have their meaning below them, more have it beside.
+    SPELT_OUT: ClassVar = 4
+
+    @classmethod
+    def suits(cls, question: Question) -> bool:
+        """Fields with a few choices that mean something, where there is room."""
+        told = any(choice.meaning for choice in question.choices)
+        return told and len(question.choices) <= cls.MOST and not question.many
+
+    def compose(self) -> ComposeResult:
+        """The list, the chosen one marked."""
+        yield OptionList(*self._options(), compact=True)
+
+    def on_mount(self) -> None:
+        """Begin with the cursor on the choice."""
+        self._point()
+
+    def show(self, draft: Draft) -> None:
+        """Mark the draft's choice; the cursor goes with it when it changed."""
+        before = self.value
+        self.draft = draft
+        options = self.query_one(OptionList)
+        for number, choice in enumerate(self.question.choices):
+            options.replace_option_prompt_at_index(number, self._card(choice))
+        if self.value != before:
+            self._point()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Post the choice."""
+        event.stop()
+        self.post_message(Answered(self.question.path, self.question.choices[event.option_index].value))
+
+    def _options(self) -> list[Option]:
+        return [Option(self._card(choice)) for choice in self.question.choices]
+
+    def _card(self, choice: Choice) -> Group:
+        chosen = choice.value == self.value
+        name = Text(f"{'●' if chosen else '○'} {printable(choice.value)}", style="bold" if chosen else "")
+        if not choice.meaning:
+            return Group(name)
+        if len(self.question.choices) > self.SPELT_OUT:
+            name.no_wrap, name.overflow = True, "ellipsis"
+            return Group(name.append(f"  {printable(choice.meaning, 400)}", style="not bold dim"))
+        return Group(name, Padding(Text(printable(choice.meaning, 400), style="dim"), (0, 0, 0, 2)))
+
+    def _point(self) -> None:
+        values = [choice.value for choice in self.question.choices]
+        self.query_one(OptionList).highlighted = values.index(self.value) if self.value in values else 0
+
+
+class Many(Control):
+    """Any number of the choices."""
+
+    @classmethod
+    def suits(cls, question: Question) -> bool:
+        """Lists of words."""
+        return question.many
+
+    def compose(self) -> ComposeResult:
+        """The list, with what is taken ticked."""
+        yield SelectionList[str](*self._selections(), compact=True)
+
+    def show(self, draft: Draft) -> None:
+        """Tick as the draft says."""
+        self.draft = draft
+        ticks = self.query_one(SelectionList)
+        wanted = self._taken()
+        if list(ticks.selected) != wanted:
+            with ticks.prevent(SelectionList.SelectedChanged):
+                ticks.deselect_all()
+                for word in wanted:
+                    ticks.select(word)
+
+    def on_selection_list_selected_changed(self, event: SelectionList.SelectedChanged[str]) -> None:
+        """Post the list."""
+        event.stop()
+        taken = [choice.value for choice in self.question.choices if choice.value in event.selection_list.selected]
+        if taken != self._taken():
+            self.post_message(Answered(self.question.path, taken))
+
+    def _selections(self) -> list[Selection[str]]:
+        taken = self._taken()
+        return [Selection(_short(choice), choice.value, choice.value in taken) for choice in self.question.choices]
+
+    def _taken(self) -> list[str]:
+        value = self.value if isinstance(self.value, list) else []
+        return [choice.value for choice in self.question.choices if choice.value in value]
+
+
+def _short(choice: Choice) -> Text:
+    shown = Text(printable(choice.value))
+    return shown.append(f"  {printable(choice.meaning, 400)}", style="dim") if choice.meaning else shown

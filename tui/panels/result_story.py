@@ -1,0 +1,196 @@
+"""How a run ended, as lines: verdict, before → after, queries, cosines, what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.cells import cell_len
+
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.panels.evidence import Answer, Change, Evidence, Query, Spread, next_steps
+from tunewiz.tui.widgets.drawing import Line, Part, fitted, wrapped
+from tunewiz.tui.widgets.plotting import sparkline
+from tunewiz.tui.widgets.sheet import Story
+from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, problem_line
+
+_STYLES = {"WIN": "good", "MARGINAL": "warn", "REGRESSION": "bad"}
+_KIND_WORDS = {"positive": N_("right pairs"), "hard": N_("best wrong pairs"), "random": N_("random pairs")}
+
+
+class ResultStory(Story):
+    """Everything there is to say of a run that is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run: Run | None = None
+        self.state = RunState()
+        self.found = Evidence()
+
+    def tell(self, run: Run, state: RunState, found: Evidence) -> None:
+        """Tell of this run."""
+        self.run, self.state, self.found = run, state, found
+        self.retell()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """Section after section; what is not known has no section."""
+        if self.run is None:
+            return [[(translate("Reading the report ..."), "dim")]]
+        ascii_only = getattr(self.app, "characters", "") == "ascii"
+        sections = [
+            _verdict(self.state, width),
+            _table(self.found, width),
+            _queries(_BEST[self.found.of_rows], self.found.best, width),
+            _queries(_WORST[self.found.of_rows], self.found.worst, width),
+            _answers(self.found.answers, width),
+            _cosines(self.found.spreads, width, ascii_only),
+            _next(self.state, self.found, width),
+            _places(self.run, self.state, width),
+        ]
+        return [line for section in sections if section for line in (*section, ())]
+
+
+#: Headings and counts of queries, and of rows of a language model's data.
+_BEST: Final = (N_("Queries that gained most"), N_("Rows that improved most"))
+_WORST: Final = (N_("Queries that lost most"), N_("Rows that got worse most"))
+_COUNTS: Final = (
+    N_("{wins} queries better, {losses} worse, {ties} the same"),
+    N_("{wins} rows better, {losses} worse, {ties} the same"),
+)
+
+
+def _heading(text: str) -> Line:
+    return [(translate(text), "accent")]
+
+
+def _verdict(state: RunState, width: int) -> list[Line]:
+    drawn: list[Line] = []
+    if state.verdict in VERDICT_WORDS:
+        drawn += wrapped(translate(VERDICT_WORDS[state.verdict]), width, _STYLES[state.verdict])
+    else:
+        style = "bad" if state.status in ("failed", "lost") else "strong"
+        drawn.append([(translate(STATUS_NAMES[state.status]), style)])
+    for problem in state.problems if state.status == "failed" else ():
+        if problem.get("severity") == "error":
+            drawn += wrapped(problem_line(problem), width, "bad")
+    spent = state.updated - state.started if state.started else 0
+    facts = [printable(state.model, 60), translate("took {time}").format(time=duration(spent)) if spent > 0 else ""]
+    drawn.append([("  ".join(fact for fact in facts if fact), "dim")])
+    return drawn
+
+
+def _table(found: Evidence, width: int) -> list[Line]:
+    if not found.changes:
+        return []
+    name_width = max(12, *(len(change.metric) + 2 for change in found.changes))
+    titles = (N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
+    head = "".join(_right(translate(title), size) for title, size in zip(titles, (9, 9, 11, 20), strict=True))
+    searched = any(change.search is not None for change in found.changes)
+    head = (_right(translate(N_("search")), 9) if searched else "") + head
+    drawn: list[Line] = [[(_left(translate("measure"), name_width) + head, "dim")]]
+    drawn += [_row(change, name_width, change.metric == found.primary, searched) for change in found.changes]
+    if found.wins is not None and found.losses is not None:
+        words = translate(_COUNTS[found.of_rows])
+        drawn.append([(words.format(wins=found.wins, losses=found.losses, ties=found.ties or 0), "plain")])
+    return [fitted(line, width) for line in drawn]
+
+
+def _row(change: Change, name_width: int, primary: bool, searched: bool = False) -> Line:
+    difference = change.difference
+    style = "dim" if not difference else "good" if change.better else "bad"
+    before = "" if change.before is None else f"{change.before:.4f}"
+    interval = "" if change.low is None or change.high is None else f"{change.low:+.4f} … {change.high:+.4f}"
+    return [
+        (
+            _left(("▸ " if primary else "  ") + printable(change.metric, 30), name_width),
+            "strong" if primary else "plain",
+        ),
+        (("" if change.search is None else f"{change.search:.4f}").rjust(9) if searched else "", "dim"),
+        (before.rjust(9), "plain"),
+        (f"{change.after:.4f}".rjust(9), "strong"),
+        (("" if difference is None else f"{difference:+.4f}").rjust(11), style),
+        (interval.rjust(20), "dim"),
+    ]
+
+
+def _queries(title: str, queries: Sequence[Query], width: int) -> list[Line]:
+    if not queries:
+        return []
+    rows: list[Line] = []
+    for query in queries:
+        numbers: Line = [(f"{query.before:.2f} → {query.after:.2f}  ", "good" if query.gain > 0 else "bad")]
+        rows.append(fitted([*numbers, (printable(query.text, 200), "plain")], width))
+    return [_heading(title), *rows]
+
+
+def _answers(answers: Sequence[Answer], width: int) -> list[Line]:
+    drawn: list[Line] = []
+    for answer in answers:
+        parts = ((answer.prompt, "strong"), (answer.expected, "dim"), (answer.before, "raw"), (answer.after, "smooth"))
+        labels = ("", N_("expected"), N_("before"), N_("after"))
+        for label, (text, style) in zip(labels, parts, strict=True):
+            name = _left(translate(label) if label else "▸", 10)
+            shown = " ".join(printable(text, 600).split()) or "—"
+            drawn.append(fitted([(name, "dim"), (shown, style)], width))
+    return [_heading(N_("Answers on held-out rows")), *drawn] if drawn else []
+
+
+_LABELS = 26  # cells before a histogram
+_MEANS = 14  # cells after it
+
+
+def _cosines(spreads: Sequence[Spread], width: int, ascii_only: bool) -> list[Line]:
+    shown = [spread for spread in spreads if spread.kind in _KIND_WORDS and any(spread.bins)]
+    if not shown:
+        return []
+    used = [place for spread in shown for place, count in enumerate(spread.bins) if count]
+    size, first, last = len(shown[0].bins), min(used), max(used) + 1
+    # As many bins to a cell as make it fit.
+    each = -(-(last - first) // max(10, width - _LABELS - _MEANS))
+    drawn: list[Line] = [_heading(N_("Cosine of query and passage"))]
+    for kind, words in _KIND_WORDS.items():
+        for spread in (one for one in shown if one.kind == kind):
+            bins = [sum(spread.bins[place : min(place + each, last)]) for place in range(first, last, each)]
+            graph = sparkline(bins, len(bins), max(bins) or 1.0, ascii_only)
+            mean = "" if spread.mean is None else translate("mean {value}").format(value=f"{spread.mean:.3f}")
+            label = f"{translate(words)} {translate(spread.when)}"
+            style = "smooth" if spread.when == "after" else "raw"
+            drawn.append([(_left(label, _LABELS), "dim"), (graph, style), (f"  {mean}", "plain")])
+    cells = -(-(last - first) // each)
+    scale = f"{first * 2 / size - 1:.1f}" + f"{last * 2 / size - 1:.1f}".rjust(max(4, cells - 4))
+    return [fitted(line, width) for line in (*drawn, [(" " * _LABELS + scale, "dim")])]
+
+
+def _next(state: RunState, found: Evidence, width: int) -> list[Line]:
+    drawn: list[Line] = []
+    told = [message.text() for message in next_steps(state, found)]
+    if state.status == "finished" and found.advice and not found.spreads:
+        told = [printable(step, 500) for step in found.advice]  # the task's own, where cosines do not say it all
+    for words in told:
+        first, *rest = wrapped(words, max(10, width - 2))
+        drawn += [[("▸ ", "accent"), *first], *([("  ", "plain"), *line] for line in rest)]
+    return [_heading(N_("What to try next")), *drawn] if drawn else []
+
+
+def _places(run: Run, state: RunState, width: int) -> list[Line]:
+    places = (
+        (N_("Model"), run.model, run.model.is_dir()),
+        (N_("Report"), run.report / "report.md", (run.report / "report.md").is_file()),
+        (N_("Log"), run.log_file, run.log_file.is_file()),
+    )
+    found: list[list[Part]] = []
+    for label, path, there in places:
+        if there:
+            found += wrapped(f"{translate(label)}: {printable(path, 500)}", width, "dim", "")
+    return list(found)
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * max(0, width - cell_len(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * max(0, width - cell_len(text)) + text

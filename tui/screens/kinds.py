@@ -1,0 +1,99 @@
+"""The kinds of screens, full ones and dialogs: translated key hints, and a word when a thread fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
+
+from textual.app import App
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.reactive import Reactive
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.worker import Worker, WorkerState
+
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.tui.terminal.patches import FineCompositor
+
+T = TypeVar("T")
+
+
+class Translated(Screen[T]):
+    """A screen whose bindings are described in the user's language, whichever it is at the moment."""
+
+    #: What the screen is for, shown by F1.
+    HELP_TEXT: ClassVar[str] = ""
+
+    #: As in Textual, but a new focus repaints the two widgets it concerns, not the screen: a tenth of the bytes.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    def __init__(self, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(name, id, classes)
+        self._compositor = FineCompositor()
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The bindings with translated descriptions; the footer, the help and the palette all take them from here."""
+        return {key: _translated(active) for key, active in super().active_bindings.items()}
+
+    def relabel(self) -> None:
+        """The language changed: everything that holds text draws it again. Screens that fill tables extend this."""
+        for widget in self.query("*"):
+            relabel = getattr(widget, "relabel", None)
+            if relabel is not None:
+                relabel()
+            else:
+                widget.refresh(layout=True)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A thread that failed is told of; the screen goes on."""
+        tell_failure(self.app, event)
+
+
+_TEXTUALS = ("app.focus_next", "app.focus_previous", "screen.copy_text", "command_palette")
+
+
+def own_bindings(screen: Screen[Any]) -> list[ActiveBinding]:
+    """What can be done on ``screen`` by our own keys, one an action; what Textual's widgets do is left out."""
+    found: dict[str, ActiveBinding] = {}
+    for active in screen.active_bindings.values():
+        ours = type(active.node).__module__.startswith("tunewiz.tui.") and active.binding.action not in _TEXTUALS
+        if ours and active.enabled and active.binding.description:
+            found.setdefault(active.binding.action, active)
+    return list(found.values())
+
+
+def tell_failure(app: App[Any], event: Worker.StateChanged) -> None:
+    """Notify of a worker that ended in an exception."""
+    if event.state == WorkerState.ERROR:
+        event.stop()
+        fault = printable(f"{type(event.worker.error).__name__}: {event.worker.error}")
+        words = translate("Something failed in the background: {fault}").format(fault=fault)
+        app.notify(words, severity="error", markup=False)
+
+
+def _translated(active: ActiveBinding) -> ActiveBinding:
+    binding = active.binding
+    spoken = replace(binding, description=translate(binding.description), tooltip=translate(binding.tooltip))
+    return active._replace(binding=spoken, tooltip=translate(active.tooltip))
+
+
+class FullScreen(Translated[None]):
+    """A screen that Escape leaves."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", N_("Back"))]
+
+    def action_leave(self) -> None:
+        """Go back to where this screen was opened."""
+        self.app.pop_screen()
+
+
+class Dialog(ModalScreen[T], Translated[T]):
+    """A screen above another one, which Escape dismisses without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", N_("Cancel"))]
+
+    def action_leave(self) -> None:
+        """No answer."""
+        self.dismiss(None)

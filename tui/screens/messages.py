@@ -1,0 +1,119 @@
+"""What screens ask of the app: they name what the user wants, the app knows the screens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.message import Message
+
+from tunewiz.backends.runs.run import Run
+from tunewiz.problems import Problem
+
+
+class WizardWanted(Message):
+    """A new fine-tune: from ``start``, a kept draft, a draft or a preset, or from nothing."""
+
+    def __init__(self, start: Any = None) -> None:
+        super().__init__()
+        self.start = start
+
+
+class PresetsWanted(Message):
+    """The list of presets."""
+
+
+class RunsWanted(Message):
+    """The list of runs."""
+
+
+class MonitorWanted(Message):
+    """The live view of a run; ``stay`` keeps it open when the run is over, ``replace`` closes the screen that asks."""
+
+    def __init__(self, run: Run, stay: bool = False, replace: bool = False) -> None:
+        super().__init__()
+        self.run = run
+        self.stay = stay
+        self.replace = replace
+
+
+class ResultWanted(Message):
+    """How a run ended. ``replace`` takes the place of the screen that asks."""
+
+    def __init__(self, run: Run, replace: bool = False) -> None:
+        super().__init__()
+        self.run = run
+        self.replace = replace
+
+
+class LogWanted(Message):
+    """The whole log of a run."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+
+class ReportWanted(Message):
+    """The report of a run."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+
+class TrialWanted(Message):
+    """The models of a run, to be asked."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+
+class ExportWanted(Message):
+    """The model of a run of ``task``, written in another form."""
+
+    def __init__(self, run: Run, task: str) -> None:
+        super().__init__()
+        self.run = run
+        self.task = task
+
+
+class ComparisonWanted(Message):
+    """Runs side by side."""
+
+    def __init__(self, runs: tuple[Run, ...]) -> None:
+        super().__init__()
+        self.runs = runs
+
+
+class CloneWanted(Message):
+    """A new draft with the settings of a run."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+
+class ResumeWanted(Message):
+    """Go on with a run that stopped or broke."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+
+class StartWanted(Message):
+    """Run the preset in ``path`` (or of that name) as it is."""
+
+    def __init__(self, preset: str | Path) -> None:
+        super().__init__()
+        self.preset = preset
+
+
+class Refused(Message):
+    """A run was not started, and why."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__()
+        self.problems = problems

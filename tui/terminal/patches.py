@@ -1,0 +1,61 @@
+"""The places that lean on Textual's inside (8.2.8): partial updates that send what changed, and Alt with a digit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from rich.console import Console
+from rich.control import Control
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._compositor import ChopsUpdate, Compositor
+
+# Partial updates that send what changed and no more.
+#
+# Textual 8.2.8 repaints from the left edge of a widget to the end of what changed in it ("crop to x extents" stands
+# open in its ``ChopsUpdate``). Over a slow line a growing curve costs several times what it needs, so both ends are
+# cropped here. The version is pinned and a test looks at the bytes.
+
+
+class FineUpdate(ChopsUpdate):
+    """As its base, each strip cropped at both ends of what changed."""
+
+    def render_segments(self, console: Console) -> str:
+        """The text that brings the terminal up to date."""
+        sequences: list[str] = []
+        for y, left, right in self.spans:
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                if strip is None or x >= right or end <= left:
+                    continue
+                begin = max(x, left)
+                sequences.append(Control.move_to(begin, y).segment.text)
+                sequences.append(strip.crop(begin - x, min(end, right) - x).render(console))
+        return "".join(sequences)
+
+
+class FineCompositor(Compositor):
+    """Makes :class:`FineUpdate` of what changed."""
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        """An update, or ``None`` if nothing changed."""
+        update = super().render_partial_update()
+        return FineUpdate(update.chops, update.spans, update.chop_ends) if update is not None else None
+
+
+# Alt with a digit, as terminals send it: Escape, then the digit.
+#
+# Textual 8.2.8 takes the two for what a Mac's Option key types: ``Alt-4`` would put ``¢`` into the field in use, and no
+# step could be reached by its number.
+
+
+@dataclass(frozen=True)
+class AltDigit:
+    """Stands in Textual's table where its ``Keys`` stand, which have no such member."""
+
+    value: str
+
+
+def read_as_keys() -> None:
+    """From now on Alt and a digit is one key, with nothing typed."""
+    sequences = cast("dict[str, Any]", ANSI_SEQUENCES_KEYS)
+    sequences.update({f"\x1b{digit}": (AltDigit(f"alt+{digit}"),) for digit in range(10)})

@@ -1,0 +1,131 @@
+"""What stands on every screen: the top line, the bottom line with its keys, and text in the user's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from rich.text import Text
+from textual.binding import ActiveBinding
+from textual.events import Click
+from textual.visual import VisualType
+from textual.widget import Widget
+
+from tunewiz.language import translate
+from tunewiz.printable import printable
+from tunewiz.problems import Message
+from tunewiz.tui.widgets.drawing import Line, Part, joined, spread, width_of
+from tunewiz.tui.widgets.sheet import Sheet
+
+# The top line: where you are.
+
+
+class TitleBar(Sheet):
+    """The product's name, then the path to this screen; at the right what the screen wants to say of itself."""
+
+    DEFAULT_CSS = """
+    TitleBar { dock: top; height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def __init__(self, title: str, name: str = "", right: Callable[[], Line] | None = None) -> None:
+        super().__init__()
+        self._title = title
+        self._subject = name
+        self._right = right
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """One line."""
+        left: list[Part] = [("Tunewiz", "accent"), (" ▸ ", "dim"), (translate(self._title), "strong")]
+        if self._subject:
+            left += [(" ▸ ", "dim"), (printable(self._subject, 80), "plain")]
+        return [spread(left, self._right() if self._right else (), width)]
+
+    def relabel(self) -> None:
+        """The language changed."""
+        self.redraw()
+
+
+# The bottom line: what keys do here. One line drawn, where Textual's Footer builds a widget a key at each focus.
+
+
+_HELP = "help"
+_GAP = "  "
+
+
+class KeyHints(Sheet):
+    """The shown bindings of the screen and of what has the focus; a click does what the key does."""
+
+    DEFAULT_CSS = """
+    KeyHints { dock: bottom; height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def on_mount(self) -> None:
+        """Follow the focus."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.redraw())
+
+    def relabel(self) -> None:
+        """The language changed."""
+        self.redraw()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """As many keys as fit, and help."""
+        hints = dict(self._hints())
+        assist = hints.pop(_HELP, ())
+        left = joined(hints.values(), width - width_of(assist) - len(_GAP), _GAP)
+        return [spread(left, assist, width)]
+
+    def _hints(self) -> Iterator[tuple[str, Line]]:
+        """Action, and its key with what it does."""
+        for action, active in self._shown().items():
+            key = self.app.get_key_display(active.binding)
+            yield action, [(key, "key"), (f" {active.binding.description}", "dim")]
+
+    def _shown(self) -> dict[str, ActiveBinding]:
+        found: dict[str, ActiveBinding] = {}
+        for active in self.screen.active_bindings.values():
+            if active.binding.show and active.enabled and active.binding.description:
+                found.setdefault(active.binding.action, active)
+        return found
+
+    def on_click(self, event: Click) -> None:
+        """Do what was clicked on."""
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        shown, at = self._shown(), 0
+        for action, hint in self._hints():
+            size = width_of(hint)
+            here = place.x >= self.content_size.width - size if action == _HELP else at <= place.x < at + size
+            if here:
+                self.call_later(self.app.run_action, action, shown[action].node)
+                return
+            at += size + len(_GAP) if action != _HELP else 0
+
+
+# Text in the user's language, translated each time it is drawn, so that the language can change under it.
+
+
+class Words(Widget):
+    """Shows a string marked with ``N_``, a :class:`~tunewiz.problems.Message`, or what a function gives."""
+
+    DEFAULT_CSS = """
+    Words { width: auto; height: auto; }
+    """
+
+    def __init__(
+        self, text: str | Message | Callable[[], str | Text], *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._text = text
+
+    def tell(self, text: str | Message | Callable[[], str | Text]) -> None:
+        """Show another text."""
+        self._text = text
+        self.refresh(layout=True)
+
+    def render(self) -> VisualType:
+        """The text in the current language; never read as markup."""
+        text = self._text
+        if isinstance(text, Message):
+            return Text(text.text())
+        shown = translate(text) if isinstance(text, str) else text()
+        return Text(shown) if isinstance(shown, str) else shown

@@ -1,0 +1,302 @@
+"""A step of the wizard, how it is shown, and the state that it shows.
+
+The full screen and ``tunewiz --plain`` ask the same steps. Each one stands with its view in a file of ``steps``:
+a subclass of :class:`Step`, and of :class:`View` where it shows more than a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widget import Widget
+
+from tunewiz.language import translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.suggest import Facts, Suggestion, estimate, suggestions, values
+from tunewiz.presets.memory import Estimate
+from tunewiz.problems import Problem, errors
+from tunewiz.registry import Registry
+from tunewiz.tui.forms.form import Form
+from tunewiz.tui.forms.questions import Heading, Key, Offer, Question, questions
+from tunewiz.tui.widgets.labels import Words
+from tunewiz.tui.wizard.inspecting import Asked, Inspected, asked_of
+from tunewiz.tui.wizard.machine import Machine
+
+# What views ask of the wizard's screen.
+
+
+@dataclass
+class Edited(Message):
+    """Several answers changed at once; ``draft`` makes the new draft of the one there is."""
+
+    draft: Callable[[Draft], Draft]
+
+
+@dataclass
+class Unfinished(Message):
+    """The text of the preset is being changed and is not taken over yet; "" once it is."""
+
+    text: str
+
+
+@dataclass
+class JumpWanted(Message):
+    """Go to the field of ``key`` (dotted)."""
+
+    key: str
+
+
+class SaveWanted(Message):
+    """Save the preset under a name."""
+
+
+class LaunchWanted(Message):
+    """Start the run."""
+
+
+class Step:
+    """Part of the wizard: the keys it asks for and how they are shown. It holds no state; the draft does."""
+
+    #: What it is called in a kept draft.
+    name: ClassVar[str]
+    #: Steps are asked by rising order.
+    order: ClassVar[int]
+    #: Its name on the screen, and what is decided here, in a sentence; both marked with ``N_``.
+    title: ClassVar[str]
+    intro: ClassVar[str]
+    #: Keys and sections it owns (dotted). One that is named more precisely elsewhere belongs there.
+    keys: ClassVar[tuple[str, ...]] = ()
+    #: Those asked when few are, in the order they are asked.
+    simple: ClassVar[tuple[str, ...]] = ()
+    #: Lessons that belong to it, the first one foremost.
+    lessons: ClassVar[tuple[str, ...]] = ()
+    #: Others in their place, where a task needs them.
+    task_lessons: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Whether it also takes every key that no step names.
+    rest: ClassVar[bool] = False
+
+    def applies(self, draft: Draft) -> bool:
+        """Whether the draft's task has any of its keys."""
+        return self.rest or any(draft.field(tuple(key.split("."))) for key in self.keys)
+
+    def topics(self, draft: Draft) -> tuple[str, ...]:
+        """The lessons for the draft's task."""
+        return self.task_lessons.get(str(draft.value(("task",))), self.lessons)
+
+    def offers(self) -> Mapping[str, Offer]:
+        """Answers to choose from that are found out elsewhere (tasks, backends, formats), by key."""
+        return {}
+
+    def view(self, advanced: bool) -> View:
+        """The widget that shows it; by default a form of its questions."""
+        return View(self, advanced)
+
+
+@cache
+def steps() -> tuple[Step, ...]:
+    """Every step, in the order they are asked."""
+    found = Registry("tunewiz.tui.wizard.steps", Step).classes().values()
+    return tuple(sorted((kind() for kind in found), key=lambda step: step.order))
+
+
+def steps_for(draft: Draft) -> tuple[Step, ...]:
+    """The steps that have something to ask for the draft's task."""
+    return tuple(step for step in steps() if step.applies(draft))
+
+
+def owner(path: Key) -> Step:
+    """The step that asks for the key at ``path``: the one that names it, or a section above it, most precisely."""
+    matches = {
+        len(prefix): step
+        for step in steps()
+        for prefix in (tuple(key.split(".")) for key in step.keys)
+        if path[: len(prefix)] == prefix
+    }
+    return matches[max(matches)] if matches else next(step for step in steps() if step.rest)
+
+
+def _rank(path: Key, step: Step) -> int:
+    """The place of the key's section among those the step names; the most precise counts, others come last."""
+    named = [tuple(key.split(".")) for key in step.keys]
+    lengths = [len(prefix) if path[: len(prefix)] == prefix else 0 for prefix in named]
+    return lengths.index(max(lengths)) if any(lengths) else len(named)
+
+
+def asked(step: Step, draft: Draft, advanced: bool) -> list[Question | Heading]:
+    """What ``step`` asks: every key it owns, or the few that matter, in the step's own order."""
+    own = sorted((path for path in draft.paths() if owner(path) is step), key=lambda path: _rank(path, step))
+    if not advanced:
+        wanted = [path for key in step.simple for path in own if path == tuple(key.split("."))]
+        return [item for item in questions(draft, wanted, step.offers()) if isinstance(item, Question)]
+    items = list(questions(draft, own, step.offers()))
+    if len({item.path[0] for item in items}) == 1 and items and isinstance(items[0], Heading):
+        return items[1:]  # the step's own title says it
+    return items
+
+
+# What the wizard shows: the draft and everything known around it, in one value that views only read.
+
+
+@dataclass(frozen=True)
+class State:
+    """``inspected`` and ``machine`` are ``None`` until they are found out; ``advanced`` asks for every field.
+
+    ``looking`` is what the data is being looked through for; once ``inspected`` is of the same, that is over.
+    ``backend`` holds what the backend said of the draft ``backend_for``; it counts only for that one.
+    ``text`` is the YAML that the user changed to something that is not a preset (yet), when the draft was ``text_for``.
+    """
+
+    draft: Draft = field(default_factory=Draft)
+    advanced: bool = False
+    inspected: Inspected | None = None
+    machine: Machine | None = None
+    looking: Asked | None = None
+    backend: tuple[Problem, ...] = ()
+    backend_for: Draft | None = None
+    text: str = ""
+    text_for: Draft | None = None
+
+    @property
+    def unfinished(self) -> str:
+        """The text being changed; "" if there is none, or the draft was changed elsewhere since."""
+        return self.text if self.text_for and self.text_for.answers == self.draft.answers else ""
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What suggestions may build on."""
+        facts = self.current.facts if self.current else Facts()
+        return replace(facts, free=self.machine.free, half=self.machine.half) if self.machine else facts
+
+    @cached_property
+    def asked(self) -> Asked | None:
+        """What the draft says of its data."""
+        return asked_of(self.draft)
+
+    @cached_property
+    def current(self) -> Inspected | None:
+        """What was found in the data that the draft names; ``None`` while that is not known."""
+        return self.inspected if self.inspected and self.inspected.asked == self.asked else None
+
+    @cached_property
+    def suggestions(self) -> Mapping[str, Suggestion]:
+        """What is suggested for the keys that nobody answered."""
+        return suggestions(self.draft, self.facts)
+
+    def settled(self) -> State:
+        """With the draft taking up the suggestions that hold; while the data is looked through, earlier ones stay."""
+        waiting = self.asked is not None and self.current is None
+        earlier = self.draft.suggested if waiting else {}
+        settled = replace(self, draft=self.draft.suggest({**earlier, **values(self.suggestions)}))
+        # The same answers and facts give the same suggestions: they need not be found again.
+        settled.__dict__["suggestions"] = self.suggestions
+        return settled
+
+    @cached_property
+    def problems(self) -> Sequence[Problem]:
+        """What the draft itself says, then what the backend said of it."""
+        own = self.draft.problems()
+        return [*own, *self.backend] if self.backend_for == self.draft else own
+
+    @cached_property
+    def checked(self) -> bool:
+        """Whether both passes of checking are done for the draft as it is."""
+        return bool(errors(self.draft.problems())) or self.backend_for == self.draft
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """The memory a run would need."""
+        return estimate(self.draft, self.facts)
+
+    def reasons(self) -> dict[str, str]:
+        """Why the suggested values are suggested, by key, where they are in use."""
+        return {
+            key: suggestion.reason.text()
+            for key, suggestion in self.suggestions.items()
+            if not self.draft.is_answered(tuple(key.split(".")))
+        }
+
+    def problems_of(self, step: Step) -> list[Problem]:
+        """Those that belong to the keys of ``step``."""
+        return [problem for problem in self.problems if problem.where.key and step_of(problem) is step]
+
+    def missing_titles(self, step: Step) -> list[str]:
+        """What must still be filled in at ``step``, by its titles."""
+        found = [problem for problem in self.problems_of(step) if problem.code == "missing-key"]
+        paths = [tuple(problem.where.key.split(".")) for problem in found]
+        fields = [(path, self.draft.field(path)) for path in paths]
+        return [translate(info.title) if info and info.title else path[-1] for path, info in fields]
+
+
+def step_of(problem: Problem) -> Step:
+    """The step at whose key a problem stands."""
+    return owner(tuple(problem.where.key.split(".")))
+
+
+def placed(problems: Sequence[Problem]) -> list[Problem]:
+    """Those that have a place, errors first, in the order of the steps."""
+    found = [problem for problem in problems if problem.where.key]
+    return sorted(found, key=lambda problem: (problem.severity != "error", step_of(problem).order))
+
+
+def after(problems: Sequence[Problem], key: str) -> Problem | None:
+    """The next problem that has a place, errors first, after the one at ``key``; ``None`` if there is none."""
+    ordered = placed(problems)
+    here = next((number for number, problem in enumerate(ordered) if problem.where.key == key), -1)
+    return ordered[(here + 1) % len(ordered)] if ordered else None
+
+
+# A step on the screen: what is decided here, what belongs to the step alone, and a form of its questions.
+
+
+class View(VerticalScroll, can_focus=False):
+    """Shows a :class:`State`; steps with more than a form extend it. It never changes the state: it posts answers."""
+
+    def __init__(self, step: Step, advanced: bool) -> None:
+        super().__init__()
+        self.step = step
+        self.advanced = advanced
+
+    def compose(self) -> ComposeResult:
+        """From the top: the intro, the step's own part, the form."""
+        yield Words(self.step.intro, classes="view--intro")
+        yield from self.above()
+        yield Form(roomy=not self.advanced)
+        yield from self.below()
+
+    def above(self) -> Iterable[Widget]:
+        """What stands above the form."""
+        return ()
+
+    def below(self) -> Iterable[Widget]:
+        """What stands below the form."""
+        return ()
+
+    @property
+    def form(self) -> Form:
+        """The form of the step's questions."""
+        return self.query_one(Form)
+
+    async def show(self, state: State) -> None:
+        """Show ``state``."""
+        items = asked(self.step, state.draft, self.advanced)
+        await self.form.ask(items, state.draft, state.problems_of(self.step), state.reasons())
+
+    def question_at(self, widget: Widget | None) -> Question | None:
+        """The question that ``widget`` belongs to."""
+        return self.form.question_at(widget)
+
+    def focus_on(self, path: Key) -> bool:
+        """Put the cursor on the question of ``path``; whether there is one."""
+        return self.form.focus_on(path)
+
+    def focus_first(self) -> None:
+        """Put the cursor where one begins."""
+        first = next((widget for widget in self.query(Widget) if widget.focusable), None)
+        if first:
+            first.focus(scroll_visible=False)

@@ -1,0 +1,1 @@
+"""The wizard's steps, each with its view."""

@@ -1,0 +1,168 @@
+"""The data: which file, what it is, what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.text import Text
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import OptionList, Select, Static
+from textual.widgets.option_list import Option
+
+from tunewiz.data.formats.format import formats
+from tunewiz.data.reading.source import SAMPLE_PREFIX, samples
+from tunewiz.language import N_, translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.printable import printable
+from tunewiz.tui.forms.controls import Answered
+from tunewiz.tui.forms.questions import Choice, Offer
+from tunewiz.tui.widgets.labels import Words
+from tunewiz.tui.wizard import findings
+from tunewiz.tui.wizard.inspecting import Inspected
+from tunewiz.tui.wizard.keeping import recent, remember
+from tunewiz.tui.wizard.step import State, Step, View
+
+# The data: which file, what it is, what is wrong with it.
+
+
+class DataStep(Step):
+    """Training data."""
+
+    name = "data"
+    order = 20
+    title = N_("Data")
+    intro = N_("What should it learn from? Name a file or folder; it is looked through at once.")
+    keys = ("data",)
+    simple = ("data.train",)
+    lessons = ("contrastive-learning",)
+    task_lessons = {"llm": ("methods",), "reranker": ("negatives", "bi-encoder-and-cross-encoder")}
+
+    def offers(self) -> Mapping[str, Offer]:
+        """The formats that are there for the task."""
+        return {"data.format": _formats}
+
+    def view(self, advanced: bool) -> View:
+        """The file, its preview and findings, then the form."""
+        return DataView(self, advanced)
+
+
+def _formats(draft: Draft) -> Sequence[Choice]:
+    from tunewiz.tui.wizard.inspecting import rows_task
+
+    found = formats(rows_task(str(draft.value(("task",)))))
+    auto = Choice("auto", translate("decided by the columns"))
+    return [auto, *(Choice(name, translate(layout.title)) for name, layout in sorted(found.items()))]
+
+
+# The data on the screen: the file, files used before, and what was found in it.
+
+
+_ABSENT = "-"
+
+
+class DataView(View):
+    """Below the form: what the data is and what is wrong with it, as soon as it is known."""
+
+    _shown: Inspected | None = None
+    _listed_for: str | None = None
+    _files: Sequence[str] = ()
+
+    def above(self) -> Iterable[Widget]:
+        """Samples and files used lately, until data is named."""
+        yield Words(
+            N_("Used lately, and samples to try with (Enter takes one)"), classes="view--title", id="lately-title"
+        )
+        yield OptionList(id="lately", compact=True)
+
+    def below(self) -> Iterable[Widget]:
+        """What was found."""
+        yield Static(id="found")
+        yield Vertical(id="mapping")
+        for name in ("preview", "counts", "lengths", "findings"):
+            yield Static(id=name)
+
+    def _list_files(self, task: str) -> None:
+        """List what was used before and the samples for ``task``."""
+        if task == self._listed_for:
+            return
+        self._listed_for = task
+        self._files = [*recent(), *(SAMPLE_PREFIX + name for name in samples(task))]
+        options = [Option(Text(printable(path))) for path in self._files]
+        self.query_one("#lately", OptionList).set_options(options)
+
+    def focus_first(self) -> None:
+        """Begin with the path."""
+        if not self.focus_on(("data", "train")):
+            super().focus_first()
+
+    async def show(self, state: State) -> None:
+        """Show the form and what is known of the data."""
+        await super().show(state)
+        self._list_files(str(state.draft.value(("task",))))
+        named = bool(state.draft.value(("data", "train")))
+        self.query_one("#lately").display = not named
+        self.query_one("#lately-title").display = not named
+        found = state.current
+        told = findings.state_line(state, self.app.theme_variables)
+        self.query_one("#found", Static).update(told)
+        self.query_one("#found").display = bool(told.plain)
+        if found is not self._shown or found is None:
+            self._shown = found
+            await self._show_found(found, state.draft)
+
+    async def _show_found(self, found: Inspected | None, draft: Draft) -> None:
+        for name in ("preview", "counts", "lengths", "findings"):
+            place = self.query_one(f"#{name}", Static)
+            place.display = found is not None
+            if found is not None:
+                place.update(getattr(findings, name)(found, self.app.theme_variables))
+        mapping = self.query_one("#mapping", Vertical)
+        await mapping.remove_children()
+        if found is not None and found.inspection.usable:
+            remember(found.asked.train)
+        roles = findings.roles(found) if found else []
+        if roles:
+            await mapping.mount(Words(N_("Columns: which one plays which role"), classes="view--title"))
+        for role, column, columns in roles:
+            await mapping.mount(_Role(role, column, columns))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Take a file used before, or a sample."""
+        event.stop()
+        self.post_message(Answered(("data", "train"), self._files[event.option_index]))
+        self.call_after_refresh(self.focus_on, ("data", "train"))
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """A column was given another role."""
+        event.stop()
+        chosen = {role.role: role.column for role in self.query(_Role)}
+        before = {role.role: role.was for role in self.query(_Role)}
+        if chosen != before:
+            columns = {role: column for role, column in chosen.items() if column != _ABSENT}
+            self.post_message(Answered(("data", "columns"), columns))
+
+
+class _Role(Horizontal):
+    """A role and the column that plays it."""
+
+    def __init__(self, role: str, column: str, columns: tuple[str, ...]) -> None:
+        super().__init__(classes="row--line")
+        self.role = role
+        self.was = column or _ABSENT
+        self._columns = columns
+
+    def compose(self) -> Iterable[Widget]:
+        """The role, and the columns to choose from."""
+        options = [(Text(printable(name)), name) for name in self._columns]
+        none = (Text(translate("no column"), style="dim"), _ABSENT)
+        yield Static(Text(findings.role_name(self.role)), classes="row--title")
+        # A role may be played by several columns, joined by commas: they are one entry of the list.
+        extra = [(Text(printable(self.was)), self.was)] if self.was not in (*self._columns, _ABSENT) else []
+        yield Select([none, *extra, *options], value=self.was, allow_blank=False, compact=True)
+
+    @property
+    def column(self) -> str:
+        """The column chosen now; a list that is not filled yet has chosen nothing new."""
+        value = self.query_one(Select).value
+        return self.was if value is Select.NULL else str(value)

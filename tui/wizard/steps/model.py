@@ -1,0 +1,217 @@
+"""The model: from the catalogue, any hub id, or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ValidationError
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import DataTable, Static
+
+from tunewiz.backends import sources
+from tunewiz.backends.sources.source import Located, ModelUnavailable
+from tunewiz.language import N_, translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.sections.model import Model
+from tunewiz.printable import printable
+from tunewiz.problems import say
+from tunewiz.tui.widgets.labels import Words
+from tunewiz.tui.wizard import known_models
+from tunewiz.tui.wizard.known_models import Entry
+from tunewiz.tui.wizard.step import Edited, State, Step, View
+from tunewiz.tui.words import amount
+
+# The model: from the catalogue, any hub id, or a folder.
+
+
+class ModelStep(Step):
+    """The model to tune."""
+
+    name = "model"
+    order = 30
+    title = N_("Model")
+    intro = N_("Which model should be tuned? Choose one that knows your language and fits your machine.")
+    keys = ("model", "embedding")
+    simple = ("model.id", "model.source", "embedding")
+    lessons = ("bi-encoder-and-cross-encoder",)
+    task_lessons = {"llm": ("qlora", "methods")}
+
+    def view(self, advanced: bool) -> View:
+        """The catalogue, then the form."""
+        return ModelView(self, advanced)
+
+
+# The model on the screen: the catalogue, what is known of the one under the cursor, and any id or path.
+
+
+_COLUMNS = (N_("model"), N_("weights"), N_("language"), N_("memory"), N_("download"), N_("licence"))
+#: Cells of an id on a screen that is not wide; the licence stands below the table there.
+_SHORT = 36
+#: Seconds without a key before hubs are asked.
+_RESTING = 0.8
+_COLOURS = {"yes": "success", "maybe": "warning", "no": "error", "": "dim"}
+
+
+class ModelView(View):
+    """Enter takes the model under the cursor; the form below takes any other."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "every", N_("All or fitting"))]
+
+    _entries: Sequence[Entry] = ()
+    _every = False
+    _state: State | None = None
+    _known_by: object = None
+    _model: Model | None = None
+    _timer: Timer | None = None
+
+    @dataclass
+    class Asked(Message):
+        """Where ``model`` is, or why it cannot be had."""
+
+        model: Model
+        found: Located | ModelUnavailable
+
+    def above(self) -> Iterable[Widget]:
+        """The catalogue and what is known of one model."""
+        yield DataTable(id="models", cursor_type="row", zebra_stripes=False)
+        yield Static(id="about")
+        yield Words(N_("Or any other: a hub id, or a folder on this machine"), classes="view--title")
+
+    def below(self) -> Iterable[Widget]:
+        """What was found out about the chosen one."""
+        yield Static(id="located")
+
+    async def show(self, state: State) -> None:
+        """Show the catalogue as it fits, and the form."""
+        await super().show(state)
+        self._state = state
+        # Weighing every model takes a moment: not at each letter of an id that is being typed.
+        known_by = (state.draft.forget(("model",)), state.facts, state.machine, self._every)
+        if known_by != self._known_by:
+            self._known_by = known_by
+            self._entries = known_models.entries(state.draft, state.facts, state.machine, self._every)
+            self._fill()
+        self._mark()
+        self._locate(state)
+
+    def _locate(self, state: State) -> None:
+        """Ask where the chosen model is, once it is not typed any more."""
+        said = state.draft.filled["model"]  # what else a task asks of its model says nothing of where it is
+        try:
+            model = Model.model_validate({key: said[key] for key in Model.model_fields if key in said})
+        except ValidationError:
+            model = None
+        if model == self._model:
+            return
+        self._model = model
+        if self._timer:
+            self._timer.stop()
+        self._tell(Text())
+        if model is not None:
+            self._tell(Text(translate("Asking where the model is …"), style="italic"))
+            self._timer = self.set_timer(_RESTING, lambda: self._ask(model))
+
+    def _ask(self, model: Model) -> None:
+        def work() -> None:
+            try:
+                found: Located | ModelUnavailable = sources.resolve(model)
+            except ModelUnavailable as fault:
+                found = fault
+            self.post_message(self.Asked(model, found))
+
+        self.run_worker(work, thread=True, exclusive=True, group="model", exit_on_error=False)
+
+    def on_model_view_asked(self, event: Asked) -> None:
+        """Say where it is, or why it cannot be had."""
+        event.stop()
+        if event.model == self._model:
+            self._tell(_told(event.found, self.app.theme_variables))
+
+    def _tell(self, words: Text) -> None:
+        self.query_one("#located", Static).update(words)
+
+    def action_every(self) -> None:
+        """All models, or those that fit the language and the memory."""
+        self._every = not self._every
+        if self._state:
+            self.call_later(self.show, self._state)
+
+    def _fill(self) -> None:
+        table = self.query_one(DataTable)
+        chosen = str(self._state.draft.value(("model", "id"))) if self._state else ""
+        table.clear(columns=True)
+        shown = _COLUMNS if self._wide else _COLUMNS[:-1]
+        table.add_columns(*(translate(title) for title in shown))
+        for entry in self._entries:
+            table.add_row(*self._row(entry)[: len(shown)])
+        ids = [[entry.id, *entry.known.size.aliases] for entry in self._entries]
+        place = next((number for number, names in enumerate(ids) if chosen in names), 0)
+        table.move_cursor(row=place)
+
+    @property
+    def _wide(self) -> bool:
+        return self.app.size.width >= 100
+
+    def _row(self, entry: Entry) -> list[Text]:
+        name, weights, languages, licence, download, fit = known_models.cells(entry)
+        colour = self.app.theme_variables[_COLOURS[entry.fit]]
+        name = name if self._wide or len(name) <= _SHORT else f"…{name[1 - _SHORT :]}"
+        cells = [name, weights, languages, fit, download, licence]
+        return [Text(printable(cell, 60), style=colour if cell is fit else "") for cell in cells]
+
+    def _mark(self) -> None:
+        entry = self._under_cursor()
+        machine = self._state.machine if self._state else None
+        lines = (
+            known_models.about(entry, machine)
+            if entry
+            else [translate("No known model fits; press A for all of them.")]
+        )
+        self.query_one("#about", Static).update(Text("\n".join(lines), style=self.app.theme_variables["dim"]))
+
+    def _under_cursor(self) -> Entry | None:
+        row = self.query_one(DataTable).cursor_row
+        return self._entries[row] if 0 <= row < len(self._entries) else None
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Tell of the model under the cursor."""
+        event.stop()
+        self._mark()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Take it."""
+        event.stop()
+        entry = self._under_cursor()
+        if entry:
+            self.post_message(Edited(lambda draft: taken(draft, entry)))
+            told = translate("{model} is chosen. Go on with Ctrl-N.").format(model=printable(entry.id))
+            self.app.notify(told, markup=False)
+
+
+def taken(draft: Draft, entry: Entry) -> Draft:
+    """``draft`` with the model; what was said of the source and the code of another one is forgotten."""
+    for key in ("source", "revision", "trust_remote_code", "pooling", "template"):
+        draft = draft.forget(("model", key))
+    return draft.answer(("model", "id"), entry.id)
+
+
+def _told(found: Located | ModelUnavailable, colours: Mapping[str, str]) -> Text:
+    if isinstance(found, ModelUnavailable):
+        return Text("\n").join(Text(f"✗ {problem.line()}", style=colours["error"]) for problem in found.problems)
+    if found.cached:
+        here = say("On this machine: {place}", place=found.place)
+        return Text(f"✓ {here.text()}", style=colours["success"])
+    unknown = translate("unknown")
+    told = say(
+        "Found on {source}: {size} to download, licence {licence}.",
+        source=found.source,
+        size=amount(found.size) if found.size else unknown,
+        licence=found.licence or unknown,
+    )
+    return Text(f"✓ {told.text()}", style=colours["success"])

@@ -1,0 +1,83 @@
+"""What both front ends say of runs in words: numbers, stages, statuses, verdicts, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+
+# Numbers as people read them: times, bytes, speeds.
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` as ``7s``, ``4:05`` or ``1:02:03``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def amount(count: float) -> str:
+    """``count`` bytes in binary units, such as ``1.5 GiB``."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def rate(samples_per_second: float) -> str:
+    """Training speed in the current language."""
+    shown = f"{samples_per_second:.0f}" if samples_per_second >= 10 else f"{samples_per_second:.1f}"
+    return translate("{count} samples/s").format(count=shown)
+
+
+STAGE_NAMES: Final[Mapping[str, str]] = {
+    "prepare": N_("prepare data"),
+    "baseline": N_("measure before"),
+    "train": N_("train"),
+    "evaluate": N_("measure after"),
+    "export": N_("export"),
+    "report": N_("report"),
+}
+
+
+def stage_name(name: str, part: str = "") -> str:
+    """The name of a stage in the current language; of ``part`` (``what/stage``), what is gone through there."""
+    what, _, inner = part.partition("/")
+    if inner:
+        return f"{printable(what, 30)}: {stage_name(inner)}"
+    return translate(STAGE_NAMES.get(name, name))
+
+
+def problem_line(problem: Mapping[str, Any]) -> str:
+    """A problem as it stands in an event (``Problem.as_json``) on one line."""
+    words = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+    severity = translate(words.get(str(problem.get("severity")), "note"))
+    place = " ".join(part for part in (_file_line(problem), str(problem.get("key") or "")) if part)
+    told = f"{place}: {problem.get('message', '')}" if place else str(problem.get("message", ""))
+    return printable(f"{severity}: {told} {problem.get('fix') or ''}".rstrip(), 2000)
+
+
+def _file_line(problem: Mapping[str, Any]) -> str:
+    file, line = str(problem.get("file") or ""), problem.get("line")
+    return f"{file}:{line}" if file and line else file
+
+
+STATUS_NAMES: Mapping[str, str] = {
+    "waiting": N_("waiting"),
+    "running": N_("running"),
+    "finished": N_("finished"),
+    "failed": N_("failed"),
+    "stopped": N_("stopped"),
+    "lost": N_("lost"),
+}
+VERDICT_WORDS: Mapping[str, str] = {
+    "WIN": N_("WIN: the tuned model is better."),
+    "MARGINAL": N_("MARGINAL: hardly better than before."),
+    "REGRESSION": N_("REGRESSION: worse than before."),
+}

@@ -1,0 +1,227 @@
+"""What is wrong with an input, said so that the user can mend it.
+
+A :class:`Problem` names the place (file and line, or key), the value, the rule and the fix. Its text is a
+:class:`Message`, translated only when shown, so that one problem reads in either language. :class:`Findings` keeps
+the first few problems of each code, and how many there were.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Any, ClassVar, Final, Literal
+
+from tunewiz.language import Language, translate
+from tunewiz.printable import printable
+
+Severity = Literal["error", "warning", "note"]
+
+
+class ExitCode(IntEnum):
+    """What the ``tunewiz`` command tells the shell."""
+
+    OK = 0
+    FAILED = 1
+    BAD_PRESET = 2
+    BAD_DATA = 3
+    OUT_OF_MEMORY = 4
+    WORSE = 5
+    STOPPED = 130
+
+
+@dataclass(frozen=True)
+class Message:
+    """A translatable ``str.format`` template and the values that fill it."""
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self, language: Language | None = None) -> str:
+        """The message in ``language``; text values are cleaned with :func:`printable`, Messages are nested."""
+        shown = {key: self._shown(value, language) for key, value in self.values.items()}
+        return translate(self.template, language).format(**shown)
+
+    @staticmethod
+    def _shown(value: object, language: Language | None) -> object:
+        if isinstance(value, Message):
+            return value.text(language)
+        return value if isinstance(value, (int, float)) else printable(value)
+
+
+def say(template: str, **values: object) -> Message:
+    """A :class:`Message`; ``template`` is English and is marked for the catalogues by this call."""
+    return Message(template, values)
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place: a key of a preset, or a line (from 1) of a file."""
+
+    key: str = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.file and self.line else self.file
+        return printable(" ".join(part for part in (place, self.key) if part))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding. ``code`` is stable, kebab-case and never translated: tests and ``--json`` rely on it."""
+
+    severity: Severity
+    code: str
+    message: Message
+    where: Where = Where()
+    fix: Message | None = None
+
+    def line(self, language: Language | None = None) -> str:
+        """The problem as one line: place, what is wrong, what to do."""
+        place = str(self.where)
+        text = self.message.text(language)
+        told = f"{place}: {text}" if place else text
+        return f"{told} {self.fix.text(language)}" if self.fix else told
+
+    def as_json(self, language: Language | None = None) -> dict[str, object]:
+        """A JSON object with ``severity``, ``code``, ``key``, ``file``, ``line``, ``message`` and ``fix``."""
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "key": self.where.key,
+            "file": self.where.file,
+            "line": self.where.line,
+            "message": self.message.text(language),
+            "fix": self.fix.text(language) if self.fix else "",
+        }
+
+
+def error(code: str, message: Message, where: Where = Where(), fix: Message | None = None) -> Problem:
+    """A problem that stops a run."""
+    return Problem("error", code, message, where, fix)
+
+
+def warning(code: str, message: Message, where: Where = Where(), fix: Message | None = None) -> Problem:
+    """A problem that the user should know of and that stops nothing."""
+    return Problem("warning", code, message, where, fix)
+
+
+def note(code: str, message: Message, where: Where = Where(), fix: Message | None = None) -> Problem:
+    """A fact worth saying (what was detected, what was built)."""
+    return Problem("note", code, message, where, fix)
+
+
+def errors(problems: Iterable[Problem]) -> list[Problem]:
+    """Those that stop a run."""
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+class TunewizError(Exception):
+    """A failure that is explained to the user: problems to show and the exit code that goes with them."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(problem.line("en") for problem in problems))
+        self.problems = problems
+
+
+class BadData(TunewizError):
+    """A dataset cannot be used."""
+
+    exit_code = ExitCode.BAD_DATA
+
+
+class BadPreset(TunewizError):
+    """A preset, or the command line, cannot be used."""
+
+    exit_code = ExitCode.BAD_PRESET
+
+
+class OutOfMemory(TunewizError):
+    """The GPU or the host has too little memory for the run."""
+
+    exit_code = ExitCode.OUT_OF_MEMORY
+
+
+Report = Callable[[Problem], None]
+
+
+KEPT_OF_A_CODE: Final = 20
+_ORDER: Final[dict[Severity, int]] = {"error": 0, "warning": 1, "note": 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All problems of one code and severity: how many, and the first of them with their places."""
+
+    severity: Severity
+    code: str
+    count: int
+    first: tuple[Problem, ...]
+
+
+class Findings:
+    """Takes problems as they come (it is a ``report`` callable) and keeps the first ``kept`` of each code."""
+
+    def __init__(self, kept: int = KEPT_OF_A_CODE) -> None:
+        self._kept = kept
+        self._counts: Counter[tuple[Severity, str]] = Counter()
+        self._first: dict[tuple[Severity, str], list[Problem]] = {}
+
+    def __call__(self, problem: Problem) -> None:
+        """Take one problem."""
+        key = (problem.severity, problem.code)
+        self._counts[key] += 1
+        first = self._first.setdefault(key, [])
+        if len(first) < self._kept:
+            first.append(problem)
+
+    def summary(self) -> tuple[Finding, ...]:
+        """One :class:`Finding` a code: errors first, then warnings, then notes; in order of appearance."""
+        ordered = sorted(self._first, key=lambda key: _ORDER[key[0]])
+        return tuple(Finding(key[0], key[1], self._counts[key], tuple(self._first[key])) for key in ordered)
+
+    def count(self, code: str) -> int:
+        """How many problems of ``code`` there were."""
+        return sum(number for (_, told), number in self._counts.items() if told == code)
+
+    @property
+    def errors(self) -> int:
+        """How many problems would stop a run."""
+        return sum(number for (severity, _), number in self._counts.items() if severity == "error")
+
+
+def stop_on_errors(findings: Findings) -> None:
+    """Raise :class:`BadData` with the first errors of each kind and their number, if there are any."""
+    wrong = [
+        problem
+        for finding in findings.summary()
+        if finding.severity == "error"
+        for problem in (_counted(finding), *finding.first[1:])
+    ]
+    if wrong:
+        raise BadData(*wrong)
+
+
+@contextmanager
+def findings_told(report: Callable[[Problem], None]) -> Iterator[Findings]:
+    """Where the block puts what it finds; at its end, well or not, each kind but errors is told to ``report`` once."""
+    findings = Findings(kept=3)
+    try:
+        yield findings
+    finally:
+        for finding in findings.summary():
+            if finding.severity != "error":
+                report(_counted(finding))
+
+
+def _counted(finding: Finding) -> Problem:
+    """The first problem of a kind, with the number of all if there are more."""
+    first = finding.first[0]
+    if finding.count == 1:
+        return first
+    return replace(first, message=say("{first} ({count} such findings)", first=first.message, count=finding.count))
