@@ -68,21 +68,21 @@ def _retrieval_packages(preset: RetrievalPreset, packages: Sequence[str]) -> Ite
         needed += ["bm25s", "jieba"]
     missing = [package for package in needed if not _installed(package)]
     if missing:
-        told = say("These packages are not installed: {names}.", names=", ".join(missing))
-        yield error("packages-missing", told, Where(key="backend"), say("Run: pip install 'tunewiz[retrieval]'"))
+        message = say("These packages are not installed: {names}.", names=", ".join(missing))
+        yield error("packages-missing", message, Where(key="backend"), say("Run: pip install 'tunewiz[retrieval]'"))
     if preset.training.optimizer == "adamw_8bit" and not _installed("bitsandbytes"):
-        told = say("The 8-bit optimizer needs the package bitsandbytes.")
+        message = say("The 8-bit optimizer needs the package bitsandbytes.")
         fix = say("Run: pip install 'tunewiz[llm]', or set training.optimizer to adamw.")
-        yield error("packages-missing", told, Where(key="training.optimizer"), fix)
+        yield error("packages-missing", message, Where(key="training.optimizer"), fix)
 
 
 def _trackers(preset: RetrievalPreset) -> Iterator[Problem]:
     for name in preset.tracking.trackers:
         package = trackers()[name].package
         if not _installed(package):
-            told = say("The tracker {name} is not installed; the run goes on without it.", name=name)
+            message = say("The tracker {name} is not installed; the run goes on without it.", name=name)
             fix = say("Run: pip install {package}", package=package)
-            yield warning("tracker-missing", told, Where(key="tracking.trackers"), fix)
+            yield warning("tracker-missing", message, Where(key="tracking.trackers"), fix)
 
 
 def _models(loss: Loss, key: str) -> Iterator[Problem]:
@@ -97,10 +97,12 @@ def _models(loss: Loss, key: str) -> Iterator[Problem]:
 
 def _one_process(preset: RetrievalPreset) -> Iterator[Problem]:
     if preset.launch.processes not in ("auto", 1):
-        told = say(
+        message = say(
             "This backend trains in one process, on one GPU; {count} are asked for.", count=preset.launch.processes
         )
-        yield warning("processes-unused", told, Where(key="launch.processes"), say("Leave launch.processes at auto."))
+        yield warning(
+            "processes-unused", message, Where(key="launch.processes"), say("Leave launch.processes at auto.")
+        )
 
 
 def _memory(preset: RetrievalPreset) -> Iterator[Problem]:
@@ -110,7 +112,7 @@ def _memory(preset: RetrievalPreset) -> Iterator[Problem]:
     if known is None or not free:
         return
     needed = estimates.of_size(preset, known.size)
-    told = say(
+    message = say(
         "Training needs about {expected} GB of GPU memory ({low} to {high}); {free} GB are free.",
         **{name: round(getattr(needed, name) / _GIGABYTE, 1) for name in ("expected", "low", "high")},
         free=round(free / _GIGABYTE, 1),
@@ -119,9 +121,9 @@ def _memory(preset: RetrievalPreset) -> Iterator[Problem]:
     where = Where(key="training.batch_size")
     fits = needed.fits(free)
     if fits == "no":
-        yield error("memory-too-small", told, where, fix)
+        yield error("memory-too-small", message, where, fix)
     elif fits == "maybe":
-        yield warning("memory-tight", told, where, fix)
+        yield warning("memory-tight", message, where, fix)
 
 
 # What keeps a preset from training a reranker on this machine: packages, models, negatives, memory.
@@ -152,7 +154,7 @@ _LANGUAGE_MODEL_PACKAGES: Final = ("torch", "transformers", "llamafactory", "pef
 
 def language_model_problems(preset: LlmPreset) -> list[Problem]:
     """Everything found; hubs are asked only about a model that is not here."""
-    located = sources.where_cached(preset.model)
+    located = sources.find_cached(preset.model)
     folder = Path(located.place) if located else None
     found = [*_language_model_packages(preset), *_options(preset), *sources.problems(preset.model)]
     found += templates.template_problems(preset.template, preset.model.id, folder)
@@ -162,8 +164,8 @@ def language_model_problems(preset: LlmPreset) -> list[Problem]:
 def _language_model_packages(preset: LlmPreset) -> Iterator[Problem]:
     missing = [package for package in _LANGUAGE_MODEL_PACKAGES if folder_of(package) is None]
     if missing:
-        told = say("These packages are not installed: {names}.", names=", ".join(missing))
-        yield error("packages-missing", told, Where(key="backend"), say("Run: pip install 'tunewiz[llm]'"))
+        message = say("These packages are not installed: {names}.", names=", ".join(missing))
+        yield error("packages-missing", message, Where(key="backend"), say("Run: pip install 'tunewiz[llm]'"))
     wanted = {
         "method.type": "bitsandbytes" if preset.method.stored_bits < 16 else "",
         "training.optimizer": "bitsandbytes" if preset.training.optimizer == "adamw_8bit" else "",
@@ -173,14 +175,14 @@ def _language_model_packages(preset: LlmPreset) -> Iterator[Problem]:
     for key, package in wanted.items():
         if package and folder_of(package) is None:
             name = package.replace("_", "-")
-            told = say("This needs the package {name}, which is not installed.", name=name)
-            yield error("packages-missing", told, Where(key=key), say("Run: pip install {package}", package=name))
+            message = say("This needs the package {name}, which is not installed.", name=name)
+            yield error("packages-missing", message, Where(key=key), say("Run: pip install {package}", package=name))
     for name in preset.tracking.trackers:
         package = trackers()[name].package
         if folder_of(package) is None:
-            told = say("The tracker {name} is not installed; the run goes on without it.", name=name)
+            message = say("The tracker {name} is not installed; the run goes on without it.", name=name)
             fix = say("Run: pip install {package}", package=package)
-            yield warning("tracker-missing", told, Where(key="tracking.trackers"), fix)
+            yield warning("tracker-missing", message, Where(key="tracking.trackers"), fix)
 
 
 def _options(preset: LlmPreset) -> Iterator[Problem]:
@@ -189,20 +191,22 @@ def _options(preset: LlmPreset) -> Iterator[Problem]:
     for name in preset.backend_options:
         where = Where(key=f"backend_options.{name}")
         if name in OWNED:
-            told = say("{name} follows from other keys of the preset.", name=name)
-            yield error("backend-option-owned", told, where, say("Set {key} instead.", key=OWNED[name]))
+            message = say("{name} follows from other keys of the preset.", name=name)
+            yield error("backend-option-owned", message, where, say("Set {key} instead.", key=OWNED[name]))
         elif known and name not in known:
-            told = say("LLaMA-Factory has no argument {name}.", name=name)
-            yield error("backend-option-unknown", told, where, suggestion(name, sorted(known)))
+            message = say("LLaMA-Factory has no argument {name}.", name=name)
+            yield error("backend-option-unknown", message, where, suggestion(name, sorted(known)))
 
 
 def _device(preset: LlmPreset) -> Iterator[Problem]:
     if preset.launch.processes not in ("auto", 1):
-        told = say(
+        message = say(
             "This backend trains in one process, on one GPU; {count} are asked for.", count=preset.launch.processes
         )
-        yield warning("processes-unused", told, Where(key="launch.processes"), say("Leave launch.processes at auto."))
+        yield warning(
+            "processes-unused", message, Where(key="launch.processes"), say("Leave launch.processes at auto.")
+        )
     if preset.launch.device == "cuda" and not gpus():
-        told = say("The preset asks for a GPU and there is none.")
+        message = say("The preset asks for a GPU and there is none.")
         fix = say("Set launch.device to auto or cpu.")
-        yield error("no-gpu", told, Where(key="launch.device"), fix)
+        yield error("no-gpu", message, Where(key="launch.device"), fix)

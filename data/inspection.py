@@ -151,8 +151,8 @@ class _Looking:
         yield from ()
 
     def _nothing(self) -> None:
-        told = say("No row can be used.") if self._rows else say("There are no rows.")
-        self._findings(error("no-usable-rows", told, self._source.at()))
+        message = say("No row can be used.") if self._rows else say("There are no rows.")
+        self._findings(error("no-usable-rows", message, self._source.at()))
 
     def _collection(self, detection: Detection, name: str) -> Inspection:
         facts = CollectionChecks(detection, self._setting, self._sample, self._findings).run()
@@ -161,8 +161,8 @@ class _Looking:
         counts |= {f"judgments:{split}": number for split, number in facts.judgments.items()}
         self._preview += facts.preview
         if not sum(facts.judgments.values()):
-            told = say("No judgment fits the queries and the corpus.")
-            self._findings(error("no-usable-rows", told, self._source.at()))
+            message = say("No judgment fits the queries and the corpus.")
+            self._findings(error("no-usable-rows", message, self._source.at()))
         return self._inspection(detection, name, counts)
 
     def _inspection(self, detected: Detection | None, name: str, counts: Mapping[str, int]) -> Inspection:
@@ -204,8 +204,8 @@ def fix(dataset: Dataset, out: Path, task: str | None = None) -> Fixed:
     table; :class:`BadData` when nothing can be read.
     """
     if out.exists():
-        told = say("It is there already; nothing was written.")
-        raise BadPreset(error("file-exists", told, Where(file=str(out)), say("Name a file that does not exist.")))
+        message = say("It is there already; nothing was written.")
+        raise BadPreset(error("file-exists", message, Where(file=str(out)), say("Name a file that does not exist.")))
     findings = Findings()
     source = discover(dataset)
     detection, _ = understood(source, task)

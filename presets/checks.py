@@ -36,16 +36,16 @@ def training_schedule_problems(training: Training, measured: bool) -> Iterator[P
     if training.max_steps == 0:
         yield error("no-steps", say("0 steps train nothing."), Where("training.max_steps"), say("Use -1 for no limit."))
     if stopping.enabled and not measured:
-        told = say("Early stopping needs evaluations during training, on validation data.")
+        message = say("Early stopping needs evaluations during training, on validation data.")
         fix = say("Set training.evaluations to 4 or more and data.evaluation.validation_fraction to auto.")
-        yield error("early-stopping-blind", told, Where("training.early_stopping.enabled"), fix)
+        yield error("early-stopping-blind", message, Where("training.early_stopping.enabled"), fix)
     elif stopping.enabled and stopping.patience >= training.evaluations:
-        told = say(
+        message = say(
             "With {evaluations} evaluations a patience of {patience} never stops the training.",
             evaluations=training.evaluations, patience=stopping.patience,
         )  # fmt: skip
         fix = say("Raise training.evaluations or lower the patience.")
-        yield warning("patience-too-long", told, Where("training.early_stopping.patience"), fix)
+        yield warning("patience-too-long", message, Where("training.early_stopping.patience"), fix)
 
 
 def training_device_problems(training: Training, launch: Launch) -> Iterator[Problem]:
@@ -53,11 +53,11 @@ def training_device_problems(training: Training, launch: Launch) -> Iterator[Pro
     if launch.device != "cpu":
         return
     if training.precision == "fp16":
-        told = say("A CPU does not train in fp16.")
-        yield error("precision-on-cpu", told, Where("training.precision"), say("Use auto, bf16 or fp32."))
+        message = say("A CPU does not train in fp16.")
+        yield error("precision-on-cpu", message, Where("training.precision"), say("Use auto, bf16 or fp32."))
     if training.optimizer == "adamw_8bit":
-        told = say("The 8-bit optimizer needs a GPU.")
-        yield error("optimizer-on-cpu", told, Where("training.optimizer"), say("Use adamw."))
+        message = say("The 8-bit optimizer needs a GPU.")
+        yield error("optimizer-on-cpu", message, Where("training.optimizer"), say("Use adamw."))
 
 
 # Whether a preset's backend can train with its loss, and what to write where it cannot.
@@ -69,8 +69,8 @@ def loss_backend_problems(backend: str, loss: Loss) -> Iterator[Problem]:
     known = {name: other for name, other in catalogue(kind_of(loss)).items() if backend in other.backends}
     if apart is None or not known:  # a backend that no loss knows is another problem
         return
-    told = say("The backend {backend} does not train with the loss {loss}.", backend=backend, loss=apart.name)
-    yield error("loss-backend", told, Where("loss.name"), _loss_backend_fix(backend, loss, list(known)))
+    message = say("The backend {backend} does not train with the loss {loss}.", backend=backend, loss=apart.name)
+    yield error("loss-backend", message, Where("loss.name"), _loss_backend_fix(backend, loss, list(known)))
 
 
 def _loss_backend_fix(backend: str, loss: Loss, known: list[str]) -> Message:
@@ -131,14 +131,14 @@ def data_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     """An unknown format, and fewer rows than a batch."""
     known = [name for name, kind in formats().items() if preset.task in kind.tasks]
     if preset.data.format not in ("auto", *known):
-        told = say("There is no format {name}.", name=preset.data.format)
-        yield error("unknown-format", told, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
+        message = say("There is no format {name}.", name=preset.data.format)
+        yield error("unknown-format", message, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
     if preset.data.limit is not None and preset.data.limit < preset.training.batch_size:
-        told = say(
+        message = say(
             "{limit} rows do not fill one batch of {size}.", limit=preset.data.limit, size=preset.training.batch_size
         )
         yield warning(
-            "limit-below-batch", told, Where("data.limit"), say("Raise data.limit or lower training.batch_size.")
+            "limit-below-batch", message, Where("data.limit"), say("Raise data.limit or lower training.batch_size.")
         )
 
 
@@ -148,18 +148,18 @@ def evaluation_data_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     parts = {"corpus": held.corpus, "queries": held.queries, "qrels": held.qrels}
     missing = [name for name, path in parts.items() if not path]
     if 0 < len(missing) < len(parts):
-        told = say("Corpus, queries and judgments belong together; missing: {names}.", names=", ".join(missing))
+        message = say("Corpus, queries and judgments belong together; missing: {names}.", names=", ".join(missing))
         fix = say("Name all three files, or none.")
-        yield error("evaluation-files", told, Where(f"data.evaluation.{missing[0]}"), fix)
+        yield error("evaluation-files", message, Where(f"data.evaluation.{missing[0]}"), fix)
     if held.data and not missing:
-        told = say("Evaluation data is named twice: as data and as corpus, queries and qrels.")
-        yield error("evaluation-twice", told, Where("data.evaluation.data"), say("Keep one of the two."))
+        message = say("Evaluation data is named twice: as data and as corpus, queries and qrels.")
+        yield error("evaluation-twice", message, Where("data.evaluation.data"), say("Keep one of the two."))
     if held.fraction == 0 and not held.data and missing:
-        told = say("Nothing is held out: the run cannot tell what training brought.")
+        message = say("Nothing is held out: the run cannot tell what training brought.")
         fix = say(
             "Set data.evaluation.fraction to 0.1, or name data of its own. A BEIR folder has a test split already."
         )
-        yield warning("nothing-held-out", told, Where("data.evaluation.fraction"), fix)
+        yield warning("nothing-held-out", message, Where("data.evaluation.fraction"), fix)
 
 
 def negatives_problems(preset: RetrievalPreset) -> Iterator[Problem]:
@@ -168,26 +168,26 @@ def negatives_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     if wanted.strategy == "none":
         return
     if "triplets" not in core.rows:
-        told = say("The loss {name} cannot use negatives.", name=core.name)
+        message = say("The loss {name} cannot use negatives.", name=core.name)
         fix = say("Set data.negatives.strategy: none, or loss.name: {loss}.", loss=_loss_with_negatives(core))
-        yield error("negatives-unused", told, Where("data.negatives.strategy"), fix)
+        yield error("negatives-unused", message, Where("data.negatives.strategy"), fix)
     if wanted.candidates < wanted.per_query + wanted.skip_top:
-        told = say(
+        message = say(
             "{candidates} candidates cannot give {count} negatives after the first {skipped} are passed over.",
             candidates=wanted.candidates, count=wanted.per_query, skipped=wanted.skip_top,
         )  # fmt: skip
         yield error(
-            "too-few-candidates", told, Where("data.negatives.candidates"), say("Raise data.negatives.candidates.")
+            "too-few-candidates", message, Where("data.negatives.candidates"), say("Raise data.negatives.candidates.")
         )
     most = core.max_negatives
     if most is not None and wanted.per_query > most and "triplets" in core.rows:
-        told = say(
+        message = say(
             "The loss {name} takes {most} negatives of a query; {count} are mined.",
             name=core.name,
             most=most,
             count=wanted.per_query,
         )
-        yield note("negatives-left-over", told, Where("data.negatives.per_query"))
+        yield note("negatives-left-over", message, Where("data.negatives.per_query"))
 
 
 def _loss_with_negatives(core: Loss) -> str:
@@ -200,19 +200,19 @@ def method_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     rate, where = preset.training.learning_rate, Where("training.learning_rate")
     if not isinstance(preset.method, Lora):
         if rate > 2e-4:
-            told = say(
+            message = say(
                 "{rate} is high for training every weight: the model may forget what it knows.", rate=f"{rate:g}"
             )
-            yield warning("learning-rate-high", told, where, say("Usual: 1e-5 to 5e-5."))
+            yield warning("learning-rate-high", message, where, say("Usual: 1e-5 to 5e-5."))
         return
     if rate < 5e-5:
-        told = say("{rate} is low for LoRA: little may change.", rate=f"{rate:g}")
-        yield warning("learning-rate-low", told, where, say("Usual: 1e-4 to 5e-4."))
+        message = say("{rate} is low for LoRA: little may change.", rate=f"{rate:g}")
+        yield warning("learning-rate-low", message, where, say("Usual: 1e-4 to 5e-4."))
     modules = preset.method.target_modules
     if isinstance(modules, list) and (not modules or not all(modules) or len(set(modules)) < len(modules)):
-        told = say("The list of target modules is empty, or names one twice.")
+        message = say("The list of target modules is empty, or names one twice.")
         yield error(
-            "target-modules", told, Where("method.target_modules"), say("Write all, or names like [query, value].")
+            "target-modules", message, Where("method.target_modules"), say("Write all, or names like [query, value].")
         )
 
 
@@ -225,14 +225,14 @@ def loss_problems(preset: RetrievalPreset) -> Iterator[Problem]:
         mined = preset.data.negatives.strategy != "none" or preset.data.format in _FORMATS_WITH_NEGATIVES
         rows = {*_ROWS_OF_SHAPES.get(kind.shape, ()), *(("triplets",) if mined and kind.shape != "scored" else ())}
         if not rows & set(core.rows):
-            told = say(
+            message = say(
                 "The loss {name} cannot learn from rows of the format {format}.", name=core.name, format=kind.name
             )
-            yield error("loss-rows", told, Where("loss.name"), _loss_for(rows, preset.loss))
+            yield error("loss-rows", message, Where("loss.name"), _loss_for(rows, preset.loss))
     if core.caches_gradients and preset.training.gradient_checkpointing:
-        told = say("Gradient checkpointing does not work with the cached loss {name}.", name=core.name)
+        message = say("Gradient checkpointing does not work with the cached loss {name}.", name=core.name)
         fix = say("Switch it off: the cached loss saves the memory already.")
-        yield error("checkpointing-cached", told, Where("training.gradient_checkpointing"), fix)
+        yield error("checkpointing-cached", message, Where("training.gradient_checkpointing"), fix)
 
 
 def _loss_for(rows: set[Rows], loss: Loss) -> Message:
@@ -246,8 +246,8 @@ def schedule_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     measured = measures_in_training(training, preset.data.evaluation.validation_fraction)
     yield from training_schedule_problems(training, measured)
     if training.best_checkpoint and not measured and "best_checkpoint" in training.model_fields_set:
-        told = say("No checkpoint can be the best: nothing is measured during training. The last one is used.")
-        yield warning("best-checkpoint-blind", told, Where("training.best_checkpoint"))
+        message = say("No checkpoint can be the best: nothing is measured during training. The last one is used.")
+        yield warning("best-checkpoint-blind", message, Where("training.best_checkpoint"))
 
 
 def device_problems(preset: RetrievalPreset) -> Iterator[Problem]:
@@ -260,13 +260,13 @@ def metric_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     cutoffs, where = preset.evaluation.k, Where("evaluation.metric")
     twice = sorted({k for k in cutoffs if cutoffs.count(k) > 1})
     if twice:
-        told = say("Cut-offs are given twice: {values}.", values=", ".join(map(str, twice)))
-        yield error("cutoffs-twice", told, Where("evaluation.k"), say("Name each once."))
+        message = say("Cut-offs are given twice: {values}.", values=", ".join(map(str, twice)))
+        yield error("cutoffs-twice", message, Where("evaluation.k"), say("Name each once."))
     if evaluation.parse_metric(preset.evaluation.metric) is None:
-        told = say("There is no measure {name}.", name=preset.evaluation.metric)
+        message = say("There is no measure {name}.", name=preset.evaluation.metric)
         yield error(
             "unknown-metric",
-            told,
+            message,
             where,
             suggestion(preset.evaluation.metric, evaluation.metrics_at(sorted(set(cutoffs)))),
         )

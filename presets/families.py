@@ -79,7 +79,7 @@ _FOLDER: Final = Path(__file__).resolve().parent / "models"
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownModel:
     """A model of a family."""
 
     family: Family
@@ -94,13 +94,13 @@ def families() -> tuple[Family, ...]:
 
 
 @cache
-def _index() -> Mapping[str, Known]:
-    found: dict[str, Known] = {}
+def _index() -> Mapping[str, KnownModel]:
+    found: dict[str, KnownModel] = {}
     for family in families():
         for size in family.models:
             for name in (size.id, size.modelscope, *size.aliases):
                 if name:
-                    found.setdefault(name.lower(), Known(family, size))
+                    found.setdefault(name.lower(), KnownModel(family, size))
     return found
 
 
@@ -109,13 +109,13 @@ def tuned_by(task: str) -> str:
     return "reranker" if task in ("pipeline", "comparison") else task
 
 
-def known(task: str | None = None) -> list[Known]:
+def known_models(task: str | None = None) -> list[KnownModel]:
     """Every model, or those for ``task``, by family and size."""
     own = tuned_by(task) if task else None
-    return [Known(family, size) for family in families() if own in (None, *family.tasks) for size in family.models]
+    return [KnownModel(family, size) for family in families() if own in (None, *family.tasks) for size in family.models]
 
 
-def lookup(model_id: str) -> Known | None:
+def lookup(model_id: str) -> KnownModel | None:
     """The model with this id on either hub or this alias, whatever its letters' case; ``None`` if unknown.
 
     A path is looked up by its last two parts, then by its last, for that is how downloads are laid out and named.
@@ -128,7 +128,7 @@ def lookup(model_id: str) -> Known | None:
 
 def nearest(model_id: str) -> str:
     """The known id most like ``model_id``, or ""."""
-    return did_you_mean(model_id, [entry.size.id for entry in known()])
+    return did_you_mean(model_id, [entry.size.id for entry in known_models()])
 
 
 def instructions(model: EncoderModel) -> tuple[str, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tunewiz.backends.engines import find_engine
 from tunewiz.presets.yaml import opening
-from tunewiz.presets.yaml.opening import Opened
+from tunewiz.presets.yaml.opening import ParsedPreset
 from tunewiz.problems import BadData, BadPreset, Problem, errors
 
 
-def check_preset(opened: Opened) -> list[Problem]:
+def check_preset(opened: ParsedPreset) -> list[Problem]:
     """All problems of both passes, placed in the file: the preset's own, then, if it is sound, its backend's."""
     found = opened.preset.problems()
     if not errors(found):
@@ -20,7 +20,7 @@ def check_preset(opened: Opened) -> list[Problem]:
     return opened.placed(found)
 
 
-def require_runnable(opened: Opened) -> list[Problem]:
+def require_runnable(opened: ParsedPreset) -> list[Problem]:
     """What :func:`check` finds short of errors. Raises ``BadData`` if only data is missing, else ``BadPreset``."""
     found = check_preset(opened)
     wrong = errors(found)

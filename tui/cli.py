@@ -65,7 +65,7 @@ class SpokenFormatter(HelpFormatter):
         super().write_dl([(name, translate(told)) for name, told in rows], col_max, col_spacing)
 
 
-def usage_told(message: str) -> str:
+def explain_usage(message: str) -> str:
     """What is wrong with the usage; in English the library's words, which say more."""
     for pattern, words in _TOLD if translate(_TOLD[0][1]) != _TOLD[0][1] else ():
         found = pattern.fullmatch(message)
@@ -80,7 +80,7 @@ def _show(self: UsageError, file: IO[Any] | None = None) -> None:
         print(self.ctx.get_usage(), file=stream)
         words = translate(N_("Help: {command}")).format(command=f"{self.ctx.command_path} --help")
         print(f"{words}\n", file=stream)
-    print(translate(N_("Error")) + f": {usage_told(self.format_message())}", file=stream)
+    print(translate(N_("Error")) + f": {explain_usage(self.format_message())}", file=stream)
 
 
 def speak() -> None:
@@ -126,10 +126,10 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """The chosen command with its options, and its arguments. Raises ``UsageError`` if there is none so called."""
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, declared(name) if name else listed, rest
+        return name, load_command(name) if name else listed, rest
 
 
-def declared(name: str) -> Command:
+def load_command(name: str) -> Command:
     """The command ``name`` as its file declares it: by the function that is called like the file."""
     spelt = _SPELT.get(name, name)
     one = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -29,7 +29,7 @@ from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, stage_name
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
 
 
-def measured(state: RunState, when: str) -> Mapping[str, float]:
+def measures_of(state: RunState, when: str) -> Mapping[str, float]:
     """The model's measures ``before`` or ``after``, whatever was measured; a search before it is not the model's."""
     return next(
         (
@@ -43,7 +43,7 @@ def measured(state: RunState, when: str) -> Mapping[str, float]:
 
 def gain(run: Run, state: RunState) -> str:
     """The measure that decides, or until that is told the most telling one, before and after; "" without both."""
-    before, after = measured(state, "before"), measured(state, "after")
+    before, after = measures_of(state, "before"), measures_of(state, "after")
     shared = [name for start in _TELLING for name in after if name in before and name.startswith(start)]
     decides = (read_json(run.report / "metrics.json") or {}).get("primary") if shared else None
     name = decides if decides in before and decides in after else next(iter(shared), None)
@@ -73,8 +73,8 @@ def run_json(run: Run, state: RunState) -> dict[str, Any]:
         "model": state.model,
         "verdict": state.verdict,
         "exit_code": state.exit_code,
-        "before": dict(measured(state, "before")),
-        "after": dict(measured(state, "after")),
+        "before": dict(measures_of(state, "before")),
+        "after": dict(measures_of(state, "after")),
         "values": dict(state.values),
         "seconds": dict(state.seconds),
         "problems": [dict(problem) for problem in state.problems],
@@ -86,7 +86,7 @@ def run_json(run: Run, state: RunState) -> dict[str, Any]:
 
 def tell_outcome(run: Run, state: RunState, console: Console) -> None:
     """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
-    if measured(state, "after"):
+    if measures_of(state, "after"):
         console.print(comparison(state))
     if state.verdict in VERDICT_WORDS:
         console.print(Text(translate(VERDICT_WORDS[state.verdict]), style="bold"))
@@ -106,7 +106,7 @@ def tell_outcome(run: Run, state: RunState, console: Console) -> None:
 
 def comparison(state: RunState) -> Table:
     """Before, after and difference of each metric."""
-    before, after = measured(state, "before"), measured(state, "after")
+    before, after = measures_of(state, "before"), measures_of(state, "after")
     table = Table(box=None, pad_edge=False)
     for title in (N_("metric"), N_("before"), N_("after"), N_("difference")):
         table.add_column(translate(title), justify="left" if title == "metric" else "right")

@@ -27,7 +27,7 @@ from tunewiz.tui.wizard.frame import memory_line
 from tunewiz.tui.wizard.inspecting import examine
 from tunewiz.tui.wizard.keeping import remember
 from tunewiz.tui.wizard.machine import look
-from tunewiz.tui.wizard.step import State, Step, asked, steps_for
+from tunewiz.tui.wizard.step import State, Step, questions_of, steps_for
 
 _NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
 
@@ -114,7 +114,7 @@ class Plain:
         self._wrong_elsewhere(step)
 
     def _questions(self, step: Step, advanced: bool) -> list[Question]:
-        items = asked(step, self.state.draft, advanced)
+        items = questions_of(step, self.state.draft, advanced)
         return [item for item in items if isinstance(item, Question)]
 
     def _question(self, question: Question) -> bool:

@@ -208,7 +208,7 @@ def stop_on_errors(findings: Findings) -> None:
 
 
 @contextmanager
-def findings_told(report: Callable[[Problem], None]) -> Iterator[Findings]:
+def report_findings(report: Callable[[Problem], None]) -> Iterator[Findings]:
     """Where the block puts what it finds; at its end, well or not, each kind but errors is told to ``report`` once."""
     findings = Findings(kept=3)
     try:

@@ -105,8 +105,8 @@ class Registry(Generic[K]):
             found[str(self._named(kind))] = kind
         for kind in self._theirs():
             if (name := str(self._named(kind))) in found:
-                told = say("The plug-in {name} is passed over: the name is taken.", name=f"{kind.__module__}:{name}")
-                _problems[f"{kind.__module__}:{name}"] = warning("plugin-name", told)
+                message = say("The plug-in {name} is passed over: the name is taken.", name=f"{kind.__module__}:{name}")
+                _problems[f"{kind.__module__}:{name}"] = warning("plugin-name", message)
             found.setdefault(name, kind)
         return dict(sorted(found.items()))
 
@@ -174,15 +174,15 @@ def _loaded(group: str, point: EntryPoint) -> type | None:
     try:
         kind: Any = point.load()
     except Exception as fault:  # noqa: BLE001  whatever a stranger's module raises while it is imported
-        told = say(
+        message = say(
             "The plug-in {name} ({place}) cannot be loaded: {what}", name=point.name, place=point.value, what=str(fault)
         )
         fix = say("Update or remove the package it comes from.")
-        _problems[f"{group}:{point.name}"] = warning("plugin-broken", told, Where(), fix)
+        _problems[f"{group}:{point.name}"] = warning("plugin-broken", message, Where(), fix)
         return None
     if inspect.isclass(kind) and any(issubclass(kind, base) for base in _bases[group]):
         return cast("type", kind)
     wanted = " / ".join(base.__name__ for base in _bases[group])
-    told = say("The plug-in {name} ({place}) is no {kind}.", name=point.name, place=point.value, kind=wanted)
-    _problems[f"{group}:{point.name}"] = warning("plugin-kind", told)
+    message = say("The plug-in {name} ({place}) is no {kind}.", name=point.name, place=point.value, kind=wanted)
+    _problems[f"{group}:{point.name}"] = warning("plugin-kind", message)
     return None

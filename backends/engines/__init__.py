@@ -81,7 +81,7 @@ def find_engine(name: str) -> Backend[Any]:
     """The backend called ``name``. Raises :class:`BadPreset` (``backend-unknown``)."""
     kind = _ENGINES.find(name)
     if kind is None:
-        told = say("There is no backend {name}.", name=name)
+        message = say("There is no backend {name}.", name=name)
         fix = say("Choose one of: {names}.", names=", ".join(names()))
-        raise BadPreset(error("backend-unknown", told, Where(key="backend"), fix))
+        raise BadPreset(error("backend-unknown", message, Where(key="backend"), fix))
     return kind()

@@ -14,14 +14,14 @@ from typing import Any, Final
 from tunewiz.backends import trackers
 from tunewiz.backends.language_models.loaded_model import Places, ready_process
 from tunewiz.backends.language_models.templates import own_template
-from tunewiz.backends.machine.precision import Precision, chosen
+from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.sources import where_cached
+from tunewiz.backends.sources import find_cached
 from tunewiz.backends.stages.language_model import LanguageModelBackend, rows_wanted
 from tunewiz.backends.training import out_of_memory
-from tunewiz.backends.training.arguments import device_and_precision, dumped, schedule_by_shares, settings
+from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, newest
 from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import write_whole
@@ -48,14 +48,14 @@ class LlamaFactory(LanguageModelBackend):
 def training_yaml(preset: LlmPreset) -> str:
     """The arguments as they follow from the preset; what depends on data, or on where the run is, stands in words."""
     device, precision = device_and_precision(preset)
-    located = where_cached(preset.model)
+    located = find_cached(preset.model)
     folder = Path(located.place) if located else None
     rows: Stage = rows_wanted(preset) or "sft"
     template = own_template(preset.model.id, folder) if preset.template == "auto" else preset.template
     validated = preset.data.evaluation.validation_fraction != 0
     places = Places(str(folder or preset.model.id), "RUN/data/llama_factory", "RUN/checkpoints", template or "auto",
                     rows, validated)  # fmt: skip
-    return dumped(run_exp_arguments(preset, places, precision, device))
+    return dump_yaml(run_exp_arguments(preset, places, precision, device))
 
 
 #: Keys of the shared settings that LLaMA-Factory sets itself.
@@ -147,10 +147,10 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     :class:`BadData` when no row is left.
     """
     device = ready_process(preset.launch)
-    precision = chosen(run, preset.training.precision, device)
+    precision = choose_for_run(run, preset.training.precision, device)
     resumed = newest(run.checkpoints)
     told = run_exp_arguments(preset, replace(places, resume=str(resumed) if resumed else ""), precision, device)
-    write_whole(run.directory / CONFIGURATION, dumped(told))
+    write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
 
     with out_of_memory.explained_for_language_model(preset), computing_in(precision):
@@ -193,10 +193,10 @@ def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:
 
 
 def _nothing_left(preset: LlmPreset) -> Any:
-    told = say(
+    message = say(
         "No row is left to train on once it is cut to {length} tokens{packed}.",
         length=preset.training.max_length,
         packed=say(" and packed") if preset.training.packing else "",
     )
     fix = say("Raise training.max_length for long prompts; with packing lower it, or switch packing off.")
-    return error("no-usable-rows", told, fix=fix)
+    return error("no-usable-rows", message, fix=fix)

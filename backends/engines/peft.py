@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunewiz.backends import trackers
-from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encoded
+from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, load, ready_process
-from tunewiz.backends.machine.precision import chosen
+from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.language_model import LanguageModelBackend
 from tunewiz.backends.training import out_of_memory
-from tunewiz.backends.training.arguments import device_and_precision, dumped, schedule_by_shares, settings
+from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, newest
 from tunewiz.data.chat.prepared import load as load_prepared
 from tunewiz.data.rows.conversations import Conversation
@@ -78,7 +78,7 @@ def adapter_yaml(preset: LlmPreset) -> str:
     device, precision = device_and_precision(preset)
     kind, options = adapter_options(preset)
     validated = preset.data.evaluation.validation_fraction != 0
-    return dumped({kind: options, "TrainingArguments": trainer_arguments(preset, precision, device, validated)})
+    return dump_yaml({kind: options, "TrainingArguments": trainer_arguments(preset, precision, device, validated)})
 
 
 # One training: a model that LLaMA-Factory loads, an adapter by peft, the transformers Trainer.
@@ -94,7 +94,7 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
     from transformers import Trainer, TrainingArguments, set_seed
 
     device = ready_process(preset.launch)
-    precision = chosen(run, preset.training.precision, device)
+    precision = choose_for_run(run, preset.training.precision, device)
     prepared = load_prepared(run.data)
     set_seed(preset.training.seed)
     with out_of_memory.explained_for_language_model(preset):
@@ -107,10 +107,12 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
             if weight.requires_grad:
                 weight.data = weight.data.float()  # steps in 16 bit would be rounded away
         validation = _rows(loaded, prepared.validation)
-        told = trainer_arguments(preset, precision, device, bool(validation)) | {"output_dir": str(run.checkpoints)}
+        arguments = trainer_arguments(preset, precision, device, bool(validation)) | {
+            "output_dir": str(run.checkpoints)
+        }
         trainer = Trainer(
             model=model,
-            args=TrainingArguments(**told),
+            args=TrainingArguments(**arguments),
             train_dataset=_some(_rows(loaded, prepared.train), preset),
             eval_dataset=validation or None,
             data_collator=_Padded(loaded.tokenizer.pad_token_id or 0),
@@ -124,14 +126,16 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
 
 def _rows(loaded: Loaded, rows: Sequence[Conversation]) -> list[Tokens]:
     """Rows with tokens that count."""
-    found = [encoded(loaded, row)["answer"] for row in rows]
+    found = [encode_row(loaded, row)["answer"] for row in rows]
     return [row for row in found if row.counted]
 
 
 def _some(rows: list[Tokens], preset: LlmPreset) -> list[Tokens]:
     if not rows:
-        told = say("No row is left to train on once it is cut to {length} tokens.", length=preset.training.max_length)
-        raise BadData(error("no-usable-rows", told, fix=say("Raise training.max_length for long prompts.")))
+        message = say(
+            "No row is left to train on once it is cut to {length} tokens.", length=preset.training.max_length
+        )
+        raise BadData(error("no-usable-rows", message, fix=say("Raise training.max_length for long prompts.")))
     return rows
 
 

@@ -46,7 +46,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MetricOptions:
     """What is to be measured: cut-offs, further metrics by name (the primary one), and the seed for samples."""
 
     cutoffs: tuple[int, ...] = (1, 5, 10)
@@ -60,7 +60,7 @@ class Evaluator(ABC, Generic[M]):
     name: ClassVar[str]
 
     @abstractmethod
-    def measure(self, model: M, collection: Collection, wanted: Wanted) -> Measurement:
+    def measure(self, model: M, collection: Collection, wanted: MetricOptions) -> Measurement:
         """Measure ``model`` on ``collection``. Deterministic: same inputs and machine, same result."""
 
     def save(self, measurement: Measurement, stem: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewiz.backends.evaluate import Evaluator, Measurement, Wanted, metrics
+from tunewiz.backends.evaluate import Evaluator, Measurement, MetricOptions, metrics
 from tunewiz.backends.evaluate.metrics import by_text, rank
 from tunewiz.backends.machine.precision import choose
 from tunewiz.backends.models.packing import available
@@ -119,7 +119,7 @@ _QUERIES: Final = 64  # scored at once
 
 
 @dataclass(frozen=True)
-class Looked:
+class Ranking:
     """What is looked at: exact query vectors (n, d), the rows of each query's relevant documents, and how deep."""
 
     queries: Vectors
@@ -141,13 +141,13 @@ class Refined:
         return float(self.exact.mean()) if len(self.exact) else 1.0
 
 
-def document_vectors(encoder: SearchEncoder, texts: Sequence[str], looked: Looked) -> Refined:
+def document_vectors(encoder: SearchEncoder, texts: Sequence[str], looked: Ranking) -> Refined:
     """Vectors of ``texts`` that give the metrics that exact ones would."""
-    promising = encoder.cache is None and encoder.how.precision == "fp32" and _can_round(encoder)
+    promising = encoder.cache is None and encoder.options.precision == "fp32" and _can_round(encoder)
     if not promising or len(texts) < LEAST or not len(looked.queries):
         return _all_exact(encoder, texts)
     reach = min(1.0, len(looked.queries) * looked.depth / len(texts))
-    rough_encoder = replace(encoder, how=replace(encoder.how, precision="bf16"))
+    rough_encoder = replace(encoder, options=replace(encoder.options, precision="bf16"))
     sample = np.random.default_rng(0).choice(len(texts), SAMPLE, replace=False)
     some = [texts[row] for row in sample]
     exact, slow = _timed(encoder, some)
@@ -156,7 +156,7 @@ def document_vectors(encoder: SearchEncoder, texts: Sequence[str], looked: Looke
     if fast / slow + _CONTESTED * reach > 1 - _WORTH or bound > _LARGEST:
         return _all_exact(encoder, texts)
     vectors = rough_encoder.passages(texts)
-    quiet = encoder.telling(lambda _done, _total: None)
+    quiet = encoder.with_progress(lambda _done, _total: None)
     found = refine(vectors, lambda rows: quiet.passages([texts[row] for row in rows]), looked, bound)
     return found if found.bound <= _LARGEST else _all_exact(encoder, texts)
 
@@ -172,11 +172,11 @@ def _all_exact(encoder: SearchEncoder, texts: Sequence[str]) -> Refined:
 
 def _timed(encoder: SearchEncoder, texts: Sequence[str]) -> tuple[Vectors, float]:
     begun = time.perf_counter()
-    vectors = encoder.telling(lambda _done, _total: None).passages(texts)
+    vectors = encoder.with_progress(lambda _done, _total: None).passages(texts)
     return vectors, time.perf_counter() - begun
 
 
-def refine(rough: Vectors, exact: Callable[[Rows], Vectors], looked: Looked, bound: float) -> Refined:
+def refine(rough: Vectors, exact: Callable[[Rows], Vectors], looked: Ranking, bound: float) -> Refined:
     """Replace by ``exact(rows)`` those rows of ``rough`` (m, d) that can change a metric.
 
     ``bound`` is what scores of rough vectors are assumed to be wrong by at most; it grows when that proves too little.
@@ -198,7 +198,7 @@ def _bound(errors: NDArray[np.float32]) -> float:
     return max(_DEVIATIONS * float(errors.std()), _SAFETY * float(np.abs(errors).max()), 1e-6)
 
 
-def _contested(vectors: Vectors, exact: Flags, looked: Looked, bound: float) -> Flags:
+def _contested(vectors: Vectors, exact: Flags, looked: Ranking, bound: float) -> Flags:
     """Relevant documents that may be within the depth, and documents that may be on either side of one."""
     contested = np.zeros(len(vectors), np.bool_)
     depth = min(looked.depth, len(vectors))
@@ -233,20 +233,20 @@ class Retrieval(Evaluator["SearchEncoder"]):
 
     name: ClassVar[str] = "retrieval"
 
-    def measure(self, model: SearchEncoder, collection: Collection, wanted: Wanted) -> Measurement:
+    def measure(self, model: SearchEncoder, collection: Collection, wanted: MetricOptions) -> Measurement:
         """Encode queries and corpus (each text once), rank, evaluate. Progress counts both kinds of texts together."""
         begun, encoder = time.monotonic(), model
-        asked = asked_of(collection)
+        asked = judged_queries(collection)
         texts, groups = by_text({name: document.full for name, document in collection.corpus.items()})
         total = len(asked) + len(texts)
-        outer = encoder.told
-        queries = encoder.telling(lambda done, _: outer(done, total)).queries(list(asked.values()))
+        outer = encoder.progress
+        queries = encoder.with_progress(lambda done, _: outer(done, total)).queries(list(asked.values()))
         listed = metrics.metric_names(wanted.cutoffs, wanted.also)
         depth = metrics.depth_of(listed)
         qrels = {name: collection.qrels[name] for name in asked}
         row_of = {name: row for row, names in enumerate(groups) for name in names}
-        looked = Looked(queries, [_rows(grades, row_of) for grades in qrels.values()], depth)
-        telling = encoder.telling(lambda done, _: outer(len(asked) + done, total))
+        looked = Ranking(queries, [_rows(grades, row_of) for grades in qrels.values()], depth)
+        telling = encoder.with_progress(lambda done, _: outer(len(asked) + done, total))
         refined = document_vectors(telling, texts, looked)
         documents = refined.vectors
         rankings = rank(queries, list(asked), documents, groups, depth) if asked else {}
@@ -255,7 +255,7 @@ class Retrieval(Evaluator["SearchEncoder"]):
             "queries": len(asked),
             "documents": len(collection.corpus),
             "max_length": encoder.model.max_seq_length,
-            "precision": encoder.how.precision,
+            "precision": encoder.options.precision,
             "exact_share": refined.share,
             "cosines": distributions(queries, list(asked), documents, row_of, qrels, rankings, wanted.seed),
         }
@@ -268,7 +268,7 @@ def _rows(grades: Mapping[str, int], row_of: Mapping[str, int]) -> Rows:
     return np.array(sorted({row_of[key] for key, grade in grades.items() if grade > 0 and key in row_of}), np.int64)
 
 
-def asked_of(collection: Collection) -> dict[str, str]:
+def judged_queries(collection: Collection) -> dict[str, str]:
     """The queries that have a text and a relevant document; the others cannot be measured."""
     return {
         name: text

@@ -52,13 +52,13 @@ def length_problems(path: Path, preset: RetrievalPreset, prepared: Prepared) -> 
     yield note("lengths", say("{lengths}; at most {limit} are read.", lengths=_told(lengths), limit=limit), _KEY)
     cut = max(_share_above(item, limit) for item in lengths)
     if cut > MANY:
-        told = say(
+        message = say(
             "{percent} % of the texts or more are longer than {limit} tokens and are cut off.",
             percent=round(100 * cut),
             limit=limit,
         )
         fix = say("Set training.max_length to {length}, if the model reads that many.", length=advice.max_length)
-        yield warning("texts-cut-off", told, _KEY, fix)
+        yield warning("texts-cut-off", message, _KEY, fix)
 
 
 def _texts(sample: LengthSample, preset: RetrievalPreset, prepared: Prepared) -> None:
@@ -157,10 +157,10 @@ class Reading:
         yield note("lengths", self._lengths(), _ROW_KEY)
         if self.cut > MANY * len(self.wholes):
             percent = round(100 * self.cut / len(self.wholes))
-            told = say("{percent} % of the rows are longer than {limit} tokens and are cut off.",
+            message = say("{percent} % of the rows are longer than {limit} tokens and are cut off.",
                        percent=percent, limit=self.limit)  # fmt: skip
             fix = say("Set training.max_length to {length}, if memory allows.", length=self._advised())
-            yield warning("rows-cut-off", told, _ROW_KEY, fix)
+            yield warning("rows-cut-off", message, _ROW_KEY, fix)
 
     def _lengths(self) -> Message:
         ordered = sorted(self.wholes)

@@ -14,48 +14,54 @@ from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.problems import BadData, error, say
 
 if TYPE_CHECKING:
-    from tunewiz.backends.evaluate import Measurement, Wanted
+    from tunewiz.backends.evaluate import Measurement, MetricOptions
     from tunewiz.backends.models.encoding import SearchEncoder
 
 
 @dataclass(frozen=True)
-class Manner:
-    """On which device, how many texts at once, where vectors are kept, who is told, and who may stop it."""
+class MeasureOptions:
+    """On which device, how many texts at once, where vectors are kept, who hears of progress, and who may stop it."""
 
     device: str = "cpu"
     batch_size: int = 64
     cache: Path | None = None
-    told: Callable[[int, int], None] = field(default=lambda _done, _total: None)
+    progress: Callable[[int, int], None] = field(default=lambda _done, _total: None)
     check_stop: Callable[[], None] = field(default=lambda: None)
 
 
-def search_encoder(path: Path, preset: RetrievalPreset | None = None, manner: Manner = Manner()) -> SearchEncoder:
+def search_encoder(
+    path: Path, preset: RetrievalPreset | None = None, options: MeasureOptions = MeasureOptions()
+) -> SearchEncoder:
     """The model in ``path`` ready to encode queries and passages in fp32; an adapter is merged in memory."""
     from tunewiz.backends.models.batching import EncodeOptions
     from tunewiz.backends.models.encoding import SearchEncoder, fingerprint
 
-    model = merge_adapter(load_encoder(path, preset, manner.device))
-    mark = fingerprint(path) if manner.cache else ""
-    how = EncodeOptions(most=manner.batch_size)
-    return SearchEncoder(model, how, manner.cache, mark, manner.told, manner.check_stop)
+    model = merge_adapter(load_encoder(path, preset, options.device))
+    mark = fingerprint(path) if options.cache else ""
+    encode_options = EncodeOptions(most=options.batch_size)
+    return SearchEncoder(model, encode_options, options.cache, mark, options.progress, options.check_stop)
 
 
 def measure(
-    path: Path, collection: Collection, wanted: Wanted, preset: RetrievalPreset | None = None, manner: Manner = Manner()
+    path: Path,
+    collection: Collection,
+    wanted: MetricOptions,
+    preset: RetrievalPreset | None = None,
+    options: MeasureOptions = MeasureOptions(),
 ) -> Measurement:
     """Search the collection with the model in ``path`` and measure what it finds.
 
     Raises :class:`BadData` (``nothing-to-measure``) when no query has a relevant document, and what
     :func:`tunewiz.backends.models.loading.load_encoder` raises.
     """
-    return measure_with(lambda: search_encoder(path, preset, manner), collection, wanted)
+    return measure_with(lambda: search_encoder(path, preset, options), collection, wanted)
 
 
-def measure_with(encoder: Callable[[], SearchEncoder], collection: Collection, wanted: Wanted) -> Measurement:
+def measure_with(encoder: Callable[[], SearchEncoder], collection: Collection, wanted: MetricOptions) -> Measurement:
     """As :func:`measure`, with the model that ``encoder`` loads once there is something to measure."""
     from tunewiz.backends.evaluate.full_search import Retrieval
 
     if not any(grade > 0 for grades in collection.qrels.values() for grade in grades.values()):
-        told = say("No query of the collection has a relevant document: there is nothing to measure.")
-        raise BadData(error("nothing-to-measure", told, fix=say("Check the judgments (qrels) against the queries.")))
+        message = say("No query of the collection has a relevant document: there is nothing to measure.")
+        raise BadData(error("nothing-to-measure", message, fix=say("Check the judgments (qrels) against the queries.")))
     return Retrieval().measure(encoder(), collection, wanted)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewiz.backends.evaluate.measuring import Manner, measure_with
+from tunewiz.backends.evaluate.measuring import MeasureOptions, measure_with
 from tunewiz.backends.models.loading import at_times
 from tunewiz.backends.models.run_models import tuned_encoder
 from tunewiz.backends.runs.explain import explain
@@ -47,20 +47,20 @@ def ask(wanted: Mapping[str, Any]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        told = say("The measuring process ended with status {status}.", status=done.returncode)
-        answer = {"problems": [error("measuring-ended", told).as_json()], "exit_code": 1}
+        message = say("The measuring process ended with status {status}.", status=done.returncode)
+        answer = {"problems": [error("measuring-ended", message).as_json()], "exit_code": 1}
     return answer
 
 
-def evaluate(wanted: Mapping[str, Any], told: Callable[[int, int], None]) -> dict[str, Any]:
+def evaluate(wanted: Mapping[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
     """The record with ``model metrics queries documents seconds notes``; ``told`` is told of texts done and in all."""
     notes: list[Problem] = []
     collection = _collection(str(wanted["data"]), str(wanted.get("split") or "auto"), notes)
     preset = _preset(wanted)
-    from tunewiz.backends.evaluate import Wanted
+    from tunewiz.backends.evaluate import MetricOptions
 
-    options = Wanted(tuple(wanted["k"]), ("ndcg@10",))
-    measured = measure_with(lambda: _encoder(wanted, preset, at_times(told)), collection, options)
+    options = MetricOptions(tuple(wanted["k"]), ("ndcg@10",))
+    measured = measure_with(lambda: _encoder(wanted, preset, at_times(progress)), collection, options)
     record = measured.record()
     record.pop("cosines", None)
     notes_told = [problem.as_json() for problem in notes if problem.severity != "note"]
@@ -84,13 +84,13 @@ def _collection(place: str, split: str, notes: list[Problem]) -> Collection:
 def _preset(wanted: Mapping[str, Any]) -> EmbeddingPreset | None:
     preset = load(str(wanted["preset"])) if wanted.get("preset") else None
     if preset is not None and not isinstance(preset, EmbeddingPreset):
-        told = say("Only embedding models are measured here; this is a run of the task {task}.", task=preset.task)
-        raise BadPreset(error("task-not-measured", told, fix=say("Its own report has the numbers of its task.")))
+        message = say("Only embedding models are measured here; this is a run of the task {task}.", task=preset.task)
+        raise BadPreset(error("task-not-measured", message, fix=say("Its own report has the numbers of its task.")))
     return preset
 
 
 def _encoder(
-    wanted: Mapping[str, Any], preset: EmbeddingPreset | None, told: Callable[[int, int], None]
+    wanted: Mapping[str, Any], preset: EmbeddingPreset | None, progress: Callable[[int, int], None]
 ) -> SearchEncoder:
     """The run's tuned model as its preset wants it, or a model by its name, with its family's instructions."""
     from tunewiz.backends.evaluate.two_stage import embedder
@@ -100,9 +100,9 @@ def _encoder(
 
     device = device_of(preset.launch if preset else Launch())
     if preset is None:
-        return embedder(str(wanted["model"]), Manner(device=device, told=told))
+        return embedder(str(wanted["model"]), MeasureOptions(device=device, progress=progress))
     model = tuned_encoder(Run(Path(str(wanted["run"]))), preset, device)
-    return SearchEncoder(model, EncodeOptions(most=preset.evaluation.batch_size), told=told)
+    return SearchEncoder(model, EncodeOptions(most=preset.evaluation.batch_size), progress=progress)
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewiz.backends import sources
-from tunewiz.backends.evaluate import Evaluator, Measurement, Wanted, metrics
-from tunewiz.backends.evaluate.measuring import Manner, search_encoder
+from tunewiz.backends.evaluate import Evaluator, Measurement, MetricOptions, metrics
+from tunewiz.backends.evaluate.measuring import MeasureOptions, search_encoder
 from tunewiz.backends.evaluate.metrics import Rankings
 from tunewiz.backends.negatives import Strategy, Surroundings, catalogue
 from tunewiz.backends.sources.source import search_model
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tunewiz.backends.models.reranking import PairScorer
 
 
-def blended(search: Sequence[float], reranker: Sequence[float], share: float) -> list[float]:
+def blend_scores(search: Sequence[float], reranker: Sequence[float], share: float) -> list[float]:
     """``share`` (0 to 1) of the search's score and the rest of the reranker's; with 0 the reranker's as they are."""
     if not share:
         return list(reranker)
@@ -52,19 +52,19 @@ TIMED: Final = 10
 
 
 @dataclass(frozen=True)
-class Found:
+class CandidateSearch:
     """The candidates of each query, best first, with the first stage's scores, and how long one query took."""
 
     rankings: Rankings
     milliseconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def embedder(name: str, manner: Manner) -> SearchEncoder:
+def embedder(name: str, options: MeasureOptions) -> SearchEncoder:
     """The embedding model of a first stage: a hub id, a folder or ``starter``. Raises ``ModelUnavailable``."""
     from tunewiz.backends.models.loading import PASSAGE_PROMPTS, QUERY_PROMPTS, prompts
 
     model = search_model(name)
-    encoder = search_encoder(sources.fetch(sources.resolve(model)), None, manner)
+    encoder = search_encoder(sources.fetch(sources.resolve(model)), None, options)
     if not any(prompts(encoder.model)):
         query, passage = instructions(model)
         chosen = {QUERY_PROMPTS[0]: query, PASSAGE_PROMPTS[0]: passage}
@@ -72,16 +72,18 @@ def embedder(name: str, manner: Manner) -> SearchEncoder:
     return encoder
 
 
-def search_candidates(wanted: Candidates, collection: Collection, seed: int, manner: Manner) -> Found:
+def search_candidates(
+    wanted: Candidates, collection: Collection, seed: int, options: MeasureOptions
+) -> CandidateSearch:
     """The ``depth`` best documents of every query of ``collection``; progress counts queries."""
-    from tunewiz.backends.evaluate.full_search import asked_of
+    from tunewiz.backends.evaluate.full_search import judged_queries
     from tunewiz.backends.evaluate.metrics import best, by_text
 
-    asked = asked_of(collection)
+    asked = judged_queries(collection)
     if not asked or not collection.corpus:
-        return Found({})
+        return CandidateSearch({})
     # Passages alone take time to encode: their progress is shown, that of the queries is not.
-    strategy = catalogue()[wanted.strategy](Surroundings(seed, lambda: embedder(wanted.model, manner)))
+    strategy = catalogue()[wanted.strategy](Surroundings(seed, lambda: embedder(wanted.model, options)))
     texts, groups = by_text({name: document.full for name, document in collection.corpus.items()})
     strategy.index(texts)
     depth = min(wanted.depth, len(texts))
@@ -90,7 +92,7 @@ def search_candidates(wanted: Candidates, collection: Collection, seed: int, man
     for place, name in enumerate(asked):
         pairs = zip(ranked.passages[place].tolist(), ranked.scores[place].tolist(), strict=True)
         rankings[name] = best(((row, score) for row, score in pairs if row >= 0), groups, wanted.depth)
-    return Found(rankings, _timed_search(strategy, list(asked.values())[:TIMED], depth))
+    return CandidateSearch(rankings, _timed_search(strategy, list(asked.values())[:TIMED], depth))
 
 
 def _timed_search(strategy: Strategy, queries: list[str], depth: int) -> dict[str, float]:
@@ -111,7 +113,7 @@ def milliseconds(seconds: list[float]) -> dict[str, float]:
     return {"median": 1000 * float(np.median(seconds)), "p95": 1000 * float(np.quantile(seconds, 0.95))}
 
 
-def as_measured(found: Found, collection: Collection, wanted: Any, depth: int) -> Any:
+def measure_candidates(found: CandidateSearch, collection: Collection, wanted: Any, depth: int) -> Any:
     """A :class:`~tunewiz.backends.evaluate.Measurement` of the candidates in their own order: search alone.
 
     Its facts say how many queries have no right answer among the candidates, and the ceiling: their recall, beyond
@@ -119,7 +121,7 @@ def as_measured(found: Found, collection: Collection, wanted: Any, depth: int) -
     """
     from tunewiz.backends.evaluate import Measurement
 
-    per_query, means = measured(found.rankings, collection, wanted)
+    per_query, means = measure_rankings(found.rankings, collection, wanted)
     measurement = Measurement(means, per_query, found.rankings)
     return replace(
         measurement, facts=facts_of(found.rankings, collection, depth) | {"milliseconds": found.milliseconds}
@@ -146,7 +148,7 @@ class TwoStage(Evaluator["PairScorer"]):
     """Recall@k, MRR@k, nDCG@k and MAP of ``candidates`` in the reranker's order.
 
     ``candidates`` are rankings of the first stage, best first; what is not among them counts as not found. ``share``:
-    how much their own scores count (:func:`blended`).
+    how much their own scores count (:func:`blend_scores`).
     """
 
     name: ClassVar[str] = "two_stage"
@@ -155,24 +157,24 @@ class TwoStage(Evaluator["PairScorer"]):
         self.candidates = candidates or {}
         self.share = share
 
-    def measure(self, model: PairScorer, collection: Collection, wanted: Wanted) -> Measurement:
+    def measure(self, model: PairScorer, collection: Collection, wanted: MetricOptions) -> Measurement:
         """Score every query with its candidates, rank, evaluate; then time single queries."""
         begun = time.monotonic()
-        rankings = reranked(model, self.candidates, collection, self.share)
-        per_query, means = measured(rankings, collection, wanted)
+        rankings = rerank_candidates(model, self.candidates, collection, self.share)
+        per_query, means = measure_rankings(rankings, collection, wanted)
         seconds = time.monotonic() - begun
         facts = {
             "queries": len(rankings),
             "documents": len(collection.corpus),
             "max_length": model.model.max_seq_length,
-            "precision": model.how.precision,
+            "precision": model.options.precision,
             "search_share": self.share,
             "milliseconds": _timed_reranking(model, self.candidates, collection),
         }
         return Measurement(means, per_query, rankings, facts, seconds)
 
 
-def reranked(
+def rerank_candidates(
     scorer: PairScorer, candidates: metrics.Rankings, collection: Collection, share: float = 0.0
 ) -> dict[str, Any]:
     """The candidates of each query, highest score first; equal ones by id from high to low, as trec_eval does.
@@ -187,14 +189,14 @@ def reranked(
     scores = iter(scorer.scores(pairs).tolist())
     rankings = {}
     for query, ranking in candidates.items():
-        final = blended([score for _, score in ranking], list(islice(scores, len(ranking))), share)
+        final = blend_scores([score for _, score in ranking], list(islice(scores, len(ranking))), share)
         ordered = sorted(zip(final, (key for key, _ in ranking), strict=True), reverse=True)
         rankings[query] = [(key, score) for score, key in ordered]
     return rankings
 
 
-def measured(
-    rankings: metrics.Rankings, collection: Collection, wanted: Wanted
+def measure_rankings(
+    rankings: metrics.Rankings, collection: Collection, wanted: MetricOptions
 ) -> tuple[metrics.PerQuery, Mapping[str, float]]:
     """The wanted metrics of ``rankings``, query by query and as means."""
     qrels = {name: collection.qrels[name] for name in rankings}

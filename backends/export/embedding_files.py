@@ -33,8 +33,8 @@ def embed(run: Run, file: Path, column: str, out: Path, as_queries: bool) -> tup
     check_suffix(out)
     preset = load(str(run.preset_file))
     if not isinstance(preset, EmbeddingPreset):
-        told = say("A run of the task {task} gives no vectors.", task=preset.task)
-        raise BadPreset(error("no-vectors", told, fix=say("Name a run of the task embedding.")))
+        message = say("A run of the task {task} gives no vectors.", task=preset.task)
+        raise BadPreset(error("no-vectors", message, fix=say("Name a run of the task embedding.")))
     found = texts(file, column)
     vectors = _encoded(run, preset, found, as_queries)
     _write(out, found, vectors)
@@ -44,8 +44,8 @@ def embed(run: Run, file: Path, column: str, out: Path, as_queries: bool) -> tup
 def check_suffix(out: Path) -> None:
     """Raise :class:`BadPreset` unless ``out`` is of a kind that can be written."""
     if out.suffix not in SUFFIXES:
-        told = say("{path} must end in .npy or .parquet.", path=out.name)
-        raise BadPreset(error("bad-suffix", told, fix=say("For example: --out vectors.parquet")))
+        message = say("{path} must end in .npy or .parquet.", path=out.name)
+        raise BadPreset(error("bad-suffix", message, fix=say("For example: --out vectors.parquet")))
 
 
 def texts(file: Path, column: str) -> list[str]:
@@ -58,9 +58,9 @@ def texts(file: Path, column: str) -> list[str]:
         names = list(rows[0].values) if rows else []
         wanted = column or next((name for name in _USUAL if name in names), names[0] if len(names) == 1 else "")
         if wanted not in names:
-            told = say("{file} has no column {column}.", file=file.name, column=wanted or "text")
+            message = say("{file} has no column {column}.", file=file.name, column=wanted or "text")
             fix = suggestion(wanted, names) or say("Name one with --column: {names}.", names=", ".join(names))
-            raise BadData(error("unknown-column", told, source.at(), fix))
+            raise BadData(error("unknown-column", message, source.at(), fix))
         found = [str(row.values.get(wanted) or "") for row in rows]
     if not found:
         raise BadData(error("no-texts", say("{file} holds no text.", file=file.name)))
@@ -93,7 +93,7 @@ def _write(out: Path, found: list[str], vectors: Any) -> None:
             pyarrow.parquet.write_table(pyarrow.table({"text": found, "vector": column}), part)
         part.replace(out)
     except OSError as fault:
-        told = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
-        raise BadPreset(error("out-not-writable", told)) from fault
+        message = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
+        raise BadPreset(error("out-not-writable", message)) from fault
     finally:
         part.unlink(missing_ok=True)

@@ -158,12 +158,12 @@ def _check_vectors(loaded: Any, expected: Vectors, folder: Path) -> None:
     found = _vectors(loaded)
     difference = float(abs(found - expected).max()) if found.shape == expected.shape else float("inf")
     if not difference <= _SAME_VECTOR:
-        told = say(
+        message = say(
             "The exported model does not give the vectors of the tuned one: they differ by {difference}.",
             difference=f"{difference:.2g}",
         )
         fix = say("Keep the run's checkpoints (export.keep_checkpoints) and report this.")
-        raise TunewizError(error("export-differs", told, Where(file=folder.name), fix))
+        raise TunewizError(error("export-differs", message, Where(file=folder.name), fix))
 
 
 # A folder that ``CrossEncoder`` loads by its path, with the right activation and a card; for LoRA the adapter too.
@@ -239,9 +239,9 @@ def _check_scores(loaded: Any, expected: Rows, folder: Path) -> None:
     found = _scores(loaded)
     difference = float(abs(found - expected).max()) if found.shape == expected.shape else float("inf")
     if not difference <= _SAME_SCORE * max(1.0, float(abs(expected).max())):
-        told = say(
+        message = say(
             "The exported reranker does not give the scores of the tuned one: they differ by {difference}.",
             difference=f"{difference:.2g}",
         )
         fix = say("Keep the run's checkpoints (export.keep_checkpoints) and report this.")
-        raise TunewizError(error("export-differs", told, Where(file=folder.name), fix))
+        raise TunewizError(error("export-differs", message, Where(file=folder.name), fix))

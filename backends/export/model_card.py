@@ -93,13 +93,13 @@ def _usage(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Bl
     )
     yield Code("\n".join(lines))
     if any(prompts):
-        told = say(
+        message = say(
             "encode_query and encode_document put the right text first; with other software put {query} before each "
             "query and {passage} before each document.",
             query=repr(prompts[0]),
             passage=repr(prompts[1]),
         )
-        yield Paragraph(told.text())
+        yield Paragraph(message.text())
 
 
 def reranker_usage(facts: Facts, adapter: bool) -> Iterator[Block]:

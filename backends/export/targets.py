@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final
 
 from tunewiz.backends.models.run_models import has_model
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.trying.corpus import of_run
+from tunewiz.backends.trying.corpus import run_documents
 from tunewiz.files import read_json, write_jsonl, write_whole
 from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
@@ -47,9 +47,9 @@ def whole_model(run: Run) -> Path:
     """The folder of the whole tuned model. Raises :class:`BadPreset` (``no-whole-model``) where there is none."""
     if has_model(run.model):
         return run.model
-    told = say("The run {name} has no whole model: it was stopped, or its adapter was not merged.", name=run.name)
+    message = say("The run {name} has no whole model: it was stopped, or its adapter was not merged.", name=run.name)
     fix = say("Let it finish with export.merge: true, or export the adapter: --to adapter.")
-    raise BadPreset(error("no-whole-model", told, fix=fix))
+    raise BadPreset(error("no-whole-model", message, fix=fix))
 
 
 def copy_model(run: Run, folder: Path) -> None:
@@ -71,12 +71,12 @@ def write(run: Run, name: str, out: Path) -> Message:
     preset = load(str(run.preset_file))
     fitting = [target for target in catalogue() if preset.task in catalogue()[target].tasks]
     if name not in fitting:
-        told = say("A run of the task {task} cannot be exported to {name}.", task=preset.task, name=name)
+        message = say("A run of the task {task} cannot be exported to {name}.", task=preset.task, name=name)
         fix = suggestion(name, fitting) or say("Choose one of: {names}.", names=", ".join(fitting))
-        raise BadPreset(error("unknown-target", told, fix=fix))
+        raise BadPreset(error("unknown-target", message, fix=fix))
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        told = say("{path} is not empty.", path=out)
-        raise BadPreset(error("out-not-empty", told, fix=say("Name a folder that is empty or not there yet.")))
+        message = say("{path} is not empty.", path=out)
+        raise BadPreset(error("out-not-empty", message, fix=say("Name a folder that is empty or not there yet.")))
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -86,8 +86,8 @@ def write(run: Run, name: str, out: Path) -> Message:
             out.rmdir()
         part.rename(out)
     except OSError as fault:
-        told = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
-        raise BadPreset(error("out-not-writable", told)) from fault
+        message = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
+        raise BadPreset(error("out-not-writable", message)) from fault
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return use
@@ -123,9 +123,9 @@ class Adapter(Target):
         """Copy it. Raises :class:`BadPreset` (``no-adapter``) for runs that trained all weights."""
         found = run.model / "adapter"
         if not (found / "adapter_config.json").is_file():
-            told = say("The run {name} has no adapter.", name=run.name)
+            message = say("The run {name} has no adapter.", name=run.name)
             fix = say("It trained all weights, or is not over: export --to merged.")
-            raise BadPreset(error("no-adapter", told, fix=fix))
+            raise BadPreset(error("no-adapter", message, fix=fix))
         shutil.copytree(found, folder, dirs_exist_ok=True)
         return say("It goes onto {base}; README.md in it shows how.", base=preset.model.id)
 
@@ -149,9 +149,9 @@ class Gguf(Target):
         model = whole_model(run)
         found = converter()
         if found is None:
-            told = say("llama.cpp's converter {name} is not on this machine.", name=CONVERTER)
+            message = say("llama.cpp's converter {name} is not on this machine.", name=CONVERTER)
             command = f"git clone --depth 1 https://github.com/ggml-org/llama.cpp && pip install gguf && python llama.cpp/{CONVERTER} {model} --outfile model.gguf --outtype bf16"  # noqa: E501
-            raise BadPreset(error("no-converter", told, fix=say("Run: {command}", command=command)))
+            raise BadPreset(error("no-converter", message, fix=say("Run: {command}", command=command)))
         out = folder / "model.gguf"
         command_line = [sys.executable, str(found), str(model), "--outfile", str(out), "--outtype", "bf16"]
         done = subprocess.run(command_line, capture_output=True, text=True, check=False)
@@ -194,8 +194,8 @@ def template_of(run: Run) -> str:
     record: Any = read_json(run.record_file) or {}
     template = record.get("llm", {}).get("template", "") if isinstance(record, dict) else ""
     if not template:
-        told = say("The run {name} has no chat template on record.", name=run.name)
-        raise BadPreset(error("no-template", told, fix=say("Export --to merged, and write a Modelfile by hand.")))
+        message = say("The run {name} has no chat template on record.", name=run.name)
+        raise BadPreset(error("no-template", message, fix=say("Export --to merged, and write a Modelfile by hand.")))
     return str(template)
 
 
@@ -269,7 +269,7 @@ class Service(Target):
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model, the run's documents and the program."""
         copy_model(run, folder / "model")
-        corpus = of_run(run)
+        corpus = run_documents(run)
         rows = ({"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True))
         write_jsonl(folder / "documents.jsonl", rows)
         write_whole(folder / "serve.py", (_SOURCES / "service.py.txt").read_text(encoding="utf-8"))

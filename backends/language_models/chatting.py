@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any, Literal
 
 from tunewiz.backends.language_models.encoded_rows import prompt_ids
-from tunewiz.backends.language_models.loaded_model import Loaded, adapter_in, load, places_of, recorded, tuned
+from tunewiz.backends.language_models.loaded_model import Loaded, adapter_in, load, load_tuned, places_of, read_record
 from tunewiz.backends.runs.run import Run
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.library import load as load_preset
@@ -23,14 +23,14 @@ def open_chat(run: Run, side: Side = "tuned") -> Loaded:
     Raises :class:`BadPreset` when the run is of another task, or has nothing to load yet.
     """
     preset = load_preset(str(run.preset_file))
-    record = recorded(run.record_file)
+    record = read_record(run.record_file)
     if not isinstance(preset, LlmPreset) or "llm" not in record or "model" not in record:
-        told = say("The run {name} holds no language model to chat with.", name=run.name)
-        raise BadPreset(error("no-chat", told, Where(file=run.name)))
+        message = say("The run {name} holds no language model to chat with.", name=run.name)
+        raise BadPreset(error("no-chat", message, Where(file=run.name)))
     places = places_of(record, run.data, run.checkpoints)
     if side == "base":
         return load(preset, places, None)
-    return tuned(preset, places, _folder(run))
+    return load_tuned(preset, places, _folder(run))
 
 
 def _folder(run: Run) -> Path:
@@ -38,8 +38,8 @@ def _folder(run: Run) -> Path:
     for place in (run.model / "adapter", run.model, run.checkpoints):
         if adapter_in(place) or any(place.glob("*.safetensors")):
             return place
-    told = say("The run {name} has no tuned model yet.", name=run.name)
-    raise BadPreset(error("no-tuned-model", told, Where(file=run.name), say("Let it finish: tunewiz run --resume.")))
+    message = say("The run {name} has no tuned model yet.", name=run.name)
+    raise BadPreset(error("no-tuned-model", message, Where(file=run.name), say("Let it finish: tunewiz run --resume.")))
 
 
 def stream(

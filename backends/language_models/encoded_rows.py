@@ -85,7 +85,7 @@ def _said(text: str) -> dict[str, str]:
     return {"role": "assistant", "content": text}
 
 
-def asked(row: Conversation) -> list[dict[str, str]]:
+def prompt_turns(row: Conversation) -> list[dict[str, str]]:
     """The turns up to where the model should answer, in LLaMA-Factory's roles; one cut off where it answers last."""
     turns = row.turns[:-1] if row.turns and row.turns[-1].speaker in ("assistant", "call") else row.turns
     return [{"role": _ROLES[turn.speaker], "content": turn.text} for turn in turns]
@@ -115,7 +115,7 @@ class Tokens:
         return sum(label != IGNORED for label in self.labels[1:])
 
 
-def encoded(loaded: Loaded, row: Conversation) -> dict[str, Tokens]:
+def encode_row(loaded: Loaded, row: Conversation) -> dict[str, Tokens]:
     """``answer`` of a row; ``chosen`` and ``rejected`` of a pair."""
     found = _processor(loaded, row.stage).preprocess_dataset(example(row))
     if row.stage == "preference":
@@ -149,7 +149,7 @@ def prompt_ids(loaded: Loaded, turns: Sequence[dict[str, str]], system: str = ""
 
 def row_prompt(loaded: Loaded, row: Conversation) -> list[int]:
     """The tokens that ask for the last answer of ``row``."""
-    return prompt_ids(loaded, asked(row), row.system, row.tools)
+    return prompt_ids(loaded, prompt_turns(row), row.system, row.tools)
 
 
 # Rows as LLaMA-Factory's own processors hand them to training, to be looked at and counted; no weights are loaded.
@@ -177,9 +177,9 @@ def _spread(rows: Sequence[Conversation], count: int) -> Sequence[Conversation]:
 
 
 def _read(loaded: Loaded, uncut: Loaded, row: Conversation, limit: int, text: bool) -> Iterator[ReadRow]:
-    whole = encoded(uncut, row)
+    whole = encode_row(uncut, row)
     is_short = all(len(tokens.ids) < limit for tokens in whole.values())
-    for side, tokens in (whole if is_short else encoded(loaded, row)).items():
+    for side, tokens in (whole if is_short else encode_row(loaded, row)).items():
         pieces = tuple(_pieces(loaded.tokenizer, tokens)) if text else ()
         counted = sum(label != IGNORED for label in tokens.labels)
         told: Message | None = _SIDES.get(side)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.export.exporters import replacing
-from tunewiz.backends.language_models.loaded_model import Loaded, Places, adapter_in, speaks_first, tuned
+from tunewiz.backends.language_models.loaded_model import Loaded, Places, adapter_in, load_tuned, speaks_first
 from tunewiz.backends.reports.blocks import Block, Code, Heading, Paragraph, markdown, section
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
 from tunewiz.backends.reports.language_model_report import made_from, numbers
@@ -31,7 +31,7 @@ def export(run: Run, preset: LlmPreset, places: Places) -> list[Path]:
     with replacing(run.model) as temporary:
         written = []
         if adapter is None or (preset.export.merge and not speaks_first(adapter)):
-            _model(tuned(preset, places, run.checkpoints, merged=True), temporary, run)
+            _model(load_tuned(preset, places, run.checkpoints, merged=True), temporary, run)
             write_whole(temporary / "README.md", card(run, preset))
             written.append(run.model)
         if adapter:

@@ -178,7 +178,7 @@ def places_of(record: Mapping[str, Any], data: Path, output: Path) -> Places:
     )
 
 
-def recorded(file: Path) -> dict[str, Any]:
+def read_record(file: Path) -> dict[str, Any]:
     """The run's record."""
     found = read_json(file)
     return found if isinstance(found, dict) else {}
@@ -187,12 +187,12 @@ def recorded(file: Path) -> dict[str, Any]:
 def _not_loadable(path: str, fault: Exception) -> Any:
     lines = str(fault).strip().splitlines()
     short = (lines[0] if lines else type(fault).__name__)[:300]
-    told = say("The model in {path} cannot be loaded: {fault}", path=path, fault=short)
+    message = say("The model in {path} cannot be loaded: {fault}", path=path, fault=short)
     fix = say("Look at the folder: a model has config.json, a tokenizer and weights.")
-    return error("model-not-loadable", told, Where(key="model.id"), fix)
+    return error("model-not-loadable", message, Where(key="model.id"), fix)
 
 
-def tuned(preset: LlmPreset, places: Places, folder: Path, *, merged: bool = False) -> Loaded:
+def load_tuned(preset: LlmPreset, places: Places, folder: Path, *, merged: bool = False) -> Loaded:
     """The model with what training left in ``folder``: its adapter, or all its weights."""
     adapter = adapter_in(folder)
     return load(preset, places if adapter else replace(places, model=str(folder)), adapter, merged=merged)

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
-from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encoded, row_prompt
+from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row, row_prompt
 from tunewiz.backends.language_models.loaded_model import Loaded
 from tunewiz.data.chat.prepared import PreparedLlm
 from tunewiz.data.rows.conversations import Conversation
@@ -122,7 +122,7 @@ def greedy_answers(
     prompts: Sequence[Sequence[int]],
     most: int,
     batch_size: int,
-    told: Callable[[int, int], None],
+    progress: Callable[[int, int], None],
 ) -> list[str]:
     """The answer to each prompt (token ids), at most ``most`` tokens, without what ends it."""
     import torch
@@ -151,7 +151,7 @@ def greedy_answers(
         texts = tokenizer.batch_decode(written[:, longest:], skip_special_tokens=True)
         for place, text in zip(batch, texts, strict=True):
             found[place] = text.strip()
-        told(min(start + batch_size, len(order)), len(order))
+        progress(min(start + batch_size, len(order)), len(order))
     return found
 
 
@@ -163,7 +163,7 @@ _SCORES: Final = 1 << 28
 
 
 def row_losses(
-    loaded: Loaded, rows: Sequence[Tokens], batch_size: int, told: Callable[[int, int], None]
+    loaded: Loaded, rows: Sequence[Tokens], batch_size: int, progress: Callable[[int, int], None]
 ) -> list[float]:
     """One loss a row, in the order of ``rows``; not a number for a row without counted tokens.
 
@@ -180,7 +180,7 @@ def row_losses(
             for place, loss in zip(batch, _batch_losses(loaded, [rows[place] for place in batch]), strict=True):
                 found[place] = loss
             done += len(batch)
-            told(done, len(rows))
+            progress(done, len(rows))
     return found
 
 
@@ -228,11 +228,11 @@ def _tensors(loaded: Loaded, rows: Sequence[Tokens]) -> tuple[Any, Any, Any]:
     return ids.to(device), mask.to(device), labels.to(device)
 
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Measured:
+class HeldOutMeasures:
     """``metrics`` by name, ``per_query`` by row and name, and what was written. Rows are named by their place."""
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -258,43 +258,45 @@ def drawn(rows: Sequence[Conversation], count: int, seed: int) -> list[int]:
     return sorted(random.Random(seed).sample(range(len(rows)), min(count, len(rows))))
 
 
-def measure(loaded: Loaded, prepared: PreparedLlm, options: LlmEvaluation, seed: int, told: Told) -> Measured:
+def measure(
+    loaded: Loaded, prepared: PreparedLlm, options: LlmEvaluation, seed: int, progress: Progress
+) -> HeldOutMeasures:
     """Every measure that the rows allow."""
-    begun, found = time.monotonic(), Measured()
+    begun, found = time.monotonic(), HeldOutMeasures()
     places = drawn(prepared.evaluation, options.rows, seed)
     rows = {str(place): prepared.evaluation[place] for place in places}
     if prepared.stage == "preference":
-        _pairs(loaded, rows, options, found, told)
+        _pairs(loaded, rows, options, found, progress)
     elif prepared.stage == "kto":
-        _judged(loaded, rows, options, found, told)
+        _judged(loaded, rows, options, found, progress)
     else:
-        found.add(_losses(loaded, rows, options, told), "loss")
+        found.add(_losses(loaded, rows, options, progress), "loss")
         if "loss" in found.metrics:
             found.metrics["perplexity"] = math.exp(min(700.0, found.metrics["loss"]))
     if prepared.labels:
-        _labels(loaded, rows, prepared.labels, options, found, told)
+        _labels(loaded, rows, prepared.labels, options, found, progress)
     elif prepared.stage != "pretrain" and options.answers:
         some = [str(places[place]) for place in drawn([rows[str(place)] for place in places], options.answers, seed)]
-        _written(loaded, {name: rows[name] for name in some}, options, found, told)
+        _written(loaded, {name: rows[name] for name in some}, options, found, progress)
     found.seconds = time.monotonic() - begun
     return found
 
 
 def _losses(
-    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, told: Told, side: str = "answer"
+    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, progress: Progress, side: str = "answer"
 ) -> dict[str, float]:
     """The loss of each row with tokens that count."""
-    tokens = [encoded(loaded, row)[side] for row in rows.values()]
-    losses = row_losses(loaded, tokens, options.batch_size, told)
+    tokens = [encode_row(loaded, row)[side] for row in rows.values()]
+    losses = row_losses(loaded, tokens, options.batch_size, progress)
     return {name: loss for name, loss in zip(rows, losses, strict=True) if math.isfinite(loss)}
 
 
 def _pairs(
-    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, found: Measured, told: Told
+    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, found: HeldOutMeasures, progress: Progress
 ) -> None:
     """Whether the chosen answer is the likelier one by the mean of its tokens, and by how much (nats a token)."""
-    chosen = _losses(loaded, rows, options, told, "chosen")
-    rejected = _losses(loaded, rows, options, told, "rejected")
+    chosen = _losses(loaded, rows, options, progress, "chosen")
+    rejected = _losses(loaded, rows, options, progress, "rejected")
     both = [name for name in chosen if name in rejected]
     found.add({name: float(rejected[name] > chosen[name]) for name in both}, "preference_accuracy")
     found.add({name: rejected[name] - chosen[name] for name in both}, "preference_margin")
@@ -302,10 +304,10 @@ def _pairs(
 
 
 def _judged(
-    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, found: Measured, told: Told
+    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, found: HeldOutMeasures, progress: Progress
 ) -> None:
     """How much likelier liked answers are than disliked ones: each row's log-likelihood a token, with its sign."""
-    losses = _losses(loaded, rows, options, told)
+    losses = _losses(loaded, rows, options, progress)
     signs = {name: 1.0 if rows[name].desirable else -1.0 for name in losses}
     found.add({name: -signs[name] * losses[name] for name in losses}, "kto_margin")
     liked = {name: loss for name, loss in losses.items() if signs[name] > 0}
@@ -318,13 +320,13 @@ def _labels(
     rows: Mapping[str, Conversation],
     labels: Sequence[str],
     options: LlmEvaluation,
-    found: Measured,
-    told: Told,
+    found: HeldOutMeasures,
+    progress: Progress,
 ) -> None:
     """Greedy answers, no longer than the longest label and a little, compared with the labels."""
     longest = max(len(loaded.tokenizer.encode(label, add_special_tokens=False)) for label in labels)
     prompts = [row_prompt(loaded, row) for row in rows.values()]
-    written = greedy_answers(loaded, prompts, longest + 4, options.batch_size, told)
+    written = greedy_answers(loaded, prompts, longest + 4, options.batch_size, progress)
     given = [named_label(answer, labels) for answer in written]
     gold = [row.label for row in rows.values()]
     told_of = label_scores(gold, given, labels)
@@ -335,11 +337,11 @@ def _labels(
 
 
 def _written(
-    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, found: Measured, told: Told
+    loaded: Loaded, rows: Mapping[str, Conversation], options: LlmEvaluation, found: HeldOutMeasures, progress: Progress
 ) -> None:
     """Answers beside the expected ones."""
     prompts = [row_prompt(loaded, row) for row in rows.values()]
-    written = greedy_answers(loaded, prompts, options.max_new_tokens, options.batch_size, told)
+    written = greedy_answers(loaded, prompts, options.max_new_tokens, options.batch_size, progress)
     near = {name: closeness(answer, _expected(row)) for (name, row), answer in zip(rows.items(), written, strict=True)}
     for measure in CLOSENESS:
         found.add({name: values[measure] for name, values in near.items()}, measure)

@@ -170,11 +170,11 @@ def template_problems(wanted: str, model_id: str, folder: Path | None) -> list[P
     if wanted == "auto":
         return [] if own or folder is None else [_underivable(model_id)]
     if wanted not in known:
-        told = say("LLaMA-Factory has no chat template {name}.", name=wanted)
-        return [error("unknown-template", told, _WHERE, suggestion(wanted, list(known)))]
+        message = say("LLaMA-Factory has no chat template {name}.", name=wanted)
+        return [error("unknown-template", message, _WHERE, suggestion(wanted, list(known)))]
     if own and not alike(wanted, own):
-        told = say("{id} was made for the chat template {own}, not for {name}.", id=model_id, own=own, name=wanted)
-        return [error("template-mismatch", told, _WHERE, say("Write template: auto, or {own}.", own=own))]
+        message = say("{id} was made for the chat template {own}, not for {name}.", id=model_id, own=own, name=wanted)
+        return [error("template-mismatch", message, _WHERE, say("Write template: auto, or {own}.", own=own))]
     return []
 
 
@@ -193,6 +193,6 @@ def resolved_template(wanted: str, model_id: str, folder: Path) -> str:
 
 
 def _underivable(model_id: str) -> Problem:
-    told = say("The chat template of {id} is not known, and its folder does not tell.", id=model_id)
+    message = say("The chat template of {id} is not known, and its folder does not tell.", id=model_id)
     fix = say("Name it: template: qwen3_nothink, llama3, gemma ... (LLaMA-Factory's data/template.py lists them).")
-    return error("template-unknown", told, _WHERE, fix)
+    return error("template-unknown", message, _WHERE, fix)

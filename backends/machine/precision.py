@@ -32,7 +32,7 @@ def choose(wanted: str, device: str) -> tuple[Precision, Message]:
     return "fp32", say("this CPU has no bf16 instructions")
 
 
-def chosen(run: Run, wanted: str, device: str) -> Precision:
+def choose_for_run(run: Run, wanted: str, device: str) -> Precision:
     """As :func:`choose`; the run is told of it."""
     precision, why = choose(wanted, device)
     run.notice(note("precision", say("Training in {precision}: {why}.", precision=precision, why=why)))

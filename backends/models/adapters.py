@@ -73,10 +73,10 @@ def _check_targets(wanted: tuple[str, ...], linear: tuple[str, ...]) -> None:
     unknown = [name for name in wanted if not any(f".{layer}".endswith(f".{name}") for layer in linear)]
     if not unknown and wanted:
         return
-    told = say("The model has no linear layer {names}.", names=", ".join(unknown) or "-")
+    message = say("The model has no linear layer {names}.", names=", ".join(unknown) or "-")
     shown = ", ".join(sorted({layer.rsplit(".", 1)[-1] for layer in linear}))
     fix = say("Use all, or some of: {names}.", names=shown)
-    raise BadPreset(error("lora-target-unknown", told, Where(key="method.target_modules"), fix))
+    raise BadPreset(error("lora-target-unknown", message, Where(key="method.target_modules"), fix))
 
 
 def trainable(model: Any) -> tuple[int, int]:
@@ -100,9 +100,9 @@ def restore_adapter(model: Any, folder: Path) -> bool:
     expected = {name for name, _ in transformer.named_parameters() if _is_adapter(name)}
     weights = {_inside(name): tensor for name, tensor in load_file(str(folder / ADAPTER_WEIGHTS)).items()}
     if set(weights) != expected:
-        told = say("The adapter in {folder} does not belong to its model.", folder=str(folder))
+        message = say("The adapter in {folder} does not belong to its model.", folder=str(folder))
         fix = say("Names that differ: {names}.", names=", ".join(sorted(set(weights) ^ expected)[:4]))
-        raise TunewizError(error("adapter-damaged", told, Where(file=str(folder / ADAPTER_WEIGHTS)), fix))
+        raise TunewizError(error("adapter-damaged", message, Where(file=str(folder / ADAPTER_WEIGHTS)), fix))
     transformer.load_state_dict(weights, strict=False)
     return True
 

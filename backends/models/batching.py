@@ -17,11 +17,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewiz.backends.models.packing import Precision, packed
+from tunewiz.backends.models.packing import Precision, packed_linear_layers
 
 Rows = NDArray[np.float32]
 #: Called with how many texts are done and how many there are.
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 #: Tokens a batch. A CPU thread is fastest while a batch's activations stay in its cache; a GPU wants large batches.
 CPU_TOKENS: Final = 1024
@@ -32,7 +32,7 @@ ANY: Final = 1 << 62
 CHUNK: Final = 16_384
 
 
-def nothing(*_: int) -> None:
+def no_progress(*_: int) -> None:
     """For callers that want neither progress nor a way to stop."""
 
 
@@ -83,7 +83,7 @@ def ready(model: Any, precision: Precision, fast: bool) -> Iterator[int]:
         yield 1
         return
     threads = torch.get_num_threads()
-    with packed(model, precision):
+    with packed_linear_layers(model, precision):
         torch.set_num_threads(1)
         try:
             yield threads
@@ -146,7 +146,7 @@ def in_parallel(
 
 
 def collect(
-    computed: Generator[tuple[Batch, Rows]], total: int, progress: Told, check_stop: Callable[[], None]
+    computed: Generator[tuple[Batch, Rows]], total: int, progress: Progress, check_stop: Callable[[], None]
 ) -> Rows:
     """The computed rows in the order of the texts, (total, width); between batches ``progress`` and ``check_stop``."""
     vectors = np.zeros((total, 0), np.float32)

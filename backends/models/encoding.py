@@ -26,14 +26,14 @@ from tunewiz.backends.models.batching import (
     CHUNK,
     Batch,
     EncodeOptions,
-    Told,
+    Progress,
     by_length,
     collect,
     half,
     halving,
     in_parallel,
     is_packed,
-    nothing,
+    no_progress,
     ready,
     tokens_a_batch,
 )
@@ -50,9 +50,9 @@ def encode(
     model: Any,
     texts: Sequence[str],
     prompt: str = "",
-    how: EncodeOptions = EncodeOptions(),
-    progress: Told = nothing,
-    check_stop: Callable[[], None] = nothing,
+    options: EncodeOptions = EncodeOptions(),
+    progress: Progress = no_progress,
+    check_stop: Callable[[], None] = no_progress,
 ) -> Vectors:
     """Unit vectors of ``texts`` by ``model`` (a SentenceTransformer): ``(len(texts), dimension)``, fp32, in order.
 
@@ -65,15 +65,20 @@ def encode(
     if not unique:
         return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
     model.eval()
-    expected = _expected(model, unique, prompt) if how.fast and callable(getattr(model, "tokenizer", None)) else None
-    with ready(model, how.precision, bool(expected)) as at_once:
-        batches, compute = by_length(unique, list(map(len, unique)), ANY, how.most), _library(model, prompt, how)
-        if expected and _agrees(model, expected, prompt, how):
-            batches, compute = _batches(model, unique, prompt, how), _forward(model, prompt, how)
+    expected = (
+        _expected(model, unique, prompt) if options.fast and callable(getattr(model, "tokenizer", None)) else None
+    )
+    with ready(model, options.precision, bool(expected)) as at_once:
+        batches, compute = (
+            by_length(unique, list(map(len, unique)), ANY, options.most),
+            _library(model, prompt, options),
+        )
+        if expected and _agrees(model, expected, prompt, options):
+            batches, compute = _batches(model, unique, prompt, options), _forward(model, prompt, options)
         vectors = collect(in_parallel(batches, compute, at_once), len(unique), progress, check_stop)
     if not np.isfinite(vectors).all():
-        told = say("The model turns some texts into vectors that are no numbers (nan).")
-        raise TunewizError(error("embedding-not-finite", told, fix=say("Train with a lower learning rate.")))
+        message = say("The model turns some texts into vectors that are no numbers (nan).")
+        raise TunewizError(error("embedding-not-finite", message, fix=say("Train with a lower learning rate.")))
     return vectors if len(unique) == len(texts) else vectors[index]
 
 
@@ -84,12 +89,12 @@ def _normalised(vectors: Any) -> Vectors:
     return unit
 
 
-def _batches(model: Any, texts: Sequence[str], prompt: str, how: EncodeOptions) -> Iterator[Batch]:
+def _batches(model: Any, texts: Sequence[str], prompt: str, options: EncodeOptions) -> Iterator[Batch]:
     """Batches of at most the budget of tokens, each with texts of nearly one length, long ones first."""
-    budget = how.tokens or tokens_a_batch(model)
+    budget = options.tokens or tokens_a_batch(model)
     for start in range(0, len(texts), CHUNK):
         ids = token_ids(model, texts[start : start + CHUNK], prompt)
-        yield from by_length(ids, [len(item) for item in ids], budget, how.most, start)
+        yield from by_length(ids, [len(item) for item in ids], budget, options.most, start)
 
 
 def token_ids(model: Any, texts: Sequence[str], prompt: str = "") -> list[list[int]]:
@@ -104,7 +109,7 @@ def token_ids(model: Any, texts: Sequence[str], prompt: str = "") -> list[list[i
     return ids
 
 
-def _forward(model: Any, prompt: str, how: EncodeOptions) -> Callable[[Batch], Vectors]:
+def _forward(model: Any, prompt: str, options: EncodeOptions) -> Callable[[Batch], Vectors]:
     import torch
 
     prompt_length = _prompt_length(model, prompt)
@@ -114,7 +119,7 @@ def _forward(model: Any, prompt: str, how: EncodeOptions) -> Callable[[Batch], V
         padded = model.tokenizer.pad({"input_ids": batch.inputs}, padding=True, return_tensors="pt")
         features = {name: tensor.to(model.device, non_blocking=True) for name, tensor in padded.items()}
         features |= {"modality": "text"} | ({"prompt_length": prompt_length} if prompt_length else {})
-        with torch.inference_mode(), half(model, how.precision, covered):
+        with torch.inference_mode(), half(model, options.precision, covered):
             vectors = model(features)["sentence_embedding"]
         return _normalised(vectors[:, : model.truncate_dim].float().cpu().numpy())
 
@@ -130,9 +135,9 @@ def _prompt_length(model: Any, prompt: str) -> int:
     return len(ids) - (ids[-1] in model.tokenizer.all_special_ids)
 
 
-def _library(model: Any, prompt: str, how: EncodeOptions) -> Callable[[Batch], Vectors]:
+def _library(model: Any, prompt: str, options: EncodeOptions) -> Callable[[Batch], Vectors]:
     def compute(batch: Batch) -> Vectors:
-        with half(model, how.precision, covered=False):
+        with half(model, options.precision, covered=False):
             vectors = model.encode(batch.inputs, prompt=prompt, batch_size=len(batch.inputs), convert_to_tensor=True)
         return _normalised(vectors.float().cpu().numpy())
 
@@ -155,16 +160,16 @@ def _expected(model: Any, texts: Sequence[str], prompt: str) -> _Expected | None
     return _Expected(probe, _library(model, prompt, EncodeOptions())(Batch(np.arange(len(probe)), list(probe))))
 
 
-def _agrees(model: Any, expected: _Expected, prompt: str, how: EncodeOptions) -> bool:
+def _agrees(model: Any, expected: _Expected, prompt: str, options: EncodeOptions) -> bool:
     """Whether the fast path gives what the library gives."""
     ours = np.zeros_like(expected.vectors)
-    compute = _forward(model, prompt, how)
+    compute = _forward(model, prompt, options)
     try:
-        for batch in _batches(model, expected.texts, prompt, how):
+        for batch in _batches(model, expected.texts, prompt, options):
             ours[batch.places] = compute(batch)
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError):
         return False  # a model with inputs of its own: the library knows how to call it
-    return bool(np.abs(ours - expected.vectors).max() <= _AGREE[how.precision])
+    return bool(np.abs(ours - expected.vectors).max() <= _AGREE[options.precision])
 
 
 # An encoder the way it is used for search: queries and passages, each with its instruction, each encoded once.
@@ -183,11 +188,11 @@ class SearchEncoder:
     """
 
     model: Any
-    how: EncodeOptions = field(default_factory=EncodeOptions)
+    options: EncodeOptions = field(default_factory=EncodeOptions)
     cache: Path | None = None
     fingerprint: str = ""
-    told: Told = nothing
-    check_stop: Callable[[], None] = nothing
+    progress: Progress = no_progress
+    check_stop: Callable[[], None] = no_progress
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, fp32, shape (texts, dimension)."""
@@ -199,22 +204,29 @@ class SearchEncoder:
 
     def identity(self) -> str:
         """What the vectors depend on: weights, instructions, maximum length, pooling, precision."""
-        facts = [self.fingerprint, prompts(self.model), self.model.max_seq_length, str(self.model), self.how.precision]
+        facts = [
+            self.fingerprint,
+            prompts(self.model),
+            self.model.max_seq_length,
+            str(self.model),
+            self.options.precision,
+        ]
         return hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()[:32]
 
-    def telling(self, told: Told) -> SearchEncoder:
+    def with_progress(self, progress: Progress) -> SearchEncoder:
         """The same encoder, reporting to ``told``."""
-        return replace(self, told=told)
+        return replace(self, progress=progress)
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         if self.cache is None or not self.fingerprint:
-            return encode(self.model, texts, prompt, self.how, self.told, self.check_stop)
+            return encode(self.model, texts, prompt, self.options, self.progress, self.check_stop)
         store = _Store(self.cache / f"{self.identity()}.npz")
         keys = [_key(prompt + text) for text in texts]
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in store.places}
         if fresh:
             store.add(
-                list(fresh), encode(self.model, list(fresh.values()), prompt, self.how, self.told, self.check_stop)
+                list(fresh),
+                encode(self.model, list(fresh.values()), prompt, self.options, self.progress, self.check_stop),
             )
         return store.vectors[[store.places[key] for key in keys]]
 

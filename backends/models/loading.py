@@ -18,7 +18,7 @@ from tunewiz.presets.sections.training import Launch
 from tunewiz.problems import BadPreset, Message, Where, error, say
 
 if TYPE_CHECKING:
-    from tunewiz.backends.models.batching import Told
+    from tunewiz.backends.models.batching import Progress
 
 
 #: Names under which sentence-transformers looks for the texts before queries and passages (``encode_query``,
@@ -36,9 +36,9 @@ def device_of(launch: Launch) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if launch.device == "cuda":
-        told = say("The preset asks for a GPU and torch sees none.")
+        message = say("The preset asks for a GPU and torch sees none.")
         fix = say("Set launch.device to auto or cpu, or look at `tunewiz doctor`.")
-        raise BadPreset(error("no-gpu", told, Where(key="launch.device"), fix))
+        raise BadPreset(error("no-gpu", message, Where(key="launch.device"), fix))
     return "cpu"
 
 
@@ -79,11 +79,11 @@ def load_encoder(path: Path | str, preset: RetrievalPreset | None = None, device
 
 def not_loadable(path: Path | str, fault: Exception, trusted: bool) -> Any:
     """The problem with the model in ``path``; ``trusted``: whether its own code was allowed to run."""
-    told = say("The model in {path} cannot be loaded: {fault}", path=str(path), fault=_short(fault))
+    message = say("The model in {path} cannot be loaded: {fault}", path=str(path), fault=_short(fault))
     fix: Message = say("Look at the folder: a model has config.json, a tokenizer and weights.")
     if "trust_remote_code" in str(fault) and not trusted:
         fix = say("It needs Python code that comes with it: set model.trust_remote_code if you trust its authors.")
-    return error("model-not-loadable", told, Where(key="model.id"), fix)
+    return error("model-not-loadable", message, Where(key="model.id"), fix)
 
 
 def _short(fault: Exception) -> str:
@@ -129,8 +129,8 @@ def _set_pooling(model: Any, mode: str) -> None:
             if module.pooling_mode != mode:
                 model._modules[name] = Pooling(module.embedding_dimension, mode, module.include_prompt)
             return
-    told = say("The model {model} has no pooling that could be changed.", model=type(model[0]).__name__)
-    raise BadPreset(error("no-pooling", told, Where(key="model.pooling"), say("Set model.pooling to auto.")))
+    message = say("The model {model} has no pooling that could be changed.", model=type(model[0]).__name__)
+    raise BadPreset(error("no-pooling", message, Where(key="model.pooling"), say("Set model.pooling to auto.")))
 
 
 def _chosen(model: Any, preset: RetrievalPreset) -> tuple[str, str]:
@@ -190,10 +190,10 @@ def load_reranker(path: Path | str, preset: RetrievalPreset | None = None, devic
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as fault:
         raise BadPreset(not_loadable(path, fault, trusted)) from fault
     if model.num_labels != 1:
-        told = say("The model in {path} sorts into {count} classes; a reranker gives one score.", path=str(path),
+        message = say("The model in {path} sorts into {count} classes; a reranker gives one score.", path=str(path),
                    count=model.num_labels)  # fmt: skip
         fix = say("Choose a reranker, or an encoder, which gets a head of its own.")
-        raise BadPreset(error("several-labels", told, Where(key="model.id"), fix))
+        raise BadPreset(error("several-labels", message, Where(key="model.id"), fix))
     adapters.restore_adapter(model, Path(path))
     if preset is not None:
         configure_length(model, preset)
@@ -210,7 +210,7 @@ def set_activation(model: Any, loss: RerankerLoss) -> None:
 _EVERY: Final = 0.5  # seconds between two tellings of progress
 
 
-def at_times(told: Told) -> Told:
+def at_times(progress: Progress) -> Progress:
     """``told``, called at most twice a second and for the last text."""
     last = 0.0
 
@@ -219,6 +219,6 @@ def at_times(told: Told) -> Told:
         now = time.monotonic()
         if done >= total or now - last >= _EVERY:
             last = now
-            told(done, total)
+            progress(done, total)
 
     return seldom

@@ -18,7 +18,7 @@ _ROWS: Final = 2048
 
 
 @contextmanager
-def packed(model: Any, precision: Precision = "fp32") -> Iterator[int]:
+def packed_linear_layers(model: Any, precision: Precision = "fp32") -> Iterator[int]:
     """Inside the block, plain linear layers of ``model`` compute packed; yields how many do (0: not possible here).
 
     Only layers of the exact type ``nn.Linear`` in fp32 on the CPU are replaced, without hooks or parametrizations.

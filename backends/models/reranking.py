@@ -25,15 +25,15 @@ from tunewiz.backends.models.batching import (
     CHUNK,
     Batch,
     EncodeOptions,
+    Progress,
     Rows,
-    Told,
     by_length,
     collect,
     half,
     halving,
     in_parallel,
     is_packed,
-    nothing,
+    no_progress,
     ready,
     tokens_a_batch,
 )
@@ -60,30 +60,30 @@ class PairScorer:
     """
 
     model: Any
-    how: EncodeOptions = field(default_factory=EncodeOptions)
+    options: EncodeOptions = field(default_factory=EncodeOptions)
     fast: bool = False
     at_once: int = 1
-    told: Told = nothing
-    check_stop: Callable[[], None] = nothing
+    progress: Progress = no_progress
+    check_stop: Callable[[], None] = no_progress
 
     def quietly(self) -> PairScorer:
         """The same scorer, which tells no progress."""
-        return replace(self, told=nothing)
+        return replace(self, progress=no_progress)
 
     def scores(self, pairs: Sequence[Pair]) -> Scores:
         """The logit of each pair, fp32, in order. Raises :class:`TunewizError` (``score-not-finite``)."""
         if not pairs:
             return np.zeros(0, np.float32)
         if self.fast:
-            batches, compute = _batches(self.model, pairs, self.how), _forward(self.model, self.how)
+            batches, compute = _batches(self.model, pairs, self.options), _forward(self.model, self.options)
         else:
             lengths = [len(query) + len(document) for query, document in pairs]
-            batches = by_length(pairs, lengths, ANY, self.how.most)
-            compute = _library(self.model, self.how)
-        rows = collect(in_parallel(batches, compute, self.at_once), len(pairs), self.told, self.check_stop)
+            batches = by_length(pairs, lengths, ANY, self.options.most)
+            compute = _library(self.model, self.options)
+        rows = collect(in_parallel(batches, compute, self.at_once), len(pairs), self.progress, self.check_stop)
         if not np.isfinite(rows).all():
-            told = say("The reranker gives some pairs scores that are no numbers (nan).")
-            raise TunewizError(error("score-not-finite", told, fix=say("Train with a lower learning rate.")))
+            message = say("The reranker gives some pairs scores that are no numbers (nan).")
+            raise TunewizError(error("score-not-finite", message, fix=say("Train with a lower learning rate.")))
         logits: Scores = rows[:, 0]
         return logits
 
@@ -91,18 +91,18 @@ class PairScorer:
 @contextmanager
 def ready_to_score(
     model: Any,
-    how: EncodeOptions = EncodeOptions(),
-    told: Told = nothing,
-    check_stop: Callable[[], None] = nothing,
+    options: EncodeOptions = EncodeOptions(),
+    progress: Progress = no_progress,
+    check_stop: Callable[[], None] = no_progress,
 ) -> Iterator[PairScorer]:
     """A scorer over ``model`` (a CrossEncoder with one label), packed for as long as the block lasts."""
     model.eval()
-    expected = _library(model, EncodeOptions())(_all(_PROBE)) if how.fast and _plain(model) else None
-    with ready(model, how.precision, expected is not None) as at_once:
-        if expected is not None and _agrees(model, expected, how):
-            yield PairScorer(model, how, True, at_once, told, check_stop)
+    expected = _library(model, EncodeOptions())(_all(_PROBE)) if options.fast and _plain(model) else None
+    with ready(model, options.precision, expected is not None) as at_once:
+        if expected is not None and _agrees(model, expected, options):
+            yield PairScorer(model, options, True, at_once, progress, check_stop)
         else:
-            yield PairScorer(model, how, False, 1, told, check_stop)
+            yield PairScorer(model, options, False, 1, progress, check_stop)
 
 
 def _plain(model: Any) -> bool:
@@ -114,22 +114,22 @@ def _all(pairs: Sequence[Pair]) -> Batch:
     return Batch(np.arange(len(pairs)), list(pairs))
 
 
-def _agrees(model: Any, expected: Rows, how: EncodeOptions) -> bool:
+def _agrees(model: Any, expected: Rows, options: EncodeOptions) -> bool:
     ours = np.zeros_like(expected)
     try:
-        compute = _forward(model, how)
-        for batch in _batches(model, _PROBE, how):
+        compute = _forward(model, options)
+        for batch in _batches(model, _PROBE, options):
             ours[batch.places] = compute(batch)
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError):
         return False  # a model with inputs of its own: the library knows how to call it
-    return bool(np.abs(ours - expected).max() <= _AGREE[how.precision] * max(1.0, float(np.abs(expected).max())))
+    return bool(np.abs(ours - expected).max() <= _AGREE[options.precision] * max(1.0, float(np.abs(expected).max())))
 
 
-def _batches(model: Any, pairs: Sequence[Pair], how: EncodeOptions) -> Iterator[Batch]:
-    budget = how.tokens or tokens_a_batch(model)
+def _batches(model: Any, pairs: Sequence[Pair], options: EncodeOptions) -> Iterator[Batch]:
+    budget = options.tokens or tokens_a_batch(model)
     for start in range(0, len(pairs), CHUNK):
         features = pair_features(model, pairs[start : start + CHUNK])
-        yield from by_length(features, [len(one["input_ids"]) for one in features], budget, how.most, start)
+        yield from by_length(features, [len(one["input_ids"]) for one in features], budget, options.most, start)
 
 
 def pair_features(model: Any, pairs: Sequence[Pair]) -> list[dict[str, list[int]]]:
@@ -148,7 +148,7 @@ def pair_features(model: Any, pairs: Sequence[Pair]) -> list[dict[str, list[int]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _forward(model: Any, how: EncodeOptions) -> Callable[[Batch], Rows]:
+def _forward(model: Any, options: EncodeOptions) -> Callable[[Batch], Rows]:
     import torch
 
     covered = is_packed(model)
@@ -156,7 +156,7 @@ def _forward(model: Any, how: EncodeOptions) -> Callable[[Batch], Rows]:
     def compute(batch: Batch) -> Rows:
         padded = model.tokenizer.pad(batch.inputs, padding=True, return_tensors="pt")
         features = {name: tensor.to(model.device, non_blocking=True) for name, tensor in padded.items()}
-        with torch.inference_mode(), half(model, how.precision, covered):
+        with torch.inference_mode(), half(model, options.precision, covered):
             logits = model(features | {"modality": "text"})["scores"]
         array: Rows = logits.float().reshape(len(batch.inputs), -1)[:, :1].cpu().numpy()
         return array
@@ -164,11 +164,11 @@ def _forward(model: Any, how: EncodeOptions) -> Callable[[Batch], Rows]:
     return halving(compute)
 
 
-def _library(model: Any, how: EncodeOptions) -> Callable[[Batch], Rows]:
+def _library(model: Any, options: EncodeOptions) -> Callable[[Batch], Rows]:
     import torch
 
     def compute(batch: Batch) -> Rows:
-        with half(model, how.precision, covered=False):
+        with half(model, options.precision, covered=False):
             # Lists, because the library takes a list of two tuples for one pair of two texts.
             scores = model.predict([list(pair) for pair in batch.inputs], activation_fn=torch.nn.Identity())
         array: Rows = np.asarray(scores, np.float32).reshape(len(batch.inputs), -1)[:, :1]

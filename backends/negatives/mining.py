@@ -113,7 +113,9 @@ def mine(
     return [chosen[row] for row in rows], counted
 
 
-def merged(groups: Sequence[Group], chosen: Sequence[Sequence[int]], pool: Passages, per_query: int) -> list[Group]:
+def merge_negatives(
+    groups: Sequence[Group], chosen: Sequence[Sequence[int]], pool: Passages, per_query: int
+) -> list[Group]:
     """``groups`` with mined negatives after their own, ``per_query`` in all (their own are all kept)."""
     result = []
     for group, numbers in zip(groups, chosen, strict=True):
@@ -261,17 +263,17 @@ def with_negatives(
     if options.strategy == NONE:
         return prepared
     if prepared.shape == "scored":
-        told = say("Scored pairs have no queries to mine negatives for: none were mined.")
-        run.notice(warning("negatives-not-mined", told, fix=say("Set data.negatives.strategy: none.")))
+        message = say("Scored pairs have no queries to mine negatives for: none were mined.")
+        run.notice(warning("negatives-not-mined", message, fix=say("Set data.negatives.strategy: none.")))
         return prepared
     documents = [(key, item.full) for key, item in prepared.evaluation.corpus.items()]
     given = documents if corpus and prepared.corpus == "given" else []
     pool = passages(prepared.groups, given)
     strategy = catalogue()[options.strategy](Surroundings(seed, encoder))
     found = _cached_or_mined(prepared.groups, pool, strategy, options, cache or _user_cache())
-    groups = merged(prepared.groups, found.chosen, pool, options.per_query)
+    groups = merge_negatives(prepared.groups, found.chosen, pool, options.per_query)
     _write(run.data / "negatives.jsonl", prepared.groups, groups)
-    for problem in told_of(found.counts, options, found.cached):
+    for problem in mining_problems(found.counts, options, found.cached):
         run.notice(problem)
     counts = {f"negatives_{name}": value for name, value in asdict(found.counts).items()}
     return replace(prepared, groups=groups, counts={**prepared.counts, **counts})
@@ -324,9 +326,9 @@ def _write(path: Path, before: Sequence[Group], after: Sequence[Group]) -> None:
     write_jsonl(path, records())
 
 
-def told_of(counts: Counts, options: Negatives, cached: bool) -> list[Problem]:
+def mining_problems(counts: Counts, options: Negatives, cached: bool) -> list[Problem]:
     """What was mined, and a warning when many queries got too few."""
-    told = say(
+    message = say(
         "{strategy} found {mined} hard negatives for {queries} queries among {passages} passages. Left out: {known} "
         "known answers, {margin} within the margin of one, {alike} that nearly repeat one, {skipped} in the top ranks.",
         strategy=options.strategy,
@@ -334,7 +336,7 @@ def told_of(counts: Counts, options: Negatives, cached: bool) -> list[Problem]:
         alike=counts.alike,
         skipped=counts.skipped,
     )
-    found = [note("negatives-mined", told)]
+    found = [note("negatives-mined", message)]
     if cached:
         found.append(note("negatives-cached", say("The same negatives were mined before and taken from the cache.")))
     if counts.short:

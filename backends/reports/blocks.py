@@ -188,7 +188,7 @@ def section(title: str, items: Sequence[str]) -> Iterator[Block]:
         yield Bullets(items)
 
 
-def noticed(state: RunState) -> list[str]:
+def notices(state: RunState) -> list[str]:
     """Warnings and notes of the run, each once; the command's own words."""
     shown = [f"{problem.get('message', '')} {problem.get('fix', '')}".strip() for problem in state.problems]
     return list(dict.fromkeys(text for text in shown if text))

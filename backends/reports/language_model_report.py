@@ -13,7 +13,7 @@ from tunewiz.backends.reports.blocks import (
     Paragraph,
     Picture,
     Table,
-    noticed,
+    notices,
     section,
     times,
     write_pages,
@@ -54,7 +54,7 @@ def _contents(facts: LlmFacts, state: RunState, picture: Path | None, steps: lis
     yield from _confusion(facts)
     yield from _answers(facts)
     yield from section(N_("What to try next"), [step.text() for step in steps])
-    yield from section(N_("What was noticed"), noticed(state))
+    yield from section(N_("What was noticed"), notices(state))
     yield from section(N_("How it was made"), [line.text() for line in made_from(facts)])
     yield from section(N_("Time and machine"), list(times(facts.record, state)))
     yield Heading(translate(N_("Check the numbers")))

@@ -8,7 +8,7 @@ from typing import Final
 
 from tunewiz.backends.reports.facts import Facts, LlmFacts
 from tunewiz.backends.reports.side_by_side import worse
-from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import RunState
 from tunewiz.data.retrieval.prepared import CorpusKind
 from tunewiz.presets.families import lookup
@@ -98,7 +98,7 @@ def _still_learning(known: Known) -> Iterator[Message]:
     loss = known.state.curves.get("loss")
     if loss is None or len(loss.values) < 20 or known.facts.verdict == "REGRESSION":
         return
-    line = smoothed(loss.values)
+    line = smooth(loss.values)
     earlier, last = line[-len(line) // 4], line[-1]
     if last < 0.93 * earlier:
         yield say("The loss was still falling at the end: train longer ({epochs} epochs).", epochs=_more(known))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.reports.facts import Facts
-from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import Curve
 from tunewiz.language import N_, current, translate
 
@@ -60,7 +60,7 @@ def loss_picture(curves: Mapping[str, Curve], metric: str, target: Path) -> Path
         return None
     figure, (ax,) = _figure()
     ax.plot(loss.steps, loss.values, color=_GREY, linewidth=1)
-    ax.plot(loss.steps, smoothed(loss.values), color=_AFTER, linewidth=2, label=_label(N_("training loss")))
+    ax.plot(loss.steps, smooth(loss.values), color=_AFTER, linewidth=2, label=_label(N_("training loss")))
     ax.set_xlabel(_label(N_("step")))
     ax.set_ylabel(_label(N_("loss")))
     watched = curves.get(metric) or curves.get(f"eval_{metric}") or curves.get("spearman")

@@ -20,7 +20,7 @@ from tunewiz.backends.reports.blocks import (
     Paragraph,
     Picture,
     Table,
-    noticed,
+    notices,
     section,
     times,
     write_pages,
@@ -118,7 +118,7 @@ def contents(
         *_picture_blocks(pictures),
         *_changes(facts, changes),
         *section(N_("What to try next"), [step.text() for step in steps]),
-        *section(N_("What was noticed"), noticed(state)),
+        *section(N_("What was noticed"), notices(state)),
         Heading(translate(N_("How it was made"))),
         Bullets([line.text() for line in made_from(facts, prompts)]),
         *section(N_("Time and machine"), list(times(facts.record, state))),
@@ -167,16 +167,16 @@ def _files(facts: Facts) -> Iterator[Block]:
         )
     )
     if facts.systems:
-        told = say("Search alone is in search.run.tsv and search.json: the candidates in their own order.")
-        yield Paragraph(told.text())
+        message = say("Search alone is in search.run.tsv and search.json: the candidates in their own order.")
+        yield Paragraph(message.text())
     shares = [record["exact_share"] for record in (facts.before, facts.after) if record and "exact_share" in record]
     if shares and min(shares) < 1:
-        told = say(
+        message = say(
             "{percent} % of the documents were encoded in fp32, those that can change a number; the others in bf16, so "
             "that documents which are not relevant may stand in another order than in fp32.",
             percent=round(100 * min(shares)),
         )
-        yield Paragraph(told.text())
+        yield Paragraph(message.text())
 
 
 _COUNTED: Final = N_("better / worse / same")
@@ -216,7 +216,7 @@ def _measured(facts: Facts, queries: int) -> Message:
             queries=queries,
             documents=documents,
         )
-    told = say(
+    message = say(
         "{queries} held-out queries, searched in {documents} documents; the first {depth} results reranked, "
         "pytrec_eval.",
         queries=queries,
@@ -224,8 +224,8 @@ def _measured(facts: Facts, queries: int) -> Message:
         depth=alone["depth"],
     )
     if facts.before_name != "search":
-        return told
-    return say("{told} Before: search alone, the best there was without training.", told=told)
+        return message
+    return say("{told} Before: search alone, the best there was without training.", told=message)
 
 
 def _one_side(facts: Facts) -> Iterator[Block]:
@@ -244,12 +244,12 @@ def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
     counts = facts.counts
     yield say("Data: {data}, {rows} training rows", data=facts.data_name, rows=counts.get("train", "?"))
     if preset.data.negatives.strategy != "none":
-        told = say(
+        message = say(
             "Hard negatives: {strategy}, {count} a query",
             strategy=preset.data.negatives.strategy,
             count=preset.data.negatives.per_query,
         )
-        yield told
+        yield message
     yield say("Loss: {loss}", loss=preset.loss.name)
     yield say("Method: {method}", method=_method(facts))
     yield say(

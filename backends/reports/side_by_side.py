@@ -142,11 +142,11 @@ def way_blocks(facts: Facts) -> Iterator[Block]:
     columns = [translate(N_("way")), *(translate(text) for text in (N_("before"), N_("after"), N_("difference")))]
     rows = [[translate(WAYS[way]), *_cells(sides, facts.primary)] for way, sides in found.items()]
     yield Table([f"{columns[0]} ({facts.primary})", *columns[1:]], rows, frozenset({1, 2, 3}))
-    told = say(
+    message = say(
         "The verdict is on the dense vectors. Token vectors, and all three together, put the first 100 documents of "
         "the dense and of the sparse search in order."
     )
-    yield Paragraph(told.text())
+    yield Paragraph(message.text())
 
 
 def _metrics(facts: Facts, way: str) -> dict[str, Mapping[str, Any]]:
@@ -210,5 +210,5 @@ def _difference(preset: ComparisonPreset, after: Mapping[str, Any], other: str, 
     primary = canonical(preset.evaluation.metric)
     samples, seed = preset.evaluation.bootstrap, preset.training.seed
     compared = compare(after[other]["per_query"], after[best]["per_query"], primary, samples, seed)
-    told = say("From {other} to {best}: {told}", other=other, best=best, told=compared.sentence())
-    return told.text()
+    message = say("From {other} to {best}: {told}", other=other, best=best, told=compared.sentence())
+    return message.text()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from tunewiz.backends.machine.hardware import Sample
-from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import Curve, RunState
 from tunewiz.problems import Problem, say, warning
 
@@ -167,7 +167,7 @@ def _line(curve: Curve | None) -> tuple[float, ...]:
         return ()
     values = [value for value in curve.values if math.isfinite(value)]
     medians = [sorted(values[at - 2 : at + 3])[2] for at in range(2, len(values) - 2)]
-    return smoothed(medians)
+    return smooth(medians)
 
 
 _CURVES: Final[Iterable[Callable[[RunState], Problem | None]]] = (

@@ -34,13 +34,13 @@ def measures(states: Sequence[RunState]) -> tuple[Row, ...]:
 
 def differences(runs: Sequence[Run]) -> tuple[Row, ...]:
     """The keys of the presets, as run, whose values are not the same in all ``runs``."""
-    presets = [flattened(run.preset_file) for run in runs]
+    presets = [flat_keys(run.preset_file) for run in runs]
     keys = dict.fromkeys(key for preset in presets for key in preset if key not in LEFT_OUT)
     rows = (Row(key, tuple(preset.get(key, "") for preset in presets)) for key in keys)
     return tuple(row for row in rows if len(set(row.values)) > 1)
 
 
-def flattened(preset_file: Path) -> dict[str, str]:
+def flat_keys(preset_file: Path) -> dict[str, str]:
     """The keys of a preset's file, dotted, with their values as text; empty when it cannot be read."""
     import yaml
 
@@ -69,9 +69,9 @@ def rival(run: Run) -> Run | None:
         if other.directory == run.directory:
             break
         earlier.append(other)
-    task = flattened(run.preset_file).get("task")
+    task = flat_keys(run.preset_file).get("task")
     measured = (other for other in reversed(earlier) if (other.report / "after.json").is_file())
-    return next((other for other in measured if flattened(other.preset_file).get("task") == task), None)
+    return next((other for other in measured if flat_keys(other.preset_file).get("task") == task), None)
 
 
 def _after(state: RunState) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Final
 SPAN: Final = 0.03  # share of the points that one smoothed value looks back on
 
 
-def smoothed(values: Sequence[float], span: float = SPAN) -> tuple[float, ...]:
+def smooth(values: Sequence[float], span: float = SPAN) -> tuple[float, ...]:
     """The exponential moving average of ``values``, same length; values that are not finite are passed over.
 
     The weight of the past doubles whenever the number of points does, so that a curve looks alike at any length and

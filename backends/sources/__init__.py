@@ -50,11 +50,11 @@ def resolve(model: Model, report: Report = _quiet) -> Located:
         return source.local(model) or _asked({source.name: source}, model, report)
     if is_path(model.id):
         return catalogue()["local"].find(model, ONE_ANSWER)
-    here = where_cached(model)
+    here = find_cached(model)
     return here or _asked({name: source for name, source in catalogue().items() if source.hub}, model, report)
 
 
-def where_cached(model: Model) -> Located | None:
+def find_cached(model: Model) -> Located | None:
     """The model on this machine, from any source, without the network; ``None`` if it is not whole here."""
     return next((located for source in catalogue().values() if (located := source.local(model))), None)
 
@@ -77,15 +77,15 @@ def problems(model: Model) -> list[Problem]:
 def _asked(sources: Mapping[str, Source], model: Model, report: Report) -> Located:
     """Ask ``sources`` at once and take the first in their order that has the model."""
     if len(sources) > 1 and offline():
-        told = say("{id} is not on this machine, and HF_HUB_OFFLINE forbids to look further.", id=model.id)
-        raise ModelUnavailable(error("hub-offline", told, Where("model.id"), other_ways()))
+        message = say("{id} is not on this machine, and HF_HUB_OFFLINE forbids to look further.", id=model.id)
+        raise ModelUnavailable(error("hub-offline", message, Where("model.id"), other_ways()))
     answers = in_time({name: partial(source.find, model, ONE_ANSWER) for name, source in sources.items()}, ALL_ANSWERS)
     failed: list[Problem] = []
     for name, answer in answers.items():
         if isinstance(answer, Located):
             for problem in failed:
-                told = say("{what} {source} is used.", what=problem.message, source=name)
-                report(note(problem.code, told, problem.where))
+                message = say("{what} {source} is used.", what=problem.message, source=name)
+                report(note(problem.code, message, problem.where))
             return answer
         failed += _why_not(name, answer)
     raise ModelUnavailable(*_each_fix_once(failed))
@@ -101,6 +101,6 @@ def _why_not(name: str, answer: BaseException | None) -> list[Problem]:
     if isinstance(answer, ModelUnavailable):
         return list(answer.problems)
     if answer is None:
-        told = say("{source} did not answer within {seconds} seconds.", source=name, seconds=int(ALL_ANSWERS))
-        return [error("hub-unreachable", told, Where("model.id"), other_ways())]
+        message = say("{source} did not answer within {seconds} seconds.", source=name, seconds=int(ALL_ANSWERS))
+        return [error("hub-unreachable", message, Where("model.id"), other_ways())]
     raise answer

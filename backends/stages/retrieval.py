@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from tunewiz.backends.engines import Backend
-from tunewiz.backends.evaluate.measuring import Manner, measure, search_encoder
+from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_encoder
 from tunewiz.backends.models import run_models
 from tunewiz.backends.models.loading import at_times
 from tunewiz.backends.runs.create import add_to_record
@@ -27,7 +27,7 @@ from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import BadPreset, Problem, note, say, warning
 
 if TYPE_CHECKING:
-    from tunewiz.backends.evaluate import Measurement, Wanted
+    from tunewiz.backends.evaluate import Measurement, MetricOptions
     from tunewiz.backends.evaluate.metrics import Rankings
     from tunewiz.backends.models.encoding import SearchEncoder
 
@@ -56,11 +56,11 @@ def plan_of(preset: RetrievalPreset) -> Plan:
     )
 
 
-def wanted_of(preset: RetrievalPreset) -> Wanted:
+def wanted_of(preset: RetrievalPreset) -> MetricOptions:
     """Which metrics the preset asks for, the primary one among them."""
-    from tunewiz.backends.evaluate import Wanted
+    from tunewiz.backends.evaluate import MetricOptions
 
-    return Wanted(tuple(preset.evaluation.k), (preset.evaluation.metric,), preset.training.seed)
+    return MetricOptions(tuple(preset.evaluation.k), (preset.evaluation.metric,), preset.training.seed)
 
 
 class RetrievalStages(Backend[R], Generic[R]):
@@ -105,8 +105,8 @@ class RetrievalStages(Backend[R], Generic[R]):
 
     def miner(self, run: Run, preset: R, path: Path) -> Callable[[], SearchEncoder]:
         """What loads the model that dense negatives are mined with; ``path`` is the untouched model."""
-        manner = manner_of(run, preset, "prepare")
-        return lambda: search_encoder(path, preset, manner)
+        options = measure_options(run, preset, "prepare")
+        return lambda: search_encoder(path, preset, options)
 
     def check(self, preset: R, prepared: Prepared) -> None:
         """Raise ``BadPreset`` where training could not use ``prepared``."""
@@ -133,7 +133,7 @@ def export_with(exporter: str, run: Run, preset: RetrievalPreset, tuned: Path) -
         shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 
-def manner_of(run: Run, preset: RetrievalPreset, stage: str) -> Manner:
+def measure_options(run: Run, preset: RetrievalPreset, stage: str) -> MeasureOptions:
     """Device and batch of the preset; progress goes to the run's events, its stop file is looked at."""
     from tunewiz.backends.models.loading import device_of, use_threads
 
@@ -146,20 +146,20 @@ def manner_of(run: Run, preset: RetrievalPreset, stage: str) -> Manner:
         rate = done / max(1e-9, time.monotonic() - begun)
         run.emit(Progress(stage=stage, step=done, total=total, values={"samples_per_second": rate}))
 
-    return Manner(
+    return MeasureOptions(
         device=device_of(preset.launch),
         batch_size=preset.evaluation.batch_size,
         cache=run.data / "vectors" if shared else None,
-        told=at_times(tell),
+        progress=at_times(tell),
         check_stop=run.check_stop,
     )
 
 
 def no_query_held_out() -> Problem:
     """That there will be no verdict."""
-    told = say("No query is held out, so the model is not measured and there will be no verdict.")
+    message = say("No query is held out, so the model is not measured and there will be no verdict.")
     return warning(
-        "nothing-to-measure", told, fix=say("Set data.evaluation.fraction above 0, or name evaluation data.")
+        "nothing-to-measure", message, fix=say("Set data.evaluation.fraction above 0, or name evaluation data.")
     )
 
 
@@ -199,8 +199,8 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
             run.notice(no_query_held_out())
             return
         stage = "baseline" if when == "before" else "evaluate"
-        manner = manner_of(run, preset, stage)
-        measured: Measurement = measure(path, collection, wanted_of(preset), preset, manner)
+        options = measure_options(run, preset, stage)
+        measured: Measurement = measure(path, collection, wanted_of(preset), preset, options)
         Retrieval().save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
 
@@ -231,7 +231,7 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         """Dense negatives are those of the embedding model that searches."""
         from tunewiz.backends.evaluate.two_stage import embedder
 
-        return lambda: embedder(preset.candidates.model, manner_of(run, preset, "prepare"))
+        return lambda: embedder(preset.candidates.model, measure_options(run, preset, "prepare"))
 
     def check(self, preset: RerankerPreset, prepared: Prepared) -> None:
         """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""
@@ -264,15 +264,15 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
     def candidates(self, run: Run, preset: RerankerPreset, collection: Collection) -> Rankings:
         """What the first stage finds, measured once and kept beside the report."""
         from tunewiz.backends.evaluate.metrics import read_run
-        from tunewiz.backends.evaluate.two_stage import TwoStage, as_measured, search_candidates
+        from tunewiz.backends.evaluate.two_stage import TwoStage, measure_candidates, search_candidates
 
         stem = run.report / "search"
         if stem.with_name("search.json").is_file():
             return read_run(stem.with_name("search.run.tsv"))
         found = search_candidates(
-            preset.candidates, collection, preset.training.seed, manner_of(run, preset, "baseline")
+            preset.candidates, collection, preset.training.seed, measure_options(run, preset, "baseline")
         )
-        measured: Measurement = as_measured(found, collection, wanted_of(preset), preset.candidates.depth)
+        measured: Measurement = measure_candidates(found, collection, wanted_of(preset), preset.candidates.depth)
         TwoStage().save(measured, stem)
         run.emit(Evaluated(when="before", what="search", metrics=measured.metrics, seconds=measured.seconds))
         for problem in _of_candidates(measured):
@@ -291,27 +291,29 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
 
         collection = load(run.data).evaluation
         candidates = self.candidates(run, preset, collection)
-        manner = manner_of(run, preset, "baseline" if when == "before" else "evaluate")
-        model = load_reranker(path, preset, manner.device)
+        options = measure_options(run, preset, "baseline" if when == "before" else "evaluate")
+        model = load_reranker(path, preset, options.device)
         evaluator = TwoStage(candidates, preset.candidates.search_share)
-        with ready_to_score(model, EncodeOptions(most=manner.batch_size), manner.told, manner.check_stop) as scorer:
+        with ready_to_score(
+            model, EncodeOptions(most=options.batch_size), options.progress, options.check_stop
+        ) as scorer:
             measured = evaluator.measure(scorer, collection, wanted_of(preset))
         evaluator.save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
 
 
 def _fresh_head() -> Problem:
-    told = say(
+    message = say(
         "The model is an encoder: it gets a fresh head, which knows nothing before training. The tuned reranker is "
         "compared with search alone."
     )
-    return note("fresh-head", told)
+    return note("fresh-head", message)
 
 
 def _of_candidates(measured: Measurement) -> list[Problem]:
     """How far reranking can get at most."""
     facts = measured.facts
-    told = say(
+    message = say(
         "Among the first {depth} results of the search lie {percent} % of the right documents: no reranker finds more. "
         "For {count} of {queries} queries there is none.",
         depth=facts["depth"],
@@ -320,6 +322,6 @@ def _of_candidates(measured: Measurement) -> list[Problem]:
         queries=facts["queries"],
     )
     if facts["ceiling"] >= _LOW_CEILING:
-        return [note("candidates", told)]
+        return [note("candidates", message)]
     fix = say("Raise candidates.depth, or search with a better model (candidates.strategy: dense).")
-    return [warning("candidates-without-answers", told, fix=fix)]
+    return [warning("candidates-without-answers", message, fix=fix)]

@@ -55,13 +55,13 @@ class Guarded:
 
     def _problem(self, fault: Exception) -> Any:
         name = self._tracker.name
-        told = say(
+        message = say(
             "The tracker {name} failed and is off for the rest of the run: {fault}",
             name=name,
             fault=printable(f"{type(fault).__name__}: {fault}"),
         )
         fix = say("Is it installed (pip install {package}), logged in and reachable?", package=self._tracker.package)
-        return warning("tracker-failed", told, fix=fix)
+        return warning("tracker-failed", message, fix=fix)
 
 
 @cache

@@ -137,9 +137,9 @@ def device_and_precision(preset: LlmPreset) -> tuple[str, str]:
     return device, "bf16" if device == "cuda" and wanted == "auto" else choose(wanted, device)[0]
 
 
-def dumped(told: dict[str, Any]) -> str:
-    """``told`` as YAML."""
-    kept = {key: value for key, value in told.items() if value is not None}
+def dump_yaml(values: dict[str, Any]) -> str:
+    """``values`` as YAML."""
+    kept = {key: value for key, value in values.items() if value is not None}
     text: str = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)
     return text
 
@@ -179,8 +179,8 @@ def trainer_sections(preset: RetrievalPreset) -> dict[str, Any]:
 
 def _model(preset: RetrievalPreset) -> dict[str, Any]:
     model = preset.model
-    told = {"model_name_or_path": model.id, "max_seq_length": preset.training.max_length}
-    return told | ({"revision": model.revision} if model.revision else {})
+    named = {"model_name_or_path": model.id, "max_seq_length": preset.training.max_length}
+    return named | ({"revision": model.revision} if model.revision else {})
 
 
 def _loss(loss: Loss) -> dict[str, Any]:

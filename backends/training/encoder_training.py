@@ -58,9 +58,9 @@ class EncoderTraining(LibraryTraining[EmbeddingPreset]):
 
     def _evaluator(self) -> Any:
         """Searches with the model, on validation rows."""
-        how = EncodeOptions(precision="bf16" if self.precision == "bf16" else "fp32")
+        options = EncodeOptions(precision="bf16" if self.precision == "bf16" else "fp32")
         primary, seed = self.preset.evaluation.metric, self.preset.training.seed
-        return validation.search_evaluator(self.prepared, primary, how, lambda: None, seed)
+        return validation.search_evaluator(self.prepared, primary, options, lambda: None, seed)
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def _check_dimensions(loss: Loss, model: Any) -> None:
     size = model.get_embedding_dimension()
     too_long = [number for number in loss.dimensions if size and number > size]
     if too_long:
-        told = say("The model's vectors have {size} numbers; {values} are more.", size=size, values=str(too_long))
+        message = say("The model's vectors have {size} numbers; {values} are more.", size=size, values=str(too_long))
         fix = say("Take {size} and smaller ones.", size=size)
-        raise BadPreset(error("matryoshka-dimensions", told, Where(key="loss.dimensions"), fix))
+        raise BadPreset(error("matryoshka-dimensions", message, Where(key="loss.dimensions"), fix))
 
 
 # Texts tokenized once for a whole training, and batches padded from that.
@@ -156,7 +156,7 @@ class Tokens:
         return np.diff(self.starts)
 
 
-def tokenized(model: Any, texts: Sequence[str], prompt: str) -> Tokens:
+def tokenize(model: Any, texts: Sequence[str], prompt: str) -> Tokens:
     """``texts`` with ``prompt`` before each, cut at the model's maximum length.
 
     Raises :class:`NotCacheable` for a model whose features are not one number a token.
@@ -219,7 +219,7 @@ def token_columns(model: Any, table: Table, prompts: tuple[str, str]) -> list[Co
             for text in _instructed(table, name):
                 places.setdefault(text, len(places))
         if places:
-            shared[role] = tokenized(model, list(places), prompt), places
+            shared[role] = tokenize(model, list(places), prompt), places
     for name in table.columns:
         tokens, places = shared[table.roles[name]]
         numbers = (places[text] for text in _instructed(table, name))

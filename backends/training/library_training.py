@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from tunewiz.backends import trackers
-from tunewiz.backends.machine.precision import Precision, chosen
+from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import device_of
 from tunewiz.backends.runs.callback import run_callback
@@ -62,7 +62,7 @@ class LibraryTraining(ABC, Generic[R]):
         if found:
             raise BadPreset(*found)
         _prepare_process(self.preset, self.device)
-        with out_of_memory.explained(self.preset, self.device):
+        with out_of_memory.explain_out_of_memory(self.preset, self.device):
             model = self.model()
             running = self._trainer(model)
             with in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output):
@@ -84,7 +84,7 @@ class LibraryTraining(ABC, Generic[R]):
     @cached_property
     def precision(self) -> Precision:
         """What is computed in; the run is told why."""
-        return chosen(self.run, self.preset.training.precision, self.device)
+        return choose_for_run(self.run, self.preset.training.precision, self.device)
 
     @abstractmethod
     def problems(self) -> list[Problem]:
@@ -119,14 +119,14 @@ class LibraryTraining(ABC, Generic[R]):
         if isinstance(self.preset.method, Lora):
             layers = adapters.add_lora(model, self.preset.method)
             trained, all_weights = adapters.trainable(model)
-            told = say(
+            message = say(
                 "LoRA on {layers}: {trained} of {all_weights} weights are trained ({percent} %).",
                 layers=", ".join(layers),
                 trained=trained,
                 all_weights=all_weights,
                 percent=round(100 * trained / all_weights, 2),
             )
-            self.run.notice(note("lora-layers", told))
+            self.run.notice(note("lora-layers", message))
         return model.train()
 
     def _trainer(self, model: Any) -> Any:
@@ -191,37 +191,37 @@ class LibraryTraining(ABC, Generic[R]):
         if not state.best_model_checkpoint or not running.args.load_best_model_at_end:
             return
         best, name = float(state.best_metric), running.args.metric_for_best_model
-        told = say(
+        message = say(
             "The model of step {step} of {steps} is kept: it measured best on the validation queries ({value}).",
             step=Path(state.best_model_checkpoint).name.rsplit("-", 1)[-1],
             steps=state.global_step,
             value=round(best, 4),
         )
-        self.run.notice(note("best-checkpoint", told))
+        self.run.notice(note("best-checkpoint", message))
         before = next((entry[name] for entry in state.log_history if name in entry), None)
         if before is not None and best <= before:
-            told = say(
+            message = say(
                 "On the validation queries no checkpoint is better than the untouched model ({value}).",
                 value=round(before, 4),
             )
             fix = say("Look at the data first; then try a lower training.learning_rate, or hard negatives.")
-            self.run.notice(warning("validation-no-gain", told, fix=fix))
+            self.run.notice(warning("validation-no-gain", message, fix=fix))
 
 
 def _unwatched(early_stopping: bool) -> Problem:
-    told = say("No training queries are set aside to watch training by: the last checkpoint is kept, not the best.")
+    message = say("No training queries are set aside to watch training by: the last checkpoint is kept, not the best.")
     fix = say("Set data.evaluation.validation_fraction, for example to 0.1, to choose by measure.")
-    return warning("no-validation", told, fix=fix) if early_stopping else note("no-validation", told, fix=fix)
+    return warning("no-validation", message, fix=fix) if early_stopping else note("no-validation", message, fix=fix)
 
 
 def _left_out(plan: BatchPlan) -> Problem:
-    told = say(
+    message = say(
         "Each epoch leaves out about {count} of {rows} rows, every time others: they would stand in a batch with "
         "hardly anything to compare them with.",
         count=plan.left_out,
         rows=len(plan.rows),
     )
-    return note("rows-left-out", told, fix=say("A smaller training.batch_size takes in more of them."))
+    return note("rows-left-out", message, fix=say("A smaller training.batch_size takes in more of them."))
 
 
 def _prepare_process(preset: RetrievalPreset, device: str) -> None:

@@ -41,7 +41,7 @@ def loss_problems(loss: Loss, kinds: Collection[Rows], key: str = "loss") -> lis
     """One problem (``loss-rows``) when ``loss`` cannot learn from any of ``kinds``, naming the losses that can."""
     if set(loss.core.rows) & set(kinds):
         return []
-    told = say(
+    message = say(
         "The loss {loss} learns from {needed}; the data has {found}.",
         loss=loss.core.name,
         needed=_either(loss.core.rows),
@@ -53,7 +53,7 @@ def loss_problems(loss: Loss, kinds: Collection[Rows], key: str = "loss") -> lis
             "Choose one of: {names}. Or let wrong answers be mined: data.negatives.strategy: bm25.",
             names=", ".join(fitting(loss, kinds)),
         )
-    return [error("loss-rows", told, Where(key=f"{key}.name"), fix)]
+    return [error("loss-rows", message, Where(key=f"{key}.name"), fix)]
 
 
 def _either(kinds: Collection[Rows]) -> Message:
@@ -194,13 +194,13 @@ class Fill:
 
     def note(self, count: int) -> Problem:
         """What was filled in."""
-        told = say(
+        message = say(
             "Rows get {count} negatives each; {filled} of them are random passages, where the data or the mining gave "
             "fewer.",
             count=count,
             filled=self.used,
         )
-        return noted("negatives-filled", told)
+        return noted("negatives-filled", message)
 
 
 def _labelled_table(groups: Sequence[Group]) -> Table:
@@ -213,10 +213,10 @@ def _labelled_table(groups: Sequence[Group]) -> Table:
             columns["second"] += texts
             labels += [label] * len(texts)
             instructions += [group.instruction] * len(texts)
-    told = say(
+    message = say(
         "Made {pairs} labelled pairs: each query with its positives (1) and its negatives (0).", pairs=len(labels)
     )
-    notes = (noted("pairs-labelled", told),)
+    notes = (noted("pairs-labelled", message),)
     return Table(columns, {"first": "query", "second": "passage"}, labels, [], instructions, notes)
 
 
@@ -232,8 +232,8 @@ def _as_labels(scores: list[float]) -> tuple[list[float], tuple[Problem, ...]]:
     if set(scores) <= {0.0, 1.0}:
         return scores, ()
     middle = scale_of(scores).middle
-    told = say("Pairs that score {middle} or more count as matching, the others as not.", middle=middle)
-    return [float(score >= middle) for score in scores], (noted("scores-halved", told),)
+    message = say("Pairs that score {middle} or more count as matching, the others as not.", middle=middle)
+    return [float(score >= middle) for score in scores], (noted("scores-halved", message),)
 
 
 def _as_scores(core: Loss, scores: list[float]) -> tuple[list[float], tuple[Problem, ...]]:
@@ -241,8 +241,8 @@ def _as_scores(core: Loss, scores: list[float]) -> tuple[list[float], tuple[Prob
     if not core.needs_unit_scores or scale.top <= 1.0:
         return scores, ()
     span = scale.top - scale.floor
-    told = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
-    return [(score - scale.floor) / span for score in scores], (noted("scores-scaled", told),)
+    message = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
+    return [(score - scale.floor) / span for score in scores], (noted("scores-scaled", message),)
 
 
 def sampling_rows(made: Table, lengths: Sequence[int]) -> SamplingRows:

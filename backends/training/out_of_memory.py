@@ -15,7 +15,7 @@ from tunewiz.problems import Message, OutOfMemory, Problem, Where, error, note, 
 
 
 @contextmanager
-def explained(preset: RetrievalPreset, device: str) -> Iterator[None]:
+def explain_out_of_memory(preset: RetrievalPreset, device: str) -> Iterator[None]:
     """Turn a lack of memory within the block into :class:`OutOfMemory` with advice that fits ``preset``."""
     try:
         yield
@@ -35,7 +35,7 @@ def is_memory(fault: BaseException) -> bool:
 def memory_problems(preset: RetrievalPreset, device: str) -> list[Problem]:
     """What happened, and one note a step that saves memory, the one that costs least first."""
     on_cpu = device == "cpu"
-    told = say(
+    message = say(
         "Training ran out of memory on {device} with batch size {batch} and max length {length}.",
         device=device,
         batch=preset.training.batch_size,
@@ -43,7 +43,7 @@ def memory_problems(preset: RetrievalPreset, device: str) -> list[Problem]:
     )
     fix = say("Change one of the following and start again; the first costs least.")
     code = "host-out-of-memory" if on_cpu else "gpu-out-of-memory"
-    return [error(code, told, fix=fix), *(note("memory-step", step, Where(key=key)) for key, step in ladder(preset))]
+    return [error(code, message, fix=fix), *(note("memory-step", step, Where(key=key)) for key, step in ladder(preset))]
 
 
 def ladder(preset: RetrievalPreset) -> Iterator[tuple[str, Message]]:
@@ -76,10 +76,10 @@ def _cached(preset: RetrievalPreset) -> Iterator[tuple[str, Message]]:
     if core.caches_gradients and size > 1:
         yield "loss.mini_batch_size", say("Halve it to {size}; the result stays the same.", size=size // 2)
     elif core.name == "multiple_negatives_ranking":
-        told = say(
+        message = say(
             "Set it to cached_multiple_negatives_ranking: the same lesson in the memory of a mini-batch, slower."
         )
-        yield "loss.name", told
+        yield "loss.name", message
 
 
 # What to say when memory runs out: the steps that help a language model, in order, with the preset's numbers.
@@ -98,14 +98,14 @@ def explained_for_language_model(preset: LlmPreset) -> Iterator[None]:
 
 def language_model_memory_problems(preset: LlmPreset) -> list[Problem]:
     """What happened, and one note a step that saves memory, the one that costs least first."""
-    told = say(
+    message = say(
         "Memory ran out with batch size {batch} and max length {length}.",
         batch=preset.training.batch_size,
         length=preset.training.max_length,
     )
     fix = say("Change one of the following and start again; the first costs least.")
     steps = [note("memory-step", step, Where(key=key)) for key, step in language_model_ladder(preset)]
-    return [error("out-of-memory", told, fix=fix), *steps]
+    return [error("out-of-memory", message, fix=fix), *steps]
 
 
 def language_model_ladder(preset: LlmPreset) -> Iterator[tuple[str, Message]]:
@@ -113,13 +113,13 @@ def language_model_ladder(preset: LlmPreset) -> Iterator[tuple[str, Message]]:
     training = preset.training
     if training.batch_size > 1:
         rows = training.batch_size * training.accumulation
-        told = say("Set it to 1 and training.accumulation to {rows}: the result stays the same.", rows=rows)
-        yield "training.batch_size", told
+        message = say("Set it to 1 and training.accumulation to {rows}: the result stays the same.", rows=rows)
+        yield "training.batch_size", message
     if not training.gradient_checkpointing:
         yield "training.gradient_checkpointing", say("Set it to true: much less memory, about a third slower.")
     if preset.evaluation.batch_size > 1:
-        told = say("Set it to {size}: measuring takes less memory.", size=preset.evaluation.batch_size // 2)
-        yield "evaluation.batch_size", told
+        message = say("Set it to {size}: measuring takes less memory.", size=preset.evaluation.batch_size // 2)
+        yield "evaluation.batch_size", message
     if training.max_length > 256:
         yield "training.max_length", say("Halve it to {length}; longer rows are cut.", length=training.max_length // 2)
     if preset.method.type in ("full", "freeze"):

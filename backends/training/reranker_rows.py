@@ -70,12 +70,12 @@ def with_groups(prepared: Prepared, report: Callable[[Problem], None]) -> Prepar
     pairs = [*prepared.pairs, *prepared.validation_pairs]
     if prepared.shape != "scored" or not {pair.score for pair in pairs} <= {0.0, 1.0}:
         return prepared
-    groups, lost = grouped(prepared.pairs, scale_of([pair.score for pair in pairs]))
-    held_out, _ = grouped(prepared.validation_pairs, scale_of([pair.score for pair in pairs]))
+    groups, lost = group_pairs(prepared.pairs, scale_of([pair.score for pair in pairs]))
+    held_out, _ = group_pairs(prepared.validation_pairs, scale_of([pair.score for pair in pairs]))
     kept = [group for group in groups if group.positives]
-    told = say("Made {groups} queries of {pairs} pairs, to mine more wrong documents.", groups=len(kept),
+    message = say("Made {groups} queries of {pairs} pairs, to mine more wrong documents.", groups=len(kept),
                pairs=len(prepared.pairs))  # fmt: skip
-    report(note("pairs-grouped", told))
+    report(note("pairs-grouped", message))
     if lost:
         report(_one_sided(lost))
     held_out = [group for group in held_out if group.positives]
@@ -83,11 +83,11 @@ def with_groups(prepared: Prepared, report: Callable[[Problem], None]) -> Prepar
 
 
 def _one_sided(count: int) -> Problem:
-    told = say("{count} queries have no relevant document: there is nothing to put first for them.", count=count)
-    return warning("one-sided-queries", told, fix=say("Mark a relevant document for each, or leave them out."))
+    message = say("{count} queries have no relevant document: there is nothing to put first for them.", count=count)
+    return warning("one-sided-queries", message, fix=say("Mark a relevant document for each, or leave them out."))
 
 
-def grouped(pairs: Sequence[ScoredPair], scale: Scale) -> tuple[list[Group], int]:
+def group_pairs(pairs: Sequence[ScoredPair], scale: Scale) -> tuple[list[Group], int]:
     """Pairs by query, in the order of the data; how many queries have no relevant document."""
     by_query: dict[str, list[ScoredPair]] = {}
     for pair in pairs:
@@ -132,15 +132,15 @@ def _on_unit(labels: Sequence[float]) -> tuple[list[float], tuple[Problem, ...]]
     """Labels of any scale from 0 to 1."""
     scale = scale_of(labels)
     span = scale.top - scale.floor
-    told = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
-    return [(label - scale.floor) / span for label in labels], (note("scores-scaled", told),)
+    message = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
+    return [(label - scale.floor) / span for label in labels], (note("scores-scaled", message),)
 
 
 def _balance(positive: float, count: int) -> Iterator[Problem]:
     if count and not 0 < positive < count:
-        told = say("All {count} pairs have the same label: there is nothing to tell apart.", count=count)
+        message = say("All {count} pairs have the same label: there is nothing to tell apart.", count=count)
         fix = say("Mine wrong documents: data.negatives.strategy: bm25.")
-        yield warning("one-sided-labels", told, fix=fix)
+        yield warning("one-sided-labels", message, fix=fix)
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -159,9 +159,12 @@ def _lists(_loss: RerankerLoss, prepared: Prepared, _seed: int) -> Examples:
         columns["documents"].append(documents)
         columns["label"].append(labels)
     if dropped:
-        told = say("{count} queries whose documents all have the same label were left out: they have no order.",
+        message = say("{count} queries whose documents all have the same label were left out: they have no order.",
                    count=dropped)  # fmt: skip
-        notes = (*notes, warning("one-sided-queries", told, fix=say("Mine negatives: data.negatives.strategy: bm25.")))
+        notes = (
+            *notes,
+            warning("one-sided-queries", message, fix=say("Mine negatives: data.negatives.strategy: bm25.")),
+        )
     rows = zip(columns["query"], columns["documents"], strict=True)
     return Examples(columns, [[(query, text) for text in documents] for query, documents in rows], notes)
 
@@ -172,14 +175,14 @@ def _graded(prepared: Prepared) -> tuple[list[tuple[Group, list[float]]], tuple[
         ones = [(group, [1.0] * len(group.positives) + [0.0] * len(group.negatives)) for group in prepared.groups]
         return ones, ()
     scale = scale_of([pair.score for pair in prepared.pairs])
-    groups, _ = grouped(prepared.pairs, scale)
+    groups, _ = group_pairs(prepared.pairs, scale)
     own = [(group, [*group.positive_scores, *group.negative_scores]) for group in groups]
     if scale.floor >= 0 and scale.top <= _GRADES:
         return own, ()
     span = scale.top - scale.floor
-    told = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
+    message = say("Scores were brought from {low} to {high} onto 0 to 1.", low=scale.floor, high=scale.top)
     unit = [(group, [(label - scale.floor) / span for label in labels]) for group, labels in own]
-    return unit, (note("scores-scaled", told),)
+    return unit, (note("scores-scaled", message),)
 
 
 # --- right against wrong ---------------------------------------------------------------------------------------------
@@ -188,13 +191,13 @@ def _graded(prepared: Prepared) -> tuple[list[tuple[Group, list[float]]], tuple[
 def _tuples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
     notes: tuple[Problem, ...] = ()
     if prepared.shape == "scored":
-        groups, _ = grouped(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
+        groups, _ = group_pairs(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
         both = [group for group in groups if group.positives and group.negatives]
         if len(both) < len(groups):
-            told = say("{count} queries without both a right and a wrong document were left out.",
+            message = say("{count} queries without both a right and a wrong document were left out.",
                        count=len(groups) - len(both))  # fmt: skip
             fix = say("Mine negatives: data.negatives.strategy: bm25.")
-            notes = (warning("one-sided-queries", told, fix=fix),)
+            notes = (warning("one-sided-queries", message, fix=fix),)
         prepared = replace(prepared, shape="groups", groups=both, pairs=[])
     if loss.learns_margins:
         return _margins(prepared.groups, notes)
@@ -219,8 +222,8 @@ def _margins(groups: Sequence[Group], notes: tuple[Problem, ...]) -> Examples:
                 for name, value in zip(columns, (group.query, right, wrong, high - low), strict=True):
                     columns[name].append(value)
     if taught < len(groups):
-        told = say("{count} of {total} queries have no teacher scores; the gap to learn is 1 for them.",
+        message = say("{count} of {total} queries have no teacher scores; the gap to learn is 1 for them.",
                    count=len(groups) - taught, total=len(groups))  # fmt: skip
-        notes = (*notes, warning("no-teacher-scores", told, fix=say("Take loss.name: binary_cross_entropy.")))
+        notes = (*notes, warning("no-teacher-scores", message, fix=say("Take loss.name: binary_cross_entropy.")))
     rows = zip(columns["query"], columns["positive"], columns["negative"], strict=True)
     return Examples(columns, [[(query, right), (query, wrong)] for query, right, wrong in rows], notes)

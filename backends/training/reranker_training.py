@@ -64,10 +64,10 @@ class RerankerTraining(LibraryTraining[RerankerPreset]):
         return validation.collection_of(self.prepared, self.preset.training.seed)
 
     def _evaluator(self) -> Any:
-        how = EncodeOptions(precision="bf16" if self.precision == "bf16" else "fp32")
+        options = EncodeOptions(precision="bf16" if self.precision == "bf16" else "fp32")
         depth, seed = self.preset.candidates.depth, self.preset.training.seed
         return validation.reranking_evaluator(
-            self._collection, depth, self.preset.evaluation.metric, how, lambda: None, seed
+            self._collection, depth, self.preset.evaluation.metric, options, lambda: None, seed
         )
 
 

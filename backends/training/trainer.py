@@ -50,7 +50,7 @@ def _trainer_class(library: Any) -> Any:
         def get_batch_sampler(self, dataset: Any, batch_size: int, drop_last: bool, **options: Any) -> Any:
             sampler = planned_batches()(dataset, batch_size=batch_size, drop_last=drop_last, **options)
             sampler.plan = self.plan
-            self.add_callback(epochs_told(sampler, self.args.gradient_accumulation_steps))
+            self.add_callback(epoch_callback(sampler, self.args.gradient_accumulation_steps))
             return sampler
 
     return PlannedTrainer
@@ -75,7 +75,7 @@ def planned_batches() -> Any:
     return PlannedBatches
 
 
-def epochs_told(sampler: Any, accumulation: int) -> Any:
+def epoch_callback(sampler: Any, accumulation: int) -> Any:
     """A callback that tells ``sampler`` its epoch.
 
     accelerate does so too, but not after a resume in mid-epoch, where it has put another sampler around it.

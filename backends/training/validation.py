@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tunewiz.backends.evaluate import Wanted
+from tunewiz.backends.evaluate import MetricOptions
 from tunewiz.backends.evaluate.full_search import Retrieval
-from tunewiz.backends.evaluate.measuring import Manner
+from tunewiz.backends.evaluate.measuring import MeasureOptions
 from tunewiz.backends.evaluate.metrics import Rankings, canonical
-from tunewiz.backends.evaluate.two_stage import measured, reranked, search_candidates
+from tunewiz.backends.evaluate.two_stage import measure_rankings, rerank_candidates, search_candidates
 from tunewiz.backends.models.batching import EncodeOptions
 from tunewiz.backends.models.encoding import SearchEncoder
 from tunewiz.backends.models.reranking import ready_to_score
@@ -37,7 +37,7 @@ def metric_of(prepared: Prepared, primary: str) -> str | None:
 
 
 def search_evaluator(
-    prepared: Prepared, primary: str, how: EncodeOptions, check_stop: Callable[[], None], seed: int
+    prepared: Prepared, primary: str, options: EncodeOptions, check_stop: Callable[[], None], seed: int
 ) -> Any:
     """A sentence-transformers evaluator over the validation rows; its values are named without prefix."""
     from sentence_transformers.base.evaluation import BaseEvaluator
@@ -49,18 +49,18 @@ def search_evaluator(
         """Calls our own evaluator, or correlates scores."""
 
         def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
-            with unwrapped(model):
-                encoder = SearchEncoder(model, how, check_stop=check_stop)
+            with unwrap_forward(model):
+                encoder = SearchEncoder(model, options, check_stop=check_stop)
                 if prepared.shape == "scored":
                     return {CORRELATION: correlation(encoder, pairs)}
-                wanted = Wanted(cutoffs=(), also=(primary,), seed=seed)
+                wanted = MetricOptions(cutoffs=(), also=(primary,), seed=seed)
                 return dict(Retrieval().measure(encoder, collection, wanted).metrics)
 
     return Validation()
 
 
 @contextmanager
-def unwrapped(model: Any) -> Iterator[None]:
+def unwrap_forward(model: Any) -> Iterator[None]:
     """Take away what training has put around ``model.forward`` (autocast, pieces), and put it back."""
     wrapped = model.__dict__.pop("forward", None)
     try:
@@ -117,20 +117,20 @@ def collection_of(prepared: Prepared, seed: int) -> Collection:
 
 
 def reranking_evaluator(
-    collection: Collection, depth: int, primary: str, how: EncodeOptions, check_stop: Callable[[], None], seed: int
+    collection: Collection, depth: int, primary: str, options: EncodeOptions, check_stop: Callable[[], None], seed: int
 ) -> Any:
     """A sentence-transformers evaluator; its value is named after the metric, without prefix."""
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    wanted = Wanted(cutoffs=(), also=(primary,), seed=seed)
+    wanted = MetricOptions(cutoffs=(), also=(primary,), seed=seed)
     candidates = with_answers(collection, min(depth, DEPTH), seed)
 
     class Validation(BaseEvaluator):  # type: ignore[misc]  # the library is untyped at our edge
         """Calls our own evaluator."""
 
         def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
-            with unwrapped(model), ready_to_score(model, how, check_stop=check_stop) as scorer:
-                means = measured(reranked(scorer, candidates, collection), collection, wanted)[1]
+            with unwrap_forward(model), ready_to_score(model, options, check_stop=check_stop) as scorer:
+                means = measure_rankings(rerank_candidates(scorer, candidates, collection), collection, wanted)[1]
             return {canonical(primary): means[canonical(primary)]}
 
     return Validation()
@@ -138,7 +138,7 @@ def reranking_evaluator(
 
 def with_answers(collection: Collection, depth: int, seed: int) -> Rankings:
     """BM25's candidates of each query, and its right documents where they are not among them."""
-    found = search_candidates(Candidates(strategy="bm25", depth=depth), collection, seed, Manner()).rankings
+    found = search_candidates(Candidates(strategy="bm25", depth=depth), collection, seed, MeasureOptions()).rankings
     return {
         name: ranking + [(key, 0.0) for key in collection.qrels[name] if key not in dict(ranking)]
         for name, ranking in found.items()

@@ -18,7 +18,7 @@ P = TypeVar("P", bound=Preset)
 #: A fact that goes to whoever asks, as a JSON object with at least ``event``.
 Fact = dict[str, Any]
 #: Takes what is loaded or encoded, how much of it is done, and how much there is.
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 class Trial(ABC, Generic[P]):
@@ -26,10 +26,10 @@ class Trial(ABC, Generic[P]):
 
     name: ClassVar[str]
 
-    def __init__(self, run: Run, preset: P, told: Told) -> None:
+    def __init__(self, run: Run, preset: P, progress: Progress) -> None:
         self.run = run
         self.preset = preset
-        self.told = told
+        self.progress = progress
 
     @abstractmethod
     def load(self) -> Fact:

@@ -36,7 +36,7 @@ class Corpus:
         return self.answers.get(normal(query), frozenset())
 
 
-def of_run(run: Run) -> Corpus:
+def run_documents(run: Run) -> Corpus:
     """The documents of the run's evaluation; without one, the passages it was trained on.
 
     Raises :class:`BadData` when there is neither.
@@ -53,8 +53,8 @@ def of_run(run: Run) -> Corpus:
         return Corpus(list(evaluation.corpus), texts, _spread(list(evaluation.queries.values())), answers)
     passages = dict.fromkeys(_trained(prepared))
     if not passages:
-        told = say("The run {name} has no documents to search in.", name=run.name)
-        raise BadData(error("no-documents", told, fix=say("Name some with data.evaluation.corpus in its preset.")))
+        message = say("The run {name} has no documents to search in.", name=run.name)
+        raise BadData(error("no-documents", message, fix=say("Name some with data.evaluation.corpus in its preset.")))
     return Corpus([str(number) for number in range(1, len(passages) + 1)], list(passages))
 
 
@@ -80,7 +80,7 @@ class Search:
         self._corpus = corpus
         self._documents: Vectors = encoder.passages(corpus.texts)
         # One text at a time gains nothing from the fast path, and a query is no use to anybody later.
-        self._asker = replace(encoder, cache=None, how=replace(encoder.how, fast=False))
+        self._asker = replace(encoder, cache=None, options=replace(encoder.options, fast=False))
 
     def find(self, query: str, k: int, known: Collection[str]) -> dict[str, Any]:
         """The ``k`` best ``hits`` (rank from 1, id, cosine, text), ``known_rank`` of the best known answer, seconds.

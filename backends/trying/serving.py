@@ -48,8 +48,8 @@ def _loaded(directory: Path, write: Write) -> Trial[Any] | int:
         preset = load(str(run.preset_file))
         kind = catalogue().get(preset.task)
         if kind is None:
-            told = say("Runs of the task {task} cannot be tried out.", task=preset.task)
-            raise BadPreset(error("task-not-tried", told))
+            message = say("Runs of the task {task} cannot be tried out.", task=preset.task)
+            raise BadPreset(error("task-not-tried", message))
 
         def told_of(what: str, done: int, total: int) -> None:
             write({"event": "loading", "what": what, "done": done, "total": total})

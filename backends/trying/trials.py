@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from tunewiz.backends.evaluate.two_stage import blended
+from tunewiz.backends.evaluate.two_stage import blend_scores
 from tunewiz.backends.models.reranking import Reranker
 from tunewiz.backends.models.run_models import base_folder, tuned_encoder, tuned_folder
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.trying import Fact, Told, Trial
-from tunewiz.backends.trying.corpus import Corpus, Search, of_run
+from tunewiz.backends.trying import Fact, Progress, Trial
+from tunewiz.backends.trying.corpus import Corpus, Search, run_documents
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -36,7 +36,7 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
 
     def load(self) -> Fact:
         """Load both models and encode the documents with each, or read the vectors kept from last time."""
-        self._corpus = of_run(self.run)
+        self._corpus = run_documents(self.run)
         base = base_folder(self.run, self.preset)
         encoders = {"before": self._before(base), "after": self._after()}
         self._searches = {when: Search(encoder, self._corpus) for when, encoder in encoders.items()}
@@ -57,11 +57,11 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
         from tunewiz.backends.models.adapters import merge_adapter
         from tunewiz.backends.models.loading import load_encoder
 
-        self.told("before", 0, 0)
+        self.progress("before", 0, 0)
         return self._encoder(merge_adapter(load_encoder(base, self.preset, self._device())), base, "before")
 
     def _after(self) -> SearchEncoder:
-        self.told("after", 0, 0)
+        self.progress("after", 0, 0)
         return self._encoder(tuned_encoder(self.run, self.preset, self._device()), tuned_folder(self.run), "after")
 
     def _encoder(self, model: Any, folder: Path, when: str) -> SearchEncoder:
@@ -74,7 +74,7 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
             EncodeOptions(),
             self.run.directory / "cache" / "vectors",
             fingerprint(folder),
-            at_times(lambda done, total: self.told(when, done, total)),
+            at_times(lambda done, total: self.progress(when, done, total)),
         )
 
     def _device(self) -> str:
@@ -101,7 +101,7 @@ class LlmTrial(Trial[LlmPreset]):
 
         self._models: dict[str, Any] = {}
         for side, when in _SIDES.items():
-            self.told(when, 0, 0)
+            self.progress(when, 0, 0)
             self._models[when] = open_chat(self.run, side)
         self._turns: dict[str, list[tuple[Literal["user", "assistant"], str]]] = {when: [] for when in self._models}
         return {"base": self.preset.model.id}
@@ -139,8 +139,8 @@ class RerankerTrial(Trial[RerankerPreset]):
 
     name: ClassVar[str] = "reranker"
 
-    def __init__(self, run: Run, preset: RerankerPreset, told: Told) -> None:
-        super().__init__(run, preset, told)
+    def __init__(self, run: Run, preset: RerankerPreset, progress: Progress) -> None:
+        super().__init__(run, preset, progress)
         self._corpus = Corpus([], [])
         self._search: Any = None
         self._rerankers: dict[str, Reranker] = {}
@@ -149,12 +149,12 @@ class RerankerTrial(Trial[RerankerPreset]):
         """Index the documents and load the rerankers; an untouched encoder is none, and is left out."""
         from tunewiz.backends.models.loading import has_head
 
-        self._corpus = of_run(self.run)
+        self._corpus = run_documents(self.run)
         self._search = self._first_stage()
         base = base_folder(self.run, self.preset)
         folders = {"reranked_before": base} if has_head(base) else {}
         for name, folder in (folders | {"reranked_after": tuned_folder(self.run)}).items():
-            self.told(name.removeprefix("reranked_"), 0, 0)
+            self.progress(name.removeprefix("reranked_"), 0, 0)
             self._rerankers[name] = Reranker(folder, "cpu" if self.preset.launch.device == "cpu" else "auto")
         return {
             "documents": len(self._corpus.ids),
@@ -163,18 +163,18 @@ class RerankerTrial(Trial[RerankerPreset]):
         }
 
     def _first_stage(self) -> Any:
-        from tunewiz.backends.evaluate.measuring import Manner
+        from tunewiz.backends.evaluate.measuring import MeasureOptions
         from tunewiz.backends.evaluate.two_stage import embedder
         from tunewiz.backends.negatives import Surroundings, catalogue
 
         wanted = self.preset.candidates
-        self.told("retrieved", 0, 0)
-        manner = Manner(
+        self.progress("retrieved", 0, 0)
+        options = MeasureOptions(
             cache=self.run.directory / "cache" / "vectors",
-            told=lambda done, total: self.told("retrieved", done, total),
+            progress=lambda done, total: self.progress("retrieved", done, total),
         )
         seed = self.preset.training.seed
-        strategy = catalogue()[wanted.strategy](Surroundings(seed, lambda: embedder(wanted.model, manner)))
+        strategy = catalogue()[wanted.strategy](Surroundings(seed, lambda: embedder(wanted.model, options)))
         strategy.index(list(self._corpus.texts))
         return strategy
 
@@ -199,7 +199,7 @@ class RerankerTrial(Trial[RerankerPreset]):
         texts, share = [self._corpus.texts[row] for row, _ in rows], self.preset.candidates.search_share
         if not share:
             return [(rows[one.place][0], one.score) for one in reranker.rank(query, texts)]
-        final = blended([score for _, score in rows], reranker.logits(query, texts), share)
+        final = blend_scores([score for _, score in rows], reranker.logits(query, texts), share)
         return sorted(((row, score) for (row, _), score in zip(rows, final, strict=True)), key=lambda one: -one[1])
 
     def _side(self, order: Sequence[tuple[int, float]], k: int, known: Collection[str], begun: float) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tunewiz.data.chat.cleaning import Placeholders
-from tunewiz.data.chat.labels import LabelChecks, asked, default_prompt, filled, ordered
-from tunewiz.data.chat.repeats import Repeats, repeated
+from tunewiz.data.chat.labels import LabelChecks, ask_for_label, default_prompt, fill_prompt, order_labels
+from tunewiz.data.chat.repeats import Repeats, repeat_warning
 from tunewiz.data.checks.check import Setting
 from tunewiz.data.checks.text_checks import Characters
 from tunewiz.data.formats.conversations import ConversationFormat
@@ -56,13 +56,13 @@ class ConversationChecks:
         if self._repeats is not None:
             found = self._repeats.add(row)
             if found is not None:
-                yield repeated(*found, where)
+                yield repeat_warning(*found, where)
         if row.turns and row.turns[-1].text.strip() == row.question.strip() and row.stage == "sft" and not row.label:
-            told = say("The answer repeats the question: there is nothing to learn.")
-            yield warning("answer-equals-question", told, where, say("Take the row out."))
+            message = say("The answer repeats the question: there is nothing to learn.")
+            yield warning("answer-equals-question", message, where, say("Take the row out."))
         if any("</" in text and strip_markup(text) != text for _, text in texts_of_conversation(row)):
-            told = say("There is HTML in the text; it stays, as the model may be meant to write it.")
-            yield note("html", told, where)
+            message = say("There is HTML in the text; it stays, as the model may be meant to write it.")
+            yield note("html", message, where)
 
     def _count(self, row: Conversation) -> None:
         if row.desirable is not None:
@@ -83,15 +83,15 @@ class ConversationChecks:
         where, total = Where(file=self._file), sum(self._judged.values())
         if total and max(self._judged.values()) >= _ONE_SIDED * total:
             percent = round(100 * max(self._judged.values()) / total, 1)
-            told = say("{percent} % of the judgments are the same.", percent=percent)
-            yield warning("one-sided-judgments", told, where, say("KTO needs good and bad answers."))
+            message = say("{percent} % of the judgments are the same.", percent=percent)
+            yield warning("one-sided-judgments", message, where, say("KTO needs good and bad answers."))
         answers = self._answers or Counter()
         rows = sum(answers.values())
         if rows >= _MANY_ROWS and 2 <= len(answers) <= _FEW_ANSWERS * rows:
-            told = say("There are only {count} different short answers: it looks like a classification.",
+            message = say("There are only {count} different short answers: it looks like a classification.",
                        count=len(answers))  # fmt: skip
             fix = say("To measure accuracy and F1, map it: --map text=COLUMN --map label=COLUMN.")
-            yield note("looks-like-labels", told, where, fix)
+            yield note("looks-like-labels", message, where, fix)
 
 
 PREVIEWED: Final = 5
@@ -140,22 +140,22 @@ class ConversationLook:
         for problem in checks.end():
             self._findings(problem)
         usable = sum(checks.turns.values())
-        labels = ordered(checks.labels.counts)
+        labels = order_labels(checks.labels.counts)
         prompt = default_prompt(row.question for row in self._first) if labels else ""
-        extra = estimate_tokens(filled(prompt, "", labels)) if prompt else 0
+        extra = estimate_tokens(fill_prompt(prompt, "", labels)) if prompt else 0
         advice = self._sample.advice(extra)
         self._tell_whole(advice, extra)
         if not usable and not self._findings.errors:
-            told = say("No row can be used.") if self._rows else say("There are no rows.")
-            self._findings(error("no-usable-rows", told, self._detection.source.at()))
-        first = tuple(asked(row, prompt, labels) for row in self._first)
-        return Look(self._counted(checks, usable), tuple(map(shown, self._first)), first, advice)
+            message = say("No row can be used.") if self._rows else say("There are no rows.")
+            self._findings(error("no-usable-rows", message, self._detection.source.at()))
+        first = tuple(ask_for_label(row, prompt, labels) for row in self._first)
+        return Look(self._counted(checks, usable), tuple(map(preview, self._first)), first, advice)
 
     def _counted(self, checks: ConversationChecks, usable: int) -> dict[str, int]:
         counts = {"rows": self._rows, "examples": usable} | {name: n for name, n in self._counts.items() if n}
         if any(checks.turns):
             counts |= {"turns:median": _median(checks.turns), "turns:most": max(checks.turns)}
-        return counts | {f"label:{name}": checks.labels.counts[name] for name in ordered(checks.labels.counts)}
+        return counts | {f"label:{name}": checks.labels.counts[name] for name in order_labels(checks.labels.counts)}
 
     def _read(self) -> Iterator[Row]:
         chosen = self._detection.format
@@ -183,25 +183,27 @@ class ConversationLook:
         stages = [name.partition(":")[2] for name in self._counts if name.startswith("stage:")]
         where = self._detection.source.at()
         if len(stages) > 1:
-            told = say("The rows are for different kinds of training: {kinds}.", kinds=", ".join(stages))
+            message = say("The rows are for different kinds of training: {kinds}.", kinds=", ".join(stages))
             fix = say("Put each kind into a file of its own, or say which to train: stage in the preset.")
-            self._findings(error("mixed-stages", told, where, fix))
+            self._findings(error("mixed-stages", message, where, fix))
         if prompt:
-            told = say("The prompt that lists the labels adds about {tokens} tokens to each text.", tokens=prompt)
-            self._findings(note("label-prompt", told, where, say("Another one can be set: data.prompt in the preset.")))
+            message = say("The prompt that lists the labels adds about {tokens} tokens to each text.", tokens=prompt)
+            self._findings(
+                note("label-prompt", message, where, say("Another one can be set: data.prompt in the preset."))
+            )
         for characters, tokens, line in sorted(self._longest, reverse=True) if advice else ():
             if advice and tokens > _FAR * advice.max_length:
-                told = say(
+                message = say(
                     "The row has {characters} characters, about {tokens} tokens; {limit} fit nearly all others.",
                     characters=characters,
                     tokens=tokens,
                     limit=advice.max_length,
                 )
                 fix = say("What is beyond the maximum length is cut off: shorten it, or take it out.")
-                self._findings(note("very-long", told, self._detection.source.at(line), fix))
+                self._findings(note("very-long", message, self._detection.source.at(line), fix))
 
 
-def shown(row: Conversation) -> dict[str, str]:
+def preview(row: Conversation) -> dict[str, str]:
     """The first question and answer (or what stands for them), role to text."""
     if row.text:
         return {"text": row.text}

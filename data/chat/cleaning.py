@@ -18,7 +18,7 @@ from tunewiz.data.text.cleaning import tidy_text
 from tunewiz.problems import Problem, Where, note, say, warning
 
 
-def tidied(conversation: Conversation, done: Counter[str]) -> Conversation | None:
+def tidy(conversation: Conversation, done: Counter[str]) -> Conversation | None:
     """``conversation`` with every text tidied, each kind of change counted once in ``done``; None if one is empty."""
     changes: set[str] = set()
 
@@ -38,14 +38,14 @@ def tidied(conversation: Conversation, done: Counter[str]) -> Conversation | Non
     return cleaned
 
 
-def cleaned(conversations: Iterable[Conversation]) -> tuple[list[Conversation], Counter[str]]:
+def clean_conversations(conversations: Iterable[Conversation]) -> tuple[list[Conversation], Counter[str]]:
     """What is left after cleaning, in order, and how many rows each code touched.
 
     Codes are those of :data:`tunewiz.data.text.cleaning.CLEANED`. Of rows that repeat another one, exactly, but for
     case, spaces and punctuation, or nearly, the first stays.
     """
     done: Counter[str] = Counter()
-    neat = [tidy_row for row in conversations if (tidy_row := tidied(row, done)) is not None]
+    neat = [tidy_row for row in conversations if (tidy_row := tidy(row, done)) is not None]
     dropped = surplus(neat)
     done.update(dropped.values())
     return [row for number, row in enumerate(neat) if number not in dropped], done
@@ -96,21 +96,21 @@ class Placeholders:
         done = [name for name in self._rows if name in self._values]
         left = [name for name in self._rows if name not in self._values]
         if done:
-            told = say("Placeholders filled (× rows): {placeholders}.", placeholders=self._listed(done))
-            yield note("placeholder-filled", told, Where(file=self._file))
+            message = say("Placeholders filled (× rows): {placeholders}.", placeholders=self._listed(done))
+            yield note("placeholder-filled", message, Where(file=self._file))
         if left:
-            told = say(
+            message = say(
                 "Placeholders that would be learnt as they are: {placeholders}.", placeholders=self._listed(left)
             )
             fix = say("Say what they stand for: data.placeholders in the preset ({names}).", names=", ".join(left))
             line = min(self._first[name] for name in left)
-            yield warning("placeholder-unfilled", told, Where(file=self._file, line=line), fix)
+            yield warning("placeholder-unfilled", message, Where(file=self._file, line=line), fix)
         for name in self._values:
             if name not in self._rows:
                 near = difflib.get_close_matches(name, self._rows, n=1)
-                told = say("No row has the placeholder {placeholder}.", placeholder="{{" + name + "}}")
+                message = say("No row has the placeholder {placeholder}.", placeholder="{{" + name + "}}")
                 fix_near = say("Did you mean {name}?", name=near[0]) if near else None
-                yield warning("placeholder-unused", told, Where(key=f"data.placeholders.{name}"), fix_near)
+                yield warning("placeholder-unused", message, Where(key=f"data.placeholders.{name}"), fix_near)
 
     def _listed(self, names: list[str]) -> str:
         """Each name with the number of rows that hold it, the commonest first."""

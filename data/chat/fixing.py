@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunewiz.data.chat.cleaning import tidied
+from tunewiz.data.chat.cleaning import tidy
 from tunewiz.data.chat.repeats import surplus
 from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection
@@ -23,8 +23,8 @@ from tunewiz.problems import BadPreset, Findings, Where, error, say
 def fix_conversations(detection: Detection, out: Path, findings: Findings) -> Fixed:
     """Rows as they are but for control characters, spaces and what cannot be trained on."""
     if out.suffix.casefold() in TABLE_DELIMITERS:
-        told = say("Rows for language models are written as JSON Lines.")
-        raise BadPreset(error("no-table", told, Where(file=str(out)), say("Name a .jsonl file.")))
+        message = say("Rows for language models are written as JSON Lines.")
+        raise BadPreset(error("no-table", message, Where(file=str(out)), say("Name a .jsonl file.")))
     count, kept, done = _write_usable(detection, out, findings)
     return Fixed(out, count, kept, done, findings.summary())
 
@@ -68,7 +68,7 @@ class _Usable:
     def pairs(self) -> Iterator[tuple[Row, Conversation | None]]:
         for conversation in opened.conversations_of(self._detection, self._report, self._rows()):
             assert self._row is not None
-            yield self._row, tidied(conversation, Counter())
+            yield self._row, tidy(conversation, Counter())
 
     def _rows(self) -> Iterator[Row]:
         chosen = self._detection.format

@@ -38,14 +38,14 @@ class LabelChecks:
             self._labels.append(row.label)
             self._lines.append(row.line)
         elif self._labels[earlier] != row.label:
-            told = say(
+            message = say(
                 "The same text has the label {other} in line {line} and {label} here.",
                 other=self._labels[earlier],
                 line=self._lines[earlier],
                 label=row.label,
             )
             where = Where(file=self._file, line=row.line)
-            yield warning("contradicting-label", told, where, say("Keep the right one."))
+            yield warning("contradicting-label", message, where, say("Keep the right one."))
 
     def end(self) -> Iterator[Problem]:
         """What the whole of the labels tells."""
@@ -54,29 +54,29 @@ class LabelChecks:
         where, total = Where(file=self._file), sum(self.counts.values())
         label, most = self.counts.most_common(1)[0]
         if len(self.counts) == 1:
-            told = say("All {count} rows have the label {label}.", count=total, label=label)
-            yield warning("single-label", told, where, say("Classification needs at least two labels."))
+            message = say("All {count} rows have the label {label}.", count=total, label=label)
+            yield warning("single-label", message, where, say("Classification needs at least two labels."))
         elif most > _SKEW * total:
             percent = round(100 * most / total, 1)
-            told = say("{percent} % of the rows have the label {label}.", percent=percent, label=label)
-            yield warning("label-skew", told, where, say("Add rows of the other labels; look at macro-F1."))
+            message = say("{percent} % of the rows have the label {label}.", percent=percent, label=label)
+            yield warning("label-skew", message, where, say("Add rows of the other labels; look at macro-F1."))
         yield from self._rare(where)
         yield from self._spellings(where)
         if all(name.lstrip("+-").replace(".", "", 1).isdigit() for name in self.counts):
-            told = say("The labels are numbers: {labels}.", labels=_listed(sorted(self.counts)))
+            message = say("The labels are numbers: {labels}.", labels=_listed(sorted(self.counts)))
             fix = say("A language model learns words more easily: write what each stands for.")
-            yield note("numeric-labels", told, where, fix)
+            yield note("numeric-labels", message, where, fix)
         if len(self.counts) > _MOST:
-            told = say("There are {count} labels; the prompt that lists them is long.", count=len(self.counts))
-            yield note("many-labels", told, where, say("Leave {field} out of data.prompt.", field="{labels}"))
+            message = say("There are {count} labels; the prompt that lists them is long.", count=len(self.counts))
+            yield note("many-labels", message, where, say("Leave {field} out of data.prompt.", field="{labels}"))
 
     def _rare(self, where: Where) -> Iterator[Problem]:
         rare = sorted(name for name, count in self.counts.items() if count < _FEW)
         if rare and len(self.counts) > 1:
-            told = say(
+            message = say(
                 "{count} labels have fewer than {few} rows: {labels}.", count=len(rare), few=_FEW, labels=_listed(rare)
             )
-            yield warning("rare-label", told, where, say("Add rows for them, or take them together."))
+            yield warning("rare-label", message, where, say("Add rows for them, or take them together."))
 
     def _spellings(self, where: Where) -> Iterator[Problem]:
         spelt: dict[str, list[str]] = {}
@@ -84,11 +84,11 @@ class LabelChecks:
             spelt.setdefault(normal(name), []).append(name)
         for names in spelt.values():
             if len(names) > 1:
-                told = say("These look like one label: {labels}.", labels=_listed(names))
-                yield warning("label-spelling", told, where, say("Write it in one way."))
+                message = say("These look like one label: {labels}.", labels=_listed(names))
+                yield warning("label-spelling", message, where, say("Write it in one way."))
 
 
-def ordered(labels: Counter[str]) -> tuple[str, ...]:
+def order_labels(labels: Counter[str]) -> tuple[str, ...]:
     """The label set in an order that does not depend on that of the rows: numbers by value, words by alphabet."""
 
     def key(name: str) -> tuple[int, float, str, str]:
@@ -119,23 +119,23 @@ def default_prompt(texts: Iterable[str]) -> str:
     return CHINESE if sum(seen) * 2 > len(seen) else ENGLISH
 
 
-def filled(prompt: str, text: str, labels: Sequence[str]) -> str:
+def fill_prompt(prompt: str, text: str, labels: Sequence[str]) -> str:
     """``prompt`` with ``{text}`` and ``{labels}`` filled in; whatever else it holds in braces stays."""
     listed = ("、" if _HAN.search(prompt) else ", ").join(labels)
     return _FIELD.sub(lambda field: text if field[1] == "text" else listed, prompt)
 
 
-def asked(row: Conversation, prompt: str, labels: Sequence[str]) -> Conversation:
+def ask_for_label(row: Conversation, prompt: str, labels: Sequence[str]) -> Conversation:
     """A row with a label as the conversation in which ``prompt`` asks for it; others, and no prompt, as they are."""
     if not prompt or not row.label:
         return row
-    return replace(row, turns=(Turn("user", filled(prompt, row.question, labels)), *row.turns[1:]))
+    return replace(row, turns=(Turn("user", fill_prompt(prompt, row.question, labels)), *row.turns[1:]))
 
 
 def prompt_problems(prompt: str, where: Where) -> list[Problem]:
     """What is wrong with a prompt that the user wrote: it has to hold ``{text}``."""
     if "{text}" in prompt:
         return []
-    told = say("The prompt has no {field}: the model would never see the text.", field="{text}")
+    message = say("The prompt has no {field}: the model would never see the text.", field="{text}")
     fix = say("Write it as: {example}", example=ENGLISH.replace("\n", " "))
-    return [error("prompt-without-text", told, where, fix)]
+    return [error("prompt-without-text", message, where, fix)]

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tunewiz.data.chat.checks import ConversationChecks
-from tunewiz.data.chat.cleaning import Placeholders, cleaned
-from tunewiz.data.chat.labels import asked, default_prompt, ordered, prompt_problems
+from tunewiz.data.chat.cleaning import Placeholders, clean_conversations
+from tunewiz.data.chat.labels import ask_for_label, default_prompt, order_labels, prompt_problems
 from tunewiz.data.chat.prepared import LlmPlan, PreparedLlm, load, save
 from tunewiz.data.chat.splitting import Parts, leaks, split_conversations
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import Opened
 from tunewiz.data.reading.source import Dataset
-from tunewiz.data.rows.conversations import Conversation, Stage, as_stage
+from tunewiz.data.rows.conversations import Conversation, Stage, rows_for_stage
 from tunewiz.data.text.cleaning import CLEANED
 from tunewiz.problems import (
     BadData,
@@ -25,8 +25,8 @@ from tunewiz.problems import (
     Report,
     Where,
     error,
-    findings_told,
     note,
+    report_findings,
     say,
     stop_on_errors,
     warning,
@@ -51,7 +51,7 @@ def prepare_llm(plan: LlmPlan, told: Report) -> PreparedLlm:
         wrong = prompt_problems(plan.prompt, Where(key="data.prompt"))
         if wrong:
             raise BadPreset(*wrong)
-    with findings_told(told) as findings:
+    with report_findings(told) as findings:
         return _prepare(plan, findings)
 
 
@@ -100,7 +100,7 @@ def _read(dataset: Dataset, plan: LlmPlan, findings: Findings) -> _Read:
             findings(problem)
     found = _of_stage(found, plan, data, findings)
     if plan.clean:
-        found, done = cleaned(found)
+        found, done = clean_conversations(found)
         for code, count in sorted(done.items()):
             if count:
                 what = say("Cleaning: {what} ({count}).", what=Message(CLEANED[code]), count=count)
@@ -118,9 +118,9 @@ def _read(dataset: Dataset, plan: LlmPlan, findings: Findings) -> _Read:
 
 
 def _nothing(dataset: Dataset, data: Opened) -> BadData:
-    told = say("No row can be trained on.")
+    message = say("No row can be trained on.")
     fix = say("See what is wrong with each: tunewiz data {path}", path=f"{dataset.path} --task llm")
-    return BadData(error("no-usable-rows", told, data.source.at(), fix))
+    return BadData(error("no-usable-rows", message, data.source.at(), fix))
 
 
 def _with_system(row: Conversation, plan: LlmPlan) -> Conversation:
@@ -135,19 +135,19 @@ def _of_stage(rows: list[Conversation], plan: LlmPlan, data: Opened, findings: F
     stage: Stage = own.most_common(1)[0][0] if plan.stage == "auto" else plan.stage
     if plan.stage == "auto" and len(own) > 1:
         kinds = ", ".join(f"{name} ({count})" for name, count in own.most_common())
-        told = say("The rows are for different kinds of training: {kinds}.", kinds=kinds)
+        message = say("The rows are for different kinds of training: {kinds}.", kinds=kinds)
         fix = say("Put each kind into a file of its own, or say which to train: stage.")
-        raise BadData(error("mixed-stages", told, data.source.at(), fix))
+        raise BadData(error("mixed-stages", message, data.source.at(), fix))
     served: list[Conversation] = []
     for row in rows:
-        found = as_stage(row, stage)
+        found = rows_for_stage(row, stage)
         if found is None:
-            told = say("The rows are for {own}; they cannot be trained with {stage}.", own=row.stage, stage=stage)
-            raise BadData(error("wrong-stage", told, data.source.at(row.line), _needs(stage)))
+            message = say("The rows are for {own}; they cannot be trained with {stage}.", own=row.stage, stage=stage)
+            raise BadData(error("wrong-stage", message, data.source.at(row.line), _needs(stage)))
         served += found
     if own.total() != own[stage]:
-        told = say("Rows for {own} are trained with {stage}.", own=", ".join(own), stage=stage)
-        findings(note("other-stage", told, data.source.at()))
+        message = say("Rows for {own} are trained with {stage}.", own=", ".join(own), stage=stage)
+        findings(note("other-stage", message, data.source.at()))
     return served
 
 
@@ -179,15 +179,17 @@ def _labels(plan: LlmPlan, data: _Read, parts: Parts, findings: Findings) -> tup
     found = trained + measured
     where = data.opened.source.at()
     if plan.labels is not None:
-        unknown = [name for name in ordered(found) if name not in plan.labels]
+        unknown = [name for name in order_labels(found) if name not in plan.labels]
         if unknown:
-            told = say("Labels of the rows that data.labels does not hold: {labels}.", labels=", ".join(unknown[:10]))
-            raise BadData(error("unknown-label", told, where, say("Add them to data.labels, or leave it out.")))
-    unseen = [name for name in ordered(measured) if name not in trained]
+            message = say(
+                "Labels of the rows that data.labels does not hold: {labels}.", labels=", ".join(unknown[:10])
+            )
+            raise BadData(error("unknown-label", message, where, say("Add them to data.labels, or leave it out.")))
+    unseen = [name for name in order_labels(measured) if name not in trained]
     if unseen:
-        told = say("Labels that are measured and never trained on: {labels}.", labels=", ".join(unseen[:10]))
-        findings(warning("unseen-label", told, where, say("Add training rows for them.")))
-    return plan.labels or ordered(found)
+        message = say("Labels that are measured and never trained on: {labels}.", labels=", ".join(unseen[:10]))
+        findings(warning("unseen-label", message, where, say("Add training rows for them.")))
+    return plan.labels or order_labels(found)
 
 
 def _prepared(
@@ -203,7 +205,7 @@ def _prepared(
     if labels:
         prompt = plan.prompt or default_prompt(row.question for row in watched.train)
     train, validation, evaluation = (
-        [asked(row, prompt, labels) for row in part] for part in (watched.train, watched.held_out, measured)
+        [ask_for_label(row, prompt, labels) for row in part] for part in (watched.train, watched.held_out, measured)
     )
     counts = {
         "rows": read,

@@ -95,9 +95,9 @@ def load(folder: Path) -> PreparedLlm:
             hashes=rest["hashes"],
         )
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        told = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
+        message = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
         fix = say("Start the run again from its preset.")
-        raise BadData(error("prepared-data-missing", told, Where(file=str(folder)), fix)) from fault
+        raise BadData(error("prepared-data-missing", message, Where(file=str(folder)), fix)) from fault
 
 
 def record_of(conversation: Conversation) -> dict[str, Any]:

@@ -98,13 +98,13 @@ class Repeats:
     def problems(self, file: str) -> Iterator[Problem]:
         """A warning for each row that nearly repeats an earlier one."""
         for pair in self.alike():
-            told = say(
+            message = say(
                 "Nearly the same as line {line} ({percent} % alike), question and answer.",
                 line=self.line(pair.first),
                 percent=round(100 * pair.similarity),
             )
             where = Where(file=file, line=self.line(pair.second))
-            yield warning("similar-row", told, where, say("Cleaning keeps the first."))
+            yield warning("similar-row", message, where, say("Cleaning keeps the first."))
 
 
 def surplus(conversations: Iterable[Conversation]) -> dict[int, Repeat]:
@@ -124,10 +124,10 @@ def surplus(conversations: Iterable[Conversation]) -> dict[int, Repeat]:
     return dropped
 
 
-def repeated(kind: Repeat, earlier: int, where: Where) -> Problem:
+def repeat_warning(kind: Repeat, earlier: int, where: Where) -> Problem:
     """The warning for a row that equals the one on line ``earlier``."""
     if kind == "duplicate-row":
-        told = say("The same row as line {line}.", line=earlier)
+        message = say("The same row as line {line}.", line=earlier)
     else:
-        told = say("The same as line {line} but for case, spaces and punctuation.", line=earlier)
-    return warning(kind, told, where, say("Cleaning keeps the first."))
+        message = say("The same as line {line} but for case, spaces and punctuation.", line=earlier)
+    return warning(kind, message, where, say("Cleaning keeps the first."))

@@ -92,15 +92,17 @@ def leaks(train: Sequence[Conversation], measured: Sequence[Conversation], file:
     for row in measured:
         line = trained.get(fingerprint(normal(row.question)))
         if line is not None:
-            told = say('The evaluation\'s question "{question}" is trained on.', question=row.question[:60])
+            message = say('The evaluation\'s question "{question}" is trained on.', question=row.question[:60])
             fix = say("Take the row out of the training data.")
-            yield warning("leak-question", told, Where(file=file, line=line), fix)
+            yield warning("leak-question", message, Where(file=file, line=line), fix)
         else:
             near.add(own_part(row.question))
             asked.append(row.question)
     for pair in near.pairs():
         if pair.first < first <= pair.second:
             question = asked[pair.second - first][:60]
-            told = say('The evaluation\'s question "{question}" is nearly one that is trained on.', question=question)
+            message = say(
+                'The evaluation\'s question "{question}" is nearly one that is trained on.', question=question
+            )
             fix = say("Take the row out of the training data if both ask the same.")
-            yield warning("leak-near-question", told, Where(file=file, line=lines[pair.first]), fix)
+            yield warning("leak-near-question", message, Where(file=file, line=lines[pair.first]), fix)

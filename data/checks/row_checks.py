@@ -45,13 +45,13 @@ class Labels(Check):
         self._scores.append(example.score)
         self._lines.append(example.line)
         if earlier is not None and self._scores[earlier] != example.score:
-            told = say(
+            message = say(
                 "The same two texts have score {other} in line {line} and {score} here.",
                 other=self._scores[earlier],
                 line=self._lines[earlier],
                 score=example.score,
             )
-            yield warning("contradicting-label", told, self.setting.at(example.line), say("Keep the right one."))
+            yield warning("contradicting-label", message, self.setting.at(example.line), say("Keep the right one."))
 
     def end(self) -> Iterator[Problem]:
         """Balance and scale."""
@@ -60,37 +60,37 @@ class Labels(Check):
         where = self.setting.at(0)
         scale = scale_of(self._scores)
         if len(self._values) == 1:
-            told = say("All {count} pairs have score {score}.", count=len(self._scores), score=self._scores[0])
+            message = say("All {count} pairs have score {score}.", count=len(self._scores), score=self._scores[0])
             fix = say("Scored training needs both: pairs that match and pairs that do not.")
-            yield warning("single-label", told, where, fix)
+            yield warning("single-label", message, where, fix)
             return
         yield from self._balance(scale)
         if scale.odd is not None:
             line = self._lines[scale.odd]
-            told = say(
+            message = say(
                 "Scores go from {low} to {high} with {score} among them: two scales seem mixed.",
                 low=scale.low,
                 high=scale.high,
                 score=self._scores[scale.odd],
             )
-            yield warning("odd-scale", told, self.setting.at(line), say("Bring all scores to one scale."))
+            yield warning("odd-scale", message, self.setting.at(line), say("Bring all scores to one scale."))
 
     def _balance(self, scale: Scale) -> Iterator[Problem]:
         where, total = self.setting.at(0), len(self._scores)
         value, most = self._values.most_common(1)[0]
         if not self._more_values and most > _SKEW * total:
-            told = say(
+            message = say(
                 "{percent} % of the pairs have score {score}.", percent=round(100 * most / total, 1), score=value
             )
-            yield warning("label-skew", told, where, say("Add pairs of the other kinds, or weigh them."))
+            yield warning("label-skew", message, where, say("Add pairs of the other kinds, or weigh them."))
             return
         upper = sum(score >= scale.middle for score in self._scores) / total
         if max(upper, 1 - upper) >= _ONE_SIDED:
             side = say("match") if upper > 0.5 else say("do not match")
-            told = say(
+            message = say(
                 "Nearly all pairs {side}: {percent} %.", side=side, percent=round(100 * max(upper, 1 - upper), 1)
             )
-            yield warning("one-sided-labels", told, where, say("Add pairs of the other kind."))
+            yield warning("one-sided-labels", message, where, say("Add pairs of the other kind."))
 
 
 # Texts that play two parts that exclude each other.
@@ -113,11 +113,11 @@ class Overlap(Check):
         negatives = [text.strip() for text in example.negatives]
         where = self.setting.at(example.line)
         if query and query in positives:
-            told = say("The query and its positive are the same text: there is nothing to learn.")
-            yield warning("query-equals-positive", told, where, say("Cleaning drops the positive."))
+            message = say("The query and its positive are the same text: there is nothing to learn.")
+            yield warning("query-equals-positive", message, where, say("Cleaning drops the positive."))
         if set(filter(None, positives)) & set(negatives):
-            told = say("A text is positive and negative in one row.")
-            yield warning("positive-among-negatives", told, where, say("Cleaning drops the negative."))
+            message = say("A text is positive and negative in one row.")
+            yield warning("positive-among-negatives", message, where, say("Cleaning drops the negative."))
             return
         told_across = self._across(query, positives, negatives, example.line)
         if told_across is not None:
@@ -206,13 +206,13 @@ class SimilarQueries(Check):
         """The pairs found, by line."""
         found = sorted((pair.second, pair.first, pair.similarity) for pair in self._queries.pairs())
         for second, first, similarity in found:
-            told = say(
+            message = say(
                 "The query is nearly that of line {line} ({percent} % alike).",
                 line=self._lines[first],
                 percent=round(100 * similarity),
             )
             fix = say("Nothing to do if both are meant: the split keeps them on one side.")
-            yield warning("near-duplicate-query", told, self.setting.at(self._lines[second]), fix)
+            yield warning("near-duplicate-query", message, self.setting.at(self._lines[second]), fix)
 
 
 # Query and positive the wrong way round, in some rows or in all.
@@ -245,22 +245,22 @@ class Swapped(Check):
             return
         query, positive = median(self._queries), median(self._positives)
         if query > _RATIO * positive:
-            told = say(
+            message = say(
                 "Queries are longer than positives: {query} against {positive} characters (medians).",
                 query=int(query),
                 positive=int(positive),
             )
             fix = say("If the columns are swapped, say so: --map query=... --map positive=...")
-            yield warning("swapped-columns", told, self.setting.at(0), fix)
+            yield warning("swapped-columns", message, self.setting.at(0), fix)
         elif positive > _RATIO * query:
             yield from self._rows(query, positive)
 
     def _rows(self, query: float, positive: float) -> Iterator[Problem]:
         for line, asked, answered in zip(self._lines, self._queries, self._positives, strict=True):
             if 0 < _RATIO * answered < asked and asked > positive / 2 and answered < 2 * query:
-                told = say(
+                message = say(
                     "Query and positive look swapped: {query} and {positive} characters.",
                     query=asked,
                     positive=answered,
                 )
-                yield warning("swapped-row", told, self.setting.at(line), say("Swap them, or take the row out."))
+                yield warning("swapped-row", message, self.setting.at(line), say("Swap them, or take the row out."))

@@ -23,16 +23,16 @@ class Characters(TextCheck):
             return
         control = CONTROLS.search(whole) or SURROGATES.search(whole)
         if control:
-            told = say("Control or invisible character U+{code}.", code=f"{ord(control[0]):04X}")
-            yield warning("control-characters", told, where, say("Cleaning removes it."))
+            message = say("Control or invisible character U+{code}.", code=f"{ord(control[0]):04X}")
+            yield warning("control-characters", message, where, say("Cleaning removes it."))
         if REPLACEMENT in whole:
-            told = say("U+FFFD: a character was lost when the text was decoded.")
+            message = say("U+FFFD: a character was lost when the text was decoded.")
             fix = say("Go back to the source and read it in its own encoding.")
-            yield warning("replacement-character", told, where, fix)
+            yield warning("replacement-character", message, where, fix)
         if wrong := mojibake(whole):
-            told = say('Looks like text read in the wrong encoding: "{text}".', text=wrong)
+            message = say('Looks like text read in the wrong encoding: "{text}".', text=wrong)
             fix = say("Read the source as UTF-8 and write this file again.")
-            yield warning("mojibake", told, where, fix)
+            yield warning("mojibake", message, where, fix)
 
 
 # Texts with nothing in them.
@@ -70,8 +70,8 @@ class Html(TextCheck):
         """See :meth:`TextCheck.judge`."""
         for _, text in texts:
             if ("<" in text or "&" in text) and strip_markup(text) != text:
-                told = say('HTML in the text: "{text}".', text=_excerpt(text))
-                yield warning("html", told, where, say("Cleaning takes the tags off and keeps what they enclose."))
+                message = say('HTML in the text: "{text}".', text=_excerpt(text))
+                yield warning("html", message, where, say("Cleaning takes the tags off and keeps what they enclose."))
                 return
 
 
@@ -95,7 +95,7 @@ class Length(TextCheck):
                 continue
             tokens = self.setting.count([text])[0] if self.setting.count else estimate_tokens(text)
             if tokens > limit:
-                told = say(
+                message = say(
                     "The {role} has {characters} characters, about {tokens} tokens; beyond {limit} it is cut off.",
                     role=Message(ROLES[role]),
                     characters=len(text),
@@ -103,5 +103,5 @@ class Length(TextCheck):
                     limit=limit,
                 )
                 fix = say("Cut it into passages, or choose a model and a max length that take it.")
-                yield warning("too-long", told, where, fix)
+                yield warning("too-long", message, where, fix)
                 return

@@ -34,10 +34,10 @@ class Beir(CollectionFormat):
         if source.container != "beir":
             return None
         if source.format not in ("auto", self.name):
-            told = say(
+            message = say(
                 "A folder with corpus, queries and qrels has the format beir, not {format}.", format=source.format
             )
-            raise BadData(error("unknown-format", told, source.at(key="format")))
+            raise BadData(error("unknown-format", message, source.at(key="format")))
         problems = tuple(
             problem for part in source.parts.values() for problem in part.notes if problem not in source.notes
         )
@@ -105,13 +105,13 @@ def _columns(source: Source, mapping: Mapping[str, str]) -> dict[str, str]:
         found = dict(zip(order, source.columns, strict=True)) | found
     missing = [role for role in ("id", "text") if role not in found]
     if missing:
-        told = say(
+        message = say(
             "No column was found for {roles}; the columns are {columns}.",
             roles=", ".join(missing),
             columns=", ".join(source.columns),
         )
         raise BadData(
-            error("unmapped-columns", told, source.at(), say("Say which it is: --map id=COLUMN --map text=COLUMN."))
+            error("unmapped-columns", message, source.at(), say("Say which it is: --map id=COLUMN --map text=COLUMN."))
         )
     return found
 
@@ -126,11 +126,11 @@ def read_qrels(source: Source, report: Report) -> Iterator[Judgment]:
         return
     columns = _by_name(source.columns)
     if columns is None:
-        told = say(
+        message = say(
             "The judgments need a query id, a document id and a score; found {columns}.",
             columns=", ".join(source.columns),
         )
-        raise BadData(error("bad-qrels", told, source.at()))
+        raise BadData(error("bad-qrels", message, source.at()))
     for row in read(source, report):
         cells = ["" if (value := row.values.get(column)) is None else str(value) for column in columns]
         item = _judgment(cells, source.at(row.line), report)
@@ -166,10 +166,10 @@ def _from_lines(source: Source, report: Report) -> Iterator[Judgment]:
             cells = text.split()
             report(warning("spaces-for-tabs", say("The cells are separated by spaces, not by tabs."), where))
         if len(cells) > width and any(cells[width:]):
-            told = say(
+            message = say(
                 "{found} cells where a judgment has {width}; the row is left out.", found=len(cells), width=width
             )
-            report(error("ragged-row", told, where))
+            report(error("ragged-row", message, where))
             continue
         item = _judgment([cells[index] if index < len(cells) else "" for index in order], where, report)
         if item is not None:
@@ -203,8 +203,8 @@ def _judgment(cells: list[str], where: Where, report: Report) -> Judgment | None
     """A judgment of (query, document[, score]); a missing third column means relevant."""
     query, document = cells[0], cells[1]
     if not query or not document:
-        told = say("The query id or the document id is missing; the row is left out.")
-        report(error("missing-id", told, where))
+        message = say("The query id or the document id is missing; the row is left out.")
+        report(error("missing-id", message, where))
         return None
     if len(cells) == 2:
         return Judgment(query, document, 1, where)
@@ -220,7 +220,7 @@ def _judgment(cells: list[str], where: Where, report: Report) -> Judgment | None
         return None
     score = score_of(cells[2])
     if score is None or score != int(score):
-        told = say("The score {value} is no whole number; the row is left out.", value=cells[2])
-        report(error("bad-score", told, where, say("Write a grade: 0, 1, 2 …")))
+        message = say("The score {value} is no whole number; the row is left out.", value=cells[2])
+        report(error("bad-score", message, where, say("Write a grade: 0, 1, 2 …")))
         return None
     return Judgment(query, document, int(score), where)

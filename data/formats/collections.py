@@ -65,21 +65,21 @@ def queries(detected: Detection, report: Report) -> Iterator[tuple[str, str]]:
 def _format(detected: Detection) -> CollectionFormat:
     if isinstance(detected.format, CollectionFormat):
         return detected.format
-    told = say("The format {format} is no test collection.", format=detected.format.name)
+    message = say("The format {format} is no test collection.", format=detected.format.name)
     fix = say("Give a folder with corpus, queries and qrels.")
-    raise BadData(error("no-collection", told, detected.source.at(), fix))
+    raise BadData(error("no-collection", message, detected.source.at(), fix))
 
 
 def _new(name: str, where: Where, seen: set[str], report: Report) -> bool:
     if name not in seen:
         seen.add(name)
         return True
-    told = say("The id {id} is there twice; the first one counts.", id=name)
-    report(warning("duplicate-id", told, where))
+    message = say("The id {id} is there twice; the first one counts.", id=name)
+    report(warning("duplicate-id", message, where))
     return False
 
 
-def judged(detected: Detection, split: str, report: Report) -> Iterator[Judgment]:
+def read_judgments(detected: Detection, split: str, report: Report) -> Iterator[Judgment]:
     """The judgments of a split, each pair once. Raises :class:`BadData` (``unknown-split``)."""
     format_ = _format(detected)
     grades: dict[tuple[str, str], int] = {}
@@ -94,16 +94,18 @@ def judged(detected: Detection, split: str, report: Report) -> Iterator[Judgment
 
 def _twice(item: Judgment, first: int) -> Problem:
     if item.grade == first:
-        told = say("Query {query} and document {document} are judged twice.", query=item.query, document=item.document)
-        return warning("duplicate-judgment", told, item.where)
-    told = say(
+        message = say(
+            "Query {query} and document {document} are judged twice.", query=item.query, document=item.document
+        )
+        return warning("duplicate-judgment", message, item.where)
+    message = say(
         "Query {query} and document {document} are judged {first} and {second}; the first one counts.",
         query=item.query,
         document=item.document,
         first=first,
         second=item.grade,
     )
-    return warning("conflicting-judgment", told, item.where)
+    return warning("conflicting-judgment", message, item.where)
 
 
 def _split(detected: Detection, format_: CollectionFormat, wanted: str) -> str:
@@ -113,14 +115,14 @@ def _split(detected: Detection, format_: CollectionFormat, wanted: str) -> str:
     usual = [name for name in _SPLITS if name in names] or list(names[:1] if len(names) == 1 else ())
     if wanted in ("auto", "") and usual:
         return usual[0]
-    told = say("There is no split {split}; there are: {names}.", split=wanted, names=", ".join(names))
-    raise BadData(error("unknown-split", told, detected.source.at(), say("Name one of them.")))
+    message = say("There is no split {split}; there are: {names}.", split=wanted, names=", ".join(names))
+    raise BadData(error("unknown-split", message, detected.source.at(), say("Name one of them.")))
 
 
 def qrels(detected: Detection, split: str, report: Report) -> dict[str, dict[str, int]]:
     """``qrels[query][document] = grade``; ids are not checked."""
     found: dict[str, dict[str, int]] = {}
-    for item in judged(detected, split, report):
+    for item in read_judgments(detected, split, report):
         found.setdefault(item.query, {})[item.document] = item.grade
     return found
 
@@ -130,7 +132,7 @@ def collection(detected: Detection, split: str, report: Report) -> Collection:
     corpus = dict(documents(detected, report))
     every = dict(queries(detected, report))
     found: dict[str, dict[str, int]] = {}
-    for item in _known(judged(detected, split, report), every, corpus, report):
+    for item in _known(read_judgments(detected, split, report), every, corpus, report):
         found.setdefault(item.query, {})[item.document] = item.grade
     _refuse_strangers(detected, found)
     return Collection(corpus, {name: every[name] for name in found}, found)
@@ -138,7 +140,7 @@ def collection(detected: Detection, split: str, report: Report) -> Collection:
 
 def groups_from_qrels(detected: Detection, split: str, report: Report) -> Iterator[Group]:
     """Judged queries as groups, in the order of the judgments. Holds queries and judged documents in memory."""
-    items = list(judged(detected, split, report))
+    items = list(read_judgments(detected, split, report))
     wanted = {item.document for item in items}
     texts = {name: document.full for name, document in documents(detected, report) if name in wanted}
     every = dict(queries(detected, report))
@@ -149,8 +151,8 @@ def groups_from_qrels(detected: Detection, split: str, report: Report) -> Iterat
     for name, of_query in by_query.items():
         group = _group(name, every[name], of_query, texts)
         if group is None:
-            told = say("Query {query} has no document that answers it.", query=name)
-            report(warning("no-positive", told, of_query[0].where))
+            message = say("Query {query} has no document that answers it.", query=name)
+            report(warning("no-positive", message, of_query[0].where))
         else:
             yield group
 
@@ -161,20 +163,20 @@ def _known(
     """Judgments whose query and document exist; the others are reported."""
     for item in items:
         if item.query not in queries_:
-            told = say("Query {query} is not among the queries; the judgment is left out.", query=item.query)
-            report(warning("unknown-query", told, item.where))
+            message = say("Query {query} is not among the queries; the judgment is left out.", query=item.query)
+            report(warning("unknown-query", message, item.where))
         elif item.document not in texts:
-            told = say("Document {document} is not in the corpus; the judgment is left out.", document=item.document)
-            report(warning("unknown-document", told, item.where))
+            message = say("Document {document} is not in the corpus; the judgment is left out.", document=item.document)
+            report(warning("unknown-document", message, item.where))
         else:
             yield item
 
 
 def _refuse_strangers(detected: Detection, found: dict[str, Any]) -> None:
     if not found:
-        told = say("No judgment fits the queries and the corpus.")
+        message = say("No judgment fits the queries and the corpus.")
         fix = say("Check that qrels, queries and corpus belong together and the ids are written alike.")
-        raise BadData(error("no-judgments", told, detected.source.at(), fix))
+        raise BadData(error("no-judgments", message, detected.source.at(), fix))
 
 
 def _group(name: str, query: str, items: list[Judgment], texts: dict[str, str]) -> Group | None:

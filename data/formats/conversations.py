@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.formats.format import Detection, Format, Role, Shape
-from tunewiz.data.reading.cells import Cells, Table, nested
+from tunewiz.data.reading.cells import Cells, Table, parse_nested
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.turns import Talk, talk, tool_list
@@ -28,7 +28,7 @@ class ChatCells(Cells):
 
     def value(self, role: str) -> Any:
         """What the (first) column of ``role`` holds, lists and objects in text as such; None if there is none."""
-        return nested(self.row.values.get(self.detection.column(role)))
+        return parse_nested(self.row.values.get(self.detection.column(role)))
 
     def string(self, role: str) -> str | None:
         """The text of ``role``, several columns on lines of their own; "" if empty, None (reported) if it is none."""
@@ -74,8 +74,8 @@ class ChatCells(Cells):
         """The tools that may be called, as JSON; None, and reported, if they are no such."""
         found = tool_list(self.row.values.get(self.detection.column("tools")))
         if found is None:
-            told = say("The tools are no JSON list of objects with a name; the row is left out.")
-            self.drop("bad-tools", told)
+            message = say("The tools are no JSON list of objects with a name; the row is left out.")
+            self.drop("bad-tools", message)
         return found
 
 
@@ -89,7 +89,7 @@ class ConversationFormat(Format):
         """As :meth:`Format.fits`; a list of one text is that text."""
         if super().fits(role, column, table):
             return True
-        values = [nested(value) for value in table.values(column)]
+        values = [parse_nested(value) for value in table.values(column)]
         return all(isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) for value in values)
 
     def plain(self, source: Source) -> Detection | None:

@@ -36,12 +36,12 @@ class Mixed(ConversationFormat):
         readable = [found for keys, row in fields.items() if (found := _detected(source, keys, row)) is not None]
         if not readable:
             return None
-        told = say(
+        message = say(
             "The rows have {count} different sets of fields and none in common: {kinds}.", count=count, kinds=shown
         )
         names = ", ".join(sorted({found.format.name for found in readable}))
         each = say("Each row is read by its own layout: {formats}.", formats=names)
-        problems = (warning("mixed-rows", told, source.at()), note("mixed-formats", each, source.at()))
+        problems = (warning("mixed-rows", message, source.at()), note("mixed-formats", each, source.at()))
         return Detection(self, source, {}, 0.7, problems)
 
     def conversations(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Conversation]:
@@ -53,8 +53,10 @@ class Mixed(ConversationFormat):
                 known[keys] = _detected(detection.source, keys, row)
             found = known[keys]
             if found is None:
-                told = say("The fields {fields} are those of no layout; the row is left out.", fields=", ".join(keys))
-                report(warning("unknown-fields", told, detection.source.at(row.line)))
+                message = say(
+                    "The fields {fields} are those of no layout; the row is left out.", fields=", ".join(keys)
+                )
+                report(warning("unknown-fields", message, detection.source.at(row.line)))
             elif isinstance(found.format, ConversationFormat):
                 conversation = found.format.conversation(ChatCells(found.source, row, report, found))
                 if conversation is not None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from tunewiz.data.formats.conversations import HISTORY, SYSTEM, TOOLS, ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Mapped, Role
-from tunewiz.data.reading.cells import Table, nested, score_of
+from tunewiz.data.reading.cells import Table, parse_nested, score_of
 from tunewiz.data.reading.turns import Talk, first_turns, text_of
 from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.language import N_
@@ -50,8 +50,8 @@ class Preference(ConversationFormat):
         if found is None or not chosen or not rejected or system is None or tools is None:
             return None
         if chosen == rejected:
-            told = say("The chosen and the rejected answer are the same: there is nothing to learn.")
-            cells.drop("same-answers", told, say("Take the row out."))
+            message = say("The chosen and the rejected answer are the same: there is nothing to learn.")
+            cells.drop("same-answers", message, say("Take the row out."))
             return None
         turns, own_system = found.turns, found.system
         return Conversation(turns, own_system or system, tools, chosen, rejected, line=cells.row.line)
@@ -80,7 +80,7 @@ class Preference(ConversationFormat):
 
 def last_text(value: Any) -> str | None:
     """The text of an answer that is a text, a turn, or a list whose last item is the answer's turn."""
-    found = nested(value)
+    found = parse_nested(value)
     if isinstance(found, list) and found and isinstance(found[-1], dict):
         found = found[-1]
     if isinstance(found, dict):
@@ -94,8 +94,8 @@ def _shared(cells: ChatCells) -> Talk | None:
     if chosen is None or rejected is None:
         return None
     if chosen.turns[:-1] != rejected.turns[:-1]:
-        told = say("The chosen and the rejected conversation differ before their last turn; the row is left out.")
-        cells.drop("different-prompts", told)
+        message = say("The chosen and the rejected conversation differ before their last turn; the row is left out.")
+        cells.drop("different-prompts", message)
         return None
     return Talk(chosen.turns[:-1], chosen.system)
 
@@ -135,8 +135,8 @@ class Kto(ConversationFormat):
         """The prompt ends with the user; the last answer stands apart."""
         score = score_of(cells.value("desirable"))
         if score not in (0.0, 1.0):
-            told = say("{value} is neither yes nor no; the row is left out.", value=str(cells.value("desirable")))
-            cells.drop("bad-judgment", told, say("Write true or false."))
+            message = say("{value} is neither yes nor no; the row is left out.", value=str(cells.value("desirable")))
+            cells.drop("bad-judgment", message, say("Write true or false."))
             return None
         found, system, tools = self._talk(cells), cells.string("system"), cells.tools()
         if found is None or system is None or tools is None:

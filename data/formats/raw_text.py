@@ -35,10 +35,10 @@ class RawText(ConversationFormat):
         if source.container not in ("csv", "tsv") or not set(PROSE) & {s.casefold() for s in source.path.suffixes}:
             return None
         blocks = _has_blank_lines(source)
-        told = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
+        message = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
         kept = tuple(problem for problem in source.notes if problem.code.startswith("encoding"))
         whole = source.altered(columns=(_COLUMN,), header=False, delimiter="", quoting="none", notes=kept)
-        return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, (note("plain-text", told, source.at()),))
+        return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, (note("plain-text", message, source.at()),))
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
         """Paragraphs or lines of a plain text file, records of others."""

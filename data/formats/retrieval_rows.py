@@ -39,8 +39,8 @@ class GroupFormat(RetrievalFormat):
             return None
         negatives = cells.texts(detection.mapping.get("negative", ()))
         if detection.mapping.get("negative") and not negatives:
-            told = say("The column {column} is empty; the row has no negative.", column=detection.column("negative"))
-            cells.report(warning("empty-negative", told, _at(cells)))
+            message = say("The column {column} is empty; the row has no negative.", column=detection.column("negative"))
+            cells.report(warning("empty-negative", message, _at(cells)))
         return Group(
             query=query,
             positives=tuple(positives),
@@ -55,8 +55,8 @@ class GroupFormat(RetrievalFormat):
 
     @staticmethod
     def _empty(cells: Cells, code: str, column: str) -> None:
-        told = say("The column {column} is empty; the row is left out.", column=column)
-        cells.report(warning(code, told, _at(cells)))
+        message = say("The column {column} is empty; the row is left out.", column=column)
+        cells.report(warning(code, message, _at(cells)))
 
 
 def _at(cells: Cells) -> Where:
@@ -206,8 +206,8 @@ class Scored(RetrievalFormat):
             if text is None:
                 return None
             if not text:
-                told = say("The column {column} is empty; the row is left out.", column=detection.column(role))
-                cells.report(warning(code, told, cells.source.at(cells.row.line)))
+                message = say("The column {column} is empty; the row is left out.", column=detection.column(role))
+                cells.report(warning(code, message, cells.source.at(cells.row.line)))
                 return None
             texts.append(text)
         score = self._score(detection, cells)
@@ -219,19 +219,21 @@ class Scored(RetrievalFormat):
         value = cells.row.values.get(column)
         where = cells.source.at(cells.row.line)
         if is_empty(value):
-            told = say("The column {column} is empty; the row is left out.", column=column)
-            cells.report(warning("missing-score", told, where))
+            message = say("The column {column} is empty; the row is left out.", column=column)
+            cells.report(warning("missing-score", message, where))
             return None
         score = score_of(value)
         if score is None:
-            told = say("{value} in the column {column} is no score; the row is left out.", value=value, column=column)
-            cells.report(error("bad-score", told, where, say("Write a number.")))
+            message = say(
+                "{value} in the column {column} is no score; the row is left out.", value=value, column=column
+            )
+            cells.report(error("bad-score", message, where, say("Write a number.")))
             return None
         highest = detection.scale[1] if detection.scale else 1.0
         if highest > 1 and word_score(value) is not None:
-            told = say(
+            message = say(
                 "{value} says yes or no where scores go up to {highest}; left out.", value=value, highest=highest
             )
-            cells.report(warning("label-word", told, where, say("Write the number of the scale that is meant.")))
+            cells.report(warning("label-word", message, where, say("Write the number of the scale that is meant.")))
             return None
         return score

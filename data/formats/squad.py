@@ -36,8 +36,8 @@ class Squad(CollectionFormat):
         rows = list(islice(read(source, lambda _problem: None), 20))
         if not any(_paragraphs(row) for row in rows):
             return None
-        told = say("Each paragraph is read as a document, each question as a query that it answers.")
-        return Detection(self, source, {}, 1.0, (note("squad-as-retrieval", told, source.at()),))
+        message = say("Each paragraph is read as a document, each question as a query that it answers.")
+        return Detection(self, source, {}, 1.0, (note("squad-as-retrieval", message, source.at()),))
 
     def splits(self, detection: Detection) -> tuple[str, ...]:
         """Only "all"."""
@@ -62,8 +62,8 @@ class Squad(CollectionFormat):
                 if text:
                     yield _text(question, _QUESTION_IDS) or f"q{number}", text, detection.source.at(row.line)
                 else:
-                    told = say("A question has no text and is left out.")
-                    report(warning("empty-query", told, detection.source.at(row.line)))
+                    message = say("A question has no text and is left out.")
+                    report(warning("empty-query", message, detection.source.at(row.line)))
 
     def judgments(self, detection: Detection, split: str, report: Report) -> Iterator[Judgment]:
         """Grade 1 for a question and its paragraph; questions marked as impossible to answer have none."""
@@ -101,8 +101,8 @@ def _each(detection: Detection, report: Report) -> Iterator[tuple[Row, dict[str,
     for row in read(detection.source, report):
         found = _paragraphs(row)
         if not found:
-            told = say("There is no paragraph with questions; the row is left out.")
-            report(warning("no-paragraph", told, detection.source.at(row.line)))
+            message = say("There is no paragraph with questions; the row is left out.")
+            report(warning("no-paragraph", message, detection.source.at(row.line)))
         for paragraph in found:
             yield row, paragraph
 

@@ -23,7 +23,7 @@ from tunewiz.data.opening.refusals import (
     refuse_retrieval,
 )
 from tunewiz.data.reading.cells import Table, score_of, word_score
-from tunewiz.data.reading.columns import USUAL, columns_of, guesses, listed, mapping_problems
+from tunewiz.data.reading.columns import USUAL, columns_of, guesses, list_columns, mapping_problems
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import BadData, Problem, Where, error, note, say, warning
@@ -143,10 +143,10 @@ def _candidates(source: Source, known: Mapping[str, Format]) -> dict[str, Format
     names = ", ".join(known)
     near = difflib.get_close_matches(source.format, known, n=1)
     fix = say("Did you mean {name}?", name=near[0]) if near else None
-    told = say(
+    message = say(
         "There is no format {format} for such a file; the formats are {names}.", format=source.format, names=names
     )
-    raise BadData(error("unknown-format", told, Where(key="format", file=source.name), fix))
+    raise BadData(error("unknown-format", message, Where(key="format", file=source.name), fix))
 
 
 def _given(source: Source, table: Table, mapping: Mapping[str, str], candidates: Mapping[str, Format]) -> Mapped:
@@ -207,9 +207,11 @@ def _word_labels(source: Source, table: Table, best: Match) -> list[Problem]:
     for guess in guesses("score", free):
         values = list(dict.fromkeys(str(value) for value in table.values(guess.column)))
         if table.kind(guess.column) == "text" and len(values) <= _LABELS:
-            told = say("The labels in {column} are words: {values}.", column=guess.column, values=", ".join(values[:4]))
+            message = say(
+                "The labels in {column} are words: {values}.", column=guess.column, values=", ".join(values[:4])
+            )
             fix = say("Keep the rows that are positives, or write the labels as numbers.")
-            found.append(warning("label-words", told, source.at(), fix))
+            found.append(warning("label-words", message, source.at(), fix))
     return found
 
 
@@ -231,7 +233,7 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
     told += _other_reading(source, table, best, others, given)
     spare = [column for column in table.columns if not any(column in columns for columns in best.mapping.values())]
     if spare:
-        told.append(note("columns-unused", say("Not used: {columns}.", columns=listed(spare)), source.at()))
+        told.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
     if not table.rows:
         told.append(error("no-rows", say("There are columns and no row."), source.at()))
     return [*told, *mixed_rows(source, table), *_label_words(source, table, best), *_word_labels(source, table, best)]
@@ -243,10 +245,10 @@ def _other_reading(source: Source, table: Table, best: Match, others: Sequence[M
     if best.format.shape != "scored" or pairs is None or "score" in given:
         return []
     column = best.mapping["score"][0]
-    told = say("{column} is read as a label, so a low one means not relevant.", column=column)
+    message = say("{column} is read as a label, so a low one means not relevant.", column=column)
     fix = say("If all rows are positives, say so: --format {format}.", format=pairs.format.name)
     many = len({score_of(value) for value in table.values(column)}) > _LABELS
-    return [(warning if many else note)("score-column", told, source.at(), fix)]
+    return [(warning if many else note)("score-column", message, source.at(), fix)]
 
 
 def _label_words(source: Source, table: Table, best: Match) -> list[Problem]:
@@ -256,15 +258,15 @@ def _label_words(source: Source, table: Table, best: Match) -> list[Problem]:
         return []
     scale = _scale(table, best)
     if scale and scale[1] > 1:
-        told = say(
+        message = say(
             "{column} mixes words ({words}) with scores up to {high}.",
             column=column,
             words=", ".join(words),
             high=scale[1],
         )
-        return [warning("mixed-labels", told, source.at(), say("Rows with a word are left out: write numbers."))]
-    told = say("Words in {column} are read as 1 (yes) and 0 (no): {words}.", column=column, words=", ".join(words))
-    return [note("label-words", told, source.at())]
+        return [warning("mixed-labels", message, source.at(), say("Rows with a word are left out: write numbers."))]
+    message = say("Words in {column} are read as 1 (yes) and 0 (no): {words}.", column=column, words=", ".join(words))
+    return [note("label-words", message, source.at())]
 
 
 def _scale(table: Table, best: Match) -> tuple[float, float] | None:

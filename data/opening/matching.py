@@ -9,7 +9,7 @@ from typing import Final
 
 from tunewiz.data.formats.format import Format, Mapped, Role
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import EXACT, USUAL, WEAK, Guess, guesses, numbered
+from tunewiz.data.reading.columns import EXACT, USUAL, WEAK, Guess, guesses, numbered_columns
 
 _TRIED_MAPPINGS = 2_000
 
@@ -70,7 +70,7 @@ def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], giv
         return [Guess(given[role.name][0], EXACT)]
     found = [guess for guess in guesses(role.known_as, free) if format_.fits(role, guess.column, table)]
     if not found:
-        counted = [column for column in numbered(role.known_as, free) if format_.fits(role, column, table)]
+        counted = [column for column in numbered_columns(role.known_as, free) if format_.fits(role, column, table)]
         found = [Guess(column, EXACT) for column in counted[:1]]
     return found
 
@@ -83,7 +83,7 @@ def _several(
     whole = dict(mapping)
     for role in format_.roles:
         if role.many and role.name not in given and role.name in mapping:
-            more = [column for column in numbered(role.known_as, table.columns) if column not in taken]
+            more = [column for column in numbered_columns(role.known_as, table.columns) if column not in taken]
             whole[role.name] = (*mapping[role.name], *(c for c in more if format_.fits(role, c, table)))
     return whole
 
@@ -98,7 +98,7 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
         free = [column for column in table.columns if column not in taken]
         exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength == EXACT]
         if role.many and not exact:
-            exact = numbered(role.known_as, free)[:1]
+            exact = numbered_columns(role.known_as, free)[:1]
         if exact:
             whole[role.name] = (exact[0],)
     return _several(format_, table, whole, given)

@@ -127,8 +127,8 @@ def train_split(data: Opened, wanted: str, report: Report) -> str:
         return name
     single = [other for other in names if other != WHOLE] or list(names)
     if len(single) == 1 and name == "train":
-        told = say("There is no train split; the only split, {split}, is used.", split=single[0])
-        report(note("only-split", told, data.source.at()))
+        message = say("There is no train split; the only split, {split}, is used.", split=single[0])
+        report(note("only-split", message, data.source.at()))
         return single[0]
     raise _unknown_split(data, name, names)
 
@@ -149,8 +149,8 @@ def measured_split(data: Opened, wanted: str, train: str = "") -> str:
 
 
 def _unknown_split(data: Opened, name: str, names: tuple[str, ...]) -> BadData:
-    told = say("There is no split {split}; there are: {names}.", split=name, names=", ".join(names) or "-")
-    return BadData(error("unknown-split", told, data.source.at(), say("Name one of them.")))
+    message = say("There is no split {split}; there are: {names}.", split=name, names=", ".join(names) or "-")
+    return BadData(error("unknown-split", message, data.source.at(), say("Name one of them.")))
 
 
 def read_collection(data: Opened, split: str, report: Report, told: bool = False) -> Collection:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from tunewiz.data.reading.cells import Table, is_empty, nested
-from tunewiz.data.reading.columns import EXACT, USUAL, guesses, listed, normalised
+from tunewiz.data.reading.cells import Table, is_empty, parse_nested
+from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import BadData, Message, Problem, error, say, warning
 
@@ -32,7 +32,7 @@ _LLM_LAYOUTS = (
 
 def llm_layout(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The name of the language-model layout that the columns show, and the columns that show it; ("", ()) if none."""
-    plain = {normalised(column): column for column in columns}
+    plain = {normalise_name(column): column for column in columns}
     for marks, name in _LLM_LAYOUTS:
         if all(mark in plain for mark in marks):
             return name, tuple(plain[mark] for mark in marks)
@@ -41,7 +41,7 @@ def llm_layout(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
 def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) -> BadData:
     """Rows for language models are not taken for retrieval pairs unless the user maps them."""
-    told = say(
+    message = say(
         "{columns}: this is the {layout} layout for language models, not pairs for retrieval.",
         columns=", ".join(marks),
         layout=layout,
@@ -51,7 +51,7 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) 
         fix = say(
             "To use them as pairs: --map query={query} --map positive={positive}.", query=marks[0], positive=marks[1]
         )
-    return BadData(error("llm-layout", told, source.at(), fix), *mixed_rows(source, table))
+    return BadData(error("llm-layout", message, source.at(), fix), *mixed_rows(source, table))
 
 
 def kinds_of_rows(table: Table) -> tuple[int, str]:
@@ -67,8 +67,10 @@ def mixed_rows(source: Source, table: Table) -> list[Problem]:
     count, shown = kinds_of_rows(table)
     if not count:
         return []
-    told = say("The rows have {count} different sets of fields and none in common: {kinds}.", count=count, kinds=shown)
-    return [warning("mixed-rows", told, source.at(), say("Put each kind of row into a file of its own."))]
+    message = say(
+        "The rows have {count} different sets of fields and none in common: {kinds}.", count=count, kinds=shown
+    )
+    return [warning("mixed-rows", message, source.at(), say("Put each kind of row into a file of its own."))]
 
 
 def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
@@ -77,16 +79,16 @@ def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData
     if part is not None:
         return BadData(part)
     if not table.columns:
-        told = say("The file holds no rows with named fields.")
+        message = say("The file holds no rows with named fields.")
         return BadData(
-            error("no-columns", told, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
+            error("no-columns", message, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
         )
     return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how_to_map_pairs(table)))
 
 
 def unclear(table: Table, missing: Sequence[str]) -> Message:
     """That roles (``missing``, or none in particular) could not be given to columns, and which columns there are."""
-    columns = listed(table.columns)
+    columns = list_columns(table.columns)
     if missing:
         return say(
             "No column was found for {roles}; the columns are {columns}.", roles=", ".join(missing), columns=columns
@@ -112,17 +114,17 @@ def _part_of_collection(source: Source, table: Table) -> Problem | None:
     fix = say("Give the folder with corpus, queries and qrels, or all three files.")
     judged = [bool(guesses(role, table.columns)) for role in ("query_id", "document_id")]
     if all(judged) and len(table.columns) <= 5:
-        told = say("This looks like the judgments (qrels) of a test collection, on their own.")
-        return error("part-of-collection", told, source.at(), fix)
-    plain = {normalised(column) for column in table.columns}
+        message = say("This looks like the judgments (qrels) of a test collection, on their own.")
+        return error("part-of-collection", message, source.at(), fix)
+    plain = {normalise_name(column) for column in table.columns}
     if plain in (
         {"id", "text"},
         {"id", "title", "text"},
         {"id", "title", "text", "metadata"},
         {"id", "text", "metadata"},
     ):
-        told = say("This looks like the corpus or the queries of a test collection, on their own.")
-        return error("part-of-collection", told, source.at(), fix)
+        message = say("This looks like the corpus or the queries of a test collection, on their own.")
+        return error("part-of-collection", message, source.at(), fix)
     return None
 
 
@@ -133,8 +135,8 @@ _PICTURE_TAG: Final = re.compile(r"<img>[^<]*</img>|<image>|<video>|<audio>")
 
 def refuse_collection(source: Source) -> BadData:
     """A folder with corpus, queries and qrels holds no conversations."""
-    told = say("This is a test collection for retrieval (corpus, queries, qrels), not rows for a language model.")
-    return BadData(error("retrieval-layout", told, source.at(), say("Set the task to embedding or reranker.")))
+    message = say("This is a test collection for retrieval (corpus, queries, qrels), not rows for a language model.")
+    return BadData(error("retrieval-layout", message, source.at(), say("Set the task to embedding or reranker.")))
 
 
 def refuse_retrieval(source: Source, table: Table) -> None:
@@ -161,8 +163,10 @@ def refuse_retrieval(source: Source, table: Table) -> None:
 
 
 def _retrieval(source: Source, columns: Sequence[str], fix: Message) -> BadData:
-    told = say("{columns}: this is a layout for retrieval, not rows for a language model.", columns=", ".join(columns))
-    return BadData(error("retrieval-layout", told, source.at(), fix))
+    message = say(
+        "{columns}: this is a layout for retrieval, not rows for a language model.", columns=", ".join(columns)
+    )
+    return BadData(error("retrieval-layout", message, source.at(), fix))
 
 
 def _first(found: Sequence[Any], strength: int) -> str:
@@ -172,17 +176,17 @@ def _first(found: Sequence[Any], strength: int) -> str:
 def refuse_pictures(source: Source, table: Table) -> None:
     """Raise :class:`BadData` for rows with pictures, sound or films beside the text."""
     fix = say("Take those rows out, or train a model of pictures with other software.")
-    column = next((name for name in table.columns if normalised(name) in _PICTURES and table.values(name)), "")
+    column = next((name for name in table.columns if normalise_name(name) in _PICTURES and table.values(name)), "")
     if column:
         line = next(row.line for row in table.rows if not is_empty(row.values.get(column)))
-        told = say("The column {column} holds pictures, sound or films; only text can be trained on.", column=column)
-        raise BadData(error("pictures", told, source.at(line), fix))
+        message = say("The column {column} holds pictures, sound or films; only text can be trained on.", column=column)
+        raise BadData(error("pictures", message, source.at(line), fix))
     for row in table.rows:
         for text in _texts(list(row.values.values())):
             found = _PICTURE_TAG.search(text) if "<" in text else None
             if found and (found[0].startswith("<img>") or text.startswith(found[0])):
-                told = say('There is a picture in the text: "{tag}"; only text can be trained on.', tag=found[0])
-                raise BadData(error("pictures", told, source.at(row.line), fix))
+                message = say('There is a picture in the text: "{tag}"; only text can be trained on.', tag=found[0])
+                raise BadData(error("pictures", message, source.at(row.line), fix))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -198,14 +202,14 @@ def _texts(value: Any) -> Iterator[str]:
 def refuse_llm_columns(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
     """No format for language models fits: say which columns there are and how to map them."""
     if not table.columns:
-        told = say("The file holds no rows with named fields.")
+        message = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
-        return BadData(error("no-columns", told, source.at(), fix))
+        return BadData(error("no-columns", message, source.at(), fix))
     odd = _odd_labels(table)
     if odd and not missing:
-        told = say("{column} has too many different values for labels, or too long ones.", column=odd)
+        message = say("{column} has too many different values for labels, or too long ones.", column=odd)
         fix = say("To train on answers, map them: --map prompt=COLUMN --map completion={column}.", column=odd)
-        return BadData(error("unmapped-columns", told, source.at(), fix))
+        return BadData(error("unmapped-columns", message, source.at(), fix))
     return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how_to_map_answers(table)))
 
 
@@ -218,7 +222,9 @@ def _odd_labels(table: Table) -> str:
 
 def _how_to_map_answers(table: Table) -> Message:
     texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
-    turns = [column for column in table.columns if isinstance(nested(next(iter(table.values(column)), None)), list)]
+    turns = [
+        column for column in table.columns if isinstance(parse_nested(next(iter(table.values(column)), None)), list)
+    ]
     if turns:
         return say("If {column} holds the turns, say so: --map messages={column}.", column=turns[0])
     if len(texts) < 2:

@@ -162,7 +162,7 @@ def word_score(value: object) -> float | None:
 _NESTED_LIMIT: Final = 1 << 22
 
 
-def nested(value: Any) -> Any:
+def parse_nested(value: Any) -> Any:
     """The list or object that a cell holds, as itself, as JSON or as a Python literal; else ``value`` unchanged."""
     if not isinstance(value, str):
         return list(value) if isinstance(value, tuple) else value
@@ -229,11 +229,11 @@ class Cells:
         numbers = tuple(score for score in read if score is not None)
         if len(numbers) == len(listed) == count:
             return numbers
-        told = say("{found} scores for {count} texts; the scores are left out.", found=len(numbers), count=count)
-        self.report(warning("score-count", told, self.source.at(self.row.line, column)))
+        message = say("{found} scores for {count} texts; the scores are left out.", found=len(numbers), count=count)
+        self.report(warning("score-count", message, self.source.at(self.row.line, column)))
         return ()
 
     def _not_text(self, column: str, value: object) -> None:
         kind = type(value).__name__
-        told = say("The column {column} should hold text and holds a {kind}.", column=column, kind=kind)
-        self.report(error("not-text", told, self.source.at(self.row.line, column)))
+        message = say("The column {column} should hold text and holds a {kind}.", column=column, kind=kind)
+        self.report(error("not-text", message, self.source.at(self.row.line, column)))

@@ -24,7 +24,7 @@ def _names(*lines: str) -> tuple[str, ...]:
     return tuple(name for line in lines for name in line.split())
 
 
-#: role -> strength -> names, in the order of preference, as :func:`normalised` writes them.
+#: role -> strength -> names, in the order of preference, as :func:`normalise_name` writes them.
 NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "query": {
         EXACT: _names("query queries anchor 问题 查询 问 提问 问句 查询语句 查询词"),
@@ -157,14 +157,14 @@ class Guess:
     strength: int
 
 
-def normalised(name: str) -> str:
+def normalise_name(name: str) -> str:
     """A column name without case, width, separators and byte-order mark: ``Question_1`` and ``question 1`` agree."""
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
 
 
 def is_known(name: str) -> bool:
     """Whether any role goes by this name: a strong sign that a line is a header."""
-    plain = normalised(name)
+    plain = normalise_name(name)
     stem = _NUMBERED.match(plain)
     return plain in HEADINGS or bool(stem and stem.group(1) in HEADINGS)
 
@@ -172,19 +172,19 @@ def is_known(name: str) -> bool:
 def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
     """Columns whose name fits ``role``, strongest first; for equal strength in the order of :data:`NAMES`."""
     found: list[Guess] = []
-    plain = {column: normalised(column) for column in columns}
+    plain = {column: normalise_name(column) for column in columns}
     for strength, names in NAMES.get(role, {}).items():
         for name in names:
             found += [Guess(column, strength) for column in columns if plain[column] == name]
     return list({guess.column: guess for guess in reversed(found)}.values())[::-1]
 
 
-def numbered(role: str, columns: Sequence[str]) -> list[str]:
+def numbered_columns(role: str, columns: Sequence[str]) -> list[str]:
     """Columns named like the role with a number (``negative_1``, ``neg2``, ``负例3``), in the order of the numbers."""
     stems = {name for names in NAMES.get(role, {}).values() for name in names}
     found: list[tuple[int, str]] = []
     for column in columns:
-        match = _NUMBERED.match(normalised(column))
+        match = _NUMBERED.match(normalise_name(column))
         if match and match.group(1) in stems:
             found.append((int(match.group(2)), column))
     return [column for _, column in sorted(found)]
@@ -206,23 +206,25 @@ def mapping_problems(
     for role, value in mapping.items():
         place = Where(key=f"{role}={value}", file=where.file)
         if role not in roles:
-            told = say("There is no role {role}; the roles are {roles}.", role=role, roles=", ".join(roles))
-            found.append(error("unknown-role", told, place, _did_you_mean(role, roles)))
+            message = say("There is no role {role}; the roles are {roles}.", role=role, roles=", ".join(roles))
+            found.append(error("unknown-role", message, place, _did_you_mean(role, roles)))
         for column in columns_of(value, columns):
             if column not in columns:
-                told = say(
-                    "There is no column {column}; the columns are {columns}.", column=column, columns=listed(columns)
+                message = say(
+                    "There is no column {column}; the columns are {columns}.",
+                    column=column,
+                    columns=list_columns(columns),
                 )
-                found.append(error("unknown-column", told, place, _did_you_mean(column, columns)))
+                found.append(error("unknown-column", message, place, _did_you_mean(column, columns)))
     return found
 
 
-def listed(columns: Sequence[str]) -> str:
+def list_columns(columns: Sequence[str]) -> str:
     """Column names for a message, the first dozen."""
     return ", ".join(columns[:12]) + (" …" if len(columns) > 12 else "")
 
 
 def _did_you_mean(name: str, known: Sequence[str]) -> Message | None:
-    plain = {normalised(item): item for item in known}
-    near = difflib.get_close_matches(normalised(name), plain, n=1, cutoff=0.5)
+    plain = {normalise_name(item): item for item in known}
+    near = difflib.get_close_matches(normalise_name(name), plain, n=1, cutoff=0.5)
     return say("Did you mean {name}?", name=plain[near[0]]) if near else None

@@ -162,8 +162,8 @@ def records(source: Source, report: Report) -> Iterator[Row]:
         elif source.header and heading is None:
             heading = cells
         elif cells == heading:
-            told = say("The header line is repeated; it is left out.")
-            report(warning("repeated-header", told, source.at(record.line)))
+            message = say("The header line is repeated; it is left out.")
+            report(warning("repeated-header", message, source.at(record.line)))
         else:
             row = _row(source, record, width, report)
             if row is not None:
@@ -188,11 +188,11 @@ def _ragged(source: Source, record: Record, width: int) -> Problem:
     found = len(record.cells)
     where = source.at(record.line)
     if found < width:
-        told = say("{found} cells where the file has {width} columns; the rest is empty.", found=found, width=width)
-        return warning("ragged-row", told, where)
-    told = say("{found} cells where the file has {width} columns; the row is left out.", found=found, width=width)
+        message = say("{found} cells where the file has {width} columns; the rest is empty.", found=found, width=width)
+        return warning("ragged-row", message, where)
+    message = say("{found} cells where the file has {width} columns; the row is left out.", found=found, width=width)
     fix = say("Put cells that contain {delimiter} in double quotes.", delimiter=delimiter_name(source.delimiter))
-    return error("ragged-row", told, where, fix)
+    return error("ragged-row", message, where, fix)
 
 
 def delimiter_name(delimiter: str) -> object:
@@ -201,8 +201,8 @@ def delimiter_name(delimiter: str) -> object:
 
 
 def _unclosed(source: Source, line: int) -> Problem:
-    told = say("A double quote opens a cell and is never closed; the line is left out.")
-    return error("unclosed-quote", told, source.at(line), say("Close it, or double quotes that belong to the text."))
+    message = say("A double quote opens a cell and is never closed; the line is left out.")
+    return error("unclosed-quote", message, source.at(line), say("Close it, or double quotes that belong to the text."))
 
 
 def _blank(source: Source, line: int) -> Problem:

@@ -144,13 +144,15 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
     delimiter = found.dialect.delimiter
     notes: list[Problem] = []
     if given == "auto" and delimiter not in (",", "\t"):
-        told = say("The cells are separated by {delimiter}.", delimiter=delimiter)
-        notes.append(note("delimiter-detected", told, source.at()))
+        message = say("The cells are separated by {delimiter}.", delimiter=delimiter)
+        notes.append(note("delimiter-detected", message, source.at()))
     elif (
         given == "auto" and delimiter != hint and found.width > 1 and source.path.suffix.casefold() in (".csv", ".tsv")
     ):
-        told = say("The cells are separated by {delimiter}, unlike the name says.", delimiter=delimiter_name(delimiter))
-        notes.append(note("delimiter-detected", told, source.at()))
+        message = say(
+            "The cells are separated by {delimiter}, unlike the name says.", delimiter=delimiter_name(delimiter)
+        )
+        notes.append(note("delimiter-detected", message, source.at()))
     source = source.altered(
         container="tsv" if delimiter == "\t" else "csv",
         delimiter=delimiter,
@@ -166,9 +168,9 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
 def _delimiter(dataset: Dataset, source: Source) -> str:
     given = _NAMED_DELIMITERS.get(dataset.delimiter, dataset.delimiter)
     if given != "auto" and (len(given) != 1 or given in '"\r\n\0'):
-        told = say("A delimiter is one character, not {value}.", value=dataset.delimiter)
+        message = say("A delimiter is one character, not {value}.", value=dataset.delimiter)
         fix = say("Use auto, a comma, tab, semicolon or pipe.")
-        raise BadData(error("bad-delimiter", told, Where(key="delimiter", file=source.name), fix))
+        raise BadData(error("bad-delimiter", message, Where(key="delimiter", file=source.name), fix))
     return given
 
 
@@ -213,9 +215,9 @@ def _width(records: Sequence[Record], named: bool) -> int:
 
 
 def _no_header(source: Source, names: Sequence[str]) -> Problem:
-    told = say("The first line looks like data, so the columns are called {names}.", names=", ".join(names))
+    message = say("The first line looks like data, so the columns are called {names}.", names=", ".join(names))
     return warning(
-        "no-header", told, source.at(1), say("If it names the columns, say so (data.header: yes, --header yes).")
+        "no-header", message, source.at(1), say("If it names the columns, say so (data.header: yes, --header yes).")
     )
 
 
@@ -229,8 +231,8 @@ def _names(source: Source, cells: Sequence[str], width: int, notes: list[Problem
             unnamed.append(name)
         elif name in names:
             first, name = name, _free(name, names)
-            told = say("Two columns are named {name}; the later one is called {other}.", name=first, other=name)
-            notes.append(warning("duplicate-column", told, source.at(1)))
+            message = say("Two columns are named {name}; the later one is called {other}.", name=first, other=name)
+            notes.append(warning("duplicate-column", message, source.at(1)))
         names.append(name)
     if unnamed:
         notes.append(_unnamed(source, unnamed))

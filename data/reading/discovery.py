@@ -66,10 +66,10 @@ def _file(path: Path, dataset: Dataset) -> Source:
             error("unreadable-file", say("It cannot be read: {reason}.", reason=reason.strerror), place)
         ) from None
     if not head:
-        told = (
+        message = (
             say("The file is empty.") if not raw.damage else say("The archive is damaged: {reason}.", reason=raw.damage)
         )
-        raise BadData(error("damaged-file" if raw.damage else "empty-file", told, place))
+        raise BadData(error("damaged-file" if raw.damage else "empty-file", message, place))
     base = Source(path, dataset.path, "csv", compression=compression, size=path.stat().st_size)
     marked = signature(head, place)
     if marked == "parquet":
@@ -96,16 +96,16 @@ def _xlsx(base: Source, dataset: Dataset) -> Source:
     names = sheets(source, _quiet)
     wanted = sheet_of(dataset.path)[1]
     if wanted and wanted not in names:
-        told = say("There is no sheet {sheet} with rows; there are {sheets}.", sheet=wanted, sheets=", ".join(names))
-        raise BadData(error("no-such-sheet", told, source.at()))
+        message = say("There is no sheet {sheet} with rows; there are {sheets}.", sheet=wanted, sheets=", ".join(names))
+        raise BadData(error("no-such-sheet", message, source.at()))
     if not names:
         raise BadData(error("empty-file", say("No sheet of the workbook holds anything."), source.at()))
     source = source.altered(sheet=wanted or names[0])
     if len(names) > 1 and not wanted:
         rest = ", ".join(names[1:])
-        told = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=names[0], sheets=rest)
+        message = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=names[0], sheets=rest)
         fix = say("Name another as {path}.", path=f"{dataset.path}#{names[1]}")
-        source = source.altered(notes=(*source.notes, note("sheet-chosen", told, source.at(), fix)))
+        source = source.altered(notes=(*source.notes, note("sheet-chosen", message, source.at(), fix)))
     rows = [
         (number, ["" if cell is None else str(cell) for cell in cells])
         for number, cells in islice(sheet_rows(source, _quiet), 101)
@@ -138,11 +138,11 @@ def _text(base: Source, dataset: Dataset) -> Source:
 def _encoding(base: Source, dataset: Dataset) -> Encoding:
     if dataset.encoding != "auto" and known_encoding(dataset.encoding) is None:
         near = nearest_encoding(dataset.encoding)
-        told = say("There is no encoding {encoding}.", encoding=dataset.encoding)
+        message = say("There is no encoding {encoding}.", encoding=dataset.encoding)
         fix = (
             say("Did you mean {name}?", name=near) if near else say("Leave it at auto, or use utf-8, gb18030, cp1252.")
         )
-        raise BadData(error("unknown-encoding", told, Where(key="encoding", file=base.name), fix))
+        raise BadData(error("unknown-encoding", message, Where(key="encoding", file=base.name), fix))
     stream, _ = open_bytes(base.path, base.compression)
     with stream:
         return detect_encoding(stream, dataset.encoding)
@@ -152,14 +152,14 @@ def _encoding_notes(base: Source, encoding: Encoding) -> tuple[Problem, ...]:
     override = say("If the text looks wrong, name the encoding (data.encoding, --encoding).")
     percent = round(100 * encoding.confidence)
     if encoding.damaged:
-        told = say("The file is UTF-8 except for {count} places that are not.", count=encoding.damaged)
-        return (warning("encoding-damaged", told, base.at(), override),)
+        message = say("The file is UTF-8 except for {count} places that are not.", count=encoding.damaged)
+        return (warning("encoding-damaged", message, base.at(), override),)
     if encoding.basis == "uncertain":
-        told = say("The encoding is a guess: {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
-        return (warning("encoding-uncertain", told, base.at(), override),)
+        message = say("The encoding is a guess: {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
+        return (warning("encoding-uncertain", message, base.at(), override),)
     if encoding.basis in ("plausible", "bom"):
-        told = say("The encoding is {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
-        return (note("encoding-detected", told, base.at(), override),)
+        message = say("The encoding is {encoding}, {percent} % sure.", encoding=encoding.name, percent=percent)
+        return (note("encoding-detected", message, base.at(), override),)
     return ()
 
 
@@ -280,6 +280,6 @@ def refuse_unreadable(path: Path, place: Where) -> None:
 def refuse_binary(text: str, place: Where) -> None:
     """Raise :class:`BadData` when the decoded text is full of control characters."""
     if text and len(_CONTROL.findall(text)) > max(3, len(text) // 20):
-        told = say("This is not a text file, and no format that can be read.")
+        message = say("This is not a text file, and no format that can be read.")
         fix = say("Give csv, tsv, json, jsonl, parquet or xlsx; name the encoding if it is text.")
-        raise BadData(error("binary-file", told, place, fix))
+        raise BadData(error("binary-file", message, place, fix))

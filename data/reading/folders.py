@@ -65,8 +65,8 @@ def _data_files(path: Path, dataset: Dataset) -> list[Path]:
     try:
         entries = sorted(path.iterdir())
     except OSError as reason:
-        told = say("It cannot be read: {reason}.", reason=reason.strerror)
-        raise BadData(error("unreadable-file", told, Where(file=dataset.path))) from None
+        message = say("It cannot be read: {reason}.", reason=reason.strerror)
+        raise BadData(error("unreadable-file", message, Where(file=dataset.path))) from None
     return [entry for entry in entries if entry.is_file() and _suffix(entry) in _SUFFIXES]
 
 
@@ -108,9 +108,9 @@ def _qrels(path: Path, files: list[Path]) -> dict[str, Path]:
 
 def _incomplete(dataset: Dataset, corpus: Path | None, queries: Path | None, qrels: Mapping[str, Path]) -> Problem:
     missing = [name for name, part in (("corpus", corpus), ("queries", queries), ("qrels", qrels)) if not part]
-    told = say("The folder looks like a test collection, but {parts} is missing.", parts=", ".join(missing))
+    message = say("The folder looks like a test collection, but {parts} is missing.", parts=", ".join(missing))
     fix = say("BEIR's layout is corpus.jsonl, queries.jsonl and qrels/<split>.tsv.")
-    return error("incomplete-collection", told, Where(file=dataset.path), fix)
+    return error("incomplete-collection", message, Where(file=dataset.path), fix)
 
 
 def _one_file(path: Path, files: list[Path], dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source:
@@ -119,8 +119,8 @@ def _one_file(path: Path, files: list[Path], dataset: Dataset, discover: Callabl
     if len(chosen) != 1 or (not of_split and _below(path)):
         raise BadData(_which(path, files, dataset))
     source = discover(replace(dataset, path=f"{dataset.path.rstrip('/')}/{chosen[0].name}"))
-    told = say("The folder's file {file} is read.", file=chosen[0].name)
-    return source.altered(notes=(*source.notes, note("file-chosen", told, Where(file=dataset.path))))
+    message = say("The folder's file {file} is read.", file=chosen[0].name)
+    return source.altered(notes=(*source.notes, note("file-chosen", message, Where(file=dataset.path))))
 
 
 def _which(path: Path, files: list[Path], dataset: Dataset) -> Problem:
@@ -132,9 +132,9 @@ def _which(path: Path, files: list[Path], dataset: Dataset) -> Problem:
         fix = say("Did you mean {name}?", name=f"{dataset.path.rstrip('/')}/{below[0].name}")
     if not files:
         return error("no-data-file", say("The folder holds no data file."), where, fix)
-    told = say("The folder does not say which data is meant: {files}.", files=_listed([*below, *files]))
+    message = say("The folder does not say which data is meant: {files}.", files=_listed([*below, *files]))
     return error(
-        "which-file", told, where, fix if collection else say("Name a file, or a split that is a file's name.")
+        "which-file", message, where, fix if collection else say("Name a file, or a split that is a file's name.")
     )
 
 

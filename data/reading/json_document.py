@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tunewiz.data.reading.json_text import JsonText, NotJson
-from tunewiz.data.reading.jsonl import bad_json, comment, mended, not_an_object
+from tunewiz.data.reading.jsonl import bad_json, comment, mended_warning, not_an_object
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import chunks
 from tunewiz.problems import BadData, Report, error, note, say
@@ -28,8 +28,8 @@ def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of a JSON document."""
     text = JsonText(chunks(source, report))
     if source.rows_under and not _enter(text, source.rows_under):
-        told = say("The key {key} with the rows was not reached.", key=source.rows_under)
-        report(error("bad-json", told, source.at(text.line)))
+        message = say("The key {key} with the rows was not reached.", key=source.rows_under)
+        report(error("bad-json", message, source.at(text.line)))
         return
     inside = text.peek() == "["
     if inside:
@@ -70,17 +70,17 @@ class _Rows:
                     continue
                 yield from self._row(line, value, lenient)
         if self.inside:
-            told = say("The file ends before the list of rows is closed.")
-            self.report(error("cut-off", told, self.source.at(self.text.line), say("Copy or download it again.")))
+            message = say("The file ends before the list of rows is closed.")
+            self.report(error("cut-off", message, self.source.at(self.text.line), say("Copy or download it again.")))
 
     def _row(self, line: int, value: Any, lenient: bool) -> Iterator[Row]:
         if not isinstance(value, dict):
             self.report(not_an_object(self.source, line, value))
             return
         if lenient:
-            self.report(mended("raw-newline", self.source, line))
+            self.report(mended_warning("raw-newline", self.source, line))
         if self.text.decoder.constants:
-            self.report(mended("nan-literal", self.source, line))
+            self.report(mended_warning("nan-literal", self.source, line))
         self.first_key = self.first_key or next(iter(value), "")
         yield Row(line, value)
 
@@ -145,18 +145,18 @@ def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
         report(note("rows-under-key", say("The rows are read from the key {key}.", key=best), source.at()))
         if len(lists) > 1:
             rest = ", ".join(key for key in lists if key != best)
-            told = say("Other lists of the file are not read: {keys}.", keys=rest)
-            report(note("other-lists", told, source.at(), say("Save them as files of their own to use them.")))
+            message = say("Other lists of the file are not read: {keys}.", keys=rest)
+            report(note("other-lists", message, source.at(), say("Save them as files of their own to use them.")))
         return best
     if len(value) > 1 and all(isinstance(item, dict) for item in value.values()):
-        told = say("The file is one object with an object under each key, not a list of rows.")
+        message = say("The file is one object with an object under each key, not a list of rows.")
         fix = say("Write the objects as a list, with the key as a field.")
-        raise BadData(error("not-a-list", told, source.at(1), fix))
+        raise BadData(error("not-a-list", message, source.at(1), fix))
     columns = [item for key, item in value.items() if key not in _PARTS and isinstance(item, list)]
     if len(columns) == len(value) > 1 and len({len(item) for item in columns}) == 1 and len(columns[0]) > 1:
-        told = say("The file has a list for each column, not an object for each row.")
+        message = say("The file has a list for each column, not an object for each row.")
         raise BadData(
-            error("not-a-list", told, source.at(1), say("Write one object a row (pandas: orient='records')."))
+            error("not-a-list", message, source.at(1), say("Write one object a row (pandas: orient='records')."))
         )
     return ""
 

@@ -24,7 +24,7 @@ _MENDED: Final = {
 }
 
 
-def mended(code: str, source: Source, line: int) -> Problem:
+def mended_warning(code: str, source: Source, line: int) -> Problem:
     """The warning about damage that was mended."""
     return warning(code, _MENDED[code], source.at(line), say("Write strict JSON to be rid of this warning."))
 
@@ -68,7 +68,7 @@ class _Lines:
             value, end = self._decoder.value(text)
             if not text[end:].strip():
                 if self._decoder.constants:
-                    self._report(mended("nan-literal", self._source, line))
+                    self._report(mended_warning("nan-literal", self._source, line))
                 return [value]
             failure = NotJson(end)
         except NotJson as reason:
@@ -79,7 +79,7 @@ class _Lines:
         if found is None:
             self._report(bad_json(self._source, line, text, failure))
             return []
-        self._report(mended(found[0], self._source, line))
+        self._report(mended_warning(found[0], self._source, line))
         return found[1]
 
     def _joined(self, text: str) -> tuple[str, list[Any]] | None:
@@ -115,8 +115,8 @@ def bad_json(source: Source, line: int, text: str, failure: NotJson) -> Problem:
 def not_an_object(source: Source, line: int, value: object) -> Problem:
     """A JSON value that is no row."""
     kind = type(value).__name__
-    told = say("A row must be an object with named fields; this is a {kind} and is left out.", kind=kind)
-    return error("not-an-object", told, source.at(line), say('Write rows as {{"query": "...", "positive": "..."}}.'))
+    message = say("A row must be an object with named fields; this is a {kind} and is left out.", kind=kind)
+    return error("not-an-object", message, source.at(line), say('Write rows as {{"query": "...", "positive": "..."}}.'))
 
 
 def comment(source: Source, line: int) -> Problem:

@@ -27,8 +27,8 @@ def records(source: Source, report: Report) -> Iterator[Row]:
                     number += 1
                     yield Row(number, values)
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError, ValueError, OverflowError) as reason:
-            told = say("The file is damaged and could be read only up to here: {reason}.", reason=reason)
-            report(error("damaged-file", told, source.at(number + 1), say("Copy or download it again.")))
+            message = say("The file is damaged and could be read only up to here: {reason}.", reason=reason)
+            report(error("damaged-file", message, source.at(number + 1), say("Copy or download it again.")))
 
 
 def columns(source: Source, report: Report) -> tuple[str, ...]:
@@ -44,8 +44,8 @@ def _opened(stream: IO[bytes], source: Source) -> Any:
     try:
         return pyarrow.parquet.ParquetFile(stream)
     except (pyarrow.ArrowException, OSError, ValueError) as reason:
-        told = say("The file is named or marked as parquet but cannot be opened as such: {reason}.", reason=reason)
-        raise BadData(error("damaged-file", told, source.at(), say("Copy or download it again."))) from None
+        message = say("The file is named or marked as parquet but cannot be opened as such: {reason}.", reason=reason)
+        raise BadData(error("damaged-file", message, source.at(), say("Copy or download it again."))) from None
 
 
 @contextlib.contextmanager

@@ -31,8 +31,8 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     single quotes) is a warning and the record is yielded; a record that cannot be read is an error and is left out.
     """
     if source.container == "beir":
-        told = say("A test collection has no rows of its own.")
-        raise BadData(error("no-rows", told, source.at(), say("Read its corpus, queries or qrels.")))
+        message = say("A test collection has no rows of its own.")
+        raise BadData(error("no-rows", message, source.at(), say("Read its corpus, queries or qrels.")))
     records: Callable[[Source, Report], Iterator[Row]] = import_module(
         f"tunewiz.data.reading.{_READERS[source.container]}"
     ).records

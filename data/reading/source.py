@@ -94,8 +94,8 @@ def _sample(name: str) -> Path:
             return found / inside if inside else found
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     fix = say("Did you mean {name}?", name=SAMPLE_PREFIX + near[0]) if near else None
-    told = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))
-    raise BadData(error("unknown-sample", told, Where(file=SAMPLE_PREFIX + name), fix))
+    message = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))
+    raise BadData(error("unknown-sample", message, Where(file=SAMPLE_PREFIX + name), fix))
 
 
 def _nearest_sibling(path: str) -> Message:

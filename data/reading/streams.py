@@ -154,20 +154,20 @@ def chunks(source: Source, report: Report) -> Generator[str, None, None]:
 def report_damage(raw: Unpacked, source: Source, report: Report) -> None:
     """Say that an archive ended early, if it did."""
     if raw.damage:
-        told = say("The file is damaged and could be read only up to here: {reason}.", reason=raw.damage)
-        report(error("damaged-file", told, source.at(), say("Copy or download it again.")))
+        message = say("The file is damaged and could be read only up to here: {reason}.", reason=raw.damage)
+        report(error("damaged-file", message, source.at(), say("Copy or download it again.")))
 
 
 def bad_encoding(source: Source, line: int, data: bytes) -> Problem:
     """The problem of bytes that are no character in the source's encoding."""
     if data:
-        told = say("Bytes {bytes} are no character in {encoding}.", bytes=data.hex(" "), encoding=source.encoding)
+        message = say("Bytes {bytes} are no character in {encoding}.", bytes=data.hex(" "), encoding=source.encoding)
     else:
-        told = say("There are bytes that are no character in {encoding}.", encoding=source.encoding)
+        message = say("There are bytes that are no character in {encoding}.", encoding=source.encoding)
     fix = say("They were replaced by \ufffd; name another encoding if the whole file looks wrong.")
-    return Problem("warning", "bad-encoding", told, source.at(line), fix)
+    return Problem("warning", "bad-encoding", message, source.at(line), fix)
 
 
 def _too_long(source: Source, line: int) -> Problem:
-    told = say("The line is longer than {limit} MiB and is left out.", limit=LINE_LIMIT >> 20)
-    return error("line-too-long", told, source.at(line))
+    message = say("The line is longer than {limit} MiB and is left out.", limit=LINE_LIMIT >> 20)
+    return error("line-too-long", message, source.at(line))

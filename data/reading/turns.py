@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
-from tunewiz.data.reading.cells import Table, nested
+from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.rows.conversations import Speaker, Turn
 from tunewiz.problems import Problem, Where, say, warning
 
@@ -18,7 +18,7 @@ def tool_list(value: Any) -> str | None:
 
     OpenAI's ``{"type": "function", "function": {...}}`` becomes the inner object.
     """
-    found = nested(value)
+    found = parse_nested(value)
     if found is None or found in ("", [], {}):
         return ""
     listed = found if isinstance(found, list) else [found]
@@ -30,7 +30,7 @@ def tool_list(value: Any) -> str | None:
 
 def call_text(value: Any) -> str | None:
     """Calls of tools as JSON text: an object with name and arguments, or a list of several; None if it is no such."""
-    found = nested(value)
+    found = parse_nested(value)
     listed = found if isinstance(found, list) else [found]
     calls = [_call(item) for item in listed]
     good = [call for call in calls if call is not None]
@@ -43,7 +43,7 @@ def _call(item: Any) -> dict[str, Any] | None:
     inner = item.get("function", item) if isinstance(item, Mapping) else None
     if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
         return None
-    arguments = nested(inner.get("arguments", inner.get("parameters")))
+    arguments = parse_nested(inner.get("arguments", inner.get("parameters")))
     return {"name": inner["name"], "arguments": {} if arguments in (None, "") else arguments}
 
 
@@ -163,9 +163,9 @@ class _Raw:
     def _turn(self, speaker: str, content: Any) -> bool:
         text = text_of(content)
         if text is None:
-            told = say("A turn of {role} holds something other than text, a picture perhaps.", role=speaker)
+            message = say("A turn of {role} holds something other than text, a picture perhaps.", role=speaker)
             fix = say("Only text can be trained on; the row is left out.")
-            self.report(warning("not-text", told, self.where, fix))
+            self.report(warning("not-text", message, self.where, fix))
             return False
         if speaker == "system":
             self.system += [text] if text.strip() else []
@@ -178,16 +178,16 @@ class _Raw:
     def _call(self, calls: Any) -> bool:
         text = call_text(calls)
         if text is None:
-            told = say("A call of a tool is not JSON with a name and arguments; the row is left out.")
+            message = say("A call of a tool is not JSON with a name and arguments; the row is left out.")
             fix = say('Write {{"name": "...", "arguments": {{...}}}}.')
-            self.report(warning("bad-tool-call", told, self.where, fix))
+            self.report(warning("bad-tool-call", message, self.where, fix))
             return False
         self.turns.append(Turn("call", text))
         return True
 
     def _odd(self, name: str) -> bool:
-        told = say("A turn is by {role}, which is no usual role.", role=name or "-")
-        self.report(warning("unknown-role", told, self.where, say("Use user and assistant, or human and gpt.")))
+        message = say("A turn is by {role}, which is no usual role.", role=name or "-")
+        self.report(warning("unknown-role", message, self.where, say("Use user and assistant, or human and gpt.")))
         return False
 
 
@@ -200,7 +200,7 @@ def talk(value: Any, where: Where, report: Report, answered: bool = True) -> Tal
     Codes: ``unknown-role``, ``not-text``, ``bad-tool-call``, ``assistant-first``, ``repeated-role``,
     ``tool-without-call``, ``no-answer``, ``unanswered-turn``, ``empty-query``, ``empty-answer``, ``answered-prompt``.
     """
-    found = nested(value)
+    found = parse_nested(value)
     raw = _Raw(where, report)
     if not isinstance(found, list):
         report(warning("unknown-role", say("The conversation is no list of turns."), where))
@@ -211,8 +211,8 @@ def talk(value: Any, where: Where, report: Report, answered: bool = True) -> Tal
     if problem is None and answered:
         problem = _cut_unanswered(raw)
     elif problem is None and raw.turns and raw.turns[-1].speaker in ANSWERS:
-        told = say("The prompt ends with an answer; the answers stand in columns of their own.")
-        problem = warning("answered-prompt", told, where, say("Take its last turn out."))
+        message = say("The prompt ends with an answer; the answers stand in columns of their own.")
+        problem = warning("answered-prompt", message, where, say("Take its last turn out."))
     problem = problem or _empty(raw.turns, where)
     if problem is not None:
         report(problem)
@@ -223,8 +223,8 @@ def talk(value: Any, where: Where, report: Report, answered: bool = True) -> Tal
 def _order(turns: list[Turn], where: Where) -> Problem | None:
     """Why the order of turns cannot be trained on, if it cannot."""
     if turns and turns[0].speaker in ANSWERS:
-        told = say("The conversation starts with the assistant.")
-        return warning("assistant-first", told, where, say("Start with the user, or take the turn out."))
+        message = say("The conversation starts with the assistant.")
+        return warning("assistant-first", message, where, say("Start with the user, or take the turn out."))
     if turns and turns[0].speaker == "tool":
         return warning("tool-without-call", say("A tool answers that was not called."), where)
     for one, other in pairwise(turns):
@@ -233,11 +233,11 @@ def _order(turns: list[Turn], where: Where) -> Problem | None:
         if (one.speaker in ANSWERS) != (other.speaker in ANSWERS):
             continue
         if one.speaker == other.speaker:
-            told = say("Two turns of {role} follow each other.", role=one.speaker)
-            return warning("repeated-role", told, where, say("Join them, or take one out."))
-        told = say("{role} speaks after {other}; questions and answers should alternate.", role=other.speaker,
+            message = say("Two turns of {role} follow each other.", role=one.speaker)
+            return warning("repeated-role", message, where, say("Join them, or take one out."))
+        message = say("{role} speaks after {other}; questions and answers should alternate.", role=other.speaker,
                    other=one.speaker)  # fmt: skip
-        return warning("repeated-role", told, where, say("Join them, or take one out."))
+        return warning("repeated-role", message, where, say("Join them, or take one out."))
     return None
 
 
@@ -245,12 +245,12 @@ def _cut_unanswered(raw: _Raw) -> Problem | None:
     """Cut off what is said after the last answer; a problem if there is no answer at all."""
     last = max((index for index, turn in enumerate(raw.turns) if turn.speaker in ANSWERS), default=-1)
     if last < 0:
-        told = say("The conversation does not end with an answer.")
-        return warning("no-answer", told, raw.where, say("Take the last question out."))
+        message = say("The conversation does not end with an answer.")
+        return warning("no-answer", message, raw.where, say("Take the last question out."))
     if last + 1 < len(raw.turns):
         del raw.turns[last + 1 :]
-        told = say("The last turn has no answer and is cut off; the rest of the conversation is used.")
-        raw.report(warning("unanswered-turn", told, raw.where))
+        message = say("The last turn has no answer and is cut off; the rest of the conversation is used.")
+        raw.report(warning("unanswered-turn", message, raw.where))
     return None
 
 
@@ -264,6 +264,6 @@ def _empty(turns: list[Turn], where: Where) -> Problem | None:
 
 def first_turns(table: Table, column: str) -> list[Any]:
     """The turns of the first row of ``column`` that has any."""
-    found = (nested(value) for value in table.values(column))
+    found = (parse_nested(value) for value in table.values(column))
     turns = (value for value in found if isinstance(value, list) and value)
     return next((value for value in turns if isinstance(value[0], (dict, list))), [])

@@ -42,8 +42,8 @@ def sheet_rows(source: Source, report: Report) -> Iterator[tuple[int, list[Any]]
                 if any(cell is not None and str(cell).strip() for cell in cells):
                     yield number, list(cells)
         except _DAMAGE as reason:
-            told = say("The file is damaged and could be read only up to here: {reason}.", reason=reason)
-            report(error("damaged-file", told, source.at(number + 1), say("Save it again from Excel, or as CSV.")))
+            message = say("The file is damaged and could be read only up to here: {reason}.", reason=reason)
+            report(error("damaged-file", message, source.at(number + 1), say("Save it again from Excel, or as CSV.")))
 
 
 def sheets(source: Source, report: Report) -> list[str]:
@@ -78,7 +78,7 @@ def _workbook(source: Source, report: Report) -> Iterator[Any]:
 
 
 def _damaged(source: Source, reason: Exception) -> BadData:
-    told = say(
+    message = say(
         "The file is named or marked as an Excel workbook but cannot be opened as such: {reason}.", reason=reason
     )
-    return BadData(error("damaged-file", told, source.at(), say("Save it again from Excel, or as CSV.")))
+    return BadData(error("damaged-file", message, source.at(), say("Save it again from Excel, or as CSV.")))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tunewiz.data.checks.check import Setting, TextCheck, checks
-from tunewiz.data.formats.collections import CollectionFormat, judged
+from tunewiz.data.formats.collections import CollectionFormat, read_judgments
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening.opened import WHOLE
 from tunewiz.data.rows.examples import Judgment
@@ -61,24 +61,24 @@ class CollectionChecks:
         texts = Seen()
         for name, document, where in self._format.documents(self._detection, self._report):
             if self._documents.first(fingerprint(name), where.line) is not None:
-                told = say("The id {id} is there twice; the first one counts.", id=name)
-                self._report(warning("duplicate-id", told, where))
+                message = say("The id {id} is there twice; the first one counts.", id=name)
+                self._report(warning("duplicate-id", message, where))
                 continue
             self.facts.documents += 1
             self._sample.add("document", document.full)
             self._judge("document", document.full, where)
             earlier = texts.first(fingerprint(normal(document.full)), where.line) if document.full.strip() else None
             if earlier is not None:
-                told = say("The same text as the document in line {line}.", line=earlier)
+                message = say("The same text as the document in line {line}.", line=earlier)
                 fix = say("Two copies compete for one rank; judge both, or keep one.")
-                self._report(warning("duplicate-document", told, where, fix))
+                self._report(warning("duplicate-document", message, where, fix))
 
     def _look_at_queries(self) -> None:
         texts = Seen()
         for name, text, where in self._format.queries(self._detection, self._report):
             if self._queries.first(fingerprint(name), where.line) is not None:
-                told = say("The id {id} is there twice; the first one counts.", id=name)
-                self._report(warning("duplicate-id", told, where))
+                message = say("The id {id} is there twice; the first one counts.", id=name)
+                self._report(warning("duplicate-id", message, where))
                 continue
             self.facts.queries += 1
             self._sample.add("query", text)
@@ -87,8 +87,8 @@ class CollectionChecks:
                 self.facts.preview.append({"id": name, "query": text})
             earlier = texts.first(fingerprint(normal(text)), where.line)
             if earlier is not None:
-                told = say("The same text as the query in line {line}.", line=earlier)
-                self._report(warning("duplicate-query", told, where, say("Give it one id and all its judgments.")))
+                message = say("The same text as the query in line {line}.", line=earlier)
+                self._report(warning("duplicate-query", message, where, say("Give it one id and all its judgments.")))
 
     def _judge(self, role: str, text: str, where: Where) -> None:
         for check in self._text_checks:
@@ -103,7 +103,7 @@ class CollectionChecks:
         for split in sorted(parts, key=lambda name: name != "train"):  # train first: the others may leak from it
             best: dict[str, tuple[int, Where]] = {}
             judgments = 0
-            for item in self._known(judged(self._detection, split, self._report)):
+            for item in self._known(read_judgments(self._detection, split, self._report)):
                 judgments += 1
                 self.facts.grades[item.grade] += 1
                 used_documents.first(fingerprint(item.document), 1)
@@ -119,37 +119,39 @@ class CollectionChecks:
     def _known(self, judgments: Iterator[Judgment]) -> Iterator[Judgment]:
         for item in judgments:
             if self._queries.get(fingerprint(item.query)) is None:
-                told = say("Query {query} is not among the queries.", query=item.query)
-                self._report(warning("unknown-query", told, item.where, say("The judgment is left out.")))
+                message = say("Query {query} is not among the queries.", query=item.query)
+                self._report(warning("unknown-query", message, item.where, say("The judgment is left out.")))
             elif self._documents.get(fingerprint(item.document)) is None:
-                told = say("Document {document} is not in the corpus.", document=item.document)
-                self._report(warning("unknown-document", told, item.where, say("The judgment is left out.")))
+                message = say("Document {document} is not in the corpus.", document=item.document)
+                self._report(warning("unknown-document", message, item.where, say("The judgment is left out.")))
             else:
                 yield item
 
     def _look_at_split(self, split: str, best: dict[str, tuple[int, Where]], trained: Seen) -> None:
         for query, (grade, where) in best.items():
             if grade <= 0:
-                told = say("Query {query} has judgments and none that is positive.", query=query)
-                self._report(warning("judged-only-negative", told, where, say("It is left out of the measures.")))
+                message = say("Query {query} has judgments and none that is positive.", query=query)
+                self._report(warning("judged-only-negative", message, where, say("It is left out of the measures.")))
             if split == "train":
                 trained.first(fingerprint(query), 1)
             elif trained.get(fingerprint(query)) is not None:
-                told = say("Query {query} is in train and in {split}.", query=query, split=split)
-                self._report(warning("leak-query", told, where, say("Keep it in one of them.")))
+                message = say("Query {query} is in train and in {split}.", query=query, split=split)
+                self._report(warning("leak-query", message, where, say("Keep it in one of them.")))
 
     def _look_at_rest(self, documents: Seen, queries: Seen) -> None:
         for name, _, where in self._format.queries(self._detection, _quiet):
             if queries.get(fingerprint(name)) is None:
-                told = say("Query {query} has no judgment.", query=name)
-                self._report(warning("query-without-judgments", told, where, say("It is left out.")))
+                message = say("Query {query} has no judgment.", query=name)
+                self._report(warning("query-without-judgments", message, where, say("It is left out.")))
         unused = self.facts.documents - len(documents)
         if unused:
-            told = say(
+            message = say(
                 "{count} of {total} documents are named by no judgment.", count=unused, total=self.facts.documents
             )
             self._report(
-                note("unused-documents", told, self._detection.source.at(), say("They are searched like the others."))
+                note(
+                    "unused-documents", message, self._detection.source.at(), say("They are searched like the others.")
+                )
             )
 
 

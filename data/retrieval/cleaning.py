@@ -143,5 +143,5 @@ def _cleaned(examples: Iterable[Example], data: Opened, findings: Findings) -> I
         if cleaned is not None:
             yield cleaned
     for code, count in sorted(cleaner.done.items()):
-        told = say("Cleaning: {what} ({count}).", what=Message(CLEANED[code]), count=count)
-        findings(note(f"cleaned-{code}", told, data.source.at()))
+        message = say("Cleaning: {what} ({count}).", what=Message(CLEANED[code]), count=count)
+        findings(note(f"cleaned-{code}", message, data.source.at()))

@@ -21,7 +21,7 @@ from tunewiz.problems import BadData, Findings, Problem, Where, error, note, say
 
 
 @dataclass(frozen=True)
-class Measured:
+class EvaluationSet:
     """What is trained on once the evaluation is known, and the evaluation."""
 
     train: list[Example]
@@ -30,7 +30,7 @@ class Measured:
     sources: tuple[Opened, ...] = ()
 
 
-def measured(plan: Plan, data: Opened, rows: list[Example], split_name: str, findings: Findings) -> Measured:
+def evaluation_set(plan: Plan, data: Opened, rows: list[Example], split_name: str, findings: Findings) -> EvaluationSet:
     """What to measure on, in this order: the files of the plan, its evaluation data, another split, held-out rows.
 
     ``rows`` are the examples of ``data`` (of its split ``split_name``, for a collection).
@@ -46,7 +46,7 @@ def measured(plan: Plan, data: Opened, rows: list[Example], split_name: str, fin
         if name and name != split_name:
             evaluation = opened.read_collection(data, name, findings, told=True)
             _report_leaks(rows, evaluation, data, split_name, findings)
-            return Measured(rows, evaluation, "given")
+            return EvaluationSet(rows, evaluation, "given")
         return _held_out_of_collection(plan, data, rows, split_name, findings)
     return _held_out(plan, data, rows, findings)
 
@@ -57,17 +57,17 @@ def _given_files(plan: Plan, data: Opened, findings: Findings) -> Opened:
     paths = {role: getattr(plan, role) or own.get(role) for role in ("corpus", "queries", "qrels")}
     missing = [role for role, path in paths.items() if path is None]
     if missing:
-        told = say(
+        message = say(
             "An evaluation from files needs corpus, queries and qrels; missing: {roles}.", roles=", ".join(missing)
         )
-        raise BadData(error("incomplete-evaluation", told, Where(key=f"data.evaluation.{missing[0]}")))
+        raise BadData(error("incomplete-evaluation", message, Where(key=f"data.evaluation.{missing[0]}")))
     corpus, queries, qrels = (Dataset(str(paths[role])) for role in ("corpus", "queries", "qrels"))
     return opened.open_files(corpus, queries, qrels, findings)
 
 
 def _from_other(
     plan: Plan, other: Opened, rows: list[Example], data: Opened, split_name: str, findings: Findings
-) -> Measured:
+) -> EvaluationSet:
     """Measure on data of its own; a plain file is searched in the passages of both files."""
     if other.is_collection:
         wanted = plan.evaluation.split if plan.evaluation else "auto"
@@ -80,12 +80,12 @@ def _from_other(
         _tell_threshold(held_out, [], other, findings)
         kind = _tell_corpus(plan, evaluation, other, findings)
     _report_leaks(rows, evaluation, data, split_name, findings)
-    return Measured(rows, evaluation, kind, (other,))
+    return EvaluationSet(rows, evaluation, kind, (other,))
 
 
 def _held_out_of_collection(
     plan: Plan, data: Opened, rows: list[Example], split_name: str, findings: Findings
-) -> Measured:
+) -> EvaluationSet:
     """Divide the only split by query; the whole corpus is searched."""
     parts = split(rows, plan.fraction, plan.seed)
     _report_all(parts.problems, data, findings)
@@ -93,17 +93,17 @@ def _held_out_of_collection(
     names = {example.query_id for example in parts.held_out if isinstance(example, Group)}
     qrels = {name: judged for name, judged in whole.qrels.items() if name in names}
     queries = {name: whole.queries[name] for name in qrels}
-    return Measured(parts.train, Collection(whole.corpus, queries, qrels), "given")
+    return EvaluationSet(parts.train, Collection(whole.corpus, queries, qrels), "given")
 
 
-def _held_out(plan: Plan, data: Opened, rows: list[Example], findings: Findings) -> Measured:
+def _held_out(plan: Plan, data: Opened, rows: list[Example], findings: Findings) -> EvaluationSet:
     """Divide the rows by query; search the passages of all of them."""
     parts = split(rows, plan.fraction, plan.seed)
     _report_all(parts.problems, data, findings)
     evaluation = _built(parts.held_out, parts.train, _passages(plan, findings))
     _tell_threshold(parts.held_out, parts.train, data, findings)
     kind = _tell_corpus(plan, evaluation, data, findings)
-    return Measured(parts.train, evaluation, kind)
+    return EvaluationSet(parts.train, evaluation, kind)
 
 
 def _built(held_out: Sequence[Example], others: Sequence[Example], passages: Passages) -> Collection:
@@ -125,20 +125,20 @@ def _tell_corpus(plan: Plan, evaluation: Collection, data: Opened, findings: Fin
         return "given"
     if not evaluation.queries:
         return "none"
-    told = say(
+    message = say(
         "No corpus given: one was built from {documents} passages of the data; {queries} queries search it.",
         documents=len(evaluation.corpus),
         queries=len(evaluation.queries),
     )
-    findings(note("corpus-built", told, data.source.at()))
+    findings(note("corpus-built", message, data.source.at()))
     return "built"
 
 
 def _tell_threshold(held_out: Sequence[Example], others: Sequence[Example], data: Opened, findings: Findings) -> None:
     scores = [example.score for example in (*held_out, *others) if isinstance(example, ScoredPair)]
     if scores:
-        told = say("Pairs with a score of {middle} or more count as relevant.", middle=scale_of(scores).middle)
-        findings(note("relevance-threshold", told, data.source.at()))
+        message = say("Pairs with a score of {middle} or more count as relevant.", middle=scale_of(scores).middle)
+        findings(note("relevance-threshold", message, data.source.at()))
 
 
 def _report_all(problems: Iterable[Problem], data: Opened, findings: Findings) -> None:
@@ -168,8 +168,8 @@ def _corpus(path: str, findings: Findings) -> dict[str, Document]:
     found = {role: guesses(role, source.columns) for role in ("id", "title", "text")}
     columns = {role: best[0].column for role, best in found.items() if best}
     if "text" not in columns:
-        told = say("None of the corpus's columns looks like its text: {columns}.", columns=", ".join(source.columns))
-        raise BadData(error("no-text", told, source.at(), say("Name the column text.")))
+        message = say("None of the corpus's columns looks like its text: {columns}.", columns=", ".join(source.columns))
+        raise BadData(error("no-text", message, source.at(), say("Name the column text.")))
     documents: dict[str, Document] = {}
     for row in read(source, findings):
         values = {role: str(row.values.get(column) or "") for role, column in columns.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.data.formats import collections
-from tunewiz.data.formats.collections import judged
+from tunewiz.data.formats.collections import read_judgments
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.records import read
@@ -19,7 +19,7 @@ from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.retrieval.cleaning import Cleaner
 from tunewiz.data.retrieval.prepared import record_of
 from tunewiz.data.rows.examples import Document, Example, Judgment, ScoredPair
-from tunewiz.data.text.cleaning import clean_text, identifier, spaced, without_controls
+from tunewiz.data.text.cleaning import clean_text, identifier, normalise_spaces, without_controls
 from tunewiz.data.text.duplicates import Seen, fingerprint
 from tunewiz.files import whole, write_jsonl
 from tunewiz.problems import BadPreset, Finding, Findings, Where, error, say, warning
@@ -67,8 +67,8 @@ def fix_rows(source: Source, detection: Detection, out: Path, findings: Findings
     delimiter = TABLE_DELIMITERS.get(out.suffix.casefold())
     header = _HEADERS.get(detection.format.name)
     if delimiter and not header:
-        told = say("Rows of the format {format} hold lists, which a table does not.", format=detection.format.name)
-        raise BadPreset(error("no-table", told, Where(file=str(out)), say("Name a .jsonl file.")))
+        message = say("Rows of the format {format} hold lists, which a table does not.", format=detection.format.name)
+        raise BadPreset(error("no-table", message, Where(file=str(out)), say("Name a .jsonl file.")))
 
     extra = tuple(role for role in _EXTRA if role in detection.mapping)
 
@@ -117,7 +117,7 @@ def _write_table(out: Path, header: tuple[str, ...], delimiter: str, records: It
 def _tidy(value: Any, done: Counter[str]) -> Any:
     """Text anywhere in ``value`` without control characters and trailing blanks; markup may be the answer itself."""
     if isinstance(value, str):
-        for code, step in (("control-characters", without_controls), ("whitespace", spaced)):
+        for code, step in (("control-characters", without_controls), ("whitespace", normalise_spaces)):
             changed = step(value)
             done[code] += changed != value
             value = changed
@@ -133,8 +133,8 @@ def fix_collection(source: Source, detection: Detection, out: Path, findings: Fi
     The judgments come last: a folder without them is no test collection, so that a half-written one is seen as such.
     """
     if out.suffix:
-        told = say("A test collection is written as a folder.")
-        raise BadPreset(error("no-table", told, Where(file=str(out)), say("Name a folder.")))
+        message = say("A test collection is written as a folder.")
+        raise BadPreset(error("no-table", message, Where(file=str(out)), say("Name a folder.")))
     done = Counter[str]()
     documents, queries = Seen(), Seen()
     read_documents = _write_texts(out / "corpus.jsonl", collections.documents(detection, findings), documents, done)
@@ -142,7 +142,7 @@ def fix_collection(source: Source, detection: Detection, out: Path, findings: Fi
     for split in opened.splits_of(detection):
         lines = (
             f"{identifier(item.query)}\t{identifier(item.document)}\t{item.grade}\n"
-            for item in judged(detection, split, findings)
+            for item in read_judgments(detection, split, findings)
             if _known(item, documents, queries, findings)
         )
         with whole(out / "qrels" / f"{split}.tsv") as stream:
@@ -175,11 +175,11 @@ def _write_texts(path: Path, texts: Iterator[tuple[str, Any]], kept: Seen, done:
 def _known(item: Judgment, documents: Seen, queries: Seen, findings: Findings) -> bool:
     """Whether both ids of a judgment are there; if not, that is told."""
     if queries.get(fingerprint(identifier(item.query))) is None:
-        told = say("Query {query} is not among the queries.", query=item.query)
-        findings(warning("unknown-query", told, item.where, say("The judgment is left out.")))
+        message = say("Query {query} is not among the queries.", query=item.query)
+        findings(warning("unknown-query", message, item.where, say("The judgment is left out.")))
         return False
     if documents.get(fingerprint(identifier(item.document))) is None:
-        told = say("Document {document} is not in the corpus.", document=item.document)
-        findings(warning("unknown-document", told, item.where, say("The judgment is left out.")))
+        message = say("Document {document} is not in the corpus.", document=item.document)
+        findings(warning("unknown-document", message, item.where, say("The judgment is left out.")))
         return False
     return True

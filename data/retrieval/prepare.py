@@ -12,13 +12,13 @@ from typing import Final
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.source import resolve
 from tunewiz.data.retrieval.cleaning import usable_rows as rows_of
-from tunewiz.data.retrieval.evaluation import Measured, measured
+from tunewiz.data.retrieval.evaluation import EvaluationSet, evaluation_set
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
 from tunewiz.data.retrieval.splitting import Split, split
 from tunewiz.data.rows.examples import Example, Group, ScoredPair, query_of
 from tunewiz.data.text.duplicates import normal
 from tunewiz.files import sha256
-from tunewiz.problems import BadData, Findings, Report, error, findings_told, say, stop_on_errors, warning
+from tunewiz.problems import BadData, Findings, Report, error, report_findings, say, stop_on_errors, warning
 
 __all__ = ["Plan", "Prepared", "load", "prepare", "save"]
 
@@ -33,7 +33,7 @@ def prepare(plan: Plan, report: Report) -> Prepared:
 
     Raises :class:`BadData` when something is not there, a row cannot be read, or nothing usable is left.
     """
-    with findings_told(report) as findings:
+    with report_findings(report) as findings:
         return _prepare(plan, findings)
 
 
@@ -43,15 +43,15 @@ def _prepare(plan: Plan, findings: Findings) -> Prepared:
     rows = rows_of(data, plan, findings, split_name)
     stop_on_errors(findings)
     if not rows:
-        told = say("No row can be trained on.")
+        message = say("No row can be trained on.")
         fix = say("See what is wrong with each: tunewiz data {path}", path=plan.train.path)
-        raise BadData(error("no-usable-rows", told, data.source.at(), fix))
-    measured_on = measured(plan, data, rows, split_name, findings)
+        raise BadData(error("no-usable-rows", message, data.source.at(), fix))
+    measured_on = evaluation_set(plan, data, rows, split_name, findings)
     stop_on_errors(findings)
     if not measured_on.evaluation.qrels:
-        told = say("There is nothing to measure on: no held-out query has a relevant document.")
+        message = say("There is nothing to measure on: no held-out query has a relevant document.")
         findings(
-            warning("no-evaluation", told, data.source.at(), say("Set data.evaluation.data or a fraction above 0."))
+            warning("no-evaluation", message, data.source.at(), say("Set data.evaluation.data or a fraction above 0."))
         )
     parts = _validation(plan, measured_on.train)
     hashes = {name: value for source in (data, *measured_on.sources) for name, value in source.hashes().items()}
@@ -70,7 +70,7 @@ def _validation(plan: Plan, rows: Sequence[Example]) -> Split[Example]:
     return split(rows, fraction, plan.seed + 1, MOST_VALIDATION)
 
 
-def _prepared(parts: Split[Example], measured_on: Measured, read: int, hashes: dict[str, str]) -> Prepared:
+def _prepared(parts: Split[Example], measured_on: EvaluationSet, read: int, hashes: dict[str, str]) -> Prepared:
     groups, pairs = _by_shape(parts.train)
     validation_groups, validation_pairs = _by_shape(parts.held_out)
     evaluation = measured_on.evaluation

@@ -119,9 +119,11 @@ def load(folder: Path) -> Prepared:
             hashes=record["hashes"],
         )
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        told = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
+        message = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
         raise BadData(
-            error("prepared-data-missing", told, Where(file=str(folder)), say("Start the run again from its preset."))
+            error(
+                "prepared-data-missing", message, Where(file=str(folder)), say("Start the run again from its preset.")
+            )
         ) from fault
 
 

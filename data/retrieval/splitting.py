@@ -161,8 +161,8 @@ def _close(got: int, wanted: int, distinct: int) -> bool:
 
 
 def _impossible(distinct: int) -> Problem:
-    told = say("Too few different queries ({count}): none can be held out.", count=distinct)
-    return warning("split-impossible", told, fix=say("Give evaluation data of its own."))
+    message = say("Too few different queries ({count}): none can be held out.", count=distinct)
+    return warning("split-impossible", message, fix=say("Give evaluation data of its own."))
 
 
 def _loosened(ties: Ties, levels: list[tuple[Ties, Components]], fraction: float) -> tuple[Problem, ...]:
@@ -171,19 +171,19 @@ def _loosened(ties: Ties, levels: list[tuple[Ties, Components]], fraction: float
     components = dict(levels)
     biggest = max(map(len, components["all" if ties == "documents" else "documents"].groups()))
     if ties == "documents":
-        told = say(
+        message = say(
             "{count} rows hang together by near-duplicate queries: holding out {percent} % puts some on both sides.",
             count=biggest,
             percent=round(100 * fraction, 1),
         )
-        return (warning("split-near-duplicates", told, fix=say("Scores may be a little too good.")),)
-    told = say(
+        return (warning("split-near-duplicates", message, fix=say("Scores may be a little too good.")),)
+    message = say(
         "{count} rows hang together by shared documents: holding out {percent} % puts some documents on both sides.",
         count=biggest,
         percent=round(100 * fraction, 1),
     )
     fix = say("Scores tell how well known documents are found for new queries.")
-    return (warning("split-shared-documents", told, fix=fix),)
+    return (warning("split-shared-documents", message, fix=fix),)
 
 
 # What the model would have seen in training of the data it is measured on.
@@ -201,13 +201,13 @@ def leaks(train: Sequence[Example], evaluation: Collection, file: str) -> Iterat
     documents = (evaluation.corpus[name] for name in relevant if name in evaluation.corpus)
     shared = sum(bool({fingerprint(normal(item.full)), fingerprint(normal(item.text))} & shown) for item in documents)
     if shared:
-        told = say(
+        message = say(
             "{count} of {total} relevant documents of the evaluation are positives in training too.",
             count=shared,
             total=len(relevant),
         )
         fix = say("Expected with a shared corpus; the score then tells of new queries for known documents.")
-        yield note("leak-document", told, Where(file=file), fix)
+        yield note("leak-document", message, Where(file=file), fix)
 
 
 def _queries(train: Sequence[Example], queries: Iterable[str], file: str) -> Iterator[Problem]:
@@ -223,18 +223,18 @@ def _queries(train: Sequence[Example], queries: Iterable[str], file: str) -> Ite
     for text in queries:
         line = trained.get(fingerprint(normal(text)))
         if line is not None:
-            told = say('The evaluation\'s query "{query}" is trained on.', query=text)
+            message = say('The evaluation\'s query "{query}" is trained on.', query=text)
             fix = say("Take the row out of the training data.")
-            yield warning("leak-query", told, Where(file=file, line=line), fix)
+            yield warning("leak-query", message, Where(file=file, line=line), fix)
         else:
             near.add(text)
             texts.append(text)
     for pair in near.pairs():
         if pair.first < first_measured <= pair.second:
             text = texts[pair.second - first_measured]
-            told = say('The evaluation\'s query "{query}" is nearly one that is trained on.', query=text)
+            message = say('The evaluation\'s query "{query}" is nearly one that is trained on.', query=text)
             fix = say("Take the row out of the training data if both ask the same.")
-            yield warning("leak-near-query", told, Where(file=file, line=lines[pair.first]), fix)
+            yield warning("leak-near-query", message, Where(file=file, line=lines[pair.first]), fix)
 
 
 def _query(example: Example) -> str:

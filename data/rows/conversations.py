@@ -1,6 +1,6 @@
 """The shapes every dataset for a language model is turned into, whatever file it came from.
 
-A :class:`Conversation` is a row of one stage of training; :func:`as_stage` makes rows of another of it.
+A :class:`Conversation` is a row of one stage of training; :func:`rows_for_stage` makes rows of another of it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def map_texts(conversation: Conversation, change: Callable[[str], str]) -> Conve
     )
 
 
-def as_stage(conversation: Conversation, stage: Stage) -> list[Conversation] | None:
+def rows_for_stage(conversation: Conversation, stage: Stage) -> list[Conversation] | None:
     """The row for ``stage``, as one row or several; None where it cannot be used for that.
 
     A preference is an example of its chosen answer (sft), or of a good and a bad one (kto); a judged answer is an

@@ -59,7 +59,7 @@ def without_controls(text: str) -> str:
     return SURROGATES.sub("", CONTROLS.sub("", text))
 
 
-def spaced(text: str) -> str:
+def normalise_spaces(text: str) -> str:
     """``text`` with line feeds for line ends, plain spaces for odd ones, no trailing blanks, one blank line at most.
 
     Spaces inside a line stay: code is indented.
@@ -179,7 +179,7 @@ def clean_text(text: str) -> tuple[str, list[str]]:
     steps: tuple[tuple[str, Callable[[str], str]], ...] = (
         ("control-characters", without_controls),
         ("html", strip_markup),
-        ("whitespace", spaced),
+        ("whitespace", normalise_spaces),
     )
     for code, step in steps:
         changed = step(text)
@@ -187,7 +187,7 @@ def clean_text(text: str) -> tuple[str, list[str]]:
             done.append(code)
             text = changed
     if "html" in done:  # an entity may have spelt a control character
-        text = spaced(without_controls(text))
+        text = normalise_spaces(without_controls(text))
     return text, done
 
 
@@ -195,5 +195,5 @@ def tidy_text(text: str) -> tuple[str, list[str]]:
     """``text`` without control characters and odd spaces, and the codes of what was changed."""
     plain = without_controls(text)
     done = ["control-characters"] if plain != text else []
-    neat = spaced(plain)
+    neat = normalise_spaces(plain)
     return neat, [*done, "whitespace"] if neat != plain else done

@@ -22,7 +22,7 @@ from tunewiz.presets.preset import Preset
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml import fields, opening, validation
 from tunewiz.presets.yaml import opening as anchoring
-from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted
+from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted_path
 from tunewiz.problems import BadPreset, Problem, errors
 
 _CHOOSERS: Final = ("name", "type")
@@ -175,7 +175,7 @@ class Draft:
         above, chooser = path[:-1], str(path[-1])
         old = _named(Tree(value=answers).node(above), chooser)
         aside = {key: dict(kept) for key, kept in self.aside.items()}
-        kept = aside.setdefault(dotted(above), {})
+        kept = aside.setdefault(dotted_path(above), {})
         if isinstance(old.get(chooser), str):
             kept[old[chooser]] = {key: value for key, value in old.items() if key != chooser}
         info = self.field(above)

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from tunewiz.language import N_
 from tunewiz.presets import memory, methods, tasks
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.families import Known, lookup, tuned_by
+from tunewiz.presets.families import KnownModel, lookup, tuned_by
 from tunewiz.presets.losses import trained_by
 from tunewiz.presets.memory import estimates
 from tunewiz.presets.methods.method import LlmMethod
@@ -98,7 +98,7 @@ class _Look:
 
     draft: Draft
     facts: Facts
-    known: Known | None = field(default=None)
+    known: KnownModel | None = field(default=None)
 
     @property
     def task(self) -> str:
@@ -299,7 +299,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
-    return estimates.of_known(preset, known, facts.half)
+    return estimates.estimate_known(preset, known, facts.half)
 
 
 def _millions(count: int) -> str:

@@ -48,7 +48,7 @@ def trained_by(backend: str, kind: type[Loss] = Loss) -> Mapping[str, type[Loss]
     return {name: loss for name, loss in catalogue(kind).items() if backend in loss.backends}
 
 
-def chosen(kind: type[Loss]) -> Callable[[Any, Any], Loss]:
+def loss_validator(kind: type[Loss]) -> Callable[[Any, Any], Loss]:
     """A validator that picks the loss of ``kind`` a value names: a loss, its name, or a mapping with ``name``."""
 
     def pick(value: Any, _handler: Any) -> Loss:
@@ -69,8 +69,8 @@ def chosen(kind: type[Loss]) -> Callable[[Any, Any], Loss]:
 
 
 #: A field that holds any loss: ``loss: triplet`` or ``loss: {name: triplet, margin: 0.5}``.
-AnyLoss = Annotated[SerializeAsAny[Loss], WrapValidator(chosen(Loss))]
+AnyLoss = Annotated[SerializeAsAny[Loss], WrapValidator(loss_validator(Loss))]
 
 
 #: A field that holds any of them: ``loss: list_net`` or ``loss: {name: list_net}``.
-AnyRerankerLoss = Annotated[SerializeAsAny[RerankerLoss], WrapValidator(chosen(RerankerLoss))]
+AnyRerankerLoss = Annotated[SerializeAsAny[RerankerLoss], WrapValidator(loss_validator(RerankerLoss))]

@@ -82,11 +82,13 @@ class Grouped(Loss):
     def problems(self, key: str) -> list[Problem]:
         """A group without negatives in a batch without negatives."""
         if self.group_size == 1 and not self.compares_batch:
-            told = say("A group of 1 without in-batch negatives has nothing to compare with: the loss is always zero.")
-            return [error("group-of-one", told, Where(key=f"{key}.group_size"), say("Use at least 2, better 8."))]
+            message = say(
+                "A group of 1 without in-batch negatives has nothing to compare with: the loss is always zero."
+            )
+            return [error("group-of-one", message, Where(key=f"{key}.group_size"), say("Use at least 2, better 8."))]
         if self.group_size == 1 and self.distillation != "none":
-            told = say("A teacher's scores say nothing about a group of 1.")
-            return [error("group-of-one", told, Where(key=f"{key}.group_size"), say("Use at least 2, better 8."))]
+            message = say("A teacher's scores say nothing about a group of 1.")
+            return [error("group-of-one", message, Where(key=f"{key}.group_size"), say("Use at least 2, better 8."))]
         return []
 
 

@@ -53,12 +53,12 @@ class Matryoshka(Loss):
         """Nested matryoshka, lengths that make no sense, and what the inner loss finds."""
         found = self.loss.problems(f"{key}.loss")
         if isinstance(self.loss, Matryoshka):
-            told = say("A matryoshka loss cannot stand inside another one.")
+            message = say("A matryoshka loss cannot stand inside another one.")
             fix = say("Choose another loss, for example multiple_negatives_ranking.")
-            found.append(error("matryoshka-nested", told, Where(key=f"{key}.loss"), fix))
+            found.append(error("matryoshka-nested", message, Where(key=f"{key}.loss"), fix))
         bad = [size for size in self.dimensions if size < 1]
         if bad or len(set(self.dimensions)) < len(self.dimensions):
-            told = say("Dimensions must be positive and different; there are {values}.", values=str(self.dimensions))
+            message = say("Dimensions must be positive and different; there are {values}.", values=str(self.dimensions))
             fix = say("Write for example [384, 256, 128, 64].")
-            found.append(error("matryoshka-dimensions", told, Where(key=f"{key}.dimensions"), fix))
+            found.append(error("matryoshka-dimensions", message, Where(key=f"{key}.dimensions"), fix))
         return found

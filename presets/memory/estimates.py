@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tunewiz.presets.families import Known, Size
+from tunewiz.presets.families import KnownModel, Size
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.memory import Estimate, encoder, language_model
 from tunewiz.presets.memory.encoder import Load, Shape, estimate_load
@@ -15,7 +15,7 @@ from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.tasks.llm import LlmPreset
 
 
-def of_known(preset: Preset, known: Known, half: bool = True) -> Estimate | None:
+def estimate_known(preset: Preset, known: KnownModel, half: bool = True) -> Estimate | None:
     """With a model that a family knows; ``None`` where model and task do not go together.
 
     ``half``: whether precision auto means 16 bit on the device.

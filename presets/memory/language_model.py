@@ -145,7 +145,7 @@ def _weights(shape: Decoder, load: Sequences) -> float:
 def _working(shape: Decoder, load: Sequences, case: _Case) -> float:
     """What a step holds while it runs."""
     tokens = load.count * max(1, round(load.length * case.share))
-    layer = tokens * kept(shape, load)
+    layer = tokens * activation_bytes(shape, load)
     inputs = tokens * shape.hidden * (2 if load.half else 4) * shape.layers
     activations = layer + inputs if load.checkpointing else layer * shape.layers
     logits = 0 if load.chunked else tokens * shape.vocabulary * case.logits
@@ -154,7 +154,7 @@ def _working(shape: Decoder, load: Sequences, case: _Case) -> float:
     return (activations + logits + workspace + copies) * case.waste
 
 
-def kept(shape: Decoder, load: Sequences) -> int:
+def activation_bytes(shape: Decoder, load: Sequences) -> int:
     """Bytes kept for the backward pass by each token in each layer."""
     around = 35 if shape.normalised_queries else 26
     inside = 8 if shape.gated else 4

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Union
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from tunewiz.presets.methods.method import LlmMethod
-from tunewiz.presets.sections.method import named, type_of
+from tunewiz.presets.sections.method import expand_short_form, type_of
 from tunewiz.registry import Registry, field_default
 
 #: Every method: those in this room, and those of plug-ins (entry points of ``tunewiz.methods``).
@@ -30,5 +30,5 @@ else:
     AnyMethod = Annotated[
         Union[tuple(Annotated[kind, Tag(name)] for name, kind in catalogue().items())],  # noqa: UP007  made at run time
         Discriminator(type_of),
-        BeforeValidator(named),
+        BeforeValidator(expand_short_form),
     ]

@@ -9,7 +9,7 @@ from pydantic import Field
 from tunewiz.language import N_
 from tunewiz.presets.methods.method import METHODS, LlmMethod
 from tunewiz.presets.sections.method import Lora as EncoderLora
-from tunewiz.presets.sections.section import about, varied
+from tunewiz.presets.sections.section import about, vary_field
 
 if TYPE_CHECKING:
     from tunewiz.presets.memory.language_model import Decoder
@@ -24,7 +24,7 @@ class LowRank(LlmMethod):
     The defaults are those of LLaMA-Factory's ``examples/train_lora``: rank 8, alpha twice the rank, no dropout.
     """
 
-    rank: int = varied(EncoderLora, "rank", 8)
+    rank: int = vary_field(EncoderLora, "rank", 8)
     alpha: int = Field(
         16,
         ge=1,
@@ -37,15 +37,15 @@ class LowRank(LlmMethod):
             smaller=N_("The adapter changes little."),
         ),
     )
-    dropout: float = varied(EncoderLora, "dropout", 0.0)
-    target_modules: Literal["all"] | list[str] = varied(
+    dropout: float = vary_field(EncoderLora, "dropout", 0.0)
+    target_modules: Literal["all"] | list[str] = vary_field(
         EncoderLora,
         "target_modules",
         examples=["all", ["q_proj", "v_proj"]],
         typical=N_("all. Attention only ([q_proj, k_proj, v_proj, o_proj]) saves memory and learns less."),
     )
-    use_rslora: bool = varied(EncoderLora, "use_rslora")
-    use_dora: bool = varied(EncoderLora, "use_dora")
+    use_rslora: bool = vary_field(EncoderLora, "use_rslora")
+    use_dora: bool = vary_field(EncoderLora, "use_dora")
     loraplus_ratio: float | None = Field(
         None,
         gt=0,

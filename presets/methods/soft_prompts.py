@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tunewiz.language import N_
 from tunewiz.presets.methods.method import METHODS, WithPeft
-from tunewiz.presets.sections.section import about, varied
+from tunewiz.presets.sections.section import about, vary_field
 
 if TYPE_CHECKING:
     from tunewiz.presets.memory.language_model import Decoder
@@ -54,7 +54,7 @@ class PrefixTuning(VirtualTokens):
     who_for: ClassVar[str] = METHODS["prefix_tuning"]
     configuration: ClassVar[str] = "PrefixTuningConfig"
     rate: ClassVar[float | None] = 1e-2
-    tokens: int = varied(
+    tokens: int = vary_field(
         VirtualTokens,
         "tokens",
         description=N_("How many made-up tokens stand before every text, as keys and values of each layer."),

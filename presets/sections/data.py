@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section, about, varied
+from tunewiz.presets.sections.section import Section, about, vary_field
 
 # Which data is used for training and evaluation.
 
@@ -323,7 +323,7 @@ Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 class LlmHeldOut(Section):
     """Rows the model is measured on, before and after."""
 
-    fraction: float = varied(
+    fraction: float = vary_field(
         HeldOut,
         "fraction",
         description=N_(
@@ -333,7 +333,7 @@ class LlmHeldOut(Section):
         typical=N_("0.05 to 0.2; at least 50 rows."),
         smaller=N_("More to learn from; below 50 rows a gain may be chance."),
     )
-    validation_fraction: ValidationFraction = varied(
+    validation_fraction: ValidationFraction = vary_field(
         HeldOut,
         "validation_fraction",
         description=N_(
@@ -341,7 +341,7 @@ class LlmHeldOut(Section):
             "held-out rows, so that the final measure stays honest. auto takes what the size of the data allows."
         ),
     )
-    data: str | None = varied(
+    data: str | None = vary_field(
         HeldOut,
         "data",
         description=N_(
@@ -355,7 +355,7 @@ class LlmHeldOut(Section):
 class LlmData(Rows):
     """Training and evaluation data of a language model."""
 
-    train: str = varied(
+    train: str = vary_field(
         Rows,
         "train",
         description=N_(
@@ -366,8 +366,8 @@ class LlmData(Rows):
         examples=["alpaca.json", "chats.jsonl", "tickets.csv"],
         typical=N_("500 to 50,000 rows; a thousand good ones beat many bad ones."),
     )
-    format: str = varied(Rows, "format", examples=["auto", "alpaca", "sharegpt", "messages", "classification"])
-    columns: dict[str, str] = varied(Rows, "columns", examples=[{"prompt": "问题", "response": "答案"}])
+    format: str = vary_field(Rows, "format", examples=["auto", "alpaca", "sharegpt", "messages", "classification"])
+    columns: dict[str, str] = vary_field(Rows, "columns", examples=[{"prompt": "问题", "response": "答案"}])
     placeholders: dict[str, str] = Field(
         default_factory=dict,
         title=N_("Placeholders"),

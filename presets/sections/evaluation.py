@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section, about, varied
+from tunewiz.presets.sections.section import Section, about, vary_field
 
 # Names of retrieval measures, as the evaluators read them: ``ndcg@10``, ``mrr@10``, ``recall@5``, ``map`` ...
 
@@ -151,7 +151,7 @@ class Tracking(Section):
 class LlmEvaluation(Section):
     """Measures on held-out rows before and after training, with the same template and labels on answers only."""
 
-    baseline: bool = varied(Evaluation, "baseline")
+    baseline: bool = vary_field(Evaluation, "baseline")
     rows: int = Field(
         500,
         ge=1,
@@ -189,7 +189,7 @@ class LlmEvaluation(Section):
         description=N_("Rows measured at once; it changes speed and memory, never the result."),
         json_schema_extra=about(typical=N_("4 to 32.")),
     )
-    bootstrap: int = varied(
+    bootstrap: int = vary_field(
         Evaluation,
         "bootstrap",
         description=N_("How often the rows are drawn anew to find how sure the gain is (95% confidence interval)."),

@@ -10,14 +10,14 @@ from typing import Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section, about, varied
+from tunewiz.presets.sections.section import Section, about, vary_field
 from tunewiz.presets.sections.training import Scheduler, Training
 
 
 class LlmTraining(Training):
     """As :class:`Training`, with what language models need otherwise."""
 
-    epochs: float = varied(
+    epochs: float = vary_field(
         Training,
         "epochs",
         3.0,
@@ -25,7 +25,7 @@ class LlmTraining(Training):
         typical=N_("1 for 50,000 rows and more, 3 for thousands."),
         larger=N_("Learns the data better, then by heart: answers become copies."),
     )
-    batch_size: int = varied(
+    batch_size: int = vary_field(
         Training,
         "batch_size",
         2,
@@ -35,7 +35,7 @@ class LlmTraining(Training):
         larger=N_("Faster on a large GPU; more memory."),
         smaller=N_("Less memory; raise accumulation to keep the same step."),
     )
-    accumulation: int = varied(
+    accumulation: int = vary_field(
         Training,
         "accumulation",
         8,
@@ -61,22 +61,22 @@ class LlmTraining(Training):
             smaller=N_("Fast; the end of long answers is never learned."),
         ),
     )
-    learning_rate: float = varied(
+    learning_rate: float = vary_field(
         Training,
         "learning_rate",
         1e-4,
         examples=[1e-4, 1e-5],
         typical=N_("1e-4 with adapters (5e-5 to 3e-4), 1e-5 when all weights are trained, 5e-6 for dpo."),
     )
-    scheduler: Scheduler = varied(Training, "scheduler", "cosine")
-    weight_decay: float = varied(Training, "weight_decay", 0.0)
-    gradient_checkpointing: bool = varied(
+    scheduler: Scheduler = vary_field(Training, "scheduler", "cosine")
+    weight_decay: float = vary_field(Training, "weight_decay", 0.0)
+    gradient_checkpointing: bool = vary_field(
         Training,
         "gradient_checkpointing",
         True,
         typical=N_("true; false for small models with memory to spare."),
     )
-    group_by_length: bool = varied(
+    group_by_length: bool = vary_field(
         Training, "group_by_length", False, typical=N_("false; true for batches of 4 and more with mixed lengths.")
     )
     packing: bool = Field(

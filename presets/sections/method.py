@@ -102,7 +102,7 @@ class Lora(Section):
     )
 
 
-def named(value: Any) -> Any:
+def expand_short_form(value: Any) -> Any:
     """``method: lora`` is short for ``method: {type: lora}``."""
     return {"type": value} if isinstance(value, str) else value
 
@@ -114,5 +114,7 @@ def type_of(value: Any) -> str | None:
 
 
 Method = Annotated[
-    Annotated[Full, Tag("full")] | Annotated[Lora, Tag("lora")], Discriminator(type_of), BeforeValidator(named)
+    Annotated[Full, Tag("full")] | Annotated[Lora, Tag("lora")],
+    Discriminator(type_of),
+    BeforeValidator(expand_short_form),
 ]

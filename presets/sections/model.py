@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section, about, varied
+from tunewiz.presets.sections.section import Section, about, vary_field
 
 #: Instructions end in a space or a newline that the model was trained with: they are kept as written.
 Instruction = Annotated[str, StringConstraints(strip_whitespace=False)]
@@ -108,7 +108,7 @@ class EncoderModel(Model):
 class LlmModel(Model):
     """The language model to tune."""
 
-    id: str = varied(
+    id: str = vary_field(
         Model,
         "id",
         description=N_(
@@ -120,6 +120,6 @@ class LlmModel(Model):
         larger=N_("A larger model answers better, and needs more memory and time."),
         smaller=N_("A smaller model trains and answers faster, and knows less."),
     )
-    source: Source = varied(
+    source: Source = vary_field(
         Model, "source", choices={"starter": N_("Gemma 3 270M, which installs with Tunewiz: no network needed")}
     )

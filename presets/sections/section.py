@@ -54,7 +54,7 @@ def about(
     return {key: value for key, value in (told | {"choices": meanings}).items() if value}
 
 
-def varied(
+def vary_field(
     section: type[Section],
     name: str,
     default: Any = PydanticUndefined,

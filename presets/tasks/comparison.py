@@ -40,8 +40,8 @@ class ComparisonPreset(RerankerPreset):
             problem for strategy in self.strategies for problem in reranker.reranker_problems(self.variant(strategy))
         ]
         if len(set(self.strategies)) < len(self.strategies):
-            told = say("A strategy is named twice.")
-            found.append(error("strategies-twice", told, Where("strategies"), say("Name each once.")))
+            message = say("A strategy is named twice.")
+            found.append(error("strategies-twice", message, Where("strategies"), say("Name each once.")))
         return list({(one.code, one.where): one for one in found}.values())
 
     def variant(self, strategy: str) -> RerankerPreset:

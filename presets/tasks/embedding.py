@@ -58,18 +58,18 @@ def embedding_problems(preset: EmbeddingPreset) -> list[Problem]:
 def _pooling(preset: EmbeddingPreset) -> Iterator[Problem]:
     known = families.lookup(preset.model.id)
     if known and known.family.pooling and preset.model.pooling not in ("auto", known.family.pooling):
-        told = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
-        yield warning("pooling-differs", told, Where("model.pooling"), say("Leave it at auto to keep its quality."))
+        message = say("{id} was trained with {own} pooling.", id=known.size.id, own=known.family.pooling)
+        yield warning("pooling-differs", message, Where("model.pooling"), say("Leave it at auto to keep its quality."))
 
 
 def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
     size, core = preset.training.batch_size, preset.loss.core
     if size == 1 and core.in_batch_negatives and preset.data.negatives.strategy == "none":
-        told = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
-        yield error("batch-of-one", told, Where("training.batch_size"), say("Use at least 8, better 32."))
+        message = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
+        yield error("batch-of-one", message, Where("training.batch_size"), say("Use at least 8, better 32."))
     negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
     texts = size * (1 + core.passages(negatives))
     if texts > _MOST_TEXTS and core.encoded_at_once is None:
-        told = say("A step encodes {texts} texts at once.", texts=texts)
+        message = say("A step encodes {texts} texts at once.", texts=texts)
         fix = say("Lower training.batch_size or data.negatives.per_query, or use cached_multiple_negatives_ranking.")
-        yield warning("step-large", told, Where("training.batch_size"), fix)
+        yield warning("step-large", message, Where("training.batch_size"), fix)

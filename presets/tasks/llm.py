@@ -113,55 +113,59 @@ def _model(preset: LlmPreset) -> Iterator[Problem]:
     if known is None:
         return
     if "llm" not in known.family.tasks:
-        told = say("{id} is no language model that writes answers.", id=known.size.id)
-        yield error("model-of-another-task", told, Where("model.id"), say("`tunewiz models --task llm` lists those."))
+        message = say("{id} is no language model that writes answers.", id=known.size.id)
+        yield error(
+            "model-of-another-task", message, Where("model.id"), say("`tunewiz models --task llm` lists those.")
+        )
     most, wanted = known.size.max_length, preset.training.max_length
     if wanted > most:
-        told = say(
+        message = say(
             "{id} reads {most} tokens at most; {wanted} are asked for.", id=known.size.id, most=most, wanted=wanted
         )
         fix = say("Set training.max_length to {most} or less.", most=most)
-        yield error("max-length-too-large", told, Where("training.max_length"), fix)
+        yield error("max-length-too-large", message, Where("training.max_length"), fix)
     if not known.family.commercial:
-        told = say("The licence of {id} ({licence}) sets conditions of its own.", id=known.size.id,
+        message = say("The licence of {id} ({licence}) sets conditions of its own.", id=known.size.id,
                    licence=known.family.licence)  # fmt: skip
-        yield note("licence", told, Where("model.id"))
+        yield note("licence", message, Where("model.id"))
 
 
 def _data(preset: LlmPreset) -> Iterator[Problem]:
     known = [name for name, kind in formats().items() if preset.task in kind.tasks]
     if preset.data.format not in ("auto", *known):
-        told = say("There is no format {name}.", name=preset.data.format)
-        yield error("unknown-format", told, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
+        message = say("There is no format {name}.", name=preset.data.format)
+        yield error("unknown-format", message, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
     prompt = preset.data.prompt
     if prompt is not None and "{text}" not in prompt:
-        told = say("The classification prompt has no {mark} to put the text in.", mark="{text}")
-        yield error("prompt-without-text", told, Where("data.prompt"))
+        message = say("The classification prompt has no {mark} to put the text in.", mark="{text}")
+        yield error("prompt-without-text", message, Where("data.prompt"))
     labels = preset.data.labels
     if labels is not None and (len(labels) < 2 or len(set(labels)) < len(labels) or not all(labels)):
-        told = say("A classification needs at least two labels, each named once.")
-        yield error("labels", told, Where("data.labels"), say("Write null to take those of the data."))
+        message = say("A classification needs at least two labels, each named once.")
+        yield error("labels", message, Where("data.labels"), say("Write null to take those of the data."))
     held = preset.data.evaluation
     if held.fraction == 0 and not held.data:
-        told = say("Nothing is held out: the run cannot tell what training brought.")
+        message = say("Nothing is held out: the run cannot tell what training brought.")
         fix = say("Set data.evaluation.fraction to 0.1, or name data of its own.")
-        yield warning("nothing-held-out", told, Where("data.evaluation.fraction"), fix)
+        yield warning("nothing-held-out", message, Where("data.evaluation.fraction"), fix)
 
 
 def _backend(preset: LlmPreset) -> Iterator[Problem]:
     wanted, method = preset.method.backend, preset.method.type
     if preset.backend != wanted:
-        told = say("{method} is trained by the backend {wanted}, not by {backend}.", method=method, wanted=wanted,
+        message = say("{method} is trained by the backend {wanted}, not by {backend}.", method=method, wanted=wanted,
                    backend=preset.backend)  # fmt: skip
-        yield error("method-of-another-backend", told, Where("method.type"), say("Set backend: {name}.", name=wanted))
+        yield error(
+            "method-of-another-backend", message, Where("method.type"), say("Set backend: {name}.", name=wanted)
+        )
         return
     if wanted == "peft" and preset.stage not in ("auto", "sft", "pretrain"):
-        told = say("{method} learns from answers and texts, not by {stage}.", method=method, stage=preset.stage)
-        yield error("stage-of-another-backend", told, Where("stage"), say("Set stage: sft, or method: lora."))
+        message = say("{method} learns from answers and texts, not by {stage}.", method=method, stage=preset.stage)
+        yield error("stage-of-another-backend", message, Where("stage"), say("Set stage: sft, or method: lora."))
     unused = [name for name in ("packing", "liger", "neftune") if wanted == "peft" and getattr(preset.training, name)]
     for name in unused:
-        told = say("{method} does not use training.{name}.", method=method, name=name)
-        yield warning("training-key-unused", told, Where(f"training.{name}"), say("Leave it at its default."))
+        message = say("{method} does not use training.{name}.", method=method, name=name)
+        yield warning("training-key-unused", message, Where(f"training.{name}"), say("Leave it at its default."))
 
 
 def _method(preset: LlmPreset) -> Iterator[Problem]:
@@ -169,32 +173,32 @@ def _method(preset: LlmPreset) -> Iterator[Problem]:
     rate, where = preset.training.learning_rate, Where("training.learning_rate")
     values = {"rate": f"{rate:g}", "method": preset.method.type, "low": f"{low:g}", "high": f"{high:g}"}
     if rate > high:
-        told = say("{rate} is high for {method}: the model may forget what it knows.", **values)
-        yield warning("learning-rate-high", told, where, say("Usual: {low} to {high}.", **values))
+        message = say("{rate} is high for {method}: the model may forget what it knows.", **values)
+        yield warning("learning-rate-high", message, where, say("Usual: {low} to {high}.", **values))
     elif rate < low and preset.stage in ("auto", "sft", "pretrain"):
-        told = say("{rate} is low for {method}: little may change.", **values)
-        yield warning("learning-rate-low", told, where, say("Usual: {low} to {high}.", **values))
+        message = say("{rate} is low for {method}: little may change.", **values)
+        yield warning("learning-rate-low", message, where, say("Usual: {low} to {high}.", **values))
     modules = getattr(preset.method, "target_modules", "all")
     if isinstance(modules, list) and (not modules or not all(modules) or len(set(modules)) < len(modules)):
-        told = say("The list of target modules is empty, or names one twice.")
+        message = say("The list of target modules is empty, or names one twice.")
         fix = say("Write all, or names like [q_proj, v_proj].")
-        yield error("target-modules", told, Where("method.target_modules"), fix)
+        yield error("target-modules", message, Where("method.target_modules"), fix)
     if isinstance(preset.method, Lora) and preset.method.pissa and preset.stage in _REFERRING:
-        told = say("PiSSA does not go with {stage}, which compares with the untouched model.", stage=preset.stage)
-        yield error("pissa-with-reference", told, Where("method.pissa"), say("Set method.pissa: false."))
+        message = say("PiSSA does not go with {stage}, which compares with the untouched model.", stage=preset.stage)
+        yield error("pissa-with-reference", message, Where("method.pissa"), say("Set method.pissa: false."))
 
 
 def _stage(preset: LlmPreset) -> Iterator[Problem]:
     training = preset.training
     if preset.stage not in ("auto", "sft") and training.trained_on != "answers":
-        told = say("training.trained_on is for sft; {stage} decides itself.", stage=preset.stage)
-        yield error("trained-on-unused", told, Where("training.trained_on"), say("Set it to answers."))
+        message = say("training.trained_on is for sft; {stage} decides itself.", stage=preset.stage)
+        yield error("trained-on-unused", message, Where("training.trained_on"), say("Set it to answers."))
     if preset.stage in ("dpo", "orpo", "simpo", "kto") and training.packing:
-        told = say("Packing is for sft and pretrain, not for {stage}.", stage=preset.stage)
-        yield error("packing-unused", told, Where("training.packing"), say("Set training.packing: false."))
+        message = say("Packing is for sft and pretrain, not for {stage}.", stage=preset.stage)
+        yield error("packing-unused", message, Where("training.packing"), say("Set training.packing: false."))
     if preset.preference.label_smoothing and preset.stage not in ("auto", "dpo"):
-        told = say("Label smoothing is for dpo only.")
-        yield error("label-smoothing-unused", told, Where("preference.label_smoothing"), say("Set it to 0."))
+        message = say("Label smoothing is for dpo only.")
+        yield error("label-smoothing-unused", message, Where("preference.label_smoothing"), say("Set it to 0."))
 
 
 def _schedule(preset: LlmPreset) -> Iterator[Problem]:

@@ -44,15 +44,15 @@ class PipelinePreset(RerankerPreset):
         try:
             return [*found, *self.first().problems()]
         except BadPreset as fault:
-            told = say("The embedding model's preset cannot be used: {what}", what=fault.problems[0].message)
-            return [*found, error("embedding-preset", told, Where("embedding"), fault.problems[0].fix)]
+            message = say("The embedding model's preset cannot be used: {what}", what=fault.problems[0].message)
+            return [*found, error("embedding-preset", message, Where("embedding"), fault.problems[0].fix)]
 
     def first(self) -> EmbeddingPreset:
         """The embedding model's preset, on the data and with the seed given here. Raises :class:`BadPreset`."""
         own = library.load(self.embedding)
         if not isinstance(own, EmbeddingPreset):
-            told = say("{name} is a preset for {task}, not for embedding.", name=self.embedding, task=own.task)
-            raise BadPreset(error("embedding-preset", told, Where("embedding"), say("Name an embedding preset.")))
+            message = say("{name} is a preset for {task}, not for embedding.", name=self.embedding, task=own.task)
+            raise BadPreset(error("embedding-preset", message, Where("embedding"), say("Name an embedding preset.")))
         data = self.data.model_copy(update={"negatives": own.data.negatives})
         training = own.training.model_copy(update={"seed": self.training.seed})
         # Deep enough a list, and the same measures, to be laid beside the reranker's.

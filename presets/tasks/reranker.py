@@ -72,6 +72,6 @@ def _candidates(preset: RerankerPreset) -> Iterator[Problem]:
     depth, asked = preset.candidates.depth, evaluation.parse_metric(preset.evaluation.metric)
     deepest = max([*preset.evaluation.k, (asked.k if asked else 0) or 0])
     if deepest > depth:
-        told = say("{depth} candidates are reranked; a measure looks at {k} results.", depth=depth, k=deepest)
+        message = say("{depth} candidates are reranked; a measure looks at {k} results.", depth=depth, k=deepest)
         fix = say("Raise candidates.depth to {k}, or lower the cut-off.", k=deepest)
-        yield error("candidates-too-few", told, Where("candidates.depth"), fix)
+        yield error("candidates-too-few", message, Where("candidates.depth"), fix)

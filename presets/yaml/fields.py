@@ -17,7 +17,7 @@ from tunewiz.language import N_
 from tunewiz.presets.losses import catalogue
 from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.sections.section import Section
-from tunewiz.presets.yaml.tree import KeyPath, child, written
+from tunewiz.presets.yaml.tree import KeyPath, child, write_scalar
 from tunewiz.problems import Message, say
 
 #: By (has a low end, it is open, has a high end, it is open).
@@ -194,7 +194,7 @@ def _rule(annotation: Any, metadata: list[Any], field: FieldInfo) -> Message:
             return say("a name, or keys indented below it")
         return say("keys indented below it, such as {key}", key=next(iter(next(_sections(annotation)).model_fields)))
     if origin is Literal:
-        words = ", ".join(written(item) for item in parts)
+        words = ", ".join(write_scalar(item) for item in parts)
         return say("{words}", words=words) if len(parts) == 1 else say("one of {words}", words=words)
     if origin is list:
         return say("a list, each item {items}", items=_rule(parts[0], [], field))

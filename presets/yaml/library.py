@@ -13,7 +13,7 @@ from tunewiz.files import write_whole
 from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import fields, syntax, validation
-from tunewiz.presets.yaml.opening import Opened, opened
+from tunewiz.presets.yaml.opening import ParsedPreset, parse_preset
 from tunewiz.presets.yaml.tree import LARGEST
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadPreset, Problem, Where, error, say
@@ -71,8 +71,8 @@ def find(path_or_name: str | Path) -> Path:
     if whole or len(short) == 1:
         return (whole or short)[0].path
     if short:
-        told = say("Several presets are called so: {names}.", names=", ".join(entry.name for entry in short))
-        raise BadPreset(error("ambiguous-preset", told, Where(file=wanted), say("Give the whole name.")))
+        message = say("Several presets are called so: {names}.", names=", ".join(entry.name for entry in short))
+        raise BadPreset(error("ambiguous-preset", message, Where(file=wanted), say("Give the whole name.")))
     raise BadPreset(_not_found(wanted, path is not None and path.is_dir(), [entry.name for entry in entries]))
 
 
@@ -104,15 +104,15 @@ def load(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Preset:
     return open_preset(path_or_name, overrides).preset
 
 
-def open_preset(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Opened:
+def open_preset(path_or_name: str | Path, overrides: Iterable[str] = ()) -> ParsedPreset:
     """As :func:`load`; the result also knows the line of each key."""
     path = find(path_or_name)
-    return opened(_text(path), str(path), overrides, path.absolute().parent)
+    return parse_preset(_text(path), str(path), overrides, path.absolute().parent)
 
 
 def loads(text: str, file: str = "", overrides: Iterable[str] = ()) -> Preset:
     """The preset in ``text``; ``file`` names it in problems. Paths stay as written. Raises :class:`BadPreset`."""
-    return opened(text, file, overrides).preset
+    return parse_preset(text, file, overrides).preset
 
 
 def _text(path: Path) -> str:

@@ -82,12 +82,12 @@ def missing_data(section: Section, key: str = "") -> Iterator[Problem]:
                 resolve(value)
             except BadData as fault:
                 for problem in fault.problems:
-                    told = say("{path}: {what}", path=value, what=problem.message)
-                    yield error(DATA_NOT_FOUND, told, Where(key=path), problem.fix)
+                    message = say("{path}: {what}", path=value, what=problem.message)
+                    yield error(DATA_NOT_FOUND, message, Where(key=path), problem.fix)
 
 
 @dataclass(frozen=True)
-class Opened:
+class ParsedPreset:
     """A preset and the text it came from, so that a later problem can name the line of its key."""
 
     preset: Preset
@@ -105,7 +105,7 @@ class Opened:
         return replace(problem, where=Where(key, place.file, place.line))
 
 
-def opened(text: str, file: str, overrides: Iterable[str] = (), folder: Path | None = None) -> Opened:
+def parse_preset(text: str, file: str, overrides: Iterable[str] = (), folder: Path | None = None) -> ParsedPreset:
     """The preset in ``text``; ``file`` names it in problems, ``folder`` is where its relative paths begin.
 
     Raises :class:`BadPreset` with everything that is wrong: only text that is not YAML at all ends the search early.
@@ -128,7 +128,7 @@ def opened(text: str, file: str, overrides: Iterable[str] = (), folder: Path | N
     found = [*tree.problems, *found]
     if preset is None or errors(found):
         raise BadPreset(*found)
-    return Opened(preset, tree)
+    return ParsedPreset(preset, tree)
 
 
 def kind_of(tree: Tree) -> tuple[type[Preset], list[Problem]]:
@@ -143,5 +143,5 @@ def kind_of(tree: Tree) -> tuple[type[Preset], list[Problem]]:
         fix = say("Add it: one of {words}.", words=names)
         return likely, [error("missing-key", say("The key is missing."), where, fix)]
     rule = say("one of {words}", words=names)
-    text = say("{value} does not fit: expected {rule}.", value=validation.shown(task), rule=rule)
+    text = say("{value} does not fit: expected {rule}.", value=validation.show_value(task), rule=rule)
     return likely, [error("unknown-task", text, where, validation.suggestion(str(task), list(known)))]

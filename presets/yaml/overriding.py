@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import fields
-from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted, parse, path_of
+from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted_path, parse, path_of
 from tunewiz.problems import BadPreset, Problem, Where, error, say
 
 _NULL: Final = ("null", "~")
@@ -31,7 +31,7 @@ def override(tree: Tree, assignments: Iterable[str], kind: type[Preset]) -> list
             rule, fix = say("It is not KEY=VALUE."), say("Write it like training.epochs=3.")
             found.append(error("bad-set", rule, Where(file=f"--set {text}"), fix))
     for path, value, text in sorted(readable, key=lambda item: item[0][-1] not in _CHOOSING and item[0] != ("loss",)):
-        found += _assign(tree, path, value, Where(dotted(path), f"--set {text}"), kind)
+        found += _assign(tree, path, value, Where(dotted_path(path), f"--set {text}"), kind)
     return found
 
 
@@ -49,7 +49,7 @@ def _assign(tree: Tree, path: KeyPath, text: str, where: Where, kind: type[Prese
     elif isinstance(holder, dict):
         _put(holder, str(last), value, field)
     else:
-        return [error("unknown-key", say("{key} has no keys below it.", key=dotted(path[:-1])), where)]
+        return [error("unknown-key", say("{key} has no keys below it.", key=dotted_path(path[:-1])), where)]
     for known in [known for known in tree.places if known[: len(path)] == path]:
         del tree.places[known]
     tree.places[path] = where

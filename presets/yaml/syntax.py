@@ -101,7 +101,7 @@ def _at_sight(lines: list[str], file: str) -> list[Problem]:
     return found
 
 
-def refused(code: str, where: Where) -> Problem:
+def refuse(code: str, where: Where) -> Problem:
     """A part of YAML that presets do not use."""
     rule, fix = _REFUSED[code]
     return error(code, Message(rule), where, Message(fix))

@@ -41,7 +41,7 @@ def plain(text: str) -> Any:
     return text
 
 
-def written(value: Any) -> str:
+def write_scalar(value: Any) -> str:
     """``value`` (a scalar) as YAML that every YAML reader and :func:`plain` read back as it was."""
     if isinstance(value, str):
         return _text(value)
@@ -84,7 +84,7 @@ class Tree:
 
     def where(self, path: KeyPath) -> Where:
         """The place of ``path``, or of the nearest key above it, with the full dotted key."""
-        key = dotted(path)
+        key = dotted_path(path)
         for end in range(len(path), -1, -1):
             known = self.places.get(path[:end])
             if known:
@@ -99,7 +99,7 @@ class Tree:
         return value
 
 
-def dotted(path: KeyPath) -> str:
+def dotted_path(path: KeyPath) -> str:
     """``("a", "b", 0)`` as ``a.b.0``."""
     return ".".join(str(part) for part in path)
 
@@ -203,16 +203,16 @@ class _Builder:
         path = (*top.path, key)
         if key in top.value:
             first = self.tree.places[path].line
-            where = Where(dotted(path), self.tree.file, line)
+            where = Where(dotted_path(path), self.tree.file, line)
             rule = say("The key is given twice; it already stands in line {first}.", first=first)
             self.tree.problems.append(error("duplicate-key", rule, where, say("Keep one of them.")))
-        self.tree.places.setdefault(path, Where(dotted(path), self.tree.file, line))
+        self.tree.places.setdefault(path, Where(dotted_path(path), self.tree.file, line))
         top.key = key
 
     def _begin(self, value: dict[str, Any] | list[Any], line: int) -> None:
         top = self.open[-1] if self.open else None
         if len(self.open) >= DEEPEST or (top and isinstance(top.value, dict) and top.key is None):
-            raise BadPreset(syntax.refused("yaml-shape", Where(file=self.tree.file, line=line)), *self.tree.problems)
+            raise BadPreset(syntax.refuse("yaml-shape", Where(file=self.tree.file, line=line)), *self.tree.problems)
         path = top.next_path() if top else ()
         self._attach(value, line)
         self.open.append(_Open(value, path))
@@ -223,7 +223,7 @@ class _Builder:
             return
         top = self.open[-1]
         path = top.next_path()
-        self.tree.places.setdefault(path, Where(dotted(path), self.tree.file, line))
+        self.tree.places.setdefault(path, Where(dotted_path(path), self.tree.file, line))
         top.add(value)
 
     def _mark(self, event: yaml.NodeEvent, line: int) -> None:
@@ -237,4 +237,4 @@ class _Builder:
 
     def _problem(self, code: str, line: int) -> Problem:
         path = self.open[-1].next_path() if self.open else ()
-        return syntax.refused(code, Where(dotted(path), self.tree.file, line))
+        return syntax.refuse(code, Where(dotted_path(path), self.tree.file, line))

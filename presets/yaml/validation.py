@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from tunewiz.presets import losses
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml import fields
-from tunewiz.presets.yaml.tree import KeyPath, Tree, child, dotted, written
+from tunewiz.presets.yaml.tree import KeyPath, Tree, child, dotted_path, write_scalar
 from tunewiz.problems import Message, Problem, error, say
 
 _SECRET: Final = re.compile(r"(token|secret|password|passwd|api_?key|credential)", re.IGNORECASE)
@@ -88,7 +88,7 @@ def unknown_key(path: KeyPath, root: type[Section], tree: Tree) -> Problem:
     rule = say("There is no key {name} here.", name=name)
     siblings = _siblings(path, root, tree)
     near = did_you_mean(name, siblings)
-    elsewhere = [key for key in map(dotted, fields.keys(root, tree.value)) if key.rpartition(".")[2] == name]
+    elsewhere = [key for key in map(dotted_path, fields.keys(root, tree.value)) if key.rpartition(".")[2] == name]
     if near:
         return error("unknown-key", rule, where, say("Did you mean {near}?", near=near))
     if elsewhere:
@@ -111,7 +111,7 @@ def _unchosen(path: KeyPath, field: FieldInfo, tree: Tree) -> Problem:
     names = ", ".join(known)
     if not word:
         return error("wrong-value", say("It says not which one: expected one of {names}.", names=names), where)
-    rule = say("{value} does not fit: expected one of {names}.", value=shown(word), names=names)
+    rule = say("{value} does not fit: expected one of {names}.", value=show_value(word), names=names)
     return error("wrong-value", rule, where, _nearest(word, known))
 
 
@@ -119,16 +119,16 @@ def wrong_value(path: KeyPath, field: FieldInfo | None, root: type[Section], tre
     """A value of the wrong type, or out of range."""
     value, where = tree.node(path), tree.where(path)
     rule = fields.rule(field) if field else fields.item_rule(root, path, tree.value)
-    text = say("{value} does not fit: expected {rule}.", value=shown(value), rule=rule)
+    text = say("{value} does not fit: expected {rule}.", value=show_value(value), rule=rule)
     return error("wrong-value", text, where, _advice(value, field or fields.above(root, path, tree.value)))
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """``value`` as the user may have written it, cut to one short line."""
     if isinstance(value, (dict, list)):
         text = json.dumps(value, ensure_ascii=False, default=str)
     else:
-        text = f'"{value}"' if isinstance(value, str) else written(value)
+        text = f'"{value}"' if isinstance(value, str) else write_scalar(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
@@ -138,7 +138,7 @@ def _advice(value: Any, field: FieldInfo | None) -> Message | None:
     if isinstance(value, str) and fields.choices_of(field):
         return _nearest(value, fields.choices_of(field))
     if isinstance(value, (int, float)) and fields.takes_text(field):
-        return say('Put it in quotes: "{value}".', value=written(value))
+        return say('Put it in quotes: "{value}".', value=write_scalar(value))
     return None
 
 
@@ -151,5 +151,7 @@ def _wanted(field: FieldInfo | None) -> Message | None:
     if field is None:
         return None
     if field.examples:
-        return say("Add it: {rule}, for example {example}.", rule=fields.rule(field), example=shown(field.examples[0]))
+        return say(
+            "Add it: {rule}, for example {example}.", rule=fields.rule(field), example=show_value(field.examples[0])
+        )
     return say("Add it: {rule}.", rule=fields.rule(field))

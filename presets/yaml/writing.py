@@ -13,7 +13,7 @@ from tunewiz.language import translate
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml import fields
-from tunewiz.presets.yaml.tree import written
+from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.problems import say
 
 _WIDTH: Final = 100
@@ -47,7 +47,7 @@ def _entry(name: str, value: Any, depth: int) -> Iterator[str]:
     elif isinstance(value, Mapping) and value:
         yield f"{indent}{name}:"
         for key, item in value.items():
-            yield f"{indent}  {written(key)}: {written(item)}"
+            yield f"{indent}  {write_scalar(key)}: {write_scalar(item)}"
     else:
         yield f"{indent}{name}: {_value(value)}"
 
@@ -57,7 +57,7 @@ def _value(value: Any) -> str:
         return "{}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_item(item) for item in value) + "]"
-    return written(value)
+    return write_scalar(value)
 
 
 def _item(item: Any) -> str:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunewiz.backends.evaluate import Measurement, Wanted
+from tunewiz.backends.evaluate import Measurement, MetricOptions
 from tunewiz.backends.evaluate.full_search import Retrieval
-from tunewiz.backends.evaluate.measuring import Manner, search_encoder
+from tunewiz.backends.evaluate.measuring import MeasureOptions, search_encoder
 from tunewiz.backends.evaluate.metrics import means, metric_names, per_query
 from tunewiz.data.rows.examples import Collection, Document
 
@@ -84,14 +84,14 @@ def compare(name: str, folder: Path, model_path: Path, repeats: int) -> Row:
     collection = read_beir(folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = SentenceTransformer(str(model_path), device=device)
-    encoder = search_encoder(model_path, manner=Manner(device))
+    encoder = search_encoder(model_path, manner=MeasureOptions(device))
     times: dict[str, list[tuple[float, float]]] = {"theirs": [], "ours": []}
     their_metrics: dict[str, float] = {}
     our_measurement: Measurement | None = None
     for _ in range(repeats):
         their_metrics, taken = _timed(lambda: theirs(model, collection))
         times["theirs"].append(taken)
-        our_measurement, taken = _timed(lambda: Retrieval().measure(encoder, collection, Wanted(CUTOFFS)))
+        our_measurement, taken = _timed(lambda: Retrieval().measure(encoder, collection, MetricOptions(CUTOFFS)))
         times["ours"].append(taken)
     assert our_measurement is not None
     values = _values(collection, our_measurement, their_metrics)

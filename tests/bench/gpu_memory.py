@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz.presets.families import Known, lookup
+from tunewiz.presets.families import KnownModel, lookup
 from tunewiz.presets.memory import GB, Estimate, estimates
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
@@ -83,7 +83,7 @@ def _case(scratch: Path, name: str, changes: list[str], steps: int) -> Case:
     from tunewiz.backends.runs.create import create
 
     told = [f"training.max_steps={steps}", "training.evaluations=0", "training.log_every=1", *changes]
-    expected = estimates.of_known(load(name, told), _known(name))
+    expected = estimates.estimate_known(load(name, told), _known(name))
     assert expected is not None, name
     rows = _rows(scratch, load(name, told))
     local = [f"model.id={_folder(scratch, _known(name))}", "model.source=local", f"data.train={rows}"]
@@ -91,7 +91,7 @@ def _case(scratch: Path, name: str, changes: list[str], steps: int) -> Case:
     return Case(" ".join([name, *changes]), run.directory, expected)
 
 
-def _known(name: str) -> Known:
+def _known(name: str) -> KnownModel:
     known = lookup(load(name).model.id)
     assert known is not None, name
     return known
@@ -113,11 +113,11 @@ def _rows(scratch: Path, preset: Preset) -> Path:
     return path
 
 
-def _folder(scratch: Path, known: Known) -> Path:
+def _folder(scratch: Path, known: KnownModel) -> Path:
     return scratch / "models" / known.size.id.rpartition("/")[2]
 
 
-def _build(scratch: Path, known: Known) -> None:
+def _build(scratch: Path, known: KnownModel) -> None:
     """Write a model of the shape of ``known`` with random weights, and a small tokenizer, to its folder."""
     command = [sys.executable, "-m", "tests.bench.random_models", known.size.id, str(_folder(scratch, known))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import bpe, word_pieces
-from tunewiz.presets.families import Known, lookup
+from tunewiz.presets.families import KnownModel, lookup
 
 
 def main(name: str, folder: Path) -> None:
@@ -30,7 +30,7 @@ def main(name: str, folder: Path) -> None:
         _encoder(known, folder)
 
 
-def _decoder(known: Known, folder: Path, head: str) -> None:
+def _decoder(known: KnownModel, folder: Path, head: str) -> None:
     """Qwen3's architecture where queries are normalised, else Llama's; in bf16, as they are published."""
     import torch
     import transformers
@@ -51,7 +51,7 @@ def _decoder(known: Known, folder: Path, head: str) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _encoder(known: Known, folder: Path) -> None:
+def _encoder(known: KnownModel, folder: Path) -> None:
     """BERT's architecture, with a score for pairs where the family ranks."""
     import transformers
 
@@ -66,7 +66,7 @@ def _encoder(known: Known, folder: Path) -> None:
         _as_sentence_transformer(folder)
 
 
-def _shape(known: Known) -> dict[str, Any]:
+def _shape(known: KnownModel) -> dict[str, Any]:
     size = known.size
     return {
         "vocab_size": size.vocabulary,

@@ -20,7 +20,7 @@ import numpy as np
 
 def candidates(folder: Path, queries: int, depth: int) -> list[list[tuple[str, str]]]:
     """Pairs of the first ``queries`` test queries with their BM25 candidates."""
-    from tunewiz.backends.evaluate.measuring import Manner
+    from tunewiz.backends.evaluate.measuring import MeasureOptions
     from tunewiz.backends.evaluate.two_stage import search_candidates
     from tunewiz.data.opening import opened
     from tunewiz.data.reading.source import Dataset
@@ -30,7 +30,7 @@ def candidates(folder: Path, queries: int, depth: int) -> list[list[tuple[str, s
     data = opened.open_dataset(Dataset(str(folder)), lambda _: None)
     whole = opened.read_collection(data, opened.measured_split(data, "auto"), lambda _: None)
     some = Collection(whole.corpus, whole.queries, dict(list(whole.qrels.items())[:queries]))
-    found = search_candidates(Candidates(strategy="bm25", depth=depth), some, 42, Manner()).rankings
+    found = search_candidates(Candidates(strategy="bm25", depth=depth), some, 42, MeasureOptions()).rankings
     return [[(whole.queries[name], whole.corpus[key].full) for key, _ in ranking] for name, ranking in found.items()]
 
 

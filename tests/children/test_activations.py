@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tunewiz.presets.memory.encoder import Shape
-from tunewiz.presets.memory.language_model import Decoder, Sequences, kept
+from tunewiz.presets.memory.language_model import Decoder, Sequences, activation_bytes
 
 # What autograd keeps for the backward pass, measured.
 
@@ -141,4 +141,4 @@ def test_activations_a_layer_of_a_language_model_match_what_autograd_keeps(kind:
     a_layer = (measured[1] - measured[0]) / 2 / (LLM_BATCH * LLM_LENGTH)
     shape = Decoder(0, LLM_HIDDEN, 1, MLP, 1000, 4, 2, 64, normalised_queries=kind == "qwen3")
     load = Sequences(LLM_BATCH, LLM_LENGTH, 0, adapters=way != "full", dropout="dropout" in way)
-    assert kept(shape, load) == pytest.approx(a_layer, rel=0.15)
+    assert activation_bytes(shape, load) == pytest.approx(a_layer, rel=0.15)

@@ -12,16 +12,16 @@ import pytest
 import pytrec_eval
 
 from tests.children.evaluation import TOPICS, events, fresh_run, go_through, preset_for, write_beir
-from tunewiz.backends.evaluate import Wanted, catalogue, full_search
+from tunewiz.backends.evaluate import MetricOptions, catalogue, full_search
 from tunewiz.backends.evaluate.full_search import Retrieval
-from tunewiz.backends.evaluate.measuring import Manner, measure
+from tunewiz.backends.evaluate.measuring import MeasureOptions, measure
 from tunewiz.backends.evaluate.metrics import read_run
 from tunewiz.backends.evaluate.two_stage import TwoStage
 from tunewiz.backends.models import encoding
 from tunewiz.backends.models.batching import EncodeOptions
 from tunewiz.backends.models.encoding import SearchEncoder, encode, fingerprint
 from tunewiz.backends.models.loading import load_encoder
-from tunewiz.backends.models.packing import available, packed
+from tunewiz.backends.models.packing import available, packed_linear_layers
 from tunewiz.backends.runs.events import Evaluated, Progress
 from tunewiz.backends.runs.run import StopRequested
 from tunewiz.data.rows.examples import Collection, Document
@@ -61,7 +61,7 @@ def test_repeated_texts_are_encoded_once_and_order_is_kept(model: Any) -> None:
 
 def test_bf16_is_close_and_not_equal(model: Any) -> None:
     given = texts(40)
-    exact, rounded = encode(model, given), encode(model, given, how=EncodeOptions("bf16"))
+    exact, rounded = encode(model, given), encode(model, given, options=EncodeOptions("bf16"))
     assert 0 < np.abs(exact - rounded).max() < 0.02
 
 
@@ -79,7 +79,7 @@ def test_a_stop_ends_it_and_leaves_the_model_and_torch_as_they_were(model: Any) 
             raise StopRequested
 
     with pytest.raises(StopRequested):
-        encode(model, texts(80), how=EncodeOptions(tokens=64), check_stop=stop)
+        encode(model, texts(80), options=EncodeOptions(tokens=64), check_stop=stop)
     assert {name: type(module) for name, module in model.named_modules()} == before
     assert torch.get_num_threads() == threads
 
@@ -89,7 +89,7 @@ def test_packed_layers_compute_the_same_and_go_away(model: Any) -> None:
         pytest.skip("this CPU or PyTorch packs nothing")
     given = texts(10)
     expected = model.encode(given)
-    with packed(model) as count:
+    with packed_linear_layers(model) as count:
         assert count > 12  # six linear layers in each of two blocks, GELU beside
         assert np.abs(model.encode(given) - expected).max() < 1e-5
     assert np.array_equal(model.encode(given), expected)
@@ -108,7 +108,7 @@ def test_a_model_the_fast_path_does_not_fit_is_encoded_by_the_library(
 def test_vectors_are_kept_by_model_and_text(model: Any, tiny_encoder: Path, tmp_path: Path) -> None:
     mark = fingerprint(tiny_encoder)
     seen: list[int] = []
-    encoder = SearchEncoder(model, cache=tmp_path, fingerprint=mark, told=lambda done, total: seen.append(total))
+    encoder = SearchEncoder(model, cache=tmp_path, fingerprint=mark, progress=lambda done, total: seen.append(total))
     first = encoder.passages(texts(30))
     assert max(seen) == len(set(texts(30)))
     seen.clear()
@@ -202,7 +202,7 @@ def collection(**changes: Any) -> Collection:
 
 
 def test_a_model_outside_a_run_can_be_measured(tiny_encoder: Path) -> None:
-    found = measure(tiny_encoder, collection(), Wanted((1,), ("recall@2",)))
+    found = measure(tiny_encoder, collection(), MetricOptions((1,), ("recall@2",)))
     assert found.facts["documents"] == 3
     assert set(found.metrics) == {"recall@1", "mrr@1", "ndcg@1", "map@100", "recall@2"}
     scores = dict(found.rankings["1"])
@@ -211,13 +211,13 @@ def test_a_model_outside_a_run_can_be_measured(tiny_encoder: Path) -> None:
 
 
 def test_queries_without_a_judgment_are_not_measured(tiny_encoder: Path) -> None:
-    found = measure(tiny_encoder, collection(qrels={"1": {"a": 1}, "2": {"b": 0}}), Wanted())
+    found = measure(tiny_encoder, collection(qrels={"1": {"a": 1}, "2": {"b": 0}}), MetricOptions())
     assert list(found.per_query) == ["1"]
 
 
 def test_nothing_to_measure(tiny_encoder: Path) -> None:
     with pytest.raises(BadData, match="No query of the collection") as caught:
-        measure(tiny_encoder, collection(qrels={"1": {"a": 0}}), Wanted())
+        measure(tiny_encoder, collection(qrels={"1": {"a": 0}}), MetricOptions())
     assert caught.value.problems[0].code == "nothing-to-measure"
 
 
@@ -226,7 +226,7 @@ def test_measuring_can_be_stopped(tiny_encoder: Path) -> None:
         raise StopRequested
 
     with pytest.raises(StopRequested):
-        measure(tiny_encoder, collection(), Wanted(), manner=Manner(check_stop=stop))
+        measure(tiny_encoder, collection(), MetricOptions(), manner=MeasureOptions(check_stop=stop))
 
 
 def test_rounding_what_cannot_matter_changes_no_number(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,11 +238,11 @@ def test_rounding_what_cannot_matter_changes_no_number(tiny_encoder: Path, monke
     queries = {f"q{place}": " ".join(draw.choices(words, k=3)) for place in range(4)}
     qrels = {name: {f"d{draw.randrange(400)}": grade for grade in (1, 2, 3)} for name in queries}
     given = Collection(corpus, queries, qrels)
-    exact = measure(tiny_encoder, given, Wanted((1, 5)))
+    exact = measure(tiny_encoder, given, MetricOptions((1, 5)))
     assert exact.facts["exact_share"] == 1
     monkeypatch.setattr(full_search, "_can_round", lambda _: True)
     for name, value in {"LEAST": 50, "SAMPLE": 30, "_WORTH": -100.0, "_LARGEST": 1.0}.items():
         monkeypatch.setattr(full_search, name, value)
-    rounded = measure(tiny_encoder, given, Wanted((1, 5)))
+    rounded = measure(tiny_encoder, given, MetricOptions((1, 5)))
     assert rounded.per_query == exact.per_query
     assert rounded.facts["exact_share"] < 1

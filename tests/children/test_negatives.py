@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.children.training_setup import events, new_run
 from tunewiz.backends.negatives import Ranked, Strategy, Surroundings, catalogue, strategy_problems
-from tunewiz.backends.negatives.mining import Counts, merged, mine, passages, with_negatives
+from tunewiz.backends.negatives.mining import Counts, merge_negatives, mine, passages, with_negatives
 from tunewiz.backends.negatives.strategies import is_chinese, words
 from tunewiz.backends.runs.events import Noticed
 from tunewiz.data.retrieval.prepared import Prepared
@@ -25,7 +25,7 @@ from tunewiz.errand import send
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sections.data import Negatives
-from tunewiz.tui.wizard.inspecting import asked_of
+from tunewiz.tui.wizard.inspecting import inspection_request
 from tunewiz.tui.wizard.mining import Look, Wanted
 
 # Mined negatives: never a known answer, guarded, counted, the same again, taken from the cache.
@@ -163,7 +163,7 @@ def test_own_negatives_stay_and_are_filled_up() -> None:
     own = [Group(group.query, group.positives, ("a negative of my own",)) for group in groups]
     pool = passages(own, corpus)
     chosen, _ = mine(own, pool, strategy("random"), Negatives(strategy="random", per_query=3))
-    for group in merged(own, chosen, pool, 3):
+    for group in merge_negatives(own, chosen, pool, 3):
         assert group.negatives[0] == "a negative of my own" and len(set(group.negatives)) == 3
 
 
@@ -269,7 +269,9 @@ def test_counts_have_a_word_for_everything() -> None:
 
 
 def wanted(strategy: str, train: str = "sample:faq-en", preset: Preset | None = None) -> Wanted:
-    asked = asked_of(Draft(folder=str(Path.cwd())).suggest({"task": "embedding"}).answer(("data", "train"), train))
+    asked = inspection_request(
+        Draft(folder=str(Path.cwd())).suggest({"task": "embedding"}).answer(("data", "train"), train)
+    )
     assert asked is not None
     return Wanted(asked, Negatives(strategy=strategy, per_query=3), 42, preset)
 

@@ -87,4 +87,4 @@ def test_a_model_with_features_of_its_own_is_left_to_the_library(tiny_encoder: P
     plain = model.preprocess
     model.preprocess = lambda texts, **given: {**plain(texts, **given), "pixel_values": None}
     with pytest.raises(encoder_training.NotCacheable):
-        encoder_training.tokenized(model, ["a"], "")
+        encoder_training.tokenize(model, ["a"], "")

@@ -210,7 +210,7 @@ async def test_a_reranker_is_compared_with_the_search_it_puts_in_order(runs: Pat
     assert change.before is None
     assert change.search == 0.6
     assert change.better
-    assert outcome.measured(read_state(run), "before") == {}
+    assert outcome.measures_of(read_state(run), "before") == {}
 
 
 async def test_a_model_is_exported_into_the_run(app: TunewizApp, finished: Make) -> None:

@@ -84,10 +84,10 @@ async def test_advanced_shows_every_key_of_a_step_and_keeps_values(app: TunewizA
 
 async def test_each_key_of_the_schema_is_asked_at_exactly_one_step(app: TunewizApp) -> None:
     from tunewiz.tui.forms.questions import Question
-    from tunewiz.tui.wizard.step import asked
+    from tunewiz.tui.wizard.step import questions_of
 
     draft = answers(method__type="lora", loss__name="multiple_negatives_ranking")
-    keys = [item.key for step in steps() for item in asked(step, draft, True) if isinstance(item, Question)]
+    keys = [item.key for step in steps() for item in questions_of(step, draft, True) if isinstance(item, Question)]
     assert len(keys) == len(set(keys))
     leaves = {".".join(path) for path in draft.paths()} - {
         key for path in draft.paths() for key in (".".join(path[:-1]),)
@@ -398,12 +398,12 @@ async def test_a_model_that_is_not_there_is_told_below_the_form(app: TunewizApp)
 
 
 def test_the_editors_text_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tunewiz.tui.wizard.steps.review import edited
+    from tunewiz.tui.wizard.steps.review import edit_text
 
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "sed -i s/one/two/")
-    assert edited("name: one\n") == "name: two\n"
+    assert edit_text("name: one\n") == "name: two\n"
     monkeypatch.setenv("EDITOR", "no-such-editor")
-    assert edited("name: one\n") is None
+    assert edit_text("name: one\n") is None
     monkeypatch.setenv("EDITOR", "false")
-    assert edited("name: one\n") is None
+    assert edit_text("name: one\n") is None

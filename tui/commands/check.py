@@ -25,7 +25,7 @@ from tunewiz.presets import families, memory
 from tunewiz.presets.memory import estimates
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
-from tunewiz.presets.yaml.opening import Opened
+from tunewiz.presets.yaml.opening import ParsedPreset
 from tunewiz.problems import BadPreset, ExitCode, Message, Problem, errors, say
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.checking import check_preset
@@ -54,7 +54,7 @@ class Checked:
 
     name: str
     found: list[Problem]
-    opened: Opened | None = None
+    opened: ParsedPreset | None = None
     located: Located | None = None
     needed: memory.Estimate | None = None
     reading: Reading | None = None
@@ -96,7 +96,7 @@ def _read(preset: Preset, rows: int) -> Reading:
     return encoded_rows.ask(preset, rows) or Reading(why_not=nothing)
 
 
-def _located(opened: Opened, found: list[Problem]) -> Located | None:
+def _located(opened: ParsedPreset, found: list[Problem]) -> Located | None:
     """Where the model is; what keeps it from being had is added to ``found``, unless the backend told it already."""
     told: list[Problem] = []
     located = None
@@ -115,7 +115,7 @@ def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
     half = cpu_has_bf16() if on_cpu else True
     known = families.lookup(preset.model.id)
     if known:
-        return estimates.of_known(preset, known, half)
+        return estimates.estimate_known(preset, known, half)
     config = read_json(Path(located.place) / "config.json") if located and located.cached else None
     return estimates.of_config(preset, config, half) if isinstance(config, dict) else None
 

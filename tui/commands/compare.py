@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewiz.backends.evaluate.verdict import Comparison
-from tunewiz.backends.runs.comparing import Pairing, Row, differences, flattened, measures, pairings
+from tunewiz.backends.runs.comparing import Pairing, Row, differences, flat_keys, measures, pairings
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -99,7 +99,7 @@ def _print(console: Console, title: str, rows: Sequence[Row], empty: str) -> Non
 
 
 def _primary(run: Run) -> str:
-    return flattened(run.preset_file).get("evaluation.metric", "").lower()
+    return flat_keys(run.preset_file).get("evaluation.metric", "").lower()
 
 
 def _told(number: int, pair: Pairing, primary: str) -> Iterator[str]:

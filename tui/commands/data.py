@@ -78,8 +78,8 @@ def run_data(
         header=_header(header),
     )
     if task is not None and task not in _TASKS:
-        told = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=", ".join(_TASKS))
-        raise BadPreset(error("unknown-task", told, Where(key="--task")))
+        message = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=", ".join(_TASKS))
+        raise BadPreset(error("unknown-task", message, Where(key="--task")))
     console = Console()
     inspection = inspect(dataset, task)
     if not as_json:

@@ -64,15 +64,17 @@ def findings(found: Diagnosis) -> Iterator[Problem]:
     """What is wrong or worth knowing, the gravest first, each with its fix."""
     fault = found.torch.get("fault")
     if fault and _version(found, "torch"):
-        told = say("torch is installed and cannot be used: {fault}", fault=printable(fault))
-        yield error("torch-broken", told, fix=say("Install it again, in the build for this machine's driver."))
+        message = say("torch is installed and cannot be used: {fault}", fault=printable(fault))
+        yield error("torch-broken", message, fix=say("Install it again, in the build for this machine's driver."))
     yield from _packages(found)
     yield from _gpus(found)
     yield from _hubs(found)
     for folder in found.folders:
         if folder.free is not None and folder.free < _LITTLE:
-            told = say("Only {free} are free where {path} is.", free=amount(folder.free), path=folder.path)
-            yield warning("disk-nearly-full", told, fix=say("Delete old runs (`tunewiz runs`), or use another disk."))
+            message = say("Only {free} are free where {path} is.", free=amount(folder.free), path=folder.path)
+            yield warning(
+                "disk-nearly-full", message, fix=say("Delete old runs (`tunewiz runs`), or use another disk.")
+            )
 
 
 def _version(found: Diagnosis, name: str) -> str:
@@ -81,8 +83,8 @@ def _version(found: Diagnosis, name: str) -> str:
 
 def _packages(found: Diagnosis) -> Iterator[Problem]:
     if not any(found.needed.values()):
-        told = say("Tunewiz itself is not installed as a package, so that what it needs is not known.")
-        yield error("not-installed", told, fix=say("Run: {command}", command="pip install '.[all]'"))
+        message = say("Tunewiz itself is not installed as a package, so that what it needs is not known.")
+        yield error("not-installed", message, fix=say("Run: {command}", command="pip install '.[all]'"))
     seen: set[str] = set()
     for extra, listed in found.extras.items():
         new = [one for one in listed if not one.good and one.name not in seen]
@@ -90,12 +92,12 @@ def _packages(found: Diagnosis) -> Iterator[Problem]:
         fix = say("Run: {command}", command=f"pip install 'tunewiz[{extra}]'")
         absent = ", ".join(one.name for one in new if not one.version)
         if absent:
-            told = say("Not installed: {names} (extra {extra}).", names=absent, extra=extra)
-            yield (note if extra == "modelscope" else warning)("packages-missing", told, fix=fix)
+            message = say("Not installed: {names} (extra {extra}).", names=absent, extra=extra)
+            yield (note if extra == "modelscope" else warning)("packages-missing", message, fix=fix)
         for one in new:
             if one.version:
-                told = say("{name} is {version}; {asked} is known to work.", **_words(one))
-                yield warning("package-version", told, fix=fix)
+                message = say("{name} is {version}; {asked} is known to work.", **_words(one))
+                yield warning("package-version", message, fix=fix)
 
 
 def _words(package: Package) -> dict[str, str]:
@@ -105,13 +107,13 @@ def _words(package: Package) -> dict[str, str]:
 def _gpus(found: Diagnosis) -> Iterator[Problem]:
     cards = found.hardware["gpus"]
     if cards and "fault" not in found.torch and not found.torch.get("cuda"):
-        told = say("There are {count} GPUs and torch {version} sees none.", count=len(cards), **_torch_words(found))
+        message = say("There are {count} GPUs and torch {version} sees none.", count=len(cards), **_torch_words(found))
         fix = say("Install a build of torch for this driver; look at CUDA_VISIBLE_DEVICES too.")
-        yield warning("gpu-unused", told, fix=fix)
+        yield warning("gpu-unused", message, fix=fix)
     for device in found.torch.get("devices", ()):
         if not device["computes"]:
-            told = say("{name} does not compute: {fault}", name=device["name"], fault=device.get("fault", "?"))
-            yield error("gpu-broken", told, fix=say("Install a build of torch for compute capability {capability}.",
+            message = say("{name} does not compute: {fault}", name=device["name"], fault=device.get("fault", "?"))
+            yield error("gpu-broken", message, fix=say("Install a build of torch for compute capability {capability}.",
                                                     capability=device["capability"]))  # fmt: skip
     if not cards:
         yield note("no-gpu", say("There is no GPU that NVML sees: small models train on the CPU."))
@@ -125,9 +127,9 @@ def _hubs(found: Diagnosis) -> Iterator[Problem]:
     if found.offline:
         yield note("hub-offline", say("HF_HUB_OFFLINE is set: only models on this machine can be used."))
     elif not any(hub.reachable for hub in found.hubs):
-        told = say("No hub of models can be reached from here.")
+        message = say("No hub of models can be reached from here.")
         fix = say("Set HF_ENDPOINT to a mirror, give a folder as model.id, or use the starter presets.")
-        yield warning("hub-unreachable", told, fix=fix)
+        yield warning("hub-unreachable", message, fix=fix)
 
 
 def _show(found: Diagnosis, problems: list[Problem], console: Console) -> None:

@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewiz.backends.machine.hardware import gpus
-from tunewiz.backends.sources import where_cached
+from tunewiz.backends.sources import find_cached
 from tunewiz.language import N_, current, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import families, memory, tasks
-from tunewiz.presets.families import Known
+from tunewiz.presets.families import KnownModel
 from tunewiz.presets.memory import estimates
 from tunewiz.presets.sections.model import Model
-from tunewiz.presets.yaml.opening import opened
+from tunewiz.presets.yaml.opening import parse_preset
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, finish
@@ -47,10 +47,10 @@ def models(
 def run_models(task: str | None, as_json: bool) -> int:
     """List the known models for ``task`` (all by default)."""
     if task is not None and task not in tasks.catalogue():
-        told = say("There is no task {name}.", name=task)
-        raise BadPreset(error("unknown-task", told, fix=suggestion(task, list(tasks.catalogue()))))
+        message = say("There is no task {name}.", name=task)
+        raise BadPreset(error("unknown-task", message, fix=suggestion(task, list(tasks.catalogue()))))
     free = free_memory()
-    rows = [facts(entry, free) for entry in families.known(task)]
+    rows = [facts(entry, free) for entry in families.known_models(task)]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return int(ExitCode.OK)
@@ -67,10 +67,10 @@ def free_memory() -> int | None:
     return max((gpu.memory_free for gpu in gpus() if gpu.memory_free is not None), default=None)
 
 
-def facts(entry: Known, free: int | None) -> dict[str, Any]:
+def facts(entry: KnownModel, free: int | None) -> dict[str, Any]:
     """Everything about a model; memory and sizes in bytes."""
     family, size = entry.family, entry.size
-    located = where_cached(Model(id=size.id))
+    located = find_cached(Model(id=size.id))
     told: dict[str, Any] = {
         "id": size.id,
         "modelscope": size.modelscope,
@@ -98,11 +98,11 @@ def facts(entry: Known, free: int | None) -> dict[str, Any]:
     return told
 
 
-def _needed(entry: Known, method: str) -> memory.Estimate:
+def _needed(entry: KnownModel, method: str) -> memory.Estimate:
     size = entry.size
     asked = _ASKED_LLM if "llm" in entry.family.tasks else _ASKED
     text = asked.format(id=size.id, method=method, batch=size.batch_size, length=min(256, size.max_length))
-    needed = estimates.of_known(opened(text, "").preset, entry)
+    needed = estimates.estimate_known(parse_preset(text, "").preset, entry)
     if needed is None:
         raise TypeError(f"the question of fits does not fit {size.id}")
     return needed

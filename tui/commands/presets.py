@@ -61,7 +61,7 @@ def _row(entry: Entry) -> dict[str, object]:
     if isinstance(preset, (RetrievalPreset, LlmPreset)):
         told |= {"method": preset.method.type, "data": preset.data.train}
         told |= {"loss": preset.loss.name} if isinstance(preset, RetrievalPreset) else {}
-        needed = estimates.of_known(preset, known) if known else None
+        needed = estimates.estimate_known(preset, known) if known else None
         if needed:
             told |= {"memory_low": needed.low, "memory_expected": needed.expected, "memory_high": needed.high}
     if known:

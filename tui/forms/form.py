@@ -65,7 +65,7 @@ class Row(Vertical):
         self.set_class(draft.is_answered(self.question.path), "-answered")
         why = reason or ("" if isinstance(self.control, Cards) else self.question.why)
         self._tell(".row--why", Text(why) if self.roomy or reason else Text())
-        self._tell(".row--problem", Text("\n").join(told(problem) for problem in problems))
+        self._tell(".row--problem", Text("\n").join(problem_text(problem) for problem in problems))
         self.set_class(any(problem.severity == "error" for problem in problems), "-error")
 
     def take_focus(self) -> None:
@@ -80,7 +80,7 @@ class Row(Vertical):
         words.display = bool(text.plain)
 
 
-def told(problem: Problem) -> Text:
+def problem_text(problem: Problem) -> Text:
     """A problem beside its field: a mark, what is wrong, what to do; without the key, which stands there already."""
     mark = {"error": "✗", "warning": "⚠", "note": "·"}[problem.severity]
     if problem.code == "missing-key" and problem.fix:

@@ -8,7 +8,7 @@ from typing import Any, Final, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from tunewiz.presets.yaml import fields
-from tunewiz.presets.yaml.tree import parse, written
+from tunewiz.presets.yaml.tree import parse, write_scalar
 from tunewiz.problems import BadPreset
 
 _NULL: Final = ("null", "~")
@@ -43,7 +43,7 @@ def line(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_item(item) for item in value) or "[]"
     if not isinstance(value, str):
-        return written(value)
+        return write_scalar(value)
     if not value or value != value.strip() or value.startswith(("'", '"')) or not value.isprintable():
         return _quoted(value)
     return value
@@ -60,8 +60,8 @@ def _encodable(text: str) -> str:
 
 
 def _item(item: Any) -> str:
-    text = item if isinstance(item, str) else written(item)
-    special = isinstance(item, str) and (written(item) != item or set(item) & set(",=[]{}:#"))
+    text = item if isinstance(item, str) else write_scalar(item)
+    special = isinstance(item, str) and (write_scalar(item) != item or set(item) & set(",=[]{}:#"))
     return _quoted(text) if special else text
 
 

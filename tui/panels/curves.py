@@ -8,11 +8,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.events import Click, Leave, MouseMove
 
-from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import Curve
 from tunewiz.language import N_, translate
 from tunewiz.tui.panels.panel import Panel, View
-from tunewiz.tui.widgets.drawing import Line, Part, joined, wrapped
+from tunewiz.tui.widgets.drawing import Line, Part, join_groups, wrap_text
 from tunewiz.tui.widgets.plotting import Axes, Series, axes_for, bare_chart, chart, gutter, number
 
 
@@ -74,7 +74,7 @@ class CurvePanel(Panel):
         total = self.view.state.total if self.view and self.view.state.stage == "train" else 0
         self._axes = axes_for([one for _, one in found], total, self.logarithmic) if found else None
         if self._axes is None:
-            return wrapped(translate(self.nothing()), width, "dim")
+            return wrap_text(translate(self.nothing()), width, "dim")
         scaled = height > 4  # a low panel has no room for numbers at its sides
         self._columns = max(1, width - gutter(self._axes, height - 1)) if scaled else width
         if self.cursor is not None:
@@ -98,7 +98,7 @@ class CurvePanel(Panel):
             first = found[0][1]
             shown = first.steps[_nearest(first.steps, step)]
             groups.insert(0, [(translate("step {step}").format(step=f"{shown:.0f}"), "accent")])
-        return joined(groups, width)
+        return join_groups(groups, width)
 
     def step_at_cursor(self) -> float | None:
         """The step that is read, ``None`` while none is."""
@@ -154,7 +154,7 @@ class CurvePanel(Panel):
 
 
 def _smooth(curve: Curve) -> Series:
-    return Series(curve.steps, smoothed(curve.values), "smooth", "*")
+    return Series(curve.steps, smooth(curve.values), "smooth", "*")
 
 
 def _nearest(steps: Sequence[float], step: float) -> int:

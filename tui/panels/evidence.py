@@ -15,7 +15,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.files import read_json
 from tunewiz.problems import Message, say
-from tunewiz.tui.outcome import measured as measured_in
+from tunewiz.tui.outcome import measures_of as measured_in
 
 # What a run left behind to judge it by, read from its report; whatever is missing or odd is left out.
 

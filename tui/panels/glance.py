@@ -15,7 +15,7 @@ from tunewiz.backends.machine.hardware import Sample, Sampler
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.terminal.pacing import Turns
-from tunewiz.tui.widgets.drawing import Line, Part, spread, wrapped
+from tunewiz.tui.widgets.drawing import Line, Part, spread, wrap_text
 from tunewiz.tui.widgets.plotting import bar
 from tunewiz.tui.widgets.sheet import Sheet
 from tunewiz.tui.words import amount
@@ -136,7 +136,7 @@ class GlancePanel(Sheet):
 
     def _gpus(self, sample: Sample, width: int, height: int) -> list[Line]:
         if not sample.gpus:
-            return [*wrapped(translate("No NVIDIA GPU: the processor trains."), width, "dim"), []]
+            return [*wrap_text(translate("No NVIDIA GPU: the processor trains."), width, "dim"), []]
         drawn: list[Line] = []
         for gpu in sample.gpus:
             name: list[Part] = [(f"{gpu.index} ", "accent"), (printable(gpu.name.replace("NVIDIA ", ""), 40), "strong")]

@@ -8,7 +8,7 @@ from tunewiz.backends.machine.hardware import Gpu, Sample
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.panels.panel import Panel, View
-from tunewiz.tui.widgets.drawing import Line, joined
+from tunewiz.tui.widgets.drawing import Line, join_groups
 from tunewiz.tui.widgets.plotting import bar, sparkline
 from tunewiz.tui.words import amount
 
@@ -70,15 +70,15 @@ def gpu_lines(
     heat: Line = [(_or_dash(gpu.temperature, "{:d}°C"), _heat(gpu.temperature))]
     power: Line = [(_or_dash(gpu.power, "{:.0f} W"), "dim")]
     if not tall and width < WIDE:
-        return [joined([name, busy, memory, heat, power], width, " ")]
+        return [join_groups([name, busy, memory, heat, power], width, " ")]
     room = max(6, min(40, (width - (0 if tall else names + 34) - 26) // 2))
     graph: Line = [(sparkline(history, room, ascii_only=ascii_only), "raw")]
     share = gpu.memory_used / gpu.memory_total if gpu.memory_used is not None and gpu.memory_total else 0.0
     full, empty = bar(share, room)
     held: Line = [(full, "warn" if share > 0.95 else "good"), (empty, "dim"), (" ", "plain"), *memory]
     if tall:
-        return [joined([name, heat, power], width), joined([[*busy, (" ", "plain"), *graph], held], width)]
-    return [joined([name, [*busy, (" ", "plain"), *graph], held, heat, power], width)]
+        return [join_groups([name, heat, power], width), join_groups([[*busy, (" ", "plain"), *graph], held], width)]
+    return [join_groups([name, [*busy, (" ", "plain"), *graph], held, heat, power], width)]
 
 
 def host_lines(sample: Sample, width: int, peak: float | None = None) -> list[Line]:
@@ -93,10 +93,10 @@ def host_lines(sample: Sample, width: int, peak: float | None = None) -> list[Li
         own.append(_labelled(N_("this run"), amount(sample.child_memory)))
     if peak:
         own.append(_labelled(N_("its peak"), amount(peak)))
-    together = joined([*known, *own], width)
-    if together == joined([*known, *own], 1 << 16):
+    together = join_groups([*known, *own], width)
+    if together == join_groups([*known, *own], 1 << 16):
         return [together]
-    return [joined(known, width), joined(own, width)]
+    return [join_groups(known, width), join_groups(own, width)]
 
 
 def _labelled(label: str, text: str) -> Line:

@@ -12,7 +12,7 @@ from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.panels.evidence import Answer, Change, Evidence, Query, Spread, next_steps
-from tunewiz.tui.widgets.drawing import Line, Part, fitted, wrapped
+from tunewiz.tui.widgets.drawing import Line, Part, fit, wrap_text
 from tunewiz.tui.widgets.plotting import sparkline
 from tunewiz.tui.widgets.sheet import Story
 from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, problem_line
@@ -69,13 +69,13 @@ def _heading(text: str) -> Line:
 def _verdict(state: RunState, width: int) -> list[Line]:
     drawn: list[Line] = []
     if state.verdict in VERDICT_WORDS:
-        drawn += wrapped(translate(VERDICT_WORDS[state.verdict]), width, _STYLES[state.verdict])
+        drawn += wrap_text(translate(VERDICT_WORDS[state.verdict]), width, _STYLES[state.verdict])
     else:
         style = "bad" if state.status in ("failed", "lost") else "strong"
         drawn.append([(translate(STATUS_NAMES[state.status]), style)])
     for problem in state.problems if state.status == "failed" else ():
         if problem.get("severity") == "error":
-            drawn += wrapped(problem_line(problem), width, "bad")
+            drawn += wrap_text(problem_line(problem), width, "bad")
     spent = state.updated - state.started if state.started else 0
     facts = [printable(state.model, 60), translate("took {time}").format(time=duration(spent)) if spent > 0 else ""]
     drawn.append([("  ".join(fact for fact in facts if fact), "dim")])
@@ -95,7 +95,7 @@ def _table(found: Evidence, width: int) -> list[Line]:
     if found.wins is not None and found.losses is not None:
         words = translate(_COUNTS[found.of_rows])
         drawn.append([(words.format(wins=found.wins, losses=found.losses, ties=found.ties or 0), "plain")])
-    return [fitted(line, width) for line in drawn]
+    return [fit(line, width) for line in drawn]
 
 
 def _row(change: Change, name_width: int, primary: bool, searched: bool = False) -> Line:
@@ -122,7 +122,7 @@ def _queries(title: str, queries: Sequence[Query], width: int) -> list[Line]:
     rows: list[Line] = []
     for query in queries:
         numbers: Line = [(f"{query.before:.2f} → {query.after:.2f}  ", "good" if query.gain > 0 else "bad")]
-        rows.append(fitted([*numbers, (printable(query.text, 200), "plain")], width))
+        rows.append(fit([*numbers, (printable(query.text, 200), "plain")], width))
     return [_heading(title), *rows]
 
 
@@ -134,7 +134,7 @@ def _answers(answers: Sequence[Answer], width: int) -> list[Line]:
         for label, (text, style) in zip(labels, parts, strict=True):
             name = _left(translate(label) if label else "▸", 10)
             shown = " ".join(printable(text, 600).split()) or "—"
-            drawn.append(fitted([(name, "dim"), (shown, style)], width))
+            drawn.append(fit([(name, "dim"), (shown, style)], width))
     return [_heading(N_("Answers on held-out rows")), *drawn] if drawn else []
 
 
@@ -161,7 +161,7 @@ def _cosines(spreads: Sequence[Spread], width: int, ascii_only: bool) -> list[Li
             drawn.append([(_left(label, _LABELS), "dim"), (graph, style), (f"  {mean}", "plain")])
     cells = -(-(last - first) // each)
     scale = f"{first * 2 / size - 1:.1f}" + f"{last * 2 / size - 1:.1f}".rjust(max(4, cells - 4))
-    return [fitted(line, width) for line in (*drawn, [(" " * _LABELS + scale, "dim")])]
+    return [fit(line, width) for line in (*drawn, [(" " * _LABELS + scale, "dim")])]
 
 
 def _next(state: RunState, found: Evidence, width: int) -> list[Line]:
@@ -170,7 +170,7 @@ def _next(state: RunState, found: Evidence, width: int) -> list[Line]:
     if state.status == "finished" and found.advice and not found.spreads:
         told = [printable(step, 500) for step in found.advice]  # the task's own, where cosines do not say it all
     for words in told:
-        first, *rest = wrapped(words, max(10, width - 2))
+        first, *rest = wrap_text(words, max(10, width - 2))
         drawn += [[("▸ ", "accent"), *first], *([("  ", "plain"), *line] for line in rest)]
     return [_heading(N_("What to try next")), *drawn] if drawn else []
 
@@ -184,7 +184,7 @@ def _places(run: Run, state: RunState, width: int) -> list[Line]:
     found: list[list[Part]] = []
     for label, path, there in places:
         if there:
-            found += wrapped(f"{translate(label)}: {printable(path, 500)}", width, "dim", "")
+            found += wrap_text(f"{translate(label)}: {printable(path, 500)}", width, "dim", "")
     return list(found)
 
 

@@ -9,7 +9,7 @@ from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.panels.panel import Panel, View
-from tunewiz.tui.widgets.drawing import Line, Part, joined, spread, width_of, wrapped
+from tunewiz.tui.widgets.drawing import Line, Part, join_groups, spread, width_of, wrap_text
 from tunewiz.tui.widgets.plotting import bar
 from tunewiz.tui.words import STATUS_NAMES, amount, duration, rate, stage_name
 
@@ -26,7 +26,7 @@ class ProgressPanel(Panel, can_focus=False):
         view = self.view
         if view is None:
             return [[(translate("Opening the run ..."), "dim")]]
-        return [_stages(view, width), _bar(view.state, width), joined(_numbers(view), width, "   ")]
+        return [_stages(view, width), _bar(view.state, width), join_groups(_numbers(view), width, "   ")]
 
 
 def _stages(view: View, width: int) -> Line:
@@ -111,10 +111,10 @@ class AdvicePanel(Panel):
         drawn: list[Line] = []
         for severity, message, fix in found:
             style = _STYLES.get(severity, "dim")
-            first, *rest = wrapped(message, max(4, width - 2), style) or [[("", style)]]
+            first, *rest = wrap_text(message, max(4, width - 2), style) or [[("", style)]]
             mark = "· " if severity == "note" else "! "
             drawn += [[(mark, style), *first], *([("  ", style), *line] for line in rest)]
-            drawn += [[("  ", "dim"), *line] for line in wrapped(fix, max(4, width - 2), "dim")]
+            drawn += [[("  ", "dim"), *line] for line in wrap_text(fix, max(4, width - 2), "dim")]
         if len(drawn) > height > 0:
             drawn = [*drawn[: height - 1], [(translate("more: zoom in").rjust(width), "dim")]]
         return drawn

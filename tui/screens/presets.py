@@ -34,7 +34,7 @@ _CHINESE: Final = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 _BETWEEN: Final = " · "
 
 
-def worded(text: str) -> str:
+def in_language(text: str) -> str:
     """``text`` without the comment lines of the other language, if its title stands in both; else as it is."""
     lines = text.split("\n")
     title = lines[0].removeprefix("# ").split(_BETWEEN, 1)
@@ -176,4 +176,4 @@ def _text(path: Path) -> str:
             text = stream.read(LARGEST)
     except OSError:
         return translate("It cannot be read.")
-    return "\n".join(printable(line, 500) for line in worded(text).split("\n"))
+    return "\n".join(printable(line, 500) for line in in_language(text).split("\n"))

@@ -22,9 +22,9 @@ from tunewiz.problems import Problem, errors, say
 from tunewiz.tui.forms.controls import Answered, BrowseWanted, Cleared
 from tunewiz.tui.screens.browse import BrowseScreen
 from tunewiz.tui.screens.save import SaveScreen
-from tunewiz.tui.wizard.background import Background, Found
+from tunewiz.tui.wizard.background import Background, Discovered
 from tunewiz.tui.wizard.keeping import Keeping
-from tunewiz.tui.wizard.step import Edited, LaunchWanted, SaveWanted, State, Unfinished, placed, steps_for
+from tunewiz.tui.wizard.step import Edited, LaunchWanted, SaveWanted, State, Unfinished, by_place, steps_for
 from tunewiz.tui.wizard.walk import Walk
 
 # What the wizard adds to the command palette beside what keys do: its steps.
@@ -129,7 +129,7 @@ class WizardScreen(Walk):
         """The preset's text is being changed."""
         self.state = replace(self.state, text=event.text, text_for=self.state.draft)
 
-    async def on_found(self, event: Found) -> None:
+    async def on_found(self, event: Discovered) -> None:
         """Something was found out in the background."""
         await self._become(event.into(self.state))
         if self._starting and self.state.checked:
@@ -195,7 +195,7 @@ class WizardScreen(Walk):
         for problem in homeless:
             self.notify(problem.line(), severity="error", markup=False)
         if len(homeless) < len(wrong):
-            self.call_later(self._jump, placed(wrong)[0].where.key)
+            self.call_later(self._jump, by_place(wrong)[0].where.key)
 
 
 def _draft(start: Draft | Preset | None) -> Draft:

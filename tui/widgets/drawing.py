@@ -28,7 +28,7 @@ def text_of(line: Line) -> str:
     return "".join(text for text, _ in line)
 
 
-def fitted(line: Line, width: int) -> list[Part]:
+def fit(line: Line, width: int) -> list[Part]:
     """``line`` cut or filled with blanks to exactly ``width`` cells; a cut is marked with an ellipsis."""
     room, parts = width, []
     if width_of(line) > width:
@@ -45,10 +45,10 @@ def fitted(line: Line, width: int) -> list[Part]:
 def spread(left: Line, right: Line, width: int) -> list[Part]:
     """``left`` and ``right`` at the two ends of a line; the left one gives way."""
     room = width - width_of(right)
-    return [*fitted(left, room), *right] if room > 0 else fitted(right, width)
+    return [*fit(left, room), *right] if room > 0 else fit(right, width)
 
 
-def joined(groups: Iterable[Line], width: int, gap: str = "  ") -> list[Part]:
+def join_groups(groups: Iterable[Line], width: int, gap: str = "  ") -> list[Part]:
     """As many of ``groups``, from the first, as fit in ``width`` with ``gap`` between them."""
     line: list[Part] = []
     for group in groups:
@@ -59,7 +59,7 @@ def joined(groups: Iterable[Line], width: int, gap: str = "  ") -> list[Part]:
     return line
 
 
-def wrapped(text: str, width: int, style: str = "plain", indent: str = "") -> list[list[Part]]:
+def wrap_text(text: str, width: int, style: str = "plain", indent: str = "") -> list[list[Part]]:
     """``text`` broken into lines of at most ``width`` cells, at spaces or between Chinese characters."""
     lines, current = [], indent
     for word in _WORD.findall(text):
@@ -85,7 +85,7 @@ def _head(word: str, width: int) -> str:
     return word
 
 
-def changed(before: Line, after: Line) -> tuple[int, int] | None:
+def changed_cells(before: Line, after: Line) -> tuple[int, int] | None:
     """First cell and count of cells in which two lines differ; ``None`` when they look the same."""
     if before == after:
         return None

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from tunewiz.language import translate
 from tunewiz.printable import printable
 from tunewiz.problems import Message
-from tunewiz.tui.widgets.drawing import Line, Part, joined, spread, width_of
+from tunewiz.tui.widgets.drawing import Line, Part, join_groups, spread, width_of
 from tunewiz.tui.widgets.sheet import Sheet
 
 # The top line: where you are.
@@ -70,7 +70,7 @@ class KeyHints(Sheet):
         """As many keys as fit, and help."""
         hints = dict(self._hints())
         assist = hints.pop(_HELP, ())
-        left = joined(hints.values(), width - width_of(assist) - len(_GAP), _GAP)
+        left = join_groups(hints.values(), width - width_of(assist) - len(_GAP), _GAP)
         return [spread(left, assist, width)]
 
     def _hints(self) -> Iterator[tuple[str, Line]]:

@@ -11,7 +11,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tunewiz.tui.widgets.drawing import STYLES, Line, changed, fitted
+from tunewiz.tui.widgets.drawing import STYLES, Line, changed_cells, fit
 
 # A widget drawn line by line, which sends only the cells that changed down the line.
 
@@ -51,14 +51,14 @@ class Sheet(Widget):
         width, height = self.content_size
         if not width or not height:
             return
-        fresh = [fitted(line, width) for line in list(self.lines(width, height))[:height]]
-        fresh += [fitted((), width)] * (height - len(fresh))
+        fresh = [fit(line, width) for line in list(self.lines(width, height))[:height]]
+        fresh += [fit((), width)] * (height - len(fresh))
         before, self._drawn = self._drawn, fresh
         if width != self._drawn_width or len(before) != height:
             self._drawn_width = width
             self.refresh()
             return
-        spans = ((row, changed(before[row], fresh[row])) for row in range(height))
+        spans = ((row, changed_cells(before[row], fresh[row])) for row in range(height))
         regions = [Region(span[0], row, span[1], 1) for row, span in spans if span]
         if regions:
             self.refresh(*regions)

@@ -17,7 +17,7 @@ from tunewiz.data.inspection import Inspection
 from tunewiz.errand import ErrandFailed, GivenUp, send
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.problems import BadPreset, Finding, errors
-from tunewiz.tui.wizard.inspecting import Asked, Inspected, asked_of
+from tunewiz.tui.wizard.inspecting import Inspected, InspectionRequest, inspection_request
 from tunewiz.tui.wizard.machine import look
 from tunewiz.tui.wizard.step import State
 
@@ -26,18 +26,18 @@ QUIET: Final = 0.4
 
 
 @dataclass
-class Found(Message):
+class Discovered(Message):
     """Something was found out; ``into`` adds it to the state."""
 
     into: Callable[[State], State]
 
 
 class Background:
-    """Looks after what a screen's state makes worth knowing; answers come as :class:`Found`."""
+    """Looks after what a screen's state makes worth knowing; answers come as :class:`Discovered`."""
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
-        self._asked: Asked | None = None
+        self._asked: InspectionRequest | None = None
         self._checked: Draft | None = None
         self._timers: dict[str, Timer] = {}
 
@@ -53,7 +53,7 @@ class Background:
 
     def follow(self, state: State) -> None:
         """Look at the data again if what decides on it changed, and ask the backend if the draft is whole and new."""
-        asked = asked_of(state.draft)
+        asked = inspection_request(state.draft)
         if asked != self._asked:
             self._asked = asked
             self._screen.workers.cancel_group(self._screen, "data")
@@ -80,9 +80,9 @@ class Background:
     def _tell(self, into: Callable[[State], State]) -> None:
         """Post, unless the answer came too late to matter."""
         if not get_current_worker().is_cancelled:
-            self._screen.post_message(Found(into))
+            self._screen.post_message(Discovered(into))
 
-    def _inspect(self, asked: Asked) -> None:
+    def _inspect(self, asked: InspectionRequest) -> None:
         def work() -> None:
             worker = get_current_worker()
             try:
@@ -97,8 +97,8 @@ class Background:
         self._tell_looking(asked)
         self._start("data", work)
 
-    def _tell_looking(self, asked: Asked) -> None:
-        self._screen.post_message(Found(lambda state: replace(state, looking=asked)))
+    def _tell_looking(self, asked: InspectionRequest) -> None:
+        self._screen.post_message(Discovered(lambda state: replace(state, looking=asked)))
 
     def _ask_backend(self, draft: Draft) -> None:
         def work() -> None:

@@ -56,8 +56,10 @@ def _what(found: Inspected, colours: Colours) -> Text:
     if "rows" in counts:
         parts.append(say("{rows} rows, {usable} usable", rows=counts["rows"], usable=counts["examples"]).text())
     if "documents" in counts:
-        told = say("{documents} documents, {queries} queries", documents=counts["documents"], queries=counts["queries"])
-        parts.append(told.text())
+        message = say(
+            "{documents} documents, {queries} queries", documents=counts["documents"], queries=counts["queries"]
+        )
+        parts.append(message.text())
     mark = ("✓ ", colours["success"]) if inspection.usable else ("✗ ", colours["error"])
     return Text.assemble(mark, " · ".join(printable(part) for part in parts if part))
 
@@ -148,12 +150,12 @@ def lengths(found: Inspected, colours: Colours) -> RenderableType:
     lines = [line for one in measured for line in _bars(one, longest, colours)]
     advice = found.inspection.advice
     if advice:
-        told = say(
+        message = say(
             "A max length of {length} cuts {share} % of the texts.",
             length=advice.max_length,
             share=round(100 * advice.cut, 1),
         )
-        lines.append(Text(told.text(), style="dim"))
+        lines.append(Text(message.text(), style="dim"))
     exact = all(one.exact for one in measured)
     unit = N_("Length in tokens") if exact else N_("Length in tokens (estimated)")
     return Group(_title(unit), *lines)

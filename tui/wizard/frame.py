@@ -12,7 +12,7 @@ from tunewiz.language import translate
 from tunewiz.printable import printable
 from tunewiz.problems import errors, say
 from tunewiz.tui.forms.questions import Question
-from tunewiz.tui.widgets.drawing import Line, Part, fitted, joined, width_of, wrapped
+from tunewiz.tui.widgets.drawing import Line, Part, fit, join_groups, width_of, wrap_text
 from tunewiz.tui.widgets.sheet import Sheet
 from tunewiz.tui.wizard.machine import time_line
 from tunewiz.tui.wizard.step import State, Step, steps_for
@@ -46,10 +46,10 @@ class Rail(Sheet):
         labels = [self._label(step, number) for number, step in enumerate(steps, 1)]
         if not self._upright:
             gap = 2 if sum(map(width_of, labels)) + 2 * len(labels) <= width else 1
-            return [joined(labels, width, " " * gap)]
+            return [join_groups(labels, width, " " * gap)]
         lines: list[Line] = []
         for step, label in zip(steps, labels, strict=True):
-            missing = [wrapped(title, width - 1, "dim", "     ") for title in self._state.missing_titles(step)]
+            missing = [wrap_text(title, width - 1, "dim", "     ") for title in self._state.missing_titles(step)]
             lines += [label, *(line for part in missing for line in part), []]
         return lines
 
@@ -83,7 +83,7 @@ class Rail(Sheet):
         gap = 2 if sum(map(width_of, labels)) + 2 * len(labels) <= self.content_size.width else 1
         for step, label in zip(steps, labels, strict=True):
             missing = [
-                wrapped(title, self.content_size.width - 1, "dim", "     ")
+                wrap_text(title, self.content_size.width - 1, "dim", "     ")
                 for title in self._state.missing_titles(step)
             ]
             size = 2 + sum(map(len, missing)) if self._upright else width_of(label) + gap
@@ -111,7 +111,7 @@ class Needs(Sheet):
         state = self._state
         paces = state.machine.paces if state.machine else ()
         time = time_line(state.draft, state.facts.rows, paces)
-        return [joined([fitted_to(self._open(), width), time], width, "   "), memory_line(state)]
+        return [join_groups([fitted_to(self._open(), width), time], width, "   "), memory_line(state)]
 
     def _open(self) -> list[Part]:
         state = self._state
@@ -132,7 +132,7 @@ class Needs(Sheet):
 
 def fitted_to(line: list[Part], width: int) -> list[Part]:
     """``line``, cut with an ellipsis if it is wider than ``width``."""
-    return fitted(line, width) if width_of(line) > width else line
+    return fit(line, width) if width_of(line) > width else line
 
 
 def memory_line(state: State) -> list[Part]:
@@ -179,10 +179,10 @@ class Hint(Sheet):
         question = self._question
         if not self._full:
             told = f"{question.title}: {question.description}"
-            return wrapped(told, width, "dim")[:height]
+            return wrap_text(told, width, "dim")[:height]
         lines: list[Line] = [[(question.title, "strong")], [(question.key, "accent")], []]
         for line in question.help():
-            lines += [*wrapped(line.strip(), width, "plain", "  " if line.startswith("  ") else ""), []]
+            lines += [*wrap_text(line.strip(), width, "plain", "  " if line.startswith("  ") else ""), []]
         return [*lines, *more]
 
     def relabel(self) -> None:

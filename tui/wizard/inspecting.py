@@ -32,7 +32,7 @@ _CJK: Final = ("\u3400", "\u9fff")
 
 
 @dataclass(frozen=True)
-class Asked:
+class InspectionRequest:
     """What was looked at: the parts of a draft that decide the result. Paths are absolute."""
 
     train: str
@@ -97,7 +97,7 @@ def _share(fraction: float | str) -> float | None:
 class Inspected:
     """``counts`` (rows a run would train, validate and measure on) and ``found`` (leaks, splits) may be missing."""
 
-    asked: Asked
+    asked: InspectionRequest
     inspection: Inspection
     counts: Mapping[str, int] = field(default_factory=dict)
     found: tuple[Problem, ...] = ()
@@ -119,7 +119,7 @@ class Inspected:
         )
 
 
-def asked_of(draft: Draft) -> Asked | None:
+def inspection_request(draft: Draft) -> InspectionRequest | None:
     """What there is to look at; ``None`` while no training data is named, or what is said of it does not fit."""
     field_ = draft.kind.model_fields.get("data")
     section = fields.section_of(field_.annotation, None) if field_ else None
@@ -141,7 +141,7 @@ def asked_of(draft: Draft) -> Asked | None:
     seed = draft.value(("training", "seed"))
     options["seed"] = seed if isinstance(seed, int) else 0
     task = rows_task(str(draft.value(("task",))))
-    return Asked(_absolute(draft.value(("data", "train")), draft), task, tuple(options.items()))
+    return InspectionRequest(_absolute(draft.value(("data", "train")), draft), task, tuple(options.items()))
 
 
 def rows_task(task: str) -> str:
@@ -153,7 +153,7 @@ def _absolute(path: str, draft: Draft) -> str:
     return path if path.startswith(SAMPLE_PREFIX) else absolute_path(path, Path(draft.folder or "."))
 
 
-def examine(asked: Asked) -> Inspected:
+def examine(asked: InspectionRequest) -> Inspected:
     """Look through the data; reads all of it, and splits what is not too large for that."""
     inspection, plan = inspect(asked.dataset, asked.task), asked.plan
     if not inspection.usable or inspection.detection is None or _too_large(inspection) or plan is None:

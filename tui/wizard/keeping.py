@@ -95,5 +95,5 @@ class Keeping:
             try:
                 keep(self.kept)
             except OSError as fault:
-                told = say("The draft cannot be kept: {reason}", reason=fault.strerror or type(fault).__name__)
-                self._screen.app.notify(printable(told.text()), severity="error", markup=False)
+                message = say("The draft cannot be kept: {reason}", reason=fault.strerror or type(fault).__name__)
+                self._screen.app.notify(printable(message.text()), severity="error", markup=False)

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from tunewiz.language import current, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts, estimate
-from tunewiz.presets.families import Known, known
+from tunewiz.presets.families import KnownModel, known_models
 from tunewiz.problems import say
 from tunewiz.tui.wizard.machine import Machine
 from tunewiz.tui.words import amount
@@ -23,7 +23,7 @@ Fit = Literal["yes", "maybe", "no", ""]
 class Entry:
     """A model; ``fit`` is empty where the memory it would take is not known."""
 
-    known: Known
+    known: KnownModel
     fit: Fit
     cached: bool
     speaks: bool
@@ -36,7 +36,7 @@ class Entry:
 
 def entries(draft: Draft, facts: Facts, machine: Machine | None, every: bool) -> list[Entry]:
     """The models for the task, the fitting ones first; unless ``every``, only those that fit and know the language."""
-    found = [_entry(one, draft, facts, machine) for one in known(str(draft.value(("task",))))]
+    found = [_entry(one, draft, facts, machine) for one in known_models(str(draft.value(("task",))))]
     if not every:
         found = [
             entry for entry in found if entry.fit != "no" and (entry.speaks or entry.id == draft.value(("model", "id")))
@@ -44,14 +44,14 @@ def entries(draft: Draft, facts: Facts, machine: Machine | None, every: bool) ->
     return sorted(found, key=lambda entry: (entry.fit == "no", not entry.speaks, entry.known.size.parameters))
 
 
-def _entry(one: Known, draft: Draft, facts: Facts, machine: Machine | None) -> Entry:
+def _entry(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Entry:
     languages = one.family.languages
     speaks = not facts.language or facts.language in languages or "multi" in languages
     cached = machine is not None and one.size.id in machine.cached
     return Entry(one, _fit(one, draft, facts, machine), cached, speaks)
 
 
-def _fit(one: Known, draft: Draft, facts: Facts, machine: Machine | None) -> Fit:
+def _fit(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Fit:
     """Whether the draft, with what is still open filled in, would fit with this model."""
     if machine is None:
         return ""
@@ -103,10 +103,10 @@ def about(entry: Entry, machine: Machine | None) -> list[str]:
     if entry.cached:
         lines.append(translate("It is on this machine: nothing is downloaded."))
     elif machine is not None:
-        told = say(
+        message = say(
             "Downloads {size}; {free} are free on the disk.", size=amount(size.download), free=amount(machine.disk_free)
         )
-        lines.append(told.text())
+        lines.append(message.text())
     if not size.modelscope and size.source == "hub":
         lines.append(translate("On Hugging Face only; not known to be on ModelScope."))
     return lines

@@ -75,8 +75,8 @@ def time_line(draft: Draft, rows: int, known: tuple[Pace, ...]) -> list[Part]:
     steps = min(steps, training.max_steps) if training.max_steps > 0 else steps
     tokens = steps * training.batch_size * training.accumulation * _texts_a_row(preset) * training.max_length
     seconds = pace.train * tokens / pace.tokens + pace.rest
-    told = say("Time: about {time}, at the pace of {run}", time=duration(seconds), run=pace.run)
-    return [(told.text(), "plain")]
+    message = say("Time: about {time}, at the pace of {run}", time=duration(seconds), run=pace.run)
+    return [(message.text(), "plain")]
 
 
 def _like(preset: Preset, known: tuple[Pace, ...]) -> Pace | None:
@@ -148,8 +148,8 @@ def look(runs: Path | None = None) -> Machine:
 
 def _cached() -> Iterator[str]:
     """Ids of the known models that are whole on this machine, whichever source brought them."""
-    for known in families.known():
-        if sources.where_cached(Model(id=known.size.id)):
+    for known in families.known_models():
+        if sources.find_cached(Model(id=known.size.id)):
             yield known.size.id
 
 

@@ -18,7 +18,7 @@ from tunewiz.presets.families import lookup
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.data import Negatives
 from tunewiz.problems import Message, say
-from tunewiz.tui.wizard.inspecting import Asked
+from tunewiz.tui.wizard.inspecting import InspectionRequest
 
 SHOWN: Final = 5
 #: What a model may have to encode for a look: passages, and weights.
@@ -49,7 +49,7 @@ class Look:
 class Wanted:
     """What decides on a look; ``preset`` is there for strategies that ask the model, once there is one."""
 
-    asked: Asked
+    asked: InspectionRequest
     options: Negatives
     seed: int
     preset: Preset | None
@@ -107,7 +107,7 @@ def _encoder(wanted: Wanted, count: int) -> tuple[Message | None, Callable[[], A
         return None, load
     if preset is None:
         return say("Dense negatives can be shown once the model is chosen."), load
-    located, known = sources.where_cached(preset.model), lookup(preset.model.id)
+    located, known = sources.find_cached(preset.model), lookup(preset.model.id)
     if located is None or known is None or known.size.parameters > _WEIGHTS or count > _PASSAGES:
         return say("Dense negatives are mined in the run: it would take too long to show them here."), load
     place = sources.fetch(located)

@@ -25,7 +25,7 @@ from tunewiz.registry import Registry
 from tunewiz.tui.forms.form import Form
 from tunewiz.tui.forms.questions import Heading, Key, Offer, Question, questions
 from tunewiz.tui.widgets.labels import Words
-from tunewiz.tui.wizard.inspecting import Asked, Inspected, asked_of
+from tunewiz.tui.wizard.inspecting import Inspected, InspectionRequest, inspection_request
 from tunewiz.tui.wizard.machine import Machine
 
 # What views ask of the wizard's screen.
@@ -128,7 +128,7 @@ def _rank(path: Key, step: Step) -> int:
     return lengths.index(max(lengths)) if any(lengths) else len(named)
 
 
-def asked(step: Step, draft: Draft, advanced: bool) -> list[Question | Heading]:
+def questions_of(step: Step, draft: Draft, advanced: bool) -> list[Question | Heading]:
     """What ``step`` asks: every key it owns, or the few that matter, in the step's own order."""
     own = sorted((path for path in draft.paths() if owner(path) is step), key=lambda path: _rank(path, step))
     if not advanced:
@@ -156,7 +156,7 @@ class State:
     advanced: bool = False
     inspected: Inspected | None = None
     machine: Machine | None = None
-    looking: Asked | None = None
+    looking: InspectionRequest | None = None
     backend: tuple[Problem, ...] = ()
     backend_for: Draft | None = None
     text: str = ""
@@ -174,9 +174,9 @@ class State:
         return replace(facts, free=self.machine.free, half=self.machine.half) if self.machine else facts
 
     @cached_property
-    def asked(self) -> Asked | None:
+    def asked(self) -> InspectionRequest | None:
         """What the draft says of its data."""
-        return asked_of(self.draft)
+        return inspection_request(self.draft)
 
     @cached_property
     def current(self) -> Inspected | None:
@@ -238,7 +238,7 @@ def step_of(problem: Problem) -> Step:
     return owner(tuple(problem.where.key.split(".")))
 
 
-def placed(problems: Sequence[Problem]) -> list[Problem]:
+def by_place(problems: Sequence[Problem]) -> list[Problem]:
     """Those that have a place, errors first, in the order of the steps."""
     found = [problem for problem in problems if problem.where.key]
     return sorted(found, key=lambda problem: (problem.severity != "error", step_of(problem).order))
@@ -246,7 +246,7 @@ def placed(problems: Sequence[Problem]) -> list[Problem]:
 
 def after(problems: Sequence[Problem], key: str) -> Problem | None:
     """The next problem that has a place, errors first, after the one at ``key``; ``None`` if there is none."""
-    ordered = placed(problems)
+    ordered = by_place(problems)
     here = next((number for number, problem in enumerate(ordered) if problem.where.key == key), -1)
     return ordered[(here + 1) % len(ordered)] if ordered else None
 
@@ -284,7 +284,7 @@ class View(VerticalScroll, can_focus=False):
 
     async def show(self, state: State) -> None:
         """Show ``state``."""
-        items = asked(self.step, state.draft, self.advanced)
+        items = questions_of(self.step, state.draft, self.advanced)
         await self.form.ask(items, state.draft, state.problems_of(self.step), state.reasons())
 
     def question_at(self, widget: Widget | None) -> Question | None:

@@ -16,7 +16,7 @@ from tunewiz.backends import readiness as searching
 from tunewiz.backends.engines.flag_embedding.flag_models import POOLING
 from tunewiz.backends.runs.events import Evaluated, Saved
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.stages.retrieval import RerankingBackend, RetrievalBackend, When, manner_of, wanted_of
+from tunewiz.backends.stages.retrieval import RerankingBackend, RetrievalBackend, When, measure_options, wanted_of
 from tunewiz.backends.training.arguments import trainer_sections
 from tunewiz.data.retrieval.prepared import Prepared, load
 from tunewiz.presets.families import instructions, lookup
@@ -78,7 +78,7 @@ class FlagEmbedder(RetrievalBackend):
         collection = load(run.data).evaluation
         if not collection.qrels:
             return
-        manner = manner_of(run, preset, "baseline" if when == "before" else "evaluate")
+        manner = measure_options(run, preset, "baseline" if when == "before" else "evaluate")
         encoder = merge_adapter(load_encoder(path, preset, manner.device))
         model = flag_model(encoder, loss, path, run.notice)
         for way, measured in measure_ways(model, collection, wanted_of(preset), manner).items():
@@ -194,15 +194,15 @@ def group_warnings(preset: RetrievalPreset) -> Iterator[Problem]:
     if not isinstance(loss, (Grouped, GroupSoftmax)) or mined.strategy == "none":
         return
     if loss.group_size != "auto" and loss.group_size > mined.per_query + 1:
-        told = say(
+        message = say(
             "A group of {size} needs {wanted} negatives a query; {count} are mined.",
             size=loss.group_size,
             wanted=loss.group_size - 1,
             count=mined.per_query,
         )
         fix = say("Set data.negatives.per_query to {wanted}, or loss.group_size to auto.", wanted=loss.group_size - 1)
-        yield warning("group-above-mined", told, Where(key="loss.group_size"), fix)
+        yield warning("group-above-mined", message, Where(key="loss.group_size"), fix)
     if loss.distillation != "none":
-        told = say("Mined negatives have no teacher's score; rows with them are left out when distilling.")
+        message = say("Mined negatives have no teacher's score; rows with them are left out when distilling.")
         fix = say("Set data.negatives.strategy to none, or loss.distillation to none.")
-        yield warning("mined-untaught", told, Where(key="data.negatives.strategy"), fix)
+        yield warning("mined-untaught", message, Where(key="data.negatives.strategy"), fix)

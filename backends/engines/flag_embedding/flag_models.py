@@ -102,9 +102,9 @@ def _pooling(encoder: Any) -> str:
     strange = [type(module).__name__ for module in modules if not isinstance(module, (Transformer, Pooling, Normalize))]
     mode = next((str(module.pooling_mode) for module in modules if isinstance(module, Pooling)), "")
     if strange or mode not in POOLING:
-        told = say("FlagEmbedding cannot train this model: it has {parts}.", parts=", ".join(strange) or mode or "-")
+        message = say("FlagEmbedding cannot train this model: it has {parts}.", parts=", ".join(strange) or mode or "-")
         fix = say("Set backend: sentence_transformers, which trains every part.")
-        raise BadPreset(error("model-not-flag", told, Where(key="model.id"), fix))
+        raise BadPreset(error("model-not-flag", message, Where(key="model.id"), fix))
     return POOLING[mode]
 
 
@@ -117,18 +117,18 @@ def _complete_marks(tokenizer: Any) -> None:
         tokenizer.eos_token = tokenizer.sep_token
     missing = [mark for mark in ("cls", "eos", "pad", "unk") if getattr(tokenizer, f"{mark}_token_id") is None]
     if missing:
-        told = say("Word weights need marks that the model's tokenizer lacks: {marks}.", marks=", ".join(missing))
+        message = say("Word weights need marks that the model's tokenizer lacks: {marks}.", marks=", ".join(missing))
         fix = say("Use BAAI/bge-m3 or another encoder, or set loss: info_nce.")
-        raise BadPreset(error("m3-marks-missing", told, Where(key="loss.name"), fix))
+        raise BadPreset(error("m3-marks-missing", message, Where(key="loss.name"), fix))
 
 
 def _check_dimensions(encoder: Any, dimensions: list[int]) -> None:
     size = encoder.get_embedding_dimension() or 0
     too_long = [number for number in dimensions if number > size]
     if too_long:
-        told = say("The model's vectors have {size} numbers; {values} are more.", size=size, values=str(too_long))
+        message = say("The model's vectors have {size} numbers; {values} are more.", size=size, values=str(too_long))
         fix = say("Take {size} and smaller ones.", size=size)
-        raise BadPreset(error("matryoshka-dimensions", told, Where(key="loss.dimensions"), fix))
+        raise BadPreset(error("matryoshka-dimensions", message, Where(key="loss.dimensions"), fix))
 
 
 def has_heads(folder: Path) -> bool:
@@ -157,5 +157,5 @@ def _read(path: Path) -> Any:
 
 
 def _new_heads() -> Problem:
-    told = say("The model has no heads for sparse and multi-vector search: new ones are trained from nothing.")
-    return note("heads-new", told, Where(key="model.id"), say("BAAI/bge-m3 comes with them."))
+    message = say("The model has no heads for sparse and multi-vector search: new ones are trained from nothing.")
+    return note("heads-new", message, Where(key="model.id"), say("BAAI/bge-m3 comes with them."))

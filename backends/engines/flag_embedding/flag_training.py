@@ -19,7 +19,7 @@ from tunewiz.backends.models.encoding import token_ids
 from tunewiz.backends.models.loading import load_reranker, prompts
 from tunewiz.backends.models.reranking import pair_features
 from tunewiz.backends.training.encoder_training import EncoderTraining
-from tunewiz.backends.training.reranker_rows import grouped
+from tunewiz.backends.training.reranker_rows import group_pairs
 from tunewiz.backends.training.reranker_training import RerankerTraining
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import scale_of
@@ -202,7 +202,7 @@ def in_groups(prepared: Prepared) -> Prepared:
     """``prepared`` with marked pairs as queries with right and wrong documents; those that lack either are left out."""
     if prepared.shape == "groups":
         return prepared
-    found, _ = grouped(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
+    found, _ = group_pairs(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
     both = [replace(group, positive_scores=(), negative_scores=()) for group in found]
     return replace(
         prepared, shape="groups", pairs=[], groups=[group for group in both if group.positives and group.negatives]
@@ -223,10 +223,13 @@ def _losses_of(model: Any, batch_size: int) -> Any:
     if "ForSequenceClassification" in type(transformer).__name__ and len(model) == 1:
         return CrossEncoderModel(transformer, model.tokenizer, batch_size)
     if not isinstance(last, LogitScore):
-        told = say("FlagEmbedding trains rerankers with a classification head and language models that say yes; this "
-                   "one is a {kind}.", kind=type(transformer).__name__)  # fmt: skip
+        message = say(
+            "FlagEmbedding trains rerankers with a classification head and language models that say yes; this one is a "
+            "{kind}.",
+            kind=type(transformer).__name__,
+        )
         fix = say("Set backend: cross_encoder, which trains it too.")
-        raise BadPreset(error("reranker-not-flag", told, Where(key="model.id"), fix))
+        raise BadPreset(error("reranker-not-flag", message, Where(key="model.id"), fix))
 
     class Answering(AbsRerankerModel):  # type: ignore[misc]  # the library is untyped at our edge
         """A language model's yes against its no, at the end of the question."""

@@ -92,10 +92,10 @@ def rows_in_groups(loss: Groups, prepared: Prepared, seed: int) -> GroupRows:
         groups, filled = _filled(groups, size - 1, seed)
         if filled:
             notes.append(filled)
-    told = say("Each query is compared with its own right passage and {wrong} wrong ones.", wrong=size - 1)
+    message = say("Each query is compared with its own right passage and {wrong} wrong ones.", wrong=size - 1)
     if size == 1:
-        told = say("Each query is compared with its own right passage and those of the batch's other queries.")
-    return GroupRows(groups, size, (note("group-size", told), *notes))
+        message = say("Each query is compared with its own right passage and those of the batch's other queries.")
+    return GroupRows(groups, size, (note("group-size", message), *notes))
 
 
 def group_problems(loss: Groups, prepared: Prepared) -> list[Problem]:
@@ -136,9 +136,9 @@ def _taught(groups: Sequence[Group]) -> tuple[list[Group], int]:
         and len(group.negative_scores) == len(group.negatives)
     ]
     if not taught:
-        told = say("Distillation needs a teacher's score for every passage; no row of the data has them.")
+        message = say("Distillation needs a teacher's score for every passage; no row of the data has them.")
         fix = say("Add the columns pos_scores and neg_scores, or set loss.distillation: none.")
-        raise BadPreset(error("teacher-scores-missing", told, Where(key="loss.distillation"), fix))
+        raise BadPreset(error("teacher-scores-missing", message, Where(key="loss.distillation"), fix))
     return taught, len(groups) - len(taught)
 
 
@@ -148,7 +148,7 @@ def _group_size(loss: Groups, groups: Sequence[Group]) -> int:
         least = 1 if loss.compares_batch and loss.distillation == "none" else 2
         return max(least, min(MOST, there + 1))
     if loss.group_size > there + 1:
-        told = say(
+        message = say(
             "A group of {size} needs {wanted} negatives a query; half of the queries have {there} or fewer.",
             size=loss.group_size,
             wanted=loss.group_size - 1,
@@ -159,7 +159,7 @@ def _group_size(loss: Groups, groups: Sequence[Group]) -> int:
             most=max(there + 1, 1 if loss.compares_batch else 2),
             wanted=loss.group_size - 1,
         )
-        raise BadPreset(error("group-too-large", told, Where(key="loss.group_size"), fix))
+        raise BadPreset(error("group-too-large", message, Where(key="loss.group_size"), fix))
     return loss.group_size
 
 
@@ -180,9 +180,9 @@ def _filled(groups: Sequence[Group], count: int, seed: int) -> tuple[list[Group]
 
 
 def _untaught(lost: int, left: int) -> Problem:
-    told = say(
+    message = say(
         "{lost} rows are left out: not every passage of theirs has a teacher's score. {left} remain.",
         lost=lost,
         left=left,
     )
-    return warning("rows-untaught", told, Where(key="loss.distillation"))
+    return warning("rows-untaught", message, Where(key="loss.distillation"))

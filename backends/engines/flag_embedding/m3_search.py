@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewiz.backends.engines.flag_embedding.flag_models import TunedEncoder
-from tunewiz.backends.evaluate import Measurement, Wanted, metrics
-from tunewiz.backends.evaluate.full_search import asked_of
-from tunewiz.backends.evaluate.measuring import Manner
+from tunewiz.backends.evaluate import Measurement, MetricOptions, metrics
+from tunewiz.backends.evaluate.full_search import judged_queries
+from tunewiz.backends.evaluate.measuring import MeasureOptions
 from tunewiz.backends.evaluate.metrics import best, by_text
-from tunewiz.backends.evaluate.two_stage import measured
+from tunewiz.backends.evaluate.two_stage import measure_rankings
 from tunewiz.backends.models.batching import by_length
 from tunewiz.backends.models.encoding import token_ids
 from tunewiz.backends.models.loading import prompts
@@ -46,20 +46,23 @@ class _Encoded:
 
 
 def measure_ways(
-    model: TunedEncoder, collection: Collection, wanted: Wanted, manner: Manner
+    model: TunedEncoder, collection: Collection, wanted: MetricOptions, options: MeasureOptions
 ) -> Mapping[str, Measurement]:
     """Each of :data:`WAYS`. ``model`` has M3's heads; tokens are cut as its encoder cuts them."""
     begun = time.monotonic()
-    asked, (texts, groups) = asked_of(collection), by_text({key: one.full for key, one in collection.corpus.items()})
+    asked, (texts, groups) = (
+        judged_queries(collection),
+        by_text({key: one.full for key, one in collection.corpus.items()}),
+    )
     before_query, before_passage = prompts(model.encoder)
     model.model.eval()
-    queries = _whole(model, [before_query + text for text in asked.values()], manner, tokens=True)
+    queries = _whole(model, [before_query + text for text in asked.values()], options, tokens=True)
     passages = [before_passage + text for text in texts]
-    documents = _whole(model, passages, manner)
+    documents = _whole(model, passages, options)
     dense = [documents.dense @ vector for vector in queries.dense]
     sparse = [_dot(documents.sparse, row) for row in queries.sparse]
     near = [np.union1d(_top(one, DEPTH), _top(other, DEPTH)) for one, other in zip(dense, sparse, strict=True)]
-    multi = _late(model, passages, near, queries.tokens, manner)
+    multi = _late(model, passages, near, queries.tokens, options)
     every = [
         WEIGHTS[0] * one[rows] + WEIGHTS[1] * other[rows] + WEIGHTS[2] * late
         for one, other, late, rows in zip(dense, sparse, multi, near, strict=True)
@@ -75,19 +78,19 @@ def measure_ways(
     for way, scored in found.items():
         pairs = (zip(rows.tolist(), scores.tolist(), strict=True) for rows, scores in scored)
         rankings = {name: best(some, groups, depth) for name, some in zip(asked, pairs, strict=True)}
-        per_query, means = measured(rankings, collection, wanted)
+        per_query, means = measure_rankings(rankings, collection, wanted)
         ways[way] = Measurement(means, per_query, rankings, {"queries": len(asked)}, time.monotonic() - begun)
     return ways
 
 
-def _whole(model: TunedEncoder, texts: Sequence[str], manner: Manner, tokens: bool = False) -> _Encoded:
+def _whole(model: TunedEncoder, texts: Sequence[str], options: MeasureOptions, tokens: bool = False) -> _Encoded:
     """All ``texts``; token vectors only where they are asked for."""
     from scipy.sparse import csr_matrix, vstack
 
     rows: list[Any] = [None] * len(texts)
     vectors: list[Any] = [None] * len(texts)
     late: list[Any] = [None] * len(texts)
-    for places, dense, sparse, own in _batches(model, texts, manner):
+    for places, dense, sparse, own in _batches(model, texts, options):
         weights = csr_matrix(sparse)
         for number, place in enumerate(places):
             vectors[place], rows[place] = dense[number], weights[number]
@@ -96,7 +99,7 @@ def _whole(model: TunedEncoder, texts: Sequence[str], manner: Manner, tokens: bo
 
 
 def _batches(
-    model: TunedEncoder, texts: Sequence[str], manner: Manner
+    model: TunedEncoder, texts: Sequence[str], options: MeasureOptions
 ) -> Iterator[tuple[NDArray[np.int64], Numbers, Numbers, list[Numbers]]]:
     """Places of some texts, with their vectors, word weights and token vectors; texts of one length together."""
     import torch
@@ -105,7 +108,7 @@ def _batches(
     ids = token_ids(encoder, list(texts))
     done = 0
     for batch in by_length(ids, list(map(len, ids)), _TOKENS, _TEXTS):
-        manner.check_stop()
+        options.check_stop()
         padded = encoder.tokenizer.pad({"input_ids": batch.inputs}, padding=True, return_tensors="pt")
         features = {name: tensor.to(encoder.device) for name, tensor in padded.items()}
         with torch.inference_mode():
@@ -113,12 +116,16 @@ def _batches(
         # The first token of a text stands for the whole and has no vector of its own.
         own = [vectors[: len(one) - 1] for vectors, one in zip(late, batch.inputs, strict=True)]
         done += len(batch.inputs)
-        manner.told(done, len(texts))
+        options.progress(done, len(texts))
         yield batch.places, dense, sparse, own
 
 
 def _late(
-    model: TunedEncoder, passages: Sequence[str], near: list[NDArray[np.int64]], queries: list[Numbers], manner: Manner
+    model: TunedEncoder,
+    passages: Sequence[str],
+    near: list[NDArray[np.int64]],
+    queries: list[Numbers],
+    options: MeasureOptions,
 ) -> list[Numbers]:
     """For each query the scores of the documents ``near`` it: the mean over its tokens of their best match there."""
     scores = [np.zeros(len(rows), np.float32) for rows in near]
@@ -127,7 +134,7 @@ def _late(
         for place, row in enumerate(rows.tolist()):
             wanted.setdefault(row, []).append((query, place))
     needed = sorted(wanted)
-    for places, _dense, _sparse, own in _batches(model, [passages[row] for row in needed], manner):
+    for places, _dense, _sparse, own in _batches(model, [passages[row] for row in needed], options):
         for number, vectors in zip(places.tolist(), own, strict=True):
             for query, place in wanted[needed[number]]:
                 scores[query][place] = (queries[query] @ vectors.T).max(axis=1).mean() if len(vectors) else 0.0

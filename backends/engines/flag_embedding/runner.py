@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tunewiz.backends.training.sampling import BatchPlan
-from tunewiz.backends.training.trainer import epochs_told, planned_batches
+from tunewiz.backends.training.trainer import epoch_callback, planned_batches
 
 
 class Tuned(Protocol):
@@ -146,7 +146,7 @@ def _loader(trainer: Any, plan: Any) -> Any:
     rows, args = trainer.train_dataset, trainer.args
     sampler = planned_batches()(rows, batch_size=args.train_batch_size, drop_last=False)
     sampler.plan = plan
-    trainer.add_callback(epochs_told(_Epochs(sampler, rows), args.gradient_accumulation_steps))
+    trainer.add_callback(epoch_callback(_Epochs(sampler, rows), args.gradient_accumulation_steps))
     return DataLoader(
         rows,
         batch_sampler=sampler,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from tunewiz.backends.machine.hardware import Gpu, Sample
 from tunewiz.backends.runs.advice import GIB, advice
 from tunewiz.backends.runs.events import Evaluated, Event, Noticed, Progress, Stage, Started
-from tunewiz.backends.runs.smoothing import smoothed
+from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import RunState, fold
 
 
@@ -117,8 +117,8 @@ def test_noticed_problems_are_not_advice() -> None:
 
 
 def test_smoothing_keeps_length_level_and_passes_over_nan() -> None:
-    assert smoothed([]) == ()
-    assert smoothed([2.0] * 50) == (2.0,) * 50 or all(abs(value - 2) < 1e-9 for value in smoothed([2.0] * 50))
-    line = smoothed([1.0, math.nan, 1.0])
+    assert smooth([]) == ()
+    assert smooth([2.0] * 50) == (2.0,) * 50 or all(abs(value - 2) < 1e-9 for value in smooth([2.0] * 50))
+    line = smooth([1.0, math.nan, 1.0])
     assert line[0] == line[1] == line[2]
-    assert len(smoothed(GOOD)) == len(GOOD)
+    assert len(smooth(GOOD)) == len(GOOD)

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tunewiz.backends.evaluate.two_stage import blended, reranked
+from tunewiz.backends.evaluate.two_stage import blend_scores, rerank_candidates
 from tunewiz.data.rows.examples import Collection, Document
 
 
 def test_without_a_share_the_reranker_decides_alone() -> None:
-    assert blended([3.0, 1.0], [0.1, 0.2], 0.0) == [0.1, 0.2]
+    assert blend_scores([3.0, 1.0], [0.1, 0.2], 0.0) == [0.1, 0.2]
 
 
 def test_scales_do_not_matter() -> None:
     small, large = (
-        blended([3.0, 2.0, 1.0], [0.1, 0.2, 0.6], 0.5),
-        blended([300.0, 200.0, 100.0], [10.0, 20.0, 60.0], 0.5),
+        blend_scores([3.0, 2.0, 1.0], [0.1, 0.2, 0.6], 0.5),
+        blend_scores([300.0, 200.0, 100.0], [10.0, 20.0, 60.0], 0.5),
     )
     assert small == pytest.approx(large)
     assert sum(small) == pytest.approx(0.0)
@@ -27,7 +27,7 @@ def test_a_larger_share_comes_closer_to_the_search() -> None:
     search, reranker = [3.0, 2.0, 1.0], [0.0, 1.0, 5.0]
 
     def order(share: float) -> list[int]:
-        scores = blended(search, reranker, share)
+        scores = blend_scores(search, reranker, share)
         return sorted(range(3), key=lambda place: -scores[place])
 
     assert order(0.1) == [2, 1, 0]
@@ -35,8 +35,8 @@ def test_a_larger_share_comes_closer_to_the_search() -> None:
 
 
 def test_equal_scores_say_nothing() -> None:
-    assert blended([2.0, 2.0], [1.0, 3.0], 0.5) == pytest.approx([-0.5, 0.5])
-    assert blended([], [], 0.5) == []
+    assert blend_scores([2.0, 2.0], [1.0, 3.0], 0.5) == pytest.approx([-0.5, 0.5])
+    assert blend_scores([], [], 0.5) == []
 
 
 class _Longer:
@@ -52,7 +52,7 @@ def test_candidates_are_ordered_by_both() -> None:
     candidates = {"q": [("a", 9.0), ("b", 3.0), ("c", 0.0)]}
 
     def order(share: float) -> list[str]:
-        return [key for key, _ in reranked(_Longer(), candidates, collection, share)["q"]]  # type: ignore[arg-type]
+        return [key for key, _ in rerank_candidates(_Longer(), candidates, collection, share)["q"]]  # type: ignore[arg-type]
 
     assert order(0.0) == ["b", "c", "a"]
     assert order(0.5) == ["b", "a", "c"]

@@ -11,7 +11,7 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunewiz.backends.evaluate.full_search import Looked, Refined, refine
+from tunewiz.backends.evaluate.full_search import Ranking, Refined, refine
 from tunewiz.backends.evaluate.metrics import (
     DEPTH,
     by_text,
@@ -149,7 +149,7 @@ class Case:
         return self.exact[rows]
 
     def refined(self, depth: int, bound: float) -> Refined:
-        return refine(self.rough, self.encode, Looked(self.queries, self.relevant, depth), bound)
+        return refine(self.rough, self.encode, Ranking(self.queries, self.relevant, depth), bound)
 
     def metrics(self, vectors: np.ndarray, depth: int) -> dict[str, dict[str, float]]:
         groups = [[f"d{row}"] for row in range(len(vectors))]

@@ -16,7 +16,7 @@ import pytest
 
 from tunewiz.backends import sources
 from tunewiz.backends.sources import source
-from tunewiz.backends.sources.source import ModelUnavailable, lacking, needed
+from tunewiz.backends.sources.source import ModelUnavailable, lacking, needed_files
 from tunewiz.presets.sections.model import Model
 from tunewiz.problems import Problem
 
@@ -180,8 +180,11 @@ def test_an_index_needs_all_its_shards(tmp_path: Path) -> None:
 
 
 def test_only_files_that_are_read_are_needed() -> None:
-    assert needed(FILES) == ("config.json", "model.safetensors")
-    assert needed(["pytorch_model.bin", "1_Pooling/config.json"]) == ("pytorch_model.bin", "1_Pooling/config.json")
+    assert needed_files(FILES) == ("config.json", "model.safetensors")
+    assert needed_files(["pytorch_model.bin", "1_Pooling/config.json"]) == (
+        "pytorch_model.bin",
+        "1_Pooling/config.json",
+    )
 
 
 def test_the_starter_answers_to_its_names_without_a_network() -> None:
@@ -213,7 +216,7 @@ def test_a_download_is_counted_and_then_cached(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     again = sources.resolve(Model(id=ID))
     assert (again.cached, again.place, again.revision, again.size) == (True, str(folder), COMMIT, 9)
-    assert sources.where_cached(Model(id=ID, revision=COMMIT)) == again
+    assert sources.find_cached(Model(id=ID, revision=COMMIT)) == again
 
 
 def test_a_download_that_breaks_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

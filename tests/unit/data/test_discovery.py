@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tunewiz.data.reading.columns import guesses, is_known, normalised, numbered
+from tunewiz.data.reading.columns import guesses, is_known, normalise_name, numbered_columns
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
 from tunewiz.data.reading.source import Dataset, resolve, samples, sheet_of
@@ -59,14 +59,14 @@ def test_sheets() -> None:
 
 
 def test_names_of_columns() -> None:
-    assert normalised("\ufeffQuestion_1 ") == normalised("question 1") == "question1"
-    assert normalised("ＱＵＥＲＹ") == "query"
+    assert normalise_name("\ufeffQuestion_1 ") == normalise_name("question 1") == "question1"
+    assert normalise_name("ＱＵＥＲＹ") == "query"
     assert is_known("Negative-3")
     assert not is_known("怎么退货？")
     assert [guess.column for guess in guesses("positive", ["response", "答案", "positive"])] == [
         *("positive", "答案", "response")
     ]
-    assert numbered("negative", ["neg_10", "x", "负例2", "negative_1"]) == ["negative_1", "负例2", "neg_10"]
+    assert numbered_columns("negative", ["neg_10", "x", "负例2", "negative_1"]) == ["negative_1", "负例2", "neg_10"]
 
 
 def test_data_of_the_same_layout_takes_the_columns_mapped_for_another(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tunewiz.presets.families import Known, known
+from tunewiz.presets.families import KnownModel, known_models
 from tunewiz.presets.memory import GB
 from tunewiz.presets.memory.language_model import (
     Decoder,
@@ -151,8 +151,8 @@ def test_a_reference_model_costs_its_weights() -> None:
     assert more == pytest.approx(2 * LLAMA32_3B.parameters, rel=0.01)
 
 
-@pytest.mark.parametrize("known", known("llm"), ids=lambda entry: str(entry.size.id))
-def test_families_count_their_weights(known: Known) -> None:
+@pytest.mark.parametrize("known", known_models("llm"), ids=lambda entry: str(entry.size.id))
+def test_families_count_their_weights(known: KnownModel) -> None:
     shape = decoder_of_size(known.size, known.family.normalised_queries)
     embeddings = shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
     assert shape.matrices + embeddings == pytest.approx(shape.parameters, rel=2e-3)

@@ -64,9 +64,9 @@ def test_the_learning_rate_follows_method_and_model() -> None:
 
 
 def test_a_large_model_gets_adapters() -> None:
-    from tunewiz.presets.families import known
+    from tunewiz.presets.families import known_models
 
-    for one in known("embedding"):
+    for one in known_models("embedding"):
         found = suggested(draft(model__id=one.size.id), FACTS)
         assert found["method.type"] == ("lora" if one.size.parameters > 600_000_000 else "full")
 

@@ -12,7 +12,7 @@ from tunewiz.presets.losses.ranking import MultipleNegativesRanking
 from tunewiz.presets.sections.method import Full, Lora
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.yaml.library import loads
-from tunewiz.presets.yaml.tree import LARGEST, parse, plain, written
+from tunewiz.presets.yaml.tree import LARGEST, parse, plain, write_scalar
 from tunewiz.problems import BadPreset
 
 # A preset's YAML: what is read, what is refused, and how each mistake is explained.
@@ -48,7 +48,7 @@ def test_scalars_mean_what_people_expect(text: str, value: object) -> None:
     )
 )
 def test_what_is_written_is_read_back(value: object) -> None:
-    text = f"key: {written(value)}\n"
+    text = f"key: {write_scalar(value)}\n"
     if isinstance(value, str) and any(ord(character) < 32 and character not in "\t\n" for character in value):
         return  # refused when read
     assert parse(text).value == {"key": value}

@@ -50,7 +50,7 @@ def test_models_tell_what_fits_and_what_is_here(
     assert rows["BAAI/bge-small-zh-v1.5"]["full"]["fits"] == "yes"
     assert rows["BAAI/bge-m3"]["full"]["fits"] == "no"
     assert rows["BAAI/bge-m3"]["cached"] is None
-    starter = sources.where_cached(Model(id="starter"))
+    starter = sources.find_cached(Model(id="starter"))
     assert rows["sentence-transformers/all-MiniLM-L6-v2"]["cached"] == (starter.place if starter else None)
     assert run_models(None, as_json=False) == 0
     assert all(len(line) <= 80 for line in capsys.readouterr().out.splitlines())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tunewiz.tui.terminal.characters import in_ascii
-from tunewiz.tui.widgets.drawing import changed, fitted, joined, spread, text_of, width_of, wrapped
+from tunewiz.tui.widgets.drawing import changed_cells, fit, join_groups, spread, text_of, width_of, wrap_text
 from tunewiz.tui.widgets.plotting import Axes, Series, axes_for, bare_chart, chart, plot, sparkline
 
 texts = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=40)
@@ -18,32 +18,32 @@ values = st.lists(st.floats(-1e12, 1e12) | st.just(math.nan) | st.just(math.inf)
 
 @given(texts, texts, st.integers(0, 60))
 def test_fitted_lines_are_exactly_as_wide_as_asked(one: str, other: str, width: int) -> None:
-    assert width_of(fitted([(one, "plain"), (other, "dim")], width)) == width
+    assert width_of(fit([(one, "plain"), (other, "dim")], width)) == width
     assert width_of(spread([(one, "plain")], [(other, "dim")], width)) == width
 
 
 @given(texts, st.integers(1, 40))
 def test_wrapping_loses_no_word_and_keeps_the_width(text: str, width: int) -> None:
-    lines = wrapped(text, max(2, width))
+    lines = wrap_text(text, max(2, width))
     assert all(width_of(line) <= max(2, width) for line in lines)
     assert "".join("".join(text_of(line) for line in lines).split()) == "".join(text.split())
 
 
 def test_chinese_breaks_anywhere_but_before_punctuation() -> None:
-    lines = [text_of(line) for line in wrapped("显存不足，请减小批量大小。", 8)]
+    lines = [text_of(line) for line in wrap_text("显存不足，请减小批量大小。", 8)]
     assert all(cell_len(line) <= 8 for line in lines)
     assert not any(line.startswith(("，", "。")) for line in lines)
 
 
 def test_joined_leaves_out_what_does_not_fit() -> None:
-    assert text_of(joined([[("abc", "")], [("defg", "")], [("h", "")]], 9)) == "abc  defg"
+    assert text_of(join_groups([[("abc", "")], [("defg", "")], [("h", "")]], 9)) == "abc  defg"
 
 
 def test_only_cells_that_differ_are_sent() -> None:
-    assert changed([("abcd", "x")], [("ab", "x"), ("cd", "x")]) is None
-    assert changed([("abcd", "x")], [("abXd", "x")]) == (2, 1)
-    assert changed([("长城", "x")], [("长江", "x")]) == (2, 2)
-    assert changed([("abcd", "x")], [("abcd", "y")]) == (0, 4)
+    assert changed_cells([("abcd", "x")], [("ab", "x"), ("cd", "x")]) is None
+    assert changed_cells([("abcd", "x")], [("abXd", "x")]) == (2, 1)
+    assert changed_cells([("长城", "x")], [("长江", "x")]) == (2, 2)
+    assert changed_cells([("abcd", "x")], [("abcd", "y")]) == (0, 4)
 
 
 @given(values, st.integers(1, 40), st.integers(1, 12), st.booleans(), st.booleans())

@@ -16,7 +16,7 @@ from tunewiz.tui.forms.entry import complete
 from tunewiz.tui.forms.questions import Heading, Question, nearest, questions
 from tunewiz.tui.forms.values import line, read
 from tunewiz.tui.screens.lesson import lesson, topics
-from tunewiz.tui.wizard.step import asked, owner, steps, steps_for
+from tunewiz.tui.wizard.step import owner, questions_of, steps, steps_for
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +124,7 @@ def test_keys_belong_to_the_step_that_names_them_most_precisely() -> None:
 def test_each_simple_key_exists_and_each_step_has_lessons_that_exist() -> None:
     made = draft(method__type="lora", loss__name="multiple_negatives_ranking")
     for step in steps_for(made):
-        assert [item.key for item in asked(step, made, False)] or not step.simple  # type: ignore[union-attr]
+        assert [item.key for item in questions_of(step, made, False)] or not step.simple  # type: ignore[union-attr]
         for key in step.simple:
             path = tuple(key.split("."))
             # Some keys are of one task only.
@@ -153,7 +153,9 @@ def test_offers_come_from_what_is_there() -> None:
     from tunewiz.data.formats.format import formats
 
     made = draft(task="embedding")
-    found = {item.key: item for step in steps() for item in asked(step, made, True) if isinstance(item, Question)}
+    found = {
+        item.key: item for step in steps() for item in questions_of(step, made, True) if isinstance(item, Question)
+    }
     assert [choice.value for choice in found["data.format"].choices] == ["auto", *sorted(formats("embedding"))]
     assert {choice.value for choice in found["data.negatives.strategy"].choices} == {"none", *catalogue()}
     assert [choice.value for choice in found["task"].choices]

@@ -9,7 +9,7 @@ import pytest
 
 from tunewiz.language import use
 from tunewiz.presets.yaml.library import listing
-from tunewiz.tui.screens.presets import worded
+from tunewiz.tui.screens.presets import in_language
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_each_language_reads_its_own(entry) -> None:  # type: ignore[no-untyped-
     found = {}
     for language in ("en", "zh"):
         use(language)  # type: ignore[arg-type]
-        found[language] = worded(text)
+        found[language] = in_language(text)
     prose = {name: [line for line in told.split("\n") if line.startswith("# ")] for name, told in found.items()}
     head = {name: [line for line in lines if not line.startswith("#  ")] for name, lines in prose.items()}
     assert len(head["en"]) == len(head["zh"]) > 2
@@ -41,4 +41,4 @@ def test_each_language_reads_its_own(entry) -> None:  # type: ignore[no-untyped-
 def test_a_users_own_preset_stays_as_it_is() -> None:
     use("zh")
     text = "# my notes\n# 我的备注\nname: mine\n"
-    assert worded(text) == text
+    assert in_language(text) == text

@@ -14,7 +14,7 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import loads
 from tunewiz.problems import BadData
-from tunewiz.tui.wizard.inspecting import asked_of, examine
+from tunewiz.tui.wizard.inspecting import examine, inspection_request
 from tunewiz.tui.wizard.machine import Pace, look, time_line
 
 
@@ -33,18 +33,18 @@ def draft(**given: object) -> Draft:
 
 
 def test_what_decides_on_the_data_is_asked_and_nothing_else() -> None:
-    first = asked_of(draft(data__train="sample:faq-en"))
+    first = inspection_request(draft(data__train="sample:faq-en"))
     assert first is not None
-    assert first == asked_of(draft(data__train="sample:faq-en", training__epochs="not a number", name="?"))
-    assert first != asked_of(draft(data__train="sample:faq-en", data__limit=10))
-    assert first != asked_of(draft(data__train="sample:faq-en", data__evaluation__fraction=0.5))
-    assert asked_of(draft()) is None
-    assert asked_of(draft(data__train="x.csv", data__limit="many")) is None
+    assert first == inspection_request(draft(data__train="sample:faq-en", training__epochs="not a number", name="?"))
+    assert first != inspection_request(draft(data__train="sample:faq-en", data__limit=10))
+    assert first != inspection_request(draft(data__train="sample:faq-en", data__evaluation__fraction=0.5))
+    assert inspection_request(draft()) is None
+    assert inspection_request(draft(data__train="x.csv", data__limit="many")) is None
 
 
 def test_relative_paths_are_looked_for_from_the_drafts_folder(tmp_path: Path) -> None:
     made = Draft(folder=str(tmp_path)).suggest({"task": "embedding"}).answer(("data", "train"), "faq.csv")
-    asked = asked_of(made.answer(("data", "evaluation", "data"), "test.csv"))
+    asked = inspection_request(made.answer(("data", "evaluation", "data"), "test.csv"))
     assert asked is not None
     assert asked.train == str(tmp_path / "faq.csv")
     assert asked.plan is not None
@@ -53,7 +53,7 @@ def test_relative_paths_are_looked_for_from_the_drafts_folder(tmp_path: Path) ->
 
 
 def test_a_sample_is_understood_and_split() -> None:
-    asked = asked_of(draft(data__train="sample:faq-en"))
+    asked = inspection_request(draft(data__train="sample:faq-en"))
     assert asked is not None
     found = examine(asked)
     assert found.inspection.usable
@@ -63,7 +63,7 @@ def test_a_sample_is_understood_and_split() -> None:
 
 
 def test_missing_data_is_a_finding_and_no_error() -> None:
-    asked = asked_of(draft(data__train="no-such-file.csv"))
+    asked = inspection_request(draft(data__train="no-such-file.csv"))
     assert asked is not None
     found = examine(asked)
     assert not found.inspection.usable

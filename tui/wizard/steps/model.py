@@ -189,12 +189,12 @@ class ModelView(View):
         event.stop()
         entry = self._under_cursor()
         if entry:
-            self.post_message(Edited(lambda draft: taken(draft, entry)))
+            self.post_message(Edited(lambda draft: take_model(draft, entry)))
             told = translate("{model} is chosen. Go on with Ctrl-N.").format(model=printable(entry.id))
             self.app.notify(told, markup=False)
 
 
-def taken(draft: Draft, entry: Entry) -> Draft:
+def take_model(draft: Draft, entry: Entry) -> Draft:
     """``draft`` with the model; what was said of the source and the code of another one is forgotten."""
     for key in ("source", "revision", "trust_remote_code", "pooling", "template"):
         draft = draft.forget(("model", key))
@@ -208,10 +208,10 @@ def _told(found: Located | ModelUnavailable, colours: Mapping[str, str]) -> Text
         here = say("On this machine: {place}", place=found.place)
         return Text(f"✓ {here.text()}", style=colours["success"])
     unknown = translate("unknown")
-    told = say(
+    message = say(
         "Found on {source}: {size} to download, licence {licence}.",
         source=found.source,
         size=amount(found.size) if found.size else unknown,
         licence=found.licence or unknown,
     )
-    return Text(f"✓ {told.text()}", style=colours["success"])
+    return Text(f"✓ {message.text()}", style=colours["success"])

@@ -56,7 +56,7 @@ class ReviewStep(Step):
 # The user's own editor.
 
 
-def edited(text: str) -> str | None:
+def edit_text(text: str) -> str | None:
     """``text`` after the user's editor (``$VISUAL``, ``$EDITOR``, else vi) was closed; ``None`` if it could not run."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.NamedTemporaryFile("w+", suffix=".yaml", encoding="utf-8", delete=False) as file:
@@ -314,7 +314,7 @@ class ReviewView(View):
             return
         try:
             with self.app.suspend():
-                text = edited(area.text)
+                text = edit_text(area.text)
         except SuspendNotSupported:
             text = None
             self.app.notify(translate("An editor cannot be opened here."), severity="warning")
@@ -340,7 +340,7 @@ class ReviewView(View):
 
 def _meaning(text: str, folder: str) -> Read:
     try:
-        found = opening.opened(text, "", folder=Path(folder) if folder else None)
+        found = opening.parse_preset(text, "", folder=Path(folder) if folder else None)
     except BadPreset as fault:
         return Read(text, None, fault.problems)
     return Read(text, found.preset, found.placed(found.preset.problems()))
