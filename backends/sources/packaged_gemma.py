@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz import paths
 from tunewiz.backends.sources.source import lacking
 from tunewiz.problems import error, say
 
@@ -29,8 +29,7 @@ _SPACE: Final = "▁"
 
 def target() -> Path:
     """The folder of the model in the user's cache, whether it is there or not."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(root) if root else Path.home() / ".cache") / "tunewiz" / "models" / "gemma-3-270m"
+    return paths.cache() / "models" / "gemma-3-270m"
 
 
 def chunks() -> list[Path]:
