@@ -8,6 +8,7 @@ lies in :mod:`tunewiz.backends.stages`, :mod:`tunewiz.backends.training` and :mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from tunewiz.backends.runs.run import Run
@@ -70,6 +71,11 @@ class Backend(ABC, Generic[P]):
 
 #: Every engine: a module of this room each, and those of plug-ins (entry points of ``tunewiz.engines``).
 _ENGINES: Final[Registry[Backend[Any]]] = Registry("tunewiz.backends.engines", Backend, "engines", by_module=True)
+
+
+def catalogue() -> Mapping[str, type[Backend[Any]]]:
+    """Every engine by name; all of them are imported."""
+    return _ENGINES.classes()
 
 
 def names() -> tuple[str, ...]:

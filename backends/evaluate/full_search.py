@@ -163,7 +163,7 @@ def document_vectors(encoder: SearchEncoder, texts: Sequence[str], looked: Ranki
 
 def _can_round(encoder: SearchEncoder) -> bool:
     kind = encoder.model.device.type
-    return choose("auto", str(encoder.model.device))[0] == "bf16" and (kind != "cpu" or available())
+    return choose("auto", str(encoder.model.device))[0] == "bf16" and (kind != "cpu" or available("bf16"))
 
 
 def _all_exact(encoder: SearchEncoder, texts: Sequence[str]) -> Refined:

@@ -20,11 +20,17 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
+from tunewiz import registry
+from tunewiz.backends import engines, evaluate, negatives, sources, trackers
+from tunewiz.backends.export import targets
 from tunewiz.backends.machine import torch_probe
 from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.sources import huggingface, modelscope
 from tunewiz.backends.sources.asking import Answer, all_in_time, ask
+from tunewiz.data.formats.format import formats
+from tunewiz.presets import losses, methods
+from tunewiz.problems import Problem
 
 # Which packages each extra of Tunewiz asks for, which are here, and which have a version that does not fit.
 
@@ -237,3 +243,12 @@ def _free(folder: Path) -> int | None:
 def _existing(folder: Path) -> Path:
     """``folder``, or the nearest parent that is there."""
     return next((place for place in (folder, *folder.parents) if place.is_dir()), Path("/"))
+
+
+def plugin_problems() -> list[Problem]:
+    """What is wrong with the plug-ins that are installed; every room that takes some is looked through."""
+    losses.rerankers()
+    for room in (losses, methods, engines, evaluate, negatives, sources, targets, trackers):
+        room.catalogue()
+    formats()
+    return registry.problems()

@@ -26,7 +26,7 @@ def packed_linear_layers(model: Any, precision: Precision = "fp32") -> Iterator[
     """
     replaced: list[tuple[Any, str, Any]] = []
     try:
-        if available():
+        if available(precision):
             _replace(model, precision, replaced)
         yield len(replaced)
     finally:
@@ -34,13 +34,19 @@ def packed_linear_layers(model: Any, precision: Precision = "fp32") -> Iterator[
             setattr(parent, name, original)
 
 
-def available() -> bool:
-    """Whether this build of PyTorch has the operators and the processor the instructions (AVX2 or better)."""
+def available(precision: Precision = "fp32") -> bool:
+    """Whether this build of PyTorch has the operators, and the processor the instructions.
+
+    AVX2 for fp32. oneDNN refuses bf16 weights without AVX-512 (or AVX-NE-CONVERT): such a processor computes bf16 by
+    autocast, which works everywhere.
+    """
     import torch
 
     operators = torch.ops.mkldnn
     known = hasattr(operators, "_linear_pointwise") and hasattr(operators, "_reorder_linear_weight")
-    return bool(known and torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() != "DEFAULT")
+    if not known or not torch.backends.mkldnn.is_available() or torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        return False
+    return precision == "fp32" or bool(operators._is_mkldnn_bf16_supported())
 
 
 def _replace(model: Any, precision: Precision, replaced: list[tuple[Any, str, Any]]) -> None:
