@@ -84,7 +84,7 @@ def compare(name: str, folder: Path, model_path: Path, repeats: int) -> Row:
     collection = read_beir(folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = SentenceTransformer(str(model_path), device=device)
-    encoder = search_encoder(model_path, manner=MeasureOptions(device))
+    encoder = search_encoder(model_path, options=MeasureOptions(device))
     times: dict[str, list[tuple[float, float]]] = {"theirs": [], "ours": []}
     their_metrics: dict[str, float] = {}
     our_measurement: Measurement | None = None

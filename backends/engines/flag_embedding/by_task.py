@@ -78,10 +78,10 @@ class FlagEmbedder(RetrievalBackend):
         collection = load(run.data).evaluation
         if not collection.qrels:
             return
-        manner = measure_options(run, preset, "baseline" if when == "before" else "evaluate")
-        encoder = merge_adapter(load_encoder(path, preset, manner.device))
+        options = measure_options(run, preset, "baseline" if when == "before" else "evaluate")
+        encoder = merge_adapter(load_encoder(path, preset, options.device))
         model = flag_model(encoder, loss, path, run.notice)
-        for way, measured in measure_ways(model, collection, wanted_of(preset), manner).items():
+        for way, measured in measure_ways(model, collection, wanted_of(preset), options).items():
             Retrieval().save(measured, run.report / file_of_way(way, when))
             run.emit(Evaluated(when=when, what=way, metrics=measured.metrics, seconds=measured.seconds))
 
