@@ -28,6 +28,8 @@ class Backend(ABC, Generic[P]):
 
     name: ClassVar[str]
     tasks: ClassVar[frozenset[str]]
+    #: Modules that it needs beside those of the task.
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def problems(self, preset: P) -> list[Problem]:

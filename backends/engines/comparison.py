@@ -31,14 +31,14 @@ class Comparison(Backend[ComparisonPreset]):
 
     def problems(self, preset: ComparisonPreset) -> list[Problem]:
         """Of each variant, told once."""
-        found: dict[tuple[str, Where], Problem] = {}
+        found: dict[tuple[str, Where, str], Problem] = {}
         for strategy in preset.strategies:
             variant = preset.variant(strategy)
             for problem in find_engine(variant.backend).problems(variant):
-                where = problem.where
+                where, own = problem.where, ""
                 if where.key == "data.negatives.strategy":
-                    where = replace(where, key="strategies")
-                found.setdefault((problem.code, where), replace(problem, where=where))
+                    where, own = replace(where, key="strategies"), strategy
+                found.setdefault((problem.code, where, own), replace(problem, where=where))
         return list(found.values())
 
     def native(self, preset: ComparisonPreset) -> str:

@@ -33,6 +33,7 @@ class Bm25(Strategy):
     """Lexical search; the script of the passages decides how they are cut into words."""
 
     name: ClassVar[str] = "bm25"
+    packages: ClassVar[tuple[str, ...]] = ("bm25s", "jieba")
     _chinese = False
     _vocabulary: dict[str, int]
     _weights: Any  # scipy CSR, passages x words: what a word of the query adds to a passage's score

@@ -10,6 +10,7 @@ from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.memory import Estimate, encoder, language_model
 from tunewiz.presets.memory.encoder import Load, Shape, estimate_load
 from tunewiz.presets.memory.language_model import Decoder, Sequences, estimate_sequences
+from tunewiz.presets.methods.method import WithPeft
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.tasks.llm import LlmPreset
@@ -89,6 +90,8 @@ _REFERRING: Final = ("dpo", "kto")
 def of_decoder(preset: LlmPreset, shape: Decoder, half: bool = True) -> Estimate:
     """What ``preset`` needs with a model of ``shape``; ``half``: whether precision auto means 16 bit on the device."""
     method, training = preset.method, preset.training
+    # The engine on peft knows neither: all activations and all logits are kept.
+    plain = isinstance(method, WithPeft)
     load = Sequences(
         count=training.batch_size * (2 if preset.stage in _PAIRED else 1),
         length=training.max_length,
@@ -99,8 +102,8 @@ def of_decoder(preset: LlmPreset, shape: Decoder, half: bool = True) -> Estimate
         dropout=getattr(method, "dropout", 0.0) > 0,
         doubly_quantised=getattr(method, "double_quantisation", True),
         optimizer=training.optimizer,
-        checkpointing=training.gradient_checkpointing,
-        chunked=training.liger,
+        checkpointing=training.gradient_checkpointing and not plain,
+        chunked=training.liger and not plain,
         reference=preset.stage in _REFERRING and not method.adapter,
     )
     return estimate_sequences(shape, load)

@@ -39,10 +39,10 @@ class PipelinePreset(RerankerPreset):
     )
 
     def problems(self) -> list[Problem]:
-        """Of the reranker, then of the embedding model's preset."""
+        """Of the reranker, then of the embedding model's preset; what is the same for both once."""
         found = checks.reranker_problems(self.reranker())
         try:
-            return [*found, *self.first().problems()]
+            return [*found, *(problem for problem in self.first().problems() if problem not in found)]
         except BadPreset as fault:
             message = say("The embedding model's preset cannot be used: {what}", what=fault.problems[0].message)
             return [*found, error("embedding-preset", message, Where("embedding"), fault.problems[0].fix)]

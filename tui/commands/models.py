@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tunewiz.backends.machine.hardware import gpus
+from tunewiz.backends.machine.hardware import gpus, most_free
 from tunewiz.backends.sources import find_cached
 from tunewiz.language import N_, current, translate
 from tunewiz.language import translate as _
@@ -64,7 +64,7 @@ def run_models(task: str | None, as_json: bool) -> int:
 
 def free_memory() -> int | None:
     """Bytes free on the GPU with the most room; ``None`` without a GPU."""
-    return max((gpu.memory_free for gpu in gpus() if gpu.memory_free is not None), default=None)
+    return most_free(gpus())
 
 
 def facts(entry: KnownModel, free: int | None) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tunewiz.backends import sources
+from tunewiz.backends.readiness import estimate
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml import library
 from tunewiz.problems import BadPreset
 from tunewiz.tui.commands import models
-from tunewiz.tui.commands.check import estimate, run_check
+from tunewiz.tui.commands.check import run_check
 from tunewiz.tui.commands.models import run_models
 from tunewiz.tui.commands.presets import run_presets
 
