@@ -10,13 +10,15 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from tunewiz.backends.engines import Backend, find_engine
+from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Evaluated, Saved
+from tunewiz.backends.runs.manifest import described
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.inner_run import InnerRun
-from tunewiz.files import read_json
+from tunewiz.files import read_json, replacing
 from tunewiz.language import N_
 from tunewiz.presets.tasks.comparison import ComparisonPreset
-from tunewiz.problems import Problem, Where, say
+from tunewiz.problems import Problem, TunewizError, Where, error, say
 
 #: Where the runs of the variants lie, below the run.
 VARIANTS = "variants"
@@ -70,8 +72,12 @@ class Comparison(Backend[ComparisonPreset]):
     def export(self, run: Run, preset: ComparisonPreset) -> None:
         """The best variant's model as the run's."""
         source = _inner(run, best(run, preset)).model
-        shutil.rmtree(run.model, ignore_errors=True)
-        shutil.copytree(source, run.model)
+        with replacing(run.model) as part:
+            shutil.copytree(source, part, dirs_exist_ok=True)
+            if described(part) != described(source):
+                message = say("The copy of {folder} is not what was copied.", folder=run.relative(source))
+                raise TunewizError(error("export-differs", message, fix=say("Look at the disk, then resume the run.")))
+        record_folder(run, run.model)
         run.emit(Saved(what="model", path=run.relative(run.model)))
 
     def report(self, run: Run, preset: ComparisonPreset) -> str:

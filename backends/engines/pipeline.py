@@ -7,10 +7,12 @@ reranker's. The first stage, prepare, goes through all stages of the embedding m
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from tunewiz.backends import engines, readiness
 from tunewiz.backends.engines import Backend
+from tunewiz.backends.runs.events import StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.inner_run import InnerRun
 from tunewiz.language import N_
@@ -74,6 +76,15 @@ class Pipeline(Backend[PipelinePreset]):
     def export(self, run: Run, preset: PipelinePreset) -> None:
         """Write the reranker into ``run.model``; the embedding model is in ``embedding/model``."""
         _of("export", run, preset)
+
+    def left(self, run: Run, preset: PipelinePreset, stage: StageName) -> Path | None:
+        """As the reranker's own engine."""
+        reranker = _reranker(preset, run)
+        return engines.find_engine(reranker.backend).left(run, reranker, stage)
+
+    def tidy(self, run: Run, preset: PipelinePreset) -> None:
+        """As the reranker's own engine; the embedding model's run did so at its end."""
+        _of("tidy", run, preset)
 
     def report(self, run: Run, preset: PipelinePreset) -> str:
         """One report over both."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tunewiz.backends.engines import Backend
-from tunewiz.backends.runs.events import STAGES, Evaluated, Event, Noticed, Progress, Stage, StageName
-from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.engines import Backend, stages_to_do
+from tunewiz.backends.runs.events import Evaluated, Event, Noticed, Progress, Stage, StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import write_json, write_whole
 from tunewiz.presets.preset import Preset
@@ -47,10 +46,9 @@ class InnerRun(Run):
             self.directory.mkdir(parents=True, exist_ok=True)
             write_json(self.record_file, {"created": time.time(), "within": self.outer.name})
             write_whole(self.preset_file, dumps(preset))
-        done = read_state(self).done
-        for name in STAGES:
-            if name in done:
-                continue
+        for name in stages_to_do(self, backend, preset):
+            if name == "report":
+                backend.tidy(self, preset)
             self.check_stop()
             self.outer.notice(note("inner-stage", say("{title}: {stage}.", title=title, stage=_NAMES[name])))
             self.outer.emit(Stage(name=self.stage))  # the time that is left counts from here

@@ -10,9 +10,10 @@ from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.lengths import Reading
 from tunewiz.backends.language_models.loaded_model import Places
 from tunewiz.backends.models import run_models
-from tunewiz.backends.runs.create import add_to_record
-from tunewiz.backends.runs.events import Evaluated, Progress, Saved
+from tunewiz.backends.runs.create import add_to_record, record_folder
+from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.data.chat.prepared import LlmPlan, load, save
 from tunewiz.data.reading.source import Dataset
@@ -139,15 +140,21 @@ class LanguageModelBackend(Backend[LlmPreset]):
         self._measure(run, preset, "after")
 
     def export(self, run: Run, preset: LlmPreset) -> None:
-        """Write ``run.model``, and take away what only training needed."""
-        import shutil
-
+        """Write ``run.model`` and check it."""
         from tunewiz.backends.language_models.exporting import export
 
-        for folder in export(run, preset, self.places(run)):
+        written = export(run, preset, self.places(run))
+        record_folder(run, run.model)
+        for folder in written:
             run.emit(Saved(what="model" if folder == run.model else "adapter", path=run.relative(folder)))
-        if not preset.export.keep_checkpoints:
-            shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+    def left(self, run: Run, preset: LlmPreset, stage: StageName) -> Path | None:
+        """The tuned weights, which lie beside the checkpoints, and the exported model."""
+        return {"train": run.checkpoints, "export": run.model}.get(stage)
+
+    def tidy(self, run: Run, preset: LlmPreset) -> None:
+        """Take away the checkpoints unless they are wanted."""
+        take_away(run, preset.export.keep_checkpoints)
 
     def report(self, run: Run, preset: LlmPreset) -> str:
         """Write ``run.report``; the verdict."""

@@ -74,6 +74,8 @@ def settings(preset: Preset, precision: str, device: str) -> dict[str, Any]:
         # A loss of nan must be seen: by default it is replaced by the mean of the losses before it.
         "logging_nan_inf_filter": False,
         "save_total_limit": training.keep_checkpoints,
+        # Early stopping goes on counting where it was when a training is resumed.
+        "restore_callback_states_from_checkpoint": True,
         "report_to": "none",
         "disable_tqdm": True,
     }

@@ -133,6 +133,24 @@ def test_a_full_model_round_trip(tmp_path: Path, tiny_encoder: Path) -> None:
     assert np.abs(found.encode_document(PROBE) - expected.encode(PROBE)).max() < 1e-6
     assert not np.allclose(found.encode(PROBE), plain(tiny_encoder).encode(PROBE), atol=1e-4)
     assert [event.path for event in events(run) if isinstance(event, Saved) and event.what == "model"] == ["model"]
+
+
+def test_checkpoints_go_once_the_model_is_whole_on_disk(tmp_path: Path, tiny_encoder: Path) -> None:
+    run, preset = trained(tmp_path, tiny_encoder)
+    (run.checkpoints / "checkpoint-2.damaged").mkdir()
+    BarelyTraining().export(run, preset)
+    assert BarelyTraining().tuned(run).is_dir()
+    keeping = preset.model_copy(update={"export": preset.export.model_copy(update={"keep_checkpoints": True})})
+    weights = run.model / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+    BarelyTraining().tidy(run, preset)
+    assert BarelyTraining().tuned(run).is_dir()
+    weights.write_bytes(whole)
+    BarelyTraining().tidy(run, keeping)
+    assert BarelyTraining().tuned(run).is_dir()
+    BarelyTraining().tidy(run, preset)
+    BarelyTraining().tidy(run, preset)
     assert not run.checkpoints.exists()
 
 

@@ -15,7 +15,14 @@ from tunewiz.backends import readiness
 from tunewiz.backends.engines.flag_embedding.flag_models import POOLING
 from tunewiz.backends.runs.events import Evaluated, Saved
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.stages.retrieval import RerankingBackend, RetrievalBackend, When, measure_options, wanted_of
+from tunewiz.backends.stages.retrieval import (
+    RerankingBackend,
+    RetrievalBackend,
+    When,
+    export_with,
+    measure_options,
+    wanted_of,
+)
 from tunewiz.backends.training.arguments import trainer_sections
 from tunewiz.data.retrieval.prepared import Prepared, load
 from tunewiz.presets.families import instructions, lookup
@@ -93,10 +100,7 @@ class FlagEmbedder(RetrievalBackend):
         from tunewiz.backends.engines.flag_embedding.flag_models import COLBERT, SPARSE
 
         heads = [self.tuned(run) / name for name in (COLBERT, SPARSE)]
-        kept = {path.name: path.read_bytes() for path in heads if path.is_file()}
-        super().export(run, preset)
-        for name, content in kept.items():
-            (run.model / name).write_bytes(content)
+        export_with("sentence_transformers", run, preset, self.tuned(run), [path for path in heads if path.is_file()])
 
 
 # Rerankers trained with FlagEmbedding.
