@@ -226,7 +226,7 @@ def test_measuring_can_be_stopped(tiny_encoder: Path) -> None:
         raise StopRequested
 
     with pytest.raises(StopRequested):
-        measure(tiny_encoder, collection(), MetricOptions(), manner=MeasureOptions(check_stop=stop))
+        measure(tiny_encoder, collection(), MetricOptions(), options=MeasureOptions(check_stop=stop))
 
 
 def test_rounding_what_cannot_matter_changes_no_number(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
