@@ -50,7 +50,7 @@ def ladder(preset: RetrievalPreset) -> Iterator[tuple[str, Message]]:
     """Keys and what to set them to, for an encoder: cached mini-batches, batch, negatives, length, LoRA."""
     core, training = preset.loss.core, preset.training
     yield from _cached(preset)
-    if training.batch_size > 8:
+    if training.batch_size > 8:  # half of less leaves too few to be each other's negatives
         smaller = training.batch_size // 2
         fewer = say("Halve it to {size}: fewer in-batch negatives, a weaker lesson.", size=smaller)
         plain = say(
@@ -64,7 +64,7 @@ def ladder(preset: RetrievalPreset) -> Iterator[tuple[str, Message]]:
         yield "loss.group_size", say("Lower it to {count}: fewer wrong passages of its own a query.", count=group // 2)
     elif preset.data.negatives.strategy != "none" and preset.data.negatives.per_query > 1:
         yield "data.negatives.per_query", say("Lower it to {count}.", count=preset.data.negatives.per_query // 2)
-    if training.max_length > 64:
+    if training.max_length > 64:  # half of less cuts ordinary questions
         yield "training.max_length", say("Halve it to {length}; longer texts are cut.", length=training.max_length // 2)
     if not isinstance(preset.method, Lora):
         yield "method.type", say("Train a LoRA adapter: no optimizer memory for the frozen weights.")
@@ -120,7 +120,7 @@ def language_model_ladder(preset: LlmPreset) -> Iterator[tuple[str, Message]]:
     if preset.evaluation.batch_size > 1:
         message = say("Set it to {size}: measuring takes less memory.", size=preset.evaluation.batch_size // 2)
         yield "evaluation.batch_size", message
-    if training.max_length > 256:
+    if training.max_length > 256:  # half of less cuts most answers
         yield "training.max_length", say("Halve it to {length}; longer rows are cut.", length=training.max_length // 2)
     if preset.method.type in ("full", "freeze"):
         yield "method.type", say("Train a LoRA adapter: no optimizer memory for the frozen weights.")

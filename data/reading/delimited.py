@@ -18,6 +18,8 @@ from tunewiz.data.reading.streams import lines
 from tunewiz.problems import Problem, Report, error, say, warning
 
 _QUOTE: Final = '"'
+#: A record longer than this is a quote that was never closed: 2,000 lines and 4 Mi characters are more than any
+#: document in a cell, and what is held in memory and read again from its second line.
 _RECORD_LINES: Final = 2_000
 _RECORD_CHARACTERS: Final = 4 << 20
 csv.field_size_limit(64 << 20)  # Python's default refuses documents of more than 131,072 characters

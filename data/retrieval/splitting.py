@@ -19,7 +19,8 @@ from tunewiz.problems import Problem, Where, note, say, warning
 E = TypeVar("E", bound=Example)
 Ties = Literal["all", "documents", "queries"]
 
-#: How far from the asked share of queries a split may end before looser ties are tried: half of it, or double.
+#: How far from the asked share of queries a split may end before looser ties are tried: half of it, or double. A share
+#: that is off by less costs a wider interval, or some training rows; a tie given up costs the honesty of the numbers.
 _TOLERANCE: Final = 0.5
 
 
