@@ -56,7 +56,9 @@ def split_records(numbered: Iterable[tuple[int, str]], dialect: Dialect, width: 
             return
         line = gathered[0][0]
         record = Record(line, parse("".join(text for _, text in gathered), dialect), len(gathered), is_open)
-        apart = len(gathered) > 1 and (is_open or _better_apart(record, gathered, dialect, width))
+        apart = len(gathered) > 1 and (
+            is_open or _swallowed(gathered, dialect) or _better_apart(record, gathered, dialect, width)
+        )
         if apart:
             waiting.extendleft(reversed(gathered[1:]))
             record = Record(line, parse(gathered[0][1], dialect), 1, True)
@@ -78,6 +80,26 @@ def _gather(
         is_open = ends_open(item[1], dialect, is_open)
         if not is_open or len(gathered) >= _RECORD_LINES or size >= _RECORD_CHARACTERS:
             return gathered, is_open
+
+
+def _swallowed(gathered: list[tuple[int, str]], dialect: Dialect) -> bool:
+    """Whether a quoted cell of several lines ends in the middle of a line's text: two stray quotes, rows between them.
+
+    What opens at ``q1,"so`` and closes at ``q9,"thus`` would else be one cell that holds seven rows, and nobody told.
+    """
+    text, position = "".join(line for _, line in gathered), 0
+    while True:
+        while dialect.skip_space and text[position : position + 1] == " ":
+            position += 1
+        if text[position : position + 1] == _QUOTE:
+            end = _closing(text, position + 1, dialect)
+            after = text[end:].lstrip(" ")[:1] if end >= 0 else ""
+            if "\n" in text[position:end] and after and after not in (dialect.delimiter, "\r", "\n"):
+                return True
+            position = max(position + 1, end)
+        position = text.find(dialect.delimiter, position) + 1
+        if not position:
+            return False
 
 
 def _better_apart(record: Record, gathered: list[tuple[int, str]], dialect: Dialect, width: int) -> bool:

@@ -110,7 +110,7 @@ def _tried(lines: Sequence[tuple[int, str]], dialect: Dialect) -> Sniffed:
 
 #: Rows that are looked at to see what stands in a column: a hundred tell, and a line of names is judged at once.
 _COMPARED: Final = 100
-#: A column of numbers may hold some "n/a": nine in ten are enough for a word above them to be its name.
+#: A column of numbers may hold some "n/a": more than nine in ten are enough for a word above them to be its name.
 _NUMERIC: Final = 0.9
 #: So many rows, and at most two values or one in five of them different: a column of labels.
 _LABELLED_ROWS: Final = 10

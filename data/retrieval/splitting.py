@@ -47,7 +47,8 @@ def split(examples: Sequence[E], fraction: float, seed: int, most: int | None = 
     """
     queries = [normal(query_of(example)) for example in examples]
     distinct = len(set(queries))
-    wanted = min(round(fraction * distinct) or 1, most or distinct) if fraction > 0 else 0
+    # Whatever the share, a query stays to be trained on.
+    wanted = min(round(fraction * distinct) or 1, distinct - 1, most or distinct) if fraction > 0 else 0
     if not wanted or distinct < 2:
         problems = () if fraction == 0 else (_impossible(distinct),)
         return Split(list(examples), [], "all", problems)
@@ -139,14 +140,16 @@ def choose(groups: list[list[int]], queries: Sequence[str], wanted: int, draw: r
     order = list(range(len(groups)))
     draw.shuffle(order)
     held: list[int] = []
+    taken: set[int] = set()
     total = 0
     for number in order:
         if total + sizes[number] <= wanted:
             held += groups[number]
+            taken.add(number)
             total += sizes[number]
         if total == wanted:
             return held
-    rest = [number for number in order if total + sizes[number] > wanted]
+    rest = [number for number in order if number not in taken]
     smallest = min(rest, key=lambda number: sizes[number], default=None)
     if (
         smallest is not None
