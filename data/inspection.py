@@ -27,7 +27,7 @@ from tunewiz.data.rows.examples import Example, ScoredPair
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
 from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, say
 
-PREVIEWED: Final = 5
+PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ Qrels = Mapping[str, Mapping[str, int]]
 Rankings = Mapping[str, list[tuple[str, float]]]
 PerQuery = dict[str, dict[str, float]]
 
-#: The depth of average precision, and the least depth of a saved ranking.
+#: The depth of average precision (MTEB's and sentence-transformers' map@100), and the least depth of a saved ranking.
 DEPTH: Final = 100
 _FORM: Final = re.compile(r"(recall|mrr|ndcg|map|hit|precision)(?:@(\d+))?")
 #: Our name to trec_eval's; mrr has no cut-off there and gets it below.
@@ -73,6 +73,7 @@ def _value(values: Mapping[str, float], name: str) -> float:
     if kind != "mrr":
         return float(values.get(f"{_TREC[kind]}_{cut}", 0.0))
     reciprocal = float(values.get("recip_rank", 0.0))
+    # 1/rank >= 1/cut by a product, which rounding may leave just below 1 (1/49 * 49 is 0.9999999999999999).
     return reciprocal if reciprocal * int(cut) >= 1 - 1e-9 else 0.0
 
 
@@ -89,7 +90,7 @@ def means(values: PerQuery) -> dict[str, float]:
 # The best documents of each query, found exactly with FAISS and ordered the way trec_eval orders them.
 
 
-#: Searched beyond the depth, so that documents tied at the edge are seen together.
+#: Searched beyond the depth, so that documents tied at the edge are seen together; where more are, all are searched.
 _EDGE: Final = 16
 
 

@@ -133,7 +133,7 @@ def _vectors(model: Any) -> Vectors:
     import numpy as np
 
     rows = np.concatenate([model.encode_query(list(_PROBE_TEXTS[:1])), model.encode_document(list(_PROBE_TEXTS[1:]))])
-    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)  # as torch's normalize
     return unit
 
 

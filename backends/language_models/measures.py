@@ -31,12 +31,14 @@ from tunewiz.presets.sections.evaluation import LlmEvaluation
 _CJK: Final = (("\u3400", "\u9fff"), ("\uf900", "\ufaff"))
 
 CLOSENESS: Final = ("bleu4", "rouge_l")
+#: Of the letters: a Chinese answer full of English commands and names keeps more, an English one quotes fewer.
+_CHINESE_FROM: Final = 0.2
 
 
 def is_chinese(text: str) -> bool:
     """Whether a noticeable part of ``text`` is written in Chinese characters."""
     letters = [letter for letter in text if letter.isalpha()]
-    return sum(any(low <= letter <= high for low, high in _CJK) for letter in letters) > 0.2 * len(letters)
+    return sum(any(low <= letter <= high for low, high in _CJK) for letter in letters) > _CHINESE_FROM * len(letters)
 
 
 def closeness(written: str, expected: str) -> dict[str, float]:
@@ -272,6 +274,7 @@ def measure(
     else:
         found.add(_losses(loaded, rows, options, progress), "loss")
         if "loss" in found.metrics:
+            # e to the 710th is beyond a double; a loss above a few dozen says no more than "broken" anyway.
             found.metrics["perplexity"] = math.exp(min(700.0, found.metrics["loss"]))
     if prepared.labels:
         _labels(loaded, rows, prepared.labels, options, found, progress)
@@ -326,6 +329,7 @@ def _labels(
     """Greedy answers, no longer than the longest label and a little, compared with the labels."""
     longest = max(len(loaded.tokenizer.encode(label, add_special_tokens=False)) for label in labels)
     prompts = [row_prompt(loaded, row) for row in rows.values()]
+    # Four tokens beyond the longest label: quotes or a line end around it, the full stop, and the end of the turn.
     written = greedy_answers(loaded, prompts, longest + 4, options.batch_size, progress)
     given = [named_label(answer, labels) for answer in written]
     gold = [row.label for row in rows.values()]

@@ -85,7 +85,7 @@ def encode(
 def _normalised(vectors: Any) -> Vectors:
     array: Vectors = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
-    unit: Vectors = array / np.maximum(lengths, np.float32(1e-12))
+    unit: Vectors = array / np.maximum(lengths, np.float32(1e-12))  # eps of torch's normalize, which the library uses
     return unit
 
 
@@ -177,7 +177,7 @@ def _agrees(model: Any, expected: _Expected, prompt: str, options: EncodeOptions
 
 #: Vectors kept on disk at most, in bytes: beyond it, encoding anew is cheaper than the disk it would take.
 MOST_KEPT: Final = 1 << 29
-_EDGE: Final = 1 << 20
+_EDGE: Final = 1 << 20  # bytes hashed at either end of a file: all of one that holds settings or words
 
 
 @dataclass(frozen=True)

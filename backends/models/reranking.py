@@ -43,7 +43,8 @@ from tunewiz.problems import TunewizError, error, say
 Pair = tuple[str, str]
 Scores = NDArray[np.float32]
 
-#: Largest difference of a logit, as a share of the largest one (at least 1), that still counts as the same.
+#: Largest difference of a logit, as a share of the largest one (at least 1), that still counts as the same: fp32 was
+#: off by 4e-8 on MiniLM; bf16 keeps 8 bits (4e-3) at each multiplication.
 _AGREE: Final[dict[str, float]] = {"fp32": 1e-4, "bf16": 6e-2}
 _PROBE: Final[tuple[Pair, ...]] = (
     ("how do I reset my password", "Open the settings, choose Security, then Reset password. You get a mail."),

@@ -307,7 +307,7 @@ def _key(groups: Sequence[Group], pool: Passages, strategy: Strategy, options: N
         record = [group.query, group.positives, group.negatives, group.positive_ids]
         digest.update(json.dumps(record).encode())
     digest.update(json.dumps([pool.texts, sorted(pool.by_id.items())]).encode())
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()[:32]  # 128 bits: no two of a cache will ever be the same
 
 
 def _user_cache() -> Path:

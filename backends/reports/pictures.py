@@ -80,7 +80,7 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
     figure, (ax,) = _figure()
     places = range(len(items))
     whiskers = [[item.difference - item.low for item in items], [item.high - item.difference for item in items]]
-    width = 0.4
+    width = 0.4  # of a bar: two and a gap of half a bar between metrics
     ax.bar([place - width / 2 for place in places], [item.before for item in items], width, color=_BEFORE)
     ax.bar(
         [place + width / 2 for place in places],
@@ -93,6 +93,7 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
     )
     ax.set_xticks(list(places), [item.metric for item in items], rotation=30, ha="right")
     highest = max(max(item.before, item.after + max(0.0, item.high - item.difference)) for item in items)
+    # A fifth of room for the legend; metrics end at 1, and so do the pictures, with room for the bar's edge.
     ax.set_ylim(0, min(1.08, 1.2 * highest + 0.02))
     ax.legend([_label(N_("before")), _label(N_("after"))], frameon=False, loc="upper left", ncols=2)
     return _written(figure, target)

@@ -87,7 +87,7 @@ def _seed(preset: Preset) -> int:
 
 def _fresh(runs: Path, name: str) -> Path:
     stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for attempt in range(1, 1000):
+    for attempt in range(1, 1000):  # runs of one name begun in one second: a loop of a shell script, at most
         directory = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
             directory.mkdir(parents=True)

@@ -58,6 +58,7 @@ def _ambiguous(which: str, matching: list[Run]) -> Problem:
 
 
 def _missing(which: str, folder: Path, runs: list[Run]) -> Problem:
+    # Half of it is enough: the name of a run ends in sixteen characters of date and time, which people leave out.
     close = difflib.get_close_matches(which, [run.name for run in runs], n=1, cutoff=0.5)
     fix = say("Did you mean {name}?", name=close[0]) if close else say("`tunewiz runs` lists them.")
     return error("run-not-found", say("There is no run {which} in {folder}.", which=which, folder=folder), fix=fix)

@@ -128,7 +128,7 @@ def size_of(folder: Path) -> int:
 
 
 GB: Final = 1e9
-_RESERVE: Final = 500_000_000
+_RESERVE: Final = 500_000_000  # bytes left free beside a download: a disk filled to the last byte breaks other programs
 
 
 def check_room(located: Located, folder: Path) -> None:

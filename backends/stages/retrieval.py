@@ -151,7 +151,7 @@ def measure_options(run: Run, preset: RetrievalPreset, stage: str) -> MeasureOpt
     shared = preset.data.negatives.strategy == "dense" and stage in ("prepare", "baseline")
 
     def tell(done: int, total: int) -> None:
-        rate = done / max(1e-9, time.monotonic() - begun)
+        rate = done / max(1e-9, time.monotonic() - begun)  # a clock's tick may be longer than the first batch takes
         run.emit(Progress(stage=stage, step=done, total=total, values={"samples_per_second": rate}))
 
     return MeasureOptions(

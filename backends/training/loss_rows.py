@@ -65,7 +65,8 @@ def _either(kinds: Collection[Rows]) -> Message:
 
 Role = Literal["query", "passage"]
 
-#: Random passages tried before a row is left with the negatives it has.
+#: Random passages tried before a row is left with the negatives it has: all fail by chance only where nearly every
+#: passage answers the query.
 _TRIES: Final = 50
 
 

@@ -81,7 +81,7 @@ def _retrieval_ladder(preset: RetrievalPreset) -> Iterator[Step]:
     core, training, mined = preset.loss.core, preset.training, preset.data.negatives
     place = "loss" if core is preset.loss else "loss.loss"
     yield from _cached(core, place, training.gradient_checkpointing)
-    if training.batch_size > 8:
+    if training.batch_size > 8:  # half of less leaves too few to be each other's negatives
         yield _halved_batch(preset)
     if not training.gradient_checkpointing and not core.caches_gradients:
         yield _checkpointing()
@@ -92,7 +92,7 @@ def _retrieval_ladder(preset: RetrievalPreset) -> Iterator[Step]:
     elif mined.strategy != "none" and mined.per_query > 1:
         count, key = mined.per_query // 2, "data.negatives.per_query"
         yield Step(key, say("Lower it to {count}.", count=count), {key: count})
-    if training.max_length > 64:
+    if training.max_length > 64:  # half of less cuts ordinary questions
         length = training.max_length // 2
         message = say("Halve it to {length}; longer texts are cut.", length=length)
         yield Step("training.max_length", message, {"training.max_length": length})
@@ -150,7 +150,7 @@ def _language_model_ladder(preset: LlmPreset, on_cpu: bool) -> Iterator[Step]:
     if preset.evaluation.batch_size > 1:
         size, key = preset.evaluation.batch_size // 2, "evaluation.batch_size"
         yield Step(key, say("Set it to {size}: measuring takes less memory.", size=size), {key: size})
-    if training.max_length > 256:
+    if training.max_length > 256:  # half of less cuts most answers
         length = training.max_length // 2
         message = say("Halve it to {length}; longer rows are cut.", length=length)
         yield Step("training.max_length", message, {"training.max_length": length})

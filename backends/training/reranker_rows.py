@@ -21,9 +21,11 @@ from tunewiz.data.text.duplicates import normal
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.problems import Problem, note, say, warning
 
-#: The weight of positives is kept within this, whatever the counts.
+#: The weight of positives is kept within this, whatever the counts: beyond it a single mislabelled positive outweighs
+#: all that a batch says.
 _MOST_WEIGHT: Final = 100.0
-#: Grades up to here are learned as they are by losses over lists; wider scales are brought onto 0 to 1.
+#: Grades up to here are learned as they are by losses over lists; wider scales are brought onto 0 to 1. LambdaLoss and
+#: its kin weigh a grade by 2^grade - 1: 31 at 5, 10^30 at 100 per cent.
 _GRADES: Final = 5.0
 
 

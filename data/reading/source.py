@@ -92,6 +92,7 @@ def _sample(name: str) -> Path:
         found = folder if folder.exists() else next(SAMPLES.glob(f"{name}.*"))
         if (found / inside).exists() and ".." not in inside.split("/"):
             return found / inside if inside else found
+    # Samples are few and unlike each other, so that half a name is enough; siblings of a file below may be thousands.
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     fix = say("Did you mean {name}?", name=SAMPLE_PREFIX + near[0]) if near else None
     message = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))

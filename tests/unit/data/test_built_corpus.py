@@ -90,6 +90,18 @@ def test_leaks_name_the_training_row() -> None:
     assert (told["leak-document"].severity, told["leak-document"].message.values["count"]) == ("note", 1)
 
 
+def test_what_is_alike_within_the_evaluation_or_was_judged_wrong_is_no_leak() -> None:
+    train = [Group("How do I reset my password?", ("It is in the settings.",), line=4)]
+    evaluation = Collection(
+        {"a": Document("It is in the settings"), "b": Document("unseen")},
+        {"1": "Where do I find the invoice of my account", "2": "Where do I find the invoices of my account"},
+        {"1": {"a": 0, "b": 1}, "2": {"b": 1}},
+    )
+    assert list(leaks(train, evaluation, "train.csv")) == []
+    told = list(leaks([*train, Group("How do I reset my passwords", ("other",), line=9)], evaluation, "train.csv"))
+    assert told == []
+
+
 @pytest.mark.parametrize("shape", ["groups", "scored"])
 def test_prepared_data_goes_and_comes(tmp_path: Path, shape: str) -> None:
     group = Group("查询", ("p\u2028q", "p2"), ("n",), (0.5, 1.0), (0.1,), "7", ("a", "b"), "Find:", 3)
