@@ -19,7 +19,6 @@ from tunewiz.backends.trackers import catalogue as trackers
 from tunewiz.presets import families
 from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.losses.matryoshka import Matryoshka
-from tunewiz.presets.memory import estimates
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -109,9 +108,9 @@ def _memory(preset: RetrievalPreset) -> Iterator[Problem]:
     """The estimate against the emptiest GPU; nothing is said of models that no family knows."""
     known = families.lookup(preset.model.id)
     free = max((gpu.memory_free or 0 for gpu in gpus()), default=0) if preset.launch.device != "cpu" else 0
-    if known is None or not free:
+    needed = preset.memory(known) if known and free else None
+    if needed is None:
         return
-    needed = estimates.of_size(preset, known.size)
     message = say(
         "Training needs about {expected} GB of GPU memory ({low} to {high}); {free} GB are free.",
         **{name: round(getattr(needed, name) / _GIGABYTE, 1) for name in ("expected", "low", "high")},

@@ -51,7 +51,7 @@ class Draft:
     def kind(self) -> type[Preset]:
         """The class of presets this will be; while no known task is chosen, the one to check other keys with."""
         known, task = tasks.catalogue(), self.answers.get("task", self.suggested.get("task"))
-        return known.get(str(task), known["embedding"])
+        return known.get(str(task), next(iter(known.values())))
 
     @cached_property
     def values(self) -> dict[str, Any]:

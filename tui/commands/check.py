@@ -22,7 +22,6 @@ from tunewiz.files import read_json
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import families, memory
-from tunewiz.presets.memory import estimates
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.presets.yaml.opening import ParsedPreset
@@ -115,9 +114,9 @@ def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
     half = cpu_has_bf16() if on_cpu else True
     known = families.lookup(preset.model.id)
     if known:
-        return estimates.estimate_known(preset, known, half)
+        return preset.memory(known, half)
     config = read_json(Path(located.place) / "config.json") if located and located.cached else None
-    return estimates.of_config(preset, config, half) if isinstance(config, dict) else None
+    return preset.memory_by_config(config, half) if isinstance(config, dict) else None
 
 
 def _tell(checked: Checked, as_json: bool) -> int:
