@@ -23,7 +23,6 @@ from tunewiz.data.text.cleaning import CLEANED
 from tunewiz.data.text.lengths import Lengths
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
-from tunewiz.presets.sections.model import ModelKind
 from tunewiz.printable import printable
 from tunewiz.problems import BadPreset, ExitCode, Finding, Where, error, say
 from tunewiz.tui import conversation_report
@@ -34,7 +33,7 @@ from tunewiz.tui.words import amount
 
 
 Header = Literal["auto", "yes", "no"]
-_TASKS = get_args(ModelKind)
+_TASKS = ("embedding", "reranker", "llm")
 
 
 def data(
