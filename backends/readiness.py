@@ -27,7 +27,7 @@ from tunewiz.files import read_json
 from tunewiz.presets import families
 from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.losses.matryoshka import Matryoshka
-from tunewiz.presets.memory import GB, Estimate, estimates
+from tunewiz.presets.memory import GB, Estimate
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.sections.section import Section
@@ -218,10 +218,10 @@ def _estimator(model: Model, locate: Callable[[], Located | None], on_cpu: bool)
     half = cpu_has_bf16() if on_cpu else True
     known = families.lookup(model.id)
     if known:
-        return lambda preset: estimates.estimate_known(preset, known, half)
+        return lambda preset: preset.memory(known, half)
     located = locate()
     config = read_json(Path(located.place) / "config.json") if located and located.cached else None
-    return lambda preset: estimates.of_config(preset, config, half) if isinstance(config, dict) else None
+    return lambda preset: preset.memory_by_config(config, half) if isinstance(config, dict) else None
 
 
 def _memory(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:

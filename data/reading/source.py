@@ -38,15 +38,15 @@ class Dataset:
     like: Dataset | None = None
 
 
-def samples(task: str = "") -> tuple[str, ...]:
-    """The names that ``sample:NAME`` takes, sorted; those for one task, or all.
+def samples(conversations: bool | None = None) -> tuple[str, ...]:
+    """The names that ``sample:NAME`` takes, sorted; with ``conversations`` given, those that hold them or do not.
 
     Folders are test collections, for retrieval; files hold rows for language models.
     """
     if not SAMPLES.is_dir():
         return ()
     found = (entry for entry in SAMPLES.iterdir() if not entry.name.startswith((".", "_")))
-    fitting = (entry for entry in found if not task or entry.is_file() == (task == "llm"))
+    fitting = (entry for entry in found if conversations in (None, entry.is_file()))
     return tuple(sorted(entry.name.split(".")[0] if entry.is_file() else entry.name for entry in fitting))
 
 

@@ -55,6 +55,10 @@ class Loss(Section):
         """Passages of a row that a step encodes, where ``negatives`` are mined for each."""
         return 1 + negatives
 
+    def texts(self, negatives: int) -> int:
+        """Texts of an example that a step reads: the query and its passages."""
+        return 1 + self.core.passages(negatives)
+
     def beside(self, vocabulary: int) -> int:
         """Numbers that the loss makes for each token, beside the model's own."""
         return 0
@@ -82,3 +86,7 @@ class RerankerLoss(Loss):
     activation: ClassVar[Literal["sigmoid", "identity"]] = "identity"
     #: Whether tuples come with the score of the right document less that of each wrong one.
     learns_margins: ClassVar[bool] = False
+
+    def texts(self, negatives: int) -> int:
+        """As :meth:`Loss.texts`; a query and a document are read as one text."""
+        return 1 if self.layout == "pairs" else self.passages(max(1, negatives))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
@@ -21,13 +21,26 @@ from tunewiz.presets.checks import (
     schedule_problems,
 )
 from tunewiz.presets.losses import AnyLoss
-from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.preset import STARTER, FirstModel, RetrievalPreset
+from tunewiz.presets.sections.model import ModelKind
 from tunewiz.problems import Problem, Where, error, say, warning
 
 
 class EmbeddingPreset(RetrievalPreset):
     """A preset that tunes an embedding model."""
 
+    model_kind: ClassVar[ModelKind] = "embedding"
+    gives_vectors: ClassVar[bool] = True
+    first_models: ClassVar[tuple[FirstModel, ...]] = (
+        FirstModel(
+            "BAAI/bge-small-zh-v1.5", N_("Your texts are Chinese; this one is small, Chinese and a good start."), "zh"
+        ),
+        STARTER,
+    )
+    first_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "groups": ("multiple_negatives_ranking", "info_nce"),
+        "scored": ("cosent",),
+    }
     PLACE: ClassVar[int] = 1
 
     task: Literal["embedding"] = Field(
@@ -67,8 +80,7 @@ def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
     if size == 1 and core.in_batch_negatives and preset.data.negatives.strategy == "none":
         message = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
         yield error("batch-of-one", message, Where("training.batch_size"), say("Use at least 8, better 32."))
-    negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
-    texts = size * (1 + core.passages(negatives))
+    texts = size * preset.loss.texts(preset.data.negatives.mined)
     if texts > _MOST_TEXTS and core.encoded_at_once is None:
         message = say("A step encodes {texts} texts at once.", texts=texts)
         fix = say("Lower training.batch_size or data.negatives.per_query, or use cached_multiple_negatives_ranking.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -20,15 +20,28 @@ from tunewiz.presets.checks import (
     schedule_problems,
 )
 from tunewiz.presets.losses import AnyRerankerLoss
-from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.preset import STARTER, FirstModel, RetrievalPreset
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.data import Candidates
+from tunewiz.presets.sections.model import ModelKind
 from tunewiz.problems import Problem, Where, error, say
 
 
 class RerankerPreset(RetrievalPreset):
     """A preset that tunes a reranker."""
 
+    model_kind: ClassVar[ModelKind] = "reranker"
+    cross_encoder: ClassVar[bool] = True
+    first_models: ClassVar[tuple[FirstModel, ...]] = (
+        FirstModel(
+            "BAAI/bge-reranker-base", N_("Your texts are Chinese; this one knows how to rank them already."), "zh"
+        ),
+        STARTER,
+    )
+    first_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "groups": ("binary_cross_entropy",),
+        "scored": ("binary_cross_entropy",),
+    }
     PLACE: ClassVar[int] = 3
 
     task: Literal["reranker"] = Field(

@@ -114,7 +114,7 @@ def kind_of(tree: Tree) -> tuple[type[Preset], list[Problem]]:
     task = tree.value.get("task")
     if isinstance(task, str) and task in known:
         return known[task], []
-    likely = known["embedding"]
+    likely = next(iter(known.values()))
     names, where = ", ".join(known), tree.where(("task",))
     if "task" not in tree.value:
         fix = say("Add it: one of {words}.", words=names)
