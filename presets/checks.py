@@ -276,3 +276,8 @@ def metric_problems(preset: RetrievalPreset) -> Iterator[Problem]:
             where,
             suggestion(preset.evaluation.metric, evaluation.metrics_at(sorted(set(cutoffs)))),
         )
+
+
+#: Checks of where the rows come from, and of what a run does with them, for all tasks that are measured by a search.
+OF_DATA: Final = (data_problems, evaluation_data_problems, negatives_problems)
+OF_RUNS: Final = (schedule_problems, device_problems, metric_problems)

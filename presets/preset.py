@@ -21,7 +21,7 @@ from tunewiz.presets.sections.data import Data
 from tunewiz.presets.sections.evaluation import Evaluation, Export, Tracking
 from tunewiz.presets.sections.method import Full, Lora, Method
 from tunewiz.presets.sections.model import EncoderModel, Model, ModelKind
-from tunewiz.presets.sections.section import Section, about
+from tunewiz.presets.sections.section import Section, about, vary_field
 from tunewiz.presets.sections.training import Launch, Training
 from tunewiz.problems import Problem
 
@@ -92,8 +92,8 @@ class Preset(Section):
         ),
     )
     description: str = Field("", title=N_("Description"), description=N_("What it is for, in your own words."))
-    task: str
-    backend: str
+    task: str = Field(title=N_("Task"))
+    backend: str = Field(title=N_("Backend"), description=N_("The library that trains."))
     model: Model = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
     training: Training = Field(
         default_factory=Training,
@@ -124,7 +124,7 @@ class Preset(Section):
 class RetrievalPreset(Preset):
     """A preset whose model is measured by what a search finds."""
 
-    model: EncoderModel = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
+    model: EncoderModel = vary_field(Preset, "model")
     data: Data = Field(title=N_("Data"), description=N_("What it learns from and what it is measured on."))
     method: Method = Field(
         default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained.")
@@ -153,7 +153,7 @@ class RetrievalPreset(Preset):
         load = Load(
             texts=self._texts_at_once(),
             length=training.max_length,
-            half=half if training.precision == "auto" else training.precision != "fp32",
+            half=training.in_16_bits(half),
             trained=self._trained_weights(shape),
             optimizer=training.optimizer,
             checkpointing=training.gradient_checkpointing,

@@ -13,6 +13,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
+from tunewiz.language import N_
 from tunewiz.presets.sections.section import Section
 from tunewiz.problems import Problem
 
@@ -22,7 +25,7 @@ Rows = Literal["pairs", "triplets", "scored", "labelled"]
 class Loss(Section):
     """Options of one loss. The class docstring is for developers, ``who_for`` for users."""
 
-    name: str
+    name: str = Field(title=N_("Loss"), description=N_("What training makes smaller."))
     #: The backends that can train with it.
     backends: ClassVar[frozenset[str]] = frozenset({"sentence_transformers"})
     #: Row shapes the loss can learn from, best first.

@@ -8,21 +8,11 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets import families
-from tunewiz.presets.checks import (
-    data_problems,
-    device_problems,
-    evaluation_data_problems,
-    loss_problems,
-    method_problems,
-    metric_problems,
-    model_problems,
-    negatives_problems,
-    schedule_problems,
-)
+from tunewiz.presets import checks, families
 from tunewiz.presets.losses import AnyLoss
-from tunewiz.presets.preset import STARTER, FirstModel, RetrievalPreset
+from tunewiz.presets.preset import STARTER, FirstModel, Preset, RetrievalPreset
 from tunewiz.presets.sections.model import ModelKind
+from tunewiz.presets.sections.section import vary_field
 from tunewiz.problems import Problem, Where, error, say, warning
 
 
@@ -43,10 +33,10 @@ class EmbeddingPreset(RetrievalPreset):
     }
     PLACE: ClassVar[int] = 1
 
-    task: Literal["embedding"] = Field(
-        "embedding", title=N_("Task"), description=N_("What kind of model is tuned: one that turns texts into vectors.")
+    task: Literal["embedding"] = vary_field(
+        Preset, "task", "embedding", description=N_("What kind of model is tuned: one that turns texts into vectors.")
     )
-    backend: str = Field("sentence_transformers", title=N_("Backend"), description=N_("The library that trains."))
+    backend: str = vary_field(Preset, "backend", "sentence_transformers")
     loss: AnyLoss = Field(
         title=N_("Loss"),
         description=N_("What training pulls together and pushes apart; it must fit the rows of the data."),
@@ -54,18 +44,13 @@ class EmbeddingPreset(RetrievalPreset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`tunewiz.presets.checks`."""
-        return embedding_problems(self)
+        """What does not go together, in the order of the sections; see :mod:`tunewiz.presets.checks`."""
+        learning = (checks.method_problems, checks.loss_problems, _batch)
+        every = (checks.model_problems, _pooling, *checks.OF_DATA, *learning, *checks.OF_RUNS)
+        return [problem for check in every for problem in check(self)]
 
 
 _MOST_TEXTS: Final = 4096
-
-
-def embedding_problems(preset: EmbeddingPreset) -> list[Problem]:
-    """What does not go together in ``preset``, in the order of its sections."""
-    before = (model_problems, _pooling, data_problems, evaluation_data_problems, negatives_problems)
-    checks = (*before, method_problems, loss_problems, _batch, schedule_problems, device_problems, metric_problems)
-    return [problem for check in checks for problem in check(preset)]
 
 
 def _pooling(preset: EmbeddingPreset) -> Iterator[Problem]:

@@ -21,12 +21,12 @@ from tunewiz.presets.memory.language_model import (
 from tunewiz.presets.methods import AnyMethod
 from tunewiz.presets.methods.low_rank import Lora
 from tunewiz.presets.methods.method import WithPeft
-from tunewiz.presets.preset import FirstModel, Preset
+from tunewiz.presets.preset import FirstModel, Preset, RetrievalPreset
 from tunewiz.presets.sections.data import LlmData
 from tunewiz.presets.sections.evaluation import Export, LlmEvaluation
 from tunewiz.presets.sections.llm_training import LlmTraining, Preference
 from tunewiz.presets.sections.model import LlmModel, ModelKind
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 from tunewiz.problems import Problem, Where, error, note, say, warning
 
 #: Stages that learn from answers or texts as they are; from pairs of answers; and from answers that were judged.
@@ -54,10 +54,10 @@ class LlmPreset(Preset):
     full_rate: ClassVar[float] = 1e-5
     PLACE: ClassVar[int] = 2
 
-    task: Literal["llm"] = Field(
-        "llm", title=N_("Task"), description=N_("What kind of model is tuned: one that writes answers.")
+    task: Literal["llm"] = vary_field(
+        Preset, "task", "llm", description=N_("What kind of model is tuned: one that writes answers.")
     )
-    backend: str = Field("llama_factory", title=N_("Backend"), description=N_("The library that trains."))
+    backend: str = vary_field(Preset, "backend", "llama_factory")
     stage: Literal["auto", "sft", "pretrain", "dpo", "orpo", "simpo", "kto"] = Field(
         "auto",
         title=N_("Stage"),
@@ -86,29 +86,17 @@ class LlmPreset(Preset):
         examples=["auto", "qwen3_nothink", "llama3", "gemma"],
         json_schema_extra=about(typical=N_("auto. Another template than the model's own gives garbage.")),
     )
-    model: LlmModel = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
-    data: LlmData = Field(title=N_("Data"), description=N_("What it learns from and what it is measured on."))
-    method: AnyMethod = Field(
-        default_factory=Lora, title=N_("Method"), description=N_("How much of the model is trained.")
-    )
+    model: LlmModel = vary_field(Preset, "model")
+    data: LlmData = vary_field(RetrievalPreset, "data")
+    method: AnyMethod = vary_field(RetrievalPreset, "method", default_factory=Lora)
     preference: Preference = Field(
         default_factory=Preference,
         title=N_("Preference"),
         description=N_("How it learns from pairs of answers; for dpo, orpo, simpo and kto."),
     )
-    training: LlmTraining = Field(
-        default_factory=LlmTraining,
-        title=N_("Training"),
-        description=N_("How long, how fast and how carefully it learns."),
-    )
-    evaluation: LlmEvaluation = Field(
-        default_factory=LlmEvaluation,
-        title=N_("Evaluation"),
-        description=N_("How the model is measured, before and after."),
-    )
-    export: Export = Field(
-        default_factory=Export, title=N_("Export"), description=N_("What is left when the run is over.")
-    )
+    training: LlmTraining = vary_field(Preset, "training", default_factory=LlmTraining)
+    evaluation: LlmEvaluation = vary_field(RetrievalPreset, "evaluation", default_factory=LlmEvaluation)
+    export: Export = vary_field(RetrievalPreset, "export")
     backend_options: dict[str, Any] = Field(
         default_factory=dict,
         title=N_("Backend options"),
@@ -118,8 +106,9 @@ class LlmPreset(Preset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`tunewiz.presets.tasks.llm`."""
-        return llm_problems(self)
+        """What does not go together, in the order of the sections."""
+        every = (_model, _data, _backend, _method, _stage, _schedule, _device)
+        return [problem for check in every for problem in check(self)]
 
     def memory(self, known: KnownModel, half: bool = True) -> Estimate | None:
         """What the formulas of :mod:`tunewiz.presets.memory.language_model` say of this preset."""
@@ -142,7 +131,7 @@ class LlmPreset(Preset):
             trained=method.trained(shape),
             adapters=method.adapter,
             bits=method.stored_bits,
-            half=half if training.precision == "auto" else training.precision != "fp32",
+            half=training.in_16_bits(half),
             dropout=getattr(method, "dropout", 0.0) > 0,
             doubly_quantised=getattr(method, "double_quantisation", True),
             optimizer=training.optimizer,
@@ -154,12 +143,6 @@ class LlmPreset(Preset):
 
 
 # What does not go together in a preset of a language model; no library, no data, no network.
-
-
-def llm_problems(preset: LlmPreset) -> list[Problem]:
-    """Everything found, in the order of the sections."""
-    checks = (_model, _data, _backend, _method, _stage, _schedule, _device)
-    return [problem for check in checks for problem in check(preset)]
 
 
 def _model(preset: LlmPreset) -> Iterator[Problem]:
