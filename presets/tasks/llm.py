@@ -109,6 +109,7 @@ def llm_problems(preset: LlmPreset) -> list[Problem]:
 
 
 def _model(preset: LlmPreset) -> Iterator[Problem]:
+    yield from checks.remote_code_problems(preset.model)
     known = families.lookup(preset.model.id)
     if known is None:
         return
