@@ -14,7 +14,7 @@ from tunewiz.presets.losses import alike, catalogue, kind_of
 from tunewiz.presets.losses.loss import Loss, Rows
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.method import Lora
-from tunewiz.presets.sections.model import ModelKind
+from tunewiz.presets.sections.model import Model, ModelKind
 from tunewiz.presets.sections.training import Launch, Training
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.problems import Message, Problem, Where, error, note, say, warning
@@ -98,8 +98,28 @@ _ROWS_OF_SHAPES: Final[dict[str, tuple[Rows, ...]]] = {
 _FORMATS_WITH_NEGATIVES: Final = {"triplets", "ntuples", "query_pos_neg"}
 
 
+REMOTE_CODE: Final = "remote-code"
+
+
+def remote_code_problems(model: Model) -> Iterator[Problem]:
+    """What it means that code which comes with the model may run, where it may."""
+    if not model.trust_remote_code:
+        return
+    message = say(
+        "Python code that comes with {id} runs here with your rights: it can read your files and keys, change them and "
+        "send them away.",
+        id=model.id,
+    )
+    fix = say("Leave it on for authors you trust only.")
+    if not model.revision and not model.id.startswith(("/", ".", "~")):
+        fix = say("Leave it on for authors you trust only, and name a commit in model.revision: then the code stays "
+                  "what you have looked at.")  # fmt: skip
+    yield warning(REMOTE_CODE, message, Where("model.trust_remote_code"), fix)
+
+
 def model_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     """Ids that nothing is known of, texts longer than the model reads, code of the model's own, licences."""
+    yield from remote_code_problems(preset.model)
     known = families.lookup(preset.model.id)
     if known is None:
         near = families.nearest(preset.model.id)

@@ -20,6 +20,7 @@ from tunewiz.presets.drafts.kept import Kept, discard, drafts, fresh, keep
 from tunewiz.presets.yaml import library
 from tunewiz.printable import printable
 from tunewiz.problems import BadPreset, ExitCode, Problem, errors, say
+from tunewiz.redaction import redacted
 from tunewiz.tui.forms.questions import Choice, Question, nearest
 from tunewiz.tui.wizard import findings, known_models
 from tunewiz.tui.wizard.frame import memory_line
@@ -27,6 +28,7 @@ from tunewiz.tui.wizard.inspecting import examine
 from tunewiz.tui.wizard.keeping import remember
 from tunewiz.tui.wizard.machine import look
 from tunewiz.tui.wizard.step import State, Step, questions_of, steps_for
+from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, trust_question
 
 _NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
 
@@ -48,7 +50,7 @@ class Dialogue:
 
     def tell(self, text: str = "") -> None:
         """Write a line."""
-        self.out.write(f"{text}\n")
+        self.out.write(f"{redacted(text)}\n")
         self.out.flush()
 
     def show(self, drawn: RenderableType) -> None:
@@ -57,7 +59,7 @@ class Dialogue:
 
     def ask(self, prompt: str) -> str:
         """The next answer as it was typed. Raises :class:`Left` when there is none, :class:`Back` for ``<``."""
-        self.out.write(f"{prompt} > ")
+        self.out.write(f"{redacted(prompt)} > ")
         self.out.flush()
         answer = self.answers.readline()
         if not answer:
@@ -82,6 +84,7 @@ class Plain:
         self.dialogue = dialogue
         self.kept = kept
         self.state = State(kept.draft, machine=look()).settled()
+        self._refused: set[object] = set()  # models whose own code may not run
 
     def run(self) -> Draft:
         """Ask every step's questions; the draft that came out. Raises :class:`Left`."""
@@ -131,6 +134,8 @@ class Plain:
             elif question.key in draft.missing() and draft.value(question.path) is not None:
                 draft = draft.answer(question.path, draft.value(question.path))  # what stands in brackets
             self._become(draft)
+            if question.path[0] == REMOTE_CODE_KEY[0]:
+                self.consent()
             found = self._problems(question)
             for problem in found:
                 self.dialogue.tell(f"  ! {problem.message.text()} {problem.fix.text() if problem.fix else ''}".rstrip())
@@ -185,6 +190,21 @@ class Plain:
             remember(found.asked.train)
         return found.inspection.usable or question.key != "data.train"
 
+    def consent(self) -> None:
+        """Ask for a yes to code that comes with the model, when it is wanted and nobody was asked for this model."""
+        draft = self.state.draft
+        refused = draft.value(("model", "id")) in self._refused
+        needed = not refused and any(problem.code == "remote-code-needed" for problem in self.state.problems)
+        if not (draft.asks_trust or needed):
+            return
+        question, detail = trust_question(draft)
+        self.dialogue.tell(f"  {detail.text()}")
+        if self.dialogue.yes(question.text(), default=False):
+            self._become(draft.trust())
+        else:
+            self._refused.add(draft.value(("model", "id")))
+            self._become(draft.forget(REMOTE_CODE_KEY))
+
     def _wrong_elsewhere(self, step: Step) -> None:
         """Problems of the step at keys that were not asked."""
         for problem in errors(self.state.problems_of(step)):
@@ -235,6 +255,7 @@ def _begin(dialogue: Dialogue) -> Kept:
 
 def _saved(plain: Plain) -> Path:
     """Show what will be needed and save under a name; asks again until it can be written."""
+    plain.consent()
     dialogue, state = plain.dialogue, plain.state
     dialogue.tell()
     dialogue.tell("".join(text for text, _ in memory_line(state)))

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from tunewiz import user_paths_last
 from tunewiz.language import VARIABLE, current
-from tunewiz.printable import printable
 from tunewiz.problems import Problem, TunewizError, error, say
 
 
@@ -74,7 +73,7 @@ def _answer(answer: bytes, told: bytes, status: int) -> Any:
             return value
         raise ErrandFailed(*value)
     lines = told.decode("utf-8", "replace").strip().splitlines()
-    last = printable(lines[-1]) if lines else str(status)
+    last = lines[-1] if lines else str(status)
     raise ErrandFailed(error("errand-failed", say("It failed in the background: {reason}", reason=last)))
 
 

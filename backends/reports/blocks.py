@@ -17,6 +17,7 @@ from tunewiz.backends.runs.state import RunState
 from tunewiz.files import write_json, write_whole
 from tunewiz.language import N_, current, translate
 from tunewiz.problems import say
+from tunewiz.redaction import redacted
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ pre { background: var(--soft); padding: .8rem; overflow-x: auto; }
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """``blocks`` as GitHub-flavoured Markdown, pictures by their file name."""
-    return "\n\n".join("\n".join(_markdown(block)) for block in blocks) + "\n"
+    """``blocks`` as GitHub-flavoured Markdown without secrets, pictures by their file name."""
+    return redacted("\n\n".join("\n".join(_markdown(block)) for block in blocks) + "\n")
 
 
 def _markdown(block: Block) -> Iterator[str]:
@@ -153,7 +154,7 @@ def _cells(cells: Sequence[str], tag: str, numbers: frozenset[int]) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(text, quote=True)
+    return html.escape(redacted(text), quote=True)
 
 
 # The files of every report.

@@ -16,6 +16,7 @@ from tunewiz.files import read_json, write_json, write_whole
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadPreset, error, say
+from tunewiz.redaction import redacted_arguments
 
 RECORDED: Final = [
     "tunewiz",
@@ -41,8 +42,8 @@ def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = 
     directory = _fresh(runs.resolve(), name or preset.name)
     run = Run(directory)
     write_whole(run.preset_file, dumps(preset))
-    record = {"created": time.time(), "command": list(command), "python": sys.version.split()[0], "seed": _seed(preset)}
-    write_json(run.record_file, record | {"versions": versions()})
+    record = {"created": time.time(), "command": redacted_arguments(command), "python": sys.version.split()[0]}
+    write_json(run.record_file, record | {"seed": _seed(preset), "versions": versions()})
     return run
 
 

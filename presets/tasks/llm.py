@@ -146,6 +146,7 @@ class LlmPreset(Preset):
 
 
 def _model(preset: LlmPreset) -> Iterator[Problem]:
+    yield from checks.remote_code_problems(preset.model)
     known = families.lookup(preset.model.id)
     if known is None:
         return

@@ -94,6 +94,7 @@ def parse_preset(text: str, file: str, overrides: Iterable[str] = (), folder: Pa
     found += override(tree, overrides, kind)
     if folder is not None:
         anchor(tree, folder, kind)
+    found += validation.secret_problems(tree)
     preset: Preset | None = None
     try:
         preset = kind.model_validate(tree.value)
