@@ -69,6 +69,10 @@ def inspect(
 
     ``task`` narrows the formats (``embedding``, ``reranker``, ``llm``); ``count`` counts tokens exactly; texts for
     retrieval of more than ``max_tokens`` are found too long.
+
+    >>> found = inspect(Dataset("sample:intents-en"), task="llm")
+    >>> found.usable, found.format, [one.code for one in found.findings if one.severity == "error"]
+    (True, 'classification', [])
     """
     findings = Findings()
     try:

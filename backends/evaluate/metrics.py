@@ -53,7 +53,11 @@ def depth_of(metrics: Sequence[str]) -> int:
 
 
 def per_query(rankings: Rankings, qrels: Qrels, metrics: Sequence[str]) -> PerQuery:
-    """``metrics`` of each query that has a relevant document, by pytrec_eval; 0 where it found nothing."""
+    """``metrics`` of each query that has a relevant document, by pytrec_eval; 0 where it found nothing.
+
+    >>> per_query({"q1": [("d2", 0.9), ("d1", 0.4)]}, {"q1": {"d1": 1}}, ["mrr@10", "recall@1"])
+    {'q1': {'mrr@10': 0.5, 'recall@1': 0.0}}
+    """
     import pytrec_eval
 
     judged = {query: dict(grades) for query, grades in qrels.items() if any(grade > 0 for grade in grades.values())}
@@ -148,7 +152,14 @@ def write_run(path: Path, rankings: Rankings, tag: str) -> None:
 
 
 def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
-    """What :func:`write_run` wrote."""
+    """What :func:`write_run` wrote, which every run leaves beside its report: documents and scores of each query.
+
+    >>> from tunewiz.backends.runs.find import find, runs_dir
+    >>> rankings = read_run(find("last", runs_dir()).report / "after.run.tsv")
+    >>> document, score = next(iter(rankings.values()))[0]
+    >>> isinstance(document, str), score <= 1
+    (True, True)
+    """
     rankings: dict[str, list[tuple[str, float]]] = {}
     with path.open(encoding="utf-8", newline="\n") as stream:
         for line in stream:

@@ -93,7 +93,13 @@ class Comparison:
 
 # 10,000 samples: from seed to seed a bound then moves by less than 1 % of the interval's width (standard deviation).
 def compare(before: PerQuery, after: PerQuery, metric: str, samples: int = 10_000, seed: int = 42) -> Comparison:
-    """:func:`compare_all` for one metric."""
+    """:func:`compare_all` for one metric.
+
+    >>> before, after = ({"q1": {"ndcg@10": one}, "q2": {"ndcg@10": other}} for one, other in ((0.2, 0.4), (0.5, 0.5)))
+    >>> found = compare(before, after, "ndcg@10")
+    >>> found.verdict, round(found.difference, 2), (found.wins, found.losses)
+    ('WIN', 0.2, (2, 0))
+    """
     return compare_all(before, after, [metric], samples, seed)[metric]
 
 

@@ -58,6 +58,11 @@ def encode(
 
     ``prompt`` is put before each text. ``progress`` and ``check_stop`` are called between batches; what the latter
     raises ends the call. Raises :class:`TunewizError` (``embedding-not-finite``) where the model yields nan.
+
+    >>> from tunewiz.backends.models.loading import load_encoder
+    >>> vectors = encode(load_encoder("my-encoder"), ["gpu memory", "disk port"], prompt="query: ")
+    >>> len(vectors), round(float(vectors[0] @ vectors[0]), 4)
+    (2, 1.0)
     """
     places: dict[str, int] = {}
     index = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))

@@ -196,6 +196,12 @@ class Reranker:
     ``path`` is a model's folder. ``precision``: ``fp32`` gives the library's scores; ``bf16`` is faster where the
     processor has it, and swaps documents whose scores are nearly the same. Raises :class:`BadPreset`
     (``model-not-loadable``).
+
+    >>> with Reranker("my-reranker", device="cpu") as reranker:
+    ...     best = reranker.rank("how do i check gpu memory", ["disk port", "gpu memory data", "why"], top=2)
+    ...     logits = reranker.logits("how do i check gpu memory", ["disk port", "gpu memory data", "why"])
+    >>> [hit.place for hit in best] == sorted(range(3), key=lambda place: -logits[place])[:2]
+    True
     """
 
     def __init__(
@@ -234,7 +240,14 @@ class Reranker:
 
 
 def rerank(query: str, documents: Sequence[str], model: Path | str | Reranker, top: int | None = None) -> list[Ranked]:
-    """``documents`` in order of score for ``query``; ``model`` is a folder, which is loaded for this one call."""
+    """``documents`` in order of score for ``query``; ``model`` is a folder, which is loaded for this one call.
+
+    Raises what :class:`Reranker` raises. For many queries give a :class:`Reranker` in place of the folder.
+
+    >>> hits = rerank("how do i check gpu memory", ["disk port", "gpu memory data"], "my-reranker")
+    >>> sorted(hit.document for hit in hits), hits[0].score >= hits[1].score
+    (['disk port', 'gpu memory data'], True)
+    """
     if isinstance(model, Reranker):
         return model.rank(query, documents, top)
     with Reranker(model) as loaded:

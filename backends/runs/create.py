@@ -38,6 +38,11 @@ def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = 
     """A new directory ``<name>-<yyyymmdd-hhmmss>`` under ``runs`` with ``preset.yaml`` and ``run.json`` in it.
 
     Raises ``BadPreset`` when the place cannot be written to.
+
+    >>> from tunewiz.presets.yaml.library import load
+    >>> run = create(load("faq-embedding.yaml", ["training.epochs=1"]), Path("elsewhere"), name="first-try")
+    >>> run.name.startswith("first-try-"), run.preset_file.is_file()
+    (True, True)
     """
     directory = _fresh(runs.resolve(), name or preset.name)
     run = Run(directory)

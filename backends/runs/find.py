@@ -28,6 +28,10 @@ def find(which: str, folder: Path) -> Run:
     """The run that ``which`` means: a directory, a name in ``folder`` (or its unique beginning), or ``last``.
 
     Raises ``BadPreset`` when there is none or more than one.
+
+    >>> run = find("last", runs_dir())
+    >>> find(run.name, runs_dir()) == find(str(run.directory), runs_dir()) == run
+    True
     """
     direct = Path(which).expanduser()
     if (direct / "preset.yaml").is_file():

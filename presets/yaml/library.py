@@ -99,6 +99,10 @@ def load(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Preset:
     """The preset of a file or name with ``overrides`` (``KEY=VALUE``) applied and its paths made absolute.
 
     Raises :class:`BadPreset` with everything that is wrong.
+
+    >>> preset = load("embedding/starter", ["training.epochs=2"])
+    >>> preset.task, preset.training.epochs
+    ('embedding', 2.0)
     """
     return open_preset(path_or_name, overrides).preset
 
