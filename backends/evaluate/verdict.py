@@ -5,13 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from tunewiz.problems import Message, say
 
 QUERIES: Final = say("queries")
 PerQuery = Mapping[str, Mapping[str, float]]
+
+#: Measures of language models of which less is better.
+LOWER_IS_BETTER: Final = frozenset({"loss", "perplexity", "chosen_loss", "liked_loss", "invalid"})
+
+
+# The verdict: four words, what they say, and how good that is.
+
+
 Verdict = Literal["WIN", "MARGINAL", "REGRESSION", "NONE"]
+
+
+class Wording(NamedTuple):
+    """A verdict as a sentence, and how good it is: what colour it is shown in."""
+
+    sentence: Message
+    tone: Literal["good", "warn", "bad"]
+
+
+VERDICTS: Final[Mapping[str, Wording]] = {
+    "WIN": Wording(say("WIN: the tuned model is better."), "good"),
+    "MARGINAL": Wording(say("MARGINAL: hardly any difference."), "warn"),
+    "REGRESSION": Wording(say("REGRESSION: worse than before."), "bad"),
+    "NONE": Wording(say("No verdict: before and after were not both measured."), "warn"),
+}
+
+
+# Before and after compared, query by query.
+
 
 #: A mean difference from which on training is called a win (sentence-transformers' rule).
 WIN_FROM: Final = 0.005

@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
+from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row, row_prompt
 from tunewiz.backends.language_models.loaded_model import Loaded
 from tunewiz.data.chat.prepared import PreparedLlm
 from tunewiz.data.rows.conversations import Conversation
-from tunewiz.files import write_json
 from tunewiz.presets.sections.evaluation import LlmEvaluation
 
 # How near written answers come to the expected ones: BLEU-4 and ROUGE-L, Chinese cut into words first.
@@ -250,9 +250,12 @@ class HeldOutMeasures:
             self.metrics[name] = fmean(rows.values())
 
     def save(self, file: Path) -> None:
-        """Write it as JSON."""
-        whole = {"metrics": self.metrics, "per_query": self.per_query, "queries": len(self.per_query)}
-        write_json(file, whole | {"seconds": self.seconds} | self.details)
+        """Write it as JSON (:class:`~tunewiz.backends.evaluate.records.Measured`)."""
+        count = len(self.per_query)
+        record = Measured(
+            metrics=self.metrics, seconds=self.seconds, queries=count, **self.details, per_query=self.per_query
+        )
+        record.write(file)
 
 
 def drawn(rows: Sequence[Conversation], count: int, seed: int) -> list[int]:

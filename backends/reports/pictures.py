@@ -102,16 +102,17 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
 def cosines_picture(facts: Facts, target: Path) -> Path | None:
     """Shares of cosines of right, random and best-ranked wrong pairs, before and after beside each other."""
     sides = [(N_("before"), facts.before), (N_("after"), facts.after)]
-    known = [(name, record["cosines"]) for name, record in sides if record and record.get("cosines")]
-    if not known:
+    known = [(name, record.cosines) for name, record in sides if record and record.cosines]
+    if not known or not all(item.histogram for _, cosines in known for item in cosines.values()):
         return None
     figure, axes = _figure(len(known))
     for ax, (name, cosines) in zip(axes, known, strict=True):
         for kind, colour in _COLOURS.items():
-            _histogram(ax, cosines[kind]["histogram"], colour, _label(_KINDS[kind]))
+            if kind in cosines:
+                _histogram(ax, cosines[kind].histogram, colour, _label(_KINDS[kind]))
         ax.set_title(_label(name))
         ax.set_xlabel(_label(N_("cosine")))
-        ax.set_xlim(*_span([item["histogram"] for _, found in known for item in found.values()]))
+        ax.set_xlim(*_span([item.histogram for _, found in known for item in found.values()]))
     axes[0].set_ylabel(_label(N_("share of pairs")))
     axes[-1].legend(frameon=False)
     return _written(figure, target)
