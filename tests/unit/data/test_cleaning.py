@@ -103,7 +103,7 @@ def test_a_group_keeps_scores_and_ids_with_their_texts() -> None:
 def test_what_cannot_be_used_is_dropped() -> None:
     assert clean(Group("", ("p",))) == (None, ["empty-query"])
     assert clean(Group("q", ("q", " ")))[0] is None
-    assert clean(ScoredPair("a", " ", 1))[0] is None
+    assert clean(ScoredPair("a", " ", 1)) == clean(ScoredPair("\n", "b", 1)) == (None, ["whitespace", "empty-text"])
     assert clean(ScoredPair("a", "b", 1)) == (ScoredPair("a", "b", 1), [])
 
 
@@ -118,6 +118,7 @@ def test_repeated_rows_are_dropped_and_counted() -> None:
     kept = [cleaned.line for row in rows if isinstance(cleaned := cleaner.clean(row)[0], Group)]
     assert kept == [1, 4]
     assert cleaner.done == {"duplicate-row": 1, "near-duplicate-row": 1}
+    assert cleaner.clean(Group("", ("p",))) == cleaner.clean(Group("", ("p",))) == (None, ["empty-query"])
 
 
 def test_pairs_with_another_score_are_no_repetition() -> None:
