@@ -129,7 +129,7 @@ class WizardScreen(Walk):
         """The preset's text is being changed."""
         self.state = replace(self.state, text=event.text, text_for=self.state.draft)
 
-    async def on_found(self, event: Discovered) -> None:
+    async def on_discovered(self, event: Discovered) -> None:
         """Something was found out in the background."""
         await self._become(event.into(self.state))
         if self._starting and self.state.checked:
