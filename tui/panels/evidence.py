@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -102,9 +102,9 @@ def evidence(run: Run, state: RunState) -> Evidence:
     known = known_of(run, state)
     before, after, search = (_measured(run, name) for name in ("before", "after", "search"))
     compared, main = known.numbers.metrics, known.comparison
-    measured = after.metrics or measures_of(state, "after")
-    earlier = before.metrics or measures_of(state, "before")
-    searched = search.metrics or state.measured.get("before:search", {})
+    measured = after.metrics or _told(measures_of(state, "after"))
+    earlier = before.metrics or _told(measures_of(state, "before"))
+    searched = search.metrics or _told(state.measured.get("before:search", {}))
     primary = known.numbers.primary or next((name for name in measured if name.startswith("ndcg")), "")
     primary = primary or next(iter(measured), "")
     lower = primary in LOWER_IS_BETTER or bool(main and main.lower_is_better)
@@ -130,6 +130,11 @@ def evidence(run: Run, state: RunState) -> Evidence:
 def _measured(run: Run, name: str) -> Measured:
     """The record of that name; an empty one where there is none."""
     return Measured.read(run.report / f"{name}.json") or Measured(metrics={})
+
+
+def _told(measures: Mapping[str, float | None]) -> Mapping[str, float]:
+    """Measures out of events without those that were no number, which JSON lacks."""
+    return {name: value for name, value in measures.items() if value is not None}
 
 
 def _change(name: str, before: float | None, after: float, compared: Comparison | None, search: float | None) -> Change:
