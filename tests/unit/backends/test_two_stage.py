@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,6 +49,22 @@ def test_a_search_by_words_finds_what_shares_one_best_first_and_equal_texts_unde
     assert set(searched.rankings) == {"1", "2"}
     assert searched.milliseconds["p95"] >= searched.milliseconds["median"] > 0
     assert [key for key, _ in found(2, given).rankings["1"]] == ["c", "a"]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock finds it a second later."""
+    ticks = count()
+    for name in ("perf_counter", "monotonic"):
+        monkeypatch.setattr(f"tunewiz.backends.evaluate.two_stage.time.{name}", lambda: float(next(ticks)))
+
+
+def test_single_queries_are_timed(clock: None) -> None:
+    given = collection({"1": "disk full", "2": "closed port"}, {"1": {"a": 1}, "2": {"b": 2}})
+    assert found(4, given).milliseconds == {"median": 1000.0, "p95": 1000.0}
+    scorer = Scorer(dict.fromkeys((document.text for document in CORPUS.values()), 1.0))
+    measured = TwoStage({"1": [("a", 1.0)]}).measure(scorer, given, MetricOptions((1,)))  # type: ignore[arg-type]
+    assert (measured.seconds, measured.facts["milliseconds"]["median"]) == (1.0, 1000.0)
 
 
 def test_nothing_is_found_where_nothing_is_asked_or_searched() -> None:
