@@ -19,11 +19,11 @@ from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.files import read_json
+from tunewiz.files import read_object
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.problems import ExitCode
-from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, stage_name
+from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, problem_line, stage_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
@@ -44,9 +44,10 @@ def measures_of(state: RunState, when: str) -> Mapping[str, float]:
 def gain(run: Run, state: RunState) -> str:
     """The measure that decides, or until that is told the most telling one, before and after; "" without both."""
     before, after = measures_of(state, "before"), measures_of(state, "after")
-    shared = [name for start in _TELLING for name in after if name in before and name.startswith(start)]
-    decides = (read_json(run.report / "metrics.json") or {}).get("primary") if shared else None
-    name = decides if decides in before and decides in after else next(iter(shared), None)
+    known = [name for name, value in after.items() if value is not None and before.get(name) is not None]
+    shared = [name for start in _TELLING for name in known if name.startswith(start)]
+    decides = read_object(run.report / "metrics.json").get("primary") if shared else None
+    name = decides if isinstance(decides, str) and decides in known else next(iter(shared), None)
     return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}" if name else ""
 
 
@@ -55,7 +56,7 @@ def exit_code(state: RunState, fail_on_regression: bool = False) -> int:
     if state.status == "finished" and fail_on_regression and state.verdict == "REGRESSION":
         return int(ExitCode.WORSE)
     if state.exit_code is not None:
-        return state.exit_code
+        return state.exit_code if 0 <= state.exit_code < 256 else int(ExitCode.FAILED)
     return int(ExitCode.FAILED if state.over else ExitCode.OK)
 
 
@@ -80,13 +81,13 @@ def run_json(run: Run, state: RunState) -> dict[str, Any]:
         "problems": [dict(problem) for problem in state.problems],
         "exported": str(run.model) if run.model.is_dir() else "",
         "report": str(run.report / "report.md") if (run.report / "report.md").is_file() else "",
-        "created": (read_json(run.record_file) or {}).get("created"),
+        "created": read_object(run.record_file).get("created"),
     }
 
 
 def tell_outcome(run: Run, state: RunState, console: Console) -> None:
     """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
-    if measures_of(state, "after"):
+    if any(value is not None for value in measures_of(state, "after").values()):
         console.print(comparison(state))
     if state.verdict in VERDICT_WORDS:
         console.print(Text(translate(VERDICT_WORDS[state.verdict]), style="bold"))
@@ -98,9 +99,11 @@ def tell_outcome(run: Run, state: RunState, console: Console) -> None:
         (translate("Log"), run.log_file, state.status in ("failed", "lost")),
     ):
         if there:
-            console.print(Text(f"{label}: {path}"), soft_wrap=True)
+            console.print(Text(f"{label}: {printable(path, 4096)}"), soft_wrap=True)
+    if state.why is not None and state.status != "failed":  # how it failed was told when it did
+        console.print(Text(problem_line(state.why)), soft_wrap=True)
     if state.status in ("stopped", "failed", "lost"):
-        going_on = translate("Go on with: {command}").format(command=f"tunewiz run --resume {run.name}")
+        going_on = translate("Go on with: {command}").format(command=f"tunewiz run --resume {run.typed}")
         console.print(Text(going_on), soft_wrap=True)
 
 
@@ -111,6 +114,8 @@ def comparison(state: RunState) -> Table:
     for title in (N_("metric"), N_("before"), N_("after"), N_("difference")):
         table.add_column(translate(title), justify="left" if title == "metric" else "right")
     for name, value in after.items():
+        if value is None:
+            continue
         earlier = before.get(name)
         shown = (
             (f"{earlier:.4f}", f"{value:.4f}", f"{value - earlier:+.4f}")
@@ -124,7 +129,7 @@ def comparison(state: RunState) -> Table:
 def _status_line(run: Run, state: RunState) -> Text:
     word = translate(STATUS_NAMES[state.status])
     where = f" ({stage_name(state.stage)})" if state.stage else ""
-    return Text(f"{run.name}: {word}{where}", style="bold")
+    return Text(f"{printable(run.name)}: {word}{where}", style="bold")
 
 
 # The runs of a folder with how each stands; looked at again and again, read only where something changed.
@@ -155,7 +160,9 @@ class Listed:
 
     @cached_property
     def gain(self) -> str:
-        """The main measure, before → after; empty while there is none."""
+        """The main measure, before → after, or why nothing can be read; empty while there is none."""
+        if self.state.status == "unreadable" and self.state.why is not None:
+            return printable(self.state.why.get("message", ""))
         return gain(self.run, self.state)
 
 

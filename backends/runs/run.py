@@ -6,11 +6,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from tunewiz.backends.runs.events import Event, Noticed, Stopped
+from tunewiz.backends.runs.events import Event, Failed, Finished, Noticed, Progress, Stopped
+from tunewiz.files import PRIVATE, append_line, is_full, set_aside
+from tunewiz.printable import printable
 from tunewiz.problems import Problem
+
+RESERVE: Final = 1 << 20  # bytes kept for the last word of a run whose disk is full
+_LAST: Final = (Finished, Failed, Stopped)
 
 
 class StopRequested(Exception):
@@ -27,6 +34,11 @@ class Run:
     def name(self) -> str:
         """The directory's name."""
         return self.directory.name
+
+    @property
+    def typed(self) -> str:
+        """The name as it is typed in a command: quoted where a shell needs it, harmless for a terminal."""
+        return shlex.quote(printable(self.name))
 
     @property
     def preset_file(self) -> Path:
@@ -54,6 +66,11 @@ class Run:
         return self.directory / "stop"
 
     @property
+    def reserve_file(self) -> Path:
+        """Space for the last word, as long as a child is at work."""
+        return self.directory / "reserve"
+
+    @property
     def data(self) -> Path:
         """The prepared data, and caches that belong to it."""
         return self.directory / "data"
@@ -78,13 +95,45 @@ class Run:
         return os.path.relpath(path, self.directory)
 
     def emit(self, event: Event) -> None:
-        """Append ``event``; one ``write`` call a line, so that a reader sees whole lines."""
-        with self.events_file.open("a", encoding="utf-8", newline="\n") as stream:
-            stream.write(event.line() + "\n")
+        """Append ``event``; one ``write`` call a line, so that a reader sees whole lines.
+
+        On a full disk progress goes untold, the last word takes the space that was set aside for it, and any other
+        event raises ``OSError``: what cannot be told must not be counted as done.
+        """
+        last = isinstance(event, _LAST)
+        try:
+            append_line(self.events_file, event.line(), last)
+        except OSError as fault:
+            if is_full(fault) and isinstance(event, Progress):
+                return
+            if not is_full(fault) or not last or not self.release():
+                raise
+            append_line(self.events_file, event.line(), last)
+
+    def reserve(self) -> None:
+        """Set space aside for the last word. Raises ``OSError`` where there is none."""
+        set_aside(self.reserve_file, RESERVE)
+
+    def release(self) -> bool:
+        """Give the space back; whether there was some."""
+        try:
+            self.reserve_file.unlink()
+        except OSError:
+            return False
+        return True
 
     def notice(self, problem: Problem) -> None:
         """Tell of a problem that does not end the run."""
         self.emit(Noticed(problem=problem.as_json()))
+
+    def ask_to_stop(self) -> None:
+        """Ask whoever carries the run to save and leave. Raises ``OSError``."""
+        try:
+            self.stop_file.touch(PRIVATE)
+        except OSError as fault:
+            if not is_full(fault) or not self.release():
+                raise
+            self.stop_file.touch(PRIVATE)
 
     def stop_requested(self) -> bool:
         """Whether the user asked to stop."""
@@ -98,7 +147,8 @@ class Run:
     def newest_checkpoint(self) -> Path | None:
         """The checkpoint with the highest step; ``None`` if there is none."""
         steps = {path: path.name.rpartition("-")[2] for path in self.checkpoints.glob("checkpoint-*")}
-        return max((path for path in steps if steps[path].isdigit()), key=lambda path: int(steps[path]), default=None)
+        numbered = [path for path, step in steps.items() if step.isascii() and step.isdigit()]
+        return max(numbered, key=lambda path: int(steps[path]), default=None)
 
     def end_stopped(self) -> None:
         """Tell that the run was stopped, and what it can go on from."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz.files import read_json, write_json
+from tunewiz.files import ABANDONED, PRIVATE, read_json, sweep, write_json
 from tunewiz.presets.drafts.draft import Draft
 
 _VERSION: Final = 1
@@ -47,7 +47,7 @@ def fresh(draft: Draft) -> Kept:
 
 
 def keep(kept: Kept) -> Kept:
-    """Write ``kept``, whole; the result says when. Raises ``OSError``."""
+    """Write ``kept``, whole and its owner's alone, whatever the umask; the result says when. Raises ``OSError``."""
     kept = replace(kept, changed=time.time())
     draft = kept.draft
     record = {
@@ -60,13 +60,20 @@ def keep(kept: Kept) -> Kept:
         "suggested": draft.suggested,
         "aside": draft.aside,
     }
-    write_json(kept.file, record)
+    kept.file.parent.mkdir(parents=True, exist_ok=True)
+    kept.file.parent.chmod(0o700)
+    write_json(kept.file, record, PRIVATE)
     return kept
 
 
 def drafts() -> list[Kept]:
-    """All drafts, the newest first. What is damaged, or of a later release, is left alone."""
+    """All drafts, the newest first. What is damaged, or of a later release, is left alone.
+
+    What a process that was killed began to write here is removed.
+    """
     folder = drafts_dir()
+    for place in (folder, folder.parent):
+        sweep(place, ABANDONED)
     found = [_read(file) for file in folder.glob("*.json")] if folder.is_dir() else []
     return sorted((kept for kept in found if kept), key=lambda kept: -kept.changed)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.markdown import Markdown
 
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
-from tunewiz.files import read_json
+from tunewiz.files import read_bytes, read_json
+from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
 from tunewiz.tui.outcome import run_json
 from tunewiz.tui.words import STATUS_NAMES
+
+LARGEST: Final = 1 << 24  # bytes of a report; ours have a thousandth
 
 
 def report(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
@@ -28,21 +31,27 @@ def run_report(which: str, folder: Path | None, json_wanted: bool) -> int:
     run = find(which, runs_dir(folder))
     state = read_state(run)
     if json_wanted:
-        print(
-            json.dumps(run_json(run, state) | {"metrics": read_json(run.report / "metrics.json")}, ensure_ascii=False)
-        )
+        print(json_text(run_json(run, state) | {"metrics": read_json(run.report / "metrics.json")}))
         return int(ExitCode.OK)
-    file = run.report / "report.md"
-    if not file.is_file():
+    text = report_text(run.report / "report.md")
+    if text is None:
         problem = say(
             "{name} has no report yet: it is {status}.", name=run.name, status=say(STATUS_NAMES[state.status])
         )
         raise BadPreset(
-            error("no-report", problem, fix=say("`tunewiz watch {name}` shows how far it is.", name=run.name))
+            error("no-report", problem, fix=say("`tunewiz watch {name}` shows how far it is.", name=run.typed))
         )
-    text = file.read_text(encoding="utf-8")
     if sys.stdout.isatty():
         Console().print(Markdown(text))
     else:
         sys.stdout.write(text)
     return int(ExitCode.OK)
+
+
+def report_text(file: Path) -> str | None:
+    """A report's text, harmless for a terminal whoever wrote it; ``None`` where there is none that can be read."""
+    try:
+        text = read_bytes(file, LARGEST).decode("utf-8", "replace")
+    except OSError:
+        return None
+    return "\n".join(printable(line, LARGEST) for line in text.split("\n"))

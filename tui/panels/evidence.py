@@ -5,7 +5,6 @@ Whatever is missing or odd is left out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.files import read_json
+from tunewiz.files import parse_json, read_lines, read_object
 from tunewiz.problems import Message, say
 from tunewiz.tui.outcome import measures_of as measured_in
 
@@ -105,12 +104,12 @@ class Evidence:
 
 def evidence(run: Run, state: RunState) -> Evidence:
     """What is known of ``run``; reads its whole report, so not for the thread that draws."""
-    before, after = _object(run.report / "before.json"), _object(run.report / "after.json")
-    report = _object(run.report / "metrics.json")
+    before, after = read_object(run.report / "before.json"), read_object(run.report / "after.json")
+    report = read_object(run.report / "metrics.json")
     compared = {str(record["metric"]): record for record in _comparisons(report) if "metric" in record}
     measured = _numbers(after.get("metrics")) or _numbers(measured_in(state, "after"))
     earlier = _numbers(before.get("metrics")) or _numbers(measured_in(state, "before"))
-    searched = _object(run.report / "search.json").get("metrics")
+    searched = read_object(run.report / "search.json").get("metrics")
     search = _numbers(searched) or _numbers(state.measured.get("before:search"))
     primary = next(iter(compared), "") or next((name for name in measured if name.startswith("ndcg")), "")
     primary = primary or next(iter(measured), "")
@@ -132,11 +131,6 @@ def evidence(run: Run, state: RunState) -> Evidence:
         answers=tuple(_answers(before, after)),
         advice=tuple(str(step) for step in _list(report.get("next"))),
     )
-
-
-def _object(path: Path) -> Mapping[str, Any]:
-    found = read_json(path)
-    return found if isinstance(found, dict) else {}
 
 
 def _list(found: Any) -> list[Any]:
@@ -217,13 +211,12 @@ def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
     """Texts of queries by their id, or first turns (else the text) of conversations by their place in the file."""
     texts = {}
     try:
-        with file.open(encoding="utf-8", errors="replace") as stream:
-            for place, line in enumerate(stream):
-                record = json.loads(line)
-                name = str(record.get("_id", place))
-                if name in wanted:
-                    turns = record.get("turns")
-                    texts[name] = str(turns[0][1] if turns else record.get("text", ""))
+        for place, line in enumerate(read_lines(file)):
+            record = parse_json(line)
+            name = str(record.get("_id", place))
+            if name in wanted:
+                turns = record.get("turns")
+                texts[name] = str(turns[0][1] if turns else record.get("text", ""))
     except (OSError, ValueError, AttributeError, LookupError, TypeError):
         return texts  # as far as it could be read
     return texts
