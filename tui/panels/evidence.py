@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.records import Measured, Metrics
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison
 from tunewiz.backends.reports.next_steps import known_of, next_steps
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
+from tunewiz.files import parse_json, read_lines
 from tunewiz.problems import Message
 from tunewiz.tui.outcome import measures_of
 
@@ -102,9 +102,9 @@ def evidence(run: Run, state: RunState) -> Evidence:
     known = known_of(run, state)
     before, after, search = (_measured(run, name) for name in ("before", "after", "search"))
     compared, main = known.numbers.metrics, known.comparison
-    measured = after.metrics or measures_of(state, "after")
-    earlier = before.metrics or measures_of(state, "before")
-    searched = search.metrics or state.measured.get("before:search", {})
+    measured = after.metrics or _told(measures_of(state, "after"))
+    earlier = before.metrics or _told(measures_of(state, "before"))
+    searched = search.metrics or _told(state.measured.get("before:search", {}))
     primary = known.numbers.primary or next((name for name in measured if name.startswith("ndcg")), "")
     primary = primary or next(iter(measured), "")
     lower = primary in LOWER_IS_BETTER or bool(main and main.lower_is_better)
@@ -125,6 +125,11 @@ def evidence(run: Run, state: RunState) -> Evidence:
         answers=tuple(_answers(before, after)),
         steps=tuple(next_steps(known)),
     )
+
+
+def _told(measures: Mapping[str, float | None]) -> Metrics:
+    """Without what was no number."""
+    return {name: value for name, value in measures.items() if value is not None}
 
 
 def _measured(run: Run, name: str) -> Measured:
@@ -162,13 +167,12 @@ def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
     """Texts of queries by their id, or first turns (else the text) of conversations by their place in the file."""
     texts = {}
     try:
-        with file.open(encoding="utf-8", errors="replace") as stream:
-            for place, line in enumerate(stream):
-                record = json.loads(line)
-                name = str(record.get("_id", place))
-                if name in wanted:
-                    turns = record.get("turns")
-                    texts[name] = str(turns[0][1] if turns else record.get("text", ""))
+        for place, line in enumerate(read_lines(file)):
+            record = parse_json(line)
+            name = str(record.get("_id", place))
+            if name in wanted:
+                turns = record.get("turns")
+                texts[name] = str(turns[0][1] if turns else record.get("text", ""))
     except (OSError, ValueError, AttributeError, LookupError, TypeError):
         return texts  # as far as it could be read
     return texts

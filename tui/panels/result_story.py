@@ -74,7 +74,7 @@ def _verdict(state: RunState, width: int) -> list[Line]:
     else:
         style = "bad" if state.status in ("failed", "lost") else "strong"
         drawn.append([(translate(STATUS_NAMES[state.status]), style)])
-    for problem in state.problems if state.status == "failed" else ():
+    for problem in state.problems if state.why is not None else ():
         if problem.get("severity") == "error":
             drawn += wrap_text(problem_line(problem), width, "bad")
     spent = state.updated - state.started if state.started else 0
