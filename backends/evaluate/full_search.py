@@ -149,6 +149,7 @@ def document_vectors(encoder: SearchEncoder, texts: Sequence[str], looked: Ranki
     promising = encoder.cache is None and encoder.options.precision == "fp32" and _can_round(encoder)
     if not promising or len(texts) < LEAST or not len(looked.queries):
         return _all_exact(encoder, texts)
+    # At most this share of the documents is within the depth of any query; of those _CONTESTED are encoded again.
     reach = min(1.0, len(looked.queries) * looked.depth / len(texts))
     rough_encoder = replace(encoder, options=replace(encoder.options, precision="bf16"))
     sample = np.random.default_rng(0).choice(len(texts), SAMPLE, replace=False)

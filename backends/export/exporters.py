@@ -241,6 +241,7 @@ def _reranker_with_adapter(folder: Path, facts: Facts, preset: RetrievalPreset, 
 def _check_scores(loaded: Any, expected: Rows, folder: Path) -> None:
     found = _scores(loaded)
     difference = float(abs(found - expected).max()) if found.shape == expected.shape else float("inf")
+    # "not <=", so that nan counts as a difference.
     if not difference <= _SAME_SCORE * max(1.0, float(abs(expected).max())):
         message = say(
             "The exported reranker does not give the scores of the tuned one: they differ by {difference}.",

@@ -183,6 +183,7 @@ def hubs() -> tuple[Hub, ...]:
         return ()
     places = {"Hugging Face": huggingface.endpoint(), "ModelScope": modelscope.endpoint()}
     questions = {name: partial(_timed, address) for name, address in places.items()}
+    # A second more than each may take: names are looked up before, which no limit of ours bounds.
     answers = all_in_time(questions, _HUB_SECONDS + 1.0)
     return tuple(_hub(name, _without_login(places[name]), answer) for name, answer in answers.items())
 

@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 #: Tokens a batch. A CPU thread is fastest while a batch's activations stay in its cache: 1,024 tokens of MiniLM's 384
 #: numbers are 1.5 MiB, near a core's second-level cache (1 to 2 MiB). A GPU wants batches that keep all its cores busy.
 CPU_TOKENS: Final = 1024
-GPU_TOKENS: Final = 32_768
+GPU_TOKENS: Final = 32_768  # 48 MiB a layer's activation of MiniLM in fp32; halved where it does not fit (halving)
 #: As good as no budget: batches are then of as many items as are allowed.
 ANY: Final = 1 << 62
 #: Items tokenized and sorted at once: bounds the memory that token ids take.

@@ -284,7 +284,7 @@ def _use_it(known: Known) -> Iterator[Message]:
         yield say("Use it: the folder model/adapter of the run goes onto the untouched model, as its README shows.")
     elif isinstance(preset, EmbeddingPreset):
         yield say("Use it: the folder model of the run loads by path, its prompts are saved with it.")
-    elif preset:
+    else:  # also where the preset cannot be read any more
         yield say("Use it: the folder model of the run loads by path, as its README shows.")
 
 

@@ -94,6 +94,7 @@ def _gradients(state: RunState) -> Problem | None:
         return None
     usual = sorted(curve.values)[len(curve.values) // 2]
     last = sorted(curve.values[-5:])[2]  # the middle of five: a single spike is clipped and forgotten
+    # Ten times the median, and large in itself: near the end of training the usual norm may be 0.01.
     if last < 10 * usual or last < 1:
         return None
     return warning(

@@ -245,7 +245,7 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""
         from tunewiz.backends.training.reranker_rows import reranker_loss_problems
 
-        found = reranker_loss_problems(preset.loss, prepared)
+        found = reranker_loss_problems(preset.loss, prepared, preset.data.negatives.strategy)
         if found:
             raise BadPreset(*found)
 

@@ -30,7 +30,8 @@ class EncoderTraining(LibraryTraining[EmbeddingPreset]):
 
     def problems(self) -> list[Problem]:
         """See :mod:`tunewiz.backends.training.loss_rows`."""
-        return loss_rows.loss_problems(self.preset.loss, loss_rows.available(self.prepared))
+        mined_by = self.preset.data.negatives.strategy
+        return loss_rows.loss_problems(self.preset.loss, loss_rows.available(self.prepared), mined_by=mined_by)
 
     def model(self) -> Any:
         """The encoder."""

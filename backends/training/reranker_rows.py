@@ -54,9 +54,9 @@ class Examples:
         return SamplingRows(numbers, numbers, nothing, [()] * len(self), lengths)
 
 
-def reranker_loss_problems(loss: RerankerLoss, prepared: Prepared) -> list[Problem]:
+def reranker_loss_problems(loss: RerankerLoss, prepared: Prepared, mined_by: str = "none") -> list[Problem]:
     """What keeps ``loss`` from learning from ``prepared``: rows of another kind."""
-    return loss_rows.loss_problems(loss, available(prepared))
+    return loss_rows.loss_problems(loss, available(prepared), mined_by=mined_by)
 
 
 def examples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:

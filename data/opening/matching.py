@@ -40,6 +40,7 @@ class Match:
 
         No probability but an order, in which usual names without rivals stand at 0.9 (``opened._SURE``).
         """
+        # A weak name (text, a) is right about as often as not; a column that only its values speak for, less often.
         base = {EXACT: 1.0, USUAL: 0.9, WEAK: 0.5}.get(self.weakest, 0.3)
         return base * (0.6 if self.rivals else 1.0)
 
@@ -139,6 +140,7 @@ def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
     """
     texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
     numbers = [column for column in table.columns if table.kind(column) == "number" and table.varied(column)]
+    # A column that is mostly empty holds remarks; were all so, they are what there is.
     texts = [column for column in texts if table.filled(column) >= 0.5] or texts
     if len(texts) != 2 or len(numbers) > 1:
         return None

@@ -67,6 +67,7 @@ class Table:
     def varied(self, column: str) -> bool:
         """Whether the values differ, as texts do; with fewer than five that cannot be told and counts as true."""
         values = self.values(column)
+        # Five equal values in a row are no accident of a small file.
         return bool(values) and (len(values) < 5 or len({str(value) for value in values}) > 1)
 
     def kind(self, column: str) -> Kind:

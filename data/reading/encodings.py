@@ -108,6 +108,7 @@ def detect_encoding(stream: BinaryIO, given: str = "auto") -> Encoding:
         return Encoding(marked, "bom", 1.0, _newline(head, marked))
     wide = _wide(head)
     if wide:
+        # Not sure, since no mark says so; it reads well, which 95 of 100 characters have shown.
         return Encoding(wide, "plausible", 0.9, _newline(head, wide))
     evidence = b"".join(_non_ascii(head, stream))
     name, basis, confidence, damaged = _from_bytes(evidence)
@@ -213,6 +214,7 @@ def _last_resort(evidence: bytes) -> tuple[str, EncodingBasis, float]:
     if best is not None and known_encoding(best.encoding):
         # Its "chaos" (0: none) is no probability; 0.6 at most, since every sure kind of evidence has failed by now.
         return best.encoding, "uncertain", round(max(0.1, 0.6 - best.chaos), 3)
+    # Nothing fits. Windows-1252 at least shows each byte as some sign, so that a person sees what is wrong.
     western = western_share(evidence)
     return ("cp1252", "uncertain", 0.2) if western > 0.5 else ("utf-8", "uncertain", 0.1)
 
@@ -252,6 +254,7 @@ _READABLE: Final = re.compile(
 @cache
 def _level_one() -> frozenset[str]:
     """The 3,755 everyday characters of GB 2312, rows 16 to 55."""
+    # Row 16 begins at B0; of row 55 (D7) the last five cells are empty.
     rows = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
     return frozenset("".join(pair.decode("gb2312", errors="ignore") for pair in rows))
 

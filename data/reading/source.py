@@ -105,7 +105,7 @@ def _nearest_sibling(path: str) -> Message:
         names = [entry.name for entry in folder.iterdir()]
     except (OSError, ValueError, RuntimeError):
         return say("Check the path; paths are relative to the directory the command runs in.")
-    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)  # difflib's own
     if near:
         return say("Did you mean {name}?", name=str(folder / near[0]))
     return say("Check the path; paths are relative to the directory the command runs in.")

@@ -141,6 +141,7 @@ class Scale:
     @property
     def middle(self) -> float:
         """From here on a pair counts as relevant: grade 1 of 0 to 3 or less, else half-way up the scale."""
+        # As trec_eval counts: relevant from grade 1 on.
         if self.floor == 0 and self.top in (2.0, 3.0):
             return 1.0
         return (self.floor + self.top) / 2

@@ -28,7 +28,7 @@ _QUOTED: Final = r'(?:"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\')'
 _PART: Final = re.compile(rf"(?:(?<![^\s,，=:：]){_QUOTED}(?=\s*(?:[,，=:：]|$))|[^,，])+", re.DOTALL)
 #: What ends the name in a mapping, whichever comes first: ``query=问题`` or, as in YAML, ``query: 问题``.
 _NAMES: Final = tuple(
-    re.compile(rf"\s*(?P<name>{_QUOTED}|{rest})\s*{sign}", re.DOTALL)
+    re.compile(rf"(?P<name>\s*{_QUOTED}\s*|{rest}){sign}", re.DOTALL)
     for rest, sign in (("[^=]*?", "="), (".*?", r"(?:：|:(?=\s|$))"))
 )
 

@@ -59,7 +59,8 @@ class FlagEmbedder(RetrievalBackend):
         from tunewiz.backends.training import loss_rows
         from tunewiz.backends.training.loss_rows import available
 
-        found = loss_rows.loss_problems(preset.loss, available(prepared))
+        mined_by = preset.data.negatives.strategy
+        found = loss_rows.loss_problems(preset.loss, available(prepared), mined_by=mined_by)
         if not found and isinstance(preset.loss, Grouped):
             found = group_rows.group_problems(preset.loss, prepared)
         if found:

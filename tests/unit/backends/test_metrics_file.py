@@ -150,10 +150,12 @@ def test_every_reader_bears_an_odd_file(tmp_path: Path, content: bytes) -> None:
         (one.report / "metrics.json").write_text(json.dumps(GOOD))
     for name in ("before", "after", "search", "metrics"):
         (run.report / f"{name}.json").write_bytes(content)
-    measured = {"before:retrieval": {"ndcg@10": 0.5}, "after:retrieval": {"ndcg@10": 0.6}}
+    lost: Any = None  # a measure that was no number
+    measured = {"before:retrieval": {"ndcg@10": 0.5}, "after:retrieval": {"ndcg@10": 0.6, "map@100": lost}}
     state = RunState(name=run.name, task="embedding", status="finished", verdict="WIN", measured=measured)
     found = evidence(run, state)
     assert any(change.metric == "ndcg@10" for change in found.changes)  # of the events, if of nothing else
+    assert all(change.after is not None for change in found.changes)
     assert [step.text() for step in found.steps] == [step.text() for step in next_steps(known_of(run, state))] != []
     assert outcome.gain(run, state) == "ndcg@10 0.500 → 0.600"
     assert pairing(run, whole).other == whole.name

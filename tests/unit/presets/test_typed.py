@@ -201,6 +201,13 @@ def test_no_text_is_too_odd_to_be_read(text: str) -> None:
         read(text, takes)
 
 
+@pytest.mark.parametrize("text", ["a" + " " * 50_000 + "b", " '" * 30_000, "'" * 50_001, "a, " * 30_000, ":" * 50_000])
+def test_long_text_is_read_without_going_back_and_forth(text: str) -> None:
+    assert read(text, str | None) == text
+    assert "".join(read(text, list[str])).replace(" ", "") == text.replace(" ", "").replace(",", "")
+    assert isinstance(read(text, dict[str, str]), (str, dict))
+
+
 def test_characters_that_no_file_can_hold_do_not_spoil_a_preset() -> None:
     text = "name: x\ntask: embedding\nmodel: {id: a/b}\ndata: {train: x.csv}\nloss: triplet\n"
     preset = loads(text, "x.yaml", ["description=a\x07b\udc80c", "data.columns.query=\x01"])
