@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import sys
 import time
 import traceback
@@ -26,6 +27,7 @@ from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.disk import full_problems
+from tunewiz.backends.runs.ends import require_files
 from tunewiz.backends.runs.events import STAGES, Failed, Finished, Stage, Started
 from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.follow import read_state
@@ -50,6 +52,7 @@ def main(arguments: list[str]) -> int:
         return int(ExitCode.BAD_PRESET)
     _prepare_process(run)
     try:
+        require_files(run)
         run.reserve()
         _sweep(run.directory)
         return _work(run)
@@ -61,6 +64,7 @@ def main(arguments: list[str]) -> int:
         return _told(run, fault)
     finally:
         run.release()
+        _keep_private(run.directory)
 
 
 def _told(run: Run, fault: BaseException) -> int:
@@ -104,6 +108,20 @@ def _sweep(folder: Path) -> None:
         folders[:] = [name for name in folders if not _PART.fullmatch(name)]
 
 
+def _keep_private(folder: Path) -> None:
+    """Take from all others what libraries let them read and write.
+
+    Not by the umask: models and data that are cached on the way may be shared with others.
+    """
+    for place, _folders, files in os.walk(folder):
+        for path in (Path(place), *(Path(place, name) for name in files)):
+            with suppress(OSError):
+                found = path.lstat()
+                shared = stat.S_ISREG(found.st_mode) and found.st_nlink > 1  # a cache's file, linked
+                if not stat.S_ISLNK(found.st_mode) and not shared and found.st_mode & 0o077:
+                    path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+
+
 class Spared(io.FileIO):
     """A stream that drops what a full disk does not take: no run should end for want of a line in its log."""
 
@@ -124,7 +142,6 @@ def _spared(number: int) -> Any:
 
 
 def _prepare_process(run: Run) -> None:
-    os.umask(0o077)
     sys.stdout, sys.stderr = _spared(1), _spared(2)
     faulthandler.enable()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -71,7 +71,7 @@ def _verdict(state: RunState, width: int) -> list[Line]:
     if state.verdict in VERDICT_WORDS:
         drawn += wrap_text(translate(VERDICT_WORDS[state.verdict]), width, _STYLES[state.verdict])
     else:
-        style = "bad" if state.status in ("failed", "lost") else "strong"
+        style = "bad" if state.status in ("failed", "lost", "unreadable") else "strong"
         drawn.append([(translate(STATUS_NAMES[state.status]), style)])
     for problem in state.problems if state.why is not None else ():
         if problem.get("severity") == "error":
