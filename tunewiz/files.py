@@ -208,6 +208,15 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
+def no_files(folder: Path) -> Iterator[Path]:
+    """What stands under ``folder``, at any depth, in place of files: pipes, devices, sockets, links to such."""
+    for place, _folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            with suppress(OSError):  # a link that leads nowhere is opened in vain, but at once
+                if not stat.S_ISREG(path.stat().st_mode):
+                    yield path
+
+
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     """What is in ``path``. Raises ``OSError``, also where it is no regular file or larger than ``largest`` bytes."""
     with open_regular(path) as stream:

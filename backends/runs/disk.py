@@ -291,14 +291,16 @@ class _Thing(NamedTuple):
     size: int
     path: Path
     what: Message
+    whole: bool = False
 
 
 def could_go(folder: Path, own: Run | None = None) -> list[Problem]:
-    """What could be deleted to make room, one note each, the largest first.
+    """What could be deleted to make room, one note each: first what nobody misses, the largest first.
 
-    Checkpoints of finished runs and old ones of ``own``, vectors kept for `try`, and last whole runs that are over.
+    Checkpoints of finished runs, those of ``own`` that were never finished, vectors kept for `try`; then whole runs
+    that are over. No whole checkpoint of ``own``: it may be the best, or the one that it goes on from.
     """
-    things = sorted(_things(folder, own), key=lambda thing: -thing.size)[:_SHOWN]
+    things = sorted(_things(folder, own), key=lambda thing: (thing.whole, -thing.size))[:_SHOWN]
     return [
         note(
             "disk-could-go",
@@ -318,9 +320,10 @@ def _things(folder: Path, own: Run | None) -> Iterator[_Thing]:
         if over:
             found.append(_thing(run.checkpoints, say("the checkpoints of {name}, which is finished", name=run.name)))
         found.append(_thing(run.directory / "cache", say("vectors kept to try {name}", name=run.name)))
-        found.append(_thing(run.directory, say("all of the run {name}", name=run.name)))
-    mine = _older(own) if own else []
-    found += [_thing(checkpoint, say("an older checkpoint of this run")) for checkpoint in mine]
+        everything = _thing(run.directory, say("all of the run {name}", name=run.name))
+        found.append(everything._replace(whole=True))
+    mine = _half(own) if own else []
+    found += [_thing(checkpoint, say("a checkpoint of this run that is not whole")) for checkpoint in mine]
     yield from (thing for thing in found if thing.size)
 
 
@@ -328,6 +331,6 @@ def _thing(path: Path, what: Message) -> _Thing:
     return _Thing(folder_size(path) if path.is_dir() else 0, path, what)
 
 
-def _older(run: Run) -> list[Path]:
-    newest = run.newest_checkpoint()
-    return [path for path in run.checkpoints.glob("checkpoint-*") if path != newest]
+def _half(run: Run) -> list[Path]:
+    """Checkpoints without the file that the library writes last."""
+    return [path for path in run.checkpoints.glob("checkpoint-*") if not (path / "trainer_state.json").exists()]

@@ -11,12 +11,12 @@ import psutil
 
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import read_bytes
-from tunewiz.presets.yaml.tree import LARGEST
-from tunewiz.problems import ExitCode, Message, Problem, error, say
+from tunewiz.files import no_files, read_bytes
+from tunewiz.problems import BadData, ExitCode, Message, Problem, Where, error, say
 
 _SHIFT: Final = 60.0  # seconds by which the boot time moves when a clock is set
 _GIB: Final = 1 << 30
+_LARGEST: Final = 1 << 20  # bytes of a preset; no loader takes a quarter of it
 
 
 class Read(Protocol):
@@ -36,7 +36,7 @@ def why_unreadable(run: Run, read: Read) -> Problem | None:
     if read.unreadable:
         return _unreadable(run.events_file, say("none of its lines is an event"))
     try:
-        read_bytes(run.preset_file, LARGEST).decode("utf-8")
+        read_bytes(run.preset_file, _LARGEST).decode("utf-8")
     except UnicodeDecodeError:
         return _unreadable(run.preset_file, say("it is not text in UTF-8"))
     except OSError as fault:
@@ -49,6 +49,15 @@ def _unreadable(file: Path, why: Message) -> Problem:
     return error("run-unreadable", message, fix=say("Put the file back from a backup, or delete the folder."))
 
 
+def require_files(run: Run) -> None:
+    """Raise ``BadData`` where a pipe or a device stands in the folder of ``run``: who opens it waits for ever."""
+    for path in no_files(run.directory):
+        message = say("{file} is a pipe or a device, not a file: reading it would wait for ever.", file=path)
+        raise BadData(
+            error("no-file", message, Where(file=str(path)), say("Delete it, and ask where the run is from."))
+        )
+
+
 def reason(fault: OSError) -> Message:
     """Why a file cannot be read or written."""
     known = {
@@ -57,7 +66,7 @@ def reason(fault: OSError) -> Message:
         errno.EINVAL: say("it is a pipe or a device, not a file"),
         errno.EFBIG: say("it is too large"),
         errno.EACCES: say("permission denied"),
-        errno.ELOOP: say("it is a link that leads back to itself"),
+        errno.ELOOP: say("it is a link, which leads nowhere or must not stand here"),
         errno.EROFS: say("the disk is mounted for reading only"),
     }
     return known.get(fault.errno or 0, say("{reason}", reason=fault.strerror or type(fault).__name__))

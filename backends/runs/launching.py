@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ from tunewiz.backends.runs.ends import reason
 from tunewiz.backends.runs.events import Launched
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import alive, write_identity
-from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.run import RESERVE, Run
 from tunewiz.errand import child_environment
 from tunewiz.files import PRIVATE, is_full
 from tunewiz.problems import BadPreset, Problem, TunewizError, error, note, say, warning
@@ -56,8 +58,12 @@ def launch(run: Run, report: Report = lambda _problem: None) -> subprocess.Popen
 
 
 def _start(run: Run, held: int | None) -> subprocess.Popen[bytes]:
+    if shutil.disk_usage(run.directory).free < 2 * RESERVE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # there would be no room to say how it went
     run.stop_file.unlink(missing_ok=True)
     run.emit(Launched())
+    if held is None:
+        run.notice(_no_locks(run))
     log = os.open(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     try:
         child = subprocess.Popen(
@@ -90,8 +96,6 @@ def _hold(run: Run, report: Report) -> int | None:
         held, locks = _taken(run)
         # Without a lock, and for a child of a version that took none, who lives is told by its id and its start.
         if (held is not None or not locks) and not alive(run):
-            if not locks:
-                report(_no_locks(run))
             return held
         if held is not None:
             os.close(held)

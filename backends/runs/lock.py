@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import socket
+import stat
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -157,4 +158,10 @@ def inherited() -> int | None:
 
 
 def _open(directory: Path) -> int:
-    return os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, PRIVATE)
+    """The file, made if need be; a stranger's folder may hold a pipe there, or a link to a file that is not its own."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    descriptor = os.open(directory / FILE, flags, PRIVATE)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no regular file", str(directory / FILE))
+    return descriptor

@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import stat
 import sys
 import time
 import traceback
@@ -23,6 +24,7 @@ from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.disk import full_problems
+from tunewiz.backends.runs.ends import require_files
 from tunewiz.backends.runs.events import STAGES, Failed, Finished, Stage, Started
 from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.follow import read_state
@@ -48,6 +50,7 @@ def main(arguments: list[str]) -> int:
     redact_output()
     _prepare_process(run)
     try:
+        require_files(run)
         run.reserve()
         sweep_tree(run.directory, _OTHERS)
         return _work(run)
@@ -59,6 +62,7 @@ def main(arguments: list[str]) -> int:
         return _told(run, fault)
     finally:
         run.release()
+        _keep_private(run.directory)
         with suppress(OSError):  # the run is told to its end
             redact_file(run.log_file)  # what was not printed by Python, in this child or in one that was killed
 
@@ -91,8 +95,21 @@ def _hold(run: Run) -> bool:
     return True
 
 
+def _keep_private(folder: Path) -> None:
+    """Take from all others what libraries let them read and write.
+
+    Not by the umask: models and data that are cached on the way may be shared with others.
+    """
+    for place, _folders, files in os.walk(folder):
+        for path in (Path(place), *(Path(place, name) for name in files)):
+            with suppress(OSError):
+                found = path.lstat()
+                shared = stat.S_ISREG(found.st_mode) and found.st_nlink > 1  # a cache's file, linked
+                if not stat.S_ISLNK(found.st_mode) and not shared and found.st_mode & 0o077:
+                    path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+
+
 def _prepare_process(run: Run) -> None:
-    os.umask(0o077)
     faulthandler.enable()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -17,6 +17,7 @@ from tunewiz.backends.runs.events import STAGES
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.run import Run
+from tunewiz.files import sha256
 
 COMMAND = [sys.executable, "-c", "import sys; from tunewiz.tui.cli import main; sys.exit(main())", "run"]
 
@@ -32,8 +33,10 @@ def main(preset: str, folder: Path, size: int) -> None:
     if ends[-1]["status"] != "finished":
         ends.append(launched(["--resume", "last", "--runs-dir", str(runs), "--json"], runs, "", folder / "filler"))
     run = all_runs(runs)[-1]
+    weights = run.model / "model.safetensors"
     left = [path.relative_to(run.directory).as_posix() for path in run.directory.rglob("*") if ".part" in path.name]
-    print(json.dumps({"ends": ends, "left": left, "files": sorted(path.name for path in run.directory.iterdir())}))  # noqa: T201
+    files = sorted(path.name for path in run.directory.iterdir())
+    print(json.dumps({"ends": ends, "left": left, "files": files, "weights": sha256(weights)}))
 
 
 def launched(arguments: list[str], runs: Path, stage: str, filler: Path) -> dict[str, Any]:
@@ -49,6 +52,8 @@ def launched(arguments: list[str], runs: Path, stage: str, filler: Path) -> dict
     if reached:
         fill(filler)
     out, told = child.communicate()
+    again = [*COMMAND, "--resume", "last", "--runs-dir", str(runs)] if reached else ["true"]
+    refused = subprocess.run(again, capture_output=True, text=True)
     filler.unlink(missing_ok=True)
     state = Follower(run).update()[0] if run is not None else None
     return {
@@ -56,9 +61,9 @@ def launched(arguments: list[str], runs: Path, stage: str, filler: Path) -> dict
         "code": child.returncode,
         "status": state.status if state else "",
         "problem": dict(state.why or {}) if state else {},
-        "could_go": [one["message"] for one in state.problems if one["code"] == "disk-could-go"] if state else [],
         "after": json.loads(out)["after"] if out.strip() else None,
         "told": told,
+        "again": [refused.returncode, refused.stderr],
     }
 
 

@@ -137,11 +137,6 @@ def _measured(run: Run, name: str) -> Measured:
     return Measured.read(run.report / f"{name}.json") or Measured(metrics={})
 
 
-def _told(measures: Mapping[str, float | None]) -> Mapping[str, float]:
-    """Measures out of events without those that were no number, which JSON lacks."""
-    return {name: value for name, value in measures.items() if value is not None}
-
-
 def _change(name: str, before: float | None, after: float, compared: Comparison | None, search: float | None) -> Change:
     low, high = (compared.low, compared.high) if compared else (None, None)
     lower = name in LOWER_IS_BETTER or bool(compared and compared.lower_is_better)

@@ -19,7 +19,9 @@ from tunewiz.backends.runs.disk import could_go
 from tunewiz.backends.runs.events import Evaluated, Failed, Finished, Noticed, Saved, Stage, Started
 from tunewiz.backends.runs.find import all_runs, find
 from tunewiz.backends.runs.follow import LONGEST, EventReader, Follower, LogTail, read_state
+from tunewiz.backends.runs.launching import launch
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.trying.session import Session
 from tunewiz.language import use
 from tunewiz.problems import BadPreset, TunewizError
 from tunewiz.tui.commands.compare import run_compare
@@ -126,7 +128,7 @@ def test_no_odd_run_takes_a_reader_down(round_: int, tmp_path: Path, capsys: pyt
     [
         (lambda path: path.mkdir(), "it is a folder"),
         (os.mkfifo, "it is a pipe or a device"),
-        (lambda path: path.symlink_to(path.name), "it is a link that leads back to itself"),
+        (lambda path: path.symlink_to(path.name), "it is a link, which leads nowhere"),
         (lambda path: path.write_bytes(b"[]\n"), "none of its lines is an event"),
         (lambda path: path.symlink_to("/proc/self/mem"), "Input/output error"),
     ],
@@ -171,6 +173,20 @@ def test_a_preset_that_cannot_be_loaded_ends_try_with_words(tmp_path: Path) -> N
         run.preset_file.write_bytes(content)
         with soon(), pytest.raises(BadPreset):
             run_try(run.name, tmp_path, ("a query",), 3, as_json=False)
+
+
+def test_a_pipe_among_the_data_ends_try_and_a_resume_with_words(tmp_path: Path) -> None:
+    """Both read it in a child, which would wait for ever."""
+    run = a_whole_run(tmp_path)
+    os.mkfifo(run.data / "train.jsonl")
+    with soon(), Session(run) as session:
+        *_, last = session.loading()
+    assert [problem["code"] for problem in last["problems"]] == ["no-file"]
+    with soon():
+        assert launch(run).wait() == 3
+    state = read_state(run)
+    assert state.why is not None
+    assert state.why["message"].startswith(f"{run.data / 'train.jsonl'} is a pipe")
 
 
 def test_a_line_without_an_end_is_passed_over_and_what_follows_is_read(tmp_path: Path) -> None:

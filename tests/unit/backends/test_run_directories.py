@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,22 @@ def test_a_umask_that_takes_everything_leaves_the_owner_his_run(preset: Preset, 
     finally:
         os.umask(before)
     assert (mode(run.directory), mode(run.preset_file)) == (0o700, 0o600)
+
+
+def test_what_libraries_wrote_is_taken_from_others_too(tmp_path: Path, open_umask: None) -> None:
+    run = a_run(tmp_path)
+    (run.data / "inner").mkdir(parents=True)
+    cached = tmp_path / "cached"
+    for path in (run.data / "inner" / "rows.jsonl", cached):
+        path.write_text("x")
+    (run.data / "linked").hardlink_to(cached)
+    (run.data / "link").symlink_to(cached)
+    assert ended_soon(run, launch(run)) == "failed"
+    others = [
+        path for path in (run.directory, *run.directory.rglob("*")) if not path.is_symlink() and mode(path) & 0o077
+    ]
+    assert others == [run.data / "linked"]  # a cache that is shared stays shared
+    assert mode(cached) == 0o666
 
 
 def test_drafts_are_their_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_umask: None) -> None:
@@ -266,19 +283,28 @@ def test_without_locks_the_process_decides_and_that_is_told(tmp_path: Path, monk
         launch(run)
     other.kill()
     other.wait()
-    told: list[Problem] = []
-    child = launch(run, told.append)
-    assert "no-file-locks" in [problem.code for problem in told]
-    assert ended_soon(run, child) == "failed"
+    assert ended_soon(run, launch(run)) == "failed"
+    assert "no-file-locks" in [problem["code"] for problem in read_state(run).problems]
 
 
 def test_a_run_that_cannot_be_written_to_is_refused_with_words(tmp_path: Path) -> None:
     run = a_run(tmp_path)
-    (run.directory / lock.FILE).mkdir()
-    with pytest.raises(TunewizError) as refused:
-        launch(run)
-    assert refused.value.problems[0].code == "run-not-writable"
-    assert "it is a folder" in refused.value.problems[0].line("en")
+    record = run.directory / lock.FILE
+    (tmp_path / "precious").write_text("x")
+    puts = {
+        "folder": record.mkdir,
+        "pipe": partial(os.mkfifo, record),
+        "link": partial(record.symlink_to, "../precious"),
+    }
+    for says, put in puts.items():
+        put()
+        with pytest.raises(TunewizError) as refused:
+            launch(run)
+        assert refused.value.problems[0].code == "run-not-writable"
+        assert f"it is a {says}" in refused.value.problems[0].line("en")
+        record.rmdir() if says == "folder" else record.unlink()
+    assert (tmp_path / "precious").read_text() == "x"
+    assert not run.events_file.exists()
 
 
 # The last word.
