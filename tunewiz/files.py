@@ -190,6 +190,20 @@ def _abandoned(path: Path, pid: int, older: float) -> bool:
         return False
 
 
+def keep_private(folder: Path) -> None:
+    """Take from all others what libraries let them read and write.
+
+    Not by the umask: models and data that are cached on the way may be shared with others.
+    """
+    for place, _folders, files in os.walk(folder):
+        for path in (Path(place), *(Path(place, name) for name in files)):
+            with suppress(OSError):
+                found = path.lstat()
+                shared = stat.S_ISREG(found.st_mode) and found.st_nlink > 1  # a cache's file, linked
+                if not stat.S_ISLNK(found.st_mode) and not shared and found.st_mode & 0o077:
+                    path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+
+
 # Reading: a folder may hold anything under the name that is looked for.
 
 

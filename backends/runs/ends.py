@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,8 +12,9 @@ import psutil
 
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import no_files, read_bytes
+from tunewiz.files import keep_private, no_files, read_bytes
 from tunewiz.problems import BadData, ExitCode, Message, Problem, Where, error, say
+from tunewiz.redaction import redact_file
 
 _SHIFT: Final = 60.0  # seconds by which the boot time moves when a clock is set
 _GIB: Final = 1 << 30
@@ -56,6 +58,18 @@ def require_files(run: Run) -> None:
         raise BadData(
             error("no-file", message, Where(file=str(path)), say("Delete it, and ask where the run is from."))
         )
+
+
+def put_in_order(run: Run) -> None:
+    """What is done once the end of ``run`` is told, by its child or by who waited for one that was killed.
+
+    The space set aside is given back, what libraries wrote is taken from others, and secrets that they printed past
+    Python's streams are taken out of the log.
+    """
+    run.release()
+    keep_private(run.directory)
+    with suppress(OSError):  # the run is told to its end
+        redact_file(run.log_file)
 
 
 def reason(fault: OSError) -> Message:

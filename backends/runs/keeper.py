@@ -17,7 +17,7 @@ from types import FrameType
 import psutil
 
 from tunewiz.backends.runs import lock
-from tunewiz.backends.runs.ends import ended, kernel_kills
+from tunewiz.backends.runs.ends import ended, kernel_kills, put_in_order
 from tunewiz.backends.runs.events import Failed
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
@@ -43,9 +43,7 @@ def main(arguments: list[str]) -> int:
     status = os.waitstatus_to_exitcode(raw)
     after = kernel_kills()
     # ru_maxrss is in KiB on Linux (getrusage(2)).
-    code = _tell(run, status, usage.ru_maxrss << 10, None if kills is None or after is None else after - kills)
-    run.release()
-    return code
+    return _tell(run, status, usage.ru_maxrss << 10, None if kills is None or after is None else after - kills)
 
 
 def _ignore_signals(run: Run) -> None:
@@ -67,10 +65,12 @@ def _tell(run: Run, status: int, peak: int, kills: int | None) -> int:
         return status
     _end_orphans()
     if state.over:
-        return state.exit_code if state.exit_code is not None else int(ExitCode.FAILED)
-    problem, code = ended(run, status, peak, kills)
-    with suppress(OSError):  # the folder may be gone
-        run.emit(Failed(exit_code=int(code), problems=(problem.as_json(),)))
+        code = state.exit_code if state.exit_code is not None else int(ExitCode.FAILED)
+    else:
+        problem, code = ended(run, status, peak, kills)
+        with suppress(OSError):  # the folder may be gone
+            run.emit(Failed(exit_code=int(code), problems=(problem.as_json(),)))
+    put_in_order(run)
     return int(code)
 
 

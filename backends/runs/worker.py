@@ -10,7 +10,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import stat
 import sys
 import time
 import traceback
@@ -24,7 +23,7 @@ from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.disk import full_problems
-from tunewiz.backends.runs.ends import require_files
+from tunewiz.backends.runs.ends import put_in_order, require_files
 from tunewiz.backends.runs.events import STAGES, Failed, Finished, Stage, Started
 from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.follow import read_state
@@ -35,7 +34,7 @@ from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import ExitCode
-from tunewiz.redaction import redact_file, redact_output
+from tunewiz.redaction import redact_output
 
 #: Folders in which other processes write while a run goes on: those that try its models.
 _OTHERS: Final = ("cache",)
@@ -61,10 +60,7 @@ def main(arguments: list[str]) -> int:
         traceback.print_exc()
         return _told(run, fault)
     finally:
-        run.release()
-        _keep_private(run.directory)
-        with suppress(OSError):  # the run is told to its end
-            redact_file(run.log_file)  # what was not printed by Python, in this child or in one that was killed
+        put_in_order(run)
 
 
 def _told(run: Run, fault: BaseException) -> int:
@@ -93,20 +89,6 @@ def _hold(run: Run) -> bool:
     # A loader's process must not keep the run locked once this one is gone.
     os.register_at_fork(after_in_child=lambda: os.close(descriptor))
     return True
-
-
-def _keep_private(folder: Path) -> None:
-    """Take from all others what libraries let them read and write.
-
-    Not by the umask: models and data that are cached on the way may be shared with others.
-    """
-    for place, _folders, files in os.walk(folder):
-        for path in (Path(place), *(Path(place, name) for name in files)):
-            with suppress(OSError):
-                found = path.lstat()
-                shared = stat.S_ISREG(found.st_mode) and found.st_nlink > 1  # a cache's file, linked
-                if not stat.S_ISLNK(found.st_mode) and not shared and found.st_mode & 0o077:
-                    path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
 
 
 def _prepare_process(run: Run) -> None:

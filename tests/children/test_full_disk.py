@@ -50,7 +50,7 @@ def a_preset(folder: Path, model: Path) -> Path:
     return preset
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_a_full_disk_is_told_at_every_stage_and_the_run_goes_on_to_the_same_result(
     tmp_path: Path, tiny_encoder: Path

@@ -27,7 +27,6 @@ from tunewiz.backends.runs.process import alive, kill, write_identity
 from tunewiz.backends.runs.run import Run
 from tunewiz.problems import Problem
 
-PAIRS = 12
 WAITING = "import time\ntime.sleep(600)\n"
 
 
@@ -55,11 +54,12 @@ def gone(run: Run) -> bool:
     return not alive(run) and not lock.is_held(run.directory)
 
 
-def test_of_two_launches_at_once_exactly_one_starts(shell: Shell) -> None:
+@pytest.mark.parametrize("pairs", [2, pytest.param(12, marks=pytest.mark.torture)])
+def test_of_two_launches_at_once_exactly_one_starts(shell: Shell, pairs: int) -> None:
     launched = shell("run", str(shell.preset), "--detach")
     assert launched.returncode == 0, launched.stderr
     run = Run(Path(launched.stdout.strip()))
-    for _ in range(PAIRS):
+    for _ in range(pairs):
         assert kill(run)
         pair = [shell.start("run", "--resume", run.name, "--detach") for _ in range(2)]
         told = [one.communicate(timeout=240)[1] for one in pair]
@@ -73,7 +73,7 @@ def test_of_two_launches_at_once_exactly_one_starts(shell: Shell) -> None:
         assert (found[2], found[3]) == (owner.user, owner.host)
         sessions = [one.pid for one in psutil.process_iter() if str(run.directory) in " ".join(_command(one))]
         assert {os.getsid(pid) for pid in sessions} == {owner.keeper or owner.pid}
-    assert (run.events_file.read_text(encoding="utf-8").count('"launched"')) == PAIRS + 1
+    assert (run.events_file.read_text(encoding="utf-8").count('"launched"')) == pairs + 1
 
 
 def _command(process: psutil.Process) -> list[str]:
@@ -131,6 +131,20 @@ def test_a_child_that_leaves_without_a_word_is_told_by_its_status(tmp_path: Path
     assert "exit status 7" in state.why["message"]
 
 
+def test_what_a_killed_child_printed_past_python_keeps_no_secret(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    token = "hf_QwErTyUiOpAsDfGhJkLzXcVbNm01234567"
+    run.log_file.write_text(f"loading with {token}\n", encoding="utf-8")
+    shared = run.directory / "rows.jsonl"
+    shared.write_text("{}\n", encoding="utf-8")
+    shared.chmod(0o644)
+    run.reserve()
+    assert kept(run, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n").wait(60) == 4
+    assert run.log_file.read_text(encoding="utf-8") == f"loading with {'*' * len(token)}\n"
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o600
+    assert not run.reserve_file.exists()
+
+
 def _session(process: psutil.Process) -> int:
     try:
         return 0 if process.status() == psutil.STATUS_ZOMBIE else os.getsid(process.pid)
@@ -155,6 +169,7 @@ def kept(run: Run, code: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", start], start_new_session=True)
 
 
+@pytest.mark.torture
 def test_a_run_that_starts_while_its_last_process_leaves_waits_for_it(shell: Shell) -> None:
     run = Run(Path(shell("run", str(shell.preset), "--detach").stdout.strip()))
     wait_until(lambda: training(run))

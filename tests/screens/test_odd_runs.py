@@ -21,7 +21,8 @@ from tunewiz.tui.screens.monitor import MonitorScreen
 from tunewiz.tui.screens.result import ResultScreen
 from tunewiz.tui.screens.runs import RunsScreen
 
-ODD = 12  # runs a test
+ODD = 6  # runs a test
+ROUNDS = 20
 
 
 def failures(messages: list[Message]) -> list[str]:
@@ -41,9 +42,11 @@ async def test_a_run_that_cannot_be_read_is_listed_as_such(app: TunewizApp, runs
         assert "Resume" not in seen(app).splitlines()[-1]
 
 
-@pytest.mark.parametrize("first", range(0, 4 * ODD, ODD))
-async def test_odd_runs_are_listed_and_opened(app: TunewizApp, runs: Path, first: int) -> None:
-    odd = [an_odd_run(runs, seed) for seed in range(first, first + ODD)]
+@pytest.mark.parametrize(
+    "round_", [0, *(pytest.param(number, marks=pytest.mark.torture) for number in range(1, ROUNDS))]
+)
+async def test_odd_runs_are_listed_and_opened(app: TunewizApp, runs: Path, round_: int) -> None:
+    odd = [an_odd_run(runs, seed) for seed in range(round_ * ODD, (round_ + 1) * ODD)]
     good = a_whole_run(runs)
     messages: list[Message] = []
     async with app.run_test(size=(140, 40), message_hook=messages.append) as pilot:

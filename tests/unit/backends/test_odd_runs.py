@@ -34,7 +34,7 @@ from tunewiz.tui.outcome import Listing
 from tunewiz.tui.panels.evidence import evidence
 from tunewiz.tui.screens.report import readable
 
-ROUNDS = 10
+ROUNDS = 40
 EACH = 30  # odd runs a round
 SECONDS = 60  # after which reading one run is called hanging, on however busy a machine
 #: Control characters, C1 ones too, that no text of ours holds but the newline; and what turns a line round.
@@ -86,7 +86,9 @@ def read_everything(run: Run) -> None:
         RunLines().show(*follower.update())
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize(
+    "round_", [0, *(pytest.param(number, marks=pytest.mark.torture) for number in range(1, ROUNDS))]
+)
 def test_no_odd_run_takes_a_reader_down(round_: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = tmp_path / "runs"
     good = a_whole_run(runs, "good-20260101-120000", gain=0.1)
