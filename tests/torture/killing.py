@@ -3,7 +3,7 @@
 ``python -m tests.torture.killing LIBRARY...`` imports the libraries once, then forks for every line of JSON that it
 reads: ``{"run": folder, "stage": "export", "at": 7}``. The fork is the run's child, ``tunewiz.backends.runs.worker``,
 and sends itself SIGKILL before the operation with that number in that stage (or the first that looks like ``before``);
-without either it goes to its end. What is written back is the exit status and all operations of the stage that came to
+or its parent does after some seconds; without any of these it goes to its end. What is written back is the exit status and all operations of the stage that came to
 pass.
 
 An operation is whatever changes the run's directory as others find it: a file opened for writing, fsync, rename (and
@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -78,13 +79,16 @@ class Child:
         self._server.stdin.close()
         self._server.wait(30)
 
-    def run(self, run: Path, stage: str = "", at: int | None = None, before: tuple[str, ...] = ()) -> Ended:
+    def run(
+        self, run: Path, stage: str = "", at: int | None = None, before: tuple[str, ...] = (), after: float = 0.0
+    ) -> Ended:
         """Let the child of the run in the folder ``run`` go to its end, or to an operation in ``stage``.
 
-        ``at`` is the operation's number; ``before`` what it is, with patterns (of fnmatch) of its paths.
+        ``at`` is the operation's number; ``before`` what it is, with patterns (of fnmatch) of its paths; ``after``
+        kills it after that many seconds instead, wherever it is.
         """
         assert self._server.stdin is not None and self._server.stdout is not None
-        request = {"run": str(run), "stage": stage, "at": at, "before": before}
+        request = {"run": str(run), "stage": stage, "at": at, "before": before, "after": after}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         told = json.loads(self._server.stdout.readline())
@@ -107,6 +111,13 @@ def serve(libraries: list[str], requests: IO[str], answers: IO[str]) -> None:
 def _forked(request: dict[str, Any], told: int) -> int:
     child = os.fork()
     if child:
+        killing = threading.Timer(request["after"], os.kill, (child, signal.SIGKILL)) if request["after"] else None
+        if killing:
+            killing.start()
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it keeps its number until the timer is off
+        if killing:
+            killing.cancel()
+            killing.join()
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     status = 1
     try:
