@@ -8,6 +8,7 @@ writes is its owner's alone, and a full disk never keeps it from telling so.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -66,12 +67,23 @@ def main(arguments: list[str]) -> int:
 
 def _again(run: Run, fault: BaseException) -> int:
     """The status that asks for another child, where memory ran out and a smaller preset was found; 0 otherwise."""
-    if explain(fault).exit_code != ExitCode.OUT_OF_MEMORY:
+    found, code = explain(fault)
+    if code != ExitCode.OUT_OF_MEMORY:
         return 0
-    on_cpu = any(problem.code == "host-out-of-memory" for problem in explain(fault).problems)
-    with suppress(Exception):  # the end is told if even this fails
-        return AGAIN if adjust(run, on_cpu) else 0
-    return 0
+    _let_go(fault)
+    try:
+        return AGAIN if adjust(run, any(problem.code == "host-out-of-memory" for problem in found)) else 0
+    except Exception:  # noqa: BLE001  then this end is told as any other
+        traceback.print_exc()
+        return 0
+
+
+def _let_go(fault: BaseException | None) -> None:
+    """Give back what the frames that ``fault`` and its causes came through still hold: the batch, the optimizer."""
+    while fault is not None:
+        traceback.clear_frames(fault.__traceback__)
+        fault = fault.__cause__ or fault.__context__
+    gc.collect()
 
 
 def _told(run: Run, fault: BaseException) -> int:

@@ -71,8 +71,19 @@ def _steps(preset: Preset, state: RunState, on_cpu: bool) -> Iterator[Step]:
 def _take(run: Run, step: Step, text: str, state: RunState, on_cpu: bool) -> None:
     device = "cpu" if on_cpu else "cuda"
     changes = assignments(step.values)
-    message = say(
-        "Memory ran out on {device}. The run goes on by itself with {changes}.", device=device, changes=changes
+    message = (
+        say(
+            "Memory ran out on {device}. The run goes on by itself with {changes}; the model learns the same.",
+            device=device,
+            changes=changes,
+        )
+        if step.same
+        else say(
+            "Memory ran out on {device}. The run goes on by itself with {changes}, which changes the result; "
+            "launch.on_out_of_memory: shrink allows it.",
+            device=device,
+            changes=changes,
+        )
     )
     _write(run, text, message)
     repeat: tuple[str, ...] = ()
@@ -82,7 +93,7 @@ def _take(run: Run, step: Step, text: str, state: RunState, on_cpu: bool) -> Non
     if not step.same or step.key == "backend_options":
         discard(run.checkpoints)  # of another model or optimizer
     run.emit(Adjusted(values={key: _plain(value) for key, value in step.values.items()}, repeat=repeat))
-    run.notice(warning("memory-adjusted", message, Where(key=step.key), step.message))
+    run.notice(warning("memory-adjusted", message, Where(key=step.key)))
 
 
 def _write(run: Run, text: str, why: Message) -> None:
