@@ -16,7 +16,7 @@ from tunewiz.backends.runs.manifest import MANIFEST, Fault, form_faults, own_fau
 from tunewiz.files import discard, read_json
 from tunewiz.problems import Message, say
 
-_NAME: Final = re.compile(r"checkpoint-(\d+)")
+_NAME: Final = re.compile(r"checkpoint-([0-9]+)")
 #: What follows the name of a checkpoint that no training goes on from.
 DAMAGED: Final = ".damaged"
 #: Written last by transformers.

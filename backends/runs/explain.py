@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from tunewiz.backends.runs.callback import LossNotFinite, loss_problem
+from tunewiz.files import is_full
 from tunewiz.problems import ExitCode, Message, Problem, TunewizError, error, say
 
 
@@ -44,10 +44,6 @@ def _says(*parts: str) -> Callable[[BaseException, str], bool]:
     return lambda _, words: any(part.lower() in words.lower() for part in parts)
 
 
-def _is_disk_full(fault: BaseException, words: str) -> bool:
-    return getattr(fault, "errno", None) == errno.ENOSPC or "no space left" in words.lower()
-
-
 _KNOWN: Final = (
     _Known(
         "gpu-out-of-memory",
@@ -69,7 +65,7 @@ _KNOWN: Final = (
     ),
     _Known(
         "disk-full",
-        _is_disk_full,
+        lambda fault, _: is_full(fault),
         say("The disk is full."),
         say("Delete old runs or checkpoints (`tunewiz runs` lists them), or use --runs-dir on a larger disk."),
     ),
