@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tunewiz.backends import sources
+from tunewiz.backends.runs.checkpoints import DAMAGED, choose
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import alive
@@ -332,5 +333,6 @@ def _thing(path: Path, what: Message) -> _Thing:
 
 
 def _half(run: Run) -> list[Path]:
-    """Checkpoints without the file that the library writes last."""
-    return [path for path in run.checkpoints.glob("checkpoint-*") if not (path / "trainer_state.json").exists()]
+    """Checkpoints that no training goes on from: damaged ones, and those that were not written to their end."""
+    passed = [path for path, _ in choose(run.checkpoints, thorough=False).passed]
+    return [*passed, *run.checkpoints.glob(f"checkpoint-*{DAMAGED}")]

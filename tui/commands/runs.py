@@ -21,7 +21,7 @@ from tunewiz.tui.commands.options import AsJson, RunsDir, finish
 from tunewiz.tui.outcome import gain, run_json
 from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name
 
-_TOLD: Final = 10  # runs, the newest, of which it is told why they did not end well
+_TOLD: Final = 10  # runs, the newest, of which it is told why they did not end well; and of those not to be read
 
 
 def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
@@ -51,15 +51,17 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
         translate(N_("run")), no_wrap=True, min_width=max(cell_len(printable(run.name)) for run, _ in states)
     )
     wide = console.width >= 100  # a run's name holds the time it began at, too
-    for title in (N_("status"), N_("verdict"), N_("before → after"), *([N_("began")] if wide else [])):
+    statuses = [_status(state) for _, state in states]
+    table.add_column(translate(N_("status")), no_wrap=True, min_width=max(status.cell_len for status in statuses))
+    for title in (N_("verdict"), N_("before → after"), *([N_("began")] if wide else [])):
         table.add_column(translate(title), no_wrap=True)
-    for run, state in states:
+    for (run, state), status in zip(states, statuses, strict=True):
         began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
-        cells = [Text(printable(run.name)), _status(state), Text(state.verdict), Text(gain(run, state)), Text(began)]
+        cells = [Text(printable(run.name)), status, Text(state.verdict), Text(gain(run, state)), Text(began)]
         table.add_row(*cells[: len(table.columns)])
     console.print(table)
-    for run, state in states[-_TOLD:]:
-        if state.why is not None:
+    for at, (run, state) in enumerate(states, start=_TOLD - len(states)):
+        if state.why is not None and (at >= 0 or state.status == "unreadable"):
             console.print(Text(f"{printable(run.name)}: {problem_line(state.why)}"), soft_wrap=True)
     return int(ExitCode.OK)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tunewiz.backends.runs.create import add_to_record, record_folder, recorded_
 from tunewiz.backends.runs.events import Noticed, Progress, Stage
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.manifest import MANIFEST, described, write_manifest
+from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.checkpoints import resume_from
 from tunewiz.files import read_json
@@ -124,6 +126,7 @@ def test_whole_weights_without_the_optimizers_state_are_the_last_resort(tmp_path
 
 def test_a_run_is_told_what_it_goes_on_from(tmp_path: Path) -> None:
     run = Run(tmp_path)
+    write_identity(run, os.getpid())  # a run that goes on
     assert resume_from(run) is None
     older, newer = (checkpoint(run.checkpoints, step) for step in (1, 2))
     (newer / "optimizer.pt").unlink()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.odd_runs import a_whole_run
+from tests.unit.backends.test_checkpoints import checkpoint
 from tunewiz.backends.runs import disk
+from tunewiz.backends.runs.checkpoints import set_aside
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.disk import amount, could_go, disk_problems, full_problems, needs
 from tunewiz.backends.runs.find import all_runs
@@ -137,17 +139,18 @@ def test_what_could_go_is_named_with_its_size_and_how_to_delete_it(tmp_path: Pat
     for folder, size in (
         (done.checkpoints / "checkpoint-9", 5_000_000),
         (done.directory / "cache", 1_000_000),
-        (own.checkpoints / "checkpoint-1", 3_000_000),
-        (own.checkpoints / "checkpoint-10", 9_000_000),
+        (own.checkpoints / "checkpoint-11", 3_000_000),
     ):
         folder.mkdir(parents=True)
         (folder / "weights").write_bytes(b"x" * size)
-    (own.checkpoints / "checkpoint-10" / "trainer_state.json").write_text("{}")
+    checkpoint(own.checkpoints, 10)  # whole: it is gone on from
     told = [problem.line("en") for problem in could_go(tmp_path, own)]
-    paths = (done.checkpoints, own.checkpoints / "checkpoint-1", done.directory / "cache", done.directory)
+    paths = (done.checkpoints, own.checkpoints / "checkpoint-11", done.directory / "cache", done.directory)
     assert [line.rpartition("rm -r ")[2] for line in told] == [str(path) for path in paths]
     assert told[0].startswith("5 MiB could go: the checkpoints of done-20260101-120000, which is finished.")
     assert "all of the run done-20260101-120000" in told[3]
+    damaged = set_aside(own.checkpoints / "checkpoint-11")
+    assert str(damaged) in could_go(tmp_path, own)[1].line("en")
     assert could_go(tmp_path / "nowhere") == []
 
 

@@ -34,8 +34,8 @@ from tunewiz.tui.outcome import Listing
 from tunewiz.tui.panels.evidence import evidence
 from tunewiz.tui.screens.report import readable
 
-ROUNDS = 40
-EACH = 30  # odd runs a round
+ROUNDS = 100
+EACH = 15  # odd runs a round
 SECONDS = 60  # after which reading one run is called hanging, on however busy a machine
 #: Control characters, C1 ones too, that no text of ours holds but the newline; and what turns a line round.
 HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -148,6 +148,21 @@ def test_a_run_that_cannot_be_read_is_listed_with_the_reason(
     assert f"{run.events_file} cannot be read: {says}" in table
     state = read_state(run)
     assert (state.status, state.over) == ("unreadable", True)
+
+
+def test_a_run_that_cannot_be_read_is_explained_however_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    old = a_whole_run(tmp_path, "a-name-that-leaves-little-room-for-more-20260101-120000")
+    old.events_file.write_bytes(b"null\n")
+    for number in range(12):
+        (tmp_path / f"b{number:02}-20260101-120000").mkdir()
+        (tmp_path / f"b{number:02}-20260101-120000" / "events.jsonl").write_text("")
+    run_runs(tmp_path, json_wanted=False)
+    table = told(capsys)
+    assert f"{old.name}  unreadable" in table
+    assert f"{old.events_file} cannot be read: none of its lines is an event" in table
 
 
 def test_a_folder_without_a_preset_or_of_another_kind(tmp_path: Path) -> None:
