@@ -99,6 +99,18 @@ def test_a_manifest_that_cannot_be_read_is_a_fault(written: str, tmp_path: Path)
     assert choose(tmp_path).checkpoint == older
 
 
+@pytest.mark.parametrize("outside", ["/dev/zero", "../outside", "1_Pooling"])
+def test_a_manifest_names_files_of_its_folder_alone(outside: str, tmp_path: Path) -> None:
+    older, newer = (checkpoint(tmp_path, step) for step in (1, 2))
+    (tmp_path / "outside").write_text("")
+    told = read_json(newer / MANIFEST)
+    told["files"][outside] = {"size": (newer / outside).stat().st_size, "sha256": ""}
+    (newer / MANIFEST).write_text(json.dumps(told))
+    chosen = choose(tmp_path)
+    assert chosen.checkpoint == older
+    assert f"{outside} is missing" in chosen.passed[0][1].text("en")
+
+
 def test_one_without_manifest_is_unfinished_where_older_ones_have_theirs(tmp_path: Path) -> None:
     checkpoint(tmp_path, 1, sealed=False)  # of an older version
     sealed = checkpoint(tmp_path, 2)
@@ -175,6 +187,7 @@ def test_checkpoints_are_ordered_by_their_steps(tmp_path: Path) -> None:
     for step in (9, 10, 100):
         checkpoint(tmp_path, step)
     (tmp_path / "checkpoint-x").mkdir()
+    (tmp_path / "checkpoint-1000").write_text("no folder")
     assert [step for step, _ in numbered(tmp_path)] == [100, 10, 9]
     assert numbered(tmp_path / "missing") == []
 
