@@ -20,14 +20,15 @@ from tunewiz.presets.drafts.kept import Kept, discard, drafts, fresh, keep
 from tunewiz.presets.yaml import library
 from tunewiz.printable import printable
 from tunewiz.problems import BadPreset, ExitCode, Problem, errors, say
+from tunewiz.redaction import redacted
 from tunewiz.tui.forms.questions import Choice, Question, nearest
-from tunewiz.tui.forms.values import line, read
 from tunewiz.tui.wizard import findings, known_models
 from tunewiz.tui.wizard.frame import memory_line
 from tunewiz.tui.wizard.inspecting import examine
 from tunewiz.tui.wizard.keeping import remember
 from tunewiz.tui.wizard.machine import look
 from tunewiz.tui.wizard.step import State, Step, questions_of, steps_for
+from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, trust_question
 
 _NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
 
@@ -49,7 +50,7 @@ class Dialogue:
 
     def tell(self, text: str = "") -> None:
         """Write a line."""
-        self.out.write(f"{text}\n")
+        self.out.write(f"{redacted(text)}\n")
         self.out.flush()
 
     def show(self, drawn: RenderableType) -> None:
@@ -57,8 +58,8 @@ class Dialogue:
         Console(file=self.out, highlight=False, no_color=True, emoji=False, width=100).print(drawn)
 
     def ask(self, prompt: str) -> str:
-        """The next answer. Raises :class:`Left` when there is none, :class:`Back` for ``<``."""
-        self.out.write(f"{prompt} > ")
+        """The next answer as it was typed. Raises :class:`Left` when there is none, :class:`Back` for ``<``."""
+        self.out.write(f"{redacted(prompt)} > ")
         self.out.flush()
         answer = self.answers.readline()
         if not answer:
@@ -66,14 +67,13 @@ class Dialogue:
             raise Left
         if not self.answers.isatty():
             self.tell(printable(answer.rstrip("\n")))
-        text = answer.strip()
-        if text == "<":
+        if answer.strip() == "<":
             raise Back
-        return text
+        return answer.rstrip("\r\n")
 
     def yes(self, question: str, default: bool) -> bool:
         """A yes or a no."""
-        word = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+        word = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]").strip().lower()
         return default if not word else word[:1] in ("y", "是", "好")
 
 
@@ -84,6 +84,7 @@ class Plain:
         self.dialogue = dialogue
         self.kept = kept
         self.state = State(kept.draft, machine=look()).settled()
+        self._refused: set[object] = set()  # models whose own code may not run
 
     def run(self) -> Draft:
         """Ask every step's questions; the draft that came out. Raises :class:`Left`."""
@@ -122,17 +123,19 @@ class Plain:
         self._introduce(question)
         while True:
             text = self.dialogue.ask(self._prompt(question))
-            if text == "*":
+            if text.strip() == "*":
                 return True
-            if text == "?":
+            if text.strip() == "?":
                 self.dialogue.tell("\n".join(question.help()))
                 continue
             draft = self.state.draft
-            if text:
+            if text.strip():
                 draft = draft.answer(question.path, self._meant(text, question))
             elif question.key in draft.missing() and draft.value(question.path) is not None:
                 draft = draft.answer(question.path, draft.value(question.path))  # what stands in brackets
             self._become(draft)
+            if question.path[0] == REMOTE_CODE_KEY[0]:
+                self.consent()
             found = self._problems(question)
             for problem in found:
                 self.dialogue.tell(f"  ! {problem.message.text()} {problem.fix.text() if problem.fix else ''}".rstrip())
@@ -155,13 +158,15 @@ class Plain:
 
     def _prompt(self, question: Question) -> str:
         value = self.state.draft.value(question.path)
-        return f"{printable(question.title)} [{printable(line(value))}]" if value is not None else question.title
+        shown = printable(question.write(value))
+        return f"{printable(question.title)} [{shown}]" if value is not None else question.title
 
     def _meant(self, text: str, question: Question) -> object:
         known = self._choices(question)
-        if text.isascii() and text.isdigit() and 0 < int(text) <= len(known):
-            return known[int(text) - 1].value
-        return read(text, question.info)
+        number = text.strip()
+        if number.isascii() and number.isdigit() and 0 < int(number) <= len(known):
+            return question.read(known[int(number) - 1].value)
+        return question.read(text)
 
     def _problems(self, question: Question) -> list[Problem]:
         """Those at the key, its section's among them."""
@@ -184,6 +189,21 @@ class Plain:
         if found.inspection.usable:
             remember(found.asked.train)
         return found.inspection.usable or question.key != "data.train"
+
+    def consent(self) -> None:
+        """Ask for a yes to code that comes with the model, when it is wanted and nobody was asked for this model."""
+        draft = self.state.draft
+        refused = draft.value(("model", "id")) in self._refused
+        needed = not refused and any(problem.code == "remote-code-needed" for problem in self.state.problems)
+        if not (draft.asks_trust or needed):
+            return
+        question, detail = trust_question(draft)
+        self.dialogue.tell(f"  {detail.text()}")
+        if self.dialogue.yes(question.text(), default=False):
+            self._become(draft.trust())
+        else:
+            self._refused.add(draft.value(("model", "id")))
+            self._become(draft.forget(REMOTE_CODE_KEY))
 
     def _wrong_elsewhere(self, step: Step) -> None:
         """Problems of the step at keys that were not asked."""
@@ -235,6 +255,7 @@ def _begin(dialogue: Dialogue) -> Kept:
 
 def _saved(plain: Plain) -> Path:
     """Show what will be needed and save under a name; asks again until it can be written."""
+    plain.consent()
     dialogue, state = plain.dialogue, plain.state
     dialogue.tell()
     dialogue.tell("".join(text for text, _ in memory_line(state)))
@@ -245,7 +266,7 @@ def _saved(plain: Plain) -> Path:
         raise Left
     preset = state.draft.preset()
     while True:
-        name = dialogue.ask(say("Save the preset as [{name}]", name=preset.name).text()) or preset.name
+        name = dialogue.ask(say("Save the preset as [{name}]", name=preset.name).text()).strip() or preset.name
         try:
             return library.save(preset, name)
         except BadPreset as fault:

@@ -62,7 +62,7 @@ def read_json(path: Path) -> Any:
     """The JSON value in ``path``; ``None`` when it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last: brackets in brackets, thousands deep
         return None
 
 

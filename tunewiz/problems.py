@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from tunewiz.language import Language, translate
 from tunewiz.printable import printable
+from tunewiz.redaction import redacted
 
 Severity = Literal["error", "warning", "note"]
 
@@ -40,7 +41,7 @@ class Message:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, language: Language | None = None) -> str:
-        """The message in ``language``; text values are cleaned with :func:`printable`, Messages are nested."""
+        """The message in ``language``; text values are cleaned and without secrets, Messages are nested."""
         shown = {key: self._shown(value, language) for key, value in self.values.items()}
         return translate(self.template, language).format(**shown)
 
@@ -48,7 +49,7 @@ class Message:
     def _shown(value: object, language: Language | None) -> object:
         if isinstance(value, Message):
             return value.text(language)
-        return value if isinstance(value, (int, float)) else printable(value)
+        return value if isinstance(value, (int, float)) else printable(redacted(str(value)))
 
 
 def say(template: str, **values: object) -> Message:
@@ -66,7 +67,7 @@ class Where:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return printable(" ".join(part for part in (place, self.key) if part))
+        return printable(redacted(" ".join(part for part in (place, self.key) if part)))
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class Problem:
         return {
             "severity": self.severity,
             "code": self.code,
-            "key": self.where.key,
-            "file": self.where.file,
+            "key": redacted(self.where.key),
+            "file": redacted(self.where.file),
             "line": self.where.line,
             "message": self.message.text(language),
             "fix": self.fix.text(language) if self.fix else "",

@@ -8,6 +8,7 @@ lies in :mod:`tunewiz.backends.stages`, :mod:`tunewiz.backends.training` and :mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
@@ -32,6 +33,8 @@ class Backend(ABC, Generic[P]):
 
     name: ClassVar[str]
     tasks: ClassVar[frozenset[str]]
+    #: Modules that it needs beside those of the task.
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def problems(self, preset: P) -> list[Problem]:
@@ -84,6 +87,11 @@ class Backend(ABC, Generic[P]):
 
 #: Every engine: a module of this room each, and those of plug-ins (entry points of ``tunewiz.engines``).
 _ENGINES: Final[Registry[Backend[Any]]] = Registry("tunewiz.backends.engines", Backend, "engines", by_module=True)
+
+
+def catalogue() -> Mapping[str, type[Backend[Any]]]:
+    """Every engine by name; all of them are imported."""
+    return _ENGINES.classes()
 
 
 def stages_to_do(run: Run, backend: Backend[P], preset: P) -> tuple[StageName, ...]:

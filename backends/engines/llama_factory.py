@@ -22,9 +22,9 @@ from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.sources import find_cached
 from tunewiz.backends.stages.language_model import LanguageModelBackend, rows_wanted
-from tunewiz.backends.training import out_of_memory
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
+from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import write_whole
 from tunewiz.presets.sections.llm_training import LlmTraining
@@ -157,7 +157,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
 
-    with out_of_memory.explained_for_language_model(preset), computing_in(precision), no_step_too_many():
+    with explain_out_of_memory(preset, device), computing_in(precision), no_step_too_many():
         try:
             run_exp(told, callbacks=_callbacks(run, preset))
         except RuntimeError as fault:

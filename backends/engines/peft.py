@@ -17,9 +17,9 @@ from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.language_model import LanguageModelBackend
-from tunewiz.backends.training import out_of_memory
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
+from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.data.chat.prepared import load as load_prepared
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.presets.methods.method import WithPeft
@@ -98,7 +98,7 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
     precision = choose_for_run(run, preset.training.precision, device)
     prepared = load_prepared(run.data)
     set_seed(preset.training.seed)
-    with out_of_memory.explained_for_language_model(preset):
+    with explain_out_of_memory(preset, device):
         loaded = load(preset, places, None)
         kind, options = adapter_options(preset)
         if kind == "PromptTuningConfig":

@@ -133,7 +133,7 @@ def _vectors(model: Any) -> Vectors:
     import numpy as np
 
     rows = np.concatenate([model.encode_query(list(_PROBE_TEXTS[:1])), model.encode_document(list(_PROBE_TEXTS[1:]))])
-    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)  # as torch's normalize
     return unit
 
 
@@ -241,6 +241,7 @@ def _reranker_with_adapter(folder: Path, facts: Facts, preset: RetrievalPreset, 
 def _check_scores(loaded: Any, expected: Rows, folder: Path) -> None:
     found = _scores(loaded)
     difference = float(abs(found - expected).max()) if found.shape == expected.shape else float("inf")
+    # "not <=", so that nan counts as a difference.
     if not difference <= _SAME_SCORE * max(1.0, float(abs(expected).max())):
         message = say(
             "The exported reranker does not give the scores of the tuned one: they differ by {difference}.",

@@ -186,7 +186,7 @@ def read_record(file: Path) -> dict[str, Any]:
 
 def _not_loadable(path: str, fault: Exception) -> Any:
     lines = str(fault).strip().splitlines()
-    short = (lines[0] if lines else type(fault).__name__)[:300]
+    short = (lines[0] if lines else type(fault).__name__)[:300]  # some list every missing weight on one line
     message = say("The model in {path} cannot be loaded: {fault}", path=path, fault=short)
     fix = say("Look at the folder: a model has config.json, a tokenizer and weights.")
     return error("model-not-loadable", message, Where(key="model.id"), fix)

@@ -16,6 +16,7 @@ from tunewiz.files import read_json, write_json, write_whole
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadPreset, error, say
+from tunewiz.redaction import redacted_arguments
 
 RECORDED: Final = [
     "tunewiz",
@@ -37,12 +38,17 @@ def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = 
     """A new directory ``<name>-<yyyymmdd-hhmmss>`` under ``runs`` with ``preset.yaml`` and ``run.json`` in it.
 
     Raises ``BadPreset`` when the place cannot be written to.
+
+    >>> from tunewiz.presets.yaml.library import load
+    >>> run = create(load("faq-embedding.yaml", ["training.epochs=1"]), Path("elsewhere"), name="first-try")
+    >>> run.name.startswith("first-try-"), run.preset_file.is_file()
+    (True, True)
     """
     directory = _fresh(runs.resolve(), name or preset.name)
     run = Run(directory)
     write_whole(run.preset_file, dumps(preset))
-    record = {"created": time.time(), "command": list(command), "python": sys.version.split()[0], "seed": _seed(preset)}
-    write_json(run.record_file, record | {"versions": versions()})
+    record = {"created": time.time(), "command": redacted_arguments(command), "python": sys.version.split()[0]}
+    write_json(run.record_file, record | {"seed": _seed(preset), "versions": versions()})
     return run
 
 
@@ -87,7 +93,7 @@ def _seed(preset: Preset) -> int:
 
 def _fresh(runs: Path, name: str) -> Path:
     stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for attempt in range(1, 1000):
+    for attempt in range(1, 1000):  # runs of one name begun in one second: a loop of a shell script, at most
         directory = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
             directory.mkdir(parents=True)

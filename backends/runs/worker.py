@@ -24,14 +24,17 @@ from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run, StopRequested
 from tunewiz.files import sweep
+from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import ExitCode
+from tunewiz.redaction import redact_file, redact_output
 
 
 def main(arguments: list[str]) -> int:
     """Run the directory named by ``arguments[0]`` to its end and return the exit code."""
     run = Run(Path(arguments[0]).absolute())
+    redact_output()
     _prepare_process(run)
     try:
         return _work(run)
@@ -44,6 +47,8 @@ def main(arguments: list[str]) -> int:
         problems = tuple(problem.as_json() for problem in explained.problems)
         run.emit(Failed(exit_code=int(explained.exit_code), problems=problems))
         return int(explained.exit_code)
+    finally:
+        redact_file(run.log_file)  # what was not printed by Python, in this child or in one that was killed
 
 
 def _prepare_process(run: Run) -> None:
@@ -74,6 +79,9 @@ def _work(run: Run) -> int:
             resumed=bool(done),
         )
     )
+    for problem in preset.problems():
+        if problem.code == REMOTE_CODE:
+            run.notice(problem)
     add_to_record(run, started=time.time(), hardware=describe(run.directory))
     sweep(run.directory)
     verdict = "NONE"

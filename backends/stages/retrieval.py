@@ -151,7 +151,7 @@ def measure_options(run: Run, preset: RetrievalPreset, stage: str) -> MeasureOpt
     shared = preset.data.negatives.strategy == "dense" and stage in ("prepare", "baseline")
 
     def tell(done: int, total: int) -> None:
-        rate = done / max(1e-9, time.monotonic() - begun)
+        rate = done / max(1e-9, time.monotonic() - begun)  # a clock's tick may be longer than the first batch takes
         run.emit(Progress(stage=stage, step=done, total=total, values={"samples_per_second": rate}))
 
     return MeasureOptions(
@@ -245,7 +245,7 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""
         from tunewiz.backends.training.reranker_rows import reranker_loss_problems
 
-        found = reranker_loss_problems(preset.loss, prepared)
+        found = reranker_loss_problems(preset.loss, prepared, preset.data.negatives.strategy)
         if found:
             raise BadPreset(*found)
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from tunewiz.backends.runs.run import Run
 from tunewiz.presets.sections.evaluation import Tracking
-from tunewiz.printable import printable
 from tunewiz.problems import say, warning
 from tunewiz.registry import Registry
 
@@ -58,7 +57,7 @@ class Guarded:
         message = say(
             "The tracker {name} failed and is off for the rest of the run: {fault}",
             name=name,
-            fault=printable(f"{type(fault).__name__}: {fault}"),
+            fault=f"{type(fault).__name__}: {fault}",
         )
         fix = say("Is it installed (pip install {package}), logged in and reachable?", package=self._tracker.package)
         return warning("tracker-failed", message, fix=fix)

@@ -16,9 +16,10 @@ from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import device_of
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.training import checkpoints, out_of_memory
+from tunewiz.backends.training import checkpoints
 from tunewiz.backends.training.arguments import Length, measured_steps, schedule, settings
 from tunewiz.backends.training.checkpoints import no_step_too_many, resume_from, save_tuned
+from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.backends.training.sampling import BatchPlan
 from tunewiz.backends.training.sampling import Rows as SamplingRows
 from tunewiz.backends.training.trainer import CPU_PIECE, in_pieces, trainer
@@ -62,7 +63,7 @@ class LibraryTraining(ABC, Generic[R]):
         if found:
             raise BadPreset(*found)
         _prepare_process(self.preset, self.device)
-        with out_of_memory.explain_out_of_memory(self.preset, self.device):
+        with explain_out_of_memory(self.preset, self.device):
             model = self.model()
             running = self._trainer(model)
             with in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output), no_step_too_many():

@@ -14,7 +14,6 @@ from typing import Any, Final
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying import Fact
 from tunewiz.errand import child_environment
-from tunewiz.printable import printable
 from tunewiz.problems import error, say
 
 _PATIENCE: Final = 5.0  # seconds that the child may take to leave
@@ -100,6 +99,6 @@ class Session:
         status = self._child.wait()
         self._told.seek(0)
         lines = self._told.read().decode("utf-8", "replace").strip().splitlines()
-        reason = printable(lines[-1]) if lines else str(status)
+        reason = lines[-1] if lines else str(status)
         problem = error("trial-ended", say("The models' process ended: {reason}", reason=reason))
         return {"event": "problems", "id": self._asked, "problems": [problem.as_json()], "exit_code": 1}

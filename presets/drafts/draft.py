@@ -21,11 +21,11 @@ from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml import fields, opening, validation
-from tunewiz.presets.yaml import opening as anchoring
 from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted_path
-from tunewiz.problems import BadPreset, Problem, errors
+from tunewiz.problems import BadPreset, Problem, Where, error, errors, say
 
-_CHOOSERS: Final = ("name", "type")
+#: How a false is written in YAML and in answers.
+_NO: Final = ("false", "no", "off", "n", "f", "0")
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,15 @@ class Draft:
 
     ``answers`` were given by the user or by the preset it began from; ``suggested`` fills keys (dotted) that nobody
     answered. ``aside`` keeps the options of methods and losses that were chosen and given up again, by the key of
-    their section and their name. Relative paths begin at ``folder``.
+    their section and their name. ``trusted`` is the model whose own code the user allowed to run, as :attr:`code_of`
+    names it. Relative paths begin at ``folder``.
     """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
     suggested: Mapping[str, Any] = field(default_factory=dict)
     aside: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     folder: str = ""
+    trusted: str = ""
 
     @classmethod
     def of(cls, preset: Preset, folder: str = "") -> Draft:
@@ -51,7 +53,7 @@ class Draft:
     def kind(self) -> type[Preset]:
         """The class of presets this will be; while no known task is chosen, the one to check other keys with."""
         known, task = tasks.catalogue(), self.answers.get("task", self.suggested.get("task"))
-        return known.get(str(task), known["embedding"])
+        return known.get(str(task), next(iter(known.values())))
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -61,7 +63,7 @@ class Draft:
             if info.is_required() and fields.section_of(info.annotation, None) and not fields.choices_of(info):
                 merged.setdefault(name, {})
         # Choices first: they decide which other keys there are.
-        for key in sorted(self.suggested, key=lambda key: (key.rpartition(".")[2] not in _CHOOSERS, key)):
+        for key in sorted(self.suggested, key=lambda key: (key.rpartition(".")[2] not in fields.CHOOSERS, key)):
             path = tuple(key.split("."))
             if not _holds(merged, path) and fields.field_at(kind, path, merged) is not None:
                 _put(merged, path, copy.deepcopy(self.suggested[key]))
@@ -98,7 +100,7 @@ class Draft:
     def answer(self, path: KeyPath, value: Any) -> Draft:
         """With ``value`` at ``path``. Picking another loss or method puts the options of the old one aside."""
         answers = copy.deepcopy(dict(self.answers))
-        if len(path) > 1 and path[-1] in _CHOOSERS and self._is_choice(path[:-1]):
+        if len(path) > 1 and path[-1] in fields.CHOOSERS and self._is_choice(path[:-1]):
             return self._choose(answers, path, value)
         _put(answers, path, value)
         return replace(self, answers=answers)
@@ -121,12 +123,30 @@ class Draft:
         """The draft of ``preset`` in which everything that is as it was stays suggested or unanswered."""
         draft, wanted = self, Draft.of(preset, self.folder)
         whole = Draft(answers=preset.model_dump(mode="json"), folder=self.folder)
-        paths = sorted(whole.paths(), key=lambda path: (path[-1] not in _CHOOSERS or len(path) == 1, len(path)))
+        paths = sorted(whole.paths(), key=lambda path: (path[-1] not in fields.CHOOSERS or len(path) == 1, len(path)))
         for path in paths:
             value = whole.value(path)
             if draft.value(path) != value and not _is_section(whole, path):
                 draft = draft.answer(path, value)
-        return draft if draft.checked()[0] == preset else wanted
+        return draft if draft.checked()[0] == preset else replace(wanted, trusted=self.trusted)
+
+    @property
+    def code_of(self) -> str:
+        """The model, with its source and revision, whose own code would run here; "" if none would."""
+        said = self.value(("model", "trust_remote_code"))
+        if not said or str(said).lower() in _NO or not self.value(("model", "id")):
+            return ""
+        return " ".join(str(self.value(("model", key)) or "") for key in ("source", "id", "revision")).strip()
+
+    @property
+    def asks_trust(self) -> bool:
+        """Whether code would run that the user has not said yes to: another model's, or what a preset began with."""
+        return self.code_of != "" and self.code_of != self.trusted
+
+    def trust(self) -> Draft:
+        """With the user's yes to the code of the model as it is named now."""
+        draft = self if self.code_of else self.answer(("model", "trust_remote_code"), True)
+        return replace(draft, trusted=draft.code_of)
 
     def suggest(self, suggestions: Mapping[str, Any]) -> Draft:
         """With ``suggestions`` (dotted key to value) for all keys that are not answered."""
@@ -135,6 +155,11 @@ class Draft:
     def problems(self) -> list[Problem]:
         """Everything that keeps this from being a preset, then what does not go together in it."""
         preset, found = self.checked()
+        if self.asks_trust:
+            message = say("Nobody has said yes here to running the code that comes with {id}.",
+                          id=str(self.value(("model", "id"))))  # fmt: skip
+            fix = say("Say yes when you are asked, or set it to false.")
+            found = [*found, error("remote-code-unconfirmed", message, Where("model.trust_remote_code"), fix)]
         return found if preset is None else found + preset.problems()
 
     def missing(self) -> list[str]:
@@ -152,8 +177,9 @@ class Draft:
         """The preset if the answers make one, and what keeps them from it."""
         tree = Tree(value=copy.deepcopy(self.values))
         kind, found = opening.kind_of(tree)
+        found += validation.secret_problems(tree)
         if self.folder:
-            anchoring.anchor(tree, Folder(self.folder), kind)
+            opening.anchor(tree, Folder(self.folder), kind)
         try:
             preset = kind.model_validate(tree.value)
         except ValidationError as fault:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz import paths
 from tunewiz.files import read_json, write_json
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.redaction import redacted_record
 
 _VERSION: Final = 1
 
@@ -34,8 +36,7 @@ class Kept:
 
 def drafts_dir() -> Path:
     """``$XDG_STATE_HOME/tunewiz/drafts``."""
-    home = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "tunewiz" / "drafts"
+    return paths.state() / "drafts"
 
 
 def fresh(draft: Draft) -> Kept:
@@ -47,7 +48,7 @@ def fresh(draft: Draft) -> Kept:
 
 
 def keep(kept: Kept) -> Kept:
-    """Write ``kept``, whole; the result says when. Raises ``OSError``."""
+    """Write ``kept``, whole and without secrets that were typed; the result says when. Raises ``OSError``."""
     kept = replace(kept, changed=time.time())
     draft = kept.draft
     record = {
@@ -59,8 +60,9 @@ def keep(kept: Kept) -> Kept:
         "answers": draft.answers,
         "suggested": draft.suggested,
         "aside": draft.aside,
+        "trusted": draft.trusted,
     }
-    write_json(kept.file, record)
+    write_json(kept.file, redacted_record(record))
     return kept
 
 
@@ -85,5 +87,5 @@ def _read(file: Path) -> Kept | None:
     if not all(isinstance(part, dict) for part in parts.values()) or not isinstance(changed, (int, float)):
         return None
     given: dict[str, Any] = {name: part for name, part in parts.items() if isinstance(part, dict)}
-    draft = Draft(**given, folder=str(record.get("folder", "")))
+    draft = Draft(**given, folder=str(record.get("folder", "")), trusted=str(record.get("trusted", "")))
     return Kept(file, draft, str(record.get("step", "")), record.get("advanced") is True, float(changed))

@@ -9,6 +9,7 @@ import yaml
 
 from tunewiz.language import N_
 from tunewiz.problems import Message, Problem, Where, error, say
+from tunewiz.redaction import redacted
 
 #: Part of what PyYAML says, what it means, and what to do; the first that fits is taken.
 _KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
@@ -70,7 +71,7 @@ def syntax_problems(fault: yaml.YAMLError, text: str, file: str) -> list[Problem
         return found
     told = " ".join(part for part in (getattr(fault, "context", ""), getattr(fault, "problem", ""), str(fault)) if part)
     meaning, fix = next(((said, fix) for part, said, fix in _KNOWN if part in told), (N_("This is not YAML."), ""))
-    shown = lines[line - 1].strip()[:60] if 0 < line <= len(lines) else ""
+    shown = redacted(lines[line - 1].strip())[:60] if 0 < line <= len(lines) else ""
     rule = say("{meaning} The line: {shown}", meaning=Message(meaning), shown=shown) if shown else Message(meaning)
     where = Where(file=file, line=line)
     return [error("yaml-syntax", rule, where, Message(fix) if fix else None), *found]
@@ -96,7 +97,10 @@ def _at_sight(lines: list[str], file: str) -> list[Problem]:
             rule, fix = say("The colon is a full-width one (：)."), say("Type : and a space.")
             found.append(error("yaml-colon", rule, where, fix))
         elif _NO_SPACE.match(head) and "://" not in head:
-            rule, fix = say("No space after the colon: {shown}", shown=line.strip()[:60]), say("Write KEY: VALUE.")
+            rule, fix = (
+                say("No space after the colon: {shown}", shown=redacted(line.strip())[:60]),
+                say("Write KEY: VALUE."),
+            )
             found.append(error("yaml-colon", rule, where, fix))
     return found
 

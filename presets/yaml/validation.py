@@ -6,8 +6,8 @@ Not one sentence of pydantic's reaches the user: a finding becomes a path, the v
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -18,9 +18,9 @@ from tunewiz.presets import losses
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.tree import KeyPath, Tree, child, dotted_path, write_scalar
-from tunewiz.problems import Message, Problem, error, say
+from tunewiz.problems import Message, Problem, Where, error, say
+from tunewiz.redaction import HIDDEN, looks_secret, names_secret, redacted, variable_for
 
-_SECRET: Final = re.compile(r"(token|secret|password|passwd|api_?key|credential)", re.IGNORECASE)
 _SHOWN: Final = 60
 
 
@@ -81,10 +81,8 @@ def _problem(finding: dict[str, Any], path: KeyPath, root: type[Section], tree: 
 def unknown_key(path: KeyPath, root: type[Section], tree: Tree) -> Problem:
     """A key that its section does not have."""
     name, where = str(path[-1]), tree.where(path)
-    if _SECRET.search(name) and not _SECRET.search(".".join(str(part) for part in path[:-1])):
-        rule = say("Secrets do not belong in a preset, which is copied into every run.")
-        fix = say("Remove it; set HF_TOKEN, or log in with the tool's own command.")
-        return error("secret-in-preset", rule, where, fix)
+    if names_secret(name):
+        return _secret(name, tree, path)
     rule = say("There is no key {name} here.", name=name)
     siblings = _siblings(path, root, tree)
     near = did_you_mean(name, siblings)
@@ -94,6 +92,57 @@ def unknown_key(path: KeyPath, root: type[Section], tree: Tree) -> Problem:
     if elsewhere:
         return error("unknown-key", rule, where, say("Did you mean {near}?", near=elsewhere[0]))
     return error("unknown-key", rule, where, suggestion(name, siblings))
+
+
+#: Keys below which libraries' own names stand, which no section knows.
+_FREE: Final = ("backend_options",)
+
+
+def secret_problems(tree: Tree) -> list[Problem]:
+    """A problem for each secret in ``tree``: keys of libraries that name one, and values that look like one."""
+    found = {}
+    for path, value in _scalars(tree.value, ()):
+        named = next((depth for depth, part in enumerate(path, 1) if path[0] in _FREE and names_secret(str(part))), 0)
+        if named:
+            found[path[:named]] = _secret(str(path[named - 1]), tree, path[:named])
+        elif isinstance(value, str) and looks_secret(value):
+            rule = say("This looks like an access token: secrets do not belong in a preset, which every run copies.")
+            variable = variable_for(str(path[-1]), value.strip())
+            found[path] = error("secret-in-preset", rule, _place(path, tree), _environment(variable))
+    return list(found.values())
+
+
+def _secret(name: str, tree: Tree, path: KeyPath) -> Problem:
+    """A key that holds a secret: the environment is the place for it."""
+    rule = say("Secrets do not belong in a preset, which is copied into every run.")
+    return error("secret-in-preset", rule, _place(path, tree), _environment(variable_for(name)))
+
+
+def _place(path: KeyPath, tree: Tree) -> Where:
+    """Where a secret stands; of the argument that it came with, the key alone."""
+    where = tree.where(path)
+    key, equals, _ = where.file.partition("=")
+    return replace(where, file=f"{key}={HIDDEN}") if equals and key.startswith("--set ") else where
+
+
+def _environment(variable: str) -> Message:
+    if not variable:
+        return say("Remove it; set the environment variable that its library reads.")
+    return say(
+        "Remove it; set {variable} in the environment, or log in with the tool's own command.", variable=variable
+    )
+
+
+def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    """All that is no mapping and no list, with where it stands."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _scalars(item, (*path, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _scalars(item, (*path, place))
+    else:
+        yield path, value
 
 
 def _siblings(path: KeyPath, root: type[Section], tree: Tree) -> list[str]:
@@ -129,6 +178,7 @@ def show_value(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     else:
         text = f'"{value}"' if isinstance(value, str) else write_scalar(value)
+    text = redacted(text)  # before it is cut: half a token is half a secret
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 

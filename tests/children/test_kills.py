@@ -62,8 +62,10 @@ def pipeline(folder: Path, model: Path) -> Preset:
 
 
 def comparison(folder: Path, model: Path) -> Preset:
-    strategies = {"name": "x", "strategies": ["random", "bm25"]}
-    return ComparisonPreset.model_validate(strategies | of_reranker(folder, model))
+    settings = {"name": "x", "strategies": ["random", "bm25"]} | of_reranker(folder, model)
+    # Of the three documents that share words with a query two are known answers and the third is within the margin.
+    settings["data"]["negatives"]["relative_margin"] = 0.0
+    return ComparisonPreset.model_validate(settings)
 
 
 def llm(folder: Path, model: Path, **changes: Any) -> Preset:
@@ -144,11 +146,14 @@ def tree(run: Path) -> list[str]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    """The hash of every file, but for what a tokenizer notes of the last texts that it happened to pad."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name, content in files.items():
+        if name.endswith("tokenizer_config.json"):
+            config = json.loads(content)
+            noted = {"pad_to_multiple_of": None, "pad_token_type_id": 0, "padding_side": "right"}
+            files[name] = json.dumps(noted | config, sort_keys=True).encode()
+    return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
 def measured(run: Path) -> dict[str, Any]:

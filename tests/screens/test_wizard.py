@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList, TextArea
+from textual.widgets import Checkbox, Input, OptionList, TextArea
 
 from tests.screens.waiting import seen, until
 from tunewiz.language import use
@@ -19,6 +20,7 @@ from tunewiz.presets.yaml.library import load, loads
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.forms.form import Row
+from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.wizard import WizardScreen
 from tunewiz.tui.wizard.step import View, steps
 
@@ -407,3 +409,52 @@ def test_the_editors_text_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert edit_text("name: one\n") is None
     monkeypatch.setenv("EDITOR", "false")
     assert edit_text("name: one\n") is None
+
+
+# Code that comes with a model runs only after a yes.
+
+
+def confirming(app: TunewizApp) -> bool:
+    return isinstance(app.screen, ConfirmScreen)
+
+
+async def test_ticking_remote_code_asks_and_a_no_takes_it_back(app: TunewizApp) -> None:
+    async with app.run_test(size=(120, 60)) as pilot:
+        screen = await opened(app, pilot, answers(model__id="jinaai/jina-reranker-v2-base-multilingual"))
+        await pilot.press("alt+3", "f6")
+        await until(pilot, lambda: "model.trust_remote_code" in {one.question.key for one in screen.query(Row)})
+        for answer, trusted in (("enter", False), ("n", False), ("y", True)):
+            row(screen, "model.trust_remote_code").query_one(Checkbox).toggle()
+            await until(pilot, lambda: confirming(app) and "with your rights" in seen(app))
+            assert "jinaai/jina-reranker-v2-base-multilingual" in seen(app)
+            await pilot.press(answer)
+            await until(pilot, lambda: app.screen is screen)
+            await until(pilot, lambda: row(screen, "model.trust_remote_code").query_one(Checkbox).value is trusted)  # noqa: B023
+            assert screen.state.draft.value(("model", "trust_remote_code")) is trusted
+        assert not screen.state.draft.asks_trust
+    kept = drafts()[0].draft
+    assert kept.trusted == screen.state.draft.trusted != ""
+
+
+async def test_a_preset_that_trusts_is_asked_about_before_it_starts_or_is_saved(
+    app: TunewizApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Preset] = []
+    monkeypatch.setattr(type(app), "on_wizard_screen_start", lambda _app, message: started.append(message.preset))
+    trusting = load("embedding/starter", ["model.trust_remote_code=true", "data.train=sample:faq-en"])
+    async with app.run_test(size=(120, 60)) as pilot:
+        screen = await opened(app, pilot, trusting)
+        await until(pilot, lambda: screen.state.draft.asks_trust)
+        await pilot.press("f8")
+        await until(pilot, lambda: confirming(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.state.draft.value(("model", "trust_remote_code")) is False
+        screen.state = replace(screen.state, draft=Draft.of(trusting, str(tmp_path))).settled()
+        await pilot.press("f5")
+        await until(pilot, lambda: confirming(app))
+        assert started == []
+        await pilot.press("y")
+        await until(pilot, lambda: started)
+        assert started[0].model.trust_remote_code is True
+        assert screen.state.draft.answer(("model", "id"), "another/model").asks_trust

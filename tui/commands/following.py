@@ -23,6 +23,7 @@ from tunewiz.backends.runs.process import ask_to_stop, kill
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import translate
 from tunewiz.printable import printable
+from tunewiz.redaction import redacted
 from tunewiz.tui.words import amount, duration, problem_line, rate, stage_name
 
 _MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of many measures, those told in passing
@@ -56,7 +57,7 @@ class RunLines:
     def say(self, text: str) -> None:
         """Write ``text`` on a line of its own, above the progress line."""
         self._clear()
-        self._stream.write(text + "\n")
+        self._stream.write(redacted(text) + "\n")
         self._stream.flush()
 
     def _rewrite(self, text: str) -> None:

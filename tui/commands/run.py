@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tunewiz.backends.readiness import require_runnable
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
@@ -20,10 +21,10 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import translate
 from tunewiz.language import translate as _
+from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.problems import BadPreset, ExitCode, error, say
-from tunewiz.tui.checking import require_runnable
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
 from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFile, finish, with_data
 from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
@@ -95,7 +96,9 @@ def _checked(options: RunOptions, lines: RunLines) -> Preset:
         raise BadPreset(error("no-preset", problem, fix=say("For example: tunewiz run embedding/starter")))
     opened = open_preset(options.preset, options.settings)
     for found in require_runnable(opened):
-        lines.say(problem_line(found.as_json()))
+        # The run tells of it too, for whoever looks at it later: who stays to watch is not told twice.
+        if found.code != REMOTE_CODE or options.detach:
+            lines.say(problem_line(found.as_json()))
     return opened.preset
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,12 @@ from tunewiz.presets.preset import Preset
 from tunewiz.problems import Problem, errors, say
 from tunewiz.tui.forms.controls import Answered, BrowseWanted, Cleared
 from tunewiz.tui.screens.browse import BrowseScreen
+from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.save import SaveScreen
 from tunewiz.tui.wizard.background import Background, Discovered
 from tunewiz.tui.wizard.keeping import Keeping
 from tunewiz.tui.wizard.step import Edited, LaunchWanted, SaveWanted, State, Unfinished, by_place, steps_for
+from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, trust_question
 from tunewiz.tui.wizard.walk import Walk
 
 # What the wizard adds to the command palette beside what keys do: its steps.
@@ -107,6 +109,8 @@ class WizardScreen(Walk):
     async def on_answered(self, event: Answered) -> None:
         """A field was answered."""
         await self._change(self.state.draft.answer(event.path, event.value))
+        if event.path == REMOTE_CODE_KEY and self.state.draft.asks_trust:
+            self._ask_trust()
 
     async def on_cleared(self, event: Cleared) -> None:
         """An answer was taken back."""
@@ -129,7 +133,7 @@ class WizardScreen(Walk):
         """The preset's text is being changed."""
         self.state = replace(self.state, text=event.text, text_for=self.state.draft)
 
-    async def on_found(self, event: Discovered) -> None:
+    async def on_discovered(self, event: Discovered) -> None:
         """Something was found out in the background."""
         await self._become(event.into(self.state))
         if self._starting and self.state.checked:
@@ -150,8 +154,25 @@ class WizardScreen(Walk):
         """Write the draft soon."""
         self._keeping.later(self.state.draft, self.step.name, self.state.advanced)
 
+    def _ask_trust(self, then: Callable[[], None] = lambda: None) -> None:
+        """Ask whether code that comes with the model may run, and go on with ``then`` after a yes."""
+
+        async def take(yes: bool | None) -> None:
+            await self._change(self.state.draft.trust() if yes else self.state.draft.forget(REMOTE_CODE_KEY))
+            if yes:
+                then()
+
+        def answered(yes: bool | None) -> None:
+            self.call_later(take, yes)
+
+        question, detail = trust_question(self.state.draft)
+        self.app.push_screen(ConfirmScreen(question, detail, N_("Yes, run it"), danger=True), answered)
+
     def action_save(self) -> None:
         """Save the preset under a name."""
+        if self.state.draft.asks_trust:
+            self._ask_trust(self.action_save)
+            return
         preset, found = self.state.draft.checked()
         if preset is None or errors(found):
             self.notify(translate("It can be saved once nothing is missing or wrong (F7)."), severity="warning")
@@ -169,6 +190,9 @@ class WizardScreen(Walk):
 
     def action_start(self) -> None:
         """Start, unless there are errors: then go to the first one."""
+        if self.state.draft.asks_trust:
+            self._ask_trust(self.action_start)
+            return
         wrong = errors(self.state.problems)
         if self.state.unfinished:
             self.notify(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from tunewiz.backends.engines import Backend
-from tunewiz.backends.engines.flag_embedding.by_task import FlagEmbedder, FlagReranker
+from tunewiz.backends.engines.flag_embedding.by_task import PACKAGES, FlagEmbedder, FlagReranker
 from tunewiz.backends.runs.events import StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_
@@ -22,6 +22,7 @@ class FlagEmbedding(Backend[RetrievalPreset]):
 
     name = "flag_embedding"
     tasks = frozenset(_BY_TASK)
+    packages = PACKAGES
     description: ClassVar[str] = N_(
         "FlagEmbedding, the code BGE models were made with: groups of negatives, a teacher's scores, BGE-M3 as a whole."
     )

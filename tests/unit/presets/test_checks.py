@@ -97,3 +97,18 @@ def test_every_measure_is_one_that_can_be_computed(name: str) -> None:
 @pytest.mark.parametrize("text", ["", "ndcg@0", "ndcg@-1", "ndcg@1.5", "ndcg@", "@10", "accuracy@1", "ndcg 10"])
 def test_what_is_no_measure_is_not(text: str) -> None:
     assert evaluation.parse_metric(text) is None
+
+
+LLM = "name: x\ntask: llm\nmodel: {id: Qwen/Qwen3-0.6B, trust_remote_code: true}\ndata: {train: x.json}\n"
+
+
+@pytest.mark.parametrize("text", [TEXT, LLM])
+def test_code_of_a_model_is_warned_of_in_words(text: str) -> None:
+    found = loads(text, "x.yaml", ["model.trust_remote_code=true"]).problems()
+    told = next(problem for problem in found if problem.code == "remote-code")
+    assert (told.severity, told.where.key) == ("warning", "model.trust_remote_code")
+    assert "runs here with your rights" in told.line("en") and "model.revision" in told.line("en")
+    pinned = loads(text, "x.yaml", ["model.trust_remote_code=true", "model.revision=5617a9f"]).problems()
+    assert "model.revision" not in next(problem for problem in pinned if problem.code == "remote-code").line("en")
+    off = loads(text, "x.yaml", ["model.trust_remote_code=false"]).problems()
+    assert "remote-code" not in {problem.code for problem in off}

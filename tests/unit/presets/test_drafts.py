@@ -172,3 +172,54 @@ def test_a_damaged_file_hides_no_other_draft(text: str) -> None:
     kept = keep(fresh(Draft()))
     (drafts_dir() / "broken.json").write_text(text, encoding="utf-8")
     assert drafts() == [kept]
+
+
+# Secrets that were typed, and code that comes with a model.
+
+
+HF = "hf_QwErTyUiOpAsDfGhJkLzXcVbNm01234567"
+
+
+def test_a_typed_secret_is_refused_and_never_reaches_the_disk() -> None:
+    llm = answered(task="llm", description=f"with {HF}", backend_options={"hub_token": "abcdef", "deep": [{"x": HF}]})
+    assert {key for key, code in codes(llm).items() if code == "secret-in-preset"} == {
+        "description",
+        "backend_options.hub_token",
+        "backend_options.deep.0.x",
+    }
+    assert all(HF not in problem.line("en") and "abcdef" not in problem.line("en") for problem in llm.problems())
+    kept = keep(fresh(llm))
+    text = kept.file.read_text(encoding="utf-8")
+    assert HF not in text and "abcdef" not in text and "(redacted)" in text
+    assert drafts()[0].draft.value(("model", "id")) == "all-MiniLM-L6-v2"
+
+
+def test_code_of_a_model_waits_for_a_yes_that_holds_for_this_model() -> None:
+    draft = answered(model__trust_remote_code=True)
+    assert draft.asks_trust and codes(draft)["model.trust_remote_code"] in ("remote-code-unconfirmed", "remote-code")
+    assert "remote-code-unconfirmed" in {problem.code for problem in draft.problems()}
+    said = draft.trust()
+    assert not said.asks_trust
+    assert "remote-code-unconfirmed" not in {problem.code for problem in said.problems()}
+    for key, value in (("id", "other/model"), ("revision", "abc"), ("source", "modelscope")):
+        assert said.answer(("model", key), value).asks_trust
+    back = said.answer(("model", "id"), "other/model").answer(("model", "id"), "all-MiniLM-L6-v2")
+    assert not back.asks_trust
+    assert not said.answer(("training", "epochs"), 7).asks_trust
+    assert not said.answer(("model", "trust_remote_code"), False).asks_trust
+    assert answered().trust().value(("model", "trust_remote_code")) is True
+
+
+@pytest.mark.parametrize(
+    ("said", "asks"), [("yes", True), ("on", True), (1, True), ("no", False), ("off", False), (0, False)]
+)
+def test_a_yes_in_any_spelling_is_asked_about(said: object, asks: bool) -> None:
+    assert answered(model__trust_remote_code=said).asks_trust is asks
+
+
+def test_the_yes_is_kept_with_the_draft_and_not_with_the_preset() -> None:
+    said = answered(model__trust_remote_code=True).trust()
+    keep(fresh(said))
+    assert drafts()[0].draft.trusted == said.trusted != ""
+    assert not drafts()[0].draft.asks_trust
+    assert Draft.of(said.preset()).asks_trust

@@ -77,6 +77,65 @@ launch: {processes: many}
     assert "HF_TOKEN" in told["tracking.hf_token"]
 
 
+HF = "hf_QwErTyUiOpAsDfGhJkLzXcVbNm01234567"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("hub_token: abc", "HF_TOKEN"),
+        ("hf_hub_token: null", "HF_TOKEN"),
+        ("TOKEN: x", "HF_TOKEN"),
+        ("use_auth_token: true", "HF_TOKEN"),
+        ("ms_hub_token: abc", "MODELSCOPE_API_TOKEN"),
+        ("wandb: {api-key: abc}", "environment variable"),
+        ("swanlab_api_key: abc", "SWANLAB_API_KEY"),
+        ("deep: [{more: {password: abc}}]", "environment variable"),
+        ("deep: {api_key: {inner: abc}}", "environment variable"),
+        (f"run_name: {HF}", "HF_TOKEN"),
+        (f"tags: [a, {HF}]", "HF_TOKEN"),
+        ("run_name: sk-proj-Zx81cvbnMasdfghJkl0qwe", "OPENAI_API_KEY"),
+    ],
+)
+def test_secrets_in_options_of_a_library_are_refused_without_being_told(option: str, said: str) -> None:
+    text = (
+        "name: x\ntask: llm\nmodel: {id: Qwen/Qwen3-0.6B}\ndata: {train: x.json}\n"
+        f"backend_options:\n  lora_rank: 4\n  {option}\n"
+    )
+    with pytest.raises(BadPreset) as caught:
+        library.loads(text, "my.yaml")
+    assert [problem.code for problem in caught.value.problems] == ["secret-in-preset"]
+    told = caught.value.problems[0]
+    assert told.where.line == 7 and told.where.key.startswith("backend_options.")
+    assert said in told.line("en")
+    assert "abc" not in str(caught.value) and HF not in str(caught.value)
+    key, _, value = option.partition(":")
+    with pytest.raises(BadPreset) as caught:
+        library.loads(text.replace(option, "seed: 1"), "my.yaml", [f"backend_options.{key}={value}"])
+    assert [problem.code for problem in caught.value.problems] == ["secret-in-preset"]
+    assert not any(
+        HF in word or "abc" in word for word in caught.value.problems[0].as_json().values() if isinstance(word, str)
+    )
+
+
+@pytest.mark.parametrize("key", ["description", "model.id", "tracking.project", "data.train", "data.columns.query"])
+def test_a_token_at_any_key_is_refused(key: str) -> None:
+    with pytest.raises(BadPreset) as caught:
+        library.loads(GOOD, "my.yaml", [f"{key}={HF}"])
+    assert [(problem.code, problem.where.key) for problem in caught.value.problems] == [("secret-in-preset", key)]
+    assert HF not in str(caught.value)
+
+
+def test_what_only_sounds_like_a_secret_is_taken() -> None:
+    text = (
+        "name: x\ntask: llm\n"
+        "model: {id: cross-encoder/ms-marco-MiniLM-L6-v2, revision: 5617a9f61b028005a4858fdac845db406aefb181}\n"
+        "data: {train: x.json, placeholders: {password: reset it}}\n"
+        "backend_options: {split_special_tokens: true, tokenized_path: x, ignore_pad_token_for_loss: true}\n"
+    )
+    assert library.loads(text).name == "x"
+
+
 def test_an_unknown_task_does_not_hide_the_rest() -> None:
     told = _codes(GOOD.replace("task: embedding", "task: embeding") + "foo: 1\n")
     assert "Did you mean embedding?" in told["task"]

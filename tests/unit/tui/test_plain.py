@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tunewiz.language import use
-from tunewiz.presets.drafts.kept import drafts
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.drafts.kept import drafts, fresh
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import ExitCode
-from tunewiz.tui.plain import run_plain
+from tunewiz.tui.plain import Dialogue, Plain, run_plain
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +137,51 @@ def test_hostile_answers_come_back_harmless(answered: tuple[list[Path], io.Strin
     run("\n\x1b[2J\u202e\nsample:faq-en\n", *answered)
     assert "\x1b" not in answered[1].getvalue()
     assert "\u202e" not in answered[1].getvalue()
+
+
+def test_code_of_a_model_runs_only_after_a_yes(answered: tuple[list[Path], io.StringIO], tmp_path: Path) -> None:
+    out = answered[1]
+    replies = {
+        "Training data": ["sample:faq-en"],
+        "Model [": ["*"],
+        "Trust remote code": ["yes", "yes"],
+        "Run the Python code": ["", "y"],
+        "Save the preset": [str(tmp_path / "x.yaml")],
+    }
+    run_plain(Replies(out, replies), out)
+    told = out.getvalue()
+    assert told.count("Run the Python code that comes with all-MiniLM-L6-v2? [y/N]") == 1
+    assert told.count("It runs with your rights") == 1
+    assert load(tmp_path / "x.yaml").model.trust_remote_code is False
+    again = io.StringIO()
+    replies = {
+        "Training data": ["sample:faq-en"],
+        "Model [": ["*"],
+        "Trust remote code": ["yes"],
+        "Run the Python code": ["y"],
+        "Save the preset": [str(tmp_path / "y.yaml")],
+    }
+    run_plain(Replies(again, replies), again)
+    assert load(tmp_path / "y.yaml").model.trust_remote_code is True
+
+
+@pytest.mark.parametrize(("model", "asked"), [("", 0), ("other/model", 1)])
+def test_another_model_is_asked_about_again(model: str, asked: int, tmp_path: Path) -> None:
+    out = io.StringIO()
+    draft = Draft(folder=str(tmp_path))
+    model_said = ((("model", "id"), "all-MiniLM-L6-v2"), (("model", "source"), "auto"))
+    for path, value in (*model_said, (("data", "train"), "sample:faq-en")):
+        draft = draft.answer(path, value)
+    replies = Replies(out, {"Model [": [model] if model else [], "Run the Python code": ["n"]})
+    came = Plain(Dialogue(replies, out), fresh(draft.trust())).run()
+    assert out.getvalue().count(f"Run the Python code that comes with {model}?") == asked
+    assert came.value(("model", "trust_remote_code")) is not bool(asked)
+
+
+def test_a_token_in_an_answer_is_neither_echoed_nor_kept(answered: tuple[list[Path], io.StringIO]) -> None:
+    token = "hf_QwErTyUiOpAsDfGhJkLzXcVbNm01234567"
+    started, out = answered
+    run(f"\nsample:faq-en\n{token}\n", started, out)
+    assert token not in out.getvalue()
+    assert "(redacted)" in out.getvalue()
+    assert token not in drafts()[0].file.read_text(encoding="utf-8")

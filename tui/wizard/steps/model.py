@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import ValidationError
 from rich.text import Text
@@ -20,6 +20,7 @@ from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.sections.model import Model
 from tunewiz.printable import printable
+from tunewiz.problems import Message as Spoken
 from tunewiz.problems import say
 from tunewiz.tui.widgets.labels import Words
 from tunewiz.tui.wizard import known_models
@@ -194,9 +195,23 @@ class ModelView(View):
             self.app.notify(told, markup=False)
 
 
+#: The key that lets code of the model's own run; the wizard wants a yes for it that names the model.
+REMOTE_CODE_KEY: Final = ("model", "trust_remote_code")
+
+
+def trust_question(draft: Draft) -> tuple[Spoken, Spoken]:
+    """Whether the code that comes with the draft's model may run here, and what that means."""
+    question = say("Run the Python code that comes with {id}?", id=str(draft.value(("model", "id"))))
+    detail = say(
+        "It runs with your rights, now and whenever the model is loaded: it can read your files and keys, change them "
+        "and send them away. Say yes only if you trust its authors."
+    )
+    return question, detail
+
+
 def take_model(draft: Draft, entry: Entry) -> Draft:
     """``draft`` with the model; what was said of the source and the code of another one is forgotten."""
-    for key in ("source", "revision", "trust_remote_code", "pooling", "template"):
+    for key in ("source", "revision", REMOTE_CODE_KEY[-1], "pooling", "template"):
         draft = draft.forget(("model", key))
     return draft.answer(("model", "id"), entry.id)
 
