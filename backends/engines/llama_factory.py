@@ -5,7 +5,6 @@ The YAML that ``llamafactory-cli train`` would take, the arguments of ``run_exp`
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.sources import find_cached
 from tunewiz.backends.stages.language_model import LanguageModelBackend, rows_wanted
+from tunewiz.backends.training import pissa
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
@@ -151,6 +151,10 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     device = ready_process(preset.launch)
     precision = choose_for_run(run, preset.training.precision, device)
     resumed = resume_from(run)
+    callbacks = _callbacks(run, preset)
+    if (preset.method.arguments() | preset.backend_options).get("pissa_convert"):
+        resumed = pissa.with_start(run, resumed)
+        callbacks.append(pissa.start_kept(run.checkpoints, resumed))
     told = run_exp_arguments(preset, replace(places, resume=str(resumed) if resumed else ""), precision, device)
     # Without it the library looks for a checkpoint itself, and refuses a folder with weights that a kill left.
     told["overwrite_output_dir"] = True
@@ -159,7 +163,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
 
     with explain_out_of_memory(preset, device), computing_in(precision), no_step_too_many():
         try:
-            run_exp(told, callbacks=_callbacks(run, preset))
+            run_exp(told, callbacks=callbacks)
         except RuntimeError as fault:
             # The library's own words for a dataset of which nothing is left once it is cut to length.
             if "Cannot find" in str(fault) and "samples" in str(fault):
@@ -190,56 +194,11 @@ def computing_in(precision: Precision) -> Iterator[None]:
 def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:
     early = preset.training.early_stopping
     found = [measured_at_the_end(), run_callback(run), *trackers.callbacks(run, preset.tracking)]
-    if preset.method.arguments().get("pissa_convert"):
-        found.append(_start_kept(run.checkpoints))
     if early.enabled and early.threshold:
         from transformers import EarlyStoppingCallback
 
         found.append(EarlyStoppingCallback(early.patience, early.threshold))
     return found
-
-
-def _start_kept(folder: Path) -> Any:
-    """A call-back that keeps what a PiSSA adapter started from in each checkpoint in ``folder``, and brings it back.
-
-    LLaMA-Factory writes it down whenever training begins and takes it from the adapter at the end. Resumed, it would
-    write down the adapter of the checkpoint, and what was learned until then would be lost.
-    """
-    from transformers import TrainerCallback
-
-    first = folder / "pissa_init"
-
-    class StartKept(TrainerCallback):  # type: ignore[misc]  # transformers is untyped at our edge
-        """Comes before the library's own, which is added last."""
-
-        kept: Path | None = None
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step:
-                self.kept = _start_in(folder / f"checkpoint-{state.global_step}")
-                if first.is_dir() and not self.kept.is_dir():  # a checkpoint of an older version
-                    shutil.copytree(first, self.kept)
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.bring_back()
-
-        def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.bring_back()
-
-        def bring_back(self) -> None:
-            if self.kept and self.kept.is_dir():
-                shutil.copytree(self.kept, first, dirs_exist_ok=True)
-            self.kept = None
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            shutil.copytree(first, _start_in(folder / f"checkpoint-{state.global_step}"), dirs_exist_ok=True)
-
-    return StartKept()
-
-
-def _start_in(checkpoint: Path) -> Path:
-    """Not directly in it: peft takes folders with an adapter for other adapters of the same model."""
-    return checkpoint / "pissa" / "init"
 
 
 def _nothing_left(preset: LlmPreset) -> Any:

@@ -15,6 +15,7 @@ from tunewiz.backends.runs.events import Noticed, Progress, Stage
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.manifest import MANIFEST, described, write_manifest
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training import pissa
 from tunewiz.backends.training.checkpoints import resume_from
 from tunewiz.files import read_json
 
@@ -151,6 +152,20 @@ def test_a_run_is_told_what_it_goes_on_from(tmp_path: Path) -> None:
         ("checkpoint-passed-over", "warning"),
     ]
     assert "checkpoint-1" in str(read_state(run).problems[0]["fix"])
+
+
+def test_an_adapter_of_principal_values_goes_on_only_where_its_start_is_known(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert pissa.with_start(run, None) is None
+    without, with_one = (checkpoint(run.checkpoints, step) for step in (1, 2))
+    pissa.start_in(with_one).mkdir(parents=True)
+    assert pissa.with_start(run, with_one) == with_one
+    assert not read_state(run).problems
+    assert pissa.with_start(run, without) is None
+    assert names(run.checkpoints) == {"checkpoint-1.damaged", "checkpoint-2.damaged"}
+    (told,) = read_state(run).problems
+    assert told["code"] == "checkpoint-passed-over"
+    assert "checkpoint-1" in str(told["message"]) and "PiSSA" in str(told["message"])
 
 
 def test_pruning_keeps_the_newest_whole_one_and_the_best(tmp_path: Path) -> None:
