@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tunewiz.backends.runs.checkpoints import checkpoint_faults, prune
+from tunewiz.backends.runs.checkpoints import prune, weights_faults
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved
 from tunewiz.backends.runs.manifest import write_manifest
 from tunewiz.backends.runs.run import Run
@@ -106,7 +106,7 @@ class Bridge:
         if not state.best_model_checkpoint:
             return
         best = self.run.checkpoints / Path(state.best_model_checkpoint).name
-        faults = checkpoint_faults(best, thorough=True)
+        faults = weights_faults(best)
         if not faults:
             state.best_model_checkpoint = str(best)
             return
