@@ -63,6 +63,7 @@ def plan_of(preset: RetrievalPreset) -> Plan:
         seed=preset.training.seed,
         clean=data.clean,
         task=preset.task,
+        max_tokens=preset.training.max_length,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say
 
@@ -28,12 +29,12 @@ def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], So
     if corpus and (queries or by_split) and qrels:
         first, *more = [queries] if queries else by_split.values()
         whole = collection_source(
-            discover(_part(dataset, path, corpus)),
-            discover(_part(dataset, path, first)),
+            _texts(_part(dataset, path, corpus), discover),
+            _texts(_part(dataset, path, first), discover),
             {split: discover(_part(dataset, path, file)) for split, file in qrels.items()},
             dataset,
         )
-        others = {f"queries/{file.name}": discover(_part(dataset, path, file)) for file in more}
+        others = {f"queries/{file.name}": _texts(_part(dataset, path, file), discover) for file in more}
         return whole.altered(parts={**whole.parts, **others})
     if corpus or queries or qrels:
         raise BadData(_incomplete(dataset, corpus, queries or next(iter(by_split.values()), None), qrels))
@@ -67,6 +68,18 @@ def _part(dataset: Dataset, path: Path, file: Path) -> Dataset:
     """The file as a dataset of its own; what the user said about columns concerns the whole."""
     named = f"{dataset.path.rstrip('/')}/{file.relative_to(path).as_posix()}"
     return replace(dataset, path=named, format="auto", columns={}, limit=None, delimiter="auto", header="auto")
+
+
+def _texts(part: Dataset, discover: Callable[[Dataset], Source]) -> Source:
+    """A corpus or queries file. A first line without a name that is known is a text: few lines show no more of it."""
+    found = discover(part)
+    if (
+        found.header
+        and found.container in ("csv", "tsv")
+        and not any(guesses(role, found.columns) for role in ("id", "text"))
+    ):
+        return discover(replace(part, header="no"))
+    return found
 
 
 def _data_files(path: Path, dataset: Dataset) -> list[Path]:

@@ -48,6 +48,7 @@ class CollectionChecks:
         self._report = report
         self._text_checks = [check(setting) for check in checks() if issubclass(check, TextCheck)]
         self._documents = Seen()
+        self._texts = Seen()
         self._queries = Seen()
         self._odd: dict[str, str] = {}  # by part, the first id that judgments name and it has not
         self._first: dict[str, str] = {}  # and the first that it has
@@ -61,7 +62,7 @@ class CollectionChecks:
         return self.facts
 
     def _look_at_documents(self) -> None:
-        texts = Seen()
+        texts = self._texts
         for name, document, where in self._format.documents(self._detection, self._report):
             if self._documents.first(fingerprint(name), where.line) is not None:
                 message = say("The id {id} is there twice; the first one counts.", id=name)
@@ -79,6 +80,7 @@ class CollectionChecks:
 
     def _look_at_queries(self) -> None:
         texts = Seen()
+        own = 0
         for name, text, where in self._format.queries(self._detection, self._report):
             if self._queries.first(fingerprint(name), where.line) is not None:
                 message = say("The id {id} is there twice; the first one counts.", id=name)
@@ -90,10 +92,14 @@ class CollectionChecks:
             self._judge("query", text, where)
             if len(self.facts.preview) < _PREVIEW:
                 self.facts.preview.append({"id": name, "query": text})
+            own += self._texts.get(fingerprint(normal(text))) is not None
             earlier = texts.first(fingerprint(normal(text)), where.line)
             if earlier is not None:
                 message = say("The same text as the query in line {line}.", line=earlier)
                 self._report(warning("duplicate-query", message, where, say("Give it one id and all its judgments.")))
+        if own:
+            message = say("{count} queries are documents themselves; no query finds its own, as in BEIR.", count=own)
+            self._report(note("own-documents", message, self._detection.source.at()))
 
     def _judge(self, role: str, text: str, where: Where) -> None:
         for check in self._text_checks:

@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tunewiz.data.checks.check import MAX_TOKENS
 from tunewiz.data.inspection import Inspection, fix, inspect
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.data.retrieval.fixing import Fixed
@@ -258,7 +259,10 @@ def _lengths(inspection: Inspection) -> RenderableType | None:
     told = translate("Max length: {length} tokens keep all but {percent} % of the texts whole.")
     if advice.cut == 0:
         told = translate("Max length: {length} tokens keep all texts whole.")
-    return Group(table, Text(told.format(length=advice.max_length, percent=_percent(advice.cut))))
+    if advice.max_length > MAX_TOKENS and not inspection.for_llm:
+        told += " " + translate("Few models read more than {most}: cut long texts into passages.")
+    shown = told.format(length=advice.max_length, percent=_percent(advice.cut), most=MAX_TOKENS)
+    return Group(table, Text(shown))
 
 
 def _tokens_name(lengths: Lengths) -> str:
