@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tunewiz.data.reading.expressions import is_expression
 from tunewiz.problems import Message, Problem, Where, error, say
 
 EXACT: Final = 3
@@ -30,14 +31,14 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("query queries anchor 问题 查询 问 提问 问句 查询语句 查询词"),
         USUAL: _names(
             "question questions querytext questiontext searchquery userquery searchterm faqquestion keyword",
-            "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词",
+            "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词 messages",
         ),
         WEAK: _names("q 问法 题目 标题 sentence1 text1 input ask prompt source"),
     },
     "positive": {
         EXACT: _names(
             "positive positives pos positivepassage positivepassages positivedocument positivetext postext posdoc",
-            "正例 正样本 正文档 相关文档 正向样本",
+            "正例 正样本 正文档 相关文档 正向样本 正例文档 正例段落",
         ),
         USUAL: _names(
             "answer answers document doc passage context paragraph answertext faqanswer",
@@ -48,9 +49,20 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "negative": {
         EXACT: _names(
             "negative negatives neg hardnegative hardnegatives negativepassage negativepassages negativedocument",
-            "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档",
+            "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档 负例文档 负例段落",
+        ),
+        USUAL: _names("rejected rejectedresponse rejectedresponses 拒绝回答"),
+    },
+    # Other ways to ask the same, in a cell of a FAQ sheet.
+    "similar": {
+        EXACT: _names(
+            "similarquestions similarquestion similarqueries paraphrases paraphrase variations variants utterances",
+            "alternativequestions alternatequestions otherquestions synonymquestions relatedquestions",
+            "相似问 相似问题 相似问法 相似问句 扩展问 扩展问法 扩展问题 同义问 同义问题 同义问法 问法 类似问题",
         ),
     },
+    # Several texts that mean the same, in one list a row.
+    "alike": {EXACT: _names("set sets texts sentences similar paraphrases 相似句 同义句 相似文本")},
     "sentence1": {
         EXACT: _names("sentence1 text1 sentencea texta sent1 句子1 句子一 句子a 文本1 文本一 文本a 句1"),
         USUAL: _names(
@@ -64,7 +76,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "question2 query2 s2 q2 hypothesis second 问题2 问题二 问句2 假设 相似问",
             "doc document passage positive answer candidate 文档 段落 答案 回答 候选",
         ),
-        WEAK: _names("title para text content response 正文 内容"),
+        WEAK: _names("para text content description response title 正文 内容 标题"),
     },
     "score": {
         EXACT: _names("score label similarity similar relevance grade 相似度 相关性 相关度 是否相似"),
@@ -170,13 +182,107 @@ def is_known(name: str) -> bool:
 
 
 def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
-    """Columns whose name fits ``role``, strongest first; for equal strength in the order of :data:`NAMES`."""
+    """Columns whose name fits ``role``, strongest first; for equal strength in the order of :data:`NAMES`.
+
+    A name that is none of those fits by its words: ``Customer question`` is a question, ``text_neg`` a negative.
+    """
     found: list[Guess] = []
-    plain = {column: normalise_name(column) for column in columns}
+    plain = {column: normalise_name(spoken_name(column)) for column in columns}
     for strength, names in NAMES.get(role, {}).items():
         for name in names:
             found += [Guess(column, strength) for column in columns if plain[column] == name]
-    return list({guess.column: guess for guess in reversed(found)}.values())[::-1]
+    found += _by_words(role, columns)
+    best = {guess.column: guess for guess in sorted(found, key=lambda guess: guess.strength)}
+    order = list(dict.fromkeys(guess.column for guess in found))
+    return sorted((best[column] for column in order), key=lambda guess: -guess.strength)
+
+
+#: What roles are found by a word of a name, and whose names these words are.
+_WORDED: Final = {
+    "query": ("query",),
+    "positive": ("positive",),
+    "negative": ("negative",),
+    "sentence1": ("sentence1", "query"),
+    "sentence2": ("sentence2", "positive"),
+    "score": ("score",),
+    "title": ("title",),
+}
+_MARKS: Final = {
+    "positive": frozenset(("positive", "positives", "pos", "gold")),
+    "negative": frozenset(("negative", "negatives", "neg", "negs")),
+}
+_MARKS_ZH: Final = {"positive": re.compile("正样本|正例"), "negative": re.compile("负样本|负例|难负")}
+#: A name with one of these words is of something about the text, not of the text.
+_ABOUT: Final = frozenset(
+    _names("id ids score scores count num number type label labels url rank date time is has index")
+)
+_ABOUT_ZH: Final = re.compile("(id|编号|分数|得分|分|类型|时间|链接|数量)$")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+#: Words at the end of a name that say nothing of its part.
+_PLAIN: Final = frozenset(_names("text content string str field value en zh cn"))
+_PLAIN_ZH: Final = re.compile("(内容|文本|描述|原文|正文|必填|选填|列)+$")
+
+
+def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
+    if role not in _WORDED:
+        return []
+    found = []
+    stems = {_without_mark(column) for column in columns} - {""} if role == "query" else set()
+    listed = [name for of in _WORDED[role] for some in NAMES[of].values() for name in some]
+    names = {name: place for place, name in reversed(list(enumerate(listed)))}
+    worded: list[tuple[int, Guess]] = []
+    for column in columns:
+        words = _words(column)
+        if role in _MARKS and _is_marked(role, column, words):
+            found.append(Guess(column, EXACT))
+        elif normalise_name(column) in stems:
+            found.append(Guess(column, USUAL))
+        elif (place := _last_word(column, words, names)) is not None:
+            worded.append((place, Guess(column, WEAK)))
+    return [*found, *(guess for _, guess in sorted(worded, key=lambda item: item[0]))]
+
+
+def _words(column: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", spoken_name(column)))]
+
+
+def _is_marked(role: str, column: str, words: Sequence[str]) -> bool:
+    name = normalise_name(spoken_name(column))
+    if _NUMBERED.match(name) or _ABOUT & set(words) or _ABOUT_ZH.search(name):
+        return False
+    return bool(_MARKS[role] & set(words)) or bool(_MARKS_ZH[role].search(name))
+
+
+def _without_mark(column: str) -> str:
+    """``text`` of ``text_pos``: what such a column is the right or wrong answer to; "" without a mark."""
+    words = _words(column)
+    marked = any(_is_marked(role, column, words) for role in _MARKS)
+    return "".join(word for word in words if not any(word in marks for marks in _MARKS.values())) if marked else ""
+
+
+def _last_word(column: str, words: list[str], names: Mapping[str, int]) -> int | None:
+    """The place among ``names`` of the one (of two letters at least) that a name of several words ends in."""
+    while len(words) > 1 and words[-1] in _PLAIN:
+        words = words[:-1]
+    ends = (words[-1], words[-1].removesuffix("s")) if len(words) > 1 and not _ABOUT & set(words[:-1]) else ()
+    found = [names[end] for end in ends if len(end) > 1 and end in names]
+    if found:
+        return found[0]
+    name = normalise_name(spoken_name(column))
+    shorter = _PLAIN_ZH.sub("", name)
+    texts = [text[-length:] for text in dict.fromkeys((shorter, name)) for length in (4, 3, 2) if len(text) >= length]
+    return next((names[end] for end in texts if not end.isascii() and end in names), None)
+
+
+def spoken_name(column: str) -> str:
+    """What a column, or the container that an expression begins at, is called: ``ctxs`` of ``ctxs[].text``."""
+    if "[" not in column and " + " not in column:
+        return column
+    last = column.rsplit(" + ", 1)[-1]
+    if "[!" in last:
+        return "negative"
+    mark = re.search(r"\[([^\]\d][^\]]*)\]", last)
+    return "positive" if mark else re.split(r"[\[.]", last)[0]
 
 
 def numbered_columns(role: str, columns: Sequence[str]) -> list[str]:
@@ -209,7 +315,7 @@ def mapping_problems(
             message = say("There is no role {role}; the roles are {roles}.", role=role, roles=", ".join(roles))
             found.append(error("unknown-role", message, place, _did_you_mean(role, roles)))
         for column in columns_of(value, columns):
-            if column not in columns:
+            if column not in columns and not is_expression(column, columns):
                 message = say(
                     "There is no column {column}; the columns are {columns}.",
                     column=column,

@@ -17,9 +17,10 @@ from tunewiz.data.reading.delimited import Dialect, Record, delimiter_name, spli
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say, warning
 
-_DELIMITERS: Final = (",", "\t", ";", "|")
+_LONE_PIPE: Final = re.compile(r"(?<!\|)\|(?!\|)")
+_DELIMITERS: Final = (",", "\t", ";", "|", "||")
 #: A first line like this is a sentence of the data, not a row of names.
-_SENTENCE: Final = re.compile(r"[。？！?!；]|[.,;:，：]\s|\.$")
+_SENTENCE: Final = re.compile(r"[。？！?!；]|[.,;:，：]\s|(?<!^No)(?<!^Nr)(?<!^Q)(?<!^A)\.$")
 _NUMBER: Final = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?%?$", re.IGNORECASE)
 #: A longer cell in the first line is a text of the data: the longest of the known names has 16 characters.
 _NAME_LENGTH: Final = 40
@@ -54,12 +55,19 @@ _CLEARLY: Final = 0.01
 
 def sniff(lines: Sequence[tuple[int, str]], delimiter: str = "auto", hint: str = "") -> Sniffed:
     """The dialect in which ``lines`` come out most regular. ``hint`` is what the file's name suggests."""
-    candidates = _DELIMITERS if delimiter == "auto" else (delimiter,)
+    candidates = _candidates(lines) if delimiter == "auto" else (delimiter,)
     tried = [_best_quoting(lines, candidate) for candidate in candidates]
     best = max(tried, key=lambda found: _score(found, hint))
     if delimiter == "auto" and (best.width < 2 or best.consistency < _REGULAR):
         return _best_quoting(lines, hint or ",")
     return best
+
+
+def _candidates(lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    """Marks that may separate cells: a pipe that never stands alone is half of a double one."""
+    pipes = [text for _, text in lines if "|" in text]
+    doubled = bool(pipes) and not any(_LONE_PIPE.search(text) for text in pipes)
+    return tuple(mark for mark in _DELIMITERS if mark != ("|" if doubled else "||"))
 
 
 def _score(found: Sniffed, hint: str) -> float:
@@ -72,6 +80,8 @@ def _score(found: Sniffed, hint: str) -> float:
 
 def _best_quoting(lines: Sequence[tuple[int, str]], delimiter: str) -> Sniffed:
     """Quotes doubled as in RFC 4180 unless another reading is clearly more regular."""
+    if len(delimiter) > 1:  # a mark of several characters stands in no text, so that nobody quotes it
+        return _tried(lines, Dialect(delimiter, "none"))
     best = _tried(lines, Dialect(delimiter))
     if not any('"' in text for _, text in lines):
         return best
@@ -193,11 +203,15 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
     return layout_of(source, [(record.line, record.cells) for record in found.records], dataset.header)
 
 
+#: ``||``, ``_!_``, ``<sep>``: what stands between columns has a few characters.
+_LONGEST: Final = 8
+
+
 def _delimiter(dataset: Dataset, source: Source) -> str:
     given = _NAMED_DELIMITERS.get(dataset.delimiter, dataset.delimiter)
-    if given != "auto" and (len(given) != 1 or given in '"\r\n\0'):
-        message = say("A delimiter is one character, not {value}.", value=dataset.delimiter)
-        fix = say("Use auto, a comma, tab, semicolon or pipe.")
+    if given != "auto" and (not 0 < len(given) <= _LONGEST or set(given) & set('"\r\n\0') or given.isalnum()):
+        message = say("{value} is no delimiter.", value=dataset.delimiter)
+        fix = say("Use auto, a comma, tab, semicolon or pipe, or a few marks such as ||.")
         raise BadData(error("bad-delimiter", message, Where(key="delimiter", file=source.name), fix))
     return given
 

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from tunewiz.data.reading.dialect import delimited_layout, layout_of
 from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
+from tunewiz.data.reading.expressions import is_expression
 from tunewiz.data.reading.folders import collection_source, folder_source
 from tunewiz.data.reading.json_document import find_rows
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend
@@ -45,13 +46,16 @@ def _with_answers(source: Source, dataset: Dataset) -> Source:
     told = dataset
     if not dataset.columns and dataset.format == "auto" and dataset.like and _has(source, dataset.like.columns):
         told = dataset.like
-    return source.altered(mapping=dict(told.columns), format=told.format, split=dataset.split, limit=dataset.limit)
+    labels = dataset.labels or (dataset.like.labels if dataset.like else {})
+    given = {"mapping": dict(told.columns), "format": told.format, "labels": dict(labels)}
+    return source.altered(split=dataset.split, limit=dataset.limit, **given)
 
 
 def _has(source: Source, mapping: Mapping[str, str]) -> bool:
     """Whether the source has every column of ``mapping``, which names at least one."""
     named = {name.strip() for names in mapping.values() for name in names.split(",")}
-    return bool(named) and named <= set(source.columns)
+    known = source.columns
+    return bool(named) and all(name in known or is_expression(name, known) for name in named)
 
 
 def _file(path: Path, dataset: Dataset) -> Source:
@@ -194,7 +198,8 @@ def _text_container(
             )
         )
     if texts[0].startswith("["):
-        return "json", ""
+        lists = sum(text.startswith("[") and text.endswith("]") for text in texts)
+        return ("jsonl" if len(texts) > 1 and 2 * lists > len(texts) else "json"), ""
     # Half: a damaged file of lines is still one, while of a document spread over lines hardly any line is an object.
     if len(texts) > 1 and _json_lines_share(texts) >= 0.5:
         return "jsonl", ""
@@ -208,7 +213,7 @@ def _looks_like_json(texts: list[str]) -> bool:
     first = texts[0]
     if first.startswith("{"):
         return first == "{" or first[1:].lstrip().startswith(('"', "'", "}"))
-    return first == "[" or first.replace(" ", "").startswith(('[{"', "[{'", '["'))
+    return first == "[" or first.replace(" ", "").startswith(('[{"', "[{'", '["', '[["'))
 
 
 def _json_lines_share(texts: list[str]) -> float:

@@ -44,13 +44,16 @@ class _Lines:
         self._numbered = lines(source, report)
         self._waiting: deque[tuple[int, str]] = deque()
         self._decoder = Decoder()
+        self.kind: type | None = None  # objects or lists: as the first row is, so are the others
 
     def __iter__(self) -> Iterator[Row]:
         while item := self._next():
             line, text = item
             for value in self._values(line, text.strip()):
-                if isinstance(value, dict):
-                    yield Row(line, value)
+                row = row_of(value)
+                self.kind = self.kind or type(value)
+                if row is not None and isinstance(value, self.kind):
+                    yield Row(line, row)
                 else:
                     self._report(not_an_object(self._source, line, value))
 
@@ -100,6 +103,16 @@ class _Lines:
                 return "raw-newline", [value]
         self._waiting.extendleft(reversed(taken))
         return None
+
+
+def row_of(value: object) -> dict[str, Any] | None:
+    """An object, or a list of texts and numbers as columns without names; None for what is no row."""
+    if isinstance(value, dict):
+        return value
+    flat = isinstance(value, list) and len(value) > 1 and all(isinstance(item, (str, int, float)) for item in value)
+    if not flat or not isinstance(value, list) or not any(isinstance(item, str) for item in value):
+        return None
+    return {f"column_{place}": item for place, item in enumerate(value, 1)}
 
 
 def bad_json(source: Source, line: int, text: str, failure: NotJson) -> Problem:

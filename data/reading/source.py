@@ -23,6 +23,7 @@ class Dataset:
     """A path and what the user says about it; ``auto`` leaves the choice to discovery.
 
     ``columns`` maps a role (query, positive, ...) to a column name; several columns for one role are joined by commas.
+    ``labels`` says what each label is worth, whatever end is right.
     ``limit`` counts rows that are read, from the top of the file. ``like`` is data probably laid out the same way: what
     the user said of its columns and format holds here too if all those columns are there.
     """
@@ -36,6 +37,7 @@ class Dataset:
     header: Literal["auto", "yes", "no"] = "auto"
     limit: int | None = None
     like: Dataset | None = None
+    labels: Mapping[str, float] = field(default_factory=dict)
 
 
 def samples(conversations: bool | None = None) -> tuple[str, ...]:
@@ -149,6 +151,7 @@ class Source:
     sheet: str = ""
     size: int = 0
     mapping: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, float] = field(default_factory=dict)
     format: str = "auto"
     split: str = "auto"
     limit: int | None = None
