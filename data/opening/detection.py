@@ -7,10 +7,18 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final
 
+from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.formats.collections import CollectionFormat
 from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, Format, Mapped, formats
 from tunewiz.data.formats.raw_text import PROSE
+from tunewiz.data.opening.advice import (
+    lost_columns,
+    refuse_empty_answers,
+    refuse_text_beside,
+    told_of_values,
+    unread_judgments,
+)
 from tunewiz.data.opening.matching import Match, match, match_unnamed
 from tunewiz.data.opening.refusals import (
     llm_layout,
@@ -23,7 +31,7 @@ from tunewiz.data.opening.refusals import (
     refuse_retrieval,
 )
 from tunewiz.data.reading.cells import Table, score_of, word_score
-from tunewiz.data.reading.columns import USUAL, columns_of, guesses, list_columns, mapping_problems
+from tunewiz.data.reading.columns import USUAL, columns_of, guesses, mapping_problems
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import BadData, Problem, Where, error, note, say, warning
@@ -89,6 +97,7 @@ def detect_rows(
 ) -> Detection:
     """The format of a source that has rows. ``known`` are the formats to choose from, by name."""
     columns = tuple(dict.fromkeys([*source.columns, *(key for row in sample for key in row.values)]))
+    source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
     candidates = _candidates(source, known)
     given = _given(source, table, mapping, candidates)
@@ -104,10 +113,13 @@ def detect_rows(
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
     if not found:
+        if for_llm and not given:
+            refuse_text_beside(source, table, candidates)
         missing = _missing(candidates, given) if given or source.format != "auto" else ()
         raise (refuse_llm_columns if for_llm else refuse)(source, table, missing)
     best = found[0]
     _refuse_word_labels(source, table, best, given)
+    refuse_empty_answers(source, table, best)
     return Detection(
         format=best.format,
         source=source,
@@ -117,6 +129,16 @@ def detect_rows(
         alternatives=tuple(item.format.name for item in found[1:]),
         scale=_scale(table, best),
     )
+
+
+def _speakers(source: Source, mapping: Mapping[str, str], columns: Sequence[str]) -> tuple[Source, Mapping[str, str]]:
+    """What of ``mapping`` tells who speaks (``assistant=客服``, where that is no column), written into the source."""
+    said = {name.strip(): part for part, names in mapping.items() if part in PARTS
+            and not set(columns_of(names, columns)) & set(columns) for name in names.split(",")}  # fmt: skip
+    if not said:
+        return source, mapping
+    rest = {role: value for role, value in mapping.items() if role not in said.values()}
+    return source.altered(speakers={**source.speakers, **said}), rest
 
 
 def _refuse_for_retrieval(source: Source, table: Table, found: Sequence[Match], given: Mapped) -> None:
@@ -232,9 +254,8 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         message = say("{role} could also be {columns}.", role=role, columns=", ".join(rivals))
         told.append(warning("columns-ambiguous", message, source.at(), override))
     told += _other_reading(source, table, best, others, given)
-    spare = [column for column in table.columns if not any(column in columns for columns in best.mapping.values())]
-    if spare:
-        told.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
+    told += [*lost_columns(source, table, best), *told_of_values(source, table, best)]
+    told += unread_judgments(source, table, best)
     if not table.rows:
         told.append(error("no-rows", say("There are columns and no row."), source.at()))
     return [*told, *mixed_rows(source, table), *_label_words(source, table, best), *_word_labels(source, table, best)]

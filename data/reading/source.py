@@ -128,7 +128,7 @@ class Source:
     ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
     one, or the keys of the first objects in order of appearance. ``skip_lines`` stand before the table and are no part
-    of it.
+    of it. ``speakers`` is what the user says of who speaks in conversations, name to part.
     """
 
     path: Path
@@ -149,6 +149,7 @@ class Source:
     sheet: str = ""
     size: int = 0
     mapping: Mapping[str, str] = field(default_factory=dict)
+    speakers: Mapping[str, str] = field(default_factory=dict)
     format: str = "auto"
     split: str = "auto"
     limit: int | None = None
