@@ -39,6 +39,15 @@ def control_mark(text: str) -> str:
     return found[0] if found else ""
 
 
+def template_mark(text: str) -> str:
+    """As :func:`control_mark`, but at the ends of a line: inside a sentence it may be what is spoken of."""
+    for found in CONTROL.finditer(text) if "<" in text or "[" in text else ():
+        before, after = text[: found.start()].rstrip(" "), text[found.end() :].strip(" ")
+        if not after or after[0] == "\n" or not before or before[-1] == "\n":
+            return found[0]
+    return ""
+
+
 def without_control(text: str) -> str:
     """``text`` without the signs of chat templates."""
     return CONTROL.sub("", text) if control_mark(text) else text

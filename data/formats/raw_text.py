@@ -25,6 +25,8 @@ from tunewiz.problems import Report, note, say, warning
 PROSE: Final = (".txt", ".text", ".md", ".markdown")
 _BLANK: Final = re.compile(r"\n[ \t]*\n")
 _COLUMN: Final = "text"
+_LINES: Final = 200  # that tell a table from prose
+_FEW_LINES: Final = 5  # among fewer, as many tabs on each are no pattern
 
 
 class RawText(ConversationFormat):
@@ -55,6 +57,8 @@ class RawText(ConversationFormat):
     def plain(self, source: Source) -> Detection | None:
         """A text file that is no table as this format; None for other files."""
         if source.container not in ("csv", "tsv") or not set(PROSE) & {s.casefold() for s in source.path.suffixes}:
+            return None
+        if is_table(source):
             return None
         blocks = _has_blank_lines(source)
         message = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
@@ -96,6 +100,14 @@ def _only_answers(table: Table, column: str) -> bool:
 def _part(item: Any) -> str | None:
     found = parse_nested(item)
     return part_of(found.get("role", found.get("from", ""))) if isinstance(found, dict) else None
+
+
+def is_table(source: Source) -> bool:
+    """Whether a file named like prose holds a table: as many tabs, or signs of several characters, on every line."""
+    if len(source.columns) < 2 or not (source.delimiter == "\t" or len(source.delimiter) > 1):
+        return False
+    first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]
+    return len(first) >= _FEW_LINES and len({text.count(source.delimiter) for text in first}) == 1
 
 
 def _has_blank_lines(source: Source) -> bool:

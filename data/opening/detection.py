@@ -11,7 +11,7 @@ from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.formats.collections import CollectionFormat
 from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, Format, Mapped, formats
-from tunewiz.data.formats.raw_text import PROSE
+from tunewiz.data.formats.raw_text import PROSE, is_table
 from tunewiz.data.opening.advice import (
     lost_columns,
     refuse_empty_answers,
@@ -108,7 +108,7 @@ def detect_rows(
             return taken
     for_llm = any(item.shape == "conversations" for item in candidates.values())
     (_refuse_for_llm if for_llm else _refuse_for_retrieval)(source, table, found, given)
-    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv"
+    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
     if not found and not (source.header or given or prose) and source.container in ("csv", "tsv", "xlsx"):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
