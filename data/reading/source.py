@@ -114,7 +114,8 @@ def _nearest_sibling(path: str) -> Message:
 # What discovery found out about a file or folder, and what reading needs to know.
 
 
-Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "beir"]
+#: ``files`` are read one after another, of ``texts`` each file is a row; ``beir`` has parts that are no rows.
+Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "arrow", "files", "texts", "beir"]
 Compression = Literal["", "gz", "bz2", "xz"]
 Quoting = Literal["", "doubled", "backslash", "none"]
 Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
