@@ -15,10 +15,10 @@ from tunewiz.data.rows.conversations import Turn
 from tunewiz.problems import Problem, Report, Where, say, warning
 
 ANSWERS: Final = ("assistant", "call")
+#: What is told of turns that mending would lose more of.
+KEPT: Final = frozenset(("unlearned-turn", "turn-fields", "call-text"))
 #: What mending tells, each once a conversation.
-MENDED: Final = frozenset(
-    ("assistant-first", "repeated-role", "unanswered-turn", "system-in-middle", "unlearned-turn", "call-text")
-)
+MENDED: Final = frozenset(("assistant-first", "repeated-role", "unanswered-turn", "system-in-middle", "unlearned-cut"))
 
 
 def in_order(turns: Sequence[Turn], where: Where, report: Report) -> tuple[list[Turn], Problem | None]:

@@ -30,6 +30,11 @@ _NEVER: Final = frozenset(("nan", "<na>", "#n/a", "nat", "undefined", "(null)"))
 _OPTIONAL: Final = frozenset(("input", "system", "history", "tools", "reasoning", "choices"))
 
 
+def is_nothing(role: str, text: str) -> bool:
+    """Whether ``text`` in a cell of ``role`` is what a program writes for none (``nan``, ``NULL``)."""
+    return text.strip().casefold() in (_NOTHING if role in _OPTIONAL else _NEVER)
+
+
 @dataclass(frozen=True)
 class ChatCells(Cells):
     """The cells of one row by the roles of a detection."""
@@ -43,7 +48,7 @@ class ChatCells(Cells):
 
     def _is_nothing(self, role: str, text: str) -> bool:
         """Whether a cell holds ``nan`` or the like, which is reported."""
-        if text.strip().casefold() not in (_NOTHING if role in _OPTIONAL else _NEVER):
+        if not is_nothing(role, text):
             return False
         message = say("A cell of {role} holds {text} and is read as empty.", role=role, text=text.strip())
         fix = say("Write nothing where nothing is meant (pandas: fillna('')).")

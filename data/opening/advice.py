@@ -12,6 +12,7 @@ from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import guesses, list_columns
 from tunewiz.data.reading.meaning import carries, meaningful
 from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.turns import first_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
 
 Candidates = Mapping[str, Format]
@@ -33,7 +34,10 @@ def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
     """What is not used: a warning of columns that carry meaning, with the mapping that keeps them; a note of others."""
     used = [column for columns in best.mapping.values() for column in columns]
     spare = [column for column in table.columns if column not in used]
-    lost = [column for column in spare if best.format.shape == "conversations" and carries(table, column)]
+    # Turns beside preferences repeat what stands in them.
+    again = [guess.column for guess in guesses("llm_turns", spare)] if "rejected" in best.mapping else []
+    lost = [column for column in spare if column not in again and carries(table, column)]
+    lost = lost if best.format.shape == "conversations" else []
     plain = [column for column in spare if column not in lost]
     told: list[Problem] = []
     if lost:
@@ -68,6 +72,35 @@ def refuse_text_beside(source: Source, table: Table, known: Candidates) -> None:
         columns=list_columns(beside),
     )
     raise BadData(error("text-beside", message, source.at(), _choices(table, known, text, beside)))
+
+
+def how_to_map(table: Table, known: Candidates) -> Message | None:
+    """A mapping for columns that nobody knows by name, that reads the sample and loses none of them; None if none."""
+    columns = meaningful(table, ())
+    turns = next((column for column in columns if first_turns(table, column)), "")
+    texts = tuple(column for column in columns if table.kind(column) == "text")
+    labels = [column for column in texts if _repeats(table, column)]
+    advice: list[str] = []
+    if turns:
+        advice = [tried(known.get(name), table, {role: (turns,)}) for name, role in _TURNS]
+    elif labels and len(texts) > 1:
+        rest = tuple(column for column in texts if column != labels[0])
+        advice = [tried(known.get("classification"), table, {"text": rest, "label": (labels[0],)})]
+    elif len(texts) > 1:
+        advice = [tried(known.get("prompt_completion"), table, {"prompt": texts[:-1], "completion": texts[-1:]})]
+    elif texts:
+        advice = [tried(known.get("text"), table, {"text": texts})]
+    best = next(filter(None, advice), "")
+    return say("Say which is which, for example: {mapping}", mapping=best) if best else None
+
+
+#: Formats of turns, and the role that holds them.
+_TURNS: Final = (("messages", "messages"), ("sharegpt", "conversations"))
+
+
+def _repeats(table: Table, column: str) -> bool:
+    values = [str(value) for value in table.values(column)]
+    return len(values) >= _FEW_ROWS and len(set(values)) * 2 <= len(values)
 
 
 def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:

@@ -13,6 +13,7 @@ from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, Format, Mapped, formats
 from tunewiz.data.formats.raw_text import PROSE, is_table
 from tunewiz.data.opening.advice import (
+    how_to_map,
     lost_columns,
     refuse_empty_answers,
     refuse_text_beside,
@@ -109,14 +110,16 @@ def detect_rows(
     for_llm = any(item.shape == "conversations" for item in candidates.values())
     (_refuse_for_llm if for_llm else _refuse_for_retrieval)(source, table, found, given)
     prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
-    if not found and not (source.header or given or prose) and source.container in ("csv", "tsv", "xlsx"):
+    if not found and not (given or prose) and has_no_names(source):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
     if not found:
         if for_llm and not given:
             refuse_text_beside(source, table, candidates)
         missing = _missing(candidates, given) if given or source.format != "auto" else ()
-        raise (refuse_llm_columns if for_llm else refuse)(source, table, missing)
+        if for_llm:
+            raise refuse_llm_columns(source, table, missing, how_to_map(table, candidates))
+        raise refuse(source, table, missing)
     best = found[0]
     _refuse_word_labels(source, table, best, given)
     refuse_empty_answers(source, table, best)
@@ -129,6 +132,13 @@ def detect_rows(
         alternatives=tuple(item.format.name for item in found[1:]),
         scale=_scale(table, best),
     )
+
+
+def has_no_names(source: Source) -> bool:
+    """Whether the columns are called column_1 ... for want of names."""
+    if source.container in ("csv", "tsv", "xlsx"):
+        return not source.header
+    return bool(source.columns) and source.columns == tuple(f"column_{n}" for n in range(1, len(source.columns) + 1))
 
 
 def _speakers(source: Source, mapping: Mapping[str, str], columns: Sequence[str]) -> tuple[Source, Mapping[str, str]]:

@@ -203,7 +203,7 @@ class _Raw:
             self.report(warning("unlearned-turn", message, self.where, fix))
         elif self.unlearned:
             message = say("The last answers are marked as not to be learned (weight 0, loss false); they are left out.")
-            self.report(warning("unlearned-turn", message, self.where))
+            self.report(warning("unlearned-cut", message, self.where))
 
 
 def _unlearned(item: Mapping[str, Any]) -> bool:
