@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import guesses, list_columns
-from tunewiz.data.reading.meaning import carries, meaningful
+from tunewiz.data.reading.columns import USUAL, guesses, list_columns
+from tunewiz.data.reading.meaning import carries, is_choice, meaningful
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
@@ -75,23 +75,36 @@ def refuse_text_beside(source: Source, table: Table, known: Candidates) -> None:
 
 
 def how_to_map(table: Table, known: Candidates) -> Message | None:
-    """A mapping for columns that nobody knows by name, that reads the sample and loses none of them; None if none."""
+    """A mapping for columns of which not all are known by name, that reads the sample and loses none; None if none."""
     columns = meaningful(table, ())
     turns = next((column for column in columns if first_turns(table, column)), "")
-    texts = tuple(column for column in columns if table.kind(column) == "text")
-    labels = [column for column in texts if _repeats(table, column)]
-    advice: list[str] = []
     if turns:
         advice = [tried(known.get(name), table, {role: (turns,)}) for name, role in _TURNS]
-    elif labels and len(texts) > 1:
-        rest = tuple(column for column in texts if column != labels[0])
-        advice = [tried(known.get("classification"), table, {"text": rest, "label": (labels[0],)})]
-    elif len(texts) > 1:
-        advice = [tried(known.get("prompt_completion"), table, {"prompt": texts[:-1], "completion": texts[-1:]})]
-    elif texts:
-        advice = [tried(known.get("text"), table, {"text": texts})]
+    else:
+        texts = [column for column in columns if table.kind(column) == "text"]
+        advice = [tried(known.get(name), table, mapping) for name, mapping in _mappings(table, texts)]
     best = next(filter(None, advice), "")
     return say("Say which is which, for example: {mapping}", mapping=best) if best else None
+
+
+def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[str, tuple[str, ...]]]]:
+    """Formats and mappings to try, likely ones first; what its name tells of a column is kept to."""
+    more = {"choices": tuple(column for column in texts if is_choice(column, table.columns))}
+    for role, names in (("reasoning", "llm_reasoning"), ("system", "llm_system")):
+        more[role] = tuple(guess.column for guess in guesses(names, texts))[:1]
+    more = {role: columns for role, columns in more.items() if columns}
+    open_texts = [column for column in texts if not any(column in columns for columns in more.values())]
+    asked = [guess.column for guess in guesses("llm_prompt", open_texts) if guess.strength >= USUAL]
+    rest = [column for column in open_texts if column not in asked]
+    answered = [guess.column for guess in guesses("llm_completion", rest) if guess.strength >= USUAL][:1] or rest[-1:]
+    labels = [column for column in rest if _repeats(table, column)]
+    if labels and not asked and not more and len(open_texts) > 1:
+        yield "classification", {"text": tuple(c for c in open_texts if c != labels[0]), "label": (labels[0],)}
+    if answered and len(open_texts) > 1:
+        prompt = tuple(column for column in open_texts if column not in answered)
+        yield "prompt_completion", {"prompt": prompt, "completion": tuple(answered)} | more
+    if len(open_texts) == 1 and not more:
+        yield "text", {"text": tuple(open_texts)}
 
 
 #: Formats of turns, and the role that holds them.
@@ -106,7 +119,8 @@ def _repeats(table: Table, column: str) -> bool:
 def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:
     answers = tried(known.get("prompt_completion"), table, {"prompt": (text,), "completion": (beside[-1],)})
     labels = tried(known.get("classification"), table, {"text": (text,), "label": (beside[-1],)})
-    raw = tried(known.get("text"), table, {"text": (text,)}) or f"--map text={text}"
+    whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")
+    raw = tried(known.get("text"), table, {"text": whole}) or f"--map text={text}"
     if answers and labels:
         return say(
             "Say what to learn: to answer {answers}; to label {labels}; every word of the text {raw}.",

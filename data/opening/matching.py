@@ -104,7 +104,9 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
             continue
         taken = {column for columns in whole.values() for column in columns}
         free = [column for column in table.columns if column not in taken]
-        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength == EXACT]
+        # Names of language models' columns are many, and what is optional there is lost where it is not found.
+        least = USUAL if format_.shape == "conversations" else EXACT
+        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength >= least]
         if role.many and not exact:
             exact = numbered_columns(role.known_as, free)[:1]
         if exact:

@@ -102,7 +102,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "query question questions ask asks 问题 提问 问 问句 题目 查询 用户问题 用户输入 input source src user",
             "human customer 用户 客户 顾客 咨询 咨询内容 原文 源文 输入 q",
         ),
-        WEAK: _names("content text article document passage inputtext 正文 内容 文本 文章 上文 上联"),
+        WEAK: _names("content text article document passage body inputtext 正文 内容 文本 文章 上文 上联"),
     },
     "llm_completion": {
         EXACT: _names("completion completions response 回复 补全"),
@@ -143,15 +143,21 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("rejected rejectedresponse rejectedmessages negativemessages 拒绝 较差回答"),
         USUAL: _names("dispreferred nonpreferredoutput loser worse responserejected 差回答 更差回答"),
     },
-    "llm_asked": {EXACT: _names("prompt instruction query question input ask 提示 指令 问题 提问 用户问题 输入")},
-    "llm_answered": {EXACT: _names("completion response output answer reply 输出 回复 回答 答案")},
+    "llm_asked": {
+        EXACT: _names("prompt instruction query question input ask 提示 提示词 指令 问题 提问 用户问题 输入 题目"),
+        USUAL: _names("user human q 问 问句 用户 客户 questions"),
+    },
+    "llm_answered": {
+        EXACT: _names("completion response output answer reply 输出 回复 回答 答案"),
+        USUAL: _names("assistant bot gpt a 答 答复 客服 助手 机器人 answers"),
+    },
     "llm_desirable": {
         EXACT: _names("ktotag kto desirable label thumbsup thumbs 是否可取 标签 是否满意"),
         USUAL: _names("isgood good feedback judgment judgement rating verdict quality 评价 反馈 评判 质量"),
     },
     "llm_classified": {
         EXACT: _names("text sentence utterance content review comment 文本 句子 内容 评论 正文"),
-        USUAL: _names("query question message title input body 问题 标题 输入 用户问题"),
+        USUAL: _names("query question message title input body article document 问题 标题 输入 用户问题 文章 文档"),
     },
     "llm_label": {
         EXACT: _names(
@@ -178,7 +184,7 @@ _SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#*【】\[\]「�
 _NOTE: Final = re.compile(r"[(（【\[][^()（）【】\[\]]*[)）】\]]")
 #: Words around a name that change nothing of its role for a language model: ``用户问题内容``, ``reference_answer``.
 _BEFORE: Final = re.compile(
-    r"^(?:用户|客户|顾客|患者|标准|参考|正确|官方|最终|原始|您的|你的|中文|英文|模型|人工|完整|user|customer|reference|standard"
+    r"^(?:用户|客户|顾客|患者|客服|医生|专家|助手|机器人|标准|参考|正确|官方|最终|原始|您的|你的|中文|英文|模型|人工|完整|user|customer|reference|standard"
     r"|correct|gold|golden|final|model|expected|official|original|raw|the|full|best|main)(?=.)"
 )
 _AFTER: Final = re.compile(r"(?<=.)(?:内容|文本|描述|详情|正文|字段|列|text|content|body|string|str|column|field)$")
