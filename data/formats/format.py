@@ -79,6 +79,10 @@ class Format(ABC):
         """Whether the whole mapping makes this format; formats narrow it."""
         return True
 
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """A mapping found by names, with what only the format knows of it put right."""
+        return mapping
+
     def takes(self, source: Source, table: Table) -> Detection | None:
         """A source that this format understands whatever its columns; None, as nearly always, otherwise."""
         return None

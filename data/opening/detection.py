@@ -8,10 +8,19 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.formats.collections import CollectionFormat
 from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, Format, Mapped, RetrievalFormat, formats
-from tunewiz.data.formats.raw_text import PROSE
+from tunewiz.data.formats.raw_text import PROSE, is_table
+from tunewiz.data.opening.advice import (
+    how_to_map,
+    lost_columns,
+    refuse_empty_answers,
+    refuse_text_beside,
+    told_of_values,
+    unread_judgments,
+)
 from tunewiz.data.opening.labels import (
     label_notes,
     labels_of,
@@ -107,6 +116,7 @@ def detect_rows(
     Where none fits, mappings are tried for the one to ``advise``.
     """
     columns = tuple(dict.fromkeys([*source.columns, *(key for row in sample for key in row.values)]))
+    source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
     candidates = _candidates(source, known)
     for_llm = any(item.shape == "conversations" for item in candidates.values())
@@ -119,15 +129,19 @@ def detect_rows(
         if taken is not None:
             return taken
     (_refuse_for_llm if for_llm else _refuse_for_retrieval)(source, table, found, given)
-    if not found and not (given or (for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv")):
-        positional = match_unnamed(candidates, table) if has_no_names(source) else None
+    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
+    if not found and not (given or prose) and has_no_names(source):
+        positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
     if not found:
+        if for_llm and not given:
+            refuse_text_beside(source, table, candidates)
         missing = _missing(candidates, given) if given or source.format != "auto" else ()
         if for_llm:
-            raise refuse_llm_columns(source, table, missing)
+            raise refuse_llm_columns(source, table, missing, how_to_map(table, candidates))
         works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
         raise refuse(source, table, works, missing)
+    refuse_empty_answers(source, table, found[0])
     return _detection(source, table, found, given, for_llm)
 
 
@@ -173,6 +187,16 @@ def _works(source: Source, sample: Sequence[Row], mapping: Mapping[str, str], kn
     told: list[Problem] = []
     usable = sum(1 for _ in found.format.examples(found, sample, told.append))
     return 2 * usable > len(sample) and not any(problem.severity == "error" for problem in (*told, *found.problems))
+
+
+def _speakers(source: Source, mapping: Mapping[str, str], columns: Sequence[str]) -> tuple[Source, Mapping[str, str]]:
+    """What of ``mapping`` tells who speaks (``assistant=客服``, where that is no column), written into the source."""
+    said = {name.strip(): part for part, names in mapping.items() if part in PARTS
+            and not set(columns_of(names, columns)) & set(columns) for name in names.split(",")}  # fmt: skip
+    if not said:
+        return source, mapping
+    rest = {role: value for role, value in mapping.items() if role not in said.values()}
+    return source.altered(speakers={**source.speakers, **said}), rest
 
 
 def _refuse_for_retrieval(source: Source, table: Table, found: Sequence[Match], given: Mapped) -> None:
@@ -276,7 +300,10 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         message = say("{role} could also be {columns}.", role=role, columns=", ".join(rivals))
         told.append(warning("columns-ambiguous", message, source.at(), override))
     told += other_reading(source, table, best, others, given)
-    told += unused(source, table, best.mapping)
+    for_llm = best.format.shape == "conversations"
+    told += lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping)
+    told += told_of_values(source, table, best)
+    told += unread_judgments(source, table, best)
     if not table.rows:
         told.append(error("no-rows", say("There are columns and no row."), source.at()))
     return [*told, *mixed_rows(source, table), *label_notes(source, table, best)]

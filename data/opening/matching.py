@@ -60,13 +60,17 @@ def match(format_: Format, table: Table, given: Mapped) -> Match | None:
         return None
     mapping = {role.name: (guess.column,) for role, guess in zip(required, best[1], strict=True)} | dict(given)
     mapping = _several(format_, table, mapping, given)
-    used = _optional(format_, table, mapping, given)
+    used = _settled(format_, table, _optional(format_, table, mapping, given), given)
     if not format_.accepts(used, table):
         return None
     guessed = [guess.strength for role, guess in zip(required, best[1], strict=True) if role.name not in given]
     extra = sum(len(columns) - 1 for columns in mapping.values()) + sum(EXACT for role in used if role not in mapping)
     rivals = _rivals(required, choices, best[1], used, given)
     return Match(format_, used, best[0] + extra, min(guessed, default=EXACT), rivals)
+
+
+def _settled(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> Mapped:
+    return {**format_.settled(mapping, table), **given}
 
 
 def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], given: Mapped) -> list[Guess]:
@@ -103,7 +107,9 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
             continue
         taken = {column for columns in whole.values() for column in columns}
         free = [column for column in table.columns if column not in taken]
-        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength == EXACT]
+        # Names of language models' columns are many, and what is optional there is lost where it is not found.
+        least = USUAL if format_.shape == "conversations" else EXACT
+        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength >= least]
         if format_.shape == "groups":  # what lies in objects is reached by an expression
             exact = [column for column in exact if table.kind(column) != "object"]
             exact.sort(key=lambda column: table.kind(column) == "empty")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tunewiz.data.opening.labels import ask_worth, map_options, spare_labels
 from tunewiz.data.opening.left_over import is_named_so, is_text
-from tunewiz.data.reading.cells import Table, is_empty, number_of, parse_nested
+from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.scales import known_labels
 from tunewiz.data.reading.source import Source
@@ -244,8 +244,10 @@ def _texts(value: Any) -> Iterator[str]:
         yield from _texts(list(value.values()))
 
 
-def refuse_llm_columns(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
-    """No format for language models fits: say which columns there are and how to map them."""
+def refuse_llm_columns(
+    source: Source, table: Table, missing: Sequence[str] = (), advice: Message | None = None
+) -> BadData:
+    """No format for language models fits: say which columns there are and how to map them, as ``advice`` was tried."""
     if not table.columns:
         message = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
@@ -255,7 +257,8 @@ def refuse_llm_columns(source: Source, table: Table, missing: Sequence[str] = ()
         message = say("{column} has too many different values for labels, or too long ones.", column=odd)
         fix = say("To train on answers, map them: --map prompt=COLUMN --map completion={column}.", column=odd)
         return BadData(error("unmapped-columns", message, source.at(), fix))
-    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how_to_map_answers(table)))
+    fix = advice or say("Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN.")
+    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), fix))
 
 
 def _odd_labels(table: Table) -> str:
@@ -263,20 +266,3 @@ def _odd_labels(table: Table) -> str:
     if not guesses("llm_classified", table.columns):
         return ""
     return next((guess.column for guess in guesses("llm_label", table.columns) if guess.strength > 2), "")
-
-
-def _how_to_map_answers(table: Table) -> Message:
-    texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
-    turns = [
-        column for column in table.columns if isinstance(parse_nested(next(iter(table.values(column)), None)), list)
-    ]
-    if turns:
-        return say("If {column} holds the turns, say so: --map messages={column}.", column=turns[0])
-    if len(texts) < 2:
-        return say("Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN.")
-    return say(
-        "Say which is which, for example --map prompt={first} --map completion={second}, or for classification "
-        "--map text={first} --map label={second}.",
-        first=texts[0],
-        second=texts[1],
-    )

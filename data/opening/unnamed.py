@@ -17,12 +17,43 @@ _TWO_TEXTS: Final = {"pairs": ("query", "positive"), "prompt_completion": ("prom
 _THREE: Final = ("query", "positive", "negative")
 
 
+#: So many rows, of which each label has five on average, or two where there are words.
+_LABELLED_ROWS: Final = 10
+_ROWS_A_LABEL: Final = 5
+#: A text is longer than a label.
+_LABEL_LENGTH: Final = 60
+
+
+def _labelled(format_: Format, table: Table) -> Match | None:
+    """Texts beside a column of few values, wherever it stands: the texts together, and that as their label."""
+    if len(table.rows) < _LABELLED_ROWS:
+        return None
+    filled = [column for column in table.columns if table.filled(column) >= 0.5 and table.varied(column)]
+    labels = [column for column in filled if _few(table, column)]
+    texts = [column for column in filled if column not in labels and table.kind(column) == "text"]
+    if not labels or not texts:
+        return None
+    # Words say more than the numbers that often stand beside them.
+    label = next((column for column in labels if table.kind(column) == "text"), labels[0])
+    return Match(format_, {"text": tuple(texts), "label": (label,)}, 0, 0, {})
+
+
+def _few(table: Table, column: str) -> bool:
+    values = [str(value).strip() for value in table.values(column)]
+    different = len(set(values))
+    return 2 <= different <= len(values) / _ROWS_A_LABEL and max(map(len, values)) <= _LABEL_LENGTH
+
+
 def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
     """Two columns of text are a pair, with one of few numbers beside them a scored pair; anything else stays open.
 
     Three are a query with a right and a wrong answer where the file's name or its lists say so. The first column is the
     query. None where the second is the shorter one by far, as then the order is doubtful.
     """
+    if "classification" in formats:
+        labelled = _labelled(formats["classification"], table)
+        if labelled is not None:
+            return labelled
     texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
     numbers = [column for column in table.columns if table.kind(column) == "number" and table.varied(column)]
     texts = [column for column in texts if table.filled(column) >= 0.5] or texts

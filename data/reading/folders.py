@@ -8,6 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tunewiz.data.folders.class_folders import text_folder
+from tunewiz.data.folders.saved import listed_folder, saved_folder
+from tunewiz.data.folders.splits import split_folder
 from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say
@@ -38,7 +41,21 @@ def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], So
         return whole.altered(parts={**whole.parts, **others})
     if corpus or queries or qrels:
         raise BadData(_incomplete(dataset, corpus, queries or next(iter(by_split.values()), None), qrels))
-    return _one_file(path, files, dataset, discover)
+    return _known_folder(path, dataset, discover) or _one_file(path, files, dataset, discover)
+
+
+def _known_folder(path: Path, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source | None:
+    """A folder that a program saved, of splits, of shards, or of text files; None where it is none of these."""
+    found = saved_folder(path, dataset) or listed_folder(path, dataset, discover) or text_folder(path, dataset)
+    found = found or (None if _holds_collection(path) else split_folder(path, dataset, discover))
+    if found is None:
+        return None
+    given = dict(dataset.columns) or found.mapping
+    return found.altered(mapping=given, format=dataset.format, split=dataset.split, limit=dataset.limit)
+
+
+def _holds_collection(path: Path) -> bool:
+    return any(_named(_files(folder), _CORPUS) is not None for folder in _below(path))
 
 
 def collection_source(corpus: Source, queries: Source, qrels: Mapping[str, Source], dataset: Dataset) -> Source:
