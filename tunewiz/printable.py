@@ -1,7 +1,8 @@
-"""Text from data, models and logs, made harmless for a terminal."""
+"""Text from data, models and logs, made harmless for a terminal and for a shell."""
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from typing import Final
 
@@ -18,6 +19,12 @@ def printable(value: object, limit: int = 200) -> str:
     cut = len(text) > limit
     shown = "".join(_shown(character) for character in text[:limit])
     return shown + "…" if cut else shown
+
+
+def operand(word: object) -> str:
+    """``word`` as the last operand of a command that is shown to be typed: quoted, and never taken for an option."""
+    text = str(word)
+    return f"-- {shlex.quote(text)}" if text.startswith("-") else shlex.quote(text)
 
 
 def _shown(character: str) -> str:

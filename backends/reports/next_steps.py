@@ -12,6 +12,7 @@ from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import RunState
 from tunewiz.data.retrieval.prepared import CorpusKind
 from tunewiz.presets.families import lookup
+from tunewiz.printable import operand
 from tunewiz.problems import Message, say
 
 MOST: Final = 5
@@ -173,4 +174,4 @@ def language_model_steps(facts: LlmFacts) -> Iterator[Message]:
     if facts.counts.get("train", 0) < 500:
         yield say("Few rows: a thousand varied, checked rows usually bring more than any setting.")
     if facts.verdict == "WIN":
-        yield say("Talk with it: tunewiz try {name}", name=facts.run.name)
+        yield say("Talk with it: tunewiz try {name}", name=operand(facts.run.name))

@@ -12,6 +12,7 @@ from rich.markdown import Markdown
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.files import read_json
+from tunewiz.printable import operand
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
 from tunewiz.tui.outcome import run_json
@@ -38,7 +39,7 @@ def run_report(which: str, folder: Path | None, json_wanted: bool) -> int:
             "{name} has no report yet: it is {status}.", name=run.name, status=say(STATUS_NAMES[state.status])
         )
         raise BadPreset(
-            error("no-report", problem, fix=say("`tunewiz watch {name}` shows how far it is.", name=run.name))
+            error("no-report", problem, fix=say("`tunewiz watch {name}` shows how far it is.", name=operand(run.name)))
         )
     text = file.read_text(encoding="utf-8")
     if sys.stdout.isatty():

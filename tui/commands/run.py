@@ -23,6 +23,7 @@ from tunewiz.language import translate as _
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
+from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.checking import require_runnable
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
@@ -112,7 +113,7 @@ def _resumed(options: RunOptions, folder: Path) -> Run:
 def _detached(run: Run, options: RunOptions, lines: RunLines) -> int:
     lines.say(
         translate("It goes on without this terminal. Look at it with: {command}").format(
-            command=f"tunewiz watch {run.name}"
+            command=f"tunewiz watch {operand(printable(run.name))}"
         )
     )
     if options.as_json:

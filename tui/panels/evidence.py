@@ -6,6 +6,7 @@ Whatever is missing or odd is left out.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,7 +251,10 @@ def next_steps(state: RunState, found: Evidence) -> tuple[Message, ...]:
     """Advice, the most useful first."""
     if state.status == "stopped":
         return (
-            say("Go on from the last checkpoint: press r here, or `tunewiz run --resume {name}`.", name=state.name),
+            say(
+                "Go on from the last checkpoint: press r here, or `tunewiz run --resume {name}`.",
+                name=shlex.quote(state.name),
+            ),
             say("Or clone it with other settings: press c."),
         )
     if state.status == "lost":
