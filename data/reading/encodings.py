@@ -106,14 +106,15 @@ def _unmarked(head: bytes, name: str) -> str:
     # Line ends and commas have zero bytes in either order; text without any would read as Chinese nonsense.
     if head and b"\0" not in head:
         raise UnicodeError(name)
-    share, best = max((readable_share(_replacing(head, wide)), wide) for wide in _WIDE if wide.startswith(name))
+    scored = []
+    for wide in _WIDE:
+        if wide.startswith(name):
+            text = codecs.getincrementaldecoder(wide)(errors="replace").decode(head)
+            scored.append((readable_share(text), wide))
+    share, best = max(scored)
     if head and share < 0.5:
         raise UnicodeError(name)
     return best
-
-
-def _replacing(head: bytes, name: str) -> str:
-    return codecs.getincrementaldecoder(name)(errors="replace").decode(head)
 
 
 def _newline(head: bytes, encoding: str) -> Newline:
@@ -135,7 +136,11 @@ def _wide(head: bytes) -> str:
     """UTF-16 or UTF-32 without a mark: text with NUL bytes that reads well in one of them."""
     if b"\0" not in head:
         return ""
-    share, best = max((readable_share(_replacing(head, name)), name) for name in _WIDE)
+    scored = []
+    for name in _WIDE:
+        text = codecs.getincrementaldecoder(name)(errors="replace").decode(head)
+        scored.append((readable_share(text), name))
+    share, best = max(scored)
     return best if share >= 0.95 else ""
 
 
