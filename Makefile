@@ -1,4 +1,4 @@
-# make demo · make test · make check: each does all the set-up it needs and is safe to repeat.
+# make demo · make test · make check · make torture: each does all the set-up it needs and is safe to repeat.
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # The first interpreter that is new enough; name another with PYTHON=...
@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
             $(shell $(p) -c 'import sys; sys.exit(not (3,11) <= sys.version_info < (3,14))' 2>/dev/null && echo $(p))))
 PRESET ?= embedding/starter
 
-.PHONY: demo test check format messages clean help
+.PHONY: demo test check torture format messages clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -16,6 +16,9 @@ demo: $(VENV)/.installed  ## fine-tune the starter model on the sample data and 
 
 test: $(VENV)/.installed  ## run the tests
 	$(BIN)/python -m pytest
+
+torture: $(VENV)/.installed  ## kill runs of every engine in every stage (TUNEWIZ_KILLS=3 times) and let them go on
+	$(BIN)/python -m pytest -n 0 -m torture
 
 check: $(VENV)/.installed  ## lint, types, import layers
 	$(BIN)/ruff check .

@@ -1,33 +1,103 @@
-"""What keeps a preset from running on this machine: packages, trackers, the device, models, negatives, memory.
+"""What keeps a preset from running on this machine, the same for every engine.
 
-Nothing heavy is imported; hubs are asked only about models that are not here.
+Packages, trackers, the strategy for negatives, models, the device, memory; and, for a whole preset file, what it says
+itself and the data it names. Nothing heavy is imported; hubs are asked only about models that are not here.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from tunewiz.backends import negatives, sources
-from tunewiz.backends.language_models import templates
-from tunewiz.backends.language_models.templates import OWNED, folder_of, known_arguments
-from tunewiz.backends.machine.hardware import gpus
-from tunewiz.backends.sources.source import search_model
+from tunewiz.backends.engines import find_engine
+from tunewiz.backends.machine.hardware import Gpu, gpus, most_free
+from tunewiz.backends.machine.precision import cpu_has_bf16
+from tunewiz.backends.sources import Located
+from tunewiz.backends.sources.source import loss_model, search_model
 from tunewiz.backends.trackers import catalogue as trackers
+from tunewiz.backends.training.out_of_memory import assignments, ways_to_fit
+from tunewiz.data.reading.source import resolve
+from tunewiz.files import read_json
 from tunewiz.presets import families
 from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.losses.matryoshka import Matryoshka
-from tunewiz.presets.memory import estimates
-from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.memory import GB, Estimate
+from tunewiz.presets.preset import Preset, RetrievalPreset
+from tunewiz.presets.sections.model import Model
+from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.training import Launch
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.presets.yaml.validation import suggestion
-from tunewiz.problems import Problem, Where, error, say, warning
+from tunewiz.presets.yaml import fields
+from tunewiz.presets.yaml.opening import ParsedPreset
+from tunewiz.problems import BadData, BadPreset, Message, Problem, Where, error, errors, say, warning
 
-# What keeps a preset from training on this machine: packages, the strategy for negatives, the models, memory.
+# A preset file, the way ``check``, ``run`` and the wizard all look at it.
 
+_DATA_NOT_FOUND: Final = "data-not-found"
+
+
+def check_preset(opened: ParsedPreset) -> list[Problem]:
+    """All problems of both passes, placed in the file: the preset's own, then, if it is sound, its engine's."""
+    found = opened.preset.problems()
+    if not errors(found):
+        engine = find_engine(opened.preset.backend)
+        found = [*found, *missing_data(opened.preset), *engine.problems(opened.preset)]
+    return opened.placed(found)
+
+
+def require_runnable(opened: ParsedPreset) -> list[Problem]:
+    """What :func:`check_preset` finds short of errors.
+
+    Raises ``BadData`` if only data is missing, else ``BadPreset``.
+    """
+    found = check_preset(opened)
+    wrong = errors(found)
+    if not wrong:
+        return found
+    raise (BadData if all(problem.code == _DATA_NOT_FOUND for problem in wrong) else BadPreset)(*found)
+
+
+def missing_data(section: Section, key: str = "") -> Iterator[Problem]:
+    """A problem for each key of ``section``, at any depth, that names data which is not there."""
+    for name, field in type(section).model_fields.items():
+        value, path = getattr(section, name), f"{key}.{name}" if key else name
+        if isinstance(value, Section):
+            yield from missing_data(value, path)
+        elif isinstance(value, str) and fields.about(field, "path"):
+            try:
+                resolve(value)
+            except BadData as fault:
+                for problem in fault.problems:
+                    message = say("{path}: {what}", path=value, what=problem.message)
+                    yield error(_DATA_NOT_FOUND, message, Where(key=path), problem.fix)
+
+
+# What every engine asks for its presets.
+
+
+def problems(preset: Preset, packages: Sequence[str] = ()) -> list[Problem]:
+    """Everything found; ``packages`` are modules that an engine needs beside those of the task."""
+    cards = gpus()
+    strategy = preset.data.negatives.strategy if isinstance(preset, RetrievalPreset) else negatives.NONE
+    return [
+        *_packages(preset, packages),
+        *_trackers(preset),
+        *negatives.strategy_problems(strategy),
+        *sources.problems(preset.model),
+        *_named_models(preset),
+        *_device(preset.launch, cards),
+        *_memory(preset, cards),
+    ]
+
+
+# Packages and trackers.
 
 _RETRIEVAL_PACKAGES: Final = (
     "torch",
@@ -38,45 +108,59 @@ _RETRIEVAL_PACKAGES: Final = (
     "faiss",
     "pytrec_eval",
 )
-_GIGABYTE: Final = 1024**3
+_LANGUAGE_MODEL_PACKAGES: Final = ("torch", "transformers", "llamafactory", "peft", "trl", "datasets", "accelerate")
 
 
-def retrieval_problems(preset: RetrievalPreset, packages: Sequence[str] = ()) -> list[Problem]:
-    """Everything found, without importing any of the packages; hubs are asked only about models that are not here.
-
-    ``packages`` are modules that a backend needs besides.
-    """
-    found = [
-        *_retrieval_packages(preset, packages),
-        *_trackers(preset),
-        *negatives.strategy_problems(preset.data.negatives.strategy),
-    ]
-    found += sources.problems(preset.model)
-    found += _models(preset.loss, "loss")
-    return [*found, *_one_process(preset), *_memory(preset)]
+def needed_packages(preset: Preset) -> tuple[str, ...]:
+    """Modules that the task of ``preset`` needs, its method and its search for negatives included."""
+    if isinstance(preset, LlmPreset):
+        return _LANGUAGE_MODEL_PACKAGES
+    if not isinstance(preset, RetrievalPreset):
+        return ()
+    strategy = negatives.catalogue().get(preset.data.negatives.strategy)
+    return (
+        *_RETRIEVAL_PACKAGES,
+        # A reranker's first stage, and watching its training, search by words.
+        *(negatives.catalogue()["bm25"].packages if isinstance(preset, RerankerPreset) else ()),
+        *(("peft",) if preset.method.type == "lora" else ()),
+        *(strategy.packages if strategy else ()),
+    )
 
 
 def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _retrieval_packages(preset: RetrievalPreset, packages: Sequence[str]) -> Iterator[Problem]:
-    needed = [*_RETRIEVAL_PACKAGES, *packages]
-    if preset.method.type == "lora":
-        needed.append("peft")
-    if preset.data.negatives.strategy == "bm25":
-        needed += ["bm25s", "jieba"]
-    missing = [package for package in needed if not _installed(package)]
+def _packages(preset: Preset, packages: Sequence[str]) -> Iterator[Problem]:
+    wanted = dict.fromkeys([*needed_packages(preset), *packages])
+    missing = [package for package in wanted if not _installed(package)]
     if missing:
         message = say("These packages are not installed: {names}.", names=", ".join(missing))
-        yield error("packages-missing", message, Where(key="backend"), say("Run: pip install 'tunewiz[retrieval]'"))
+        extra = "llm" if isinstance(preset, LlmPreset) else "retrieval"
+        fix = say("Run: pip install 'tunewiz[{extra}]'", extra=extra)
+        yield error("packages-missing", message, Where(key="backend"), fix)
     if preset.training.optimizer == "adamw_8bit" and not _installed("bitsandbytes"):
         message = say("The 8-bit optimizer needs the package bitsandbytes.")
         fix = say("Run: pip install 'tunewiz[llm]', or set training.optimizer to adamw.")
         yield error("packages-missing", message, Where(key="training.optimizer"), fix)
+    for key, package in _kernels(preset) if isinstance(preset, LlmPreset) else ():
+        if not _installed(package):
+            name = package.replace("_", "-")
+            message = say("This needs the package {name}, which is not installed.", name=name)
+            yield error("packages-missing", message, Where(key=key), say("Run: pip install {package}", package=name))
 
 
-def _trackers(preset: RetrievalPreset) -> Iterator[Problem]:
+def _kernels(preset: LlmPreset) -> Iterator[tuple[str, str]]:
+    """Keys, and the modules that their values need."""
+    if preset.method.stored_bits < 16:
+        yield "method.type", "bitsandbytes"
+    if preset.training.liger:
+        yield "training.liger", "liger_kernel"
+    if preset.training.attention == "flash_attention_2":
+        yield "training.attention", "flash_attn"
+
+
+def _trackers(preset: Preset) -> Iterator[Problem]:
     for name in preset.tracking.trackers:
         package = trackers()[name].package
         if not _installed(package):
@@ -85,128 +169,114 @@ def _trackers(preset: RetrievalPreset) -> Iterator[Problem]:
             yield warning("tracker-missing", message, Where(key="tracking.trackers"), fix)
 
 
-def _models(loss: Loss, key: str) -> Iterator[Problem]:
-    from tunewiz.backends.sources.source import loss_model
+# Models that other keys than ``model`` name.
 
+
+def _named_models(preset: Preset) -> Iterator[Problem]:
+    if isinstance(preset, RetrievalPreset):
+        yield from _models_of_loss(preset.loss, "loss")
+    if isinstance(preset, RerankerPreset) and "dense" in (preset.candidates.strategy, preset.data.negatives.strategy):
+        yield from _model_at("candidates.model", search_model(preset.candidates.model))
+
+
+def _models_of_loss(loss: Loss, key: str) -> Iterator[Problem]:
     for option in loss.models:
-        for problem in sources.problems(loss_model(getattr(loss, option))):
-            yield Problem(problem.severity, problem.code, problem.message, Where(key=f"{key}.{option}"), problem.fix)
+        yield from _model_at(f"{key}.{option}", loss_model(getattr(loss, option)))
     if isinstance(loss, Matryoshka):
-        yield from _models(loss.loss, f"{key}.loss")
+        yield from _models_of_loss(loss.loss, f"{key}.loss")
 
 
-def _one_process(preset: RetrievalPreset) -> Iterator[Problem]:
-    if preset.launch.processes not in ("auto", 1):
-        message = say(
-            "This backend trains in one process, on one GPU; {count} are asked for.", count=preset.launch.processes
-        )
-        yield warning(
-            "processes-unused", message, Where(key="launch.processes"), say("Leave launch.processes at auto.")
-        )
+def _model_at(key: str, model: Model) -> Iterator[Problem]:
+    for problem in sources.problems(model):
+        yield replace(problem, where=Where(key=key))
 
 
-def _memory(preset: RetrievalPreset) -> Iterator[Problem]:
-    """The estimate against the emptiest GPU; nothing is said of models that no family knows."""
-    known = families.lookup(preset.model.id)
-    free = max((gpu.memory_free or 0 for gpu in gpus()), default=0) if preset.launch.device != "cpu" else 0
-    if known is None or not free:
+# The device, and its memory.
+
+
+def _device(launch: Launch, cards: Sequence[Gpu]) -> Iterator[Problem]:
+    if launch.processes not in ("auto", 1):
+        message = say("This backend trains in one process, on one GPU; {count} are asked for.", count=launch.processes)
+        fix = say("Leave launch.processes at auto.")
+        yield warning("processes-unused", message, Where(key="launch.processes"), fix)
+    if launch.device == "cuda" and not cards:
+        message = say("The preset asks for a GPU and there is none.")
+        yield error("no-gpu", message, Where(key="launch.device"), say("Set launch.device to auto or cpu."))
+
+
+def estimate(preset: Preset, located: Located | None) -> Estimate | None:
+    """The memory of ``preset`` by what is known of its model's family, else by its ``config.json`` if it is here."""
+    return _estimator(preset.model, lambda: located, _on_cpu(preset.launch, gpus()))(preset)
+
+
+def _on_cpu(launch: Launch, cards: Sequence[Gpu]) -> bool:
+    return launch.device == "cpu" or not cards
+
+
+def _estimator(model: Model, locate: Callable[[], Located | None], on_cpu: bool) -> Callable[[Preset], Estimate | None]:
+    """Estimates for presets of ``model``, which is looked up once; ``locate`` is asked where no family knows it."""
+    half = cpu_has_bf16() if on_cpu else True
+    known = families.lookup(model.id)
+    if known:
+        return lambda preset: preset.memory(known, half)
+    located = locate()
+    config = read_json(Path(located.place) / "config.json") if located and located.cached else None
+    return lambda preset: preset.memory_by_config(config, half) if isinstance(config, dict) else None
+
+
+def _memory(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
+    """The estimate against the emptiest GPU, or the host's memory; nothing is said of models that nothing is known of.
+
+    Only a warning where the estimate is not the last word: the host may swap, and ``backend_options`` may save memory
+    in ways that it does not know.
+    """
+    on_cpu = _on_cpu(preset.launch, cards)
+    if on_cpu and preset.launch.device == "cuda":
         return
-    needed = estimates.of_size(preset, known.size)
-    message = say(
-        "Training needs about {expected} GB of GPU memory ({low} to {high}); {free} GB are free.",
-        **{name: round(getattr(needed, name) / _GIGABYTE, 1) for name in ("expected", "low", "high")},
-        free=round(free / _GIGABYTE, 1),
+    free = _host_free() if on_cpu else most_free(cards)
+    measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu)
+    needed = measure(preset)
+    if needed is None or not free or needed.fits(free) == "yes":
+        return
+    numbers = {name: round(getattr(needed, name) / GB, 1) for name in ("expected", "low", "high")}
+    numbers["free"] = round(free / GB, 1)
+    message = (
+        say("Training needs about {expected} GB of memory ({low} to {high}); {free} GB are free.", **numbers)
+        if on_cpu
+        else say("Training needs about {expected} GB of GPU memory ({low} to {high}); {free} GB are free.", **numbers)
     )
-    fix = say("Lower training.batch_size or training.max_length, use a cached loss, or train with method.type: lora.")
-    where = Where(key="training.batch_size")
-    fits = needed.fits(free)
-    if fits == "no":
+    where = Where(key="training.batch_size" if preset.training.batch_size > 1 else "model.id")
+    fix = _memory_fix(preset, measure, free, on_cpu)
+    unsure = on_cpu or (isinstance(preset, LlmPreset) and preset.backend_options)
+    if needed.fits(free) == "no" and not unsure:
         yield error("memory-too-small", message, where, fix)
-    elif fits == "maybe":
+    else:
         yield warning("memory-tight", message, where, fix)
 
 
-# What keeps a preset from training a reranker on this machine: packages, models, negatives, memory.
+def _host_free() -> int:
+    """Bytes of host memory that can be had without swapping."""
+    return int(psutil.virtual_memory().available)
 
 
-def reranker_problems(preset: RerankerPreset, packages: Sequence[str] = ()) -> list[Problem]:
-    """Everything found, without importing any of the packages; hubs are asked only about models that are not here.
-
-    ``packages`` are modules that a backend needs besides.
-    """
-    # The first stage, and watching a training, search by words.
-    return [*retrieval_problems(preset, ("bm25s", "jieba", *packages)), *_embedder(preset)]
+#: More ways than these are no help.
+_WAYS: Final = 3
 
 
-def _embedder(preset: RerankerPreset) -> Iterator[Problem]:
-    if "dense" not in (preset.candidates.strategy, preset.data.negatives.strategy):
-        return
-    for problem in sources.problems(search_model(preset.candidates.model)):
-        where = Where(key="candidates.model")
-        yield Problem(problem.severity, problem.code, problem.message, where, problem.fix)
+def _memory_fix(preset: Preset, measure: Callable[[Preset], Estimate | None], free: int, on_cpu: bool) -> Message:
+    """What to set so that it fits, tried on the estimate; else what may just fit, else another model."""
 
+    def fits(*verdicts: str) -> Callable[[Preset], bool]:
+        return lambda smaller: (needed := measure(smaller)) is not None and needed.fits(free) in verdicts
 
-# What keeps a preset from training a language model on this machine; nothing heavy is imported.
-
-
-_LANGUAGE_MODEL_PACKAGES: Final = ("torch", "transformers", "llamafactory", "peft", "trl", "datasets", "accelerate")
-
-
-def language_model_problems(preset: LlmPreset) -> list[Problem]:
-    """Everything found; hubs are asked only about a model that is not here."""
-    located = sources.find_cached(preset.model)
-    folder = Path(located.place) if located else None
-    found = [*_language_model_packages(preset), *_options(preset), *sources.problems(preset.model)]
-    found += templates.template_problems(preset.template, preset.model.id, folder)
-    return [*found, *_device(preset)]
-
-
-def _language_model_packages(preset: LlmPreset) -> Iterator[Problem]:
-    missing = [package for package in _LANGUAGE_MODEL_PACKAGES if folder_of(package) is None]
-    if missing:
-        message = say("These packages are not installed: {names}.", names=", ".join(missing))
-        yield error("packages-missing", message, Where(key="backend"), say("Run: pip install 'tunewiz[llm]'"))
-    wanted = {
-        "method.type": "bitsandbytes" if preset.method.stored_bits < 16 else "",
-        "training.optimizer": "bitsandbytes" if preset.training.optimizer == "adamw_8bit" else "",
-        "training.liger": "liger_kernel" if preset.training.liger else "",
-        "training.attention": "flash_attn" if preset.training.attention == "flash_attention_2" else "",
-    }
-    for key, package in wanted.items():
-        if package and folder_of(package) is None:
-            name = package.replace("_", "-")
-            message = say("This needs the package {name}, which is not installed.", name=name)
-            yield error("packages-missing", message, Where(key=key), say("Run: pip install {package}", package=name))
-    for name in preset.tracking.trackers:
-        package = trackers()[name].package
-        if folder_of(package) is None:
-            message = say("The tracker {name} is not installed; the run goes on without it.", name=name)
-            fix = say("Run: pip install {package}", package=package)
-            yield warning("tracker-missing", message, Where(key="tracking.trackers"), fix)
-
-
-def _options(preset: LlmPreset) -> Iterator[Problem]:
-    """Names of ``backend_options`` that LLaMA-Factory does not know, and those that have a key of their own."""
-    known = known_arguments()
-    for name in preset.backend_options:
-        where = Where(key=f"backend_options.{name}")
-        if name in OWNED:
-            message = say("{name} follows from other keys of the preset.", name=name)
-            yield error("backend-option-owned", message, where, say("Set {key} instead.", key=OWNED[name]))
-        elif known and name not in known:
-            message = say("LLaMA-Factory has no argument {name}.", name=name)
-            yield error("backend-option-unknown", message, where, suggestion(name, sorted(known)))
-
-
-def _device(preset: LlmPreset) -> Iterator[Problem]:
-    if preset.launch.processes not in ("auto", 1):
-        message = say(
-            "This backend trains in one process, on one GPU; {count} are asked for.", count=preset.launch.processes
-        )
-        yield warning(
-            "processes-unused", message, Where(key="launch.processes"), say("Leave launch.processes at auto.")
-        )
-    if preset.launch.device == "cuda" and not gpus():
-        message = say("The preset asks for a GPU and there is none.")
-        fix = say("Set launch.device to auto or cpu.")
-        yield error("no-gpu", message, Where(key="launch.device"), fix)
+    ways = [assignments(values) for values in ways_to_fit(preset, fits("yes"), on_cpu)[:_WAYS]]
+    if len(ways) > 1:
+        return say("Any of these is enough, the first costs least: {ways}.", ways="; ".join(ways))
+    if ways:
+        return say("This is enough: {ways}.", ways=ways[0])
+    if fits("maybe")(preset):
+        return say("No setting is sure to make it fit: if it does not, choose a smaller model.")
+    cheapest = next(iter(ways_to_fit(preset, fits("maybe"), on_cpu)), None)
+    if cheapest:
+        return say("This may be enough: {ways}. A smaller model is surer.", ways=assignments(cheapest))
+    return say("No setting makes this model fit: choose a smaller one.")

@@ -27,7 +27,7 @@ from tunewiz.data.rows.examples import Example, ScoredPair
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
 from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, say
 
-PREVIEWED: Final = 5
+PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ def inspect(
 
     ``task`` narrows the formats (``embedding``, ``reranker``, ``llm``); ``count`` counts tokens exactly; texts for
     retrieval of more than ``max_tokens`` are found too long.
+
+    >>> found = inspect(Dataset("sample:intents-en"), task="llm")
+    >>> found.usable, found.format, [one.code for one in found.findings if one.severity == "error"]
+    (True, 'classification', [])
     """
     findings = Findings()
     try:

@@ -14,7 +14,7 @@ from tunewiz.presets.losses import alike, catalogue, kind_of
 from tunewiz.presets.losses.loss import Loss, Rows
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.method import Lora
-from tunewiz.presets.sections.model import Model
+from tunewiz.presets.sections.model import Model, ModelKind
 from tunewiz.presets.sections.training import Launch, Training
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.problems import Message, Problem, Where, error, note, say, warning
@@ -148,12 +148,17 @@ def model_problems(preset: RetrievalPreset) -> Iterator[Problem]:
         yield note("licence", told, Where("model.id"))
 
 
+def format_problems(name: str, kind: ModelKind) -> Iterator[Problem]:
+    """A format that there is not among those for ``kind``."""
+    known = ["auto", *formats(kind)]
+    if name not in known:
+        message = say("There is no format {name}.", name=name)
+        yield error("unknown-format", message, Where("data.format"), suggestion(name, known))
+
+
 def data_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     """An unknown format, and fewer rows than a batch."""
-    known = [name for name, kind in formats().items() if preset.task in kind.tasks]
-    if preset.data.format not in ("auto", *known):
-        message = say("There is no format {name}.", name=preset.data.format)
-        yield error("unknown-format", message, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
+    yield from format_problems(preset.data.format, preset.model_kind)
     if preset.data.limit is not None and preset.data.limit < preset.training.batch_size:
         message = say(
             "{limit} rows do not fill one batch of {size}.", limit=preset.data.limit, size=preset.training.batch_size
@@ -291,3 +296,8 @@ def metric_problems(preset: RetrievalPreset) -> Iterator[Problem]:
             where,
             suggestion(preset.evaluation.metric, evaluation.metrics_at(sorted(set(cutoffs)))),
         )
+
+
+#: Checks of where the rows come from, and of what a run does with them, for all tasks that are measured by a search.
+OF_DATA: Final = (data_problems, evaluation_data_problems, negatives_problems)
+OF_RUNS: Final = (schedule_problems, device_problems, metric_problems)

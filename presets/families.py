@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from tunewiz.presets.sections.model import EncoderModel, Instruction
+from tunewiz.presets.sections.model import EncoderModel, Instruction, ModelKind
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml.tree import parse
 from tunewiz.presets.yaml.validation import did_you_mean
@@ -58,7 +58,7 @@ class Family(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     title: str
-    tasks: list[Literal["embedding", "reranker", "llm"]] = Field(min_length=1)
+    tasks: list[ModelKind] = Field(min_length=1)
     licence: str
     commercial: bool = Field(description="Whether the licence allows commercial use.")
     languages: list[str] = Field(min_length=1, description="ISO 639-1 codes; multi for about a hundred.")
@@ -104,15 +104,10 @@ def _index() -> Mapping[str, KnownModel]:
     return found
 
 
-def tuned_by(task: str) -> str:
-    """The task whose models, losses and habits ``task`` has: a pipeline's and a comparison's are a reranker's."""
-    return "reranker" if task in ("pipeline", "comparison") else task
-
-
-def known_models(task: str | None = None) -> list[KnownModel]:
-    """Every model, or those for ``task``, by family and size."""
-    own = tuned_by(task) if task else None
-    return [KnownModel(family, size) for family in families() if own in (None, *family.tasks) for size in family.models]
+def known_models(kind: ModelKind | None = None) -> list[KnownModel]:
+    """Every model, or those that can be tuned to be of ``kind``, by family and size."""
+    fitting = [family for family in families() if kind in (None, *family.tasks)]
+    return [KnownModel(family, size) for family in fitting for size in family.models]
 
 
 def lookup(model_id: str) -> KnownModel | None:

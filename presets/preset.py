@@ -6,23 +6,69 @@ search; each task adds its sections in ``presets/tasks/<task>.py``.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SerializeAsAny
 
 from tunewiz.language import N_
+from tunewiz.presets.families import KnownModel
 from tunewiz.presets.losses.loss import Loss
+from tunewiz.presets.memory import Estimate
+from tunewiz.presets.memory.encoder import Load, Shape, estimate_load, shape_of_config, shape_of_size
 from tunewiz.presets.sections.data import Data
 from tunewiz.presets.sections.evaluation import Evaluation, Export, Tracking
-from tunewiz.presets.sections.method import Full, Method
-from tunewiz.presets.sections.model import EncoderModel, Model
-from tunewiz.presets.sections.section import Section, about
+from tunewiz.presets.sections.method import Full, Lora, Method
+from tunewiz.presets.sections.model import EncoderModel, Model, ModelKind
+from tunewiz.presets.sections.section import Section, about, vary_field
 from tunewiz.presets.sections.training import Launch, Training
 from tunewiz.problems import Problem
 
 
+@dataclass(frozen=True)
+class FirstModel:
+    """A model to begin with, and why (marked with ``N_``).
+
+    It is for data in ``language`` (any where that is empty), and for machines with ``free`` GiB of GPU memory or more.
+    """
+
+    id: str
+    why: str
+    language: str = ""
+    free: float = 0
+
+
+#: Texts of a language that most models know need nothing that must be downloaded first.
+STARTER: Final = FirstModel(
+    "all-MiniLM-L6-v2",
+    N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
+    language="en",
+)
+
+
 class Preset(Section):
-    """Sections common to all tasks."""
+    """Sections common to all tasks, and what is asked of a task.
+
+    Nothing outside ``presets/tasks`` compares the name of a task: it asks the class of the preset (by name:
+    :func:`tunewiz.presets.tasks.catalogue`) what it needs to know.
+    """
+
+    #: What the model is tuned to be: which families of models it begins with, which formats its rows have.
+    model_kind: ClassVar[ModelKind]
+    #: Whether it learns from conversations, texts, labels or judged answers, and is measured on rows of them;
+    #: otherwise from queries and documents, and is measured on queries.
+    conversations: ClassVar[bool] = False
+    #: Whether the tuned model reads a query and a document together and scores them; otherwise each text alone.
+    cross_encoder: ClassVar[bool] = False
+    #: Whether the tuned model turns texts into vectors.
+    gives_vectors: ClassVar[bool] = False
+    #: Models to begin with; the first that suits data and machine is suggested.
+    first_models: ClassVar[tuple[FirstModel, ...]] = ()
+    #: The losses to begin with by the shape of the rows; the first that the backend trains with is suggested.
+    first_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: The usual learning rate when every weight is trained and nothing is known of the model.
+    full_rate: ClassVar[float] = 2e-5
 
     #: Where its task stands among the tasks: those to begin with come first.
     PLACE: ClassVar[int] = 9
@@ -46,8 +92,8 @@ class Preset(Section):
         ),
     )
     description: str = Field("", title=N_("Description"), description=N_("What it is for, in your own words."))
-    task: str
-    backend: str
+    task: str = Field(title=N_("Task"))
+    backend: str = Field(title=N_("Backend"), description=N_("The library that trains."))
     model: Model = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
     training: Training = Field(
         default_factory=Training,
@@ -63,11 +109,22 @@ class Preset(Section):
         """What does not go together, as far as that can be told without the data, the model or a library."""
         return []
 
+    def memory(self, known: KnownModel, half: bool = True) -> Estimate | None:
+        """The memory that training needs with a model that a family knows; ``None`` where it is for another task.
+
+        ``half``: whether precision auto means 16 bit on the device.
+        """
+        return None
+
+    def memory_by_config(self, config: Mapping[str, Any], half: bool = True) -> Estimate | None:
+        """As :meth:`memory`, with a model that only its ``config.json`` tells of; ``None`` if it lacks the numbers."""
+        return None
+
 
 class RetrievalPreset(Preset):
     """A preset whose model is measured by what a search finds."""
 
-    model: EncoderModel = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
+    model: EncoderModel = vary_field(Preset, "model")
     data: Data = Field(title=N_("Data"), description=N_("What it learns from and what it is measured on."))
     method: Method = Field(
         default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained.")
@@ -81,3 +138,40 @@ class RetrievalPreset(Preset):
     export: Export = Field(
         default_factory=Export, title=N_("Export"), description=N_("What is left when the run is over.")
     )
+
+    def memory(self, known: KnownModel, half: bool = True) -> Estimate | None:
+        """What the formulas of :mod:`tunewiz.presets.memory.encoder` say of this preset."""
+        return self._memory(shape_of_size(known.size), half)
+
+    def memory_by_config(self, config: Mapping[str, Any], half: bool = True) -> Estimate | None:
+        """As :meth:`memory`."""
+        shape = shape_of_config(config)
+        return self._memory(shape, half) if shape else None
+
+    def _memory(self, shape: Shape, half: bool) -> Estimate:
+        training = self.training
+        load = Load(
+            texts=self._texts_at_once(),
+            length=training.max_length,
+            half=training.in_16_bits(half),
+            trained=self._trained_weights(shape),
+            optimizer=training.optimizer,
+            checkpointing=training.gradient_checkpointing,
+            beside=self.loss.core.beside(shape.vocabulary),
+        )
+        return estimate_load(shape, load)
+
+    def _texts_at_once(self) -> int:
+        """Texts whose activations are kept together: those of all examples of a step, or of a mini-batch."""
+        step = self.training.batch_size * self.loss.texts(self.data.negatives.mined)
+        piece = self.loss.core.encoded_at_once
+        return min(step, piece) if piece else step
+
+    def _trained_weights(self, shape: Shape) -> int:
+        """Weights that change: all, or those of the adapters (an upper bound where modules are named)."""
+        if not isinstance(self.method, Lora):
+            return shape.parameters
+        attention = 4 * 2 * shape.hidden
+        whole = self.method.target_modules == "all"
+        mlp = (3 if shape.gated else 2) * (shape.hidden + shape.intermediate) if whole else 0
+        return self.method.rank * shape.layers * (attention + mlp)

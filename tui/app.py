@@ -275,8 +275,8 @@ class Begun(NamedTuple):
 
 def start_run(preset: str | Path, runs: Path) -> Begun:
     """Check the preset (a file, or a name) and run it under ``runs``. Raises ``TunewizError`` with all problems."""
+    from tunewiz.backends.readiness import require_runnable
     from tunewiz.presets.yaml.library import open_preset
-    from tunewiz.tui.checking import require_runnable
 
     opened = open_preset(str(preset))
     require_runnable(opened)

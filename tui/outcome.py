@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tunewiz.backends.evaluate.verdict import VERDICTS
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import alive
@@ -24,7 +25,7 @@ from tunewiz.files import read_json
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.problems import ExitCode
-from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, stage_name
+from tunewiz.tui.words import STATUS_NAMES, duration, stage_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
@@ -44,9 +45,11 @@ def measures_of(state: RunState, when: str) -> Mapping[str, float]:
 
 def gain(run: Run, state: RunState) -> str:
     """The measure that decides, or until that is told the most telling one, before and after; "" without both."""
+    from tunewiz.backends.reports.metrics_file import MetricsFile  # with pydantic: not before there is a run to show
+
     before, after = measures_of(state, "before"), measures_of(state, "after")
     shared = [name for start in _TELLING for name in after if name in before and name.startswith(start)]
-    decides = (read_json(run.report / "metrics.json") or {}).get("primary") if shared else None
+    decides = MetricsFile.of(run.report).primary if shared else ""
     name = decides if decides in before and decides in after else next(iter(shared), None)
     return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}" if name else ""
 
@@ -89,8 +92,8 @@ def tell_outcome(run: Run, state: RunState, console: Console) -> None:
     """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
     if measures_of(state, "after"):
         console.print(comparison(state))
-    if state.verdict in VERDICT_WORDS:
-        console.print(Text(translate(VERDICT_WORDS[state.verdict]), style="bold"))
+    if state.verdict in VERDICTS:
+        console.print(Text(VERDICTS[state.verdict].sentence.text(), style="bold"))
     elif state.status != "finished":
         console.print(_status_line(run, state))
     for label, path, there in (

@@ -22,7 +22,6 @@ from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, Problem, errors, say
 from tunewiz.redaction import redacted
 from tunewiz.tui.forms.questions import Choice, Question, nearest
-from tunewiz.tui.forms.values import line, read
 from tunewiz.tui.wizard import findings, known_models
 from tunewiz.tui.wizard.frame import memory_line
 from tunewiz.tui.wizard.inspecting import examine
@@ -59,7 +58,7 @@ class Dialogue:
         Console(file=self.out, highlight=False, no_color=True, emoji=False, width=100).print(drawn)
 
     def ask(self, prompt: str) -> str:
-        """The next answer. Raises :class:`Left` when there is none, :class:`Back` for ``<``."""
+        """The next answer as it was typed. Raises :class:`Left` when there is none, :class:`Back` for ``<``."""
         self.out.write(f"{redacted(prompt)} > ")
         self.out.flush()
         answer = self.answers.readline()
@@ -68,14 +67,13 @@ class Dialogue:
             raise Left
         if not self.answers.isatty():
             self.tell(printable(answer.rstrip("\n")))
-        text = answer.strip()
-        if text == "<":
+        if answer.strip() == "<":
             raise Back
-        return text
+        return answer.rstrip("\r\n")
 
     def yes(self, question: str, default: bool) -> bool:
         """A yes or a no."""
-        word = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+        word = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]").strip().lower()
         return default if not word else word[:1] in ("y", "是", "好")
 
 
@@ -125,13 +123,13 @@ class Plain:
         self._introduce(question)
         while True:
             text = self.dialogue.ask(self._prompt(question))
-            if text == "*":
+            if text.strip() == "*":
                 return True
-            if text == "?":
+            if text.strip() == "?":
                 self.dialogue.tell("\n".join(question.help()))
                 continue
             draft = self.state.draft
-            if text:
+            if text.strip():
                 draft = draft.answer(question.path, self._meant(text, question))
             elif question.key in draft.missing() and draft.value(question.path) is not None:
                 draft = draft.answer(question.path, draft.value(question.path))  # what stands in brackets
@@ -160,13 +158,15 @@ class Plain:
 
     def _prompt(self, question: Question) -> str:
         value = self.state.draft.value(question.path)
-        return f"{printable(question.title)} [{printable(line(value))}]" if value is not None else question.title
+        shown = printable(question.write(value))
+        return f"{printable(question.title)} [{shown}]" if value is not None else question.title
 
     def _meant(self, text: str, question: Question) -> object:
         known = self._choices(question)
-        if text.isascii() and text.isdigit() and 0 < int(text) <= len(known):
-            return known[int(text) - 1].value
-        return read(text, question.info)
+        number = text.strip()
+        if number.isascii() and number.isdigit() and 0 < int(number) <= len(known):
+            return question.read(known[int(number) - 1].value)
+        return question.read(text)
 
     def _problems(self, question: Question) -> list[Problem]:
         """Those at the key, its section's among them."""
@@ -266,7 +266,7 @@ def _saved(plain: Plain) -> Path:
         raise Left
     preset = state.draft.preset()
     while True:
-        name = dialogue.ask(say("Save the preset as [{name}]", name=preset.name).text()) or preset.name
+        name = dialogue.ask(say("Save the preset as [{name}]", name=preset.name).text()).strip() or preset.name
         try:
             return library.save(preset, name)
         except BadPreset as fault:

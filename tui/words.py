@@ -1,10 +1,11 @@
-"""What both front ends say of runs in words: numbers, stages, statuses, verdicts, problems."""
+"""What both front ends say of runs in words: numbers, stages, statuses, problems."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from tunewiz.backends.runs.events import STAGE_NAMES
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 
@@ -36,16 +37,6 @@ def rate(samples_per_second: float) -> str:
     return translate("{count} samples/s").format(count=shown)
 
 
-STAGE_NAMES: Final[Mapping[str, str]] = {
-    "prepare": N_("prepare data"),
-    "baseline": N_("measure before"),
-    "train": N_("train"),
-    "evaluate": N_("measure after"),
-    "export": N_("export"),
-    "report": N_("report"),
-}
-
-
 def stage_name(name: str, part: str = "") -> str:
     """The name of a stage in the current language; of ``part`` (``what/stage``), what is gone through there."""
     what, _, inner = part.partition("/")
@@ -75,9 +66,4 @@ STATUS_NAMES: Mapping[str, str] = {
     "failed": N_("failed"),
     "stopped": N_("stopped"),
     "lost": N_("lost"),
-}
-VERDICT_WORDS: Mapping[str, str] = {
-    "WIN": N_("WIN: the tuned model is better."),
-    "MARGINAL": N_("MARGINAL: hardly better than before."),
-    "REGRESSION": N_("REGRESSION: worse than before."),
 }

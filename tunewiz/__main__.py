@@ -1,9 +1,4 @@
-"""``tunewiz`` and ``python -m tunewiz``: the command, with what lies in the user's folders kept out of its imports.
-
-People work in folders that hold a ``data.py``, a ``json.py`` or a ``random.py``, and have them on ``PYTHONPATH``.
-Python looks there before its own library, and so would every child process. The command moves these folders behind
-everything else: plug-ins in them are still found, but they replace nothing.
-"""
+"""``tunewiz`` and ``python -m tunewiz``: the command, with what lies in the user's folders kept out of its imports."""
 
 from __future__ import annotations
 
@@ -11,24 +6,18 @@ import os
 import sys
 from typing import Any
 
-from tunewiz import USER_PATHS
-
-
-def user_paths_last() -> None:
-    """Put the folders of ``PYTHONPATH`` at the end of ``sys.path``, here and (through ``USER_PATHS``) in children."""
-    if __name__ == "__main__" and not sys.flags.safe_path:
-        sys.path.pop(0)  # the working directory, which ``-m`` puts first
-    given = os.environ.pop("PYTHONPATH", "")
-    if not given:
-        return
-    folders = [os.path.abspath(folder) for folder in given.split(os.pathsep) if folder]  # noqa: PTH100  pathlib costs time
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in folders] + folders  # noqa: PTH100
-    os.environ[USER_PATHS] = os.pathsep.join(folders)
+from tunewiz import USER_PATHS, user_paths_last
 
 
 def main() -> Any:
     """Entry point of the ``tunewiz`` command."""
-    user_paths_last()
+    environment = user_paths_last(dict(os.environ))
+    last = environment.get(USER_PATHS, "").split(os.pathsep)
+    if __name__ == "__main__" and not sys.flags.safe_path:
+        last.append(sys.path.pop(0))  # the working directory, which ``-m`` puts first
+    sys.path[:] = [*(path for path in sys.path if path not in last), *filter(None, last)]
+    os.environ.pop("PYTHONPATH", None)
+    os.environ.update(environment)
     from tunewiz.tui.cli import main as command
 
     return command()

@@ -14,25 +14,18 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
+from tunewiz import user_paths_last
 from tunewiz.language import VARIABLE, current
 from tunewiz.problems import Problem, TunewizError, error, say
-
-# What a child process of ours is given.
 
 
 def child_environment() -> dict[str, str]:
     """This process's environment, and the user's language."""
-    return dict(os.environ) | {
-        "PYTHONSAFEPATH": "1",  # our package names are plain words: never import a user's data.py
+    return user_paths_last(dict(os.environ)) | {
+        "PYTHONSAFEPATH": "1",  # never import a user's json.py from the working directory
         "PYTHONUTF8": "1",  # a C locale must not break Chinese text
         VARIABLE: current(),
     }
-
-
-# A function of ours called in a child process: it may take long, import much, and be given up at any moment.
-#
-# ``python -m tunewiz.errand`` reads a pickled call from stdin and writes the pickled answer to what was stdout; what
-# libraries print meanwhile goes to stderr, away from the screen.
 
 
 _POLL: Final = 0.1  # seconds between two looks whether the answer is still wanted

@@ -17,7 +17,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -72,22 +72,29 @@ class Registry(Generic[K]):
     ) -> None:
         self.room, self.base, self.group = room, cast("type[K]", base), group
         self._named, self._besides, self._by_module = named, besides, by_module
+        self._found: Mapping[str, type[K]] | None = None
         _bases.setdefault(group, []).append(self.base)
 
     def classes(self) -> Mapping[str, type[K]]:
-        """Every class by its name."""
-        return self._classes
+        """Every class by its name.
+
+        Nothing is locked, two threads may both look: a lock held during an import waits for another thread's import,
+        which may itself ask a registry (``functools.cached_property`` of Python 3.11 has one lock for all instances).
+        """
+        if self._found is None:
+            self._found = self._all()
+        return self._found
 
     def names(self) -> tuple[str, ...]:
         """Every name, in alphabetical order; with ``by_module`` nothing is imported for it."""
         if not self._by_module:
-            return tuple(self._classes)
+            return tuple(self.classes())
         return tuple(sorted({*_modules(self.room), *(point.name for point in _announced(self.group))}))
 
     def find(self, name: str) -> type[K] | None:
         """The class called ``name``."""
         if not self._by_module:
-            return self._classes.get(name)
+            return self.classes().get(name)
         if name in _modules(self.room):
             module = import_module(f"{self.room}.{name}")
             return next(
@@ -95,8 +102,7 @@ class Registry(Generic[K]):
             )
         return next((kind for kind in self._theirs() if self._named(kind) == name), None)
 
-    @cached_property
-    def _classes(self) -> Mapping[str, type[K]]:
+    def _all(self) -> Mapping[str, type[K]]:
         found: dict[str, type[K]] = {}
         if self._by_module:
             every = ((name, self.find(name)) for name in self.names())
@@ -113,7 +119,7 @@ class Registry(Generic[K]):
     def _defined(self) -> Iterator[type[K]]:
         for name in _modules(self.room):
             module = import_module(f"{self.room}.{name}")
-            for kind in vars(module).values():
+            for kind in list(vars(module).values()):
                 if self._is_ours(kind) and kind.__module__ == module.__name__:
                     yield kind
 

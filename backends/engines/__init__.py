@@ -8,11 +8,17 @@ lies in :mod:`tunewiz.backends.stages`, :mod:`tunewiz.backends.training` and :mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
+from tunewiz.backends.runs.create import recorded_faults
+from tunewiz.backends.runs.events import STAGES, StageName
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.manifest import Fault
 from tunewiz.backends.runs.run import Run
 from tunewiz.presets.preset import Preset
-from tunewiz.problems import BadPreset, Problem, Where, error, say
+from tunewiz.problems import BadPreset, Problem, Where, error, say, warning
 from tunewiz.registry import Registry
 
 if TYPE_CHECKING:
@@ -27,6 +33,8 @@ class Backend(ABC, Generic[P]):
 
     name: ClassVar[str]
     tasks: ClassVar[frozenset[str]]
+    #: Modules that it needs beside those of the task.
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def problems(self, preset: P) -> list[Problem]:
@@ -67,9 +75,52 @@ class Backend(ABC, Generic[P]):
     def report(self, run: Run, preset: P) -> str:
         """Write ``run.report``; the verdict: WIN, MARGINAL, REGRESSION or NONE."""
 
+    def left(self, run: Run, preset: P, stage: StageName) -> Path | None:
+        """The folder that ``stage`` left and a later one needs, as :func:`record_folder` knows it; ``None``: none."""
+        return None
+
+    def tidy(self, run: Run, preset: P) -> None:
+        """Take away what only training and measuring needed. Called once the end of export is on disk, any number of
+        times: no stage deletes what its own repetition needs.
+        """
+
 
 #: Every engine: a module of this room each, and those of plug-ins (entry points of ``tunewiz.engines``).
 _ENGINES: Final[Registry[Backend[Any]]] = Registry("tunewiz.backends.engines", Backend, "engines", by_module=True)
+
+
+def catalogue() -> Mapping[str, type[Backend[Any]]]:
+    """Every engine by name; all of them are imported."""
+    return _ENGINES.classes()
+
+
+def stages_to_do(run: Run, backend: Backend[P], preset: P) -> tuple[StageName, ...]:
+    """The stages that are not done, in order, and those whose result a later one needs and that is damaged.
+
+    The run is told why a stage is repeated. An exported model is made again only while what it is made of is there.
+    """
+    done = set(read_state(run).done)
+    made: tuple[tuple[StageName, tuple[StageName, ...]], ...] = (("export", ("train",)), ("train", ()))
+    for stage, sources in made:
+        if stage not in done or (stage == "train" and "export" in done):
+            continue
+        wrong = _faults(run, backend, preset, stage)
+        if wrong and all(_faults(run, backend, preset, source) == [] for source in sources):
+            run.notice(_repeated(stage, wrong[0]))
+            done -= {stage, "evaluate"} if stage == "train" else {stage}
+    return tuple(stage for stage in STAGES if stage not in done)
+
+
+def _faults(run: Run, backend: Backend[P], preset: P, stage: StageName) -> list[Fault] | None:
+    folder = backend.left(run, preset, stage)
+    return recorded_faults(run, folder) if folder else None
+
+
+def _repeated(stage: str, fault: Fault) -> Problem:
+    message = say(
+        "What the stage {stage} left is damaged ({why}): it is gone through again.", stage=stage, why=fault.why
+    )
+    return warning("stage-repeated", message)
 
 
 def names() -> tuple[str, ...]:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tunewiz.backends.engines import Backend, find_engine
+from tunewiz.backends.reports.metrics_file import MetricsFile
+from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Evaluated, Saved
+from tunewiz.backends.runs.manifest import described
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.inner_run import InnerRun
-from tunewiz.files import read_json
+from tunewiz.files import replacing
 from tunewiz.language import N_
 from tunewiz.presets.tasks.comparison import ComparisonPreset
-from tunewiz.problems import Problem, Where, say
+from tunewiz.problems import Problem, TunewizError, Where, error, say
 
 #: Where the runs of the variants lie, below the run.
 VARIANTS = "variants"
@@ -31,14 +34,14 @@ class Comparison(Backend[ComparisonPreset]):
 
     def problems(self, preset: ComparisonPreset) -> list[Problem]:
         """Of each variant, told once."""
-        found: dict[tuple[str, Where], Problem] = {}
+        found: dict[tuple[str, Where, str], Problem] = {}
         for strategy in preset.strategies:
             variant = preset.variant(strategy)
             for problem in find_engine(variant.backend).problems(variant):
-                where = problem.where
+                where, own = problem.where, ""
                 if where.key == "data.negatives.strategy":
-                    where = replace(where, key="strategies")
-                found.setdefault((problem.code, where), replace(problem, where=where))
+                    where, own = replace(where, key="strategies"), strategy
+                found.setdefault((problem.code, where, own), replace(problem, where=where))
         return list(found.values())
 
     def native(self, preset: ComparisonPreset) -> str:
@@ -63,15 +66,20 @@ class Comparison(Backend[ComparisonPreset]):
     def evaluate(self, run: Run, preset: ComparisonPreset) -> None:
         """Tell of the best variant."""
         told = _told(run, best(run, preset))
-        for when in ("before", "after"):
-            if told.get(when):
-                run.emit(Evaluated(when=when, metrics=told[when]))
+        if told.before:
+            run.emit(Evaluated(when="before", metrics=told.before))
+        if told.after:
+            run.emit(Evaluated(when="after", metrics=told.after))
 
     def export(self, run: Run, preset: ComparisonPreset) -> None:
         """The best variant's model as the run's."""
         source = _inner(run, best(run, preset)).model
-        shutil.rmtree(run.model, ignore_errors=True)
-        shutil.copytree(source, run.model)
+        with replacing(run.model) as part:
+            shutil.copytree(source, part, dirs_exist_ok=True)
+            if described(part) != described(source):
+                message = say("The copy of {folder} is not what was copied.", folder=run.relative(source))
+                raise TunewizError(error("export-differs", message, fix=say("Look at the disk, then resume the run.")))
+        record_folder(run, run.model)
         run.emit(Saved(what="model", path=run.relative(run.model)))
 
     def report(self, run: Run, preset: ComparisonPreset) -> str:
@@ -79,9 +87,9 @@ class Comparison(Backend[ComparisonPreset]):
         from tunewiz.backends.reports.side_by_side import write_comparison
 
         folders = {strategy: _inner(run, strategy).report for strategy in preset.strategies}
-        write_comparison(run, preset, folders, best(run, preset))
+        verdict = write_comparison(run, preset, folders, best(run, preset))
         run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
-        return str(_told(run, best(run, preset)).get("verdict", "NONE"))
+        return verdict
 
 
 def best(run: Run, preset: ComparisonPreset) -> str:
@@ -89,7 +97,7 @@ def best(run: Run, preset: ComparisonPreset) -> str:
 
     def value(strategy: str) -> float:
         told = _told(run, strategy)
-        return float((told.get("after") or {}).get(told.get("primary"), 0.0))
+        return (told.after or {}).get(told.primary, 0.0)
 
     return max(preset.strategies, key=value)
 
@@ -98,5 +106,5 @@ def _inner(run: Run, strategy: str) -> InnerRun:
     return InnerRun(run.directory / VARIANTS / strategy, run, "train", strategy)
 
 
-def _told(run: Run, strategy: str) -> dict[str, Any]:
-    return read_json(_inner(run, strategy).report / "metrics.json") or {}
+def _told(run: Run, strategy: str) -> MetricsFile:
+    return MetricsFile.of(_inner(run, strategy).report)

@@ -26,7 +26,7 @@ class CrossEncoder(RerankingBackend):
 
     def problems(self, preset: RerankerPreset) -> list[Problem]:
         """Packages, models, negatives strategy and memory."""
-        return readiness.reranker_problems(preset)
+        return readiness.problems(preset, self.packages)
 
     def native(self, preset: RerankerPreset) -> str:
         """The library's arguments as YAML."""

@@ -16,13 +16,14 @@ from tunewiz.backends.language_models.loaded_model import Places, ready_process
 from tunewiz.backends.language_models.templates import own_template
 from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.runs.callback import run_callback
+from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.sources import find_cached
 from tunewiz.backends.stages.language_model import LanguageModelBackend, rows_wanted
-from tunewiz.backends.training import out_of_memory
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
-from tunewiz.backends.training.checkpoints import measured_at_the_end, newest
+from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
+from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import write_whole
 from tunewiz.presets.sections.llm_training import LlmTraining
@@ -148,12 +149,14 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     """
     device = ready_process(preset.launch)
     precision = choose_for_run(run, preset.training.precision, device)
-    resumed = newest(run.checkpoints)
+    resumed = resume_from(run)
     told = run_exp_arguments(preset, replace(places, resume=str(resumed) if resumed else ""), precision, device)
+    # Without it the library looks for a checkpoint itself, and refuses a folder with weights that a kill left.
+    told["overwrite_output_dir"] = True
     write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
 
-    with out_of_memory.explained_for_language_model(preset), computing_in(precision):
+    with explain_out_of_memory(preset, device), computing_in(precision), no_step_too_many():
         try:
             run_exp(told, callbacks=_callbacks(run, preset))
         except RuntimeError as fault:
@@ -162,6 +165,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
                 raise BadData(_nothing_left(preset)) from fault
             raise
     run.check_stop()
+    record_folder(run, run.checkpoints)
 
 
 @contextmanager

@@ -13,12 +13,13 @@ from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encod
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, load, ready_process
 from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.runs.callback import run_callback
+from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.language_model import LanguageModelBackend
-from tunewiz.backends.training import out_of_memory
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
-from tunewiz.backends.training.checkpoints import measured_at_the_end, newest
+from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
+from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.data.chat.prepared import load as load_prepared
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.presets.methods.method import WithPeft
@@ -97,7 +98,7 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
     precision = choose_for_run(run, preset.training.precision, device)
     prepared = load_prepared(run.data)
     set_seed(preset.training.seed)
-    with out_of_memory.explained_for_language_model(preset):
+    with explain_out_of_memory(preset, device):
         loaded = load(preset, places, None)
         kind, options = adapter_options(preset)
         if kind == "PromptTuningConfig":
@@ -118,10 +119,12 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
             data_collator=_Padded(loaded.tokenizer.pad_token_id or 0),
             callbacks=_callbacks(run, preset, bool(validation)),
         )
-        resumed = newest(run.checkpoints)
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        resumed = resume_from(run)
+        with no_step_too_many():
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     run.check_stop()
     trainer.save_model(str(run.checkpoints))
+    record_folder(run, run.checkpoints)
 
 
 def _rows(loaded: Loaded, rows: Sequence[Conversation]) -> list[Tokens]:

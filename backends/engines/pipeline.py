@@ -7,10 +7,12 @@ reranker's. The first stage, prepare, goes through all stages of the embedding m
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from tunewiz.backends import engines, readiness
 from tunewiz.backends.engines import Backend
+from tunewiz.backends.runs.events import StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.inner_run import InnerRun
 from tunewiz.language import N_
@@ -20,6 +22,8 @@ from tunewiz.problems import Problem, Where, say
 
 #: Folder of the embedding model's run, below that of the run.
 EMBEDDING = "embedding"
+#: Sections in which a problem of one part is one of the other, word for word.
+_SHARED = ("launch.", "tracking.")
 
 
 class Pipeline(Backend[PipelinePreset]):
@@ -30,14 +34,18 @@ class Pipeline(Backend[PipelinePreset]):
     description: ClassVar[str] = N_("sentence-transformers: an embedding model, then a reranker over it.")
 
     def problems(self, preset: PipelinePreset) -> list[Problem]:
-        """Of both parts; keys of the embedding model's preset stand behind ``embedding:``."""
-        first = preset.first()
-        found = engines.find_engine(first.backend).problems(first)
-        inner = [replace(problem, where=_within(problem.where)) for problem in found]
+        """Of both parts, what they share once; keys of the embedding model's preset stand behind ``embedding:``."""
+        first, reranker = preset.first(), _reranker(preset)
+        engine = engines.find_engine(first.backend)
+        packages = [*readiness.needed_packages(first), *engine.packages]
         outer = [
-            problem
-            for problem in readiness.reranker_problems(_reranker(preset))
-            if problem.where.key != "candidates.model"
+            problem for problem in readiness.problems(reranker, packages) if problem.where.key != "candidates.model"
+        ]
+        # The packages of both stand in one problem, and what the machine lacks for the one it lacks for the other.
+        inner = [
+            replace(problem, where=_within(problem.where))
+            for problem in engine.problems(first)
+            if problem.where.key != "backend" and not (problem.where.key.startswith(_SHARED) and problem in outer)
         ]
         return [*outer, *inner]
 
@@ -68,6 +76,15 @@ class Pipeline(Backend[PipelinePreset]):
     def export(self, run: Run, preset: PipelinePreset) -> None:
         """Write the reranker into ``run.model``; the embedding model is in ``embedding/model``."""
         _of("export", run, preset)
+
+    def left(self, run: Run, preset: PipelinePreset, stage: StageName) -> Path | None:
+        """As the reranker's own engine."""
+        reranker = _reranker(preset, run)
+        return engines.find_engine(reranker.backend).left(run, reranker, stage)
+
+    def tidy(self, run: Run, preset: PipelinePreset) -> None:
+        """As the reranker's own engine; the embedding model's run did so at its end."""
+        _of("tidy", run, preset)
 
     def report(self, run: Run, preset: PipelinePreset) -> str:
         """One report over both."""

@@ -23,7 +23,7 @@ class SentenceTransformers(RetrievalBackend):
 
     def problems(self, preset: EmbeddingPreset) -> list[Problem]:
         """Packages, models, negatives strategy and memory."""
-        return readiness.retrieval_problems(preset)
+        return readiness.problems(preset, self.packages)
 
     def native(self, preset: EmbeddingPreset) -> str:
         """The library's arguments as YAML."""

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tunewiz.backends.evaluate.metrics import write_run
 from tunewiz.data.rows.examples import Collection
-from tunewiz.files import write_json
 from tunewiz.registry import Registry
+
+if TYPE_CHECKING:
+    from tunewiz.backends.evaluate.records import Measured
 
 #: What is measured: a search encoder, a scorer of pairs ...
 M = TypeVar("M")
@@ -35,14 +37,11 @@ class Measurement:
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def record(self) -> dict[str, Any]:
-        """All but the rankings, as JSON."""
-        return {
-            "metrics": dict(self.metrics),
-            "seconds": self.seconds,
-            **self.facts,
-            "per_query": {query: dict(values) for query, values in self.per_query.items()},
-        }
+    def record(self) -> Measured:
+        """All but the rankings, as it is written."""
+        from tunewiz.backends.evaluate.records import Measured
+
+        return Measured(metrics=self.metrics, seconds=self.seconds, **self.facts, per_query=self.per_query)
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Evaluator(ABC, Generic[M]):
         """
         record, run = stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.run.tsv")
         write_run(run, measurement.rankings, stem.name)
-        write_json(record, measurement.record())  # last: its presence says that all of it is there
+        measurement.record().write(record)  # last: its presence says that all of it is there
         return [record, run]
 
 

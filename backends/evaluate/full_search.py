@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 # How far apart right and wrong pairs lie: cosines of judged pairs, random pairs, and the best unjudged ones.
 
 
-QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-BINS: Final = 200
-_MOST: Final = 20_000  # pairs of a kind
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)  # the middle half of the cosines, and all but the outermost tenth
+BINS: Final = 200  # steps of 0.01 of a cosine: finer than a picture of eight inches shows
+_MOST: Final = 20_000  # pairs of a kind; a share of them is then known to within 0.7 points (95 %)
 _UNJUDGED: Final = 5  # of the best-ranked a query
 
 
@@ -103,19 +103,22 @@ def _described(cosines: NDArray[np.float64]) -> dict[str, Any]:
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-#: Fewer documents than this are all encoded in fp32.
+#: Fewer documents than this are all encoded in fp32: of Cranfield's 1,400 about half lie within rounding of a relevant
+#: one and would be encoded twice.
 LEAST: Final = 3000
+#: Documents encoded in both precisions beforehand: a tenth of LEAST, so that trying costs little where it does not pay.
 SAMPLE: Final = 256
-#: The bound on rough scores: this many standard deviations, and this many times the largest error seen.
+#: The bound on rough scores: this many standard deviations, and this many times the largest error seen. Of normal
+#: errors one in 500 million is beyond six; half as much again as the worst seen covers tails that are not normal.
 _DEVIATIONS: Final = 6.0
 _SAFETY: Final = 1.5
-#: A bound beyond this says that bf16 does not do for this model.
+#: A bound beyond this says that bf16 does not do for this model: it keeps two to three digits, and loses the second.
 _LARGEST: Final = 0.02
 #: Of the documents within reach of some query's ranking, the share that was contested (measured: 0.34 on NPL).
 _CONTESTED: Final = 0.35
-#: It has to save at least this share of the time.
+#: It has to save at least this share of the time: single timings spread by about as much (BENCHMARKS.md).
 _WORTH: Final = 0.12
-_QUERIES: Final = 64  # scored at once
+_QUERIES: Final = 64  # scored at once: 256 MB of scores a million documents
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ def document_vectors(encoder: SearchEncoder, texts: Sequence[str], looked: Ranki
     promising = encoder.cache is None and encoder.options.precision == "fp32" and _can_round(encoder)
     if not promising or len(texts) < LEAST or not len(looked.queries):
         return _all_exact(encoder, texts)
+    # At most this share of the documents is within the depth of any query; of those _CONTESTED are encoded again.
     reach = min(1.0, len(looked.queries) * looked.depth / len(texts))
     rough_encoder = replace(encoder, options=replace(encoder.options, precision="bf16"))
     sample = np.random.default_rng(0).choice(len(texts), SAMPLE, replace=False)
@@ -163,7 +167,7 @@ def document_vectors(encoder: SearchEncoder, texts: Sequence[str], looked: Ranki
 
 def _can_round(encoder: SearchEncoder) -> bool:
     kind = encoder.model.device.type
-    return choose("auto", str(encoder.model.device))[0] == "bf16" and (kind != "cpu" or available())
+    return choose("auto", str(encoder.model.device))[0] == "bf16" and (kind != "cpu" or available("bf16"))
 
 
 def _all_exact(encoder: SearchEncoder, texts: Sequence[str]) -> Refined:
@@ -195,7 +199,7 @@ def refine(rough: Vectors, exact: Callable[[Rows], Vectors], looked: Ranking, bo
 
 
 def _bound(errors: NDArray[np.float32]) -> float:
-    return max(_DEVIATIONS * float(errors.std()), _SAFETY * float(np.abs(errors).max()), 1e-6)
+    return max(_DEVIATIONS * float(errors.std()), _SAFETY * float(np.abs(errors).max()), 1e-6)  # never below fp32's own
 
 
 def _contested(vectors: Vectors, exact: Flags, looked: Ranking, bound: float) -> Flags:

@@ -32,7 +32,15 @@ class MeasureOptions:
 def search_encoder(
     path: Path, preset: RetrievalPreset | None = None, options: MeasureOptions = MeasureOptions()
 ) -> SearchEncoder:
-    """The model in ``path`` ready to encode queries and passages in fp32; an adapter is merged in memory."""
+    """The model in ``path`` ready to encode queries and passages in fp32; an adapter is merged in memory.
+
+    Raises what :func:`tunewiz.backends.models.loading.load_encoder` raises.
+
+    >>> encoder = search_encoder(Path("my-encoder"))
+    >>> cosines = encoder.queries(["gpu memory"]) @ encoder.passages(["gpu memory", "disk port"]).T
+    >>> cosines.shape
+    (1, 2)
+    """
     from tunewiz.backends.models.batching import EncodeOptions
     from tunewiz.backends.models.encoding import SearchEncoder, fingerprint
 
@@ -53,6 +61,14 @@ def measure(
 
     Raises :class:`BadData` (``nothing-to-measure``) when no query has a relevant document, and what
     :func:`tunewiz.backends.models.loading.load_encoder` raises.
+
+    >>> from tunewiz.backends.evaluate import MetricOptions
+    >>> from tunewiz.data.rows.examples import Document
+    >>> corpus = {"d1": Document("gpu memory data"), "d2": Document("disk port")}
+    >>> collection = Collection(corpus, queries={"q1": "how do i check gpu memory"}, qrels={"q1": {"d1": 1}})
+    >>> found = measure(Path("my-encoder"), collection, MetricOptions(cutoffs=(2,)))
+    >>> found.metrics["recall@2"], sorted(name for name, _ in found.rankings["q1"])
+    (1.0, ['d1', 'd2'])
     """
     return measure_with(lambda: search_encoder(path, preset, options), collection, wanted)
 

@@ -22,7 +22,7 @@ Qrels = Mapping[str, Mapping[str, int]]
 Rankings = Mapping[str, list[tuple[str, float]]]
 PerQuery = dict[str, dict[str, float]]
 
-#: The depth of average precision, and the least depth of a saved ranking.
+#: The depth of average precision (MTEB's and sentence-transformers' map@100), and the least depth of a saved ranking.
 DEPTH: Final = 100
 _FORM: Final = re.compile(r"(recall|mrr|ndcg|map|hit|precision)(?:@(\d+))?")
 #: Our name to trec_eval's; mrr has no cut-off there and gets it below.
@@ -53,7 +53,11 @@ def depth_of(metrics: Sequence[str]) -> int:
 
 
 def per_query(rankings: Rankings, qrels: Qrels, metrics: Sequence[str]) -> PerQuery:
-    """``metrics`` of each query that has a relevant document, by pytrec_eval; 0 where it found nothing."""
+    """``metrics`` of each query that has a relevant document, by pytrec_eval; 0 where it found nothing.
+
+    >>> per_query({"q1": [("d2", 0.9), ("d1", 0.4)]}, {"q1": {"d1": 1}}, ["mrr@10", "recall@1"])
+    {'q1': {'mrr@10': 0.5, 'recall@1': 0.0}}
+    """
     import pytrec_eval
 
     judged = {query: dict(grades) for query, grades in qrels.items() if any(grade > 0 for grade in grades.values())}
@@ -73,6 +77,7 @@ def _value(values: Mapping[str, float], name: str) -> float:
     if kind != "mrr":
         return float(values.get(f"{_TREC[kind]}_{cut}", 0.0))
     reciprocal = float(values.get("recip_rank", 0.0))
+    # 1/rank >= 1/cut by a product, which rounding may leave just below 1 (1/49 * 49 is 0.9999999999999999).
     return reciprocal if reciprocal * int(cut) >= 1 - 1e-9 else 0.0
 
 
@@ -89,7 +94,7 @@ def means(values: PerQuery) -> dict[str, float]:
 # The best documents of each query, found exactly with FAISS and ordered the way trec_eval orders them.
 
 
-#: Searched beyond the depth, so that documents tied at the edge are seen together.
+#: Searched beyond the depth, so that documents tied at the edge are seen together; where more are, all are searched.
 _EDGE: Final = 16
 
 
@@ -147,7 +152,14 @@ def write_run(path: Path, rankings: Rankings, tag: str) -> None:
 
 
 def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
-    """What :func:`write_run` wrote."""
+    """What :func:`write_run` wrote, which every run leaves beside its report: documents and scores of each query.
+
+    >>> from tunewiz.backends.runs.find import find, runs_dir
+    >>> rankings = read_run(find("last", runs_dir()).report / "after.run.tsv")
+    >>> document, score = next(iter(rankings.values()))[0]
+    >>> isinstance(document, str), score <= 1
+    (True, True)
+    """
     rankings: dict[str, list[tuple[str, float]]] = {}
     with path.open(encoding="utf-8", newline="\n") as stream:
         for line in stream:

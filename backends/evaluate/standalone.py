@@ -61,7 +61,7 @@ def evaluate(wanted: Mapping[str, Any], progress: Callable[[int, int], None]) ->
 
     options = MetricOptions(tuple(wanted["k"]), ("ndcg@10",))
     measured = measure_with(lambda: _encoder(wanted, preset, at_times(progress)), collection, options)
-    record = measured.record()
+    record = measured.record().as_json()
     record.pop("cosines", None)
     notes_told = [problem.as_json() for problem in notes if problem.severity != "note"]
     return {"model": str(wanted.get("run") or wanted["model"]), **record, "notes": notes_told}

@@ -47,7 +47,7 @@ def _standardised(scores: Sequence[float]) -> NDArray[np.float64]:
     return centred / spread if spread > 0 else centred
 
 
-#: Queries searched one at a time to tell how long one takes.
+#: Queries searched one at a time to tell how long one takes: enough for a median, few enough to cost seconds.
 TIMED: Final = 10
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -19,7 +18,7 @@ from tunewiz.backends.models.adapters import has_adapter, merge_adapter
 from tunewiz.backends.models.loading import load_encoder, load_reranker, prompts, set_activation
 from tunewiz.backends.reports.facts import Facts, gather
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import read_json, write_json, write_whole
+from tunewiz.files import read_json, replacing, write_json, write_whole
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.problems import TunewizError, Where, error, say
@@ -36,22 +35,20 @@ class Exporter(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def export(self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path) -> list[Path]:
+    def export(
+        self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path, beside: Sequence[Path] = ()
+    ) -> list[Path]:
         """Write the model in ``tuned`` (all of it, or its adapter) into ``target``; the folders that can be loaded.
 
-        What was written is loaded again and compared before this returns. Raises ``TunewizError`` if it differs.
+        Copies of the files ``beside`` lie in it too. What was written is loaded again and compared before it becomes
+        ``target``, all at once. Raises ``TunewizError`` if it differs.
         """
 
 
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """An empty folder that becomes ``target`` when the block ends well; until then what was there stays."""
-    temporary = target.with_name(f".{target.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    yield temporary
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+def copy_beside(files: Sequence[Path], folder: Path) -> None:
+    """Copy ``files`` into ``folder``."""
+    for file in files:
+        shutil.copy2(file, folder / file.name)
 
 
 @cache
@@ -74,7 +71,9 @@ class SentenceTransformersExporter(Exporter):
 
     name: ClassVar[str] = "sentence_transformers"
 
-    def export(self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path) -> list[Path]:
+    def export(
+        self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path, beside: Sequence[Path] = ()
+    ) -> list[Path]:
         """``target`` holds the model, ``target / "adapter"`` the adapter; without merging, only the adapter."""
         facts = gather(run, preset)
         model = load_encoder(tuned, preset)
@@ -87,6 +86,7 @@ class SentenceTransformersExporter(Exporter):
             if not written or preset.export.merge:
                 written.insert(0, _write_encoder(merge_adapter(model), temporary, facts))
                 _check_vectors(_plain_encoder(temporary, preset), expected, temporary)
+            copy_beside(beside, temporary)
         return [target / folder.relative_to(temporary) for folder in written]
 
 
@@ -133,7 +133,7 @@ def _vectors(model: Any) -> Vectors:
     import numpy as np
 
     rows = np.concatenate([model.encode_query(list(_PROBE_TEXTS[:1])), model.encode_document(list(_PROBE_TEXTS[1:]))])
-    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)  # as torch's normalize
     return unit
 
 
@@ -183,7 +183,9 @@ class CrossEncoderExporter(Exporter):
 
     name: ClassVar[str] = "cross_encoder"
 
-    def export(self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path) -> list[Path]:
+    def export(
+        self, run: Run, preset: RetrievalPreset, tuned: Path, target: Path, beside: Sequence[Path] = ()
+    ) -> list[Path]:
         """``target`` holds the model, ``target / "adapter"`` the adapter; without merging, only the adapter."""
         facts = gather(run, preset)
         model = load_reranker(tuned, preset)
@@ -200,6 +202,7 @@ class CrossEncoderExporter(Exporter):
             if not written or preset.export.merge:
                 written.insert(0, _write_reranker(merge_adapter(model), temporary, facts))
                 _check_scores(_plain_reranker(temporary, preset), expected, temporary)
+            copy_beside(beside, temporary)
         return [target / folder.relative_to(temporary) for folder in written]
 
 
@@ -238,6 +241,7 @@ def _reranker_with_adapter(folder: Path, facts: Facts, preset: RetrievalPreset, 
 def _check_scores(loaded: Any, expected: Rows, folder: Path) -> None:
     found = _scores(loaded)
     difference = float(abs(found - expected).max()) if found.shape == expected.shape else float("inf")
+    # "not <=", so that nan counts as a difference.
     if not difference <= _SAME_SCORE * max(1.0, float(abs(expected).max())):
         message = say(
             "The exported reranker does not give the scores of the tuned one: they differ by {difference}.",

@@ -53,7 +53,7 @@ def _front(facts: Facts, adapter: bool) -> Iterator[str]:
 def _body(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Block]:
     yield Heading(facts.preset.name, 1)
     if facts.preset.description:
-        yield Paragraph(printable(facts.preset.description, 2000))
+        yield Paragraph(printable(facts.preset.description, 2000))  # a card, not a book
     template = _KINDS["reranker" if facts.preset.task == "reranker" else "embedding"]
     yield Paragraph(Message(template, {"base": facts.base_model, "data": facts.data_name}).text())
     yield from numbers(facts)

@@ -81,6 +81,7 @@ def _asked(loaded: Loaded, ids: Any, most: int, temperature: float) -> dict[str,
 
     sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     if temperature > 0:
+        # The unlikely tail of the vocabulary is left out (nucleus sampling; Holtzman et al., 2020).
         sampling = {"do_sample": True, "temperature": temperature, "top_p": 0.9}
     device = loaded.inner.device
     return sampling | {

@@ -99,7 +99,7 @@ def thinks(rows: Sequence[Conversation]) -> bool:
 # Rows as token ids with labels, made by LLaMA-Factory's own processors: exactly what training sees.
 
 
-IGNORED: Final = -100
+IGNORED: Final = -100  # ignore_index of torch's cross_entropy, and so of every collator
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def row_prompt(loaded: Loaded, row: Conversation) -> list[int]:
 
 #: Rows counted at most, spread over the data: more would change the percentiles by less than they are rounded.
 COUNTED: Final = 2000
-_UNCUT: Final = 1 << 24
+_UNCUT: Final = 1 << 24  # tokens, more than any row has: the processors know no "unlimited"
 _SIDES: Final = {"chosen": say("chosen"), "rejected": say("rejected")}
 
 

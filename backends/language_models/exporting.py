@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz.backends.export.exporters import replacing
 from tunewiz.backends.export.model_card import python_text
-from tunewiz.backends.language_models.loaded_model import Loaded, Places, adapter_in, load_tuned, speaks_first
+from tunewiz.backends.language_models.loaded_model import Loaded, Places, adapter_in, load, load_tuned, speaks_first
 from tunewiz.backends.reports.blocks import Block, Code, Heading, Paragraph, markdown, section
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
 from tunewiz.backends.reports.language_model_report import made_from, numbers
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import read_json, write_json, write_whole
+from tunewiz.files import read_json, replacing, sha256, write_json, write_whole
 from tunewiz.language import N_, translate
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.tree import write_scalar
-from tunewiz.problems import say
+from tunewiz.problems import Message, TunewizError, Where, error, say
 
 ADAPTER: Final = "adapter"
 _FILES: Final = ("adapter_model.safetensors", "adapter_config.json")
@@ -27,19 +28,93 @@ _FILES: Final = ("adapter_model.safetensors", "adapter_config.json")
 def export(run: Run, preset: LlmPreset, places: Places) -> list[Path]:
     """Write ``run.model`` (merged into 16-bit weights) and ``run.model / "adapter"``; the folders that can be loaded.
 
-    Without ``export.merge``, and of virtual tokens, only the adapter is written.
+    Without ``export.merge``, and of virtual tokens, only the adapter is written. What was written is loaded again and
+    compared with the tuned model before it becomes ``run.model``. Raises ``TunewizError`` (``export-differs``).
     """
     adapter = adapter_in(run.checkpoints)
+    whole = adapter is None or (preset.export.merge and not speaks_first(adapter))
     with replacing(run.model) as temporary:
         written = []
-        if adapter is None or (preset.export.merge and not speaks_first(adapter)):
-            _model(load_tuned(preset, places, run.checkpoints, merged=True), temporary, run)
+        loaded = load_tuned(preset, places, run.checkpoints, merged=whole)
+        expected, kind, device = _probed(loaded.model, loaded.tokenizer), type(loaded.inner), loaded.inner.device
+        if whole:
+            _model(loaded, temporary, run)
             write_whole(temporary / "README.md", card(run, preset))
             written.append(run.model)
         if adapter:
             _adapter(adapter, temporary / ADAPTER, run, preset)
             written.append(run.model / ADAPTER)
+        del loaded
+        _free()
+        if whole:
+            _check(_plain(kind, temporary, device, preset), expected, run.model)
+        else:
+            again = load(preset, places, temporary / ADAPTER)
+            _check(_probed(again.model, again.tokenizer), expected, run.model / ADAPTER)
     return written
+
+
+#: Texts that the model that was written must go on with like the one in memory.
+_PROBES: Final = ("How do I reset my password?", "重置密码的方法", "def main() -> int:\n    return 0")
+#: Largest difference of a logit, as a share of the largest, by the bytes of a weight: the same weights summed up in
+#: another order differ by a few units in the last place, of which bfloat16 keeps 8 bits and float32 24.
+_SAME_LOGIT: Final = {4: 1e-3, 2: 5e-2}
+
+
+@dataclass(frozen=True)
+class _Probed:
+    """Of each probe the ids of its tokens, and the logits after each of them (tokens, vocabulary); bytes a weight."""
+
+    ids: list[list[int]]
+    logits: list[Any]
+    width: int
+
+
+def _probed(model: Any, tokenizer: Any) -> _Probed:
+    import torch
+
+    ids: list[list[int]] = [tokenizer.encode(text, add_special_tokens=False) for text in _PROBES]
+    logits = []
+    with torch.inference_mode():
+        for row in ids:
+            tokens = torch.tensor([row], device=model.device)
+            found = model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits
+            logits.append(found[0].float().cpu())
+    return _Probed(ids, logits, min(4, model.dtype.itemsize))
+
+
+def _plain(kind: Any, folder: Path, device: Any, preset: LlmPreset) -> _Probed:
+    """The model as a user loads it: by its path and nothing else."""
+    from transformers import AutoTokenizer
+
+    told = {"local_files_only": True, "trust_remote_code": preset.model.trust_remote_code}
+    model = kind.from_pretrained(str(folder), dtype="auto", **told).to(device).eval()
+    return _probed(model, AutoTokenizer.from_pretrained(str(folder), **told))
+
+
+def _free() -> None:
+    """Give the GPU back what no model needs any more, before another one is loaded."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _check(found: _Probed, expected: _Probed, folder: Path) -> None:
+    if found.ids != expected.ids:
+        raise _differs(say("its tokenizer splits texts otherwise"), folder)
+    for one, other in zip(found.logits, expected.logits, strict=True):
+        difference = float((one - other).abs().max()) if one.shape == other.shape else float("inf")
+        share = difference / max(1.0, float(other.abs().max()))
+        if not share <= _SAME_LOGIT[expected.width]:
+            raise _differs(say("its logits differ by {difference}", difference=f"{difference:.2g}"), folder)
+
+
+def _differs(how: Message, folder: Path) -> TunewizError:
+    message = say("The exported model does not answer like the tuned one: {how}.", how=how)
+    fix = say("Keep the run's checkpoints (export.keep_checkpoints) and report this.")
+    return TunewizError(error("export-differs", message, Where(file=folder.name), fix))
 
 
 def _model(loaded: Loaded, folder: Path, run: Run) -> None:
@@ -57,6 +132,8 @@ def _adapter(adapter: Path, folder: Path, run: Run, preset: LlmPreset) -> None:
     folder.mkdir()
     for name in _FILES:
         shutil.copy2(adapter / name, folder / name)
+    if sha256(adapter / _FILES[0]) != sha256(folder / _FILES[0]):
+        raise _differs(say("the bytes of {file} are not those that were written", file=_FILES[0]), folder)
     settings: Any = read_json(folder / "adapter_config.json")
     model = (read_json(run.record_file) or {}).get("model", {})
     hub = model.get("source") in ("huggingface", "modelscope")

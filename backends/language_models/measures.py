@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
+from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row, row_prompt
 from tunewiz.backends.language_models.loaded_model import Loaded
 from tunewiz.data.chat.prepared import PreparedLlm
 from tunewiz.data.rows.conversations import Conversation
-from tunewiz.files import write_json
 from tunewiz.presets.sections.evaluation import LlmEvaluation
 
 # How near written answers come to the expected ones: BLEU-4 and ROUGE-L, Chinese cut into words first.
@@ -31,12 +31,14 @@ from tunewiz.presets.sections.evaluation import LlmEvaluation
 _CJK: Final = (("\u3400", "\u9fff"), ("\uf900", "\ufaff"))
 
 CLOSENESS: Final = ("bleu4", "rouge_l")
+#: Of the letters: a Chinese answer full of English commands and names keeps more, an English one quotes fewer.
+_CHINESE_FROM: Final = 0.2
 
 
 def is_chinese(text: str) -> bool:
     """Whether a noticeable part of ``text`` is written in Chinese characters."""
     letters = [letter for letter in text if letter.isalpha()]
-    return sum(any(low <= letter <= high for low, high in _CJK) for letter in letters) > 0.2 * len(letters)
+    return sum(any(low <= letter <= high for low, high in _CJK) for letter in letters) > _CHINESE_FROM * len(letters)
 
 
 def closeness(written: str, expected: str) -> dict[str, float]:
@@ -248,9 +250,12 @@ class HeldOutMeasures:
             self.metrics[name] = fmean(rows.values())
 
     def save(self, file: Path) -> None:
-        """Write it as JSON."""
-        whole = {"metrics": self.metrics, "per_query": self.per_query, "queries": len(self.per_query)}
-        write_json(file, whole | {"seconds": self.seconds} | self.details)
+        """Write it as JSON (:class:`~tunewiz.backends.evaluate.records.Measured`)."""
+        count = len(self.per_query)
+        record = Measured(
+            metrics=self.metrics, seconds=self.seconds, queries=count, **self.details, per_query=self.per_query
+        )
+        record.write(file)
 
 
 def drawn(rows: Sequence[Conversation], count: int, seed: int) -> list[int]:
@@ -272,6 +277,7 @@ def measure(
     else:
         found.add(_losses(loaded, rows, options, progress), "loss")
         if "loss" in found.metrics:
+            # e to the 710th is beyond a double; a loss above a few dozen says no more than "broken" anyway.
             found.metrics["perplexity"] = math.exp(min(700.0, found.metrics["loss"]))
     if prepared.labels:
         _labels(loaded, rows, prepared.labels, options, found, progress)
@@ -326,6 +332,7 @@ def _labels(
     """Greedy answers, no longer than the longest label and a little, compared with the labels."""
     longest = max(len(loaded.tokenizer.encode(label, add_special_tokens=False)) for label in labels)
     prompts = [row_prompt(loaded, row) for row in rows.values()]
+    # Four tokens beyond the longest label: quotes or a line end around it, the full stop, and the end of the turn.
     written = greedy_answers(loaded, prompts, longest + 4, options.batch_size, progress)
     given = [named_label(answer, labels) for answer in written]
     gold = [row.label for row in rows.values()]

@@ -115,6 +115,19 @@ OWNED: Final[Mapping[str, str]] = {
 }
 
 
+def option_problems(options: Mapping[str, object]) -> Iterator[Problem]:
+    """Names of ``backend_options`` that LLaMA-Factory does not know, and those that have a key of their own."""
+    known = known_arguments()
+    for name in options:
+        where = Where(key=f"backend_options.{name}")
+        if name in OWNED:
+            message = say("{name} follows from other keys of the preset.", name=name)
+            yield error("backend-option-owned", message, where, say("Set {key} instead.", key=OWNED[name]))
+        elif known and name not in known:
+            message = say("LLaMA-Factory has no argument {name}.", name=name)
+            yield error("backend-option-unknown", message, where, suggestion(name, sorted(known)))
+
+
 #: By the model type in config.json, for folders whose name tells nothing.
 _BY_TYPE: Final = {
     "qwen2": "qwen",

@@ -20,11 +20,17 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
+from tunewiz import registry
+from tunewiz.backends import engines, evaluate, negatives, sources, trackers
+from tunewiz.backends.export import targets
 from tunewiz.backends.machine import torch_probe
 from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.sources import huggingface, modelscope
 from tunewiz.backends.sources.asking import Answer, all_in_time, ask
+from tunewiz.data.formats.format import formats
+from tunewiz.presets import losses, methods
+from tunewiz.problems import Problem
 
 # Which packages each extra of Tunewiz asks for, which are here, and which have a version that does not fit.
 
@@ -95,8 +101,8 @@ def version_of(name: str) -> str:
 
 #: The extra that a task needs, where it is not the one for retrieval.
 _EXTRAS: Final = {"llm": "llm"}
-_HUB_SECONDS: Final = 3.0
-_DISK_SECONDS: Final = 5.0
+_HUB_SECONDS: Final = 3.0  # a hub behind a slow line answers in one; a firewall that drops packets never does
+_DISK_SECONDS: Final = 5.0  # caches of a hundred thousand files on a network disk are not counted to the end
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,7 @@ def diagnose(tasks: Iterable[str], runs: Path) -> Diagnosis:
         "hubs": hubs,
         "folders": partial(folders, runs),
     }
+    # Each question has its own limit; five seconds more let the slowest tell that it met its own.
     found: dict[str, Any] = all_in_time(questions, torch_probe.SECONDS + 5.0)
     for answer in found.values():
         if isinstance(answer, BaseException):
@@ -176,6 +183,7 @@ def hubs() -> tuple[Hub, ...]:
         return ()
     places = {"Hugging Face": huggingface.endpoint(), "ModelScope": modelscope.endpoint()}
     questions = {name: partial(_timed, address) for name, address in places.items()}
+    # A second more than each may take: names are looked up before, which no limit of ours bounds.
     answers = all_in_time(questions, _HUB_SECONDS + 1.0)
     return tuple(_hub(name, _without_login(places[name]), answer) for name, answer in answers.items())
 
@@ -237,3 +245,12 @@ def _free(folder: Path) -> int | None:
 def _existing(folder: Path) -> Path:
     """``folder``, or the nearest parent that is there."""
     return next((place for place in (folder, *folder.parents) if place.is_dir()), Path("/"))
+
+
+def plugin_problems() -> list[Problem]:
+    """What is wrong with the plug-ins that are installed; every room that takes some is looked through."""
+    losses.rerankers()
+    for room in (losses, methods, engines, evaluate, negatives, sources, targets, trackers):
+        room.catalogue()
+    formats()
+    return registry.problems()

@@ -56,6 +56,11 @@ def gpus() -> tuple[Gpu, ...]:
         _ask(pynvml.nvmlShutdown)
 
 
+def most_free(cards: Iterable[Gpu]) -> int | None:
+    """Bytes free on the GPU with the most room; ``None`` where that of none is known."""
+    return max((card.memory_free for card in cards if card.memory_free is not None), default=None)
+
+
 def _gpu(nvml: Any, index: int, driver: str) -> Gpu:
     device = _ask(nvml.nvmlDeviceGetHandleByIndex, index)
     if device is None:

@@ -50,10 +50,10 @@ def _device(torch: Any, index: int) -> dict[str, Any]:
     try:
         # A card that is listed may still have no kernels in this build of torch.
         ones = torch.ones(8, 8, device=f"cuda:{index}")
-        found["computes"] = float((ones @ ones).sum()) == 512.0
+        found["computes"] = float((ones @ ones).sum()) == 512.0  # 64 sums of eight ones
     except RuntimeError as fault:
         found |= {"computes": False, "fault": str(fault).splitlines()[0]}
-    return found | {"bf16": known.major >= 8}
+    return found | {"bf16": known.major >= 8}  # Ampere (2020); older cards only emulate it, slowly
 
 
 def main() -> None:

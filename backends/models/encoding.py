@@ -58,6 +58,11 @@ def encode(
 
     ``prompt`` is put before each text. ``progress`` and ``check_stop`` are called between batches; what the latter
     raises ends the call. Raises :class:`TunewizError` (``embedding-not-finite``) where the model yields nan.
+
+    >>> from tunewiz.backends.models.loading import load_encoder
+    >>> vectors = encode(load_encoder("my-encoder"), ["gpu memory", "disk port"], prompt="query: ")
+    >>> len(vectors), round(float(vectors[0] @ vectors[0]), 4)
+    (2, 1.0)
     """
     places: dict[str, int] = {}
     index = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
@@ -85,7 +90,7 @@ def encode(
 def _normalised(vectors: Any) -> Vectors:
     array: Vectors = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
-    unit: Vectors = array / np.maximum(lengths, np.float32(1e-12))
+    unit: Vectors = array / np.maximum(lengths, np.float32(1e-12))  # eps of torch's normalize, which the library uses
     return unit
 
 
@@ -177,7 +182,7 @@ def _agrees(model: Any, expected: _Expected, prompt: str, options: EncodeOptions
 
 #: Vectors kept on disk at most, in bytes: beyond it, encoding anew is cheaper than the disk it would take.
 MOST_KEPT: Final = 1 << 29
-_EDGE: Final = 1 << 20
+_EDGE: Final = 1 << 20  # bytes hashed at either end of a file: all of one that holds settings or words
 
 
 @dataclass(frozen=True)

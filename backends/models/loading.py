@@ -124,7 +124,7 @@ def _not_loadable(path: Path | str, fault: Exception, trusted: bool) -> Problem:
 
 def _short(fault: Exception) -> str:
     lines = str(fault).strip().splitlines()
-    return (lines[0] if lines else type(fault).__name__)[:300]
+    return (lines[0] if lines else type(fault).__name__)[:300]  # some list every missing weight on one line
 
 
 def configure(model: Any, preset: RetrievalPreset) -> None:

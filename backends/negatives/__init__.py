@@ -59,6 +59,8 @@ class Strategy(ABC):
     """Finds passages for queries. A new one is a new file in this package, named like its ``name``."""
 
     name: ClassVar[str]
+    #: Modules that it needs beside those of every search.
+    packages: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings

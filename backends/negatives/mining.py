@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tunewiz import paths
 from tunewiz.backends.negatives import NONE, Encoder, Ranked, Strategy, Surroundings, catalogue
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.retrieval.prepared import Prepared
@@ -307,14 +307,11 @@ def _key(groups: Sequence[Group], pool: Passages, strategy: Strategy, options: N
         record = [group.query, group.positives, group.negatives, group.positive_ids]
         digest.update(json.dumps(record).encode())
     digest.update(json.dumps([pool.texts, sorted(pool.by_id.items())]).encode())
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()[:32]  # 128 bits: no two of a cache will ever be the same
 
 
 def _user_cache() -> Path:
-    """As the XDG Base Directory Specification says."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    folder = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return folder / "tunewiz" / "negatives"
+    return paths.cache() / "negatives"
 
 
 def _write(path: Path, before: Sequence[Group], after: Sequence[Group]) -> None:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _CJK: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _KANA: Final = re.compile("[\u3040-\u30ff]")
 _WORD: Final = re.compile(r"\w+")
-#: Text is cut into words by jieba when at least this share of its word characters is Chinese.
+#: Text is cut into words by jieba when at least this share of its word characters is Chinese: a few names in English
+#: passages do not call for a dictionary, and one English word has as many letters as a Chinese sentence characters.
 _SHARE: Final = 0.2
-_SAMPLE: Final = 500
+_SAMPLE: Final = 500  # passages that decide it; they are in the order of the data, which hardly changes its language
 _STOPWORDS: Final = (
     "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this "
     "to was will with what which who how when where why do does did can could would should i you we"
@@ -33,6 +34,7 @@ class Bm25(Strategy):
     """Lexical search; the script of the passages decides how they are cut into words."""
 
     name: ClassVar[str] = "bm25"
+    packages: ClassVar[tuple[str, ...]] = ("bm25s", "jieba")
     _chinese = False
     _vocabulary: dict[str, int]
     _weights: Any  # scipy CSR, passages x words: what a word of the query adds to a passage's score
@@ -196,6 +198,8 @@ class Random(Strategy):
 
         draw = np.random.default_rng(self.surroundings.seed)
         depth = min(depth, self._size, _MOST)
+        # Drawing with replacement twice as many as wanted leaves too few different ones only where passages are few:
+        # of those each query gets a permutation, which is exact and costs their number.
         if self._size <= 4 * depth:
             chosen = np.argsort(draw.random((len(queries), self._size)), axis=1)[:, :depth]
         else:

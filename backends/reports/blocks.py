@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tunewiz.backends.evaluate.verdict import VERDICTS, Verdict
+from tunewiz.backends.reports.metrics_file import NAME, MetricsFile
+from tunewiz.backends.runs.events import STAGE_NAMES, STAGES
 from tunewiz.backends.runs.state import RunState
-from tunewiz.files import write_json, write_whole
+from tunewiz.files import write_whole
 from tunewiz.language import N_, current, translate
-from tunewiz.problems import say
+from tunewiz.problems import Message, say
 from tunewiz.redaction import redacted
 
 
@@ -160,26 +163,16 @@ def _text(text: str) -> str:
 # The files of every report.
 
 
-def write_pages(folder: Path, blocks: Sequence[Block], numbers: Mapping[str, Any]) -> None:
+def write_pages(folder: Path, blocks: Sequence[Block], numbers: MetricsFile) -> None:
     """Write ``blocks`` as ``report.md`` and ``report.html``, and ``numbers`` as ``metrics.json``, into ``folder``."""
     write_whole(folder / "report.md", markdown(blocks))
     write_whole(folder / "report.html", page(blocks, current()))
-    write_json(folder / "metrics.json", numbers)
+    numbers.write(folder / NAME)
 
 
-VERDICTS: Mapping[str, str] = {
-    "WIN": N_("WIN: the tuned model is better"),
-    "MARGINAL": N_("MARGINAL: hardly any difference"),
-    "REGRESSION": N_("REGRESSION: worse than before"),
-    "NONE": N_("No verdict: before and after were not both measured"),
-}
-_STAGES: Mapping[str, str] = {
-    "prepare": N_("prepare"),
-    "baseline": N_("measure before"),
-    "train": N_("train"),
-    "evaluate": N_("measure after"),
-    "export": N_("export"),
-}
+def verdict(word: Verdict) -> Block:
+    """The verdict's sentence."""
+    return Paragraph(VERDICTS[word].sentence.text(), strong=True)
 
 
 def section(title: str, items: Sequence[str]) -> Iterator[Block]:
@@ -187,6 +180,11 @@ def section(title: str, items: Sequence[str]) -> Iterator[Block]:
     if items:
         yield Heading(translate(title))
         yield Bullets(items)
+
+
+def advice(steps: Sequence[Message]) -> Iterator[Block]:
+    """What to try next; nothing where there is no advice."""
+    yield from section(N_("What to try next"), [step.text() for step in steps])
 
 
 def notices(state: RunState) -> list[str]:
@@ -197,10 +195,10 @@ def notices(state: RunState) -> list[str]:
 
 def times(record: Mapping[str, Any], state: RunState) -> Iterator[str]:
     """How long each stage took, and on which machine."""
-    for name, label in _STAGES.items():
+    for name in STAGES:
         if name in state.seconds:
             took = say("{seconds} s", seconds=f"{state.seconds[name]:.1f}")
-            yield f"{translate(label)}: {took.text()}"
+            yield f"{translate(STAGE_NAMES[name])}: {took.text()}"
     machine = record.get("hardware", {})
     if machine.get("processor"):
         cores = say("{processor}, {cores} cores", processor=machine["processor"], cores=machine.get("cores", "?"))

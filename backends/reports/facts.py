@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from tunewiz.backends.evaluate.metrics import canonical
-from tunewiz.backends.evaluate.verdict import Comparison, Verdict, compare_all
+from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, Verdict, compare_all
+from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json
 from tunewiz.presets.families import lookup
@@ -27,8 +29,8 @@ class RunFacts(ABC, Generic[P]):
     run: Run
     preset: P
     record: Mapping[str, Any] = field(default_factory=dict)
-    before: Mapping[str, Any] | None = None
-    after: Mapping[str, Any] | None = None
+    before: Measured | None = None
+    after: Measured | None = None
 
     @property
     @abstractmethod
@@ -44,6 +46,11 @@ class RunFacts(ABC, Generic[P]):
     def comparison(self) -> Comparison | None:
         """The primary metric before and after."""
         return self.comparisons.get(self.primary)
+
+    @property
+    def sides(self) -> Mapping[str, Measured]:
+        """What was measured, of ``before`` and ``after``."""
+        return {name: side for name, side in (("before", self.before), ("after", self.after)) if side}
 
     @property
     def verdict(self) -> Verdict:
@@ -73,25 +80,26 @@ class RunFacts(ABC, Generic[P]):
         counts: Mapping[str, int] = self.record.get("counts", {})
         return counts
 
-    def numbers(self) -> dict[str, Any]:
-        """What ``metrics.json`` says of every task, for programs; keys are never translated."""
-        compared = self.comparisons
-        return {
-            "version": 1,
-            "run": self.run.name,
-            "base_model": self.base_model,
-            "primary": self.primary,
-            "verdict": self.verdict,
-            "comparison": self.comparison.record() if self.comparison else None,
-            "sentence": self.comparison.sentence().text() if self.comparison else "",
-            "before": dict(self.before["metrics"]) if self.before else None,
-            "after": dict(self.after["metrics"]) if self.after else None,
-            "difference": {name: item.difference for name, item in compared.items()},
-            "interval": {name: [item.low, item.high] for name, item in compared.items()},
-            "metrics": {name: item.record() for name, item in compared.items()},
-            "queries": (self.after or self.before or {}).get("queries"),
-            "counts": dict(self.counts),
-        }
+    def metrics(self, **more: Any) -> MetricsFile:
+        """What ``metrics.json`` says of every task, and ``more`` keys of this one."""
+        compared, known = self.comparisons, self.after or self.before
+        return MetricsFile(
+            version=VERSION,
+            run=self.run.name,
+            base_model=self.base_model,
+            primary=self.primary,
+            verdict=self.verdict,
+            comparison=self.comparison,
+            sentence=self.comparison.sentence().text() if self.comparison else "",
+            before=self.before.metrics if self.before else None,
+            after=self.after.metrics if self.after else None,
+            difference={name: item.difference for name, item in compared.items()},
+            interval={name: (item.low, item.high) for name, item in compared.items()},
+            metrics=compared,
+            queries=known.queries if known else None,
+            counts=self.counts,
+            **more,
+        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ class Facts(RunFacts[RetrievalPreset]):
     #: Which file ``before`` is: before, or search where search alone was the better one.
     before_name: str = "before"
     #: With a reranker: every system measured, by the name of its file; ``before`` is the better of the first two.
-    systems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    systems: Mapping[str, Measured] = field(default_factory=dict)
 
     @property
     def primary(self) -> str:
@@ -113,10 +121,10 @@ class Facts(RunFacts[RetrievalPreset]):
         """Each metric measured both before and after."""
         if not self.before or not self.after:
             return {}
-        names = [name for name in self.after["metrics"] if name in self.before["metrics"]]
+        names = [name for name in self.after.metrics if name in self.before.metrics]
         options = self.preset.evaluation
         return compare_all(
-            self.before["per_query"], self.after["per_query"], names, options.bootstrap, self.preset.training.seed
+            self.before.per_query, self.after.per_query, names, options.bootstrap, self.preset.training.seed
         )
 
 
@@ -137,6 +145,10 @@ def name_of(place: str) -> str:
     return "/".join(parts[-2:]) if parts and parts[-1] in ("beir", "data") else parts[-1] if parts else place
 
 
+#: Everything that is measured of a search in two stages, in the order in which a report shows it.
+SYSTEMS: Final = ("untuned", "search", "before", "after")
+
+
 def file_of(system: str) -> str:
     """Where the numbers of a system lie, without ending, seen from the run's report.
 
@@ -150,12 +162,11 @@ def gather(run: Run, preset: RetrievalPreset) -> Facts:
 
     A reranker is compared with the best there was without training: search alone, or the untouched reranker.
     """
-    found = {name: read_json(run.report / f"{name}.json") for name in ("search", "before", "after")}
-    found = {"untuned": read_json(run.report / f"{file_of('untuned')}.json"), **found}
+    found = {name: Measured.read(run.report / f"{file_of(name)}.json") for name in SYSTEMS}
     known = {name: record for name, record in found.items() if record}
     primary = canonical(preset.evaluation.metric)
     earlier = [name for name in ("search", "before") if name in known]
-    best = max(earlier, key=lambda name: known[name]["metrics"].get(primary, 0.0), default="before")
+    best = max(earlier, key=lambda name: known[name].metrics.get(primary, 0.0), default="before")
     return Facts(
         run=run,
         preset=preset,
@@ -172,8 +183,6 @@ def gather(run: Run, preset: RetrievalPreset) -> Facts:
 
 #: Measures that decide, by rank: what was measured first of these is the primary one.
 PRIMARY: Final = ("accuracy", "preference_accuracy", "kto_margin", "loss")
-#: Measures of which less is better.
-LOWER: Final = frozenset({"loss", "perplexity", "chosen_loss", "liked_loss", "invalid"})
 
 
 @dataclass(frozen=True)
@@ -183,22 +192,22 @@ class LlmFacts(RunFacts[LlmPreset]):
     @property
     def primary(self) -> str:
         """The name of the metric that decides."""
-        known = (self.after or self.before or {}).get("metrics", {})
-        return next((name for name in PRIMARY if name in known), "loss")
+        known = self.after or self.before
+        return next((name for name in PRIMARY if known and name in known.metrics), "loss")
 
     @cached_property
     def comparisons(self) -> Mapping[str, Comparison]:
         """Each measure of rows taken before and after, paired by row."""
         if not self.before or not self.after:
             return {}
-        before, after = self.before["per_query"], self.after["per_query"]
+        before, after = self.before.per_query, self.after.per_query
         names = dict.fromkeys(name for row in after.values() for name in row)
         found: dict[str, Comparison] = {}
         for name in names:
             one, other = ({row: told for row, told in side.items() if name in told} for side in (before, after))
             found |= compare_all(
-                one, other, [name], self.preset.evaluation.bootstrap, self.preset.training.seed, LOWER
-            )  # fmt: skip
+                one, other, [name], self.preset.evaluation.bootstrap, self.preset.training.seed, LOWER_IS_BETTER
+            )
         return found
 
     @property
@@ -213,6 +222,6 @@ def gather_language_model(run: Run, preset: LlmPreset) -> LlmFacts:
         run=run,
         preset=preset,
         record=read_json(run.record_file) or {},
-        before=read_json(run.report / "before.json"),
-        after=read_json(run.report / "after.json"),
+        before=Measured.read(run.report / "before.json"),
+        after=Measured.read(run.report / "after.json"),
     )

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tunewiz.backends.reports.blocks import (
-    VERDICTS,
     Block,
     Heading,
     Paragraph,
     Picture,
     Table,
+    advice,
     notices,
     section,
     times,
+    verdict,
     write_pages,
 )
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
-from tunewiz.backends.reports.next_steps import language_model_steps
+from tunewiz.backends.reports.metrics_file import MetricsFile
+from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.reports.pictures import loss_picture
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -39,21 +41,22 @@ def write_report(run: Run, preset: LlmPreset) -> str:
     facts, state = gather_language_model(run, preset), read_state(run)
     run.report.mkdir(parents=True, exist_ok=True)
     picture = loss_picture(state.curves, "eval_loss", run.report / "loss.png")
-    steps = list(language_model_steps(facts))
+    record = _metrics(facts)
+    steps = steps_of_report(run, state, preset, record)
     blocks = list(_contents(facts, state, picture, steps))
-    write_pages(run.report, blocks, _metrics(facts, steps))
+    write_pages(run.report, blocks, record.advising(steps))
     return facts.verdict
 
 
 def _contents(facts: LlmFacts, state: RunState, picture: Path | None, steps: list[Message]) -> Iterator[Block]:
     yield Heading(facts.preset.name, 1)
-    yield Paragraph(translate(VERDICTS[facts.verdict]), strong=True)
+    yield verdict(facts.verdict)
     yield from numbers(facts)
     if picture:
         yield Picture(picture, translate(N_("Training loss by step")))
     yield from _confusion(facts)
     yield from _answers(facts)
-    yield from section(N_("What to try next"), [step.text() for step in steps])
+    yield from advice(steps)
     yield from section(N_("What was noticed"), notices(state))
     yield from section(N_("How it was made"), [line.text() for line in made_from(facts)])
     yield from section(N_("Time and machine"), list(times(facts.record, state)))
@@ -69,14 +72,14 @@ def numbers(facts: LlmFacts) -> Iterator[Block]:
         yield Paragraph(translate(N_("It was not measured both before and after.")))
     else:
         yield Paragraph(facts.comparison.sentence(say("held-out rows")).text())
-    before, after = ((side or {}).get("metrics", {}) for side in (facts.before, facts.after))
+    before, after = (side.metrics if side else {} for side in (facts.before, facts.after))
     names = list(after or before)
     titles = (N_("metric"), N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
     rows = [_row(name, before.get(name), after.get(name), facts) for name in names]
     marked = names.index(facts.primary) if facts.primary in names else -1
     yield Table([translate(title) for title in titles], rows, frozenset(range(1, 5)), marked)
-    count = (facts.after or facts.before or {}).get("queries", 0)
-    yield Paragraph(_how(facts, int(count)).text())
+    known = facts.after or facts.before
+    yield Paragraph(_how(facts, known.queries or 0 if known else 0).text())
 
 
 def _row(name: str, before: float | None, after: float | None, facts: LlmFacts) -> list[str]:
@@ -104,10 +107,10 @@ def _how(facts: LlmFacts, count: int) -> Message:
 
 def _confusion(facts: LlmFacts) -> Iterator[Block]:
     """Which labels are taken for which, after training."""
-    told = (facts.after or {}).get("confusion")
-    if not told:
+    told = facts.after.confusion if facts.after else None
+    if not facts.after or not told:
         return
-    labels: list[str] = [label for label in facts.after["labels"] if label in told] if facts.after else []
+    labels = [label for label in facts.after.labels if label in told]
     yield Heading(translate(N_("Confusion matrix")))
     if len(labels) > _WIDEST:
         worst = [(gold, answer, count) for gold, row in told.items() for answer, count in row.items() if gold != answer]
@@ -123,14 +126,15 @@ def _confusion(facts: LlmFacts) -> Iterator[Block]:
 
 def _answers(facts: LlmFacts) -> Iterator[Block]:
     """The same prompts answered before and after."""
-    before, after = ((side or {}).get("answers", {}) for side in (facts.before, facts.after))
+    before, after = (side.answers if side else {} for side in (facts.before, facts.after))
     if not after:
         return
     yield Heading(translate(N_("The same prompts, before and after")))
     titles = (N_("prompt"), N_("expected"), N_("before"), N_("after"))
     rows = []
     for name, told in list(after.items())[:_SHOWN]:
-        texts = (told["prompt"], told["expected"], before.get(name, {}).get("answer", "–"), told["answer"])
+        once = before[name].answer if name in before else "–"
+        texts = (told.prompt, told.expected, once, told.answer)
         rows.append([printable(text, _CHARACTERS) for text in texts])
     yield Table([translate(title) for title in titles], rows)
 
@@ -158,13 +162,11 @@ def made_from(facts: LlmFacts) -> Iterator[Message]:
     )
 
 
-def _metrics(facts: LlmFacts, steps: list[Message]) -> dict[str, Any]:
-    """All numbers for programs; keys are never translated."""
-    sides = {"before": facts.before, "after": facts.after}
-    return facts.numbers() | {
-        "confusion": {name: record.get("confusion") for name, record in sides.items() if record},
-        "seconds": {name: record.get("seconds") for name, record in sides.items() if record},
-        "per_query": {name: f"{name}.json" for name, record in sides.items() if record},
-        "template": facts.template,
-        "next": [step.text() for step in steps],
-    }
+def _metrics(facts: LlmFacts) -> MetricsFile:
+    """All numbers for programs."""
+    return facts.metrics(
+        confusion={name: record.confusion for name, record in facts.sides.items()},
+        seconds={name: record.seconds for name, record in facts.sides.items()},
+        per_query={name: f"{name}.json" for name in facts.sides},
+        template=facts.template,
+    )

@@ -80,7 +80,7 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
     figure, (ax,) = _figure()
     places = range(len(items))
     whiskers = [[item.difference - item.low for item in items], [item.high - item.difference for item in items]]
-    width = 0.4
+    width = 0.4  # of a bar: two and a gap of half a bar between metrics
     ax.bar([place - width / 2 for place in places], [item.before for item in items], width, color=_BEFORE)
     ax.bar(
         [place + width / 2 for place in places],
@@ -93,6 +93,7 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
     )
     ax.set_xticks(list(places), [item.metric for item in items], rotation=30, ha="right")
     highest = max(max(item.before, item.after + max(0.0, item.high - item.difference)) for item in items)
+    # A fifth of room for the legend; metrics end at 1, and so do the pictures, with room for the bar's edge.
     ax.set_ylim(0, min(1.08, 1.2 * highest + 0.02))
     ax.legend([_label(N_("before")), _label(N_("after"))], frameon=False, loc="upper left", ncols=2)
     return _written(figure, target)
@@ -101,16 +102,17 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
 def cosines_picture(facts: Facts, target: Path) -> Path | None:
     """Shares of cosines of right, random and best-ranked wrong pairs, before and after beside each other."""
     sides = [(N_("before"), facts.before), (N_("after"), facts.after)]
-    known = [(name, record["cosines"]) for name, record in sides if record and record.get("cosines")]
-    if not known:
+    known = [(name, record.cosines) for name, record in sides if record and record.cosines]
+    if not known or not all(item.histogram for _, cosines in known for item in cosines.values()):
         return None
     figure, axes = _figure(len(known))
     for ax, (name, cosines) in zip(axes, known, strict=True):
         for kind, colour in _COLOURS.items():
-            _histogram(ax, cosines[kind]["histogram"], colour, _label(_KINDS[kind]))
+            if kind in cosines:
+                _histogram(ax, cosines[kind].histogram, colour, _label(_KINDS[kind]))
         ax.set_title(_label(name))
         ax.set_xlabel(_label(N_("cosine")))
-        ax.set_xlim(*_span([item["histogram"] for _, found in known for item in found.values()]))
+        ax.set_xlim(*_span([item.histogram for _, found in known for item in found.values()]))
     axes[0].set_ylabel(_label(N_("share of pairs")))
     axes[-1].legend(frameon=False)
     return _written(figure, target)

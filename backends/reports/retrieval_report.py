@@ -8,25 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tunewiz.backends.evaluate.metrics import Rankings, read_run
+from tunewiz.backends.evaluate.records import Metrics
 from tunewiz.backends.reports import side_by_side
 from tunewiz.backends.reports.blocks import (
-    VERDICTS,
     Block,
     Bullets,
     Heading,
     Paragraph,
     Picture,
     Table,
+    advice,
     notices,
     section,
     times,
+    verdict,
     write_pages,
 )
 from tunewiz.backends.reports.facts import Facts, file_of, gather
-from tunewiz.backends.reports.next_steps import Known, next_steps
+from tunewiz.backends.reports.metrics_file import MetricsFile
+from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.reports.pictures import cosines_picture, loss_picture, metrics_picture
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -46,9 +49,10 @@ def write_report(run: Run, preset: RetrievalPreset) -> str:
     facts, state = gather(run, preset), read_state(run)
     run.report.mkdir(parents=True, exist_ok=True)
     collection, corpus = _collection(run)
-    steps = next_steps(Known(facts, state, corpus))
+    record = _metrics(facts, corpus)
+    steps = steps_of_report(run, state, preset, record)
     blocks = contents(facts, state, changes(facts, collection), steps, _pictures(facts, state), _prompts(run, preset))
-    write_pages(run.report, blocks, _metrics(facts, steps))
+    write_pages(run.report, blocks, record.advising(steps))
     return facts.verdict
 
 
@@ -78,23 +82,21 @@ def _pictures(facts: Facts, state: RunState) -> dict[str, Path]:
     return {name: path for name, path in drawn.items() if path is not None}
 
 
-def _metrics(facts: Facts, steps: list[Message]) -> dict[str, Any]:
-    """All numbers for programs; keys are never translated."""
-    sides: dict[str, Mapping[str, Any] | None] = {"before": facts.before, "after": facts.after}
-    if facts.systems:
-        sides = {**facts.systems}
-    compared = side_by_side.reranking(facts)
-    return facts.numbers() | {
-        "compared_with": facts.before_name,
-        "systems": {name: side_by_side.numbers_of(record) for name, record in facts.systems.items()},
-        "reranking": compared.record() if compared else None,
-        "cosines": {name: record.get("cosines") for name, record in sides.items() if record},
-        "seconds": {name: record.get("seconds") for name, record in sides.items() if record},
-        "documents": (facts.after or facts.before or {}).get("documents"),
-        "per_query": {name: f"{file_of(name)}.json" for name, record in sides.items() if record},
-        "rankings": {name: f"{file_of(name)}.run.tsv" for name, record in sides.items() if record},
-        "next": [step.text() for step in steps],
-    }
+def _metrics(facts: Facts, corpus: CorpusKind) -> MetricsFile:
+    """All numbers for programs."""
+    measured = facts.systems or facts.sides
+    known = facts.after or facts.before
+    return facts.metrics(
+        corpus=corpus,
+        compared_with=facts.before_name,
+        systems={name: record.summary() for name, record in facts.systems.items()},
+        reranking=side_by_side.reranking(facts),
+        cosines={name: record.cosines for name, record in measured.items()},
+        seconds={name: record.seconds for name, record in measured.items()},
+        documents=known.documents if known else None,
+        per_query={name: f"{file_of(name)}.json" for name in measured},
+        rankings={name: f"{file_of(name)}.run.tsv" for name in measured},
+    )
 
 
 _CHARACTERS = 160
@@ -111,13 +113,13 @@ def contents(
     """All blocks, in reading order: the verdict, the numbers, the evidence, what next, how it was made."""
     return [
         Heading(facts.preset.name, 1),
-        Paragraph(translate(VERDICTS[facts.verdict]), strong=True),
+        verdict(facts.verdict),
         *numbers(facts),
         *side_by_side.two_stage_blocks(facts),
         *side_by_side.way_blocks(facts),
         *_picture_blocks(pictures),
         *_changes(facts, changes),
-        *section(N_("What to try next"), [step.text() for step in steps]),
+        *advice(steps),
         *section(N_("What was noticed"), notices(state)),
         Heading(translate(N_("How it was made"))),
         Bullets([line.text() for line in made_from(facts, prompts)]),
@@ -169,8 +171,8 @@ def _files(facts: Facts) -> Iterator[Block]:
     if facts.systems:
         message = say("Search alone is in search.run.tsv and search.json: the candidates in their own order.")
         yield Paragraph(message.text())
-    shares = [record["exact_share"] for record in (facts.before, facts.after) if record and "exact_share" in record]
-    if shares and min(shares) < 1:
+    shares = [record.exact_share for record in facts.sides.values()]
+    if min(shares, default=1.0) < 1:
         message = say(
             "{percent} % of the documents were encoded in fp32, those that can change a number; the others in bf16, so "
             "that documents which are not relevant may stand in another order than in fp32.",
@@ -208,7 +210,7 @@ def numbers(facts: Facts) -> Iterator[Block]:
 
 def _measured(facts: Facts, queries: int) -> Message:
     """How the numbers came about."""
-    documents = (facts.after or {}).get("documents", 0)
+    documents = facts.after.documents or 0 if facts.after else 0
     alone = facts.systems.get("search")
     if alone is None:
         return say(
@@ -221,7 +223,7 @@ def _measured(facts: Facts, queries: int) -> Message:
         "pytrec_eval.",
         queries=queries,
         documents=documents,
-        depth=alone["depth"],
+        depth=alone.depth,
     )
     if facts.before_name != "search":
         return message
@@ -232,7 +234,7 @@ def _one_side(facts: Facts) -> Iterator[Block]:
     known = facts.after or facts.before
     yield Paragraph(translate(N_("It was not measured both before and after.")))
     if known:
-        rows = [[name, f"{value:.4f}"] for name, value in known["metrics"].items()]
+        rows = [[name, f"{value:.4f}"] for name, value in known.metrics.items()]
         value = translate(N_("after")) if facts.after else translate(N_("before"))
         yield Table([translate(N_("metric")), value], rows, frozenset({1}))
 
@@ -312,11 +314,12 @@ def changes(facts: Facts, collection: Collection) -> tuple[list[Change], list[Ch
     """The queries that gained most and those that lost most, at most :data:`SHOWN` each, without those that did not."""
     if not facts.before or not facts.after:
         return [], []
-    before, after = facts.before["per_query"], facts.after["per_query"]
+    before, after = facts.before.per_query, facts.after.per_query
     shared = [name for name in after if name in before and name in collection.queries]
-    by_gain = sorted(shared, key=lambda name: (after[name][facts.primary] - before[name][facts.primary], name))
-    gained = [name for name in reversed(by_gain) if after[name][facts.primary] > before[name][facts.primary]]
-    lost = [name for name in by_gain if after[name][facts.primary] < before[name][facts.primary]]
+    gains = {name: _of(after, name, facts.primary) - _of(before, name, facts.primary) for name in shared}
+    by_gain = sorted(shared, key=lambda name: (gains[name], name))
+    gained = [name for name in reversed(by_gain) if gains[name] > 0]
+    lost = [name for name in by_gain if gains[name] < 0]
     runs = _rankings(facts, facts.before_name), _rankings(facts, "after")
     return (
         [_change(facts, collection, runs, name) for name in gained[:SHOWN]],
@@ -337,8 +340,8 @@ def _change(facts: Facts, collection: Collection, runs: tuple[Rankings, Rankings
     return Change(
         query_id=name,
         query=collection.queries[name],
-        before=_of(facts.before, name, facts.primary),
-        after=_of(facts.after, name, facts.primary),
+        before=_of(facts.before.per_query if facts.before else {}, name, facts.primary),
+        after=_of(facts.after.per_query if facts.after else {}, name, facts.primary),
         rank_before=rank_before,
         rank_after=rank_after,
         relevant=_text(collection, best),
@@ -350,8 +353,8 @@ def _best(ranking: list[tuple[str, float]], relevant: set[str]) -> tuple[int, st
     return next(((rank, key) for rank, (key, _) in enumerate(ranking, 1) if key in relevant), (0, ""))
 
 
-def _of(record: Mapping[str, Mapping[str, Mapping[str, float]]] | None, query: str, metric: str) -> float:
-    return record["per_query"][query][metric] if record else 0.0
+def _of(per_query: Mapping[str, Metrics], query: str, metric: str) -> float:
+    return per_query.get(query, {}).get(metric, 0.0)
 
 
 def _text(collection: Collection, name: str) -> str:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tunewiz.backends.evaluate.metrics import canonical
-from tunewiz.backends.evaluate.verdict import Comparison, compare
-from tunewiz.backends.reports.blocks import Block, Bullets, Heading, Paragraph, Table, write_pages
+from tunewiz.backends.evaluate.records import Measured, Metrics
+from tunewiz.backends.evaluate.verdict import Comparison, Verdict, compare
+from tunewiz.backends.reports.blocks import Block, Bullets, Heading, Paragraph, Table, advice, write_pages
 from tunewiz.backends.reports.facts import Facts
+from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
+from tunewiz.backends.reports.next_steps import steps_of_report
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import read_json
 from tunewiz.language import N_, translate
 from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.problems import Message, say
@@ -36,18 +39,7 @@ def reranking(facts: Facts) -> Comparison | None:
     if not alone or not tuned:
         return None
     seed, samples = facts.preset.training.seed, facts.preset.evaluation.bootstrap
-    return compare(alone["per_query"], tuned["per_query"], facts.primary, samples, seed)
-
-
-def numbers_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A system's numbers for programs, without those of single queries."""
-    return {name: value for name, value in record.items() if name != "per_query"}
-
-
-def worse(facts: Facts) -> bool:
-    """Whether search is better without the tuned reranker."""
-    compared = reranking(facts)
-    return compared is not None and compared.verdict == "REGRESSION"
+    return compare(alone.per_query, tuned.per_query, facts.primary, samples, seed)
 
 
 def two_stage_blocks(facts: Facts) -> Iterator[Block]:
@@ -59,12 +51,12 @@ def two_stage_blocks(facts: Facts) -> Iterator[Block]:
     compared = reranking(facts)
     if compared:
         yield Paragraph(say("Reranking against search alone: {told}", told=compared.sentence()).text())
-    if worse(facts):
+    if compared and compared.verdict == "REGRESSION":
         yield Paragraph(_warning().text(), strong=True)
     yield _table(facts)
-    share = facts.systems.get("after", {}).get("search_share", 0.0)
-    if share:
-        yield Paragraph(_blended(share).text())
+    tuned = facts.systems.get("after")
+    if tuned and tuned.search_share:
+        yield Paragraph(_blended(tuned.search_share).text())
     yield Paragraph(_ceiling(alone).text())
 
 
@@ -87,13 +79,12 @@ def _warning() -> Message:
 
 
 def _table(facts: Facts) -> Table:
-    names = [canonical(name) for name in facts.systems["search"]["metrics"]]
+    names = [canonical(name) for name in facts.systems["search"].metrics]
     shown = [facts.primary, *(name for name in names if name != facts.primary)]
     titles = [translate(N_("system")), *shown, translate(N_("ms a query"))]
     rows = []
     for name, record in facts.systems.items():
-        values = [f"{record['metrics'][metric]:.4f}" if metric in record["metrics"] else "" for metric in shown]
-        rows.append([translate(SYSTEMS[name]), *values, _milliseconds(facts, name)])
+        rows.append([translate(SYSTEMS[name]), *_values(record.metrics, shown), _milliseconds(facts, name)])
     return Table(titles, rows, frozenset(range(1, len(titles))), len(rows) - 1)
 
 
@@ -101,19 +92,19 @@ def _milliseconds(facts: Facts, name: str) -> str:
     """What one query takes, both stages together."""
     if name == "untuned":
         return ""
-    parts = [facts.systems[stage].get("milliseconds", {}).get("median", 0.0) for stage in {"search", name}]
+    parts = [facts.systems[stage].milliseconds.get("median", 0.0) for stage in {"search", name}]
     return f"{sum(parts):.1f}"
 
 
-def _ceiling(alone: Mapping[str, Any]) -> Message:
+def _ceiling(alone: Measured) -> Message:
     return say(
         "The first {depth} results of the search hold {percent} % of the right documents, which bounds every reranker "
         "over them; for {count} of {queries} queries they hold none. One query at a time, the median of "
         "10 queries is shown.",
-        depth=alone["depth"],
-        percent=round(100 * alone["ceiling"], 1),
-        count=alone["out_of_reach"],
-        queries=alone["queries"],
+        depth=alone.depth,
+        percent=round(100 * alone.ceiling, 1),
+        count=alone.out_of_reach,
+        queries=alone.queries or 0,
     )
 
 
@@ -149,14 +140,14 @@ def way_blocks(facts: Facts) -> Iterator[Block]:
     yield Paragraph(message.text())
 
 
-def _metrics(facts: Facts, way: str) -> dict[str, Mapping[str, Any]]:
+def _metrics(facts: Facts, way: str) -> dict[str, Metrics]:
     sides = {"before": facts.before, "after": facts.after}
     if way != "dense":
-        sides = {when: read_json(facts.run.report / f"{file_of_way(way, when)}.json") for when in sides}
-    return {when: record["metrics"] if isinstance(record, Mapping) else {} for when, record in sides.items()}
+        sides = {when: Measured.read(facts.run.report / f"{file_of_way(way, when)}.json") for when in sides}
+    return {when: record.metrics if record else {} for when, record in sides.items()}
 
 
-def _cells(sides: Mapping[str, Mapping[str, Any]], metric: str) -> list[str]:
+def _cells(sides: Mapping[str, Metrics], metric: str) -> list[str]:
     before, after = (sides[when].get(metric) for when in ("before", "after"))
     cells = ["–" if value is None else f"{value:.4f}" for value in (before, after)]
     return [*cells, "–" if before is None or after is None else f"{after - before:+.4f}"]
@@ -165,31 +156,37 @@ def _cells(sides: Mapping[str, Mapping[str, Any]], metric: str) -> list[str]:
 # One page over the variants of a comparison: every measure side by side, and how sure the differences are.
 
 
-def write_comparison(run: Run, preset: ComparisonPreset, folders: Mapping[str, Path], best: str) -> None:
-    """Write ``report.md``, ``report.html`` and ``metrics.json``; ``folders`` are the variants' reports by strategy."""
+def write_comparison(run: Run, preset: ComparisonPreset, folders: Mapping[str, Path], best: str) -> Verdict:
+    """Write ``report.md``, ``report.html`` and ``metrics.json``; the verdict, which is the best variant's.
+
+    ``folders`` are the variants' reports by strategy.
+    """
     run.report.mkdir(parents=True, exist_ok=True)
-    told = {name: read_json(folder / "metrics.json") or {} for name, folder in folders.items()}
-    after = {name: read_json(folder / "after.json") or {} for name, folder in folders.items()}
-    blocks = list(_variant_blocks(preset, told, after, best))
-    record = {"version": 1, "run": run.name, "primary": canonical(preset.evaluation.metric), "best": best}
-    write_pages(run.report, blocks, record | {"variants": told, "verdict": told[best].get("verdict", "NONE")})
+    variants = {name: MetricsFile.of(folder) for name, folder in folders.items()}
+    after = {name: record for name, folder in folders.items() if (record := Measured.read(folder / "after.json"))}
+    verdict = variants[best].verdict or "NONE"
+    primary = canonical(preset.evaluation.metric)
+    numbers = MetricsFile(version=VERSION, run=run.name, primary=primary, best=best, variants=variants, verdict=verdict)
+    steps = steps_of_report(run, read_state(run), preset, numbers)
+    blocks = [*_variant_blocks(preset, variants, after, best), *advice(steps)]
+    write_pages(run.report, blocks, numbers.advising(steps))
+    return verdict
 
 
 def _variant_blocks(
-    preset: ComparisonPreset, told: Mapping[str, Any], after: Mapping[str, Any], best: str
+    preset: ComparisonPreset, variants: Mapping[str, MetricsFile], after: Mapping[str, Measured], best: str
 ) -> Iterator[Block]:
     yield Heading(preset.name, 1)
-    measured = {name: record["metrics"] for name, record in after.items() if record}
-    if not measured:
+    if best not in after:
         yield Paragraph(translate(N_("No query was held out, so nothing was measured.")))
         return
+    measured = {name: record.metrics for name, record in after.items()}
     primary = canonical(preset.evaluation.metric)
     best_told = say("Negatives by {best} measured best: {metric} {value}.", best=best, metric=primary,
                     value=f"{measured[best][primary]:.4f}")  # fmt: skip
     yield Paragraph(best_told.text(), strong=True)
     names = [primary, *(name for name in next(iter(measured.values())) if name != primary)]
-    found = (record["systems"]["search"]["metrics"] for record in told.values() if record.get("systems"))
-    alone: Mapping[str, float] = next(found, {})
+    alone = next((record.systems["search"].metrics for record in variants.values() if "search" in record.systems), {})
     rows = [[translate(N_("search alone")), *_values(alone, names)]] if alone else []
     rows += [[name, *_values(values, names)] for name, values in measured.items()]
     titles = [translate(N_("negatives")), *names]
@@ -202,13 +199,13 @@ def _variant_blocks(
     yield Paragraph(translate(N_("Each variant is a whole run in variants/, with its own report, rankings and model.")))
 
 
-def _values(metrics: Mapping[str, float], names: list[str]) -> list[str]:
+def _values(metrics: Metrics, names: list[str]) -> list[str]:
     return [f"{metrics[name]:.4f}" if name in metrics else "" for name in names]
 
 
-def _difference(preset: ComparisonPreset, after: Mapping[str, Any], other: str, best: str) -> str:
+def _difference(preset: ComparisonPreset, after: Mapping[str, Measured], other: str, best: str) -> str:
     primary = canonical(preset.evaluation.metric)
     samples, seed = preset.evaluation.bootstrap, preset.training.seed
-    compared = compare(after[other]["per_query"], after[best]["per_query"], primary, samples, seed)
+    compared = compare(after[other].per_query, after[best].per_query, primary, samples, seed)
     message = say("From {other} to {best}: {told}", other=other, best=best, told=compared.sentence())
     return message.text()

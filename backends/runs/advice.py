@@ -11,9 +11,9 @@ from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import Curve, RunState
 from tunewiz.problems import Problem, say, warning
 
-ENOUGH: Final = 30  # logged points before a curve is judged
-WINDOW: Final = 60.0  # seconds of samples that are looked at
-QUIET: Final = 300.0  # seconds without a word before a run is called silent
+ENOUGH: Final = 30  # logged points before a curve is judged: fewer are noise of single batches
+WINDOW: Final = 60.0  # seconds of samples that are looked at: what waits for less is writing a checkpoint
+QUIET: Final = 300.0  # seconds without a word before a run is called silent: 8B in bf16 at 100 MB/s load in 160
 GIB: Final = 1 << 30
 
 
@@ -42,6 +42,7 @@ def _diverging(state: RunState) -> Problem | None:
     if not line:
         return None
     lowest, last, before = min(line), line[-1], line[-max(2, len(line) // 5)]
+    # Half above its best, and still rising: a tenth over the last fifth of the run. Noise does one or the other.
     if last <= lowest + 0.5 * abs(lowest) or last <= before * 1.1:
         return None
     return warning(
@@ -54,8 +55,9 @@ def _diverging(state: RunState) -> Problem | None:
 def _flat(state: RunState) -> Problem | None:
     line = _line(state.curves.get("loss"))
     if not line or not state.total or state.step < 0.2 * state.total:
-        return None
+        return None  # the warm-up, in which little moves, is by default a tenth of the steps
     first, last = line[len(line) // 10], line[-1]
+    # Two per cent: a smoothed loss wanders by less without learning. One that begins near zero has nothing to learn.
     if not first or abs(first - last) > 0.02 * abs(first) or first < 1e-3:
         return None
     return warning(
@@ -70,6 +72,7 @@ def _overfitting(state: RunState) -> Problem | None:
     if curve is None or len(curve.values) < 3 or not train:
         return None
     best = min(range(len(curve.values)), key=curve.values.__getitem__)
+    # Three per cent above its best, and two evaluations later at least: one worse evaluation is chance.
     rising = curve.values[-1] > curve.values[best] * 1.03 and len(curve.values) - best > 2
     if not rising or train[-1] > train[len(train) // 2]:
         return None
@@ -88,7 +91,8 @@ def _gradients(state: RunState) -> Problem | None:
     if curve is None or len(curve.values) < ENOUGH:
         return None
     usual = sorted(curve.values)[len(curve.values) // 2]
-    last = sorted(curve.values[-5:])[2]
+    last = sorted(curve.values[-5:])[2]  # the middle of five: a single spike is clipped and forgotten
+    # Ten times the median, and large in itself: near the end of training the usual norm may be 0.01.
     if last < 10 * usual or last < 1:
         return None
     return warning(
@@ -102,11 +106,11 @@ def _idle(state: RunState, samples: Sequence[Sample]) -> Problem | None:
     """The run's GPU waits. Which GPU is the run's cannot be known everywhere: the busiest one stands for it."""
     shares = [max((gpu.utilisation for gpu in sample.gpus if gpu.utilisation is not None), default=None)
               for sample in samples]  # fmt: skip
-    known = [share for share in shares if share is not None]
+    known = [share for share in shares if share is not None]  # a sample a second or so: 20 are a third of WINDOW
     if state.stage != "train" or len(known) < 20 or not state.step:
         return None
     mean = sum(known) / len(known)
-    if mean >= 25:
+    if mean >= 25:  # NVML counts the time in which any kernel runs: a fed GPU shows 90 and more
         return None
     return warning(
         "gpu-idle",
@@ -118,7 +122,7 @@ def _idle(state: RunState, samples: Sequence[Sample]) -> Problem | None:
 
 def _hot(samples: Sequence[Sample]) -> Problem | None:
     hottest = max((gpu.temperature or 0 for sample in samples[-1:] for gpu in sample.gpus), default=0)
-    if hottest < 88:
+    if hottest < 88:  # °C; `nvidia-smi -q -d TEMPERATURE` tells a card's own slowdown temperature, about 90 on most
         return None
     return warning(
         "gpu-hot",
@@ -129,6 +133,8 @@ def _hot(samples: Sequence[Sample]) -> Problem | None:
 
 def _disk(samples: Sequence[Sample]) -> Problem | None:
     free, total = (samples[-1].disk_free, samples[-1].disk_total) if samples else (None, None)
+    # 2 GiB hold a checkpoint of a BERT-base with its optimizer (1.3 GB). On a big disk the last 2 % go fast: others
+    # write there too.
     if free is None or not total or (free > 2 * GIB and free > 0.02 * total):
         return None
     return warning(
@@ -139,6 +145,7 @@ def _disk(samples: Sequence[Sample]) -> Problem | None:
 
 
 def _host(samples: Sequence[Sample]) -> Problem | None:
+    # 4 % of 16 GiB are 650 MB: one larger batch, and the kernel's out-of-memory killer picks the largest process.
     if not samples or not samples[-1].host_total or samples[-1].host_free > 0.04 * samples[-1].host_total:
         return None
     return warning(

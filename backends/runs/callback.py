@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
+from tunewiz.backends.runs.checkpoints import checkpoint_faults, prune
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved
+from tunewiz.backends.runs.manifest import write_manifest
 from tunewiz.backends.runs.run import Run
 from tunewiz.problems import error, say, warning
 
@@ -73,6 +76,8 @@ class Bridge:
         self._rows = 0
         self._tokens: int | None = None
         self._over = False
+        self._keep: int | None = None
+        self._unsealed: Path | None = None
 
     def _samples(self, args: Any, state: Any) -> int:
         """Examples of the step that ended: as the trainer counted them (``rows_trained``), else full batches."""
@@ -88,8 +93,31 @@ class Bridge:
         before, self._tokens = self._tokens, seen
         return seen - before if before is not None else 0
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take over the deletion of old checkpoints; make a resumed training go on as if it had never ended."""
+        # The library deletes the older checkpoint before anybody knows that the newer one is whole.
+        self._keep, args.save_total_limit = args.save_total_limit, None
+        if state.global_step:
+            args.eval_on_start = False  # was measured when it was saved; early stopping would count it twice
+            self._find_best(state)
+
+    def _find_best(self, state: Any) -> None:
+        """Name the best checkpoint where it is now, as the run may have moved, or none where it is damaged."""
+        if not state.best_model_checkpoint:
+            return
+        best = self.run.checkpoints / Path(state.best_model_checkpoint).name
+        faults = checkpoint_faults(best, thorough=True)
+        if not faults:
+            state.best_model_checkpoint = str(best)
+            return
+        message = say("{name}, the best until now, is passed over: {why}.", name=best.name, why=faults[0].why)
+        fix = say("The best from here on is kept.")
+        self.run.notice(warning("best-checkpoint-lost", message, fix=fix))
+        state.best_model_checkpoint = state.best_metric = state.best_global_step = None
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Time the step."""
+        self._seal()
         self.pace.begin()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -115,13 +143,27 @@ class Bridge:
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Training is over."""
+        self._seal()
         self._over = True
 
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """What was saved in the last step is whole."""
+        self._seal()
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Tell of a checkpoint."""
+        """Remember a checkpoint; other call-backs may still add to it."""
         if state.is_world_process_zero:
-            path = self.run.relative(self.run.checkpoints / f"checkpoint-{state.global_step}")
-            self.run.emit(Saved(what="checkpoint", path=path))
+            self._unsealed = self.run.checkpoints / f"checkpoint-{state.global_step}"
+
+    def _seal(self) -> None:
+        """Write the manifest of the checkpoint that was saved last, tell of it, and delete those it replaces."""
+        if self._unsealed is None:
+            return
+        saved, self._unsealed = self._unsealed, None
+        write_manifest(saved)
+        self.run.emit(Saved(what="checkpoint", path=self.run.relative(saved)))
+        if self._keep:
+            prune(self.run.checkpoints, self._keep)
 
     def _tell(self, progress: Progress) -> None:
         self._told = time.monotonic()

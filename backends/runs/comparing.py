@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunewiz.backends.evaluate.records import Measured, Metrics
 from tunewiz.backends.evaluate.verdict import Comparison, compare_all
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.files import read_json, sha256
+from tunewiz.files import sha256
 from tunewiz.problems import Message, say
 
 LEFT_OUT = frozenset({"name", "description"})  # keys in which runs always differ and which change nothing
@@ -142,7 +143,6 @@ def _hash(path: Path) -> str:
     return sha256(path) if path.is_file() else ""
 
 
-def _measured(run: Run) -> dict[str, Any]:
-    record = read_json(run.report / "after.json")
-    found = record.get("per_query") if isinstance(record, dict) else None
-    return found if isinstance(found, dict) else {}
+def _measured(run: Run) -> Mapping[str, Metrics]:
+    record = Measured.read(run.report / "after.json")
+    return record.per_query if record else {}

@@ -1,4 +1,4 @@
-"""Making a run: a fresh directory with the preset as run and the record of where and how."""
+"""Making a run: a fresh directory with the preset as run and the record of where and how, and of what it made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz.backends.runs.manifest import Fault, described, faults
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json, write_json, write_whole
 from tunewiz.presets.preset import Preset
@@ -37,6 +38,11 @@ def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = 
     """A new directory ``<name>-<yyyymmdd-hhmmss>`` under ``runs`` with ``preset.yaml`` and ``run.json`` in it.
 
     Raises ``BadPreset`` when the place cannot be written to.
+
+    >>> from tunewiz.presets.yaml.library import load
+    >>> run = create(load("faq-embedding.yaml", ["training.epochs=1"]), Path("elsewhere"), name="first-try")
+    >>> run.name.startswith("first-try-"), run.preset_file.is_file()
+    (True, True)
     """
     directory = _fresh(runs.resolve(), name or preset.name)
     run = Run(directory)
@@ -49,6 +55,25 @@ def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = 
 def add_to_record(run: Run, **facts: Any) -> None:
     """Add ``facts`` to ``run.json``; only the child does this once it is started."""
     write_json(run.record_file, (read_json(run.record_file) or {}) | facts)
+
+
+def record_folder(run: Run, folder: Path) -> None:
+    """Add to ``run.json`` what is in ``folder`` of ``run`` now that it is whole and on disk."""
+    told = _recorded(run)
+    add_to_record(run, whole=told | {run.relative(folder): described(folder)})
+
+
+def recorded_faults(run: Run, folder: Path, thorough: bool = True) -> list[Fault] | None:
+    """How ``folder`` differs from its record; ``None`` where there is no record, as of runs of older versions."""
+    told = _recorded(run)
+    name = run.relative(folder)
+    return faults(folder, told[name], thorough) if name in told else None
+
+
+def _recorded(run: Run) -> dict[str, Any]:
+    record = read_json(run.record_file)
+    told = record.get("whole") if isinstance(record, dict) else None
+    return told if isinstance(told, dict) else {}
 
 
 def versions() -> dict[str, str]:
@@ -68,7 +93,7 @@ def _seed(preset: Preset) -> int:
 
 def _fresh(runs: Path, name: str) -> Path:
     stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for attempt in range(1, 1000):
+    for attempt in range(1, 1000):  # runs of one name begun in one second: a loop of a shell script, at most
         directory = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
             directory.mkdir(parents=True)

@@ -14,8 +14,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, get_args, get_origin, get_type_hints
 
+from tunewiz.language import N_
+
 StageName = Literal["prepare", "baseline", "train", "evaluate", "export", "report"]
-STAGES: tuple[StageName, ...] = ("prepare", "baseline", "train", "evaluate", "export", "report")
+STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
+#: What they are called, wherever a user reads of them.
+STAGE_NAMES: Final[Mapping[str, str]] = {
+    "prepare": N_("prepare data"),
+    "baseline": N_("measure before"),
+    "train": N_("train"),
+    "evaluate": N_("measure after"),
+    "export": N_("export"),
+    "report": N_("report"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,10 @@ def find(which: str, folder: Path) -> Run:
     """The run that ``which`` means: a directory, a name in ``folder`` (or its unique beginning), or ``last``.
 
     Raises ``BadPreset`` when there is none or more than one.
+
+    >>> run = find("last", runs_dir())
+    >>> find(run.name, runs_dir()) == find(str(run.directory), runs_dir()) == run
+    True
     """
     direct = Path(which).expanduser()
     if (direct / "preset.yaml").is_file():
@@ -58,6 +62,7 @@ def _ambiguous(which: str, matching: list[Run]) -> Problem:
 
 
 def _missing(which: str, folder: Path, runs: list[Run]) -> Problem:
+    # Half of it is enough: the name of a run ends in sixteen characters of date and time, which people leave out.
     close = difflib.get_close_matches(which, [run.name for run in runs], n=1, cutoff=0.5)
     fix = say("Did you mean {name}?", name=close[0]) if close else say("`tunewiz runs` lists them.")
     return error("run-not-found", say("There is no run {which} in {folder}.", which=which, folder=folder), fix=fix)

@@ -96,7 +96,15 @@ class Follower:
 
 
 def read_state(run: Run) -> RunState:
-    """The state of ``run`` as it is on disk now."""
+    """The state of ``run`` as it is on disk now.
+
+    >>> from tunewiz.backends.runs.find import find, runs_dir
+    >>> state = read_state(find("last", runs_dir()))
+    >>> state.status, state.verdict in ("WIN", "MARGINAL", "REGRESSION", "NONE"), "loss" in state.curves
+    ('finished', True, True)
+    >>> sorted(state.measured)
+    ['after:retrieval', 'before:retrieval']
+    """
     return Follower(run).update()[0]
 
 

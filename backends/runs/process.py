@@ -73,7 +73,17 @@ def launch(run: Run) -> subprocess.Popen[bytes]:
     """Start the child in a session of its own, its output going to ``output.log``.
 
     A lost terminal, SIGHUP or the death of the caller does not touch it. Raises ``BadPreset`` when the run already
-    has a living child.
+    has a living child. The child's exit code is one of :class:`~tunewiz.problems.ExitCode`.
+
+    >>> from pathlib import Path
+    >>> from tunewiz.backends.runs.create import create
+    >>> from tunewiz.backends.runs.follow import read_state
+    >>> from tunewiz.presets.yaml.library import load
+    >>> run = create(load("faq-embedding.yaml", ["evaluation.k=[1, 3]"]), Path("elsewhere"))
+    >>> launch(run).wait()
+    0
+    >>> read_state(run).status
+    'finished'
     """
     if alive(run):
         problem = say("The run {name} is already going on.", name=run.name)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from tunewiz.backends.runs.events import Event, Noticed, Stopped
+from tunewiz.backends.runs.checkpoints import newest
+from tunewiz.backends.runs.events import Event, Noticed, Progress, Stopped
 from tunewiz.problems import Problem
 
 
@@ -78,9 +80,16 @@ class Run:
         return os.path.relpath(path, self.directory)
 
     def emit(self, event: Event) -> None:
-        """Append ``event``; one ``write`` call a line, so that a reader sees whole lines."""
-        with self.events_file.open("a", encoding="utf-8", newline="\n") as stream:
-            stream.write(event.line() + "\n")
+        """Append ``event``; one ``write`` call a line, so that a reader sees whole lines.
+
+        All but progress is on disk when this returns: what comes after may delete what came before.
+        """
+        with self.events_file.open("a+b") as stream:
+            # A writer that was killed may have left half a line, which must not swallow this one.
+            stream.write((b"\n" if _torn(stream) else b"") + event.line().encode("utf-8") + b"\n")
+            if not isinstance(event, Progress):
+                stream.flush()
+                os.fsync(stream.fileno())
 
     def notice(self, problem: Problem) -> None:
         """Tell of a problem that does not end the run."""
@@ -96,12 +105,19 @@ class Run:
             raise StopRequested
 
     def newest_checkpoint(self) -> Path | None:
-        """The checkpoint with the highest step; ``None`` if there is none."""
-        steps = {path: path.name.rpartition("-")[2] for path in self.checkpoints.glob("checkpoint-*")}
-        return max((path for path in steps if steps[path].isdigit()), key=lambda path: int(steps[path]), default=None)
+        """The whole checkpoint with the highest step; ``None`` if there is none."""
+        return newest(self.checkpoints)
 
     def end_stopped(self) -> None:
         """Tell that the run was stopped, and what it can go on from."""
-        newest = self.newest_checkpoint()
-        self.emit(Stopped(checkpoint=self.relative(newest) if newest else ""))
+        checkpoint = self.newest_checkpoint()
+        self.emit(Stopped(checkpoint=self.relative(checkpoint) if checkpoint else ""))
         self.stop_file.unlink(missing_ok=True)
+
+
+def _torn(stream: IO[bytes]) -> bool:
+    """Whether what was written last into ``stream``, which stands at its end, is no whole line."""
+    if not stream.tell():
+        return False
+    stream.seek(-1, os.SEEK_END)
+    return stream.read(1) != b"\n"

@@ -17,7 +17,7 @@ def smooth(values: Sequence[float], span: float = SPAN) -> tuple[float, ...]:
     (Kingma & Ba, Adam, 2015, section 3).
     """
     points = 1 << max(1, len(values)).bit_length()
-    decay = 1 - 2 / (max(2.0, points * span) + 1)
+    decay = 1 - 2 / (max(2.0, points * span) + 1)  # an average over n points has a weight of 2 / (n + 1) for the newest
     total = weight = 0.0
     result = []
     for value in values:

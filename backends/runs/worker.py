@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from tunewiz.backends.engines import Backend, find_engine
+from tunewiz.backends.engines import Backend, find_engine, stages_to_do
 from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.events import STAGES, Failed, Finished, Stage, Started
@@ -23,6 +23,7 @@ from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run, StopRequested
+from tunewiz.files import sweep
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
@@ -82,10 +83,12 @@ def _work(run: Run) -> int:
         if problem.code == REMOTE_CODE:
             run.notice(problem)
     add_to_record(run, started=time.time(), hardware=describe(run.directory))
+    sweep(run.directory)
     verdict = "NONE"
-    for name in STAGES:
-        if name not in done or name == "report":
-            verdict = _stage(run, backend, preset, name) or verdict
+    for name in dict.fromkeys((*stages_to_do(run, backend, preset), "report")):
+        if name == "report":
+            backend.tidy(run, preset)
+        verdict = _stage(run, backend, preset, name) or verdict
     run.emit(Finished(verdict=verdict))
     return int(ExitCode.OK)
 

@@ -20,9 +20,10 @@ from tunewiz.presets.sections.model import Model
 from tunewiz.problems import Problem, Where, error, note, say
 from tunewiz.registry import Registry
 
-__all__ = ["Located", "ModelUnavailable", "Progress", "catalogue", "fetch", "problems", "resolve", "where_cached"]
+__all__ = ["Located", "ModelUnavailable", "Progress", "catalogue", "fetch", "problems", "resolve", "find_cached"]
 
-#: Seconds a hub may take for one answer, and for all it is asked.
+#: Seconds a hub may take for one answer, and for all it is asked: a person waits before a screen for this, and a
+#: firewall that drops packets would otherwise hold it for minutes. Two answers in a row fit.
 ONE_ANSWER: Final = 3.0
 ALL_ANSWERS: Final = 5.0
 _ORDER: Final = ("local", "starter", "huggingface", "modelscope")

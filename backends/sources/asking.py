@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tunewiz.problems import Message, say
 
 T = TypeVar("T")
-_LARGEST: Final = 8 * 1024 * 1024
+_LARGEST: Final = 8 * 1024 * 1024  # bytes of an answer that are read: what is longer is no list of a model's files
 
 
 @dataclass(frozen=True)

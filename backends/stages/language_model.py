@@ -10,10 +10,11 @@ from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.lengths import Reading
 from tunewiz.backends.language_models.loaded_model import Places
 from tunewiz.backends.models import run_models
-from tunewiz.backends.runs.create import add_to_record
-from tunewiz.backends.runs.events import Evaluated, Progress, Saved
+from tunewiz.backends.runs.create import add_to_record, record_folder
+from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.training import out_of_memory
+from tunewiz.backends.training.checkpoints import take_away
+from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.data.chat.prepared import LlmPlan, load, save
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.conversations import Stage
@@ -70,7 +71,15 @@ class LanguageModelBackend(Backend[LlmPreset]):
 
     def problems(self, preset: LlmPreset) -> list[Problem]:
         """Packages, arguments, template, model and memory."""
-        return readiness.language_model_problems(preset)
+        from tunewiz.backends.language_models import templates
+
+        located = sources.find_cached(preset.model)
+        folder = Path(located.place) if located else None
+        return [
+            *readiness.problems(preset, self.packages),
+            *templates.option_problems(preset.backend_options),
+            *templates.template_problems(preset.template, preset.model.id, folder),
+        ]
 
     def base(self, run: Run, preset: LlmPreset) -> Path:
         """The folder of the untouched model, downloaded if need be. Raises ``ModelUnavailable``."""
@@ -131,15 +140,21 @@ class LanguageModelBackend(Backend[LlmPreset]):
         self._measure(run, preset, "after")
 
     def export(self, run: Run, preset: LlmPreset) -> None:
-        """Write ``run.model``, and take away what only training needed."""
-        import shutil
-
+        """Write ``run.model`` and check it."""
         from tunewiz.backends.language_models.exporting import export
 
-        for folder in export(run, preset, self.places(run)):
+        written = export(run, preset, self.places(run))
+        record_folder(run, run.model)
+        for folder in written:
             run.emit(Saved(what="model" if folder == run.model else "adapter", path=run.relative(folder)))
-        if not preset.export.keep_checkpoints:
-            shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+    def left(self, run: Run, preset: LlmPreset, stage: StageName) -> Path | None:
+        """The tuned weights, which lie beside the checkpoints, and the exported model."""
+        return {"train": run.checkpoints, "export": run.model}.get(stage)
+
+    def tidy(self, run: Run, preset: LlmPreset) -> None:
+        """Take away the checkpoints unless they are wanted."""
+        take_away(run, preset.export.keep_checkpoints)
 
     def report(self, run: Run, preset: LlmPreset) -> str:
         """Write ``run.report``; the verdict."""
@@ -163,7 +178,7 @@ class LanguageModelBackend(Backend[LlmPreset]):
             run.emit(Progress(stage=stage, step=done, total=total))
             run.check_stop()
 
-        with out_of_memory.explained_for_language_model(preset):
+        with explain_out_of_memory(preset, loaded_model.ready_process(preset.launch)):
             loaded = loaded_model.load_tuned(preset, places, run.checkpoints) if when == "after" else (
                 loaded_model.load(preset, places, None)
             )  # fmt: skip

@@ -5,9 +5,10 @@ Where the model is, the data, what is measured before and after, the exported fo
 
 from __future__ import annotations
 
+import shutil
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
@@ -15,9 +16,10 @@ from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_encoder
 from tunewiz.backends.models import run_models
 from tunewiz.backends.models.loading import at_times
-from tunewiz.backends.runs.create import add_to_record
-from tunewiz.backends.runs.events import Evaluated, Progress, Saved
+from tunewiz.backends.runs.create import add_to_record, record_folder
+from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
 from tunewiz.data.rows.examples import Collection
@@ -111,6 +113,15 @@ class RetrievalStages(Backend[R], Generic[R]):
     def check(self, preset: R, prepared: Prepared) -> None:
         """Raise ``BadPreset`` where training could not use ``prepared``."""
 
+    def left(self, run: Run, preset: R, stage: StageName) -> Path | None:
+        """The tuned model, and the exported one."""
+        return {"train": self.tuned(run), "export": run.model}.get(stage)
+
+    def tidy(self, run: Run, preset: R) -> None:
+        """Take away vectors that were kept for measuring, and checkpoints unless they are wanted."""
+        shutil.rmtree(run.data / "vectors", ignore_errors=True)
+        take_away(run, preset.export.keep_checkpoints)
+
     def report(self, run: Run, preset: R) -> str:
         """Write ``run.report``; the verdict."""
         from tunewiz.backends.reports.retrieval_report import write_report
@@ -120,17 +131,14 @@ class RetrievalStages(Backend[R], Generic[R]):
         return verdict
 
 
-def export_with(exporter: str, run: Run, preset: RetrievalPreset, tuned: Path) -> None:
-    """Write ``run.model`` by the exporter called so, and take away what only training needed."""
-    import shutil
-
+def export_with(exporter: str, run: Run, preset: RetrievalPreset, tuned: Path, beside: Sequence[Path] = ()) -> None:
+    """Write ``run.model`` by the exporter called so, copies of the files ``beside`` in it."""
     from tunewiz.backends.export.exporters import catalogue
 
-    for folder in catalogue()[exporter]().export(run, preset, tuned, run.model):
+    written = catalogue()[exporter]().export(run, preset, tuned, run.model, beside)
+    record_folder(run, run.model)
+    for folder in written:
         run.emit(Saved(what="model" if folder == run.model else "adapter", path=run.relative(folder)))
-    shutil.rmtree(run.data / "vectors", ignore_errors=True)
-    if not preset.export.keep_checkpoints:
-        shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 
 def measure_options(run: Run, preset: RetrievalPreset, stage: str) -> MeasureOptions:
@@ -143,7 +151,7 @@ def measure_options(run: Run, preset: RetrievalPreset, stage: str) -> MeasureOpt
     shared = preset.data.negatives.strategy == "dense" and stage in ("prepare", "baseline")
 
     def tell(done: int, total: int) -> None:
-        rate = done / max(1e-9, time.monotonic() - begun)
+        rate = done / max(1e-9, time.monotonic() - begun)  # a clock's tick may be longer than the first batch takes
         run.emit(Progress(stage=stage, step=done, total=total, values={"samples_per_second": rate}))
 
     return MeasureOptions(
@@ -188,7 +196,7 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
         self._measure(run, preset, self.tuned(run), "after")
 
     def export(self, run: Run, preset: EmbeddingPreset) -> None:
-        """Write ``run.model``, check it, and take away what only training needed."""
+        """Write ``run.model`` and check it."""
         export_with("sentence_transformers", run, preset, self.tuned(run))
 
     def _measure(self, run: Run, preset: EmbeddingPreset, path: Path, when: When) -> None:
@@ -237,7 +245,7 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""
         from tunewiz.backends.training.reranker_rows import reranker_loss_problems
 
-        found = reranker_loss_problems(preset.loss, prepared)
+        found = reranker_loss_problems(preset.loss, prepared, preset.data.negatives.strategy)
         if found:
             raise BadPreset(*found)
 
@@ -280,7 +288,7 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         return found.rankings
 
     def export(self, run: Run, preset: RerankerPreset) -> None:
-        """Write ``run.model``, check it, and take away what only training needed."""
+        """Write ``run.model`` and check it."""
         export_with("cross_encoder", run, preset, self.tuned(run))
 
     def _measure(self, run: Run, preset: RerankerPreset, path: Path, when: When) -> None:

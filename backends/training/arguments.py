@@ -74,6 +74,8 @@ def settings(preset: Preset, precision: str, device: str) -> dict[str, Any]:
         # A loss of nan must be seen: by default it is replaced by the mean of the losses before it.
         "logging_nan_inf_filter": False,
         "save_total_limit": training.keep_checkpoints,
+        # Early stopping goes on counting where it was when a training is resumed.
+        "restore_callback_states_from_checkpoint": True,
         "report_to": "none",
         "disable_tqdm": True,
     }
@@ -126,7 +128,7 @@ def schedule_by_shares(preset: LlmPreset, validated: bool) -> dict[str, Any]:
 
 def _share(times: int) -> float:
     """``1 / times`` as a share of all steps: transformers reads numbers below 1 so, and 1 as a single step."""
-    return min(0.9999, 1 / times)
+    return min(0.9999, 1 / times)  # of any run below 10,000 steps 0.9999 is the last one
 
 
 def device_and_precision(preset: LlmPreset) -> tuple[str, str]:

@@ -2,28 +2,67 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.runs.checkpoints import Choice, choose, prune, set_aside, set_aside_state
+from tunewiz.backends.runs.create import record_folder, recorded_faults
+from tunewiz.backends.runs.run import Run
+from tunewiz.files import discard, replacing
+from tunewiz.problems import Problem, Where, say, warning
 
 #: Folder of the tuned model, below ``run.checkpoints``.
 TUNED: Final = "tuned"
-_NAME: Final = re.compile(r"checkpoint-(\d+)")
-#: Written last by transformers: without it a checkpoint is half written.
-_STATE: Final = "trainer_state.json"
 
 
-def newest(folder: Path) -> Path | None:
-    """The whole checkpoint with the most steps in ``folder``."""
-    if not folder.is_dir():
-        return None
-    numbered = [(int(match.group(1)), path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
-    whole = [(step, path) for step, path in numbered if (path / _STATE).is_file()]
-    return max(whole)[1] if whole else None
+def resume_from(run: Run) -> Path | None:
+    """The checkpoint of ``run`` to go on from; ``None``: from the start.
+
+    The run is told of newer ones that are passed over, and of a lack of the optimizer's state. Both are renamed, so
+    that no library reads them: LLaMA-Factory looks for checkpoints itself, and transformers reads what it finds.
+    """
+    chosen = choose(run.checkpoints)
+    for problem in _resume_problems(chosen):
+        run.notice(problem)
+    for path, _ in chosen.passed:
+        set_aside(path)
+    if chosen.checkpoint:
+        set_aside_state(chosen.checkpoint, chosen.lacks)
+    return chosen.checkpoint
+
+
+def _resume_problems(chosen: Choice) -> Iterator[Problem]:
+    here = chosen.checkpoint
+    instead = say("Training goes on from {name}.", name=here.name) if here else say("Training begins anew.")
+    for path, why in chosen.passed:
+        message = say("{name} is passed over: {why}.", name=path.name, why=why)
+        yield warning("checkpoint-passed-over", message, Where(file=path.name), instead)
+    if here and chosen.lacks:
+        message = say(
+            "{name} has no whole state of the optimizer ({files}): training goes on from its weights with a fresh "
+            "one, and ends with other numbers than a run that was not interrupted.",
+            name=here.name,
+            files=", ".join(chosen.lacks),
+        )
+        fix = say("For the same numbers start the run's preset.yaml as a new run.")
+        yield warning("optimizer-state-missing", message, Where(file=here.name), fix)
+
+
+def take_away(run: Run, keep: bool) -> None:
+    """Delete the checkpoints of ``run``, or with ``keep`` only those that nobody can use.
+
+    None goes while the run's model is not what was recorded of it.
+    """
+    if recorded_faults(run, run.model, thorough=False) == []:
+        if keep:
+            prune(run.checkpoints, sys.maxsize)
+        else:
+            discard(run.checkpoints)
 
 
 def restore_weights(model: Any, checkpoint: Path) -> None:
@@ -32,17 +71,47 @@ def restore_weights(model: Any, checkpoint: Path) -> None:
         model.load_state_dict(load_encoder(checkpoint, device=str(model.device)).state_dict())
 
 
-def save_tuned(model: Any, folder: Path) -> Path:
-    """Write ``model`` (for LoRA its adapter, the base by reference) into ``folder / "tuned"``, replacing an old one."""
-    import shutil
-
-    target = folder / TUNED
-    temporary = folder / f".{TUNED}.part"
-    for old in (temporary, target):
-        shutil.rmtree(old, ignore_errors=True)
-    model.save_pretrained(str(temporary), create_model_card=False)
-    temporary.rename(target)
+def save_tuned(run: Run, write: Callable[[Path], None]) -> Path:
+    """Let ``write`` fill the folder that becomes ``run.checkpoints / "tuned"`` once it is whole."""
+    target = run.checkpoints / TUNED
+    with replacing(target) as part:
+        write(part)
+    record_folder(run, target)
     return target
+
+
+@contextmanager
+def no_step_too_many() -> Iterator[None]:
+    """Let no Trainer take a step after the last one.
+
+    transformers 5.5 looks whether training is over at the end of a step only: resumed from the checkpoint of the last
+    step, in the middle of an epoch, it takes another, and after early stopping it goes on training.
+    """
+    from transformers import Trainer
+
+    theirs = Trainer._run_epoch
+
+    def run_epoch(trainer: Any, *arguments: Any, **options: Any) -> None:
+        if _is_over(trainer.state):
+            trainer.control.should_training_stop = True
+        else:
+            theirs(trainer, *arguments, **options)
+
+    Trainer._run_epoch = run_epoch
+    try:
+        yield
+    finally:
+        Trainer._run_epoch = theirs
+
+
+def _is_over(state: Any) -> bool:
+    """Whether all steps are done, or early stopping had lost its patience, by what it left in the trainer's state."""
+    told = (state.stateful_callbacks or {}).get("EarlyStoppingCallback", [])
+    waited = [
+        (one["attributes"]["early_stopping_patience_counter"], one["args"]["early_stopping_patience"])
+        for one in (told if isinstance(told, list) else [told])
+    ]
+    return bool(state.global_step >= state.max_steps or any(count >= patience for count, patience in waited))
 
 
 # What happens during a training beside the steps: measures and checkpoints at set steps.

@@ -30,7 +30,8 @@ class EncoderTraining(LibraryTraining[EmbeddingPreset]):
 
     def problems(self) -> list[Problem]:
         """See :mod:`tunewiz.backends.training.loss_rows`."""
-        return loss_rows.loss_problems(self.preset.loss, loss_rows.available(self.prepared))
+        mined_by = self.preset.data.negatives.strategy
+        return loss_rows.loss_problems(self.preset.loss, loss_rows.available(self.prepared), mined_by=mined_by)
 
     def model(self) -> Any:
         """The encoder."""
@@ -131,7 +132,7 @@ if TYPE_CHECKING:
 #: Features with one number a token; models that need others are tokenized by the library, batch by batch.
 _PER_TOKEN: Final = ("input_ids", "token_type_ids")
 _KNOWN: Final = frozenset({*_PER_TOKEN, "attention_mask", "modality", "prompt_length"})
-_AT_ONCE: Final = 512
+_AT_ONCE: Final = 512  # texts padded to the longest of them while they are tokenized: 4 MB a thousand tokens
 
 
 class NotCacheable(Exception):

@@ -16,9 +16,10 @@ from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import device_of
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.training import checkpoints, out_of_memory
+from tunewiz.backends.training import checkpoints
 from tunewiz.backends.training.arguments import Length, measured_steps, schedule, settings
-from tunewiz.backends.training.checkpoints import newest, save_tuned
+from tunewiz.backends.training.checkpoints import no_step_too_many, resume_from, save_tuned
+from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.backends.training.sampling import BatchPlan
 from tunewiz.backends.training.sampling import Rows as SamplingRows
 from tunewiz.backends.training.trainer import CPU_PIECE, in_pieces, trainer
@@ -62,11 +63,11 @@ class LibraryTraining(ABC, Generic[R]):
         if found:
             raise BadPreset(*found)
         _prepare_process(self.preset, self.device)
-        with out_of_memory.explain_out_of_memory(self.preset, self.device):
+        with explain_out_of_memory(self.preset, self.device):
             model = self.model()
             running = self._trainer(model)
-            with in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output):
-                resumed = newest(self.run.checkpoints)
+            with in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output), no_step_too_many():
+                resumed = resume_from(self.run)
                 running.train(resume_from_checkpoint=str(resumed) if resumed else None)
         self.run.check_stop()
         running.accelerator.unwrap_model(running.model, keep_fp32_wrapper=False)
@@ -74,7 +75,11 @@ class LibraryTraining(ABC, Generic[R]):
         return self._save(running, model)
 
     def _save(self, running: Any, model: Any) -> Path:
-        return save_tuned(model, self.run.checkpoints)
+        return save_tuned(self.run, lambda folder: self._write(running, model, folder))
+
+    def _write(self, running: Any, model: Any, folder: Path) -> None:
+        """Write the tuned model into ``folder``; for LoRA its adapter, the base by reference."""
+        model.save_pretrained(str(folder), create_model_card=False)
 
     @cached_property
     def device(self) -> str:

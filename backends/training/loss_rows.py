@@ -37,8 +37,11 @@ def fitting(loss: Loss, kinds: Collection[Rows]) -> tuple[str, ...]:
     return tuple(name for name, other in alike(loss).items() if set(other.rows) & set(kinds))
 
 
-def loss_problems(loss: Loss, kinds: Collection[Rows], key: str = "loss") -> list[Problem]:
-    """One problem (``loss-rows``) when ``loss`` cannot learn from any of ``kinds``, naming the losses that can."""
+def loss_problems(loss: Loss, kinds: Collection[Rows], key: str = "loss", mined_by: str = "none") -> list[Problem]:
+    """One problem (``loss-rows``) when ``loss`` cannot learn from any of ``kinds``, naming the losses that can.
+
+    ``mined_by`` is the strategy that was to find wrong answers: where they are what lacks, it found none.
+    """
     if set(loss.core.rows) & set(kinds):
         return []
     message = say(
@@ -48,7 +51,14 @@ def loss_problems(loss: Loss, kinds: Collection[Rows], key: str = "loss") -> lis
         found=_either(sorted(kinds, key=list(_WORDS).index)),
     )
     fix = say("Choose one of: {names}.", names=", ".join(fitting(loss, kinds)))
-    if "triplets" in loss.core.rows and "pairs" in kinds:
+    if "triplets" in loss.core.rows and "pairs" in kinds and mined_by != "none":
+        fix = say(
+            "Mining by {strategy} found no wrong answers: lower data.negatives.relative_margin or skip_top, or set "
+            "data.negatives.strategy: random. Or choose one of: {names}.",
+            strategy=mined_by,
+            names=", ".join(fitting(loss, kinds)),
+        )
+    elif "triplets" in loss.core.rows and "pairs" in kinds:
         fix = say(
             "Choose one of: {names}. Or let wrong answers be mined: data.negatives.strategy: bm25.",
             names=", ".join(fitting(loss, kinds)),
@@ -65,7 +75,8 @@ def _either(kinds: Collection[Rows]) -> Message:
 
 Role = Literal["query", "passage"]
 
-#: Random passages tried before a row is left with the negatives it has.
+#: Random passages tried before a row is left with the negatives it has: all fail by chance only where nearly every
+#: passage answers the query.
 _TRIES: Final = 50
 
 

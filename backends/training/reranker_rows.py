@@ -21,9 +21,11 @@ from tunewiz.data.text.duplicates import normal
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.problems import Problem, note, say, warning
 
-#: The weight of positives is kept within this, whatever the counts.
+#: The weight of positives is kept within this, whatever the counts: beyond it a single mislabelled positive outweighs
+#: all that a batch says.
 _MOST_WEIGHT: Final = 100.0
-#: Grades up to here are learned as they are by losses over lists; wider scales are brought onto 0 to 1.
+#: Grades up to here are learned as they are by losses over lists; wider scales are brought onto 0 to 1. LambdaLoss and
+#: its kin weigh a grade by 2^grade - 1: 31 at 5, 10^30 at 100 per cent.
 _GRADES: Final = 5.0
 
 
@@ -52,9 +54,9 @@ class Examples:
         return SamplingRows(numbers, numbers, nothing, [()] * len(self), lengths)
 
 
-def reranker_loss_problems(loss: RerankerLoss, prepared: Prepared) -> list[Problem]:
+def reranker_loss_problems(loss: RerankerLoss, prepared: Prepared, mined_by: str = "none") -> list[Problem]:
     """What keeps ``loss`` from learning from ``prepared``: rows of another kind."""
-    return loss_rows.loss_problems(loss, available(prepared))
+    return loss_rows.loss_problems(loss, available(prepared), mined_by=mined_by)
 
 
 def examples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:

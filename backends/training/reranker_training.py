@@ -31,7 +31,8 @@ class RerankerTraining(LibraryTraining[RerankerPreset]):
 
     def problems(self) -> list[Problem]:
         """See :mod:`tunewiz.backends.training.reranker_rows`."""
-        return reranker_rows.reranker_loss_problems(self.preset.loss, self.prepared)
+        mined_by = self.preset.data.negatives.strategy
+        return reranker_rows.reranker_loss_problems(self.preset.loss, self.prepared, mined_by)
 
     def model(self) -> Any:
         """The reranker, which predicts the way the loss trains it."""

@@ -98,7 +98,8 @@ def epoch_callback(sampler: Any, accumulation: int) -> Any:
 # padding; which texts share a batch, and thus what is learned, does not change.
 
 
-#: Texts a piece on a CPU.
+#: Texts a piece on a CPU: a few hundred to two thousand tokens, whose activations a core's cache holds
+#: (:data:`tunewiz.backends.models.batching.CPU_TOKENS`), and few enough to be of one length in a batch of 64.
 CPU_PIECE: Final = 16
 
 

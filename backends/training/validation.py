@@ -101,7 +101,8 @@ def correlation(encoder: SearchEncoder, pairs: Sequence[ScoredPair]) -> float:
 # Measuring while training: the candidates of validation queries, reranked, by the primary metric.
 
 
-#: Candidates a validation query at most, and queries: more take long and hardly change which checkpoint is best.
+#: Candidates a validation query at most, and queries: 3,000 pairs an evaluation, 80 seconds for MiniLM on two CPU cores
+#: at 200 tokens a pair. More take long and hardly change which checkpoint is best.
 DEPTH: Final = 20
 MOST_QUERIES: Final = 150
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tunewiz.backends.models.encoding import SearchEncoder, Vectors
 
 
-EXAMPLES: Final = 20
+EXAMPLES: Final = 20  # questions offered to try: what a list beside the answer shows without scrolling far
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ from tunewiz.data.text.cleaning import strip_markup
 from tunewiz.data.text.lengths import Advice, LengthSample, estimate_tokens
 from tunewiz.problems import Findings, Problem, Where, error, note, say, warning
 
+#: KTO learns from the difference of good and bad, and one in twenty of the other kind is hardly any: its authors advise
+#: 1 : 1 to 4 : 3, weights included (Ethayarajh et al., 2024).
 _ONE_SIDED: Final = 0.95
 _FEW_ANSWERS: Final = 0.05  # different answers a row, below which rows look like a classification
-_SHORT_ANSWER: Final = 60
-_MANY_ROWS: Final = 50
+_SHORT_ANSWER: Final = 60  # characters; a label is a word or two, rarely a path of categories
+_MANY_ROWS: Final = 50  # among fewer, two or three answers that repeat are no pattern
 
 
 class ConversationChecks:
@@ -70,6 +72,7 @@ class ConversationChecks:
         if self._answers is not None and not row.label and row.stage == "sft" and row.turns:
             answer = row.turns[-1].text.strip()
             self._answers[answer] += 1
+            # More different answers than a thousand are no labels, whatever the number of rows: counting them ends.
             if len(answer) > _SHORT_ANSWER or len(self._answers) > 1000:
                 self._answers = None
 
@@ -94,8 +97,8 @@ class ConversationChecks:
             yield note("looks-like-labels", message, where, fix)
 
 
-PREVIEWED: Final = 5
-_LONGEST: Final = 20
+PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
+_LONGEST: Final = 20  # rows that may be told to be too long; more of them are a matter of the maximum length
 _FAR: Final = 2  # times the maximum length that fits nearly all
 
 

@@ -12,9 +12,9 @@ from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.data.text.duplicates import Seen, fingerprint, normal
 from tunewiz.problems import Problem, Where, error, note, say, warning
 
-_SKEW: Final = 0.9
-_FEW: Final = 5
-_SHOWN: Final = 6
+_SKEW: Final = 0.9  # a model that always answers this label is right nine times of ten
+_FEW: Final = 5  # fewer rows cannot be split into training and evaluation and still show what the label means
+_SHOWN: Final = 6  # labels named in a message: one line of it
 _MOST: Final = 200  # more labels than this hardly fit into a prompt
 
 

@@ -34,10 +34,13 @@ from tunewiz.problems import (
 
 __all__ = ["LlmPlan", "PreparedLlm", "load", "prepare_llm", "save"]
 
-#: Validation is carved out by itself from this many training rows on: a tenth of them, at most 500.
+#: Validation is carved out by itself from this many training rows on, so that it has twenty rows at least: a tenth of
+#: them, at most 500, since it is computed again and again. Of fewer rows none is spared.
 AUTO_VALIDATION_FROM: Final = 200
 AUTO_VALIDATION: Final = 0.1
 MOST_VALIDATION: Final = 500
+#: Answers are written token by token, before and after training. With a thousand of them a share of right answers is
+#: known to 3 points either way (95 %, at one half); twice as many would bring it to 2.
 MOST_EVALUATION: Final = 1000
 
 

@@ -33,7 +33,7 @@ class LlmPlan:
 
     train: Dataset
     evaluation: Dataset | None = None
-    fraction: float = 0.1
+    fraction: float = 0.1  # a tenth: the usual share, capped by MOST_EVALUATION
     validation: float | None = None
     seed: int = 42
     clean: bool = True

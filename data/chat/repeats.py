@@ -13,11 +13,14 @@ from tunewiz.problems import Problem, Where, say, warning
 
 Repeat = Literal["duplicate-row", "near-duplicate-row", "similar-row"]
 
-#: Question and answer both have to be this much alike (Jaccard similarity of their n-grams).
+#: Question and answer both have to be this much alike (Jaccard similarity of their n-grams). Higher than for queries:
+#: what is found here is dropped by cleaning, while queries nearly alike only stay on one side of the split.
 THRESHOLD: Final = 0.9
-#: Rows compared with each other; beyond, only those that are equal but for case, spaces and punctuation.
+#: Rows compared with each other; beyond, only those that are equal but for case, spaces and punctuation. At 600 bytes a
+#: row these are 120 MB.
 COMPARED: Final = 200_000
-#: An input shorter than this says too little without its instruction.
+#: An input of fewer characters ("yes", "3 apples") says too little without its instruction: rows that share it may
+#: ask for different things.
 _SHORT: Final = 12
 
 

@@ -68,7 +68,8 @@ def _stratified(rows: Sequence[Conversation], fraction: float, seed: int, most: 
         count = len({questions[index] for group in groups for index in group})
         if len(groups) > 1:
             draw = random.Random(f"{seed} {label}")
-            held.update(choose(groups, questions, max(1, round(fraction * count)), draw))
+            wanted = max(1, min(round(fraction * count), count - 1))  # one at least to measure, and one to learn
+            held.update(choose(groups, questions, wanted, draw))
     return _parts(rows, held)
 
 

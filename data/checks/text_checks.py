@@ -77,7 +77,7 @@ class Html(TextCheck):
 
 def _excerpt(text: str) -> str:
     start = min(found for found in (text.find("<"), text.find("&")) if found >= 0)
-    return text[start : start + 30]
+    return text[start : start + 30]  # the tag and a little of what it encloses
 
 
 # Texts longer than a model reads.

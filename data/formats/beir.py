@@ -196,6 +196,7 @@ def _order(cells: list[str]) -> list[int]:
         named = _by_name(tuple(cells))
         if named is not None:
             return [cells.index(name) for name in named]
+    # TREC: query, iteration, document, grade; BEIR: query, document, grade.
     return [0, 2, 3] if len(cells) == 4 else [0, 1, 2][: max(2, len(cells))]
 
 

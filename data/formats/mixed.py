@@ -42,7 +42,7 @@ class Mixed(ConversationFormat):
         names = ", ".join(sorted({found.format.name for found in readable}))
         each = say("Each row is read by its own layout: {formats}.", formats=names)
         problems = (warning("mixed-rows", message, source.at()), note("mixed-formats", each, source.at()))
-        return Detection(self, source, {}, 0.7, problems)
+        return Detection(self, source, {}, 0.7, problems)  # each row is guessed from its own fields
 
     def conversations(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Conversation]:
         """Each row by the format of its fields; rows of unknown fields are reported and left out."""

@@ -38,6 +38,7 @@ class RawText(ConversationFormat):
         message = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
         kept = tuple(problem for problem in source.notes if problem.code.startswith("encoding"))
         whole = source.altered(columns=(_COLUMN,), header=False, delimiter="", quoting="none", notes=kept)
+        # 0.8, below opened._SURE: a table that nobody can read may be named .txt too, and is not trained on unasked.
         return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, (note("plain-text", message, source.at()),))
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:

@@ -189,6 +189,7 @@ class Scored(RetrievalFormat):
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """A score column must hold scores in at least half of the rows that have any."""
         if role.name == "score":
+            # Half: a column of grades in which many are "n/a" is still one; what cannot be read is told row by row.
             return table.score_share(column) >= 0.5 or not table.rows
         return super().fits(role, column, table)
 

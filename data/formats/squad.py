@@ -33,7 +33,7 @@ class Squad(CollectionFormat):
         """Rows that hold ``paragraphs`` with ``qas``, or a context with ``qas``."""
         if mapping or source.format not in ("auto", self.name) or source.container not in ("json", "jsonl"):
             return None
-        rows = list(islice(read(source, lambda _problem: None), 20))
+        rows = list(islice(read(source, lambda _problem: None), 20))  # an article is a row, and may be a megabyte
         if not any(_paragraphs(row) for row in rows):
             return None
         message = say("Each paragraph is read as a document, each question as a query that it answers.")

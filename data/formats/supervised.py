@@ -131,7 +131,7 @@ class Messages(_TurnList):
 
 #: A label is short, and in a sample hardly every row has another one.
 _LONGEST_LABEL: Final = 60
-_FEW_ROWS: Final = 20
+_FEW_ROWS: Final = 20  # among fewer rows each may have another label and still be one of a few
 
 
 class Classification(ConversationFormat):
@@ -156,6 +156,7 @@ class Classification(ConversationFormat):
         if role.name != "label":
             return True
         values = [str(value).strip() for value in table.values(column)]
+        # Intents come to 77 among thousands of rows (Banking77); in a sample of 200 that is 0.4 different ones a row.
         few = len(set(values)) <= max(2, 0.6 * len(values)) or len(values) < _FEW_ROWS
         return few and table.mean_length(column) <= _LONGEST_LABEL
 

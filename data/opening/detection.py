@@ -28,6 +28,7 @@ from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import BadData, Problem, Where, error, note, say, warning
 
+#: Rows that formats are judged by: even a column filled in one row of a hundred is seen seven times of eight.
 SAMPLE_ROWS: Final = 200
 
 

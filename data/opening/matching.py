@@ -11,6 +11,7 @@ from tunewiz.data.formats.format import Format, Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, WEAK, Guess, guesses, numbered_columns
 
+#: Two required roles with 44 columns each that may play them: beyond, the first (best) ones have been tried anyway.
 _TRIED_MAPPINGS = 2_000
 
 
@@ -35,7 +36,11 @@ class Match:
 
     @property
     def confidence(self) -> float:
-        """0-1."""
+        """0-1: by the weakest name, lowered where another column might have been meant.
+
+        No probability but an order, in which usual names without rivals stand at 0.9 (``opened._SURE``).
+        """
+        # A weak name (text, a) is right about as often as not; a column that only its values speak for, less often.
         base = {EXACT: 1.0, USUAL: 0.9, WEAK: 0.5}.get(self.weakest, 0.3)
         return base * (0.6 if self.rivals else 1.0)
 
@@ -135,14 +140,17 @@ def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
     """
     texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
     numbers = [column for column in table.columns if table.kind(column) == "number" and table.varied(column)]
+    # A column that is mostly empty holds remarks; were all so, they are what there is.
     texts = [column for column in texts if table.filled(column) >= 0.5] or texts
     if len(texts) != 2 or len(numbers) > 1:
         return None
+    # Questions and answers of one length are common, questions twice as long as what answers them are not.
     if table.mean_length(texts[0]) > 2 * table.mean_length(texts[1]):
         return None
     if numbers:
         values = {str(value) for value in table.values(numbers[0])}
         mapping = {"sentence1": (texts[0],), "sentence2": (texts[1],), "score": (numbers[0],)}
+        # More than ten different numbers are ids, prices or years rather than grades.
         return Match(formats["scored"], mapping, 0, 0, {}) if len(values) <= 10 and "scored" in formats else None
     for name, (asked, answered) in _TWO_TEXTS.items():
         if name in formats:

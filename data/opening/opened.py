@@ -25,6 +25,7 @@ from tunewiz.problems import BadData, Problem, Report, error, note, say
 MEASURED: Final = ("test", "dev", "validation", "val", "valid", "eval")
 #: What ``qrels.tsv`` beside a folder of splits holds: all of them.
 WHOLE: Final = "all"
+#: The confidence of usual names without a rival: with less, rows are not taken to be for language models unasked.
 _SURE: Final = 0.9
 
 

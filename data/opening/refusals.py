@@ -113,6 +113,7 @@ def _part_of_collection(source: Source, table: Table) -> Problem | None:
     """Corpus, queries or judgments on their own."""
     fix = say("Give the folder with corpus, queries and qrels, or all three files.")
     judged = [bool(guesses(role, table.columns)) for role in ("query_id", "document_id")]
+    # Query, iteration, document and grade, and a column more; a training table with two ids has texts beside them.
     if all(judged) and len(table.columns) <= 5:
         message = say("This looks like the judgments (qrels) of a test collection, on their own.")
         return error("part-of-collection", message, source.at(), fix)

@@ -35,6 +35,7 @@ _NO: Final = frozenset(
         "irrelevant",
     )
 )
+#: A longer cell is a text that happens to stand in brackets: ast.literal_eval needs 200 to 500 bytes a character of it.
 _LIST_LIMIT: Final = 1 << 20
 
 
@@ -66,6 +67,7 @@ class Table:
     def varied(self, column: str) -> bool:
         """Whether the values differ, as texts do; with fewer than five that cannot be told and counts as true."""
         values = self.values(column)
+        # Five equal values in a row are no accident of a small file.
         return bool(values) and (len(values) < 5 or len({str(value) for value in values}) > 1)
 
     def kind(self, column: str) -> Kind:
@@ -159,6 +161,7 @@ def word_score(value: object) -> float | None:
     return 1.0 if word in _YES else 0.0 if word in _NO else None
 
 
+#: As for lists, with room for a long conversation in one cell.
 _NESTED_LIMIT: Final = 1 << 22
 
 

@@ -226,5 +226,6 @@ def list_columns(columns: Sequence[str]) -> str:
 
 def _did_you_mean(name: str, known: Sequence[str]) -> Message | None:
     plain = {normalise_name(item): item for item in known}
+    # Lower than difflib's 0.6: names are short, and one letter of "pos" or 答案 is a third or half of it.
     near = difflib.get_close_matches(normalise_name(name), plain, n=1, cutoff=0.5)
     return say("Did you mean {name}?", name=plain[near[0]]) if near else None

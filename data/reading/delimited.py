@@ -18,6 +18,8 @@ from tunewiz.data.reading.streams import lines
 from tunewiz.problems import Problem, Report, error, say, warning
 
 _QUOTE: Final = '"'
+#: A record longer than this is a quote that was never closed: 2,000 lines and 4 Mi characters are more than any
+#: document in a cell, and what is held in memory and read again from its second line.
 _RECORD_LINES: Final = 2_000
 _RECORD_CHARACTERS: Final = 4 << 20
 csv.field_size_limit(64 << 20)  # Python's default refuses documents of more than 131,072 characters
@@ -54,7 +56,9 @@ def split_records(numbered: Iterable[tuple[int, str]], dialect: Dialect, width: 
             return
         line = gathered[0][0]
         record = Record(line, parse("".join(text for _, text in gathered), dialect), len(gathered), is_open)
-        apart = len(gathered) > 1 and (is_open or _better_apart(record, gathered, dialect, width))
+        apart = len(gathered) > 1 and (
+            is_open or _swallowed(gathered, dialect) or _better_apart(record, gathered, dialect, width)
+        )
         if apart:
             waiting.extendleft(reversed(gathered[1:]))
             record = Record(line, parse(gathered[0][1], dialect), 1, True)
@@ -76,6 +80,26 @@ def _gather(
         is_open = ends_open(item[1], dialect, is_open)
         if not is_open or len(gathered) >= _RECORD_LINES or size >= _RECORD_CHARACTERS:
             return gathered, is_open
+
+
+def _swallowed(gathered: list[tuple[int, str]], dialect: Dialect) -> bool:
+    """Whether a quoted cell of several lines ends in the middle of a line's text: two stray quotes, rows between them.
+
+    What opens at ``q1,"so`` and closes at ``q9,"thus`` would else be one cell that holds seven rows, and nobody told.
+    """
+    text, position = "".join(line for _, line in gathered), 0
+    while True:
+        while dialect.skip_space and text[position : position + 1] == " ":
+            position += 1
+        if text[position : position + 1] == _QUOTE:
+            end = _closing(text, position + 1, dialect)
+            after = text[end:].lstrip(" ")[:1] if end >= 0 else ""
+            if "\n" in text[position:end] and after and after not in (dialect.delimiter, "\r", "\n"):
+                return True
+            position = max(position + 1, end)
+        position = text.find(dialect.delimiter, position) + 1
+        if not position:
+            return False
 
 
 def _better_apart(record: Record, gathered: list[tuple[int, str]], dialect: Dialect, width: int) -> bool:

@@ -28,6 +28,7 @@ _WIDE: Final = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 #: Bytes to which Windows-1252 gives no character.
 _UNDEFINED: Final = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _CHUNK: Final = 1 << 20
+#: A byte-order mark, NUL bytes and line ends show at the beginning; 64 KiB hold hundreds of lines.
 _HEAD: Final = 1 << 16
 #: Non-ASCII text to look at; ASCII megabytes before it are skipped at the speed of the disk.
 _EVIDENCE: Final = 4 << 20
@@ -35,6 +36,29 @@ _KNOWN: Final = (
     *("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gbk", "gb18030", "gb2312", "big5"),
     *("cp1252", "latin-1", "cp1250", "cp1251", "shift_jis", "euc-jp", "euc-kr", "ascii"),
 )
+
+
+# Where one kind of text ends and the next begins. Measured on help texts in twelve languages and on the samples that
+# ship, by the functions at the end of this module:
+#
+#                             high_byte_runs   western_share   chinese_share
+#   Western, Central European    1.0 - 1.6       0.89 - 1.0      0 - 0.25
+#   Cyrillic, Greek              4.2 - 4.9       0.22 - 0.24     0 - 0.06
+#   Chinese in GBK                15 - 20        0.43 - 0.48     1.0
+#   Chinese in Big5                 2.5          0.57            1.0         (half of its second bytes are ASCII)
+#   Korean, Japanese               5 - 92        0.38 - 0.57     0 - 0.53
+_WESTERN_RUN: Final = 2.5
+_WESTERN: Final = 0.8
+#: A table of prices or names has few letters beyond ASCII, and signs of its own among them: a guess, and told as one.
+_PERHAPS_WESTERN: Final = 0.4
+_CHINESE: Final = 0.7
+#: Four characters decode as UTF-8 for each that does not: no chance. Of the others above, one in four at most decodes.
+_DAMAGED_UTF8: Final = 4
+#: Decoded in the wrong one of :data:`_WIDE` a text has 0 to 67 % readable characters, in the right one 99 to 100 %.
+_READS_WELL: Final = 0.95
+#: One place in fifty may be damaged and the file is still Chinese. What is in another encoding fails in a fifth of its
+#: characters and more; where it decodes (German, Korean), :func:`chinese_share` tells.
+_DAMAGED_CHINESE: Final = 50
 
 
 @dataclass(frozen=True)
@@ -87,6 +111,7 @@ def detect_encoding(stream: BinaryIO, given: str = "auto") -> Encoding:
         return Encoding(marked, "bom", 1.0, _newline(head, marked))
     wide = _wide(head)
     if wide:
+        # Not sure, since no mark says so; it reads well, which 95 of 100 characters have shown.
         return Encoding(wide, "plausible", 0.9, _newline(head, wide))
     evidence = b"".join(_non_ascii(head, stream))
     name, basis, confidence, damaged = _from_bytes(evidence)
@@ -141,7 +166,7 @@ def _wide(head: bytes) -> str:
         text = codecs.getincrementaldecoder(name)(errors="replace").decode(head)
         scored.append((readable_share(text), name))
     share, best = max(scored)
-    return best if share >= 0.95 else ""
+    return best if share >= _READS_WELL else ""
 
 
 def _non_ascii(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
@@ -162,13 +187,13 @@ def _from_bytes(evidence: bytes) -> tuple[str, EncodingBasis, float, int]:
     if not bad:
         return "utf-8", "strict", 1.0, 0
     chinese = _chinese(evidence)
-    western = western_share(evidence) if high_byte_runs(evidence) < 2.5 else 0.0
-    if good >= 4 * bad:
+    western = western_share(evidence) if high_byte_runs(evidence) < _WESTERN_RUN else 0.0
+    if good >= _DAMAGED_UTF8 * bad:
         return "utf-8", "plausible", round(good / (good + bad), 3), bad
     if chinese and chinese[1] > western:
         return chinese[0], "plausible", chinese[1], 0
-    if western >= 0.4 and not _UNDEFINED.search(evidence):
-        return "cp1252", "plausible" if western >= 0.8 else "uncertain", round(western, 3), 0
+    if western >= _PERHAPS_WESTERN and not _UNDEFINED.search(evidence):
+        return "cp1252", "plausible" if western >= _WESTERN else "uncertain", round(western, 3), 0
     return (*_last_resort(evidence), 0)
 
 
@@ -190,10 +215,10 @@ def _chinese(evidence: bytes) -> tuple[str, float] | None:
     for name in ("gb18030", "big5"):
         text = codecs.getincrementaldecoder(name)(errors="replace").decode(evidence)
         beyond = max(1, _beyond_ascii(text))
-        if text.count("\ufffd") <= beyond // 50:
+        if text.count("\ufffd") <= beyond // _DAMAGED_CHINESE:
             found.append((chinese_share(text, traditional=name == "big5"), name))
     share, name = max(found, default=(0.0, ""))
-    if share < 0.7:
+    if share < _CHINESE:
         return None
     if name == "gb18030" and not _decoded(evidence, "gbk")[1]:
         name = "gbk"  # the subset without four-byte characters, and the name people know
@@ -203,9 +228,12 @@ def _chinese(evidence: bytes) -> tuple[str, float] | None:
 def _last_resort(evidence: bytes) -> tuple[str, EncodingBasis, float]:
     import charset_normalizer
 
+    # 256 KiB: it tries what it is given in up to 99 encodings.
     best = charset_normalizer.from_bytes(evidence[: 1 << 18]).best()
     if best is not None and known_encoding(best.encoding):
+        # Its "chaos" (0: none) is no probability; 0.6 at most, since every sure kind of evidence has failed by now.
         return best.encoding, "uncertain", round(max(0.1, 0.6 - best.chaos), 3)
+    # Nothing fits. Windows-1252 at least shows each byte as some sign, so that a person sees what is wrong.
     western = western_share(evidence)
     return ("cp1252", "uncertain", 0.2) if western > 0.5 else ("utf-8", "uncertain", 0.1)
 
@@ -245,6 +273,7 @@ _READABLE: Final = re.compile(
 @cache
 def _level_one() -> frozenset[str]:
     """The 3,755 everyday characters of GB 2312, rows 16 to 55."""
+    # Row 16 begins at B0; of row 55 (D7) the last five cells are empty.
     rows = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
     return frozenset("".join(pair.decode("gb2312", errors="ignore") for pair in rows))
 
@@ -271,8 +300,11 @@ def chinese_share(text: str, traditional: bool = False) -> float:
     han = [character for character in beyond if _HAN.match(character)]
     share = (signs + sum(character in everyday for character in han)) / len(beyond)
     if not han:
-        return min(share, 0.75)
+        return min(share, 0.75)  # nothing but signs: just enough to be taken, never sure
     common = sum(character in frequent for character in han) / len(han)
+    # The commonest characters are 60 to 68 % of the Chinese samples that ship, half of postal addresses, and 10 % of
+    # Korean read as GBK. (Bare names and parts have 20 %: those are left to charset_normalizer, and told as a guess.)
+    # With fewer than thirty characters they may be missing by chance.
     if len(han) >= 30:
         return share * min(1.0, common / 0.35)
     return share * (1.0 if common else 0.8)

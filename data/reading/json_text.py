@@ -244,6 +244,7 @@ class JsonText:
             if match:
                 self._move(self._text.index("{", match.start()))
                 return True
+            # A row may begin at the very end of what is held: its brace, blanks and first key fit into 4 Ki.
             kept = max(start, len(self._text) - 4096)
             self._move(min(kept, len(self._text)))
             if not self._more():

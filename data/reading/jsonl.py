@@ -13,6 +13,7 @@ from tunewiz.problems import Message, Problem, Report, error, say, warning
 
 #: How many lines one object may be spread over by newlines that were not escaped.
 _JOINED_LINES: Final = 50
+#: And how long it may be: each line added means parsing all again, so that this bounds the time one damaged row takes.
 _JOINED_CHARACTERS: Final = 1 << 20
 
 _MENDED: Final = {

@@ -12,6 +12,7 @@ from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import open_bytes, report_damage
 from tunewiz.problems import BadData, Report, error, say
 
+#: Rows turned into Python at once. A row group, the file's own unit, may hold a million and gigabytes of text.
 _BATCH: Final = 1_000
 
 

@@ -44,7 +44,7 @@ def _is_one_line(source: Source) -> bool:
     """Whether the document's beginning has no line end, as most programs write JSON."""
     stream, _ = open_bytes(source.path, source.compression)
     with stream:
-        return b"\n" not in stream.read(1 << 16).rstrip()
+        return b"\n" not in stream.read(1 << 16).rstrip()  # indented JSON has a line end before its first row
 
 
 def _by_number(rows: Iterator[Row]) -> Iterator[Row]:

@@ -38,15 +38,15 @@ class Dataset:
     like: Dataset | None = None
 
 
-def samples(task: str = "") -> tuple[str, ...]:
-    """The names that ``sample:NAME`` takes, sorted; those for one task, or all.
+def samples(conversations: bool | None = None) -> tuple[str, ...]:
+    """The names that ``sample:NAME`` takes, sorted; with ``conversations`` given, those that hold them or do not.
 
     Folders are test collections, for retrieval; files hold rows for language models.
     """
     if not SAMPLES.is_dir():
         return ()
     found = (entry for entry in SAMPLES.iterdir() if not entry.name.startswith((".", "_")))
-    fitting = (entry for entry in found if not task or entry.is_file() == (task == "llm"))
+    fitting = (entry for entry in found if conversations in (None, entry.is_file()))
     return tuple(sorted(entry.name.split(".")[0] if entry.is_file() else entry.name for entry in fitting))
 
 
@@ -92,6 +92,7 @@ def _sample(name: str) -> Path:
         found = folder if folder.exists() else next(SAMPLES.glob(f"{name}.*"))
         if (found / inside).exists() and ".." not in inside.split("/"):
             return found / inside if inside else found
+    # Samples are few and unlike each other, so that half a name is enough; siblings of a file below may be thousands.
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     fix = say("Did you mean {name}?", name=SAMPLE_PREFIX + near[0]) if near else None
     message = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))
@@ -104,7 +105,7 @@ def _nearest_sibling(path: str) -> Message:
         names = [entry.name for entry in folder.iterdir()]
     except (OSError, ValueError, RuntimeError):
         return say("Check the path; paths are relative to the directory the command runs in.")
-    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)  # difflib's own
     if near:
         return say("Did you mean {name}?", name=str(folder / near[0]))
     return say("Check the path; paths are relative to the directory the command runs in.")

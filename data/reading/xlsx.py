@@ -56,6 +56,7 @@ def sheets(source: Source, report: Report) -> list[str]:
 
 
 def _has_rows(sheet: Any) -> bool:
+    # Fifty: Excel writes up to a million blank rows where somebody once formatted a whole column.
     return any(cell is not None for cells in sheet.iter_rows(max_row=50, values_only=True) for cell in cells)
 
 

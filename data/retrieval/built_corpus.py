@@ -12,6 +12,7 @@ from typing import Final
 from tunewiz.data.rows.examples import Collection, Document, Group, Scale, ScoredPair, scale_of
 from tunewiz.data.text.duplicates import fingerprint, normal
 
+#: Scores up to 1 are similarities, of which a judgment keeps that they are relevant; above it they are grades.
 _GRADED: Final = 1.0
 
 

@@ -20,7 +20,7 @@ from tunewiz.data.text.lengths import LengthSample
 from tunewiz.problems import Problem, Where, note, say, warning
 
 Report = Callable[[Problem], None]
-_PREVIEW: Final = 5
+_PREVIEW: Final = 5  # rows shown: what fits on a small terminal beside the findings
 
 
 @dataclass

@@ -22,7 +22,8 @@ from tunewiz.problems import BadData, Findings, Report, error, report_findings, 
 
 __all__ = ["Plan", "Prepared", "load", "prepare", "save"]
 
-#: Validation is carved out by itself from this many training queries on: a tenth of them, at most 500.
+#: Validation is carved out by itself from this many training queries on, so that it has fifty at least: a tenth of
+#: them, at most 500, since it is measured again and again. Of fewer queries none is spared.
 AUTO_VALIDATION_FROM: Final = 500
 AUTO_VALIDATION: Final = 0.1
 MOST_VALIDATION: Final = 500

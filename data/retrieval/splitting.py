@@ -19,7 +19,8 @@ from tunewiz.problems import Problem, Where, note, say, warning
 E = TypeVar("E", bound=Example)
 Ties = Literal["all", "documents", "queries"]
 
-#: How far from the asked share of queries a split may end before looser ties are tried: half of it, or double.
+#: How far from the asked share of queries a split may end before looser ties are tried: half of it, or double. A share
+#: that is off by less costs a wider interval, or some training rows; a tie given up costs the honesty of the numbers.
 _TOLERANCE: Final = 0.5
 
 
@@ -46,7 +47,8 @@ def split(examples: Sequence[E], fraction: float, seed: int, most: int | None = 
     """
     queries = [normal(query_of(example)) for example in examples]
     distinct = len(set(queries))
-    wanted = min(round(fraction * distinct) or 1, most or distinct) if fraction > 0 else 0
+    # Whatever the share, a query stays to be trained on.
+    wanted = min(round(fraction * distinct) or 1, distinct - 1, most or distinct) if fraction > 0 else 0
     if not wanted or distinct < 2:
         problems = () if fraction == 0 else (_impossible(distinct),)
         return Split(list(examples), [], "all", problems)
@@ -138,14 +140,16 @@ def choose(groups: list[list[int]], queries: Sequence[str], wanted: int, draw: r
     order = list(range(len(groups)))
     draw.shuffle(order)
     held: list[int] = []
+    taken: set[int] = set()
     total = 0
     for number in order:
         if total + sizes[number] <= wanted:
             held += groups[number]
+            taken.add(number)
             total += sizes[number]
         if total == wanted:
             return held
-    rest = [number for number in order if total + sizes[number] > wanted]
+    rest = [number for number in order if number not in taken]
     smallest = min(rest, key=lambda number: sizes[number], default=None)
     if (
         smallest is not None

@@ -121,6 +121,7 @@ class Judgment:
 # What range the scores of pairs are in, and from where on a pair counts as relevant.
 
 
+#: Tops of usual scales: similarities, graded judgments (TREC 0 to 2 and 0 to 3, 0 to 4), STS (0 to 5), marks, percent.
 _TOPS: Final = (1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 100.0)
 
 
@@ -140,6 +141,7 @@ class Scale:
     @property
     def middle(self) -> float:
         """From here on a pair counts as relevant: grade 1 of 0 to 3 or less, else half-way up the scale."""
+        # As trec_eval counts: relevant from grade 1 on.
         if self.floor == 0 and self.top in (2.0, 3.0):
             return 1.0
         return (self.floor + self.top) / 2
@@ -164,4 +166,5 @@ def _odd(scores: Sequence[float], low: float, top: float) -> int | None:
     if low < 0:
         return next(index for index, score in enumerate(scores) if score < 0)
     fractions = [index for index, score in enumerate(scores) if score != int(score)]
+    # Where most scores are fractions they are means of several annotators; a few among whole numbers are a mistake.
     return fractions[0] if fractions and len(fractions) < 0.5 * len(scores) and top < 5 else None

@@ -18,7 +18,7 @@ _NOISE: Final = re.compile(
     r"[\s_,;:!?'\"()\[\]{}`~|<>«»…·—–\-\u2010-\u201f\u3000-\u3003\u3008-\u3011\u3014-\u301f、。]+|(?<!\d)\.|\.(?!\d)"
 )
 _EMPTY: Final = 0
-_FIRST_SIZE: Final = 1 << 10
+_FIRST_SIZE: Final = 1 << 10  # slots: 12 KB, doubled as it fills; a power of two, so that a mask finds the slot
 
 
 def fingerprint(*texts: str) -> int:
@@ -87,6 +87,7 @@ class Seen:
         self._keys[slot] = key
         self._values[slot] = value
         self._count += 1
+        # Two thirds full: linear probing then looks at five slots for a key that is not there (Knuth, vol. 3, 6.4).
         if self._count * 3 > self._size * 2:
             self._grow()
 
@@ -109,9 +110,11 @@ class Seen:
 # values (Li, Owen and Zhang, 2012): at a Jaccard similarity of 0.8, about 98 of 100 pairs are found.
 
 
+#: A letter or word more in a question of ten words stays above it, one word exchanged for another falls below.
 NEAR_THRESHOLD: Final = 0.8
-_SKETCH: Final = 64  # hashes kept of a text
-_BINS: Final = 8
+#: Hashes kept of a text: all of one below 66 characters. Of longer ones 0.8 is estimated with a deviation of 0.05.
+_SKETCH: Final = 64
+_BINS: Final = 8  # values of one-permutation MinHash, in pairs: a pair is shared with a chance of about 0.8 squared
 _BANDS: Final = _BINS // 2
 _FACTORS: Final = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F)  # odd, so that each permutes 32-bit values
 _WINDOW: Final = 8  # neighbours of a band a text is compared with; keeps templates from costing n squared
@@ -230,6 +233,8 @@ def _shingles(plain: str) -> set[int]:
             (first << 21 | second) << 21 | third
             for first, second, third in zip(points, points[1:], points[2:], strict=False)
         }
+    # Fibonacci hashing (2^64 by the golden ratio), then a second odd factor, so that the low bits, which choose a bin,
+    # depend on all characters. Plus one, since zero would hash to zero.
     return {((gram + 1) * 0x9E3779B97F4A7C15 & _MASK64) * 0xD6E8FEB9 >> 32 & _MASK for gram in grams}
 
 

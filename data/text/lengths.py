@@ -40,10 +40,11 @@ def estimate_each(texts: Sequence[str]) -> list[int]:
     return [estimate_tokens(text) for text in texts]
 
 
-PERCENTILES: Final = (50, 90, 95, 99)
+PERCENTILES: Final = (50, 90, 95, 99)  # the middle, and how much each usual maximum length would cut off
 RESERVOIR: Final = 20_000  # lengths kept of a role; P99 is then off by less than 0.1 percentile points (standard error)
-BINS: Final = 24
-_BATCH: Final = 256
+BINS: Final = 24  # columns of the histogram in a terminal
+_BATCH: Final = 256  # texts tokenized at once: a fast tokenizer's threads are busy, and few texts are held
+#: Maximum lengths that people set: powers of two, and a step between each two of them.
 _CHOICES: Final = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 
 
@@ -125,6 +126,7 @@ class LengthSample:
         samples = [sorted(kept.tokens) for kept in self._roles.values() if kept.tokens]
         if not samples:
             return None
+        # 98 %: the longest few are often damaged or pasted, and every row pays for a longer maximum.
         wanted = max(percentile(sample, 98) for sample in samples) + extra
         length = next((choice for choice in _CHOICES if choice >= wanted), ceil(wanted / 1024) * 1024)
         cut = max(sum(tokens + extra > length for tokens in sample) / len(sample) for sample in samples)

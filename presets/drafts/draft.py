@@ -21,11 +21,9 @@ from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml import fields, opening, validation
-from tunewiz.presets.yaml import opening as anchoring
 from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted_path
 from tunewiz.problems import BadPreset, Problem, Where, error, errors, say
 
-_CHOOSERS: Final = ("name", "type")
 #: How a false is written in YAML and in answers.
 _NO: Final = ("false", "no", "off", "n", "f", "0")
 
@@ -55,7 +53,7 @@ class Draft:
     def kind(self) -> type[Preset]:
         """The class of presets this will be; while no known task is chosen, the one to check other keys with."""
         known, task = tasks.catalogue(), self.answers.get("task", self.suggested.get("task"))
-        return known.get(str(task), known["embedding"])
+        return known.get(str(task), next(iter(known.values())))
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -65,7 +63,7 @@ class Draft:
             if info.is_required() and fields.section_of(info.annotation, None) and not fields.choices_of(info):
                 merged.setdefault(name, {})
         # Choices first: they decide which other keys there are.
-        for key in sorted(self.suggested, key=lambda key: (key.rpartition(".")[2] not in _CHOOSERS, key)):
+        for key in sorted(self.suggested, key=lambda key: (key.rpartition(".")[2] not in fields.CHOOSERS, key)):
             path = tuple(key.split("."))
             if not _holds(merged, path) and fields.field_at(kind, path, merged) is not None:
                 _put(merged, path, copy.deepcopy(self.suggested[key]))
@@ -102,7 +100,7 @@ class Draft:
     def answer(self, path: KeyPath, value: Any) -> Draft:
         """With ``value`` at ``path``. Picking another loss or method puts the options of the old one aside."""
         answers = copy.deepcopy(dict(self.answers))
-        if len(path) > 1 and path[-1] in _CHOOSERS and self._is_choice(path[:-1]):
+        if len(path) > 1 and path[-1] in fields.CHOOSERS and self._is_choice(path[:-1]):
             return self._choose(answers, path, value)
         _put(answers, path, value)
         return replace(self, answers=answers)
@@ -125,7 +123,7 @@ class Draft:
         """The draft of ``preset`` in which everything that is as it was stays suggested or unanswered."""
         draft, wanted = self, Draft.of(preset, self.folder)
         whole = Draft(answers=preset.model_dump(mode="json"), folder=self.folder)
-        paths = sorted(whole.paths(), key=lambda path: (path[-1] not in _CHOOSERS or len(path) == 1, len(path)))
+        paths = sorted(whole.paths(), key=lambda path: (path[-1] not in fields.CHOOSERS or len(path) == 1, len(path)))
         for path in paths:
             value = whole.value(path)
             if draft.value(path) != value and not _is_section(whole, path):
@@ -185,7 +183,7 @@ class Draft:
         kind, found = opening.kind_of(tree)
         found += validation.secret_problems(tree)
         if self.folder:
-            anchoring.anchor(tree, Folder(self.folder), kind)
+            opening.anchor(tree, Folder(self.folder), kind)
         try:
             preset = kind.model_validate(tree.value)
         except ValidationError as fault:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz import paths
 from tunewiz.files import read_json, write_json
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.redaction import redacted_record
@@ -35,8 +36,7 @@ class Kept:
 
 def drafts_dir() -> Path:
     """``$XDG_STATE_HOME/tunewiz/drafts``."""
-    home = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "tunewiz" / "drafts"
+    return paths.state() / "drafts"
 
 
 def fresh(draft: Draft) -> Kept:

@@ -12,52 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
-from tunewiz.language import N_
 from tunewiz.presets import memory, methods, tasks
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.families import KnownModel, lookup, tuned_by
+from tunewiz.presets.families import KnownModel, lookup
 from tunewiz.presets.losses import trained_by
-from tunewiz.presets.memory import estimates
 from tunewiz.presets.methods.method import LlmMethod
+from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.fields import losses_of
 from tunewiz.problems import Message, say
-
-# Models and losses to begin with.
-
-
-#: The model to begin with and why, by task and language.
-MODELS: Final = {
-    ("embedding", "zh"): (
-        "BAAI/bge-small-zh-v1.5", N_("Your texts are Chinese; this one is small, Chinese and a good start.")
-    ),
-    ("embedding", "en"): (
-        "all-MiniLM-L6-v2",
-        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
-    ),
-    ("reranker", "zh"): (
-        "BAAI/bge-reranker-base", N_("Your texts are Chinese; this one knows how to rank them already.")
-    ),
-    ("reranker", "en"): (
-        "all-MiniLM-L6-v2",
-        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
-    ),
-}  # fmt: skip
-_FITS: Final = N_("Knows your language, and is of a size that this machine can tune.")
-#: GiB of free GPU memory from which a model is a good start, and why; without a GPU the last.
-LANGUAGE_MODELS: Final = (
-    (24, "Qwen/Qwen3-4B-Instruct-2507", _FITS),
-    (12, "Qwen/Qwen3-1.7B", _FITS),
-    (4, "Qwen/Qwen3-0.6B", _FITS),
-    (0, "starter-llm", N_("Small enough for a processor, and installs with Tunewiz, so no network is needed.")),
-)
-#: The loss to begin with, of each backend that has one.
-LOSSES: Final = {
-    ("embedding", "groups"): ("multiple_negatives_ranking", "info_nce"),
-    ("embedding", "scored"): ("cosent",),
-    ("reranker", "groups"): ("binary_cross_entropy",),
-    ("reranker", "scored"): ("binary_cross_entropy",),
-}
-
 
 #: Above this many weights all of them are trained only where the user says so.
 _FULL_UP_TO: Final = 600_000_000
@@ -101,8 +63,9 @@ class _Look:
     known: KnownModel | None = field(default=None)
 
     @property
-    def task(self) -> str:
-        return tuned_by(str(self.draft.value(("task",))))
+    def kind(self) -> type[Preset]:
+        """The class of the task; while none is chosen, the base, which suggests nothing."""
+        return tasks.catalogue().get(str(self.draft.value(("task",))), Preset)
 
     @property
     def method(self) -> str:
@@ -111,7 +74,7 @@ class _Look:
     @property
     def of_llm(self) -> type[LlmMethod] | None:
         """The chosen method of tuning a language model."""
-        return methods.catalogue().get(self.method) if self.task == "llm" else None
+        return methods.catalogue().get(self.method) if self.kind.conversations else None
 
 
 Found = Iterator[tuple[str, Suggestion]]
@@ -153,13 +116,12 @@ def _name(look: _Look) -> Found:
 
 
 def _model(look: _Look) -> Found:
-    found = MODELS.get((look.task, look.facts.language))
-    if look.task == "llm" and look.facts.shape:
-        free = look.facts.free or 0
-        chosen, reason = next((model, why) for least, model, why in LANGUAGE_MODELS if free >= least * memory.GB)
-        yield "model.id", Suggestion(chosen, Message(reason))
-    elif found:
-        yield "model.id", Suggestion(found[0], Message(found[1]))
+    free = (look.facts.free or 0) / memory.GB
+    for first in look.kind.first_models:
+        speaks = first.language == look.facts.language if first.language else look.facts.shape
+        if speaks and free >= first.free:
+            yield "model.id", Suggestion(first.id, Message(first.why))
+            return
 
 
 def _source(look: _Look) -> Found:
@@ -168,7 +130,7 @@ def _source(look: _Look) -> Found:
 
 
 def _negatives(look: _Look) -> Found:
-    if look.task == "reranker" and look.facts.shape == "groups" and not look.facts.negatives:
+    if look.kind.cross_encoder and look.facts.shape == "groups" and not look.facts.negatives:
         reason = say("A reranker learns from wrong documents that look right, and your data has none.")
         yield "data.negatives.strategy", Suggestion("bm25", reason)
 
@@ -177,15 +139,17 @@ def _loss(look: _Look) -> Found:
     field = look.draft.field(("loss",))
     kind = losses_of(field) if field else None
     known = trained_by(str(look.draft.value(("backend",))), kind) if kind else {}
-    name = next((name for name in LOSSES.get((look.task, look.facts.shape), ()) if name in known), None)
+    name = next((name for name in look.kind.first_losses.get(look.facts.shape, ()) if name in known), None)
     if name:
         yield "loss.name", Suggestion(name, Message(known[name].who_for))
 
 
 def _temperature(look: _Look) -> Found:
-    if look.task == "embedding" and look.known and look.known.family.name.startswith("bge"):
+    if not look.kind.gives_vectors or not look.known:
+        return
+    if look.known.family.name.startswith("bge"):
         yield "loss.scale", Suggestion(50.0, say("BGE models were trained with temperature 0.02, which is scale 50."))
-    elif look.task == "embedding" and look.known:
+    else:
         yield "loss.temperature", Suggestion(0.05, say("Models other than BGE's are mostly trained with about 0.05."))
 
 
@@ -193,7 +157,7 @@ def _method(look: _Look) -> Found:
     if look.known is None:
         return
     size = _millions(look.known.size.parameters)
-    if look.task == "llm":
+    if look.kind.conversations:
         yield from _adapter(look)
     elif look.known.size.parameters > _FULL_UP_TO:
         reason = say("The model has {size} million weights; adapters train it in a fraction of the memory.", size=size)
@@ -228,7 +192,7 @@ def _learning_rate(look: _Look) -> Found:
         yield "training.learning_rate", Suggestion(look.of_llm.rate, say("The usual one for this method."))
         return
     if look.known is None:
-        rate = 1e-4 if look.method in _ADAPTERS else 1e-5 if look.task == "llm" else 2e-5
+        rate = 1e-4 if look.method in _ADAPTERS else look.kind.full_rate
         yield "training.learning_rate", Suggestion(rate, say("The usual one for this method."))
         return
     size, title = look.known.size, look.known.family.title
@@ -299,7 +263,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
-    return estimates.estimate_known(preset, known, facts.half)
+    return preset.memory(known, facts.half)
 
 
 def _millions(count: int) -> str:

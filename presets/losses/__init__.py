@@ -30,7 +30,12 @@ _OF_RERANKERS: Final = Registry("tunewiz.presets.losses.reranker", RerankerLoss,
 
 def catalogue(kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
     """Every loss of ``kind`` (:class:`Loss`, or :class:`RerankerLoss` for rerankers) by name, in alphabetical order."""
-    return (_OF_RERANKERS if issubclass(kind, RerankerLoss) else _OF_EMBEDDERS).classes()
+    return rerankers() if issubclass(kind, RerankerLoss) else _OF_EMBEDDERS.classes()
+
+
+def rerankers() -> Mapping[str, type[RerankerLoss]]:
+    """Every loss of rerankers by name, in alphabetical order."""
+    return _OF_RERANKERS.classes()
 
 
 def alike(loss: Loss) -> Mapping[str, type[Loss]]:

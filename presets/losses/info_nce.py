@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tunewiz.language import N_
 from tunewiz.presets.losses.loss import Loss, Rows
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 from tunewiz.problems import Problem, Where, error, say
 
 # InfoNCE over groups of passages (van den Oord et al., 2018), the way BGE models were trained (Xiao et al., 2023).
@@ -95,7 +95,7 @@ class Grouped(Loss):
 class InfoNce(Grouped):
     """The loss of FlagEmbedding's embedders, encoders and decoders."""
 
-    name: Literal["info_nce"] = Field("info_nce", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["info_nce"] = vary_field(Loss, "name", "info_nce")
     dimensions: list[Annotated[int, Field(ge=1)]] = Field(
         default_factory=list,
         title=N_("Matryoshka dimensions"),
@@ -136,7 +136,7 @@ class InfoNce(Grouped):
 class M3Unified(Grouped):
     """The loss of FlagEmbedding's M3 embedder with ``unified_finetuning``."""
 
-    name: Literal["m3_unified"] = Field("m3_unified", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["m3_unified"] = vary_field(Loss, "name", "m3_unified")
     self_distillation: bool = Field(
         True,
         title=N_("Self-distillation"),

@@ -13,6 +13,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
+from tunewiz.language import N_
 from tunewiz.presets.sections.section import Section
 from tunewiz.problems import Problem
 
@@ -22,7 +25,7 @@ Rows = Literal["pairs", "triplets", "scored", "labelled"]
 class Loss(Section):
     """Options of one loss. The class docstring is for developers, ``who_for`` for users."""
 
-    name: str
+    name: str = Field(title=N_("Loss"), description=N_("What training makes smaller."))
     #: The backends that can train with it.
     backends: ClassVar[frozenset[str]] = frozenset({"sentence_transformers"})
     #: Row shapes the loss can learn from, best first.
@@ -55,6 +58,10 @@ class Loss(Section):
         """Passages of a row that a step encodes, where ``negatives`` are mined for each."""
         return 1 + negatives
 
+    def texts(self, negatives: int) -> int:
+        """Texts of an example that a step reads: the query and its passages."""
+        return 1 + self.core.passages(negatives)
+
     def beside(self, vocabulary: int) -> int:
         """Numbers that the loss makes for each token, beside the model's own."""
         return 0
@@ -82,3 +89,7 @@ class RerankerLoss(Loss):
     activation: ClassVar[Literal["sigmoid", "identity"]] = "identity"
     #: Whether tuples come with the score of the right document less that of each wrong one.
     learns_margins: ClassVar[bool] = False
+
+    def texts(self, negatives: int) -> int:
+        """As :meth:`Loss.texts`; a query and a document are read as one text."""
+        return 1 if self.layout == "pairs" else self.passages(max(1, negatives))

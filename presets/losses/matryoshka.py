@@ -10,14 +10,14 @@ from tunewiz.language import N_
 from tunewiz.presets.losses import AnyLoss
 from tunewiz.presets.losses.loss import Loss, Rows
 from tunewiz.presets.losses.ranking import MultipleNegativesRanking
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 from tunewiz.problems import Problem, Where, error, say
 
 
 class Matryoshka(Loss):
     """``losses.MatryoshkaLoss`` around another loss."""
 
-    name: Literal["matryoshka"] = Field("matryoshka", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["matryoshka"] = vary_field(Loss, "name", "matryoshka")
     loss: AnyLoss = Field(
         default_factory=MultipleNegativesRanking,
         title=N_("Inner loss"),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tunewiz.language import N_
 from tunewiz.presets.losses.loss import Loss, Rows
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 
 # CoSENT: pairs scored higher must be more similar than pairs scored lower (Su, 2022).
 
@@ -34,7 +34,7 @@ class PairOrder(Loss):
 class Cosent(PairOrder):
     """``losses.CoSENTLoss``."""
 
-    name: Literal["cosent"] = Field("cosent", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["cosent"] = vary_field(Loss, "name", "cosent")
     who_for: ClassVar[str] = N_(
         "The first choice for pairs with a degree of similarity (0 to 1, 0 to 5). It learns their order, so the scale "
         "of the scores does not matter."
@@ -51,7 +51,7 @@ class Cosent(PairOrder):
 class Angle(PairOrder):
     """``losses.AnglELoss``."""
 
-    name: Literal["angle"] = Field("angle", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["angle"] = vary_field(Loss, "name", "angle")
     who_for: ClassVar[str] = N_(
         "For the same data as cosent, where many pairs are nearly identical or have nothing in common: it still "
         "learns where cosine is flat. Try it when cosent stops improving."
@@ -68,9 +68,7 @@ class Angle(PairOrder):
 class CosineSimilarity(Loss):
     """``losses.CosineSimilarityLoss``: the mean squared error."""
 
-    name: Literal["cosine_similarity"] = Field(
-        "cosine_similarity", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["cosine_similarity"] = vary_field(Loss, "name", "cosine_similarity")
     rows: ClassVar[tuple[Rows, ...]] = ("scored", "labelled", "triplets")
     needs_unit_scores: ClassVar[bool] = True
     who_for: ClassVar[str] = N_(
@@ -126,9 +124,7 @@ class Margined(Loss):
 class Contrastive(Margined):
     """``losses.ContrastiveLoss``."""
 
-    name: Literal["contrastive"] = Field(
-        "contrastive", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["contrastive"] = vary_field(Loss, "name", "contrastive")
     who_for: ClassVar[str] = N_(
         "For pairs marked as matching or not (1 or 0), for example duplicate questions. Needs both kinds."
     )
@@ -144,9 +140,7 @@ class Contrastive(Margined):
 class OnlineContrastive(Margined):
     """``losses.OnlineContrastiveLoss``."""
 
-    name: Literal["online_contrastive"] = Field(
-        "online_contrastive", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["online_contrastive"] = vary_field(Loss, "name", "online_contrastive")
     who_for: ClassVar[str] = N_(
         "For the same data as contrastive, and usually better: only the hard pairs of each batch count. Take batches "
         "of 32 or more, so that each holds some."
@@ -163,20 +157,8 @@ class OnlineContrastive(Margined):
 class Triplet(Loss):
     """``losses.TripletLoss``."""
 
-    name: Literal["triplet"] = Field("triplet", title=N_("Loss"), description=N_("What training makes smaller."))
-    distance: Literal["cosine", "euclidean", "manhattan"] = Field(
-        "cosine",
-        title=N_("Distance"),
-        description=N_("How far apart two texts are."),
-        json_schema_extra=about(
-            typical=N_("cosine, the way search compares texts."),
-            choices={
-                "cosine": N_("1 - cosine similarity, from 0 to 2"),
-                "euclidean": N_("straight line between vectors; depends on their length"),
-                "manhattan": N_("sum of the differences; depends on the vectors' length"),
-            },
-        ),
-    )
+    name: Literal["triplet"] = vary_field(Loss, "name", "triplet")
+    distance: Literal["cosine", "euclidean", "manhattan"] = vary_field(Margined, "distance")
     margin: float = Field(
         0.3,
         gt=0,

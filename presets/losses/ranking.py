@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
+from tunewiz.presets.losses.info_nce import Grouped
 from tunewiz.presets.losses.loss import Loss, Rows
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 
 # MultipleNegativesRanking: the positive against every other passage of the batch (InfoNCE; Henderson et al., 2017).
 
@@ -54,9 +55,7 @@ class Ranking(Loss):
 class MultipleNegativesRanking(Ranking):
     """``losses.MultipleNegativesRankingLoss``."""
 
-    name: Literal["multiple_negatives_ranking"] = Field(
-        "multiple_negatives_ranking", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["multiple_negatives_ranking"] = vary_field(Loss, "name", "multiple_negatives_ranking")
     who_for: ClassVar[str] = N_(
         "The first choice for search: you have queries and passages that answer them, with or without wrong ones. The "
         "other passages of a batch serve as wrong answers, so a larger batch teaches more."
@@ -73,9 +72,7 @@ class MultipleNegativesRanking(Ranking):
 class CachedMultipleNegativesRanking(Ranking):
     """``losses.CachedMultipleNegativesRankingLoss``: each batch is encoded twice, in small pieces."""
 
-    name: Literal["cached_multiple_negatives_ranking"] = Field(
-        "cached_multiple_negatives_ranking", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["cached_multiple_negatives_ranking"] = vary_field(Loss, "name", "cached_multiple_negatives_ranking")
     mini_batch_size: int = Field(
         32,
         ge=1,
@@ -104,7 +101,7 @@ class CachedMultipleNegativesRanking(Ranking):
 class Gist(Loss):
     """``losses.GISTEmbedLoss``."""
 
-    name: Literal["gist"] = Field("gist", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["gist"] = vary_field(Loss, "name", "gist")
     guide: str = Field(
         min_length=1,
         title=N_("Guide model"),
@@ -112,19 +109,7 @@ class Gist(Loss):
         examples=["BAAI/bge-base-en-v1.5", "starter"],
         json_schema_extra=about(typical=N_("A larger model of the same family, or the model itself.")),
     )
-    temperature: float = Field(
-        0.05,
-        gt=0,
-        le=10,
-        title=N_("Temperature"),
-        description=N_("Similarities are divided by it."),
-        examples=[0.01, 0.05],
-        json_schema_extra=about(
-            typical=N_("0.01 to 0.05."),
-            larger=N_("Pushes all wrong passages away alike."),
-            smaller=N_("Looks at the hardest wrong passages only."),
-        ),
-    )
+    temperature: float = vary_field(Grouped, "temperature", 0.05, examples=[0.01, 0.05], typical=N_("0.01 to 0.05."))
     margin_strategy: Literal["absolute", "relative"] = Field(
         "absolute",
         title=N_("Margin strategy"),

@@ -1,7 +1,7 @@
 """How much memory tuning takes, before anything is loaded: low, expected and high.
 
 Here is what all estimates share; the formulas stand in ``encoder`` and ``language_model``, and what a preset puts
-into them in ``estimates``.
+into them with the class of its task (:meth:`tunewiz.presets.preset.Preset.memory`).
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tunewiz.presets.families import Size
 from tunewiz.presets.memory import GB, STATE, Estimate, Optimizer
 
 
@@ -90,6 +91,12 @@ def estimate_load(shape: Shape, load: Load) -> Estimate:
         texts=load.texts,
         trained=load.trained,
     )
+
+
+def shape_of_size(size: Size) -> Shape:
+    """The shape of a model that a family knows."""
+    numbers = (size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
+    return Shape(*numbers, size.vocabulary)
 
 
 def shape_of_config(config: Mapping[str, Any]) -> Shape | None:

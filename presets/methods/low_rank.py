@@ -25,18 +25,7 @@ class LowRank(LlmMethod):
     """
 
     rank: int = vary_field(EncoderLora, "rank", 8)
-    alpha: int = Field(
-        16,
-        ge=1,
-        le=4096,
-        title=N_("Alpha"),
-        description=N_("Strength of the adapter: its output is multiplied by alpha / rank."),
-        json_schema_extra=about(
-            typical=N_("Twice the rank."),
-            larger=N_("Acts like a higher learning rate; too large is unstable."),
-            smaller=N_("The adapter changes little."),
-        ),
-    )
+    alpha: int = vary_field(EncoderLora, "alpha", 16, limits={"ge": 1, "le": 4096})
     dropout: float = vary_field(EncoderLora, "dropout", 0.0)
     target_modules: Literal["all"] | list[str] = vary_field(
         EncoderLora,
@@ -94,12 +83,7 @@ def attention_only(modules: Literal["all"] | list[str]) -> bool:
 class Lora(LowRank):
     """Low-rank matrices are trained beside the frozen weights."""
 
-    type: Literal["lora"] = Field(
-        "lora",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["lora"] = vary_field(LlmMethod, "type", "lora")
     who_for: ClassVar[str] = METHODS["lora"]
     pissa: bool = Field(
         False,
@@ -123,12 +107,7 @@ class Lora(LowRank):
 class Qlora(LowRank):
     """Low-rank matrices are trained beside quantised weights."""
 
-    type: Literal["qlora"] = Field(
-        "qlora",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["qlora"] = vary_field(LlmMethod, "type", "qlora")
     who_for: ClassVar[str] = METHODS["qlora"]
     bits: Literal[4, 8] = Field(
         4,

@@ -9,8 +9,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from pydantic import Field
+
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.section import Section, about
 
 if TYPE_CHECKING:
     from tunewiz.presets.memory.language_model import Decoder
@@ -34,7 +36,11 @@ METHODS: Final = {
 class LlmMethod(Section):
     """Options of one method."""
 
-    type: str
+    type: str = Field(
+        title=N_("Method"),
+        description=N_("Which weights change in training."),
+        json_schema_extra=about(choices=METHODS),
+    )
     #: One sentence: what it does and when to choose it. Marked with ``N_``.
     who_for: ClassVar[str] = ""
     #: The backend that trains with it.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.methods.low_rank import attention_only, targets
+from tunewiz.presets.methods.low_rank import LowRank, attention_only, targets
 from tunewiz.presets.methods.method import METHODS, LlmMethod, WithPeft
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 
 if TYPE_CHECKING:
     from tunewiz.presets.memory.language_model import Decoder
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 class Oft(LlmMethod):
     """Orthogonal blocks are trained beside the frozen weights."""
 
-    type: Literal["oft"] = Field(
-        "oft",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["oft"] = vary_field(LlmMethod, "type", "oft")
     who_for: ClassVar[str] = METHODS["oft"]
     block_size: int = Field(
         32,
@@ -39,13 +34,7 @@ class Oft(LlmMethod):
             typical=N_("32."), larger=N_("More to learn with, slower."), smaller=N_("Fewer weights.")
         ),
     )
-    target_modules: Literal["all"] | list[str] = Field(
-        "all",
-        title=N_("Target modules"),
-        description=N_("Which layers get an adapter: all linear layers, or a list of layer names of this model."),
-        examples=["all", ["q_proj", "v_proj"]],
-        json_schema_extra=about(typical=N_("all.")),
-    )
+    target_modules: Literal["all"] | list[str] = vary_field(LowRank, "target_modules", typical=N_("all."))
 
     def arguments(self) -> dict[str, Any]:
         """As LLaMA-Factory calls them; its rank and its block size exclude each other."""
@@ -68,12 +57,7 @@ class Oft(LlmMethod):
 class Ia3(WithPeft):
     """Factors of keys, values and the MLP's inner channels are trained."""
 
-    type: Literal["ia3"] = Field(
-        "ia3",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["ia3"] = vary_field(LlmMethod, "type", "ia3")
     who_for: ClassVar[str] = METHODS["ia3"]
     configuration: ClassVar[str] = "IA3Config"
     rate: ClassVar[float | None] = 3e-3

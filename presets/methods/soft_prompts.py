@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.methods.method import METHODS, WithPeft
+from tunewiz.presets.methods.method import METHODS, LlmMethod, WithPeft
 from tunewiz.presets.sections.section import about, vary_field
 
 if TYPE_CHECKING:
@@ -45,12 +45,7 @@ class VirtualTokens(WithPeft):
 class PrefixTuning(VirtualTokens):
     """Keys and values of virtual tokens are trained; every weight of the model stays."""
 
-    type: Literal["prefix_tuning"] = Field(
-        "prefix_tuning",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["prefix_tuning"] = vary_field(LlmMethod, "type", "prefix_tuning")
     who_for: ClassVar[str] = METHODS["prefix_tuning"]
     configuration: ClassVar[str] = "PrefixTuningConfig"
     rate: ClassVar[float | None] = 1e-2
@@ -75,12 +70,7 @@ class PrefixTuning(VirtualTokens):
 class PromptTuning(VirtualTokens):
     """The embeddings of virtual tokens are trained; every weight of the model stays."""
 
-    type: Literal["prompt_tuning"] = Field(
-        "prompt_tuning",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["prompt_tuning"] = vary_field(LlmMethod, "type", "prompt_tuning")
     who_for: ClassVar[str] = METHODS["prompt_tuning"]
     configuration: ClassVar[str] = "PromptTuningConfig"
     rate: ClassVar[float | None] = 3e-2

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tunewiz.language import N_
 from tunewiz.presets.methods.method import METHODS, LlmMethod
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 
 if TYPE_CHECKING:
     from tunewiz.presets.memory.language_model import Decoder
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 class Full(LlmMethod):
     """All weights are trained."""
 
-    type: Literal["full"] = Field(
-        "full",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["full"] = vary_field(LlmMethod, "type", "full")
     who_for: ClassVar[str] = METHODS["full"]
     adapter: ClassVar[bool] = False
 
@@ -48,12 +43,7 @@ class Full(LlmMethod):
 class Freeze(LlmMethod):
     """A few layers are trained."""
 
-    type: Literal["freeze"] = Field(
-        "freeze",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=METHODS),
-    )
+    type: Literal["freeze"] = vary_field(LlmMethod, "type", "freeze")
     who_for: ClassVar[str] = METHODS["freeze"]
     adapter: ClassVar[bool] = False
     layers: int = Field(

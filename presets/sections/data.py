@@ -160,6 +160,11 @@ class Negatives(Section):
         ),
     )
 
+    @property
+    def mined(self) -> int:
+        """How many each query gets; 0 where none are mined."""
+        return self.per_query if self.strategy != "none" else 0
+
 
 class Rows(Section):
     """Training rows: where they are and how they are read."""

@@ -45,21 +45,18 @@ class LlmTraining(Training):
         ),
         typical=N_("So that a step has 8 to 32 rows."),
     )
-    max_length: int = Field(
+    max_length: int = vary_field(
+        Training,
+        "max_length",
         2048,
-        ge=16,
-        le=131072,
-        title=N_("Max length"),
+        limits={"ge": 16, "le": 131072},
         description=N_(
             "Tokens kept of each conversation, prompt and answer together; the rest is cut off. `tunewiz data FILE` "
             "measures yours."
         ),
         examples=[512, 2048, 4096],
-        json_schema_extra=about(
-            typical=N_("What 95 to 99 of 100 rows need."),
-            larger=N_("Sees more of long texts; memory and time grow at least in proportion."),
-            smaller=N_("Fast; the end of long answers is never learned."),
-        ),
+        typical=N_("What 95 to 99 of 100 rows need."),
+        smaller=N_("Fast; the end of long answers is never learned."),
     )
     learning_rate: float = vary_field(
         Training,

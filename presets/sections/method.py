@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section, about
+from tunewiz.presets.sections.section import Section, about, vary_field
 
 _METHODS = {
     "full": N_(
@@ -34,12 +34,7 @@ class Full(Section):
 class Lora(Section):
     """Small low-rank matrices beside frozen weights are trained (Hu et al., 2021)."""
 
-    type: Literal["lora"] = Field(
-        "lora",
-        title=N_("Method"),
-        description=N_("Which weights change in training."),
-        json_schema_extra=about(choices=_METHODS),
-    )
+    type: Literal["lora"] = vary_field(Full, "type", "lora")
     rank: int = Field(
         16,
         ge=1,

@@ -12,6 +12,8 @@ from tunewiz.presets.sections.section import Section, about, vary_field
 #: Instructions end in a space or a newline that the model was trained with: they are kept as written.
 Instruction = Annotated[str, StringConstraints(strip_whitespace=False)]
 
+#: What models are tuned to be; families say which they can become, formats for which their rows are.
+ModelKind = Literal["embedding", "reranker", "llm"]
 Source = Literal["auto", "huggingface", "modelscope", "local", "starter"]
 
 

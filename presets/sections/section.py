@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
 from typing import Any, get_args
 
+from annotated_types import BaseMetadata
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
@@ -59,26 +60,30 @@ def vary_field(
     name: str,
     default: Any = PydanticUndefined,
     *,
+    default_factory: Callable[[], Any] | None = None,
     description: str = "",
     examples: list[Any] | None = None,
+    limits: Mapping[str, float] | None = None,
     **help_changed: Any,
 ) -> Any:
-    """The field ``name`` of ``section`` again, with another default, examples or help; all else is the same.
+    """The field ``name`` of ``section`` again, with another default, examples, limits or help; all else is the same.
 
-    ``help_changed`` is what :func:`about` takes; ``choices`` change only the meanings they name.
+    ``limits`` take the place of all there were; ``help_changed`` is what :func:`about` takes, of which ``choices``
+    change only the meanings they name.
     """
     field = section.model_fields[name]
     known = dict(field.json_schema_extra) if isinstance(field.json_schema_extra, dict) else {}
     meanings = known.get("choices")
     if "choices" in help_changed and isinstance(meanings, dict):
         help_changed["choices"] = meanings | help_changed["choices"]
-    limits = {key: value for rule in field.metadata for key, value in asdict(rule).items()}
-    own = {"default": field.default} if field.default_factory is None else {"default_factory": field.default_factory}
+    known_limits = [asdict(rule) for rule in field.metadata if isinstance(rule, BaseMetadata) and is_dataclass(rule)]
+    factory = default_factory or (field.default_factory if default is PydanticUndefined else None)
+    own = field.default if default is PydanticUndefined else default
     return Field(
-        **({"default": default} if default is not PydanticUndefined else own),
+        **({"default": own} if factory is None else {"default_factory": factory}),
         title=field.title,
         description=description or field.description,
         examples=examples or field.examples,
         json_schema_extra=known | about(**help_changed) or None,
-        **limits,
+        **(limits if limits is not None else {key: value for one in known_limits for key, value in one.items()}),
     )

@@ -284,6 +284,10 @@ class Training(Optimisation, Extent):
         description=N_("When to end before all epochs are done."),
     )
 
+    def in_16_bits(self, auto: bool) -> bool:
+        """Whether it computes in 16 bit; ``auto``: whether precision auto means that on the device."""
+        return auto if self.precision == "auto" else self.precision != "fp32"
+
 
 # On how many processes and machines a run is launched.
 

@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import about
-from tunewiz.presets.tasks import reranker
+from tunewiz.presets.sections.section import about, vary_field
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import Problem, Where, error, say
 
@@ -18,12 +17,13 @@ class ComparisonPreset(RerankerPreset):
 
     PLACE: ClassVar[int] = 5
 
-    task: Literal["comparison"] = Field(  # type: ignore[assignment]  # the one word in which it differs
+    task: Literal["comparison"] = vary_field(  # type: ignore[assignment]  # the one word in which it differs
+        RerankerPreset,
+        "task",
         "comparison",
-        title=N_("Task"),
         description=N_("What is compared: one reranker, tuned with negatives found in several ways."),
     )
-    backend: str = Field("comparison", title=N_("Backend"), description=N_("The library that trains."))
+    backend: str = vary_field(RerankerPreset, "backend", "comparison")
     strategies: list[str] = Field(
         ["random", "bm25", "dense"],
         min_length=2,
@@ -36,9 +36,7 @@ class ComparisonPreset(RerankerPreset):
 
     def problems(self) -> list[Problem]:
         """Of each variant, told once."""
-        found = [
-            problem for strategy in self.strategies for problem in reranker.reranker_problems(self.variant(strategy))
-        ]
+        found = [problem for strategy in self.strategies for problem in self.variant(strategy).problems()]
         if len(set(self.strategies)) < len(self.strategies):
             message = say("A strategy is named twice.")
             found.append(error("strategies-twice", message, Where("strategies"), say("Name each once.")))

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets import families
-from tunewiz.presets.checks import (
-    data_problems,
-    device_problems,
-    evaluation_data_problems,
-    loss_problems,
-    method_problems,
-    metric_problems,
-    model_problems,
-    negatives_problems,
-    schedule_problems,
-)
+from tunewiz.presets import checks, families
 from tunewiz.presets.losses import AnyLoss
-from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.preset import STARTER, FirstModel, Preset, RetrievalPreset
+from tunewiz.presets.sections.model import ModelKind
+from tunewiz.presets.sections.section import vary_field
 from tunewiz.problems import Problem, Where, error, say, warning
 
 
 class EmbeddingPreset(RetrievalPreset):
     """A preset that tunes an embedding model."""
 
+    model_kind: ClassVar[ModelKind] = "embedding"
+    gives_vectors: ClassVar[bool] = True
+    first_models: ClassVar[tuple[FirstModel, ...]] = (
+        FirstModel(
+            "BAAI/bge-small-zh-v1.5", N_("Your texts are Chinese; this one is small, Chinese and a good start."), "zh"
+        ),
+        STARTER,
+    )
+    first_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "groups": ("multiple_negatives_ranking", "info_nce"),
+        "scored": ("cosent",),
+    }
     PLACE: ClassVar[int] = 1
 
-    task: Literal["embedding"] = Field(
-        "embedding", title=N_("Task"), description=N_("What kind of model is tuned: one that turns texts into vectors.")
+    task: Literal["embedding"] = vary_field(
+        Preset, "task", "embedding", description=N_("What kind of model is tuned: one that turns texts into vectors.")
     )
-    backend: str = Field("sentence_transformers", title=N_("Backend"), description=N_("The library that trains."))
+    backend: str = vary_field(Preset, "backend", "sentence_transformers")
     loss: AnyLoss = Field(
         title=N_("Loss"),
         description=N_("What training pulls together and pushes apart; it must fit the rows of the data."),
@@ -41,18 +44,13 @@ class EmbeddingPreset(RetrievalPreset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`tunewiz.presets.checks`."""
-        return embedding_problems(self)
+        """What does not go together, in the order of the sections; see :mod:`tunewiz.presets.checks`."""
+        learning = (checks.method_problems, checks.loss_problems, _batch)
+        every = (checks.model_problems, _pooling, *checks.OF_DATA, *learning, *checks.OF_RUNS)
+        return [problem for check in every for problem in check(self)]
 
 
 _MOST_TEXTS: Final = 4096
-
-
-def embedding_problems(preset: EmbeddingPreset) -> list[Problem]:
-    """What does not go together in ``preset``, in the order of its sections."""
-    before = (model_problems, _pooling, data_problems, evaluation_data_problems, negatives_problems)
-    checks = (*before, method_problems, loss_problems, _batch, schedule_problems, device_problems, metric_problems)
-    return [problem for check in checks for problem in check(preset)]
 
 
 def _pooling(preset: EmbeddingPreset) -> Iterator[Problem]:
@@ -67,8 +65,7 @@ def _batch(preset: EmbeddingPreset) -> Iterator[Problem]:
     if size == 1 and core.in_batch_negatives and preset.data.negatives.strategy == "none":
         message = say("A batch of 1 has no other passages to tell apart: the loss is always zero.")
         yield error("batch-of-one", message, Where("training.batch_size"), say("Use at least 8, better 32."))
-    negatives = preset.data.negatives.per_query if preset.data.negatives.strategy != "none" else 0
-    texts = size * (1 + core.passages(negatives))
+    texts = size * preset.loss.texts(preset.data.negatives.mined)
     if texts > _MOST_TEXTS and core.encoded_at_once is None:
         message = say("A step encodes {texts} texts at once.", texts=texts)
         fix = say("Lower training.batch_size or data.negatives.per_query, or use cached_multiple_negatives_ranking.")

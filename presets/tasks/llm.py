@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from tunewiz.data.formats.format import formats
 from tunewiz.language import N_
 from tunewiz.presets import checks, families
+from tunewiz.presets.families import KnownModel
+from tunewiz.presets.memory import Estimate
+from tunewiz.presets.memory.language_model import (
+    Decoder,
+    Sequences,
+    decoder_of_config,
+    decoder_of_size,
+    estimate_sequences,
+)
 from tunewiz.presets.methods import AnyMethod
 from tunewiz.presets.methods.low_rank import Lora
-from tunewiz.presets.preset import Preset
+from tunewiz.presets.methods.method import WithPeft
+from tunewiz.presets.preset import FirstModel, Preset, RetrievalPreset
 from tunewiz.presets.sections.data import LlmData
 from tunewiz.presets.sections.evaluation import Export, LlmEvaluation
 from tunewiz.presets.sections.llm_training import LlmTraining, Preference
-from tunewiz.presets.sections.model import LlmModel
-from tunewiz.presets.sections.section import about
-from tunewiz.presets.yaml.validation import suggestion
+from tunewiz.presets.sections.model import LlmModel, ModelKind
+from tunewiz.presets.sections.section import about, vary_field
 from tunewiz.problems import Problem, Where, error, note, say, warning
+
+#: Stages that learn from answers or texts as they are; from pairs of answers; and from answers that were judged.
+_PLAIN: Final = ("auto", "sft", "pretrain")
+_PAIRED: Final = ("dpo", "orpo", "simpo")
+_PREFERRING: Final = (*_PAIRED, "kto")
+#: Stages that compare with a frozen copy of the model.
+_REFERRING: Final = ("dpo", "kto")
+_FITS: Final = N_("Knows your language, and is of a size that this machine can tune.")
 
 
 class LlmPreset(Preset):
     """A preset that tunes a language model."""
 
+    model_kind: ClassVar[ModelKind] = "llm"
+    conversations: ClassVar[bool] = True
+    first_models: ClassVar[tuple[FirstModel, ...]] = (
+        FirstModel("Qwen/Qwen3-4B-Instruct-2507", _FITS, free=24),
+        FirstModel("Qwen/Qwen3-1.7B", _FITS, free=12),
+        FirstModel("Qwen/Qwen3-0.6B", _FITS, free=4),
+        FirstModel(
+            "starter-llm", N_("Small enough for a processor, and installs with Tunewiz, so no network is needed.")
+        ),
+    )
+    full_rate: ClassVar[float] = 1e-5
     PLACE: ClassVar[int] = 2
 
-    task: Literal["llm"] = Field(
-        "llm", title=N_("Task"), description=N_("What kind of model is tuned: one that writes answers.")
+    task: Literal["llm"] = vary_field(
+        Preset, "task", "llm", description=N_("What kind of model is tuned: one that writes answers.")
     )
-    backend: str = Field("llama_factory", title=N_("Backend"), description=N_("The library that trains."))
+    backend: str = vary_field(Preset, "backend", "llama_factory")
     stage: Literal["auto", "sft", "pretrain", "dpo", "orpo", "simpo", "kto"] = Field(
         "auto",
         title=N_("Stage"),
@@ -59,29 +86,17 @@ class LlmPreset(Preset):
         examples=["auto", "qwen3_nothink", "llama3", "gemma"],
         json_schema_extra=about(typical=N_("auto. Another template than the model's own gives garbage.")),
     )
-    model: LlmModel = Field(title=N_("Model"), description=N_("Which model is tuned and where it comes from."))
-    data: LlmData = Field(title=N_("Data"), description=N_("What it learns from and what it is measured on."))
-    method: AnyMethod = Field(
-        default_factory=Lora, title=N_("Method"), description=N_("How much of the model is trained.")
-    )
+    model: LlmModel = vary_field(Preset, "model")
+    data: LlmData = vary_field(RetrievalPreset, "data")
+    method: AnyMethod = vary_field(RetrievalPreset, "method", default_factory=Lora)
     preference: Preference = Field(
         default_factory=Preference,
         title=N_("Preference"),
         description=N_("How it learns from pairs of answers; for dpo, orpo, simpo and kto."),
     )
-    training: LlmTraining = Field(
-        default_factory=LlmTraining,
-        title=N_("Training"),
-        description=N_("How long, how fast and how carefully it learns."),
-    )
-    evaluation: LlmEvaluation = Field(
-        default_factory=LlmEvaluation,
-        title=N_("Evaluation"),
-        description=N_("How the model is measured, before and after."),
-    )
-    export: Export = Field(
-        default_factory=Export, title=N_("Export"), description=N_("What is left when the run is over.")
-    )
+    training: LlmTraining = vary_field(Preset, "training", default_factory=LlmTraining)
+    evaluation: LlmEvaluation = vary_field(RetrievalPreset, "evaluation", default_factory=LlmEvaluation)
+    export: Export = vary_field(RetrievalPreset, "export")
     backend_options: dict[str, Any] = Field(
         default_factory=dict,
         title=N_("Backend options"),
@@ -91,21 +106,43 @@ class LlmPreset(Preset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`tunewiz.presets.tasks.llm`."""
-        return llm_problems(self)
+        """What does not go together, in the order of the sections."""
+        every = (_model, _data, _backend, _method, _stage, _schedule, _device)
+        return [problem for check in every for problem in check(self)]
+
+    def memory(self, known: KnownModel, half: bool = True) -> Estimate | None:
+        """What the formulas of :mod:`tunewiz.presets.memory.language_model` say of this preset."""
+        if self.model_kind not in known.family.tasks:
+            return None
+        return self._memory(decoder_of_size(known.size, known.family.normalised_queries), half)
+
+    def memory_by_config(self, config: Mapping[str, Any], half: bool = True) -> Estimate | None:
+        """As :meth:`memory`."""
+        shape = decoder_of_config(config)
+        return self._memory(shape, half) if shape else None
+
+    def _memory(self, shape: Decoder, half: bool) -> Estimate:
+        method, training = self.method, self.training
+        # The engine on peft knows neither: all activations and all logits are kept.
+        plain = isinstance(method, WithPeft)
+        load = Sequences(
+            count=training.batch_size * (2 if self.stage in _PAIRED else 1),
+            length=training.max_length,
+            trained=method.trained(shape),
+            adapters=method.adapter,
+            bits=method.stored_bits,
+            half=training.in_16_bits(half),
+            dropout=getattr(method, "dropout", 0.0) > 0,
+            doubly_quantised=getattr(method, "double_quantisation", True),
+            optimizer=training.optimizer,
+            checkpointing=training.gradient_checkpointing and not plain,
+            chunked=training.liger and not plain,
+            reference=self.stage in _REFERRING and not method.adapter,
+        )
+        return estimate_sequences(shape, load)
 
 
 # What does not go together in a preset of a language model; no library, no data, no network.
-
-
-#: Stages that compare with a frozen copy of the model.
-_REFERRING: Final = ("dpo", "kto")
-
-
-def llm_problems(preset: LlmPreset) -> list[Problem]:
-    """Everything found, in the order of the sections."""
-    checks = (_model, _data, _backend, _method, _stage, _schedule, _device)
-    return [problem for check in checks for problem in check(preset)]
 
 
 def _model(preset: LlmPreset) -> Iterator[Problem]:
@@ -113,7 +150,7 @@ def _model(preset: LlmPreset) -> Iterator[Problem]:
     known = families.lookup(preset.model.id)
     if known is None:
         return
-    if "llm" not in known.family.tasks:
+    if preset.model_kind not in known.family.tasks:
         message = say("{id} is no language model that writes answers.", id=known.size.id)
         yield error(
             "model-of-another-task", message, Where("model.id"), say("`tunewiz models --task llm` lists those.")
@@ -132,10 +169,7 @@ def _model(preset: LlmPreset) -> Iterator[Problem]:
 
 
 def _data(preset: LlmPreset) -> Iterator[Problem]:
-    known = [name for name, kind in formats().items() if preset.task in kind.tasks]
-    if preset.data.format not in ("auto", *known):
-        message = say("There is no format {name}.", name=preset.data.format)
-        yield error("unknown-format", message, Where("data.format"), suggestion(preset.data.format, ["auto", *known]))
+    yield from checks.format_problems(preset.data.format, preset.model_kind)
     prompt = preset.data.prompt
     if prompt is not None and "{text}" not in prompt:
         message = say("The classification prompt has no {mark} to put the text in.", mark="{text}")
@@ -160,7 +194,7 @@ def _backend(preset: LlmPreset) -> Iterator[Problem]:
             "method-of-another-backend", message, Where("method.type"), say("Set backend: {name}.", name=wanted)
         )
         return
-    if wanted == "peft" and preset.stage not in ("auto", "sft", "pretrain"):
+    if wanted == "peft" and preset.stage not in _PLAIN:
         message = say("{method} learns from answers and texts, not by {stage}.", method=method, stage=preset.stage)
         yield error("stage-of-another-backend", message, Where("stage"), say("Set stage: sft, or method: lora."))
     unused = [name for name in ("packing", "liger", "neftune") if wanted == "peft" and getattr(preset.training, name)]
@@ -176,7 +210,7 @@ def _method(preset: LlmPreset) -> Iterator[Problem]:
     if rate > high:
         message = say("{rate} is high for {method}: the model may forget what it knows.", **values)
         yield warning("learning-rate-high", message, where, say("Usual: {low} to {high}.", **values))
-    elif rate < low and preset.stage in ("auto", "sft", "pretrain"):
+    elif rate < low and preset.stage in _PLAIN:
         message = say("{rate} is low for {method}: little may change.", **values)
         yield warning("learning-rate-low", message, where, say("Usual: {low} to {high}.", **values))
     modules = getattr(preset.method, "target_modules", "all")
@@ -194,7 +228,7 @@ def _stage(preset: LlmPreset) -> Iterator[Problem]:
     if preset.stage not in ("auto", "sft") and training.trained_on != "answers":
         message = say("training.trained_on is for sft; {stage} decides itself.", stage=preset.stage)
         yield error("trained-on-unused", message, Where("training.trained_on"), say("Set it to answers."))
-    if preset.stage in ("dpo", "orpo", "simpo", "kto") and training.packing:
+    if preset.stage in _PREFERRING and training.packing:
         message = say("Packing is for sft and pretrain, not for {stage}.", stage=preset.stage)
         yield error("packing-unused", message, Where("training.packing"), say("Set training.packing: false."))
     if preset.preference.label_smoothing and preset.stage not in ("auto", "dpo"):

@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import about
-from tunewiz.presets.tasks import reranker as checks
+from tunewiz.presets.sections.section import about, vary_field
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.presets.yaml import library
@@ -20,12 +19,13 @@ class PipelinePreset(RerankerPreset):
 
     PLACE: ClassVar[int] = 4
 
-    task: Literal["pipeline"] = Field(  # type: ignore[assignment]  # the one word in which it differs
+    task: Literal["pipeline"] = vary_field(  # type: ignore[assignment]  # the one word in which it differs
+        RerankerPreset,
+        "task",
         "pipeline",
-        title=N_("Task"),
         description=N_("What is tuned: an embedding model first, then a reranker over what it finds."),
     )
-    backend: str = Field("pipeline", title=N_("Backend"), description=N_("The library that trains."))
+    backend: str = vary_field(RerankerPreset, "backend", "pipeline")
     embedding: str = Field(
         "embedding/starter",
         min_length=1,
@@ -39,10 +39,10 @@ class PipelinePreset(RerankerPreset):
     )
 
     def problems(self) -> list[Problem]:
-        """Of the reranker, then of the embedding model's preset."""
-        found = checks.reranker_problems(self.reranker())
+        """Of the reranker, then of the embedding model's preset; what is the same for both once."""
+        found = self.reranker().problems()
         try:
-            return [*found, *self.first().problems()]
+            return [*found, *(problem for problem in self.first().problems() if problem not in found)]
         except BadPreset as fault:
             message = say("The embedding model's preset cannot be used: {what}", what=fault.problems[0].message)
             return [*found, error("embedding-preset", message, Where("embedding"), fault.problems[0].fix)]

@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.checks import (
-    data_problems,
-    device_problems,
-    evaluation_data_problems,
-    loss_problems,
-    method_problems,
-    metric_problems,
-    model_problems,
-    negatives_problems,
-    schedule_problems,
-)
+from tunewiz.presets import checks
 from tunewiz.presets.losses import AnyRerankerLoss
-from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.preset import STARTER, FirstModel, Preset, RetrievalPreset
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.data import Candidates
+from tunewiz.presets.sections.model import ModelKind
+from tunewiz.presets.sections.section import vary_field
 from tunewiz.problems import Problem, Where, error, say
 
 
 class RerankerPreset(RetrievalPreset):
     """A preset that tunes a reranker."""
 
+    model_kind: ClassVar[ModelKind] = "reranker"
+    cross_encoder: ClassVar[bool] = True
+    first_models: ClassVar[tuple[FirstModel, ...]] = (
+        FirstModel(
+            "BAAI/bge-reranker-base", N_("Your texts are Chinese; this one knows how to rank them already."), "zh"
+        ),
+        STARTER,
+    )
+    first_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "groups": ("binary_cross_entropy",),
+        "scored": ("binary_cross_entropy",),
+    }
     PLACE: ClassVar[int] = 3
 
-    task: Literal["reranker"] = Field(
+    task: Literal["reranker"] = vary_field(
+        Preset,
+        "task",
         "reranker",
-        title=N_("Task"),
         description=N_("What kind of model is tuned: one that puts the results of a search in a better order."),
     )
-    backend: str = Field("cross_encoder", title=N_("Backend"), description=N_("The library that trains."))
+    backend: str = vary_field(Preset, "backend", "cross_encoder")
     candidates: Candidates = Field(
         default_factory=Candidates,
         title=N_("Candidates"),
@@ -49,23 +54,10 @@ class RerankerPreset(RetrievalPreset):
     )
 
     def problems(self) -> list[Problem]:
-        """What does not go together; see :mod:`tunewiz.presets.checks`."""
-        return reranker_problems(self)
-
-
-def reranker_problems(preset: RerankerPreset) -> list[Problem]:
-    """As :func:`embedding`, for a reranker."""
-    before = [
-        problem
-        for check in (model_problems, data_problems, evaluation_data_problems, negatives_problems)
-        for problem in check(preset)
-    ]
-    after = [
-        problem
-        for check in (method_problems, loss_problems, schedule_problems, device_problems, metric_problems)
-        for problem in check(preset)
-    ]
-    return [*before, *_candidates(preset), *after]
+        """What does not go together, in the order of the sections; see :mod:`tunewiz.presets.checks`."""
+        learning = (checks.method_problems, checks.loss_problems)
+        every = (checks.model_problems, *checks.OF_DATA, _candidates, *learning, *checks.OF_RUNS)
+        return [problem for check in every for problem in check(self)]
 
 
 def _candidates(preset: RerankerPreset) -> Iterator[Problem]:

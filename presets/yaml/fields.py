@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from inspect import isabstract
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic.fields import FieldInfo
@@ -20,6 +20,8 @@ from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml.tree import KeyPath, child, write_scalar
 from tunewiz.problems import Message, say
 
+#: Keys that pick among the sections of a field: a loss by its name, a method by its type.
+CHOOSERS: Final = ("name", "type")
 #: By (has a low end, it is open, has a high end, it is open).
 _RANGES = {
     ("ge", "le"): N_("from {low} to {high}"),
@@ -68,17 +70,18 @@ def _tag(kind: type[Section]) -> object:
     return field.default if field else None
 
 
+def chooser(field: FieldInfo) -> str:
+    """The key that picks among the sections ``field`` takes; "" if it takes one or none."""
+    kind = section_of(field.annotation, None)
+    return next((name for name in CHOOSERS if kind and name in kind.model_fields and choices_of(field)), "")
+
+
 def is_chosen(section: type[Section], value: Mapping[str, Any]) -> bool:
     """Whether ``value`` names ``section`` by its ``name`` or ``type``, not just falls back to it."""
     return any(
         key in value and key in section.model_fields and section.model_fields[key].default == value[key]
-        for key in ("name", "type")
+        for key in CHOOSERS
     )
-
-
-def takes_null(field: FieldInfo) -> bool:
-    """Whether ``field`` may be null."""
-    return NoneType in get_args(field.annotation)
 
 
 def steps(root: type[Section], path: KeyPath, value: Any) -> Iterator[tuple[type[Section] | None, FieldInfo | None]]:
@@ -109,41 +112,41 @@ def item_rule(root: type[Section], path: KeyPath, value: Any) -> Message:
     field = above(root, path, value)
     if field is None:
         return say("a value")
-    for kind in (field.annotation, *get_args(field.annotation)):
-        if get_origin(kind) in (list, dict):
-            return _rule(get_args(kind)[-1], [], field)
-    return rule(field)
+    item = items(field.annotation)
+    return rule(field) if item is None else _rule(item, [], field)
+
+
+def members(annotation: Any) -> list[Any]:
+    """The types that ``annotation`` takes: those of a union, else itself; without the constraints of ``Annotated``."""
+    if hasattr(annotation, "__metadata__"):
+        return members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [kind for part in get_args(annotation) for kind in members(part)]
+    return [annotation]
+
+
+def items(annotation: Any) -> Any:
+    """What ``annotation`` takes as an item of its list or mapping; ``None`` where it takes neither."""
+    return next((get_args(kind)[-1] for kind in members(annotation) if get_origin(kind) in (list, dict)), None)
+
+
+def takes(root: type[Section], path: KeyPath, value: Any) -> Any:
+    """The annotation of the field or item at ``path``; ``Any`` where the path names none."""
+    field = field_at(root, path, value)
+    if field is not None:
+        return field.annotation
+    holder = above(root, path, value)
+    return (items(holder.annotation) if holder else None) or Any
 
 
 def takes_text(field: FieldInfo) -> bool:
     """Whether ``field``, or its items, are text of any kind."""
-    kinds = [_bare(kind) for kind in (field.annotation, *get_args(field.annotation))]
-    return any(kind is str or (get_origin(kind) in (list, dict) and get_args(kind)[-1] is str) for kind in kinds)
+    return str in members(field.annotation) or items(field.annotation) is str
 
 
 def takes_list(field: FieldInfo) -> bool:
     """Whether ``field`` may be a list."""
-    return any(get_origin(kind) is list for kind in (field.annotation, *get_args(field.annotation)))
-
-
-def takes_word(field: FieldInfo) -> bool:
-    """Whether ``field`` may be one of its words outside a list (``all``)."""
-    if get_origin(field.annotation) in (list, dict):
-        return False
-    return any(get_origin(kind) is Literal for kind in (field.annotation, *get_args(field.annotation)))
-
-
-def is_text(field: FieldInfo) -> bool:
-    """Whether ``field`` takes free text and nothing else, but for null."""
-    if get_origin(field.annotation) in (list, dict):
-        return False
-    kinds = {_bare(kind) for kind in (get_args(field.annotation) or (field.annotation,))}
-    return kinds - {NoneType} == {str}
-
-
-def _bare(annotation: Any) -> Any:
-    """``annotation`` without the constraints of ``Annotated``."""
-    return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+    return any(get_origin(kind) is list for kind in members(field.annotation))
 
 
 def keys(root: type[Section], value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from tunewiz import paths
 from tunewiz.files import write_whole
 from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
@@ -35,8 +35,7 @@ class Entry:
 
 def saved_in() -> Path:
     """The folder of the user's own presets (``$XDG_CONFIG_HOME/tunewiz/presets``)."""
-    home = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(home) if home else Path.home() / ".config") / "tunewiz" / "presets"
+    return paths.config() / "presets"
 
 
 def listing() -> list[Entry]:
@@ -100,6 +99,10 @@ def load(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Preset:
     """The preset of a file or name with ``overrides`` (``KEY=VALUE``) applied and its paths made absolute.
 
     Raises :class:`BadPreset` with everything that is wrong.
+
+    >>> preset = load("embedding/starter", ["training.epochs=2"])
+    >>> preset.task, preset.training.epochs
+    ('embedding', 2.0)
     """
     return open_preset(path_or_name, overrides).preset
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
-from tunewiz.data.reading.source import resolve
 from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
-from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml import fields, syntax, validation
 from tunewiz.presets.yaml.overriding import override
 from tunewiz.presets.yaml.tree import KeyPath as Keys
 from tunewiz.presets.yaml.tree import Tree, parse, path_of
-from tunewiz.problems import BadData, BadPreset, Problem, Where, error, errors, say
+from tunewiz.problems import BadPreset, Problem, Where, error, errors, say
 
 # Relative paths of a preset, made absolute: nothing depends on the directory a command is typed in.
 #
@@ -63,27 +61,6 @@ def _replace(tree: Tree, key: Keys, value: str) -> None:
     holder = tree.node(key[:-1])
     if isinstance(holder, dict):
         holder[key[-1]] = value
-
-
-# The files and folders a preset names: are they there?
-
-
-DATA_NOT_FOUND: Final = "data-not-found"
-
-
-def missing_data(section: Section, key: str = "") -> Iterator[Problem]:
-    """A problem for each key of ``section``, at any depth, that names data which is not there."""
-    for name, field in type(section).model_fields.items():
-        value, path = getattr(section, name), f"{key}.{name}" if key else name
-        if isinstance(value, Section):
-            yield from missing_data(value, path)
-        elif isinstance(value, str) and fields.about(field, "path"):
-            try:
-                resolve(value)
-            except BadData as fault:
-                for problem in fault.problems:
-                    message = say("{path}: {what}", path=value, what=problem.message)
-                    yield error(DATA_NOT_FOUND, message, Where(key=path), problem.fix)
 
 
 @dataclass(frozen=True)
@@ -138,7 +115,7 @@ def kind_of(tree: Tree) -> tuple[type[Preset], list[Problem]]:
     task = tree.value.get("task")
     if isinstance(task, str) and task in known:
         return known[task], []
-    likely = known["embedding"]
+    likely = next(iter(known.values()))
     names, where = ", ".join(known), tree.where(("task",))
     if "task" not in tree.value:
         fix = say("Add it: one of {words}.", words=names)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from tunewiz.presets.preset import Preset
-from tunewiz.presets.yaml import fields
-from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted_path, parse, path_of
-from tunewiz.problems import BadPreset, Problem, Where, error, say
-
-_NULL: Final = ("null", "~")
-_CHOOSING: Final = ("name", "type")
+from tunewiz.presets.yaml import fields, typed
+from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted_path, path_of
+from tunewiz.problems import Problem, Where, error, say
 
 
 def override(tree: Tree, assignments: Iterable[str], kind: type[Preset]) -> list[Problem]:
@@ -30,18 +27,15 @@ def override(tree: Tree, assignments: Iterable[str], kind: type[Preset]) -> list
         else:
             rule, fix = say("It is not KEY=VALUE."), say("Write it like training.epochs=3.")
             found.append(error("bad-set", rule, Where(file=f"--set {text}"), fix))
-    for path, value, text in sorted(readable, key=lambda item: item[0][-1] not in _CHOOSING and item[0] != ("loss",)):
+    readable.sort(key=lambda item: item[0][-1] not in fields.CHOOSERS and item[0] != ("loss",))
+    for path, value, text in readable:
         found += _assign(tree, path, value, Where(dotted_path(path), f"--set {text}"), kind)
     return found
 
 
 def _assign(tree: Tree, path: KeyPath, text: str, where: Where, kind: type[Preset]) -> list[Problem]:
     field = fields.field_at(kind, path, tree.value)
-    try:
-        value = _value(text, field, where)
-    except BadPreset as fault:
-        rule, fix = fault.problems[0].message, say("Put the value in quotes, and the whole argument in single quotes.")
-        return [error("bad-set", rule, where, fix)]
+    value = typed.read(text, fields.takes(kind, path, tree.value))
     holder = _holder(tree, path[:-1], kind, where)
     last: Any = path[-1]
     if isinstance(holder, list) and isinstance(last, int) and last < len(holder):
@@ -60,20 +54,11 @@ def _assign(tree: Tree, path: KeyPath, text: str, where: Where, kind: type[Prese
 def _put(holder: dict[str, Any], key: str, value: Any, field: FieldInfo | None) -> None:
     """Set ``key``; a bare name for a section that is chosen by name changes the name and keeps the options."""
     old = holder.get(key)
-    chooser = _chooser(field)
+    chooser = fields.chooser(field) if field else ""
     if chooser and isinstance(value, str) and isinstance(old, dict):
         old[chooser] = value
     else:
         holder[key] = value
-
-
-def _chooser(field: FieldInfo | None) -> str:
-    """The key that picks among the sections ``field`` takes; "" if it takes one or none."""
-    if field is None:
-        return ""
-    kind = fields.section_of(field.annotation, None)
-    known = [name for name in _CHOOSING if kind and name in kind.model_fields]
-    return known[0] if known and fields.choices_of(field) else ""
 
 
 def _holder(tree: Tree, path: KeyPath, kind: type[Preset], where: Where) -> Any:
@@ -87,7 +72,7 @@ def _holder(tree: Tree, path: KeyPath, kind: type[Preset], where: Where) -> Any:
             return None
         key, below = str(part), path[: number + 1]
         field = fields.field_at(kind, below, tree.value)
-        chooser = _chooser(field)
+        chooser = fields.chooser(field) if field else ""
         if node.get(key) is None:
             node[key] = _default(field, chooser)
             tree.places[below] = where
@@ -106,22 +91,12 @@ def _default(field: FieldInfo | None, chooser: str) -> Any:
 
 def _keep_what_fits(tree: Tree, path: KeyPath, kind: type[Preset]) -> None:
     """After another loss or method was picked at ``path``, drop the options that it does not have."""
-    above = path[:-1] if path[-1] in _CHOOSING else path
+    above = path[:-1] if path[-1] in fields.CHOOSERS else path
     field = fields.field_at(kind, above, tree.value) if above else None
     node = tree.node(above)
-    if not _chooser(field) or field is None or not isinstance(node, dict):
+    if field is None or not fields.chooser(field) or not isinstance(node, dict):
         return
     section = fields.section_of(field.annotation, node)
     if section and fields.is_chosen(section, node):
         for key in [key for key in node if key not in section.model_fields]:
             del node[key]
-
-
-def _value(text: str, field: FieldInfo | None, where: Where) -> Any:
-    """``text`` as YAML; as it stands where the key takes text, and with commas where it takes a list."""
-    shown = text.strip()
-    if field is not None and fields.is_text(field) and not shown.startswith(("'", '"')):
-        return None if fields.takes_null(field) and shown in _NULL else text
-    if field is not None and fields.takes_list(field) and not shown.startswith("["):
-        text = shown if shown in fields.choices(field.annotation) and fields.takes_word(field) else f"[{shown}]"
-    return parse(text, where.file).value

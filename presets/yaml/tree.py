@@ -66,7 +66,7 @@ def _text(value: str) -> str:
 
 
 #: Control characters, and halves of UTF-16 pairs, which no file can hold.
-_REFUSED: Final = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+REFUSED: Final = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff]")
 
 KeyPath = tuple[str | int, ...]
 DEEPEST: Final = 16
@@ -138,15 +138,15 @@ class _Open:
             self.value.append(item)
 
 
-def parse(text: str, file: str = "") -> Tree:
+def parse(text: str, file: str = "", texts: bool = False) -> Tree:
     """The tree of ``text``; raises :class:`BadPreset` when it is not YAML, with all that can be told.
 
     Duplicate keys, tags, anchors and characters that have no place in a preset are left in ``problems``, so that the
-    values can be checked in the same pass.
+    values can be checked in the same pass. With ``texts`` every scalar is text, whatever it looks like.
     """
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise BadPreset(syntax.too_large(file, LARGEST))
-    builder = _Builder(Tree(file))
+    builder = _Builder(Tree(file), texts)
     try:
         for event in _events(text):
             builder.take(event)
@@ -165,8 +165,9 @@ def _events(text: str) -> Iterator[yaml.Event]:
 class _Builder:
     """Folds PyYAML's events into a tree without recursion, so that depth cannot exhaust the stack."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, texts: bool) -> None:
         self.tree = tree
+        self.texts = texts
         self.open: list[_Open] = []
         self.documents = 0
 
@@ -189,14 +190,14 @@ class _Builder:
             self._scalar(yaml.ScalarEvent(None, None, (False, True), "", event.start_mark, style='"'), line)
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
-        if _REFUSED.search(event.value):
+        if REFUSED.search(event.value):
             self._report("yaml-character", line)
             event.value = ""
         top = self.open[-1] if self.open else None
         if top and isinstance(top.value, dict) and top.key is None:
             self._key(top, event.value, line)
             return
-        value = event.value if event.style else plain(event.value)
+        value = event.value if event.style or self.texts else plain(event.value)
         self._attach(value, line)
 
     def _key(self, top: _Open, key: str, line: int) -> None:

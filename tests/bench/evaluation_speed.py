@@ -2,7 +2,8 @@
 
     python -m tests.bench.evaluation_speed --data DIR [DIR ...] [--model DIR] [--repeats N]
 
-Each DIR is a BEIR folder; a GPU is used where there is one. The two take turns; the best time of each counts. Metrics
+Each DIR is a BEIR folder; a GPU is used where there is one. The library, ours, and ours with its linear layers as they
+are (:mod:`tunewiz.backends.models.packing`) take turns; the best time of each counts. Metrics
 are compared at full precision: the library's nDCG ignores grades, so that ours is computed from our own saved ranking
 with grades set to one. Its ties are broken by rising document id, trec_eval's by falling id; no other difference
 may remain.
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tunewiz.backends.evaluate import Measurement, MetricOptions
 from tunewiz.backends.evaluate.full_search import Retrieval
@@ -44,6 +46,8 @@ class Row:
     ours: float
     their_cpu: float
     our_cpu: float
+    unpacked: float
+    unpacked_cpu: float
     difference: float
     values: dict[str, tuple[float, float]]
 
@@ -84,8 +88,8 @@ def compare(name: str, folder: Path, model_path: Path, repeats: int) -> Row:
     collection = read_beir(folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = SentenceTransformer(str(model_path), device=device)
-    encoder = search_encoder(model_path, manner=MeasureOptions(device))
-    times: dict[str, list[tuple[float, float]]] = {"theirs": [], "ours": []}
+    encoder = search_encoder(model_path, options=MeasureOptions(device))
+    times: dict[str, list[tuple[float, float]]] = {"theirs": [], "ours": [], "unpacked": []}
     their_metrics: dict[str, float] = {}
     our_measurement: Measurement | None = None
     for _ in range(repeats):
@@ -93,12 +97,16 @@ def compare(name: str, folder: Path, model_path: Path, repeats: int) -> Row:
         times["theirs"].append(taken)
         our_measurement, taken = _timed(lambda: Retrieval().measure(encoder, collection, MetricOptions(CUTOFFS)))
         times["ours"].append(taken)
+        with patch("tunewiz.backends.models.packing.available", lambda _precision: False):
+            _, taken = _timed(lambda: Retrieval().measure(encoder, collection, MetricOptions(CUTOFFS)))
+        times["unpacked"].append(taken)
     assert our_measurement is not None
     values = _values(collection, our_measurement, their_metrics)
-    (wall, cpu), (our_wall, our_cpu) = ((min(t[0] for t in kind), min(t[1] for t in kind)) for kind in times.values())
+    best = ((min(t[0] for t in kind), min(t[1] for t in kind)) for kind in times.values())
+    (wall, cpu), (our_wall, our_cpu), (plain_wall, plain_cpu) = best
     worst = max(abs(ours - them) for ours, them in values.values())
     texts = len(collection.corpus) + len(collection.queries)
-    return Row(name, texts, wall, our_wall, cpu, our_cpu, worst, values)
+    return Row(name, texts, wall, our_wall, cpu, our_cpu, plain_wall, plain_cpu, worst, values)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, tuple[float, float]]:
@@ -121,12 +129,14 @@ def _values(collection: Collection, ours: Measurement, library: dict[str, float]
 def table(rows: Sequence[Row]) -> str:
     """Times, and each metric of both, as Markdown."""
     lines = [
-        "| collection | texts | library s | ours s | ratio | library CPU s | ours CPU s | ratio | largest difference |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| collection | texts | library s | ours s | ratio | library CPU s | ours CPU s | ratio | "
+        "not packed s | CPU s | largest difference |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
         f"| {row.name} | {row.texts} | {row.theirs:.1f} | {row.ours:.1f} | {row.theirs / row.ours:.2f} | "
-        f"{row.their_cpu:.1f} | {row.our_cpu:.1f} | {row.their_cpu / row.our_cpu:.2f} | {row.difference:.1e} |"
+        f"{row.their_cpu:.1f} | {row.our_cpu:.1f} | {row.their_cpu / row.our_cpu:.2f} | "
+        f"{row.unpacked:.1f} | {row.unpacked_cpu:.1f} | {row.difference:.1e} |"
         for row in rows
     ]
     lines += ["", "| collection | metric | library | ours |", "|---|---|--:|--:|"]

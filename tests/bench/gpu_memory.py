@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.presets.families import KnownModel, lookup
-from tunewiz.presets.memory import GB, Estimate, estimates
+from tunewiz.presets.memory import GB, Estimate
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
 
@@ -83,7 +83,7 @@ def _case(scratch: Path, name: str, changes: list[str], steps: int) -> Case:
     from tunewiz.backends.runs.create import create
 
     told = [f"training.max_steps={steps}", "training.evaluations=0", "training.log_every=1", *changes]
-    expected = estimates.estimate_known(load(name, told), _known(name))
+    expected = load(name, told).memory(_known(name))
     assert expected is not None, name
     rows = _rows(scratch, load(name, told))
     local = [f"model.id={_folder(scratch, _known(name))}", "model.source=local", f"data.train={rows}"]

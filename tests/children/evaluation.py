@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import DEVICE
 from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.reports.metrics_file import MetricsFile
+from tunewiz.backends.reports.next_steps import known_of, next_steps
 from tunewiz.backends.runs.events import Event, parse
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.retrieval import RetrievalBackend
 from tunewiz.presets.sections.method import Lora
@@ -123,3 +127,10 @@ def go_through(run: Run, preset: EmbeddingPreset, stages: tuple[str, ...] = STAG
 
 def events(run: Run) -> list[Event]:
     return [event for line in run.events_file.read_text("utf-8").splitlines() if (event := parse(line))]
+
+
+def advised(run: Run) -> tuple[list[str], list[str]]:
+    """What the report of ``run`` advises, and what is advised of its directory once it is finished."""
+    metrics = MetricsFile.of(run.report)
+    ended = replace(read_state(run), status="finished", verdict=metrics.verdict or "")
+    return list(metrics.next), [step.text() for step in next_steps(known_of(run, ended))]

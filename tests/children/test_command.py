@@ -114,6 +114,9 @@ def test_a_run_ends_with_a_verdict_a_report_and_a_model(shell: Shell) -> None:
     report = shell("report")
     assert report.returncode == 0
     assert f"{told['after']['ndcg@10']:.4f}" in report.stdout
+    whole = json.loads(shell("report", "--json").stdout)
+    assert whole["metrics"] == json.loads((run.report / "metrics.json").read_text(encoding="utf-8"))
+    assert whole["next"] == whole["metrics"]["next"] != []
     listed = json.loads(shell("runs", "--json").stdout)
     assert [item["name"] for item in listed] == [told["name"]]
 
@@ -158,6 +161,8 @@ def test_a_stopped_run_goes_on_to_its_verdict(shell: Shell) -> None:
     wait_until(lambda: training(run))
     shell("stop", run.name)
     reached = read_state(run).step
+    early = shell("report", run.name)
+    assert (early.returncode, f"tunewiz run --resume {run.name}" in early.stderr) == (2, True)
     resumed = shell("run", "--resume", run.name, "--json")
     assert resumed.returncode == 0, resumed.stderr
     state = read_state(run)

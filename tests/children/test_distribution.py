@@ -15,9 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def shell(*command: str | Path, folder: Path, **variables: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TUNEWIZ")} | variables
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TUNEWIZ", "PYTHON"))}
     done = subprocess.run(
-        [str(part) for part in command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [str(part) for part in command],
+        cwd=folder,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -49,19 +54,8 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = built.glob("*.whl")
     python = folder / "bin" / "python"
     site = Path(shell(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip())
-    shell(
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-index",
-        "--prefix",
-        folder,
-        wheel,
-        folder=folder,
-    )
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index")
+    shell(*pip, wheel, folder=folder)
     here = Path(pytest.__file__).parents[1]
     (site / "needed.pth").write_text(f"{here}\n", encoding="utf-8")
     return folder / "bin"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from tunewiz.backends.evaluate import MetricOptions, catalogue, full_search
 from tunewiz.backends.evaluate.full_search import Retrieval
 from tunewiz.backends.evaluate.measuring import MeasureOptions, measure
 from tunewiz.backends.evaluate.metrics import read_run
-from tunewiz.backends.evaluate.two_stage import TwoStage
+from tunewiz.backends.evaluate.two_stage import TwoStage, embedder
 from tunewiz.backends.models import encoding
 from tunewiz.backends.models.batching import EncodeOptions
 from tunewiz.backends.models.encoding import SearchEncoder, encode, fingerprint
-from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.models.loading import load_encoder, prompts
 from tunewiz.backends.models.packing import available, packed_linear_layers
 from tunewiz.backends.runs.events import Evaluated, Progress
 from tunewiz.backends.runs.run import StopRequested
@@ -210,6 +211,17 @@ def test_a_model_outside_a_run_can_be_measured(tiny_encoder: Path) -> None:
     assert found.facts["cosines"]["positive"]["count"] == 2
 
 
+def test_a_first_stage_has_its_familys_instructions_unless_the_model_brings_its_own(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_encoder, tmp_path / "multilingual-e5-small")
+    assert prompts(embedder(str(folder), MeasureOptions()).model) == ("query: ", "passage: ")
+    settings = json.loads((folder / "config_sentence_transformers.json").read_text("utf-8"))
+    settings["prompts"] = {"query": "find: ", "document": ""}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings), "utf-8")
+    assert prompts(embedder(str(folder), MeasureOptions()).model) == ("find: ", "")
+
+
 def test_queries_without_a_judgment_are_not_measured(tiny_encoder: Path) -> None:
     found = measure(tiny_encoder, collection(qrels={"1": {"a": 1}, "2": {"b": 0}}), MetricOptions())
     assert list(found.per_query) == ["1"]
@@ -226,7 +238,7 @@ def test_measuring_can_be_stopped(tiny_encoder: Path) -> None:
         raise StopRequested
 
     with pytest.raises(StopRequested):
-        measure(tiny_encoder, collection(), MetricOptions(), manner=MeasureOptions(check_stop=stop))
+        measure(tiny_encoder, collection(), MetricOptions(), options=MeasureOptions(check_stop=stop))
 
 
 def test_rounding_what_cannot_matter_changes_no_number(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

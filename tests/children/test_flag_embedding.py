@@ -24,9 +24,9 @@ from tunewiz.backends.engines.flag_embedding.flag_training import LINES, FlagTra
 from tunewiz.backends.engines.flag_embedding.m3_search import WAYS
 from tunewiz.backends.evaluate.metrics import read_run
 from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.runs.checkpoints import newest
 from tunewiz.backends.runs.events import Evaluated, Noticed
 from tunewiz.backends.runs.run import Run, StopRequested
-from tunewiz.backends.training.checkpoints import newest
 from tunewiz.data.retrieval.prepared import Prepared, load
 from tunewiz.problems import BadPreset
 

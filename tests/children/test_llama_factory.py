@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.children.evaluation import advised
 from tests.children.llm_setup import ran
+from tunewiz.backends.runs.run import Run
 
 PAIRS = [
     {"instruction": f"Which is larger, {number} or {number + 1}?", "chosen": f"It is {number + 1}.",
@@ -80,6 +82,9 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
     report = (tmp_path / "runs" / "classified" / "report" / "report.md").read_text(encoding="utf-8")
     assert "Confusion matrix" in report
     assert "The same prompts, before and after" in report
+    for name in ("classified", "kto", "packed"):
+        written, known = advised(Run(tmp_path / "runs" / name))
+        assert written == known != [], name
 
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(tiny_llm: Path, tmp_path: Path) -> None:

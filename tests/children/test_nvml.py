@@ -37,7 +37,8 @@ def ask(library: Path, tmp_path: Path) -> Ask:
     def run(code: str, gpus: int = 1, fails: str = "", gone: Path | None = None) -> str:
         environment = dict(os.environ) | {
             "LD_LIBRARY_PATH": str(library), "FAKE_GPUS": str(gpus), "FAKE_FAILS": fails, "FAKE_GONE": str(gone or ""),
-            "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"), "TUNEWIZ_LANG": "en",
+            "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "XDG_STATE_HOME": str(tmp_path / "state"), "TUNEWIZ_LANG": "en",
             "HF_HUB_OFFLINE": "1", "TUNEWIZ_CHARACTERS": "unicode", "TMPDIR": str(tmp_path),
         }  # fmt: skip
         done = subprocess.run(

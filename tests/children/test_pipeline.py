@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from tests.children.evaluation import events, write_beir
+from tests.children.evaluation import advised, events, write_beir
 from tests.children.training_setup import preset as embedding_preset
 from tests.conftest import DEVICE
 from tunewiz.backends.engines.comparison import Comparison
@@ -50,6 +50,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
     assert loads(dumps(preset)) == preset
     run = Run(folder / "run")
     run.directory.mkdir()
+    run.preset_file.write_text(dumps(preset), "utf-8")
     for stage in STAGES:
         getattr(Pipeline(), stage)(run, preset)
     return run
@@ -93,6 +94,9 @@ def test_one_report_shows_every_system(ended: Run) -> None:
     assert all(words in report for words in ("search before tuning", "search alone", "+ tuned reranker"))
     codes = [event.problem["code"] for event in events(ended) if isinstance(event, Noticed)]
     assert codes.count("inner-stage") == len(STAGES)
+    for run in (ended, Run(ended.directory / "embedding")):
+        written, known = advised(run)
+        assert written == known != []
 
 
 def test_strategies_are_compared_on_one_page(tmp_path: Path, tiny_encoder: Path) -> None:
@@ -114,6 +118,7 @@ def test_strategies_are_compared_on_one_page(tmp_path: Path, tiny_encoder: Path)
     )
     run = Run(tmp_path / "run")
     run.directory.mkdir()
+    run.preset_file.write_text(dumps(preset), "utf-8")
     for stage in STAGES:
         getattr(Comparison(), stage)(run, preset)
     told = json.loads((run.report / "metrics.json").read_text("utf-8"))
@@ -123,6 +128,9 @@ def test_strategies_are_compared_on_one_page(tmp_path: Path, tiny_encoder: Path)
     page = (run.report / "report.md").read_text("utf-8")
     assert all(f"{value:.4f}" in page for value in values.values())
     assert (run.model / "model.safetensors").is_file()
+    written, known = advised(run)
+    assert written == known == told["variants"][told["best"]]["next"] != []
+    assert all(f"- {step}" in page for step in written)
 
 
 def test_an_embedding_preset_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.children.evaluation import STAGES, BarelyTraining, events, fresh_run, go_through, preset_for, write_beir
+from tests.children.evaluation import (
+    STAGES,
+    BarelyTraining,
+    advised,
+    events,
+    fresh_run,
+    go_through,
+    preset_for,
+    write_beir,
+)
 from tunewiz import language
 from tunewiz.backends.evaluate.verdict import compare
 from tunewiz.backends.export import exporters as exporter
@@ -66,6 +75,14 @@ def test_the_page_stands_alone(done: tuple[Path, str]) -> None:
     assert "<script" not in page
 
 
+def test_the_screen_advises_what_the_report_does(done: tuple[Path, str]) -> None:
+    report, _ = done
+    written, known = advised(Run(report.parent))
+    assert written == known != []
+    text = (report / "report.md").read_text("utf-8")
+    assert all(f"- {step}" in text for step in written)
+
+
 def test_in_chinese(tmp_path: Path, tiny_encoder: Path) -> None:
     preset = preset_for(tiny_encoder, write_beir(tmp_path / "beir"))
     run = fresh_run(tmp_path / "run", preset)
@@ -75,6 +92,9 @@ def test_in_chinese(tmp_path: Path, tiny_encoder: Path) -> None:
     finally:
         language.use(None)
     assert '<html lang="zh">' in (run.report / "report.html").read_text("utf-8")
+    written, known = advised(run)
+    assert len(written) == len(known) > 0
+    assert not set(written) & set(known)  # Chinese in the file, English here
     assert (run.report / "metrics.png").stat().st_size > 1000
 
 
@@ -86,6 +106,7 @@ def test_without_a_baseline_there_is_no_verdict(tmp_path: Path, tiny_encoder: Pa
     metrics = json.loads((run.report / "metrics.json").read_text("utf-8"))
     assert metrics["before"] is None
     assert metrics["after"]["ndcg@3"] >= 0
+    assert metrics["next"][0].startswith("There was no baseline")
 
 
 def test_a_report_can_be_written_again(tmp_path: Path, tiny_encoder: Path) -> None:
@@ -133,6 +154,24 @@ def test_a_full_model_round_trip(tmp_path: Path, tiny_encoder: Path) -> None:
     assert np.abs(found.encode_document(PROBE) - expected.encode(PROBE)).max() < 1e-6
     assert not np.allclose(found.encode(PROBE), plain(tiny_encoder).encode(PROBE), atol=1e-4)
     assert [event.path for event in events(run) if isinstance(event, Saved) and event.what == "model"] == ["model"]
+
+
+def test_checkpoints_go_once_the_model_is_whole_on_disk(tmp_path: Path, tiny_encoder: Path) -> None:
+    run, preset = trained(tmp_path, tiny_encoder)
+    (run.checkpoints / "checkpoint-2.damaged").mkdir()
+    BarelyTraining().export(run, preset)
+    assert BarelyTraining().tuned(run).is_dir()
+    keeping = preset.model_copy(update={"export": preset.export.model_copy(update={"keep_checkpoints": True})})
+    weights = run.model / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+    BarelyTraining().tidy(run, preset)
+    assert BarelyTraining().tuned(run).is_dir()
+    weights.write_bytes(whole)
+    BarelyTraining().tidy(run, keeping)
+    assert BarelyTraining().tuned(run).is_dir()
+    BarelyTraining().tidy(run, preset)
+    BarelyTraining().tidy(run, preset)
     assert not run.checkpoints.exists()
 
 

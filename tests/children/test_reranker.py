@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from tests.children.evaluation import events, write_beir
+from tests.children.evaluation import advised, events, write_beir
 from tests.children.reranking import go_through, new_run, reranker_preset
 from tests.children.training_setup import groups
 from tunewiz.backends.evaluate.metrics import read_run
@@ -88,6 +88,8 @@ def test_a_fresh_head_is_compared_with_search_alone(ended: Run) -> None:
     assert "search alone" in report
     if metrics["verdict"] == "REGRESSION":
         assert "makes the search worse" in report
+    written, known = advised(ended)
+    assert written == known != []
 
 
 def test_the_exported_model_loads_by_path_and_serves(ended: Run) -> None:

@@ -12,10 +12,10 @@ from tunewiz.backends import trackers
 from tunewiz.backends.models.adapters import linear_layers
 from tunewiz.backends.models.loading import load_encoder
 from tunewiz.backends.runs.callback import LossNotFinite
+from tunewiz.backends.runs.checkpoints import newest
 from tunewiz.backends.runs.events import Evaluated, Noticed, Progress, Saved
 from tunewiz.backends.runs.run import StopRequested
 from tunewiz.backends.trackers.services import TensorBoard
-from tunewiz.backends.training.checkpoints import newest
 from tunewiz.presets.losses import catalogue, trained_by
 from tunewiz.problems import BadPreset, OutOfMemory
 
@@ -166,6 +166,66 @@ def test_early_stopping_ends_before_the_last_step(tiny_encoder: Path, tmp_path: 
     wanted = preset(tiny_encoder, training={"max_steps": 20, "evaluations": 10, "early_stopping": early})
     train(run, wanted, prepared(groups()[8:], groups()[:8]))
     assert max(event.step for event in events(run) if isinstance(event, Progress)) < 20
+
+
+def test_early_stopping_counts_on_where_it_was(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured when a checkpoint was saved is not measured, nor counted, once more."""
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    from tunewiz.backends.training import validation
+
+    class Scripted(BaseEvaluator):
+        values = iter([0.1, 0.9, 0.5, 0.4])  # untouched, then after 2, 4 and 6 steps
+
+        def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
+            return {"ndcg@10": next(self.values)}
+
+    monkeypatch.setattr(validation, "search_evaluator", lambda *_: Scripted())
+    run = new_run(tmp_path)
+    early = {"enabled": True, "patience": 2}
+    wanted = preset(tiny_encoder, training={"max_steps": 20, "evaluations": 10, "early_stopping": early})
+    rows = prepared(groups()[8:], groups()[:8])
+    with pytest.MonkeyPatch.context() as patch:
+        seen = iter(range(1, 100))
+        patch.setattr(type(run), "stop_requested", lambda self: next(seen) >= 4)
+        with pytest.raises(StopRequested):
+            train(run, wanted, rows)
+    tuned = train(run, wanted, rows)
+    steps = [event.step for event in events(run) if isinstance(event, Progress)]
+    assert max(steps) == 6
+    assert not changed(weights(tuned, wanted), weights(run.checkpoints / "checkpoint-2", wanted))
+    # Its patience was lost at the last checkpoint: resumed, it takes no further step.
+    train(run, wanted, rows)
+    assert [event.step for event in events(run) if isinstance(event, Progress)] == steps
+
+
+def test_a_best_checkpoint_that_is_lost_is_told(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    from tunewiz.backends.training import validation
+
+    class Scripted(BaseEvaluator):
+        values = iter([0.1, 0.9, 0.5, 0.6])
+
+        def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
+            return {"ndcg@10": next(self.values)}
+
+    monkeypatch.setattr(validation, "search_evaluator", lambda *_: Scripted())
+    run = new_run(tmp_path)
+    wanted, rows = preset(tiny_encoder, training=CHECKPOINTED), prepared(groups()[8:], groups()[:8])
+    with pytest.MonkeyPatch.context() as patch:
+        seen = iter(range(1, 100))
+        patch.setattr(type(run), "stop_requested", lambda self: next(seen) >= 4)
+        with pytest.raises(StopRequested):
+            train(run, wanted, rows)
+    (run.checkpoints / "checkpoint-2" / "model.safetensors").unlink()
+    tuned = train(run, wanted, rows)
+    assert "best-checkpoint-lost" in {event.problem["code"] for event in events(run) if isinstance(event, Noticed)}
+    assert not changed(weights(tuned, wanted), weights(run.checkpoints / "checkpoint-6", wanted))
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tiny_encoder: Path, tmp_path: Path) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.playing import BEFORE, FULL, a_run, log_lines, opening
 from tests.screens.waiting import seen, until
+from tunewiz.backends.evaluate.verdict import Comparison
+from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.events import Evaluated, Failed, Finished, Stopped
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -32,6 +36,14 @@ def shown(app: TunewizApp) -> Callable[[], bool]:
     return lambda: isinstance(app.screen, ResultScreen) and app.screen.state is not None
 
 
+def write_metrics(run: Run, compared: Comparison, **more: Any) -> None:
+    """What a report of any task says of its primary measure, in numbers."""
+    numbers = MetricsFile(
+        version=1, primary=compared.metric, comparison=compared, metrics={compared.metric: compared}, **more
+    )
+    numbers.write(run.report / "metrics.json")
+
+
 def write_report(run: Run) -> None:
     """What the stages baseline, evaluate and report leave, with text that means ill."""
     run.report.mkdir()
@@ -46,16 +58,8 @@ def write_report(run: Run) -> None:
             "cosines": cosines,
         }
         (run.report / f"{when}.json").write_text(json.dumps(record))
-    comparison = {
-        "metric": "ndcg@10",
-        "difference": 0.07,
-        "low": 0.021,
-        "high": 0.118,
-        "wins": 6,
-        "losses": 3,
-        "ties": 1,
-    }
-    (run.report / "metrics.json").write_text(json.dumps({"comparisons": [comparison]}))
+    compared = Comparison("ndcg@10", 0.6412, 0.7112, 0.07, 0.021, 0.118, wins=6, losses=3, ties=1, queries=10)
+    write_metrics(run, compared)
     lines = [json.dumps({"_id": f"q{number}", "text": f"\x1b[31m[bold]query {number}"}) for number in range(10)]
     (run.data / "queries.jsonl").write_text("\n".join(lines))
     (run.report / "report.md").write_text("# All of it\n\n\x1b[31mtext [x](http://example.org)\n")
@@ -173,8 +177,8 @@ async def test_a_language_model_shows_its_measures_and_answers(app: TunewizApp, 
         rows = {str(row): {"loss": loss + (shift if when == "after" else 0)} for row, shift in enumerate((0, -0.5, 2))}
         record = {"metrics": {"loss": loss, "perplexity": 2.7**loss}, "answers": answers, "per_query": rows}
         (run.report / f"{when}.json").write_text(json.dumps(record))
-    compared = {"metric": "loss", "difference": -1.0, "low": -1.2, "high": -0.8, "lower_is_better": True}
-    (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "next": ["Talk with it."]}))
+    compared = Comparison("loss", 2.5, 1.5, -1.0, -1.2, -0.8, 2, 1, 0, 3, lower_is_better=True)
+    write_metrics(run, compared, next=("和它聊聊：tunewiz try",))
     found = evidence(run, read_state(run))
     assert found.primary == "loss"
     assert [change.better for change in found.changes] == [True, True]
@@ -184,15 +188,16 @@ async def test_a_language_model_shows_its_measures_and_answers(app: TunewizApp, 
     ]  # less is better
     assert [one.text for one in found.worst] == ["2"]
     assert outcome.gain(run, read_state(run)) == "loss 2.500 → 1.500"
-    (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "primary": "perplexity"}))
+    write_metrics(run, replace(compared, metric="perplexity"))
     assert outcome.gain(run, read_state(run)).startswith("perplexity ")
-    (run.report / "metrics.json").write_text(json.dumps({"comparison": compared, "next": ["Talk with it."]}))
+    write_metrics(run, compared, next=("和它聊聊：tunewiz try",))
     async with app.run_test(size=(100, 40)) as pilot:
         app.post_message(ResultWanted(run))
         await until(pilot, shown(app))
         await until(pilot, lambda: "Answers on held-out rows" in seen(app))
         assert "A GPU [bold]trains." in seen(app)
-        assert "Talk with it." in seen(app)
+        assert f"Talk with it: tunewiz try {run.name}" in seen(app)  # in the language in use, not the report's
+        assert "聊聊" not in seen(app)
         assert "Rows that improved most" in seen(app)
         assert "\x1b" not in seen(app)
 

@@ -1,6 +1,7 @@
 """The floor plan holds: nothing too long to read, no crumbs, no crowded folder, no circle, engines on their own."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -127,3 +128,10 @@ def test_every_room_says_what_it_holds() -> None:
     rooms = [name for name, file in modules().items() if file.name == "__init__.py"]
     silent = [name for name in rooms if not ast.get_docstring(tree(name))]
     assert silent == []
+
+
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "README.zh.md"])
+def test_files_that_documents_name_are_there(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:data|presets|backends|tui|tests|tunewiz)/[\w/.-]+)`", text))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,20 +14,17 @@ from rich.text import Text
 
 from tunewiz.backends import engines
 from tunewiz.backends.evaluate.lengths import Reading
-from tunewiz.backends.machine.precision import cpu_has_bf16
+from tunewiz.backends.readiness import check_preset, estimate
 from tunewiz.backends.sources import resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
-from tunewiz.files import read_json
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
-from tunewiz.presets import families, memory
-from tunewiz.presets.memory import estimates
+from tunewiz.presets import memory
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.presets.yaml.opening import ParsedPreset
 from tunewiz.problems import BadPreset, ExitCode, Message, Problem, errors, say
 from tunewiz.tui import encoded_rows
-from tunewiz.tui.checking import check_preset
 from tunewiz.tui.commands.models import free_memory
 from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, SetKeys, TrainFile, finish, with_data
 from tunewiz.tui.words import problem_line
@@ -109,17 +105,6 @@ def _located(opened: ParsedPreset, found: list[Problem]) -> Located | None:
     return located
 
 
-def estimate(preset: Preset, located: Located | None) -> memory.Estimate | None:
-    """The memory of ``preset`` by what is known of its model's family, else by its ``config.json`` if it is here."""
-    on_cpu = preset.launch.device == "cpu" or free_memory() is None
-    half = cpu_has_bf16() if on_cpu else True
-    known = families.lookup(preset.model.id)
-    if known:
-        return estimates.estimate_known(preset, known, half)
-    config = read_json(Path(located.place) / "config.json") if located and located.cached else None
-    return estimates.of_config(preset, config, half) if isinstance(config, dict) else None
-
-
 def _tell(checked: Checked, as_json: bool) -> int:
     if as_json:
         print(json.dumps(_record(checked), ensure_ascii=False))
@@ -198,8 +183,8 @@ def _memory(needed: memory.Estimate) -> Message:
         )
     fits = {
         "yes": say("it fits"),
-        "maybe": say("it may not fit: lower training.batch_size or training.max_length if it does not"),
-        "no": say("it does not fit: use LoRA, a cached loss or a smaller batch"),
+        "maybe": say("it may not fit"),
+        "no": say("it does not fit"),
     }[needed.fits(free)]
     text = N_("Memory: about {expected} GiB ({low} to {high}) of the GPU's {free} GiB that are free: {fits}.")
     return Message(text, {**values, "free": f"{free / memory.GB:.1f}", "fits": fits})

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewiz.backends.evaluate.verdict import Comparison
-from tunewiz.backends.runs.comparing import Pairing, Row, differences, flat_keys, measures, pairings
+from tunewiz.backends.reports.metrics_file import MetricsFile
+from tunewiz.backends.runs.comparing import Pairing, Row, differences, measures, pairings
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -99,7 +100,7 @@ def _print(console: Console, title: str, rows: Sequence[Row], empty: str) -> Non
 
 
 def _primary(run: Run) -> str:
-    return flat_keys(run.preset_file).get("evaluation.metric", "").lower()
+    return MetricsFile.of(run.report).primary
 
 
 def _told(number: int, pair: Pairing, primary: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tunewiz.backends.machine.diagnosis import Diagnosis, Folder, Hub, Package, diagnose
+from tunewiz.backends.machine.diagnosis import Diagnosis, Folder, Hub, Package, diagnose, plugin_problems
 from tunewiz.backends.runs.find import runs_dir
 from tunewiz.language import N_, translate
 from tunewiz.presets import tasks
@@ -67,6 +67,7 @@ def findings(found: Diagnosis) -> Iterator[Problem]:
         message = say("torch is installed and cannot be used: {fault}", fault=printable(fault))
         yield error("torch-broken", message, fix=say("Install it again, in the build for this machine's driver."))
     yield from _packages(found)
+    yield from plugin_problems()
     yield from _gpus(found)
     yield from _hubs(found)
     for folder in found.folders:

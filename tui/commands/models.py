@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tunewiz.backends.machine.hardware import gpus
+from tunewiz.backends.machine.hardware import gpus, most_free
 from tunewiz.backends.sources import find_cached
 from tunewiz.language import N_, current, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import families, memory, tasks
 from tunewiz.presets.families import KnownModel
-from tunewiz.presets.memory import estimates
 from tunewiz.presets.sections.model import Model
-from tunewiz.presets.yaml.opening import parse_preset
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, finish
 
 _FITS = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
-#: What a model is asked to do for "fits": its own batch, texts of 256 tokens.
-_ASKED_LLM = """
-{{name: fits, task: llm, model: {{id: {id}}}, data: {{train: any}},
-  method: {method}, training: {{batch_size: {batch}, max_length: {length}}}}}
-"""
-_ASKED = """
-{{name: fits, task: embedding, model: {{id: {id}}}, data: {{train: any}}, loss: multiple_negatives_ranking,
-  method: {method}, training: {{batch_size: {batch}, max_length: {length}}}}}
-"""
+#: What a model is asked to do for "fits": its own batch, texts of so many tokens.
+_LENGTH: Final = 256
 
 
 def models(
@@ -50,7 +41,8 @@ def run_models(task: str | None, as_json: bool) -> int:
         message = say("There is no task {name}.", name=task)
         raise BadPreset(error("unknown-task", message, fix=suggestion(task, list(tasks.catalogue()))))
     free = free_memory()
-    rows = [facts(entry, free) for entry in families.known_models(task)]
+    kind = tasks.catalogue()[task].model_kind if task else None
+    rows = [facts(entry, free) for entry in families.known_models(kind)]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return int(ExitCode.OK)
@@ -64,7 +56,7 @@ def run_models(task: str | None, as_json: bool) -> int:
 
 def free_memory() -> int | None:
     """Bytes free on the GPU with the most room; ``None`` without a GPU."""
-    return max((gpu.memory_free for gpu in gpus() if gpu.memory_free is not None), default=None)
+    return most_free(gpus())
 
 
 def facts(entry: KnownModel, free: int | None) -> dict[str, Any]:
@@ -100,9 +92,16 @@ def facts(entry: KnownModel, free: int | None) -> dict[str, Any]:
 
 def _needed(entry: KnownModel, method: str) -> memory.Estimate:
     size = entry.size
-    asked = _ASKED_LLM if "llm" in entry.family.tasks else _ASKED
-    text = asked.format(id=size.id, method=method, batch=size.batch_size, length=min(256, size.max_length))
-    needed = estimates.estimate_known(parse_preset(text, "").preset, entry)
+    kind = next(kind for kind in tasks.catalogue().values() if kind.model_kind in entry.family.tasks)
+    asked = {
+        "name": "fits",
+        "model": {"id": size.id},
+        "data": {"train": "any"},
+        "method": method,
+        "training": {"batch_size": size.batch_size, "max_length": min(_LENGTH, size.max_length)},
+    }
+    losses = kind.first_losses.get("groups")
+    needed = kind.model_validate(asked | ({"loss": losses[0]} if losses else {})).memory(entry)
     if needed is None:
         raise TypeError(f"the question of fits does not fit {size.id}")
     return needed

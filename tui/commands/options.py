@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -58,18 +57,26 @@ def finish(command: Callable[[], int]) -> None:
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
     """What ``--map ROLE=COLUMN`` said. Raises :class:`BadPreset` (``bad-map``)."""
-    found = {}
+    from tunewiz.presets.yaml import typed  # with pydantic behind it, too slow for --help
+
+    found: dict[str, str] = {}
     for text in given:
-        role, sign, column = text.partition("=")
-        if not sign or not role or not column:
+        columns = typed.read(text, dict[str, str])
+        if (
+            not isinstance(columns, dict)
+            or not columns
+            or not all(isinstance(one, str) and one for one in columns.values())
+        ):
             problem = say("--map {text} is not of the form ROLE=COLUMN.", text=text)
             raise BadPreset(error("bad-map", problem, fix=say("For example: --map query=question")))
-        found[role.strip()] = column.strip()
+        found |= columns
     return found
 
 
 def with_data(settings: Sequence[str], train: str | None, mapping: Sequence[str]) -> list[str]:
     """``--data`` and ``--map`` as settings of the preset, before those of ``--set``, which may change them again."""
-    found = [f"data.train={json.dumps(train, ensure_ascii=False)}"] if train is not None else []
-    found += [f"data.columns={json.dumps(pairs(mapping), ensure_ascii=False)}"] if mapping else []
+    from tunewiz.presets.yaml import typed
+
+    found = [f"data.train={typed.write(train, str)}"] if train is not None else []
+    found += [f"data.columns={typed.write(pairs(mapping), dict[str, str])}"] if mapping else []
     return [*found, *settings]

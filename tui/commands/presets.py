@@ -10,7 +10,6 @@ from rich.text import Text
 
 from tunewiz.language import N_, translate
 from tunewiz.presets import families, memory
-from tunewiz.presets.memory import estimates
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.library import Entry, listing, open_preset
@@ -61,7 +60,7 @@ def _row(entry: Entry) -> dict[str, object]:
     if isinstance(preset, (RetrievalPreset, LlmPreset)):
         told |= {"method": preset.method.type, "data": preset.data.train}
         told |= {"loss": preset.loss.name} if isinstance(preset, RetrievalPreset) else {}
-        needed = estimates.estimate_known(preset, known) if known else None
+        needed = preset.memory(known) if known else None
         if needed:
             told |= {"memory_low": needed.low, "memory_expected": needed.expected, "memory_high": needed.high}
     if known:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.markdown import Markdown
 
+from tunewiz.backends.reports.next_steps import known_of, next_steps
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
-from tunewiz.files import read_json
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
 from tunewiz.printable import operand
-from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.problems import BadPreset, ExitCode, Problem, error, note, say
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
 from tunewiz.tui.outcome import run_json
-from tunewiz.tui.words import STATUS_NAMES
+from tunewiz.tui.words import STATUS_NAMES, problem_line
 
 
 def report(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
@@ -25,25 +28,38 @@ def report(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = F
 
 
 def run_report(which: str, folder: Path | None, json_wanted: bool) -> int:
-    """Print the report of the run ``which``: rendered on a terminal, Markdown in a pipe, or JSON."""
+    """Print the report of the run ``which``: rendered on a terminal, Markdown in a pipe, or JSON.
+
+    Of a run that ended without one, what to do next is told in its place (``no-report``).
+    """
     run = find(which, runs_dir(folder))
     state = read_state(run)
     if json_wanted:
-        print(
-            json.dumps(run_json(run, state) | {"metrics": read_json(run.report / "metrics.json")}, ensure_ascii=False)
-        )
+        known = known_of(run, state)
+        told = {"metrics": known.metrics.as_json() or None, "next": [step.text() for step in next_steps(known)]}
+        print(json.dumps(run_json(run, state) | told, ensure_ascii=False))
         return int(ExitCode.OK)
     file = run.report / "report.md"
     if not file.is_file():
-        problem = say(
-            "{name} has no report yet: it is {status}.", name=run.name, status=say(STATUS_NAMES[state.status])
-        )
-        raise BadPreset(
-            error("no-report", problem, fix=say("`tunewiz watch {name}` shows how far it is.", name=operand(run.name)))
-        )
+        for problem in state.problems if state.status == "failed" else ():
+            if problem.get("severity") == "error":
+                print(problem_line(problem), file=sys.stderr)
+        raise BadPreset(*_no_report(run, state))
     text = file.read_text(encoding="utf-8")
     if sys.stdout.isatty():
         Console().print(Markdown(text))
     else:
         sys.stdout.write(text)
     return int(ExitCode.OK)
+
+
+def _no_report(run: Run, state: RunState) -> Iterator[Problem]:
+    """That there is none; of a run that is over also what can be done."""
+    message = say("{name} has no report yet: it is {status}.", name=run.name, status=say(STATUS_NAMES[state.status]))
+    if not state.over:
+        yield error(
+            "no-report", message, fix=say("`tunewiz watch {name}` shows how far it is.", name=operand(run.name))
+        )
+        return
+    yield error("no-report", message)
+    yield from (note("next-step", step) for step in next_steps(known_of(run, state)))

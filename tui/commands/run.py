@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tunewiz.backends.readiness import require_runnable
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
@@ -25,7 +26,6 @@ from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
-from tunewiz.tui.checking import require_runnable
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
 from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFile, finish, with_data
 from tunewiz.tui.outcome import exit_code, run_json, tell_outcome

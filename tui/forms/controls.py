@@ -74,6 +74,11 @@ class Control(Vertical):
         """The draft's value, the suggestion or default where there is no answer."""
         return self.draft.value(self.question.path)
 
+    @property
+    def chosen(self) -> Choice | None:
+        """The choice that the draft's value is, if it is one."""
+        return next((choice for choice in self.question.choices if choice.value == str(self.value)), None)
+
 
 # True or false.
 
@@ -135,11 +140,11 @@ class Pick(Control):
     def on_select_changed(self, event: Select.Changed) -> None:
         """Post the choice."""
         event.stop()
-        if event.value is not Select.NULL and event.value != self.value:
-            self.post_message(Answered(self.question.path, str(event.value)))
+        if event.value is not Select.NULL and event.value != self._known():
+            self.post_message(Answered(self.question.path, self.question.read(str(event.value))))
 
     def _known(self) -> object:
-        return self.value if any(choice.value == self.value for choice in self.question.choices) else Select.NULL
+        return self.chosen.value if self.chosen else Select.NULL
 
     def _prompt(self) -> str:
         return printable(self.value) if self.value is not None else "…"
@@ -180,13 +185,14 @@ class Cards(Control):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Post the choice."""
         event.stop()
-        self.post_message(Answered(self.question.path, self.question.choices[event.option_index].value))
+        value = self.question.read(self.question.choices[event.option_index].value)
+        self.post_message(Answered(self.question.path, value))
 
     def _options(self) -> list[Option]:
         return [Option(self._card(choice)) for choice in self.question.choices]
 
     def _card(self, choice: Choice) -> Group:
-        chosen = choice.value == self.value
+        chosen = choice == self.chosen
         name = Text(f"{'●' if chosen else '○'} {printable(choice.value)}", style="bold" if chosen else "")
         if not choice.meaning:
             return Group(name)
@@ -196,8 +202,8 @@ class Cards(Control):
         return Group(name, Padding(Text(printable(choice.meaning, 400), style="dim"), (0, 0, 0, 2)))
 
     def _point(self) -> None:
-        values = [choice.value for choice in self.question.choices]
-        self.query_one(OptionList).highlighted = values.index(self.value) if self.value in values else 0
+        choices = self.question.choices
+        self.query_one(OptionList).highlighted = choices.index(self.chosen) if self.chosen else 0
 
 
 class Many(Control):

@@ -17,7 +17,6 @@ from tunewiz.language import N_
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.tui.forms.controls import Answered, BrowseWanted, Cleared, Control
 from tunewiz.tui.forms.questions import Question
-from tunewiz.tui.forms.values import line, read
 
 # Typing paths: completion from the folder that is typed.
 
@@ -90,7 +89,7 @@ class Entry(Control):
     def _suggester(self) -> Suggester | None:
         if self.question.is_path:
             return PathSuggester(self.draft.folder)
-        examples = [line(example) for example in self.question.info.examples or ()]
+        examples = [self.question.write(example) for example in self.question.info.examples or ()]
         return SuggestFromList(examples, case_sensitive=False) if examples else None
 
     def action_browse(self) -> None:
@@ -120,15 +119,15 @@ class Entry(Control):
 
     def _meant(self, text: str) -> tuple[bool, object]:
         """Whether ``text`` is an answer, and which."""
-        return (True, read(text, self.question.info)) if text.strip() else (False, None)
+        return (True, self.question.read(text)) if text.strip() else (False, None)
 
     def _answer(self) -> object:
         return self.value if self.draft.is_answered(self.question.path) else None
 
     def _text(self) -> str:
-        return line(self._answer())
+        return self.question.write(self._answer())
 
     def _placeholder(self) -> str:
-        default = line(self.draft.default(self.question.path))
+        default = self.question.write(self.draft.default(self.question.path))
         examples = self.question.info.examples or ()
-        return default or (line(examples[0]) if self.question.info.is_required() and examples else "")
+        return default or (self.question.write(examples[0]) if self.question.info.is_required() and examples else "")

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from tunewiz.language import translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.sections.section import Section
-from tunewiz.presets.yaml import fields
+from tunewiz.presets.yaml import fields, typed
 from tunewiz.presets.yaml.writing import help_lines
 
 Key = tuple[str, ...]
-_CHOOSERS: Final = ("name", "type")
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,14 @@ class Question:
         """Whether it takes a file or folder."""
         return bool(fields.about(self.info, "path"))
 
+    def read(self, text: str) -> Any:
+        """The plain data that ``text`` means as the answer, fitting or not."""
+        return typed.read(text, self.info.annotation)
+
+    def write(self, value: Any) -> str:
+        """``value`` as a line that :meth:`read` reads back."""
+        return typed.write(value, self.info.annotation)
+
     def help(self) -> list[str]:
         """All there is to say of it, a line each: what it is, choices or range, usual values, larger and smaller."""
         lines = [self.description] if self.choices else list(help_lines(self.info))
@@ -106,7 +113,7 @@ def questions(draft: Draft, keys: Iterable[Key], offers: Mapping[str, Offer]) ->
         known = choices(info)
         offered = tuple(offers[".".join(path)](draft)) if ".".join(path) in offers else ()
         if section and known:
-            yield Question((*path, chooser(info)), info, offered or known)
+            yield Question((*path, fields.chooser(info)), info, offered or known)
         elif section:
             yield Heading(path, translate(info.title or path[-1]), _words(info.description))
         elif offered:
@@ -115,18 +122,12 @@ def questions(draft: Draft, keys: Iterable[Key], offers: Mapping[str, Offer]) ->
             yield Question(path, info, known)
 
 
-def chooser(info: FieldInfo) -> str:
-    """The key that picks among the sections the field takes; "" if it takes one or none."""
-    kind = fields.section_of(info.annotation, None)
-    return next((name for name in _CHOOSERS if kind and name in kind.model_fields), "") if choices(info) else ""
-
-
 def choices(info: FieldInfo) -> tuple[Choice, ...]:
     """Every answer the field takes, if they can be listed: a Literal's words, the sections of a union, the losses."""
     sections = list(_members(info))
     if len(sections) > 1:
         return tuple(Choice(name, _who_for(kind, name)) for name, kind in sections)
-    kinds = set(get_args(info.annotation)) - {NoneType} if _is_union(info.annotation) else {info.annotation}
+    kinds = set(fields.members(info.annotation)) - {NoneType}
     items = [get_args(kind)[0] if get_origin(kind) is list else kind for kind in kinds]
     meanings = fields.about(info, "choices") or {}
     if all(get_origin(item) is Literal or (item is str and meanings) for item in items):
@@ -139,15 +140,11 @@ def _words(text: str | None) -> str:
     return translate(text) if text else ""
 
 
-def _is_union(annotation: Any) -> bool:
-    return get_origin(annotation) is Union or type(annotation).__name__ == "UnionType"
-
-
 def _members(info: FieldInfo) -> Iterator[tuple[str, type[Section]]]:
     if fields.section_of(info.annotation, None) is None:
         return
     for name in fields.choices_of(info):
-        kind = fields.section_of(info.annotation, dict.fromkeys(_CHOOSERS, name))
+        kind = fields.section_of(info.annotation, dict.fromkeys(fields.CHOOSERS, name))
         if kind:
             yield name, kind
 
@@ -162,8 +159,8 @@ def _who_for(kind: type[Section], name: str) -> str:
 
 def _picks(draft: Draft, path: Key) -> bool:
     """Whether the key picks among sections, and so is asked with its section."""
-    above = draft.field(path[:-1]) if len(path) > 1 and path[-1] in _CHOOSERS else None
-    return above is not None and chooser(above) == path[-1]
+    above = draft.field(path[:-1]) if len(path) > 1 and path[-1] in fields.CHOOSERS else None
+    return above is not None and fields.chooser(above) == path[-1]
 
 
 def nearest(path: Key, asked: Sequence[Question]) -> Question | None:

@@ -1,30 +1,23 @@
-"""What a run left behind to judge it by, read from its report, and what to try after it.
-
-Whatever is missing or odd is left out.
-"""
+"""What a run left behind to judge it by, read from its report; whatever is missing or odd is left out."""
 
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison
+from tunewiz.backends.reports.next_steps import known_of, next_steps
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.files import read_json
-from tunewiz.problems import Message, say
-from tunewiz.tui.outcome import measures_of as measured_in
-
-# What a run left behind to judge it by, read from its report; whatever is missing or odd is left out.
-
+from tunewiz.problems import Message
+from tunewiz.tui.outcome import measures_of
 
 SHOWN: Final = 5  # queries at each end
 _ANSWERS: Final = 3  # shown side by side; the report has more
-#: Measures of which less is better, where the report does not say.
-_LOWER: Final = frozenset({"loss", "perplexity", "chosen_loss", "liked_loss", "invalid"})
 KINDS: Final = ("positive", "hard", "random")
 
 
@@ -78,7 +71,7 @@ class Spread:
 
     kind: str
     when: str
-    bins: tuple[float, ...]
+    bins: tuple[int, ...]
     mean: float | None
 
 
@@ -96,7 +89,7 @@ class Evidence:
     of_rows: bool = False  # measured on rows of a language model's data, not on queries
     spreads: tuple[Spread, ...] = ()
     answers: tuple[Answer, ...] = ()
-    advice: tuple[str, ...] = ()  # of the run's own report, in the language it was written in
+    steps: tuple[Message, ...] = ()  # what to try next, the most telling first
 
     @property
     def main(self) -> Change | None:
@@ -106,112 +99,68 @@ class Evidence:
 
 def evidence(run: Run, state: RunState) -> Evidence:
     """What is known of ``run``; reads its whole report, so not for the thread that draws."""
-    before, after = _object(run.report / "before.json"), _object(run.report / "after.json")
-    report = _object(run.report / "metrics.json")
-    compared = {str(record["metric"]): record for record in _comparisons(report) if "metric" in record}
-    measured = _numbers(after.get("metrics")) or _numbers(measured_in(state, "after"))
-    earlier = _numbers(before.get("metrics")) or _numbers(measured_in(state, "before"))
-    searched = _object(run.report / "search.json").get("metrics")
-    search = _numbers(searched) or _numbers(state.measured.get("before:search"))
-    primary = next(iter(compared), "") or next((name for name in measured if name.startswith("ndcg")), "")
+    known = known_of(run, state)
+    before, after, search = (_measured(run, name) for name in ("before", "after", "search"))
+    compared, main = known.numbers.metrics, known.comparison
+    measured = after.metrics or _told(measures_of(state, "after"))
+    earlier = before.metrics or _told(measures_of(state, "before"))
+    searched = search.metrics or _told(state.measured.get("before:search", {}))
+    primary = known.numbers.primary or next((name for name in measured if name.startswith("ndcg")), "")
     primary = primary or next(iter(measured), "")
-    main = compared.get(primary, {})
-    ranked = _queries(run, before, after, primary, _lower(primary, main))
+    lower = primary in LOWER_IS_BETTER or bool(main and main.lower_is_better)
+    ranked = _queries(run, before, after, primary, lower)
     return Evidence(
         primary=primary,
         changes=tuple(
-            _change(name, earlier.get(name), value, compared.get(name, {}), search.get(name))
+            _change(name, earlier.get(name), value, compared.get(name), searched.get(name))
             for name, value in measured.items()
         ),
-        wins=_count(main, "wins"),
-        losses=_count(main, "losses"),
-        ties=_count(main, "ties"),
+        wins=main.wins if main else None,
+        losses=main.losses if main else None,
+        ties=main.ties if main else None,
         best=tuple(query for query in reversed(ranked[-SHOWN:]) if query.gain > 0),
         worst=tuple(query for query in ranked[:SHOWN] if query.gain < 0),
-        of_rows=state.task == "llm",
+        of_rows=known.writes,
         spreads=tuple(_spreads(before, "before")) + tuple(_spreads(after, "after")),
         answers=tuple(_answers(before, after)),
-        advice=tuple(str(step) for step in _list(report.get("next"))),
+        steps=tuple(next_steps(known)),
     )
 
 
-def _object(path: Path) -> Mapping[str, Any]:
-    found = read_json(path)
-    return found if isinstance(found, dict) else {}
+def _measured(run: Run, name: str) -> Measured:
+    """The record of that name; an empty one where there is none."""
+    return Measured.read(run.report / f"{name}.json") or Measured(metrics={})
 
 
-def _list(found: Any) -> list[Any]:
-    return found if isinstance(found, list) else []
+def _told(measures: Mapping[str, float | None]) -> Mapping[str, float]:
+    """Measures out of events without those that were no number, which JSON lacks."""
+    return {name: value for name, value in measures.items() if value is not None}
 
 
-def _numbers(found: Any) -> dict[str, float]:
-    items = found.items() if isinstance(found, Mapping) else ()
-    return {str(name): float(value) for name, value in items if isinstance(value, (int, float))}
+def _change(name: str, before: float | None, after: float, compared: Comparison | None, search: float | None) -> Change:
+    low, high = (compared.low, compared.high) if compared else (None, None)
+    lower = name in LOWER_IS_BETTER or bool(compared and compared.lower_is_better)
+    return Change(name, before, after, low, high, lower, search)
 
 
-def _comparisons(tree: Any) -> Iterator[Mapping[str, Any]]:
-    """Every comparison of a measure (it has an interval) anywhere in ``tree``."""
-    if isinstance(tree, Mapping):
-        if {"low", "high", "difference"} <= tree.keys():
-            yield tree
-        for name, value in tree.items():
-            for found in _comparisons(value):
-                yield found if "metric" in found else {**found, "metric": name}
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _comparisons(value)
-
-
-def _change(name: str, before: float | None, after: float, compared: Mapping[str, Any], search: float | None) -> Change:
-    limits = (compared.get("low"), compared.get("high"))
-    low, high = (float(limit) if isinstance(limit, (int, float)) else None for limit in limits)
-    return Change(name, before, after, low, high, _lower(name, compared), search)
-
-
-def _lower(name: str, compared: Mapping[str, Any]) -> bool:
-    """Whether less is better."""
-    return compared.get("lower_is_better") is True or name in _LOWER
-
-
-def _answers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Answer]:
+def _answers(before: Measured, after: Measured) -> Iterator[Answer]:
     """Some answers, as both models wrote them."""
-    earlier, later = before.get("answers"), after.get("answers")
-    if not isinstance(later, Mapping):
-        return
-    for key, told in list(later.items())[:_ANSWERS]:
-        once = earlier.get(key) if isinstance(earlier, Mapping) else None
-        if isinstance(told, Mapping):
-            said = _text(once, "answer") if isinstance(once, Mapping) else ""
-            yield Answer(_text(told, "prompt"), _text(told, "expected"), said, _text(told, "answer"))
+    for key, told in list(after.answers.items())[:_ANSWERS]:
+        once = before.answers.get(key)
+        yield Answer(told.prompt, told.expected, once.answer if once else "", told.answer)
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
-    return str(record.get(name) or "")
-
-
-def _count(record: Mapping[str, Any], name: str) -> int | None:
-    value = record.get(name)
-    return value if isinstance(value, int) else None
-
-
-def _queries(
-    run: Run, before: Mapping[str, Any], after: Mapping[str, Any], metric: str, lower_is_better: bool
-) -> list[Query]:
+def _queries(run: Run, before: Measured, after: Measured, metric: str, lower_is_better: bool) -> list[Query]:
     """All queries measured twice, from the greatest loss to the greatest gain; only those at the ends have texts."""
-    earlier, later = before.get("per_query"), after.get("per_query")
-    if not isinstance(earlier, Mapping) or not isinstance(later, Mapping):
-        return []
-    values = [
-        (key, _numbers(earlier[key]).get(metric), _numbers(later[key]).get(metric)) for key in later if key in earlier
-    ]
+    earlier = {key: row[metric] for key, row in before.per_query.items() if metric in row}
     sign = -1 if lower_is_better else 1
     known = sorted(
-        ((key, old, new) for key, old, new in values if old is not None and new is not None),
-        key=lambda item: (sign * (item[2] - item[1]), str(item[0])),
+        ((key, earlier[key], row[metric]) for key, row in after.per_query.items() if key in earlier and metric in row),
+        key=lambda item: (sign * (item[2] - item[1]), item[0]),
     )
-    ends = {str(key) for key, _, _ in (*known[:SHOWN], *known[-SHOWN:])}
+    ends = {key for key, _, _ in (*known[:SHOWN], *known[-SHOWN:])}
     texts = _texts(run.data / "queries.jsonl", ends) | _texts(run.data / "evaluation.jsonl", ends)
-    return [Query(texts.get(str(key), str(key)), old, new, sign * (new - old)) for key, old, new in known]
+    return [Query(texts.get(key, key), old, new, sign * (new - old)) for key, old, new in known]
 
 
 def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
@@ -230,75 +179,8 @@ def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
     return texts
 
 
-def _spreads(measured: Mapping[str, Any], when: str) -> Iterator[Spread]:
-    cosines = measured.get("cosines")
-    for kind in KINDS if isinstance(cosines, Mapping) else ():
-        record = cosines.get(kind) if isinstance(cosines, Mapping) else None
-        bins = record.get("histogram") if isinstance(record, Mapping) else None
-        if (
-            isinstance(record, Mapping)
-            and isinstance(bins, list)
-            and all(isinstance(one, (int, float)) for one in bins)
-        ):
-            mean = record.get("mean")
-            yield Spread(kind, when, tuple(map(float, bins)), float(mean) if isinstance(mean, (int, float)) else None)
-
-
-# What to try after a run: a pure function of how it ended and what was measured.
-
-
-def next_steps(state: RunState, found: Evidence) -> tuple[Message, ...]:
-    """Advice, the most useful first."""
-    if state.status == "stopped":
-        return (
-            say(
-                "Go on from the last checkpoint: press r here, or `tunewiz run --resume {name}`.",
-                name=shlex.quote(state.name),
-            ),
-            say("Or clone it with other settings: press c."),
-        )
-    if state.status == "lost":
-        return (
-            say("Its process is gone without a word: killed, out of memory (RAM), or the machine restarted."),
-            say("Look at the end of the log (l), then go on from the last checkpoint (r)."),
-        )
-    if state.status == "failed":
-        return (
-            say("Do what stands above, then go on from the last checkpoint (r), or clone it with other settings (c)."),
-            say("The log (l) has the whole story at its end."),
-        )
-    return (*_BY_VERDICT.get(state.verdict, ()), *_by_numbers(found))
-
-
-_BY_VERDICT = {
-    "WIN": (
-        say("Use it: the folder under Model loads by path, its prompts are saved with it."),
-        say("More may be had from harder negatives (data.negatives) or a larger base model; clone it and compare."),
-    ),
-    "MARGINAL": (
-        say("Try a higher learning rate or more epochs while the loss on held-out rows still falls."),
-        say("Mine harder negatives: with easy ones there is little left to learn (data.negatives.strategy: dense)."),
-        say("If the base model is good already on your queries, more data brings more than more training."),
-    ),
-    "REGRESSION": (
-        say("Lower training.learning_rate to a third, or train for fewer epochs."),
-        say("Look at the queries that lost below: wrong or too broad positives in the data show there first."),
-        say("Check for false negatives: raise data.negatives.relative_margin, or train without mined negatives."),
-        say("LoRA changes less of the model and forgets less (method.type: lora)."),
-    ),
-    "NONE": (say("There was no baseline to compare with: set evaluation.baseline to true and run it again."),),
-}
-
-
-def _by_numbers(found: Evidence) -> tuple[Message, ...]:
-    advice = []
-    main = found.main
-    if main and main.low is not None and main.high is not None and main.low <= 0 <= main.high:
-        advice.append(say("The interval includes zero: measure on more queries before you rely on the difference."))
-    means = {(spread.kind, spread.when): spread.mean for spread in found.spreads}
-    positive, hard = means.get(("positive", "after")), means.get(("hard", "after"))
-    if positive is not None and hard is not None and hard > positive:
-        advice.append(
-            say("Wrong passages score above right ones on average: the data may lack judgments, or need cleaning.")
-        )
-    return tuple(advice)
+def _spreads(measured: Measured, when: str) -> Iterator[Spread]:
+    cosines = measured.cosines or {}
+    for kind in KINDS:
+        if kind in cosines and cosines[kind].histogram:
+            yield Spread(kind, when, cosines[kind].histogram, cosines[kind].mean)

@@ -7,17 +7,17 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from tunewiz.backends.evaluate.verdict import VERDICTS
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
-from tunewiz.tui.panels.evidence import Answer, Change, Evidence, Query, Spread, next_steps
+from tunewiz.tui.panels.evidence import Answer, Change, Evidence, Query, Spread
 from tunewiz.tui.widgets.drawing import Line, Part, fit, wrap_text
 from tunewiz.tui.widgets.plotting import sparkline
 from tunewiz.tui.widgets.sheet import Story
-from tunewiz.tui.words import STATUS_NAMES, VERDICT_WORDS, duration, problem_line
+from tunewiz.tui.words import STATUS_NAMES, duration, problem_line
 
-_STYLES = {"WIN": "good", "MARGINAL": "warn", "REGRESSION": "bad"}
 _KIND_WORDS = {"positive": N_("right pairs"), "hard": N_("best wrong pairs"), "random": N_("random pairs")}
 
 
@@ -47,7 +47,7 @@ class ResultStory(Story):
             _queries(_WORST[self.found.of_rows], self.found.worst, width),
             _answers(self.found.answers, width),
             _cosines(self.found.spreads, width, ascii_only),
-            _next(self.state, self.found, width),
+            _next(self.found, width),
             _places(self.run, self.state, width),
         ]
         return [line for section in sections if section for line in (*section, ())]
@@ -68,8 +68,9 @@ def _heading(text: str) -> Line:
 
 def _verdict(state: RunState, width: int) -> list[Line]:
     drawn: list[Line] = []
-    if state.verdict in VERDICT_WORDS:
-        drawn += wrap_text(translate(VERDICT_WORDS[state.verdict]), width, _STYLES[state.verdict])
+    wording = VERDICTS.get(state.verdict)
+    if wording:
+        drawn += wrap_text(wording.sentence.text(), width, wording.tone)
     else:
         style = "bad" if state.status in ("failed", "lost") else "strong"
         drawn.append([(translate(STATUS_NAMES[state.status]), style)])
@@ -164,13 +165,10 @@ def _cosines(spreads: Sequence[Spread], width: int, ascii_only: bool) -> list[Li
     return [fit(line, width) for line in (*drawn, [(" " * _LABELS + scale, "dim")])]
 
 
-def _next(state: RunState, found: Evidence, width: int) -> list[Line]:
+def _next(found: Evidence, width: int) -> list[Line]:
     drawn: list[Line] = []
-    told = [message.text() for message in next_steps(state, found)]
-    if state.status == "finished" and found.advice and not found.spreads:
-        told = [printable(step, 500) for step in found.advice]  # the task's own, where cosines do not say it all
-    for words in told:
-        first, *rest = wrap_text(words, max(10, width - 2))
+    for step in found.steps:
+        first, *rest = wrap_text(step.text(), max(10, width - 2))
         drawn += [[("▸ ", "accent"), *first], *([("  ", "plain"), *line] for line in rest)]
     return [_heading(N_("What to try next")), *drawn] if drawn else []
 

@@ -16,6 +16,8 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
+from tunewiz import USER_PATHS
+
 # What the terminal can show.
 
 
@@ -42,8 +44,13 @@ def characters(environment: Mapping[str, str]) -> Characters:
 
 
 def original_environment() -> dict[str, str]:
-    """The environment as the shell gave it: in a C locale Python sets LC_CTYPE to C.UTF-8 for itself (PEP 538)."""
+    """The environment as the shell gave it, for characters to be judged by and for the user's own programs.
+
+    In a C locale Python sets LC_CTYPE to C.UTF-8 for itself (PEP 538); PYTHONPATH is moved aside when Tunewiz starts.
+    """
     here = dict(os.environ)
+    if paths := here.pop(USER_PATHS, ""):
+        here["PYTHONPATH"] = os.pathsep.join(filter(None, [here.get("PYTHONPATH", ""), paths]))
     try:
         given = Path("/proc/self/environ").read_bytes().split(b"\0")
     except OSError:

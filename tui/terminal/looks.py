@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final, get_args
@@ -12,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import Monochrome
 from textual.theme import Theme
 
+from tunewiz import paths
 from tunewiz.files import read_json, write_json
 from tunewiz.language import LANGUAGES, N_, Language, current, use
 from tunewiz.tui.screens.kinds import Translated
@@ -93,8 +93,7 @@ class Settings:
 
 def settings_file() -> Path:
     """``$XDG_CONFIG_HOME/tunewiz/screen.json``."""
-    home = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(home) if home else Path.home() / ".config") / "tunewiz" / "screen.json"
+    return paths.config() / "screen.json"
 
 
 def read_settings() -> Settings:

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan
-from tunewiz.data.formats.format import formats
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
@@ -140,13 +139,8 @@ def inspection_request(draft: Draft) -> InspectionRequest | None:
             options[".".join(path[1:])] = _absolute(value, draft)
     seed = draft.value(("training", "seed"))
     options["seed"] = seed if isinstance(seed, int) else 0
-    task = rows_task(str(draft.value(("task",))))
-    return InspectionRequest(_absolute(draft.value(("data", "train")), draft), task, tuple(options.items()))
-
-
-def rows_task(task: str) -> str:
-    """The task whose rows ``task`` takes: its own, or those of search where it tunes several models for that."""
-    return task if formats(task) else "embedding"
+    train = _absolute(draft.value(("data", "train")), draft)
+    return InspectionRequest(train, draft.kind.model_kind, tuple(options.items()))
 
 
 def _absolute(path: str, draft: Draft) -> str:

@@ -10,10 +10,11 @@ from typing import Final
 from textual.screen import Screen
 from textual.timer import Timer
 
+from tunewiz import paths
 from tunewiz.data.reading.source import SAMPLE_PREFIX
 from tunewiz.files import read_json, write_json
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.drafts.kept import Kept, discard, drafts_dir, keep
+from tunewiz.presets.drafts.kept import Kept, discard, keep
 from tunewiz.printable import printable
 from tunewiz.problems import say
 
@@ -25,7 +26,7 @@ _MOST: Final = 8
 
 def recent_file() -> Path:
     """``$XDG_STATE_HOME/tunewiz/recent.json``."""
-    return drafts_dir().parent / "recent.json"
+    return paths.state() / "recent.json"
 
 
 def recent() -> list[str]:

@@ -36,7 +36,7 @@ class Entry:
 
 def entries(draft: Draft, facts: Facts, machine: Machine | None, every: bool) -> list[Entry]:
     """The models for the task, the fitting ones first; unless ``every``, only those that fit and know the language."""
-    found = [_entry(one, draft, facts, machine) for one in known_models(str(draft.value(("task",))))]
+    found = [_entry(one, draft, facts, machine) for one in known_models(draft.kind.model_kind)]
     if not every:
         found = [
             entry for entry in found if entry.fit != "no" and (entry.speaks or entry.id == draft.value(("model", "id")))
@@ -58,15 +58,13 @@ def _fit(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -
     trial = draft.answer(("model", "id"), one.size.id)
     for path, value in _STAND_INS.items():
         trial = trial if trial.value(path) else trial.answer(path, value)
-    loss = _LOSSES.get(str(trial.value(("task",))))
-    if loss and trial.value(("loss", "name")) is None:
-        trial = trial.answer(("loss", "name"), loss)
+    losses = trial.kind.first_losses.get("groups")
+    if losses and trial.value(("loss", "name")) is None:
+        trial = trial.answer(("loss", "name"), losses[0])
     needed = estimate(trial.suggest({**trial.suggested, "training.batch_size": one.size.batch_size}), facts)
     return needed.fits(machine.memory_free if machine.free is None else machine.free) if needed else ""
 
 
-#: The usual loss of each task that has one.
-_LOSSES: Mapping[str, str] = {"embedding": "multiple_negatives_ranking", "reranker": "binary_cross_entropy"}
 _STAND_INS: Mapping[tuple[str, ...], str] = {("name",): "x", ("data", "train"): "x"}
 
 

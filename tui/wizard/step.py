@@ -76,7 +76,7 @@ class Step:
     simple: ClassVar[tuple[str, ...]] = ()
     #: Lessons that belong to it, the first one foremost.
     lessons: ClassVar[tuple[str, ...]] = ()
-    #: Others in their place, where a task needs them.
+    #: Others in their place, where a kind of model needs them.
     task_lessons: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Whether it also takes every key that no step names.
     rest: ClassVar[bool] = False
@@ -87,7 +87,7 @@ class Step:
 
     def topics(self, draft: Draft) -> tuple[str, ...]:
         """The lessons for the draft's task."""
-        return self.task_lessons.get(str(draft.value(("task",))), self.lessons)
+        return self.task_lessons.get(draft.kind.model_kind, self.lessons)
 
     def offers(self) -> Mapping[str, Offer]:
         """Answers to choose from that are found out elsewhere (tasks, backends, formats), by key."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from tunewiz.backends.engines import Backend
-from tunewiz.backends.engines.flag_embedding.by_task import FlagEmbedder, FlagReranker
+from tunewiz.backends.engines.flag_embedding.by_task import PACKAGES, FlagEmbedder, FlagReranker
+from tunewiz.backends.runs.events import StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_
 from tunewiz.presets.preset import RetrievalPreset
@@ -20,6 +22,7 @@ class FlagEmbedding(Backend[RetrievalPreset]):
 
     name = "flag_embedding"
     tasks = frozenset(_BY_TASK)
+    packages = PACKAGES
     description: ClassVar[str] = N_(
         "FlagEmbedding, the code BGE models were made with: groups of negatives, a teacher's scores, BGE-M3 as a whole."
     )
@@ -51,6 +54,14 @@ class FlagEmbedding(Backend[RetrievalPreset]):
     def export(self, run: Run, preset: RetrievalPreset) -> None:
         """As the task's."""
         _BY_TASK[preset.task].export(run, preset)
+
+    def left(self, run: Run, preset: RetrievalPreset, stage: StageName) -> Path | None:
+        """As the task's."""
+        return _BY_TASK[preset.task].left(run, preset, stage)
+
+    def tidy(self, run: Run, preset: RetrievalPreset) -> None:
+        """As the task's."""
+        _BY_TASK[preset.task].tidy(run, preset)
 
     def report(self, run: Run, preset: RetrievalPreset) -> str:
         """As the task's."""

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from tunewiz.backends import readiness
-from tunewiz.backends import readiness as searching
 from tunewiz.backends.engines.flag_embedding.flag_models import POOLING
 from tunewiz.backends.runs.events import Evaluated, Saved
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.stages.retrieval import RerankingBackend, RetrievalBackend, When, measure_options, wanted_of
+from tunewiz.backends.stages.retrieval import (
+    RerankingBackend,
+    RetrievalBackend,
+    When,
+    export_with,
+    measure_options,
+    wanted_of,
+)
 from tunewiz.backends.training.arguments import trainer_sections
 from tunewiz.data.retrieval.prepared import Prepared, load
 from tunewiz.presets.families import instructions, lookup
@@ -27,6 +33,9 @@ from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import BadPreset, Problem, Where, say, warning
 
+#: Beside those of sentence-transformers, which searches and exports.
+PACKAGES: Final = ("FlagEmbedding",)
+
 # Embedding models trained with FlagEmbedding.
 
 
@@ -34,10 +43,11 @@ class FlagEmbedder(RetrievalBackend):
     """Trains with FlagEmbedding's models and trainer; everything else is :class:`RetrievalBackend`'s."""
 
     name = "flag_embedder"
+    packages = PACKAGES
 
     def problems(self, preset: EmbeddingPreset) -> list[Problem]:
         """Packages, models, negatives strategy, memory, and what the library cannot do."""
-        return embedder_problems(preset)
+        return [*readiness.problems(preset, self.packages), *group_warnings(preset)]
 
     def native(self, preset: EmbeddingPreset) -> str:
         """The library's arguments as YAML."""
@@ -49,7 +59,8 @@ class FlagEmbedder(RetrievalBackend):
         from tunewiz.backends.training import loss_rows
         from tunewiz.backends.training.loss_rows import available
 
-        found = loss_rows.loss_problems(preset.loss, available(prepared))
+        mined_by = preset.data.negatives.strategy
+        found = loss_rows.loss_problems(preset.loss, available(prepared), mined_by=mined_by)
         if not found and isinstance(preset.loss, Grouped):
             found = group_rows.group_problems(preset.loss, prepared)
         if found:
@@ -78,10 +89,10 @@ class FlagEmbedder(RetrievalBackend):
         collection = load(run.data).evaluation
         if not collection.qrels:
             return
-        manner = measure_options(run, preset, "baseline" if when == "before" else "evaluate")
-        encoder = merge_adapter(load_encoder(path, preset, manner.device))
+        options = measure_options(run, preset, "baseline" if when == "before" else "evaluate")
+        encoder = merge_adapter(load_encoder(path, preset, options.device))
         model = flag_model(encoder, loss, path, run.notice)
-        for way, measured in measure_ways(model, collection, wanted_of(preset), manner).items():
+        for way, measured in measure_ways(model, collection, wanted_of(preset), options).items():
             Retrieval().save(measured, run.report / file_of_way(way, when))
             run.emit(Evaluated(when=when, what=way, metrics=measured.metrics, seconds=measured.seconds))
 
@@ -90,10 +101,7 @@ class FlagEmbedder(RetrievalBackend):
         from tunewiz.backends.engines.flag_embedding.flag_models import COLBERT, SPARSE
 
         heads = [self.tuned(run) / name for name in (COLBERT, SPARSE)]
-        kept = {path.name: path.read_bytes() for path in heads if path.is_file()}
-        super().export(run, preset)
-        for name, content in kept.items():
-            (run.model / name).write_bytes(content)
+        export_with("sentence_transformers", run, preset, self.tuned(run), [path for path in heads if path.is_file()])
 
 
 # Rerankers trained with FlagEmbedding.
@@ -103,10 +111,11 @@ class FlagReranker(RerankingBackend):
     """Trains with FlagEmbedding's model and trainer; everything else is :class:`RerankingBackend`'s."""
 
     name = "flag_reranker"
+    packages = PACKAGES
 
     def problems(self, preset: RerankerPreset) -> list[Problem]:
         """Packages, models, negatives strategy, memory, and what the groups ask for."""
-        return [*searching.reranker_problems(preset, ("FlagEmbedding",)), *group_warnings(preset)]
+        return [*readiness.problems(preset, self.packages), *group_warnings(preset)]
 
     def native(self, preset: RerankerPreset) -> str:
         """The library's arguments as YAML."""
@@ -180,12 +189,7 @@ def _yaml(sections: dict[str, Any]) -> str:
     return text
 
 
-# What keeps a preset from training with FlagEmbedding on this machine.
-
-
-def embedder_problems(preset: EmbeddingPreset) -> list[Problem]:
-    """As for sentence-transformers, which this backend searches and exports with; and what the groups ask for."""
-    return [*readiness.retrieval_problems(preset, ("FlagEmbedding",)), *group_warnings(preset)]
+# What the groups ask for.
 
 
 def group_warnings(preset: RetrievalPreset) -> Iterator[Problem]:

@@ -5,7 +5,6 @@ From prepared groups and a model that sentence-transformers loaded to a tuned mo
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from tunewiz.backends.training.reranker_rows import group_pairs
 from tunewiz.backends.training.reranker_training import RerankerTraining
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import scale_of
+from tunewiz.files import discard
 from tunewiz.presets.losses.info_nce import Grouped
 from tunewiz.presets.losses.reranker.listwise import GroupSoftmax
 from tunewiz.problems import BadPreset, Problem, Where, error, say
@@ -62,9 +62,11 @@ class FlagTraining(EncoderTraining):
 
     def _save(self, running: Any, model: Any) -> Path:
         folder = super()._save(running, model)
-        running.parts.tuned.save_heads(folder)
-        shutil.rmtree(self.run.checkpoints / READ, ignore_errors=True)
+        discard(self.run.checkpoints / READ)
         return folder
+
+    def _write(self, running: Any, model: Any, folder: Path) -> None:
+        running.parts.tuned.save(folder)
 
     def _measure(self) -> Callable[[Any], dict[str, float]]:
         measure: Callable[[Any], dict[str, float]] = self._evaluator()
@@ -180,7 +182,7 @@ class FlagReranking(RerankerTraining):
 
     def _save(self, running: Any, model: Any) -> Path:
         folder = super()._save(running, model)
-        shutil.rmtree(self.run.checkpoints / READ, ignore_errors=True)
+        discard(self.run.checkpoints / READ)
         return folder
 
     def _data(self, model: Any, made: GroupRows, loss: GroupSoftmax) -> Any:

@@ -27,7 +27,7 @@ from tunewiz.backends.models.loading import prompts
 from tunewiz.data.rows.examples import Collection
 
 WAYS: Final = ("sparse", "multi_vector", "all")
-DEPTH: Final = 100
+DEPTH: Final = 100  # documents of each first way whose tokens are compared: as deep as average precision looks
 #: Of dense, sparse and multi-vector scores in their sum: those that the unified loss trains (``ensemble_score``).
 WEIGHTS: Final = (1.0, 0.3, 1.0)
 #: The library writes a row as long as the vocabulary for each text: 32 rows of BGE-M3 are 32 MB.

@@ -7,9 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
+from tunewiz.presets.losses import ranking
 from tunewiz.presets.losses.info_nce import MOST
 from tunewiz.presets.losses.loss import Layout, RerankerLoss, Rows
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 
 # ListNet: the scores of a list should be spread as its labels are (Cao et al., 2007).
 
@@ -17,7 +18,7 @@ from tunewiz.presets.sections.section import about
 class ListNet(RerankerLoss):
     """``ListNetLoss``."""
 
-    name: Literal["list_net"] = Field("list_net", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["list_net"] = vary_field(RerankerLoss, "name", "list_net")
     rows: ClassVar[tuple[Rows, ...]] = ("scored", "triplets", "labelled")
     layout: ClassVar[Layout] = "lists"
     who_for: ClassVar[str] = N_(
@@ -35,7 +36,7 @@ class ListNet(RerankerLoss):
 class ListMle(RerankerLoss):
     """``ListMLELoss``; documents with equal labels stand in the order of the data."""
 
-    name: Literal["list_mle"] = Field("list_mle", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["list_mle"] = vary_field(RerankerLoss, "name", "list_mle")
     rows: ClassVar[tuple[Rows, ...]] = ("scored", "triplets", "labelled")
     layout: ClassVar[Layout] = "lists"
     who_for: ClassVar[str] = N_(
@@ -54,9 +55,7 @@ class ListMle(RerankerLoss):
 class CrossEntropy(RerankerLoss):
     """A softmax over the documents of a query."""
 
-    name: Literal["cross_entropy"] = Field(
-        "cross_entropy", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["cross_entropy"] = vary_field(RerankerLoss, "name", "cross_entropy")
     scale: float = Field(
         1.0,
         gt=0,
@@ -87,9 +86,7 @@ class CrossEntropy(RerankerLoss):
 class GroupSoftmax(RerankerLoss):
     """The loss of FlagEmbedding's rerankers."""
 
-    name: Literal["group_softmax"] = Field(
-        "group_softmax", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["group_softmax"] = vary_field(RerankerLoss, "name", "group_softmax")
     group_size: Literal["auto"] | Annotated[int, Field(ge=2, le=128)] = Field(
         "auto",
         title=N_("Group size"),
@@ -144,8 +141,8 @@ class GroupSoftmax(RerankerLoss):
 class CachedMultipleNegativesRanking(RerankerLoss):
     """``CachedMultipleNegativesRankingLoss`` of cross-encoders."""
 
-    name: Literal["cached_multiple_negatives_ranking"] = Field(
-        "cached_multiple_negatives_ranking", title=N_("Loss"), description=N_("What training makes smaller.")
+    name: Literal["cached_multiple_negatives_ranking"] = vary_field(
+        RerankerLoss, "name", "cached_multiple_negatives_ranking"
     )
     num_negatives: int = Field(
         4,
@@ -157,29 +154,10 @@ class CachedMultipleNegativesRanking(RerankerLoss):
             typical=N_("4 to 16."), larger=N_("A harder lesson, more time."), smaller=N_("Cheaper.")
         ),
     )
-    scale: float = Field(
-        10.0,
-        gt=0,
-        le=1000,
-        title=N_("Scale"),
-        description=N_("Scores from 0 to 1 are multiplied by it."),
-        json_schema_extra=about(
-            typical=N_("10."),
-            larger=N_("Looks at the hardest wrong documents only."),
-            smaller=N_("Pushes all wrong documents away alike."),
-        ),
+    scale: float = vary_field(
+        CrossEntropy, "scale", 10.0, description=N_("Scores from 0 to 1 are multiplied by it."), typical=N_("10.")
     )
-    mini_batch_size: int = Field(
-        32,
-        ge=1,
-        le=65536,
-        title=N_("Mini-batch size"),
-        description=N_("Texts encoded at once; it sets the memory that is used and does not change the result."),
-        examples=[16, 32, 64],
-        json_schema_extra=about(
-            typical=N_("16 to 64."), larger=N_("Faster, more memory."), smaller=N_("Slower, less memory.")
-        ),
-    )
+    mini_batch_size: int = vary_field(ranking.CachedMultipleNegativesRanking, "mini_batch_size")
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "pairs")
     layout: ClassVar[Layout] = "tuples"
     in_batch_negatives: ClassVar[bool] = True

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from tunewiz.language import N_
 from tunewiz.presets.losses.loss import Layout, RerankerLoss, Rows
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.losses.pairs import Triplet
+from tunewiz.presets.sections.section import about, vary_field
 
 # Margin ranking: a right document must score higher than a wrong one by a margin (pairwise hinge loss).
 
@@ -16,23 +17,16 @@ from tunewiz.presets.sections.section import about
 class MarginRanking(RerankerLoss):
     """torch's ``MarginRankingLoss`` over the right document and each wrong one."""
 
-    name: Literal["margin_ranking"] = Field(
-        "margin_ranking", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
-    margin: float = Field(
+    name: Literal["margin_ranking"] = vary_field(RerankerLoss, "name", "margin_ranking")
+    margin: float = vary_field(
+        Triplet,
+        "margin",
         1.0,
-        gt=0,
-        le=100,
-        title=N_("Margin"),
         description=N_(
             "How much higher a right document must score than a wrong one; a gap beyond it teaches nothing."
         ),
         examples=[0.5, 1.0],
-        json_schema_extra=about(
-            typical=N_("1."),
-            larger=N_("Keeps pushing pairs that are already told apart."),
-            smaller=N_("Is satisfied sooner and learns less."),
-        ),
+        typical=N_("1."),
     )
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "scored", "labelled")
     layout: ClassVar[Layout] = "tuples"
@@ -52,7 +46,7 @@ class MarginRanking(RerankerLoss):
 class MarginMse(RerankerLoss):
     """``MarginMSELoss``; without teacher scores the gap is that of the labels."""
 
-    name: Literal["margin_mse"] = Field("margin_mse", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["margin_mse"] = vary_field(RerankerLoss, "name", "margin_mse")
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "scored", "labelled")
     layout: ClassVar[Layout] = "tuples"
     learns_margins: ClassVar[bool] = True
@@ -99,7 +93,7 @@ class WeighedPairs(RerankerLoss):
 class RankNet(WeighedPairs):
     """``RankNetLoss``."""
 
-    name: Literal["rank_net"] = Field("rank_net", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["rank_net"] = vary_field(RerankerLoss, "name", "rank_net")
     who_for: ClassVar[str] = N_(
         "For lists where every swap of two documents costs the same. Where the top ranks matter most, take lambda_loss."
     )
@@ -123,9 +117,7 @@ _SCHEMES = {
 class LambdaLoss(WeighedPairs):
     """``LambdaLoss``."""
 
-    name: Literal["lambda_loss"] = Field(
-        "lambda_loss", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["lambda_loss"] = vary_field(RerankerLoss, "name", "lambda_loss")
     weighting: Literal["ndcg_loss2pp", "lambda_rank", "ndcg_loss2", "ndcg_loss1"] = Field(
         "ndcg_loss2pp",
         title=N_("Weighting"),

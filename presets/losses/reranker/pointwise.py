@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tunewiz.language import N_
 from tunewiz.presets.losses.loss import RerankerLoss, Rows
-from tunewiz.presets.sections.section import about
+from tunewiz.presets.sections.section import about, vary_field
 
 # Binary cross-entropy: each document is relevant or not, on its own (the usual loss of cross-encoders).
 
@@ -16,9 +16,7 @@ from tunewiz.presets.sections.section import about
 class BinaryCrossEntropy(RerankerLoss):
     """``BinaryCrossEntropyLoss``; graded pairs count as relevant from the middle of their scale on."""
 
-    name: Literal["binary_cross_entropy"] = Field(
-        "binary_cross_entropy", title=N_("Loss"), description=N_("What training makes smaller.")
-    )
+    name: Literal["binary_cross_entropy"] = vary_field(RerankerLoss, "name", "binary_cross_entropy")
     pos_weight: Literal["auto"] | Annotated[float, Field(gt=0, le=10_000)] = Field(
         "auto",
         title=N_("Weight of positives"),
@@ -53,7 +51,7 @@ class BinaryCrossEntropy(RerankerLoss):
 class Mse(RerankerLoss):
     """``MSELoss`` on grades brought onto 0 to 1."""
 
-    name: Literal["mse"] = Field("mse", title=N_("Loss"), description=N_("What training makes smaller."))
+    name: Literal["mse"] = vary_field(RerankerLoss, "name", "mse")
     rows: ClassVar[tuple[Rows, ...]] = ("scored", "labelled", "triplets")
     needs_unit_scores: ClassVar[bool] = True
     who_for: ClassVar[str] = N_(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from tunewiz.backends.machine.hardware import Gpu
 from tunewiz.backends.training import out_of_memory
 from tunewiz.presets import losses
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
-from tunewiz.problems import BadPreset
+from tunewiz.presets.yaml import library
+from tunewiz.problems import BadData, BadPreset
 
 
 def preset(loss: Any = "multiple_negatives_ranking", **sections: Any) -> EmbeddingPreset:
@@ -25,14 +28,15 @@ def preset(loss: Any = "multiple_negatives_ranking", **sections: Any) -> Embeddi
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No network, no GPU, every package installed."""
+    """No network, no GPU, memory without end, every package installed."""
     monkeypatch.setattr(sources, "problems", lambda _: [])
     monkeypatch.setattr(readiness, "gpus", lambda: ())
+    monkeypatch.setattr(readiness, "_host_free", lambda: 1024**5)
     monkeypatch.setattr(readiness, "_installed", lambda _: True)
 
 
 def codes(wanted: EmbeddingPreset) -> list[tuple[str, str]]:
-    return [(problem.code, problem.where.key) for problem in readiness.retrieval_problems(wanted)]
+    return [(problem.code, problem.where.key) for problem in readiness.problems(wanted)]
 
 
 def test_backends_are_found_by_their_name() -> None:
@@ -53,6 +57,21 @@ def test_nothing_heavy_is_imported_for_checking() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_nothing_heavy_is_imported_by_checking() -> None:
+    """Both passes, for every task, in a fresh interpreter."""
+    code = (
+        "import sys; from tunewiz.backends.readiness import check_preset\n"
+        "from tunewiz.presets.yaml.library import open_preset\n"
+        "names = ('embedding/flag-starter', 'reranker/starter', 'llm/qwen3-8b-lora', 'pipeline/starter')\n"
+        "for name in names: check_preset(open_preset(name))\n"
+        "heavy = ('torch', 'transformers', 'datasets', 'faiss', 'llamafactory', 'peft', 'sentence_transformers')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    offline = os.environ | {"HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=offline)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_sound_preset_has_no_problem() -> None:
     assert codes(preset()) == []
 
@@ -66,7 +85,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         tracking={"trackers": ["tensorboard", "wandb"]},
         data={"train": "rows.csv", "negatives": {"strategy": "bm25"}},
     )
-    found = readiness.retrieval_problems(wanted)
+    found = readiness.problems(wanted)
     assert codes(wanted) == [
         ("packages-missing", "backend"),
         ("packages-missing", "training.optimizer"),
@@ -81,6 +100,77 @@ def test_unknown_strategies_and_unused_processes() -> None:
         ("negatives-strategy-unknown", "data.negatives.strategy"),
         ("processes-unused", "launch.processes"),
     ]
+
+
+def told(name: str, *settings: str) -> list[tuple[str, str]]:
+    wanted = library.load(name, settings)
+    return [(problem.code, problem.where.key) for problem in engines.find_engine(wanted.backend).problems(wanted)]
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "key"),
+    [
+        ("embedding/flag-starter", "FlagEmbedding", "backend"),
+        ("reranker/flag-starter", "FlagEmbedding", "backend"),
+        ("reranker/starter", "jieba", "backend"),
+        ("llm/starter", "llamafactory", "backend"),
+        ("llm/starter-qlora", "bitsandbytes", "method.type"),
+    ],
+)
+def test_every_engine_names_its_packages(name: str, package: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "_installed", lambda asked: asked != package)
+    assert told(name) == [("packages-missing", key)]
+
+
+def test_a_pipeline_says_what_both_parts_lack_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {"torch", "jieba", "FlagEmbedding"}
+    monkeypatch.setattr(readiness, "_installed", lambda package: package not in missing)
+    settings = ["embedding=embedding/flag-starter", "launch.processes=2", "launch.device=cuda"]
+    assert told("pipeline/starter", *settings) == [
+        ("packages-missing", "backend"),
+        ("processes-unused", "launch.processes"),
+        ("no-gpu", "launch.device"),
+    ]
+    wanted = library.load("pipeline/starter", settings)
+    assert "torch, jieba, FlagEmbedding." in engines.find_engine("pipeline").problems(wanted)[0].line("en")
+
+
+def test_a_pipeline_says_of_each_model_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "gpus", lambda: (Gpu(0, "card", 1024**3, 0),))
+    assert told("pipeline/bge-zh") == [
+        ("memory-too-small", "training.batch_size"),
+        ("memory-too-small", "embedding: training.batch_size"),
+    ]
+
+
+def test_a_comparison_says_what_its_variants_share_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "gpus", lambda: (Gpu(0, "card", 1024**3, 0),))
+    monkeypatch.setattr(readiness, "_installed", lambda package: package != "torch")
+    assert sorted(told("comparison/negatives", "strategies=[one, bm25, other]")) == [
+        ("memory-too-small", "training.batch_size"),
+        ("negatives-strategy-unknown", "strategies"),
+        ("negatives-strategy-unknown", "strategies"),
+        ("packages-missing", "backend"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["pipeline/starter", "comparison/negatives"])
+def test_presets_with_presets_inside_say_what_these_share_once(name: str) -> None:
+    found = library.load(name, ["data.evaluation.fraction=0"]).problems()
+    assert [problem.code for problem in found] == ["nothing-held-out"]
+
+
+def test_a_preset_file_is_checked_for_its_data_too(tmp_path: Path) -> None:
+    opened = library.open_preset("embedding/starter", [f"data.train={tmp_path / 'none.csv'}", "training.epochs=9"])
+    found = [problem for problem in readiness.check_preset(opened) if problem.severity == "error"]
+    assert [(problem.code, problem.where.key) for problem in found] == [("data-not-found", "data.train")]
+    assert found[0].where.file.startswith("--set")
+    with pytest.raises(BadData):
+        readiness.require_runnable(opened)
+    worse = library.open_preset("embedding/starter", [f"data.train={tmp_path / 'none.csv'}", "launch.device=cuda"])
+    with pytest.raises(BadPreset) as caught:
+        readiness.require_runnable(worse)
+    assert [problem.code for problem in caught.value.problems] == ["data-not-found", "no-gpu"]
 
 
 @pytest.mark.parametrize("around", [False, True])
@@ -124,7 +214,7 @@ def test_native_tells_the_adapter() -> None:
 
 def test_the_ladder_goes_from_cheap_to_dear_and_leaves_out_what_is_done() -> None:
     full = preset(data={"train": "x", "negatives": {"strategy": "dense"}})
-    assert [key for key, _ in out_of_memory.ladder(full)] == [
+    assert [step.key for step in out_of_memory.ladder(full)] == [
         "loss.name",
         "training.batch_size",
         "training.gradient_checkpointing",

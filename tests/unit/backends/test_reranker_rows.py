@@ -88,6 +88,9 @@ def test_only_the_in_batch_loss_learns_from_positives_alone() -> None:
     assert not reranker_loss_problems(loss("cached_multiple_negatives_ranking"), bare)
     found = reranker_loss_problems(loss("lambda_loss"), bare)
     assert [problem.code for problem in found] == ["loss-rows"]
+    assert "strategy: bm25" in found[0].line("en")
+    (mined,) = reranker_loss_problems(loss("lambda_loss"), bare, "bm25")
+    assert "Mining by bm25 found no wrong answers" in mined.line("en") and "strategy: random" in mined.line("en")
     assert "cached_multiple_negatives_ranking" in found[0].line("en")
 
 

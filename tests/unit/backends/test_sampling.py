@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,41 @@ def test_every_epoch_has_as_many_batches_as_was_said(made: Rows, size: int) -> N
 @given(rows(), st.integers(1, 16), st.integers(0, 2**32 - 1))
 def test_a_seed_fixes_the_batches(made: Rows, size: int, seed: int) -> None:
     assert BatchPlan(made, size, seed).epoch(2) == BatchPlan(made, size, seed).epoch(2)
+
+
+def pair(other_query: int, positive: int, negative: int, answers: set[int]) -> Rows:
+    """A row of query 1 with positive 10, another right answer 11 and negative 12, and one more row."""
+    right = [frozenset({10, 11}), frozenset({positive, *answers})]
+    return Rows([1, other_query], [10, positive], right, [[12], [negative]])
+
+
+@pytest.mark.parametrize(
+    ("other", "together"),
+    [
+        (pair(2, 20, 22, set()), True),
+        (pair(2, 20, 12, set()), True),  # the negative they share is wrong for both
+        (pair(1, 20, 22, set()), False),  # the same query
+        (pair(2, 10, 22, set()), False),  # the same passage
+        (pair(2, 11, 22, set()), False),  # a passage that answers the first query
+        (pair(2, 20, 11, set()), False),  # a negative that answers the first query
+        (pair(2, 20, 22, {10}), False),  # the first passage answers the second query
+        (pair(2, 20, 22, {12}), False),  # the first negative answers the second query
+        (pair(10, 20, 22, set()), False),  # the second query is the first passage
+        (pair(12, 20, 22, set()), False),  # the second query is the first negative
+        (pair(2, 1, 22, set()), False),  # the second passage is the first query
+        (pair(2, 20, 1, set()), False),  # the second negative is the first query
+    ],
+)
+def test_two_rows_meet_where_neither_teaches_the_other_something_wrong(other: Rows, together: bool) -> None:
+    for seed in range(4):  # whichever of them comes first
+        assert len(BatchPlan(other, 2, seed).epoch(0)) == (1 if together else 2)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(8, [8]), (9, [8]), (10, [2, 8]), (17, [8, 8]), (18, [2, 8, 8])])
+def test_a_remainder_below_a_quarter_of_a_batch_is_left_out(count: int, sizes: list[int]) -> None:
+    plan = BatchPlan(easy(count), 8, 0)
+    assert sorted(map(len, plan.epoch(0))) == sizes
+    assert plan.left_out == count - sum(sizes)
 
 
 def easy(count: int) -> Rows:

@@ -51,7 +51,8 @@ def test_no_change() -> None:
 
 def test_nothing_in_common() -> None:
     found = compare({"a": {METRIC: 1.0}}, {"b": {METRIC: 1.0}}, METRIC)
-    assert (found.verdict, found.queries) == ("NONE", 0)
+    assert found == Comparison(METRIC, 0, 0, 0, 0, 0, wins=0, losses=0, ties=0, queries=0)
+    assert (found.verdict, found.certain) == ("NONE", False)
     assert "nothing to compare" in found.sentence().text("en")
 
 
@@ -74,6 +75,32 @@ def test_an_interval_with_zero_says_so() -> None:
     sure = compare(side(*[0.2, 0.3] * 30), side(*[0.4, 0.6] * 30), METRIC)
     assert sure.certain
     assert "95 % confidence" in sure.sentence().text("en")
+
+
+def test_a_loss_may_be_certain_too() -> None:
+    found = compare(side(*[0.4, 0.6] * 30), side(*[0.2, 0.3] * 30), METRIC)
+    assert (found.verdict, found.certain, found.high < 0) == ("REGRESSION", True, True)
+    assert "95 % confidence" in found.sentence().text("en")
+    few = compare(side(0.5, 0.5, 0.5), side(0.4, 0.5, 0.5), METRIC)
+    assert (few.wins, few.losses, few.certain) == (0, 1, False)
+    assert "may be chance" in few.sentence().text("en")
+
+
+def test_of_losses_and_errors_less_is_better() -> None:
+    before, after = ({f"q{n}": {"loss": value, METRIC: value} for n in range(40)} for value in (2.0, 1.5))
+    found = compare_all(before, after, ["loss", METRIC], lower=["loss"])
+    assert [(one.verdict, one.wins, one.losses) for one in found.values()] == [("WIN", 40, 0), ("REGRESSION", 0, 40)]
+    assert {one.difference for one in found.values()} == {-0.5}
+
+
+def test_the_interval_is_as_wide_as_the_normal_one_of_many_queries() -> None:
+    gains = np.random.default_rng(5).normal(0.02, 0.2, 400)
+    found = compare(side(*np.zeros(400)), side(*gains), METRIC)
+    error = gains.std() / 20
+    assert (found.low, found.high) == (
+        pytest.approx(gains.mean() - 1.96 * error, abs=0.1 * error),
+        pytest.approx(gains.mean() + 1.96 * error, abs=0.1 * error),
+    )
 
 
 def test_same_seed_same_interval_whatever_else_is_compared() -> None:

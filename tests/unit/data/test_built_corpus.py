@@ -52,6 +52,18 @@ def test_pairs_become_graded_judgments() -> None:
     assert made.qrels == {"q1": {"d1": 3, "d2": 1}}
 
 
+def test_the_grades_of_a_scale_up_to_two_are_kept_too() -> None:
+    held = [ScoredPair("q", f"text {score}", score) for score in (0, 1, 2)]
+    assert collection_from_pairs(held, []).qrels == {"q1": {"d2": 1, "d3": 2}}
+
+
+def test_pairs_are_searched_in_a_given_corpus() -> None:
+    passages = Passages({"a": Document("good"), "b": Document("unseen")})
+    made = collection_from_pairs([ScoredPair("q", "Good!", 1), ScoredPair("q", "other", 0)], [], passages)
+    assert made.qrels == {"q1": {"a": 1}}
+    assert set(made.corpus) == {"a", "b", "d3"}
+
+
 def test_similarities_are_relevant_from_the_middle_on() -> None:
     made = collection_from_pairs([ScoredPair("a", "b", 0.9), ScoredPair("a", "c", 0.4)], [])
     assert made.qrels == {"q1": {"d1": 1}}
@@ -88,6 +100,18 @@ def test_leaks_name_the_training_row() -> None:
     assert str(told["leak-query"].where) == "train.csv:4"
     assert str(told["leak-near-query"].where) == "train.csv:5"
     assert (told["leak-document"].severity, told["leak-document"].message.values["count"]) == ("note", 1)
+
+
+def test_what_is_alike_within_the_evaluation_or_was_judged_wrong_is_no_leak() -> None:
+    train = [Group("How do I reset my password?", ("It is in the settings.",), line=4)]
+    evaluation = Collection(
+        {"a": Document("It is in the settings"), "b": Document("unseen")},
+        {"1": "Where do I find the invoice of my account", "2": "Where do I find the invoices of my account"},
+        {"1": {"a": 0, "b": 1}, "2": {"b": 1}},
+    )
+    assert list(leaks(train, evaluation, "train.csv")) == []
+    told = list(leaks([*train, Group("How do I reset my passwords", ("other",), line=9)], evaluation, "train.csv"))
+    assert told == []
 
 
 @pytest.mark.parametrize("shape", ["groups", "scored"])

@@ -64,6 +64,23 @@ def test_hostile_markup_takes_no_time_to_speak_of(hostile: str) -> None:
     assert isinstance(strip_markup(hostile), str)
 
 
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("ring the bell&#7; &amp; run", "ring the bell & run"),
+        ("<p>zero&#8203;width</p>", "zerowidth"),
+        ("first&#13;&#10;second&#160;", "first\nsecond"),
+        ("one&#10;&#10;&#10;&#10;two", "one\n\ntwo"),
+    ],
+)
+def test_what_an_entity_spells_is_cleaned_too(tmp_path: Path, text: str, cleaned: str) -> None:
+    """An entity may stand for a control character or an odd space: the copy is clean after one pass."""
+    path = jsonl(tmp_path / "rows.jsonl", [{"query": "how do i do it", "positive": text}])
+    fixed = fix(Dataset(str(path)), tmp_path / "clean.jsonl")
+    assert [row["positive"] for row in written(fixed.path)] == [cleaned]
+    assert not [finding.code for finding in inspect(Dataset(str(fixed.path))).findings if finding.severity != "note"]
+
+
 def test_a_group_keeps_scores_and_ids_with_their_texts() -> None:
     messy = Group(
         query=" <b>q</b> ",
@@ -86,7 +103,7 @@ def test_a_group_keeps_scores_and_ids_with_their_texts() -> None:
 def test_what_cannot_be_used_is_dropped() -> None:
     assert clean(Group("", ("p",))) == (None, ["empty-query"])
     assert clean(Group("q", ("q", " ")))[0] is None
-    assert clean(ScoredPair("a", " ", 1))[0] is None
+    assert clean(ScoredPair("a", " ", 1)) == clean(ScoredPair("\n", "b", 1)) == (None, ["whitespace", "empty-text"])
     assert clean(ScoredPair("a", "b", 1)) == (ScoredPair("a", "b", 1), [])
 
 
@@ -101,6 +118,7 @@ def test_repeated_rows_are_dropped_and_counted() -> None:
     kept = [cleaned.line for row in rows if isinstance(cleaned := cleaner.clean(row)[0], Group)]
     assert kept == [1, 4]
     assert cleaner.done == {"duplicate-row": 1, "near-duplicate-row": 1}
+    assert cleaner.clean(Group("", ("p",))) == cleaner.clean(Group("", ("p",))) == (None, ["empty-query"])
 
 
 def test_pairs_with_another_score_are_no_repetition() -> None:

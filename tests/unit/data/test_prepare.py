@@ -192,6 +192,34 @@ def test_scored_pairs(tmp_path: Path) -> None:
     assert told["relevance-threshold"].message.values == {"middle": 1.0}
 
 
+@pytest.mark.parametrize("clean", [True, False])
+def test_rows_that_say_nothing_are_not_trained_on(tmp_path: Path, clean: bool) -> None:
+    good = [{"query": row["query"].strip(), "pos": [row["positive"]], "neg": ["no"]} for row in faq(4)]
+    empty = [{"query": " ", "pos": ["so"], "neg": ["no"]}, {"query": "why", "pos": [], "neg": ["no"]}]
+    done, told = prepared(Plan(Dataset(str(jsonl(tmp_path / "r.jsonl", [*good, *empty]))), fraction=0, clean=clean))
+    assert [row.query for row in done.groups] == [row["query"] for row in good]
+    assert {"empty-query", "empty-positive"} <= set(told)
+
+
+def test_ids_of_rows_fit_a_file_of_judgments(tmp_path: Path) -> None:
+    rows = [{"query_id": f"q\t{number}", **row} for number, row in enumerate(faq(20))]
+    done, _ = prepared(Plan(Dataset(str(jsonl(tmp_path / "r.jsonl", rows))), fraction=0.2))
+    assert {row.query_id for row in done.groups} | set(done.evaluation.queries) == {
+        f"q {number}" for number in range(20)
+    }
+    save(done, tmp_path / "run")
+    assert load(tmp_path / "run") == done
+
+
+def test_what_a_collection_says_is_not_cleaned(tmp_path: Path) -> None:
+    folder = beir(tmp_path / "set", {"train": range(10), "test": range(10, 20)})
+    texts = [{"_id": f"d{n}", "title": "", "text": f" <b>text</b> {WORDS[n % 10]} {n}"} for n in range(60)]
+    jsonl(folder / "corpus.jsonl", texts)
+    done, told = prepared(Plan(Dataset(str(folder)), clean=True))
+    assert done.groups[0].positives == ("<b>text</b> alpha 0",)
+    assert not [code for code in told if code.startswith("cleaned")]
+
+
 def test_limit_counts_rows_from_the_top(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "faq.jsonl", faq())
     found, _ = prepared(Plan(Dataset(str(path), limit=20), fraction=0.1))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,6 +123,57 @@ def test_a_template_falls_back_and_says_so() -> None:
     parts = split(examples, 0.1, 42)
     assert [problem.code for problem in parts.problems] == ["split-near-duplicates"]
     assert len(parts.held_out) == 10
+
+
+def in_groups(*sizes: int) -> list[Group]:
+    """Different questions, of which each ``size`` share an answer."""
+    answers = [number for number, size in enumerate(sizes) for _ in range(size)]
+    return [
+        Group(f"{WORDS[index % 10]} {WORDS[index // 10]} {WORDS[index * 3 % 10]}", (f"answer {number}",), line=index)
+        for index, number in enumerate(answers)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fraction", "held"),
+    [
+        ((3, 3, 3), 0.22, 3),  # two are wanted: three are closer than none
+        ((3, 3, 3, 3), 1 / 3, 3),  # four are wanted: six would be farther than three
+        ((2, 2, 2, 2), 0.375, 2),  # three are wanted: four are no closer than two
+        ((3, 3), 0.85, 3),  # five are wanted, and five would be all but one of six: half of them stay
+        ((17, 1, 1, 1), 0.25, 3),  # five are wanted: the three that hang together with nothing
+        ((21, 1, 1, 1), 0.25, 3),  # six are wanted, and half of them is still near enough
+    ],
+)
+def test_whole_groups_are_held_out_as_near_to_the_share_as_they_come(
+    sizes: tuple[int, ...], fraction: float, held: int
+) -> None:
+    for seed in range(4):
+        parts = split(in_groups(*sizes), fraction, seed)
+        assert (len(parts.held_out), parts.ties, parts.problems) == (held, "all", ())
+        assert not {row.positives for row in parts.train} & {row.positives for row in parts.held_out}
+
+
+def test_a_group_that_is_held_out_does_not_stand_in_the_way_of_a_larger_one() -> None:
+    """Of four, five and five, seven are wanted: five, or four and five; four alone would be farther."""
+    assert {len(split(in_groups(4, 5, 5), 0.5, seed).held_out) for seed in range(20)} == {5, 9}
+
+
+def test_less_than_half_of_the_share_gives_the_ties_up() -> None:
+    parts = split(in_groups(22, 1, 1), 0.25, 0)
+    assert (len(parts.held_out), parts.ties, [one.code for one in parts.problems]) == (
+        *(6, "queries"),
+        ["split-shared-documents"],
+    )
+    assert parts.problems[0].message.values == {"count": 22, "percent": 25.0}
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.02, 0.9, 0.999])
+def test_one_query_at_least_is_measured_and_one_at_least_is_trained_on(fraction: float) -> None:
+    for number in (2, 3, 20):
+        parts = split(in_groups(*[1] * number), fraction, 1)
+        assert (len(parts.held_out), parts.problems) == (min(max(1, round(fraction * number)), number - 1), ())
+        assert len(parts.train) == number - len(parts.held_out)
 
 
 def test_nothing_to_split() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tunewiz.presets import families, memory
 from tunewiz.presets.families import Family
-from tunewiz.presets.memory import encoder, estimates, language_model
+from tunewiz.presets.memory import encoder
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.sections.model import EncoderModel
 from tunewiz.presets.tasks.comparison import ComparisonPreset
@@ -61,7 +61,8 @@ def test_its_header_tells_the_command_and_the_memory(name: str) -> None:
     preset = _load(name)
     known = families.lookup(preset.model.id)
     assert known is not None
-    needed = estimates.of_size(preset, known.size)
+    needed = preset.memory(known)
+    assert needed is not None
     shown = [f"{number / memory.GB:.0f}" for number in (needed.expected, needed.low, needed.high)]
     english = re.search(r"about (\d+) GB \((\d+) to (\d+)\)", text)
     chinese = re.search(r"约 (\d+) GB（(\d+) 到 (\d+)）", text)
@@ -114,7 +115,9 @@ def _memory(*assignments: str, name: str = "embedding/bge-base-en") -> memory.Es
     assert isinstance(preset, EmbeddingPreset)
     known = families.lookup(preset.model.id)
     assert known is not None
-    return estimates.of_size(preset, known.size)
+    needed = preset.memory(known)
+    assert needed is not None
+    return needed
 
 
 def test_memory_moves_the_way_it_should() -> None:
@@ -206,8 +209,8 @@ def test_its_header_tells_the_command_and_the_memory_of_language_models(name: st
     preset = _load_llm(name)
     known = families.lookup(preset.model.id)
     assert known is not None
-    shape = language_model.decoder_of_size(known.size, known.family.normalised_queries)
-    needed = estimates.of_decoder(preset, shape)
+    needed = preset.memory(known)
+    assert needed is not None
     shown = [f"{number / memory.GB:.0f}" for number in (needed.expected, needed.low, needed.high)]
     english = re.search(r"about (\d+) GB \((\d+) to (\d+)\)", text)
     chinese = re.search(r"约 (\d+) GB（(\d+) 到 (\d+)）", text)
@@ -257,7 +260,8 @@ def test_its_header_tells_the_memory(name: str) -> None:
     preset, text = _load_reranker(name), library.find(name).read_text(encoding="utf-8")
     known = families.lookup(preset.model.id)
     assert known is not None
-    needed = estimates.of_size(preset, known.size)
+    needed = preset.memory(known)
+    assert needed is not None
     shown = [f"{number / memory.GB:.0f}" for number in (needed.expected, needed.low, needed.high)]
     english = re.search(r"about (\d+) GB \((\d+) to (\d+)\)", text)
     assert english is not None

@@ -1,4 +1,4 @@
-"""``tunewiz presets``, ``models`` and ``check``, their bodies called in process."""
+"""``tunewiz presets``, ``models``, ``check`` and ``report``, their bodies called in process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.playing import FULL, a_run, closing, opening
 from tunewiz.backends import sources
+from tunewiz.backends.readiness import estimate
+from tunewiz.backends.runs.events import Failed, Stopped
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml import library
 from tunewiz.problems import BadPreset
 from tunewiz.tui.commands import models
-from tunewiz.tui.commands.check import estimate, run_check
+from tunewiz.tui.commands.check import run_check
 from tunewiz.tui.commands.models import run_models
 from tunewiz.tui.commands.presets import run_presets
+from tunewiz.tui.commands.report import run_report
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +89,36 @@ def test_memory_of_a_model_nobody_knows_comes_from_its_config(tmp_path: Path) ->
     assert needed is not None
     assert needed.trained == 500 * 64 + 2 * (4 * 64 * 64 + 2 * 64 * 128)
     assert estimate(preset, None) is None
+
+
+def test_a_run_that_ended_without_a_report_is_told_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped, failed = a_run(tmp_path, "one-20260101-110000"), a_run(tmp_path, "two-20260101-120000")
+    for run, end in ((stopped, Stopped(time=1020.0)), (failed, Failed(time=1020.0, exit_code=4, problems=(FULL,)))):
+        for event in (*opening(run, 1000.0), end):
+            run.emit(event)
+    with pytest.raises(BadPreset, match=f"tunewiz run --resume {stopped.name}") as caught:
+        run_report(stopped.name, tmp_path, json_wanted=False)
+    assert [problem.code for problem in caught.value.problems][:2] == ["no-report", "next-step"]
+    with pytest.raises(BadPreset, match=f"tunewiz run {failed.preset_file} --set"):
+        run_report(failed.name, tmp_path, json_wanted=False)
+    assert "The GPU ran out of memory. Halve training.batch_size." in capsys.readouterr().err
+    assert run_report(failed.name, tmp_path, json_wanted=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["metrics"] is None
+    assert told["next"][0] == "Do what its error says."
+
+
+def test_a_report_in_json_words_the_advice_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = a_run(tmp_path)
+    for event in (*opening(run, 1000.0), *closing(1080.0, gain=-0.05)):
+        run.emit(event)
+    run.report.mkdir()
+    (run.report / "metrics.json").write_text(
+        json.dumps({"version": 1, "verdict": "REGRESSION", "next": ["结果变差了"]})
+    )
+    assert run_report(run.name, tmp_path, json_wanted=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["metrics"]["next"] == ["结果变差了"]
+    assert told["next"][0].startswith("It got worse: lower training.learning_rate to a third (7e-06)")

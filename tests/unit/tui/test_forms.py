@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tunewiz.language import use
 from tunewiz.presets import tasks
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.tui.forms.entry import complete
 from tunewiz.tui.forms.questions import Heading, Question, nearest, questions
-from tunewiz.tui.forms.values import line, read
 from tunewiz.tui.screens.lesson import lesson, topics
 from tunewiz.tui.wizard.step import owner, questions_of, steps, steps_for
 
@@ -35,64 +32,6 @@ def draft(**given: object) -> Draft:
 
 def field(key: str, made: Draft | None = None) -> Any:
     return (made or Draft()).field(tuple(key.split(".")))
-
-
-@pytest.mark.parametrize(
-    ("key", "text", "value"),
-    [
-        ("training.epochs", "3", 3),
-        ("training.learning_rate", "2e-5", 2e-5),
-        ("training.epochs", "many", "many"),
-        ("training.epochs", "[", "["),
-        ("data.train", "0123.csv", "0123.csv"),
-        ("data.train", " a b.csv", " a b.csv"),
-        ("data.limit", "null", None),
-        ("data.limit", "1000", 1000),
-        ("model.query_instruction", '"query: "', "query: "),
-        ("model.query_instruction", '""', ""),
-        ("model.query_instruction", "null", None),
-        ("evaluation.k", "1, 3, 10", [1, 3, 10]),
-        ("evaluation.k", "[1, 3]", [1, 3]),
-        ("tracking.trackers", "wandb", ["wandb"]),
-        ("data.columns", "query=问题, positive=答案", {"query": "问题", "positive": "答案"}),
-        ("data.columns", 'query="a, b"', {"query": "a, b"}),
-        ("data.columns", "nonsense", "nonsense"),
-        ("data.evaluation.validation_fraction", "auto", "auto"),
-        ("data.evaluation.validation_fraction", "0.1", 0.1),
-        ("data.train", "x\ud800y", "x?y"),
-    ],
-)
-def test_lines_are_read_as_set_reads_them(key: str, text: str, value: object) -> None:
-    assert read(text, field(key)) == value
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("training.learning_rate", 1e-4),
-        ("data.train", "a: b #c"),
-        ("data.train", "it's"),
-        ("data.train", "'quoted'"),
-        ("model.query_instruction", "query: "),
-        ("model.query_instruction", ""),
-        ("model.query_instruction", "Instruct: x\nQuery: "),
-        ("model.passage_instruction", "\u202eevil"),
-        ("evaluation.k", [1, 5]),
-        ("data.columns", {"query": "a,b", "positive": 'say "x"', "negative": "c=d"}),
-        ("data.columns", {}),
-    ],
-)
-def test_a_line_is_read_back_as_the_value(key: str, value: object) -> None:
-    shown = line(value)
-    assert shown.isprintable()
-    assert (read(shown, field(key)) if shown else value) == value
-
-
-@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40))
-def test_any_text_is_shown_printably_and_read_back(text: str) -> None:
-    shown = line(text)
-    assert shown.isprintable()
-    assert text in ("null", "~") or read(shown, field("model.id")) == text
 
 
 def test_a_union_is_one_question_with_its_members_as_choices() -> None:

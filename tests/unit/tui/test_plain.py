@@ -169,7 +169,8 @@ def test_code_of_a_model_runs_only_after_a_yes(answered: tuple[list[Path], io.St
 def test_another_model_is_asked_about_again(model: str, asked: int, tmp_path: Path) -> None:
     out = io.StringIO()
     draft = Draft(folder=str(tmp_path))
-    for path, value in ((("model", "id"), "all-MiniLM-L6-v2"), (("data", "train"), "sample:faq-en")):
+    model_said = ((("model", "id"), "all-MiniLM-L6-v2"), (("model", "source"), "auto"))
+    for path, value in (*model_said, (("data", "train"), "sample:faq-en")):
         draft = draft.answer(path, value)
     replies = Replies(out, {"Model [": [model] if model else [], "Run the Python code": ["n"]})
     came = Plain(Dialogue(replies, out), fresh(draft.trust())).run()

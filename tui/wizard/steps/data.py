@@ -14,6 +14,7 @@ from tunewiz.data.formats.format import formats
 from tunewiz.data.reading.source import SAMPLE_PREFIX, samples
 from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.preset import Preset
 from tunewiz.printable import printable
 from tunewiz.tui.forms.controls import Answered
 from tunewiz.tui.forms.questions import Choice, Offer
@@ -48,9 +49,7 @@ class DataStep(Step):
 
 
 def _formats(draft: Draft) -> Sequence[Choice]:
-    from tunewiz.tui.wizard.inspecting import rows_task
-
-    found = formats(rows_task(str(draft.value(("task",)))))
+    found = formats(draft.kind.model_kind)
     auto = Choice("auto", translate("decided by the columns"))
     return [auto, *(Choice(name, translate(layout.title)) for name, layout in sorted(found.items()))]
 
@@ -65,7 +64,7 @@ class DataView(View):
     """Below the form: what the data is and what is wrong with it, as soon as it is known."""
 
     _shown: Inspected | None = None
-    _listed_for: str | None = None
+    _listed_for: type[Preset] | None = None
     _files: Sequence[str] = ()
 
     def above(self) -> Iterable[Widget]:
@@ -82,12 +81,12 @@ class DataView(View):
         for name in ("preview", "counts", "lengths", "findings"):
             yield Static(id=name)
 
-    def _list_files(self, task: str) -> None:
-        """List what was used before and the samples for ``task``."""
-        if task == self._listed_for:
+    def _list_files(self, kind: type[Preset]) -> None:
+        """List what was used before and the samples for the task of ``kind``."""
+        if kind is self._listed_for:
             return
-        self._listed_for = task
-        self._files = [*recent(), *(SAMPLE_PREFIX + name for name in samples(task))]
+        self._listed_for = kind
+        self._files = [*recent(), *(SAMPLE_PREFIX + name for name in samples(kind.conversations))]
         options = [Option(Text(printable(path))) for path in self._files]
         self.query_one("#lately", OptionList).set_options(options)
 
@@ -99,7 +98,7 @@ class DataView(View):
     async def show(self, state: State) -> None:
         """Show the form and what is known of the data."""
         await super().show(state)
-        self._list_files(str(state.draft.value(("task",))))
+        self._list_files(state.draft.kind)
         named = bool(state.draft.value(("data", "train")))
         self.query_one("#lately").display = not named
         self.query_one("#lately-title").display = not named

@@ -32,6 +32,7 @@ from tunewiz.printable import operand
 from tunewiz.problems import BadPreset, Problem, errors
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.encoded_rows import can_be_read
+from tunewiz.tui.terminal.characters import original_environment
 from tunewiz.tui.wizard.background import QUIET
 from tunewiz.tui.wizard.step import Edited, JumpWanted, LaunchWanted, SaveWanted, State, Step, Unfinished, View
 
@@ -64,7 +65,7 @@ def edit_text(text: str) -> str | None:
         file.write(text)
     path = Path(file.name)
     try:
-        done = subprocess.run([*shlex.split(editor), str(path)], check=False)
+        done = subprocess.run([*shlex.split(editor), str(path)], env=original_environment(), check=False)
         return path.read_text(encoding="utf-8", errors="replace") if done.returncode == 0 else None
     except (OSError, ValueError):  # no such program, or quotes that do not end
         return None
