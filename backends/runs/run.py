@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tunewiz.backends.runs.checkpoints import newest
 from tunewiz.backends.runs.events import Event, Noticed, Progress, Stopped
 from tunewiz.problems import Problem
 
@@ -106,6 +105,8 @@ class Run:
 
     def newest_checkpoint(self) -> Path | None:
         """The whole checkpoint with the highest step; ``None`` if there is none."""
+        from tunewiz.backends.runs.checkpoints import newest
+
         return newest(self.checkpoints)
 
     def end_stopped(self) -> None:
