@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from tests.children.llm_setup import ran
 from tunewiz.backends.models.loading import load_encoder, load_reranker
 from tunewiz.backends.runs.explain import explain
 from tunewiz.problems import BadPreset, ExitCode, Problem
@@ -169,15 +168,6 @@ def test_a_model_that_cannot_be_read_is_told_of_in_words(
     assert said in text and fix in text and str(folder) in text
     assert "Traceback" not in text and "does not know:" not in text
     assert told(fault)[2] is ExitCode.BAD_PRESET
-    assert not list(tmp_path.rglob("PWNED"))
-
-
-def test_a_language_model_that_cannot_be_read_is_told_of_in_words(tiny_llm: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(tiny_llm, folder)
-    evil(folder)
-    found = ran(tmp_path / "runs", folder, {"evil": {}})["evil"]
-    assert found == {"codes": ["model-not-loadable"], "exit": int(ExitCode.BAD_PRESET)}
     assert not list(tmp_path.rglob("PWNED"))
 
 

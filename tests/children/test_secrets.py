@@ -130,12 +130,13 @@ def test_no_canary_is_written_or_shown_by_a_run_and_what_is_made_of_it(watched: 
     events = watched.last().events_file.read_text(encoding="utf-8")
     assert "tracker-failed" in events and "ConnectionError: 401 for (redacted)" in events
     assert silent(watched("export", "last", "--to", "service", "--out", "out/service")).returncode == 0
-    for command in (["report"], ["watch"], ["try", "last", "-q", "gpu"]):
-        assert silent(watched(*command)).returncode == 0
+    for command in ("report", "watch"):
+        assert silent(watched(command)).returncode == 0
     shutil.rmtree(watched.folder / "site")
     assert found(watched.folder) == []
 
 
+@pytest.mark.torture
 def test_no_canary_is_left_by_a_run_that_fails_with_it_in_its_words(
     watched: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

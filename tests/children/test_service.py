@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -52,7 +53,7 @@ class Service(NamedTuple):
     """A service that runs; every question is a connection of its own."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    process: int
 
     def ask(
         self, body: bytes | None, headers: dict[str, str] = JSON, path: str = "/search", method: str = ""
@@ -85,39 +86,72 @@ def written(folder: Path, documents: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["", KEY], ids=["open", "key"])
-def service(
-    request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    """The program with a tiny model; its documents as BEIR writes them where it asks for a key."""
-    rows = [{"id": f"d{number}", "text": text} for number, text in enumerate(TEXTS)]
-    if request.param:
-        rows = [{"_id": row["id"], "title": "", "text": row["text"], "metadata": {}} for row in rows]
-    folder = written(tmp_path_factory.mktemp("service"), "\ufeff" + "\r\n\n".join(map(json.dumps, rows)))
-    shutil.copytree(tiny_encoder, folder / "model")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"SEARCH_API_KEY": request.param, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    with (folder / "log").open("wb") as log:
-        command = [sys.executable, "serve.py", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
+#: Runs serve.py in each folder, with the port and the key beside it: a process each, of which the libraries are loaded
+#: only once. What Python prints of them is their processes' numbers.
+STARTS = """
+import json, os, runpy, sys
+import faiss, fastapi, sentence_transformers, uvicorn
+for folder, port, key in json.loads(sys.argv[1]):
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+        continue
+    os.chdir(folder)
+    log = os.open("log", os.O_WRONLY | os.O_CREAT)
+    os.dup2(log, 1), os.dup2(log, 2)
+    os.environ["SEARCH_API_KEY"], sys.argv = key, ["serve.py", "--port", str(port)]
+    runpy.run_path("serve.py", run_name="__main__")
+    os._exit(0)
+os.wait(), os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def services(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
+    """The program with a tiny model, by the key it asks for; where it asks its documents are as BEIR writes them."""
+    plain = [{"id": f"d{number}", "text": text} for number, text in enumerate(TEXTS)]
+    beir = [{"_id": row["id"], "title": "", "text": row["text"], "metadata": {}} for row in plain]
+    begun: list[tuple[str, int, str]] = []
+    for key, rows in (("", plain), (KEY, beir)):
+        folder = written(tmp_path_factory.mktemp("service"), "\ufeff" + "\r\n\n".join(map(json.dumps, rows)))
+        shutil.copytree(tiny_encoder, folder / "model")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            begun.append((str(folder), free.getsockname()[1], key))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", STARTS, json.dumps(begun)]
+    both = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    assert both.stdout is not None
+    found = {key: Service(port, int(both.stdout.readline())) for _, port, key in begun}
+    logs = [Path(folder, "log") for folder, *_ in begun]
     try:
-        found = Service(port, process)
-        end = time.monotonic() + 400
-        while True:
-            try:
-                assert found.ask(None, path="/health").told == {"documents": len(TEXTS), "reranker": False}
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text("utf-8")
-                time.sleep(0.5)
+        for service, log in zip(found.values(), logs, strict=True):
+            until_it_answers(service, log)
         yield found
-        told = (folder / "log").read_text("utf-8")
-        assert "Traceback" not in told and "Error" not in told
+        for log in logs:
+            told = log.read_text("utf-8")
+            assert "Traceback" not in told and "Error" not in told
     finally:
-        process.terminate()
-        process.wait(30)
+        for service in found.values():
+            os.kill(service.process, signal.SIGTERM)
+        both.wait(30)
+
+
+def until_it_answers(service: Service, log: Path) -> None:
+    end = time.monotonic() + 400
+    while True:
+        try:
+            assert service.ask(None, path="/health").told == {"documents": len(TEXTS), "reranker": False}
+            return
+        except OSError:
+            running = psutil.Process(service.process).status() != psutil.STATUS_ZOMBIE
+            assert running and time.monotonic() < end, log.read_text("utf-8")
+            time.sleep(0.5)
+
+
+@pytest.fixture(params=["", KEY], ids=["open", "key"])
+def service(request: pytest.FixtureRequest, services: dict[str, Service]) -> Service:
+    return services[request.param]
 
 
 @pytest.fixture
@@ -270,7 +304,7 @@ def test_many_clients_at_a_time_are_all_answered(service: Service, headers: dict
 
 
 def test_it_listens_on_this_machine_only(service: Service) -> None:
-    listening = [one.laddr for one in psutil.Process(service.process.pid).net_connections() if one.status == "LISTEN"]
+    listening = [one.laddr for one in psutil.Process(service.process).net_connections() if one.status == "LISTEN"]
     assert [place.ip for place in listening] == ["127.0.0.1"]
 
 
