@@ -18,7 +18,7 @@ from tunewiz.backends.runs.find import all_runs, runs_dir
 from tunewiz.backends.runs.process import alive, launch
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, current, translate
-from tunewiz.printable import operand, printable
+from tunewiz.printable import printable
 from tunewiz.problems import TunewizError
 from tunewiz.tui.screens import messages
 from tunewiz.tui.screens.home import HomeScreen
@@ -220,7 +220,7 @@ class TunewizApp(LooksApp):
         if not living:
             return ""
         lines = [translate("These runs go on without you:")]
-        lines += [f"  {printable(run.name)}    tunewiz watch {operand(printable(run.name))}" for run in living]
+        lines += [f"  {printable(run.name)}    tunewiz watch {printable(run.name)}" for run in living]
         return "\n".join([*lines, translate("Come back with `tunewiz`: they are at the top of the list.")])
 
     def action_help(self) -> None:

@@ -4,7 +4,6 @@ the runs of a folder, looked at again and again.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,9 +103,7 @@ def tell_outcome(run: Run, state: RunState, console: Console) -> None:
         if there:
             console.print(Text(f"{label}: {path}"), soft_wrap=True)
     if state.status in ("stopped", "failed", "lost"):
-        going_on = translate("Go on with: {command}").format(
-            command=f"tunewiz run --resume {shlex.quote(printable(run.name))}"
-        )
+        going_on = translate("Go on with: {command}").format(command=f"tunewiz run --resume {run.name}")
         console.print(Text(going_on), soft_wrap=True)
 
 

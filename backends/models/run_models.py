@@ -5,7 +5,6 @@ The untouched one is where the run had it, else where it is found or downloaded 
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ def tuned_folder(run: Run) -> Path:
 
 
 def _resume(run: Run) -> str:
-    return f"tunewiz run --resume {shlex.quote(run.name)}"
+    return f"tunewiz run --resume {run.name}"
 
 
 def has_model(folder: Path) -> bool:

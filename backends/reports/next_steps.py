@@ -24,7 +24,6 @@ from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.library import load
-from tunewiz.printable import operand
 from tunewiz.problems import ExitCode, Message, TunewizError, say
 
 MOST: Final = 5
@@ -280,7 +279,7 @@ def _use_it(known: Known) -> Iterator[Message]:
         return
     preset = known.retrieval
     if known.writes:
-        yield say("Talk with it: tunewiz try {name}", name=operand(known.run.name))
+        yield say("Talk with it: tunewiz try {name}", name=shlex.quote(known.run.name))
     elif preset and preset.method.type == "lora" and not preset.export.merge:
         yield say("Use it: the folder model/adapter of the run goes onto the untouched model, as its README shows.")
     elif isinstance(preset, EmbeddingPreset):

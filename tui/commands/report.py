@@ -15,7 +15,6 @@ from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.printable import operand
 from tunewiz.problems import BadPreset, ExitCode, Problem, error, note, say
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
 from tunewiz.tui.outcome import run_json
@@ -57,9 +56,7 @@ def _no_report(run: Run, state: RunState) -> Iterator[Problem]:
     """That there is none; of a run that is over also what can be done."""
     message = say("{name} has no report yet: it is {status}.", name=run.name, status=say(STATUS_NAMES[state.status]))
     if not state.over:
-        yield error(
-            "no-report", message, fix=say("`tunewiz watch {name}` shows how far it is.", name=operand(run.name))
-        )
+        yield error("no-report", message, fix=say("`tunewiz watch {name}` shows how far it is.", name=run.name))
         return
     yield error("no-report", message)
     yield from (note("next-step", step) for step in next_steps(known_of(run, state)))

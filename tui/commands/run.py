@@ -24,7 +24,6 @@ from tunewiz.language import translate as _
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
-from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
 from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFile, finish, with_data
@@ -113,7 +112,7 @@ def _resumed(options: RunOptions, folder: Path) -> Run:
 def _detached(run: Run, options: RunOptions, lines: RunLines) -> int:
     lines.say(
         translate("It goes on without this terminal. Look at it with: {command}").format(
-            command=f"tunewiz watch {operand(printable(run.name))}"
+            command=f"tunewiz watch {run.name}"
         )
     )
     if options.as_json:

@@ -15,7 +15,6 @@ from tunewiz.backends.runs.process import alive, ask_to_stop, kill
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import translate
 from tunewiz.language import translate as _
-from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.following import RunLines, follow
 from tunewiz.tui.commands.options import RunName, RunsDir, finish
@@ -46,7 +45,7 @@ def run_stop(which: str, folder: Path | None, kill_wanted: bool, confirmed: bool
         return _killed(run, confirmed, lines)
     if run.stop_requested():
         words = translate("{name} was asked to stop already and saves at its next step. To end it at once: {command}")
-        lines.say(words.format(name=run.name, command=f"tunewiz stop --kill {operand(printable(run.name))}"))
+        lines.say(words.format(name=run.name, command=f"tunewiz stop {run.name} --kill"))
     ask_to_stop(run)
     return _waited(run, lines) if wait else int(ExitCode.OK)
 
@@ -73,7 +72,7 @@ def _until_gone(run: Run) -> None:
 def _killed(run: Run, confirmed: bool, lines: RunLines) -> int:
     if not run.stop_requested() and not confirmed:
         problem = say("Killing loses what was trained since the last checkpoint.")
-        fix = say("First `tunewiz stop {name}`; or add --yes if you are sure.", name=operand(run.name))
+        fix = say("First `tunewiz stop {name}`; or add --yes if you are sure.", name=run.name)
         raise BadPreset(error("kill-unconfirmed", problem, fix=fix))
     if not confirmed and not _agreed(run):
         return int(ExitCode.OK)

@@ -10,7 +10,6 @@ from rich.console import Console
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.language import translate
-from tunewiz.printable import operand, printable
 from tunewiz.problems import ExitCode
 from tunewiz.tui.commands.following import RunLines, follow
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
@@ -29,11 +28,7 @@ def run_watch(which: str, folder: Path | None, json_wanted: bool) -> int:
     try:
         state = follow(Follower(run), lines.show)
     except KeyboardInterrupt:
-        lines.say(
-            translate("The run goes on. Stop it with: {command}").format(
-                command=f"tunewiz stop {operand(printable(run.name))}"
-            )
-        )
+        lines.say(translate("The run goes on. Stop it with: {command}").format(command=f"tunewiz stop {run.name}"))
         return int(ExitCode.OK)
     if json_wanted:
         print(json.dumps(run_json(run, state), ensure_ascii=False))
