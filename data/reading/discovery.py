@@ -164,7 +164,14 @@ def _encoding(base: Source, dataset: Dataset) -> Encoding:
         raise BadData(error("unknown-encoding", message, Where(key="encoding", file=base.name), fix))
     stream, _ = open_bytes(base.path, base.compression)
     with stream:
-        return detect_encoding(stream, dataset.encoding)
+        try:
+            return detect_encoding(stream, dataset.encoding)
+        except UnicodeError as fault:
+            message = say(
+                "The file does not read as {encoding}, and has no byte-order mark of it.", encoding=str(fault)
+            )
+            fix = say("Leave the encoding at auto: then it is found out.")
+            raise BadData(error("encoding-does-not-fit", message, base.at(), fix)) from fault
 
 
 def _encoding_notes(base: Source, encoding: Encoding) -> tuple[Problem, ...]:
