@@ -159,6 +159,7 @@ def test_a_run_is_told_what_it_goes_on_from(tmp_path: Path) -> None:
 
 def test_an_adapter_of_principal_values_goes_on_only_where_its_start_is_known(tmp_path: Path) -> None:
     run = Run(tmp_path)
+    run.preset_file.write_text("", "utf-8")
     assert pissa.with_start(run, None) is None
     without, with_one = (checkpoint(run.checkpoints, step) for step in (1, 2))
     pissa.start_in(with_one).mkdir(parents=True)
