@@ -159,15 +159,14 @@ def test_a_run_is_told_what_it_goes_on_from(tmp_path: Path) -> None:
 
 def test_an_adapter_of_principal_values_goes_on_only_where_its_start_is_known(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    run.preset_file.write_text("", "utf-8")
     assert pissa.with_start(run, None) is None
     without, with_one = (checkpoint(run.checkpoints, step) for step in (1, 2))
     pissa.start_in(with_one).mkdir(parents=True)
     assert pissa.with_start(run, with_one) == with_one
-    assert not read_state(run).problems
+    assert not run.events_file.exists()
     assert pissa.with_start(run, without) is None
     assert names(run.checkpoints) == {"checkpoint-1.damaged", "checkpoint-2.damaged"}
-    (told,) = read_state(run).problems
+    told = read_state(run).problems[0]
     assert told["code"] == "checkpoint-passed-over"
     assert "checkpoint-1" in str(told["message"]) and "PiSSA" in str(told["message"])
 
