@@ -11,7 +11,7 @@ from tunewiz.data.dialogues.roles import Part, part_of
 #: Signs that only templates write: ChatML and Llama 3 (``<|…|>``), Llama 2, Gemma, DeepSeek, and ends of sentences.
 CONTROL: Final = re.compile(
     r"<\|[A-Za-z][\w ]{0,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|<｜[^｜<>]{1,30}｜>"
-    r"|<s>(?=\s*\[INST\])|</s>(?=\s*(?:$|<s>))"
+    r"|<s>(?=\s*(?:\[INST\]|$))|</s>(?=\s*(?:$|<s>))"
 )
 _ROLE: Final = r"[A-Za-z_ ]{1,20}"
 _CHATML: Final = re.compile(rf"<\|im_start\|>\s*({_ROLE})\n")
@@ -102,9 +102,12 @@ def _llama2(text: str) -> Turns | None:
 
 def _labelled(text: str, labels: re.Pattern[str]) -> Turns | None:
     found = list(labels.finditer(text))
-    if len(found) < 2 or CONTROL.sub("", text[: found[0].start()]).strip():
+    before = CONTROL.sub("", text[: found[0].start()]).strip() if found else ""
+    if len(found) < 2 or (before and "##" not in found[0][0]):
         return None
-    return _cut(text, [(one[1], one.start(), one.end()) for one in found])
+    turns = _cut(text, [(one[1], one.start(), one.end()) for one in found])
+    # What stands above the first mark of Alpaca's prompt says what kind of task it is.
+    return [("system", before), *turns] if turns and before else turns
 
 
 def _cut(text: str, marks: Sequence[tuple[str, int, int]]) -> Turns | None:
