@@ -181,7 +181,7 @@ HEADINGS: Final = frozenset(
 
 _SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#*【】\[\]「」《》<>]+")
 #: What people add to a header: ``问题（必填）``, ``Answer (required)``.
-_NOTE: Final = re.compile(r"[(（【\[][^()（）【】\[\]]*[)）】\]]")
+_NOTE: Final = re.compile(r"[(（][^()（）]*[)）]|(?<=.)[【\[][^【】\[\]]*[】\]]$")
 #: Words around a name that change nothing of its role for a language model: ``用户问题内容``, ``reference_answer``.
 _BEFORE: Final = re.compile(
     r"^(?:用户|客户|顾客|患者|客服|医生|专家|助手|机器人|标准|参考|正确|官方|最终|原始|您的|你的|中文|英文|模型|人工|完整|user|customer|reference|standard"
