@@ -30,6 +30,8 @@ _ASKED: Final = "question|answer|instruction|input|response|q|a|问题|回答|�
 _LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN}|{_ASKED})\**[ \t]*[:：]", re.I)
 _SURE_LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN})\**[ \t]*[:：]", re.I)
 
+_HEAD: Final = 200  # characters that hold the signs and the mark that a dialogue begins with
+
 Turns = list[tuple[Part, str]]
 
 
@@ -101,6 +103,9 @@ def _llama2(text: str) -> Turns | None:
 
 
 def _labelled(text: str, labels: re.Pattern[str]) -> Turns | None:
+    # Nearly all texts are none: what they begin with tells.
+    if "##" not in text and not labels.match(without_control(text[:_HEAD]).lstrip()):
+        return None
     found = list(labels.finditer(text))
     before = CONTROL.sub("", text[: found[0].start()]).strip() if found else ""
     if len(found) < 2 or (before and "##" not in found[0][0]):
