@@ -12,7 +12,7 @@ from tunewiz.data.reading.cells import Table, number_in
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns
 from tunewiz.data.reading.meaning import carries, is_choice, meaningful
 from tunewiz.data.reading.source import Source
-from tunewiz.data.reading.turns import first_turns
+from tunewiz.data.reading.turns import first_turns, is_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
 
 Candidates = Mapping[str, Format]
@@ -190,6 +190,10 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
         if any(isinstance(value, dict) and not plain & set(value) for value in table.values(column)):
             message = say("{column} holds objects; they are written as JSON.", column=column)
             told.append(note("object-text", message, source.at()))
+        lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
+        if any(not is_turns(value[:1]) for value in lists):
+            message = say("{column} holds several texts in a list; they are written as JSON.", column=column)
+            told.append(warning("list-text", message, source.at(), say("Write a row for each, or one text a cell.")))
     thoughts = next(iter(best.mapping.get("reasoning", ())), "")
     if thoughts:
         message = say("The thoughts in {column} are put before each answer, as <think>…</think>.", column=thoughts)

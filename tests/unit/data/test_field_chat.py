@@ -281,6 +281,11 @@ def test_signs_of_templates_in_answers_and_cells_of_nothing(tmp_path: Path) -> N
     assert "html" not in {finding.code for finding in found.findings}
 
 
+def test_several_texts_in_a_cell_are_told(tmp_path: Path) -> None:
+    rows = [{"question": [f"a {one}?", f"what {one}?"], "answer": f"{one} is a fruit"} for one in FRUIT]
+    assert warned(looked(written(tmp_path, rows))) == {"list-text"}
+
+
 def test_answers_empty_throughout(tmp_path: Path) -> None:
     found = looked(written(tmp_path, "prompt,answer\n" + "".join(f"the {one} is ripe,\n" for one in FRUIT), "a.csv"))
     assert "--map text=prompt" in line(found, "empty-column")
