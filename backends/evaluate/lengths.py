@@ -157,13 +157,18 @@ class Piece:
 
 @dataclass(frozen=True)
 class ReadRow:
-    """A row after it was cut to length. ``whole``: its tokens before; ``side``: which text of a pair it is."""
+    """A row after it was cut to length.
+
+    ``whole``: its tokens before; ``side``: which text of a pair it is; ``asked_less``: whether something was cut off of
+    what is only read, the question and the mark after which the model answers.
+    """
 
     pieces: tuple[Piece, ...]
     tokens: int
     learned: int
     whole: int
     side: Message | None = None
+    asked_less: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,7 @@ class Reading:
     learned: int = 0
     limit: int = 0
     why_not: Message | None = None
+    asked_less: int = 0
 
     @property
     def cut(self) -> int:
@@ -192,6 +198,11 @@ class Reading:
                        percent=percent, limit=self.limit)  # fmt: skip
             fix = say("Set training.max_length to {length}, if memory allows.", length=self._advised())
             yield warning("rows-cut-off", message, _ROW_KEY, fix)
+        if self.asked_less:
+            message = say("{count} rows lose the end of a question and the mark after which the model answers.",
+                       count=self.asked_less)  # fmt: skip
+            fix = say("Set training.max_length to {length}, or shorten the questions.", length=self._advised())
+            yield warning("questions-cut-off", message, _ROW_KEY, fix)
 
     def _lengths(self) -> Message:
         ordered = sorted(self.wholes)

@@ -168,7 +168,10 @@ def read_rows(preset: LlmPreset, places: Places, rows: Sequence[Conversation], s
     uncut = _limited(loaded, _UNCUT)
     counted = [one for row in _spread(rows, COUNTED) for one in _read(loaded, uncut, row, limit, text=False)]
     looked = tuple(one for row in _spread(rows, shown) for one in _read(loaded, uncut, row, limit, text=True))
-    return Reading(looked, [one.whole for one in counted], sum(one.learned for one in counted), limit)
+    asked_less = sum(one.asked_less for one in counted)
+    return Reading(
+        looked, [one.whole for one in counted], sum(one.learned for one in counted), limit, asked_less=asked_less
+    )
 
 
 def _spread(rows: Sequence[Conversation], count: int) -> Sequence[Conversation]:
@@ -183,7 +186,9 @@ def _read(loaded: Loaded, uncut: Loaded, row: Conversation, limit: int, text: bo
         pieces = tuple(_pieces(loaded.tokenizer, tokens)) if text else ()
         counted = sum(label != IGNORED for label in tokens.labels)
         told: Message | None = _SIDES.get(side)
-        yield ReadRow(pieces, len(tokens.ids), counted, len(whole[side].ids), told)
+        asked = sum(label == IGNORED for label in whole[side].labels)
+        less = len(tokens.ids) - counted < asked
+        yield ReadRow(pieces, len(tokens.ids), counted, len(whole[side].ids), told, less)
 
 
 def _limited(loaded: Loaded, limit: int) -> Loaded:

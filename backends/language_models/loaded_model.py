@@ -35,6 +35,9 @@ class Places:
 _SHARED: Final = ("quantization_bit", "quantization_method", "quantization_type", "double_quantization", "flash_attn",
                   "rope_scaling")  # fmt: skip
 
+#: What changes how rows become tokens holds for measuring, showing and chat as it does for training.
+_ROWS: Final = ("enable_thinking", "tool_format", "default_system", "train_on_prompt", "mask_history")
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -142,7 +145,7 @@ def _told(preset: LlmPreset, places: Places, adapter: Path | None, merged: bool)
         "mask_history": training.trained_on == "last_answer",
         "train_on_prompt": training.trained_on == "everything",
         **({"adapter_name_or_path": str(adapter)} if adapter else {}),
-        **{key: options[key] for key in shared if key in options},
+        **{key: options[key] for key in (*shared, *_ROWS) if key in options},
     }
 
 

@@ -15,7 +15,7 @@ from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
-from tunewiz.data.chat.prepared import LlmPlan, load, save
+from tunewiz.data.chat.prepared import LlmPlan, PreparedLlm, load, save
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import write_whole
@@ -100,18 +100,31 @@ class LanguageModelBackend(Backend[LlmPreset]):
         if located is None:
             return Reading(why_not=say("The rows can be shown as the model reads them once it is on this machine."))
         path = sources.fetch(located)
-        prepared = prepare_llm(chat_plan_of(preset), lambda _problem: None)
+        prepared = self._split(prepare_llm(chat_plan_of(preset), lambda _problem: None), preset, path)
         template = templates.resolved_template(preset.template, preset.model.id, path)
         places = Places(str(path), "", "", template, prepared.stage, False, encoded_rows.thinks(prepared.train))
         return encoded_rows.read_rows(preset, places, prepared.train, count)
 
+    @staticmethod
+    def _split(prepared: PreparedLlm, preset: LlmPreset, path: Path) -> PreparedLlm:
+        """Long texts in pieces, unless they are packed: packing puts texts behind one another and cuts them itself."""
+        if prepared.stage != "pretrain" or preset.training.packing:
+            return prepared
+        from tunewiz.backends.language_models import text_pieces
+
+        tokenizer = text_pieces.tokenizer_of(path, preset.model.trust_remote_code)
+        return text_pieces.in_pieces(prepared, tokenizer, preset.training.max_length)
+
     def prepare(self, run: Run, preset: LlmPreset) -> None:
         """Read, clean and split; fetch the model; settle the template; write LLaMA-Factory's files."""
-        from tunewiz.backends.language_models import encoded_rows, templates
+        from tunewiz.backends.language_models import encoded_rows, templates, text_pieces
         from tunewiz.data.chat.prepare import prepare_llm
 
-        prepared = prepare_llm(chat_plan_of(preset), run.notice)
+        read = prepare_llm(chat_plan_of(preset), run.notice)
         path = self.base(run, preset)
+        prepared = self._split(read, preset, path)
+        for problem in text_pieces.told(read, prepared, preset.training.max_length):
+            run.notice(problem)
         template = templates.resolved_template(preset.template, preset.model.id, path)
         run.check_stop()
         save(prepared, run.data)

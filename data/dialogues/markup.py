@@ -11,7 +11,7 @@ from tunewiz.data.dialogues.roles import Part, part_of
 #: Signs that only templates write: ChatML and Llama 3 (``<|…|>``), Llama 2, Gemma, DeepSeek, and ends of sentences.
 CONTROL: Final = re.compile(
     r"<\|[A-Za-z][\w ]{0,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|<｜[^｜<>]{1,30}｜>"
-    r"|<s>(?=\s*\[INST\])|</s>(?=\s*(?:$|<s>))"
+    r"|<s>(?=\s*(?:\[INST\]|$))|</s>(?=\s*(?:$|<s>))"
 )
 _ROLE: Final = r"[A-Za-z_ ]{1,20}"
 _CHATML: Final = re.compile(rf"<\|im_start\|>\s*({_ROLE})\n")
@@ -29,6 +29,8 @@ _SPOKEN: Final = (
 _ASKED: Final = "question|answer|instruction|input|response|q|a|问题|回答|答案|问|答|提问|指令|输入|输出|回复"
 _LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN}|{_ASKED})\**[ \t]*[:：]", re.I)
 _SURE_LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN})\**[ \t]*[:：]", re.I)
+
+_HEAD: Final = 200  # characters that hold the signs and the mark that a dialogue begins with
 
 Turns = list[tuple[Part, str]]
 
@@ -101,10 +103,16 @@ def _llama2(text: str) -> Turns | None:
 
 
 def _labelled(text: str, labels: re.Pattern[str]) -> Turns | None:
-    found = list(labels.finditer(text))
-    if len(found) < 2 or CONTROL.sub("", text[: found[0].start()]).strip():
+    # Nearly all texts are none: what they begin with tells.
+    if "##" not in text and not labels.match(without_control(text[:_HEAD]).lstrip()):
         return None
-    return _cut(text, [(one[1], one.start(), one.end()) for one in found])
+    found = list(labels.finditer(text))
+    before = CONTROL.sub("", text[: found[0].start()]).strip() if found else ""
+    if len(found) < 2 or (before and "##" not in found[0][0]):
+        return None
+    turns = _cut(text, [(one[1], one.start(), one.end()) for one in found])
+    # What stands above the first mark of Alpaca's prompt says what kind of task it is.
+    return [("system", before), *turns] if turns and before else turns
 
 
 def _cut(text: str, marks: Sequence[tuple[str, int, int]]) -> Turns | None:

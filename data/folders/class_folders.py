@@ -27,7 +27,7 @@ def text_folder(path: Path, dataset: Dataset) -> Source | None:
     inside = [entry for entry in _entries(root) if entry.is_file() and is_data(entry) and entry not in _texts(root)]
     if inside:
         return None
-    labelled = len(classes) > 1 and all(classes.values()) and not any(split_of(entry, root.parent) for entry in below)
+    labelled = len(classes) > 1 and all(classes.values()) and not any(split_of(entry, root) for entry in below)
     if labelled and all(_holds_only(entry, set(classes[entry.name])) for entry in below):
         files = [file for of_class in classes.values() for file in of_class]
         message = say("Each folder is a class, each file in it a text: {classes}.", classes=", ".join(classes))
@@ -43,7 +43,7 @@ def text_folder(path: Path, dataset: Dataset) -> Source | None:
 
 def _split_root(path: Path, dataset: Dataset) -> Path:
     """The folder of the wanted split (``train/pos/0.txt``), or ``path`` where there are no splits."""
-    splits = {split_of(entry, path.parent): entry for entry in _entries(path) if entry.is_dir()}
+    splits = {split_of(entry, path): entry for entry in _entries(path) if entry.is_dir()}
     wanted = dataset.split if dataset.split in splits else "train"
     return splits.get(wanted, path) if wanted else path
 

@@ -66,8 +66,12 @@ class ChatCells(Cells):
             return ""
         if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], str):
             return value[0]
+        if isinstance(value, dict) and isinstance(value.get("text"), list) and "answer_start" in value:  # SQuAD
+            return str(next(iter(value["text"]), ""))
         if isinstance(value, (list, tuple, dict)):
             return json.dumps(value, ensure_ascii=False)
+        if isinstance(value, int) and not isinstance(value, bool) and "choices" in self.detection.mapping:
+            return _letter(value) if role in ("output", "completion") else str(value)
         text = value if isinstance(value, str) else str(value)
         return "" if self._is_nothing(role, text) else text
 
@@ -92,7 +96,7 @@ class ChatCells(Cells):
         if not isinstance(value, list):
             return str(value) if value else ""
         texts = [str(text_of(item) or "") for item in value]
-        return "\n".join(f"{chr(65 + index)}. {text}" for index, text in enumerate(texts) if text)
+        return "\n".join(f"{_letter(index)}. {text}" for index, text in enumerate(texts) if text)
 
     def answered(self, role: str) -> str | None:
         """The text of ``role`` as an answer, with what was thought; None, and reported, if there is nothing in it."""
@@ -176,6 +180,11 @@ class ChatCells(Cells):
         if found is None or tools is None:
             return None
         return Conversation(found.turns, found.system or self.system(), tools or found.tools, line=self.row.line)
+
+
+def _letter(index: int) -> str:
+    """The letter of a choice; MMLU and its like count them from 0."""
+    return chr(ord("A") + index) if 0 <= index < 26 else str(index)
 
 
 def _holds_turns(value: Any) -> bool:

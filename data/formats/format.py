@@ -79,6 +79,10 @@ class Format(ABC):
         """Whether the whole mapping makes this format; formats narrow it."""
         return True
 
+    def assumed(self, mapping: Mapped, table: Table) -> bool:
+        """Whether this format may be taken where the user named neither it nor a column; formats narrow it."""
+        return True
+
     def settled(self, mapping: Mapped, table: Table) -> Mapped:
         """A mapping found by names, with what only the format knows of it put right."""
         return mapping

@@ -95,6 +95,8 @@ class Preference(ConversationFormat):
 def last_text(value: Any) -> str | None:
     """The text of an answer that is a text, a turn, or a list whose last item is the answer's turn."""
     found = parse_nested(value)
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], list):  # one list of several answers
+        found = found[0]
     if isinstance(found, list) and found and isinstance(found[-1], dict):
         found = found[-1]
     if isinstance(found, dict):

@@ -41,9 +41,9 @@ class RawText(ConversationFormat):
         """Texts; or turns of the assistant alone, as ms-swift writes what is pre-trained on."""
         return _only_answers(table, column) or super().fits(role, column, table)
 
-    def accepts(self, mapping: Mapped, table: Table) -> bool:
+    def assumed(self, mapping: Mapped, table: Table) -> bool:
         """Never beside another column that carries meaning: raw text is a choice, not what is left over."""
-        return not meaningful(table, mapping[_COLUMN])
+        return table.source.format == self.name or not meaningful(table, mapping[_COLUMN])
 
     def takes(self, source: Source, table: Table) -> Detection | None:
         """Turns of the assistant alone."""

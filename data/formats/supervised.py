@@ -170,7 +170,7 @@ class Classification(ConversationFormat):
 
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """Labels are short and repeat; several stand in a list."""
-        listed = role.name == "label" and table.kind(column) == "texts"
+        listed = role.name == "label" and table.kind(column) in ("texts", "numbers")
         if not listed and not super().fits(role, column, table):
             return False
         if role.name == "text":

@@ -8,11 +8,11 @@ from typing import Final
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.opening.matching import Match, match
-from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.cells import Table, number_in
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns
 from tunewiz.data.reading.meaning import carries, is_choice, meaningful
 from tunewiz.data.reading.source import Source
-from tunewiz.data.reading.turns import first_turns
+from tunewiz.data.reading.turns import first_turns, is_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
 
 Candidates = Mapping[str, Format]
@@ -23,11 +23,24 @@ _FEW_ROWS: Final = 5  # of fewer rows an empty column says nothing of the rest
 _FEW_VERDICTS: Final = 5  # more different words are no scale
 
 
-def tried(item: Format | None, table: Table, mapping: Mapped) -> str:
-    """``mapping`` as it is typed (``--map prompt=a --map completion=b``), if the sample can be read by it, else ""."""
-    if item is None or match(item, table, mapping) is None:
+def tried(known: Candidates, name: str, table: Table, mapping: Mapped) -> str:
+    """``mapping`` as it is typed (``--map prompt=a --map completion=b``), if the sample can be read by it, else "".
+
+    Where another format would take the same mapping, the format of ``name`` is to be named as well.
+    """
+    if name not in known or any("," in column for columns in mapping.values() for column in columns):
         return ""
-    return " ".join(f"--map {role}={','.join(columns)}" for role, columns in mapping.items())
+    found = {item.name: match(item, table, mapping) for item in known.values() if _has_roles(item, mapping)}
+    matches = [one for one in found.values() if one is not None]
+    if found.get(name) is None:
+        return ""
+    best = max(matches, key=lambda one: one.strength).format.name
+    typed = " ".join(f"--map {role}={','.join(columns)}" for role, columns in mapping.items())
+    return typed if best == name else f"{typed} --format {name}"
+
+
+def _has_roles(item: Format, mapping: Mapped) -> bool:
+    return set(mapping) <= {role.name for role in item.roles} | set(item.synonyms())
 
 
 def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
@@ -50,11 +63,12 @@ def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
 
 def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
     roles = [role.name for role in best.format.roles]
+    if any(table.kind(column) == "number" or guesses("llm_desirable", [column]) for column in lost):
+        roles = []  # what judges an answer is nothing that the model should read before it
     for home in _HOMES:
-        if home in roles and not any("," in column for column in lost):
+        if home in roles:
             columns = (*best.mapping.get(home, ()), *lost)
-            advice = tried(best.format, table, {**best.mapping, home: columns})
-            if advice:
+            if tried({best.format.name: best.format}, best.format.name, table, {**best.mapping, home: columns}):
                 changed = f"--map {home}={','.join(columns)}"
                 return say("To put it into what the model reads: {mapping}.", mapping=changed)
     return say("Write into a column that is used what the model should see; take the others out.")
@@ -79,10 +93,10 @@ def how_to_map(table: Table, known: Candidates) -> Message | None:
     columns = meaningful(table, ())
     turns = next((column for column in columns if first_turns(table, column)), "")
     if turns:
-        advice = [tried(known.get(name), table, {role: (turns,)}) for name, role in _TURNS]
+        advice = [tried(known, name, table, {role: (turns,)}) for name, role in _TURNS]
     else:
         texts = [column for column in columns if table.kind(column) == "text"]
-        advice = [tried(known.get(name), table, mapping) for name, mapping in _mappings(table, texts)]
+        advice = [tried(known, name, table, mapping) for name, mapping in _mappings(table, texts)]
     best = next(filter(None, advice), "")
     return say("Say which is which, for example: {mapping}", mapping=best) if best else None
 
@@ -103,7 +117,7 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
     if answered and len(open_texts) > 1:
         prompt = tuple(column for column in open_texts if column not in answered)
         yield "prompt_completion", {"prompt": prompt, "completion": tuple(answered)} | more
-    if len(open_texts) == 1 and not more:
+    if len(open_texts) == 1 and len(meaningful(table, ())) == 1:
         yield "text", {"text": tuple(open_texts)}
 
 
@@ -117,10 +131,10 @@ def _repeats(table: Table, column: str) -> bool:
 
 
 def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:
-    answers = tried(known.get("prompt_completion"), table, {"prompt": (text,), "completion": (beside[-1],)})
-    labels = tried(known.get("classification"), table, {"text": (text,), "label": (beside[-1],)})
+    answers = tried(known, "prompt_completion", table, {"prompt": (text,), "completion": (beside[-1],)})
+    labels = tried(known, "classification", table, {"text": (text,), "label": (beside[-1],)})
     whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")
-    raw = tried(known.get("text"), table, {"text": whole}) or f"--map text={text}"
+    raw = tried(known, "text", table, {"text": whole}) or f"--map text={text} --format text"
     if answers and labels:
         return say(
             "Say what to learn: to answer {answers}; to label {labels}; every word of the text {raw}.",
@@ -156,7 +170,7 @@ def unread_judgments(source: Source, table: Table, best: Match) -> list[Problem]
     for guess in guesses("llm_desirable", [column for column in table.columns if column not in used]):
         values = [str(value) for value in table.values(guess.column)]
         words = list(dict.fromkeys(values))
-        judged = [word for word in words if verdict_of(word) is not None]
+        judged = [word for word in words if verdict_of(word) is not None and number_in(word) is None]
         if judged and len(words) <= _FEW_VERDICTS and len(words) < len(values):
             message = say("{column} judges the answers ({words}); all would be learned, also the bad ones.",
                        column=guess.column, words=", ".join(words))  # fmt: skip
@@ -172,9 +186,14 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
     told: list[Problem] = []
     for role in ("output", "completion", "instruction", "prompt", "input"):
         column = next(iter(best.mapping.get(role, ())), "")
-        if any(isinstance(value, dict) and not {"role", "from"} & set(value) for value in table.values(column)):
+        plain = {"role", "from", "answer_start"}  # turns, and SQuAD's answers
+        if any(isinstance(value, dict) and not plain & set(value) for value in table.values(column)):
             message = say("{column} holds objects; they are written as JSON.", column=column)
             told.append(note("object-text", message, source.at()))
+        lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
+        if any(not is_turns(value[:1]) for value in lists):
+            message = say("{column} holds several texts in a list; they are written as JSON.", column=column)
+            told.append(warning("list-text", message, source.at(), say("Write a row for each, or one text a cell.")))
     thoughts = next(iter(best.mapping.get("reasoning", ())), "")
     if thoughts:
         message = say("The thoughts in {column} are put before each answer, as <think>…</think>.", column=thoughts)

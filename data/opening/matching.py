@@ -61,7 +61,7 @@ def match(format_: Format, table: Table, given: Mapped) -> Match | None:
     mapping = {role.name: (guess.column,) for role, guess in zip(required, best[1], strict=True)} | dict(given)
     mapping = _several(format_, table, mapping, given)
     used = _settled(format_, table, _optional(format_, table, mapping, given), given)
-    if not format_.accepts(used, table):
+    if not format_.accepts(used, table) or not (given or format_.assumed(used, table)):
         return None
     guessed = [guess.strength for role, guess in zip(required, best[1], strict=True) if role.name not in given]
     extra = sum(len(columns) - 1 for columns in mapping.values()) + sum(EXACT for role in used if role not in mapping)

@@ -106,7 +106,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "llm_context": {EXACT: _names("context contexts 上下文 补充 材料 背景 passage background 背景资料")},
     "llm_output": {
         EXACT: _names("output outputs 输出"),
-        USUAL: _names("response answer target completion reply 回答 答案 回复 响应"),
+        USUAL: _names("response answer answerkey target completion reply 回答 答案 回复 响应"),
     },
     "llm_prompt": {
         EXACT: _names("prompt prompts 提示 提示词"),
@@ -119,8 +119,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "llm_completion": {
         EXACT: _names("completion completions response 回复 补全"),
         USUAL: _names(
-            "answer answers output target tgt assistant reply replies bot gpt chatbot 回答 答案 答 解答 答复 标准答案",
-            "标准回答 标准回复 客服 助手 机器人 译文 输出 a",
+            "answer answers answerkey output target tgt assistant reply replies bot gpt chatbot 回答 答案 答 解答 答复",
+            "标准答案 标准回答 标准回复 客服 助手 机器人 译文 输出 a",
         ),
         WEAK: _names(
             "positive content summary abstract highlights headline translation 摘要 总结 概要 概述 标题 翻译 下文 下联",
@@ -193,7 +193,7 @@ HEADINGS: Final = frozenset(
 
 _SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#*【】\[\]「」《》<>]+")
 #: What people add to a header: ``问题（必填）``, ``Answer (required)``.
-_NOTE: Final = re.compile(r"[(（【\[][^()（）【】\[\]]*[)）】\]]")
+_NOTE: Final = re.compile(r"[(（][^()（）]*[)）]|(?<=.)[【\[][^【】\[\]]*[】\]]$")
 #: Words around a name that change nothing of its role for a language model: ``用户问题内容``, ``reference_answer``.
 _BEFORE: Final = re.compile(
     r"^(?:用户|客户|顾客|患者|客服|医生|专家|助手|机器人|标准|参考|正确|官方|最终|原始|您的|你的|中文|英文|模型|人工|完整|user|customer|reference|standard"

@@ -19,6 +19,7 @@ _PARTS: Final = frozenset(
     (
         *("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "history", "tools", "images"),
         *("paragraphs", "qas", "answers", "pos", "neg", "chosen", "rejected", "prompt"),
+        *("completion", "positive_messages", "negative_messages", "rejected_messages", "choices", "functions"),
     )
 )
 _CUSTOMARY: Final = ("data", "rows", "examples", "records", "items", "train", "数据")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import normalise_name
+from tunewiz.data.reading.columns import guesses, normalise_name
 
 _PLAIN: Final = frozenset(
     (
@@ -52,7 +52,8 @@ def carries(table: Table, column: str) -> bool:
     if not table.varied(column) and len(table.rows) > 1:
         return False
     if table.kind(column) in ("number", "numbers"):
-        return name in _WEIGHTS
+        flags = {str(value) for value in values} <= {"0", "1", "True", "False"}
+        return flags or name in _WEIGHTS or bool(guesses("llm_label", [column]))
     texts = [str(value).strip() for value in values]
     if all(_DATE.match(text) or _URL.match(text) for text in texts):
         return False

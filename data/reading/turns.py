@@ -87,9 +87,10 @@ class _Raw:
         self.system: list[str] = []
         self.tools = ""
         self.unlearned: set[int] = set()
+        self.advice = ""
         self.where = where
         self.report = report
-        self._said = said
+        self.said = said
 
     def add(self, item: Any) -> bool:
         """Take one item of the list; False, and reported, if it cannot be read."""
@@ -102,7 +103,7 @@ class _Raw:
         if given is None:
             return self._named(item)
         name = item[given]
-        part = part_of(name, self._said)
+        part = part_of(name, self.said)
         # OpenAI's older name for a tool's answer; ShareGPT's "function" is a call.
         if fold(name) == "function" and given == "role":
             part = "tool"
@@ -130,7 +131,7 @@ class _Raw:
 
     def _named(self, item: Mapping[str, Any]) -> bool:
         """An object whose fields are named like who speaks: ``{"human": …, "assistant": …}``, or input and output."""
-        parts = [(part_of(key, self._said), value) for key, value in item.items() if not is_empty(value)]
+        parts = [(part_of(key, self.said), value) for key, value in item.items() if not is_empty(value)]
         said = [(part, value) for part, value in parts if part is not None]
         if not {"user", "assistant"} & {part for part, _ in said}:
             return self._odd("")
@@ -186,8 +187,8 @@ class _Raw:
     def _odd(self, name: str) -> bool:
         message = say("A turn is by {role}, which is no usual role.", role=name or "-")
         fix = say("Use user and assistant, or human and gpt.")
-        if name:
-            fix = say("Say who that is: --map assistant={role}, or user, system, tool.", role=name)
+        if self.advice:
+            fix = say("Say who is who, for example: {mapping}", mapping=self.advice)
         self.report(warning("unknown-role", message, self.where, fix))
         return False
 
@@ -259,6 +260,7 @@ def _taken(raw: _Raw, found: Any) -> bool:
     if not isinstance(found, list):
         raw.report(warning("unknown-role", say("The conversation is no list of turns."), raw.where))
         return False
+    raw.advice = _who_is_who(found, raw.said)
     if _names_first(found):
         found = [{"role": item[0], "content": item[1]} for item in found]
     return all(raw.add(item) for item in found)
@@ -270,6 +272,19 @@ def alternating(texts: Sequence[str]) -> list[tuple[Part, str]]:
     if all(part is not None for part, _ in named):
         return [(part, text) for part, text in named if part is not None]
     return [("user" if index % 2 == 0 else "assistant", text) for index, text in enumerate(texts)]
+
+
+def _who_is_who(items: Sequence[Any], said: Mapping[str, str] | None) -> str:
+    """What to map for two speakers, one or both of unusual names: who speaks first asks; "" where they are others."""
+    turns = [item for item in items if isinstance(item, Mapping)]
+    names = [str(item[key]) for item in turns for key in _NAMES if item.get(key) is not None]
+    speakers = [name for name in dict.fromkeys(names) if part_of(name, said) not in ("system", "tool", "call")]
+    unknown = [name for name in speakers if part_of(name, said) is None]
+    if len(speakers) != 2 or not unknown or any("," in name or " " in name for name in unknown):
+        return ""
+    known = {part_of(name, said) for name in speakers}
+    parts = [part for part in ("user", "assistant") if part not in known]
+    return " ".join(f"--map {part}={name}" for part, name in zip(parts, unknown, strict=False))
 
 
 def _names_first(items: Sequence[Any]) -> bool:

@@ -119,12 +119,14 @@ def is_silent_raw_text(found: Inspection, kind: str) -> bool:
     return found.format == "text" and kind not in ("guanaco", "chatml") and not warned
 
 
-def advised(found: Inspection) -> Iterator[tuple[str, dict[str, str]]]:
+def advised(found: Inspection) -> Iterator[tuple[str, dict[str, Any]]]:
     for finding in found.findings:
         fix = finding.first[0].fix
-        mapping = dict(re.findall(r"--map (\w+)=([^\s;:)]+)", str(fix.values.get("mapping", "")))) if fix else {}
-        if mapping and finding.code in ("columns-unused", "unmapped-columns", "text-beside"):
-            yield finding.code, mapping
+        for text in map(str, fix.values.values()) if fix else ():
+            mapping = dict(re.findall(r"--map (\w+)=(\S+)", text))
+            layout = re.search(r"--format (\w+)", text)
+            if mapping and finding.code in ("columns-unused", "unmapped-columns", "text-beside"):
+                yield finding.code, {"columns": mapping} | ({"format": layout[1]} if layout else {})
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -144,8 +146,8 @@ def test_no_traceback_no_silent_raw_text_and_advice_that_helps(tmp_path: Path, s
         told = " ".join(str(finding.first[0].message.values) for finding in found.findings)
         for column in set(rows[0]) - {"id", "timestamp", "source", "url"} if found.usable else ():
             assert column in used or column in told, (kind, list(rows[0]), column)
-        for code, mapping in advised(found):
-            again = inspect(Dataset(str(path), columns=mapping), task="llm")
+        for code, advice in advised(found):
+            again = inspect(Dataset(str(path), **advice), task="llm")
             left = [finding.code for finding in again.findings if finding.severity != "note"]
-            assert code not in left, (kind, mapping, left)
-            assert again.counts.get("examples"), (kind, mapping)
+            assert code not in left, (kind, advice, left)
+            assert again.counts.get("examples"), (kind, advice)
