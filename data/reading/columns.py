@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from tunewiz.data.reading.expressions import is_expression
@@ -158,6 +159,12 @@ HEADINGS: Final = frozenset(
 
 
 _SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#]+")
+#: ``esci_label``, ``userQuery``: words joined as programs join them.
+_IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*_[A-Za-z]\w*|[a-zA-Z]+[a-z][A-Z]\w*", re.ASCII)
+#: What people add to a name: ``*问题（必填）``, ``Answer (required)``.
+_ADDED: Final = re.compile(
+    r"^[*＊]+|[*＊]+$|[(（【\[][^()（）【】\[\]]*(必填|选填|可选|required|optional)[)）】\]]", re.IGNORECASE
+)
 _NUMBERED: Final = re.compile(r"^(.*?\D)(\d{1,3})$")
 
 
@@ -169,14 +176,17 @@ class Guess:
     strength: int
 
 
+@lru_cache(maxsize=1 << 16)
 def normalise_name(name: str) -> str:
     """A column name without case, width, separators and byte-order mark: ``Question_1`` and ``question 1`` agree."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", _ADDED.sub("", name)).strip("\ufeff").casefold())
 
 
 def is_known(name: str) -> bool:
     """Whether any role goes by this name: a strong sign that a line is a header."""
     plain = normalise_name(name)
+    if _IDENTIFIER.fullmatch(name.strip()) and len(words := _words(name)) > 1 and words[-1] in HEADINGS:
+        return True
     stem = _NUMBERED.match(plain)
     return plain in HEADINGS or bool(stem and stem.group(1) in HEADINGS)
 
@@ -187,10 +197,12 @@ def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
     A name that is none of those fits by its words: ``Customer question`` is a question, ``text_neg`` a negative.
     """
     found: list[Guess] = []
-    plain = {column: normalise_name(spoken_name(column)) for column in columns}
+    called: dict[str, list[str]] = {}
+    for column in columns:
+        called.setdefault(normalise_name(spoken_name(column)), []).append(column)
     for strength, names in NAMES.get(role, {}).items():
         for name in names:
-            found += [Guess(column, strength) for column in columns if plain[column] == name]
+            found += [Guess(column, strength) for column in called.get(name, ())]
     found += _by_words(role, columns)
     best = {guess.column: guess for guess in sorted(found, key=lambda guess: guess.strength)}
     order = list(dict.fromkeys(guess.column for guess in found))
@@ -209,9 +221,9 @@ _WORDED: Final = {
 }
 _MARKS: Final = {
     "positive": frozenset(("positive", "positives", "pos", "gold")),
-    "negative": frozenset(("negative", "negatives", "neg", "negs")),
+    "negative": frozenset(("negative", "negatives", "neg", "negs", "rejected")),
 }
-_MARKS_ZH: Final = {"positive": re.compile("正样本|正例"), "negative": re.compile("负样本|负例|难负")}
+_MARKS_ZH: Final = {"positive": re.compile("正样本|正例"), "negative": re.compile("负样本|负例|难负|拒绝")}
 #: A name with one of these words is of something about the text, not of the text.
 _ABOUT: Final = frozenset(
     _names("id ids score scores count num number type label labels url rank date time is has index")
@@ -233,8 +245,11 @@ def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
     worded: list[tuple[int, Guess]] = []
     for column in columns:
         words = _words(column)
+        if any(_is_marked(other, column, words) for other in _MARKS if other != role):
+            continue
         if role in _MARKS and _is_marked(role, column, words):
-            found.append(Guess(column, EXACT))
+            rejected = "rejected" in words or "拒绝" in column  # by people, among answers: no mined negative
+            found.append(Guess(column, USUAL if rejected else EXACT))
         elif normalise_name(column) in stems:
             found.append(Guess(column, USUAL))
         elif (place := _last_word(column, words, names)) is not None:
@@ -242,8 +257,9 @@ def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
     return [*found, *(guess for _, guess in sorted(worded, key=lambda item: item[0]))]
 
 
-def _words(column: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", spoken_name(column)))]
+@lru_cache(maxsize=1 << 16)
+def _words(column: str) -> tuple[str, ...]:
+    return tuple(word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", spoken_name(column))))
 
 
 def _is_marked(role: str, column: str, words: Sequence[str]) -> bool:
@@ -260,10 +276,13 @@ def _without_mark(column: str) -> str:
     return "".join(word for word in words if not any(word in marks for marks in _MARKS.values())) if marked else ""
 
 
-def _last_word(column: str, words: list[str], names: Mapping[str, int]) -> int | None:
+def _last_word(column: str, words: Sequence[str], names: Mapping[str, int]) -> int | None:
     """The place among ``names`` of the one (of two letters at least) that a name of several words ends in."""
-    while len(words) > 1 and words[-1] in _PLAIN:
-        words = words[:-1]
+    core = list(words)
+    while len(core) > 1 and core[-1] in _PLAIN:
+        core.pop()
+    if core and (core[-1] in HEADINGS or core[-1].removesuffix("s") in HEADINGS):
+        words = core if len(core) > 1 else [*core, *core]
     ends = (words[-1], words[-1].removesuffix("s")) if len(words) > 1 and not _ABOUT & set(words[:-1]) else ()
     found = [names[end] for end in ends if len(end) > 1 and end in names]
     if found:
