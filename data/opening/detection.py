@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -106,7 +107,7 @@ def detect_rows(
 
     Where none fits, mappings are tried for the one to ``advise``.
     """
-    columns = tuple(dict.fromkeys([*source.columns, *(key for row in sample for key in row.values)]))
+    columns = _columns(source, sample, mapping)
     table = Table(source, columns, sample)
     candidates = _candidates(source, known)
     for_llm = any(item.shape == "conversations" for item in candidates.values())
@@ -129,6 +130,22 @@ def detect_rows(
         works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
         raise refuse(source, table, works, missing)
     return _detection(source, table, found, given, for_llm)
+
+
+#: Columns that are looked at: rows of a table have fewer, and keys that are data (ids, words) stand in one row each.
+_COLUMNS: Final = 1000
+
+
+def _columns(source: Source, sample: Sequence[Row], mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns of the source and the sample; of very many those that most rows have, and what is mapped."""
+    every = tuple(dict.fromkeys([*source.columns, *(key for row in sample for key in row.values)]))
+    if len(every) <= _COLUMNS:
+        return every
+    counted = Counter(key for row in sample for key in row.values)
+    usual = {key for key, _ in counted.most_common(_COLUMNS)} | {
+        name for value in mapping.values() for name in columns_of(value, every)
+    }
+    return tuple(column for column in every if column in usual)
 
 
 def has_no_names(source: Source) -> bool:

@@ -246,7 +246,8 @@ def refuse_collection(source: Source) -> BadData:
 
 def refuse_retrieval(source: Source, table: Table) -> None:
     """Raise :class:`BadData` for queries with positives or negatives, and for two texts with a score."""
-    query = _first(guesses("query", table.columns), USUAL)
+    asked = [column for column in table.columns if not guesses("llm_turns", [column])]  # turns may be preferred ones
+    query = _first(guesses("query", asked), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
     if query and right and query != right:
         fix = say(

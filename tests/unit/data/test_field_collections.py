@@ -139,3 +139,11 @@ def test_what_makes_a_measure_weak_is_told_before_the_start(tmp_path: Path) -> N
     )
     _, found = prepared(many, fraction=0.3)
     assert not {"one-answer", "few-queries", "few-documents"} & set(found)
+
+
+def test_keys_that_are_data_take_no_time(tmp_path: Path) -> None:
+    rows = [{f"key {place} {number}": f"text {number}" for number in range(2000)} for place in range(200)]
+    found = looked(jsonl(tmp_path / "wide.jsonl", rows))
+    assert codes(found, "error") == ["unmapped-columns"]
+    named = [{**row, "query": query, "positive": answer} for row, (query, answer) in zip(rows, PAIRS, strict=False)]
+    assert looked(jsonl(tmp_path / "named.jsonl", named)).counts["examples"] == len(PAIRS)
