@@ -73,6 +73,14 @@ def test_splits_in_files_of_their_own(tmp_path: Path, named: bool) -> None:
     assert (made.counts["train"], made.counts["evaluation_queries"], made.counts["documents"]) == (20, 12, len(CORPUS))
 
 
+def test_a_split_is_known_by_a_part_of_its_name(tmp_path: Path) -> None:
+    folder = marco(tmp_path / "set", named=True)
+    for split in ("train", "dev"):
+        (folder / f"qrels.{split}.tsv").rename(folder / f"qrels.retrieval.{split}.tsv")
+    made, _ = prepared(folder)
+    assert (made.counts["train"], made.counts["evaluation_queries"]) == (20, 12)
+
+
 @pytest.mark.parametrize("names", [("queries", "corpus", "relevant_docs"), ("fragen", "texte", "urteile")])
 @pytest.mark.parametrize("indent", [None, 1])
 def test_one_json_file_is_a_collection(tmp_path: Path, names: tuple[str, str, str], indent: int | None) -> None:
