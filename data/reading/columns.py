@@ -165,6 +165,8 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*_[A-Za-z]\w*|[a-zA-Z]+[a-z][A-Z]\w*
 _ADDED: Final = re.compile(
     r"^[*＊]+|[*＊]+$|[(（【\[][^()（）【】\[\]]*(必填|选填|可选|required|optional)[)）】\]]", re.IGNORECASE
 )
+#: What only expressions have: ``问题[必填]`` is a name.
+_PATH: Final = re.compile(r"\[[^\]]*\][.\[]|\[!?\]| \+ ")
 _NUMBERED: Final = re.compile(r"^(.*?\D)(\d{1,3})$")
 
 
@@ -295,7 +297,7 @@ def _last_word(column: str, words: Sequence[str], names: Mapping[str, int]) -> i
 
 def spoken_name(column: str) -> str:
     """What a column, or the container that an expression begins at, is called: ``ctxs`` of ``ctxs[].text``."""
-    if "[" not in column and " + " not in column:
+    if not _PATH.search(column):
         return column
     last = column.rsplit(" + ", 1)[-1]
     if "[!" in last:

@@ -21,6 +21,7 @@ from tests.unit.data.test_field_retrieval import (
     rejected,
     scores_of,
     swift,
+    table,
     tevatron,
     told,
     uniem,
@@ -56,6 +57,12 @@ def test_names_written_otherwise_mean_the_same(tmp_path: Path, way: str, layout:
     assert [(one.query, one.positives, one.negatives) for one in found] == [
         (one.query, one.positives, one.negatives) for one in plain
     ]
+
+
+def test_what_people_add_to_a_header_is_no_part_of_the_name(tmp_path: Path) -> None:
+    for names in (("问题[必填]", "答案[必填]"), ("*Question (required)", "*Answer (required)"), ("＊问题", "＊答案")):
+        path = table(tmp_path / "rows.csv", names, PAIRS)
+        assert [(one.query, one.positives[0]) for one in groups_of(path)] == PAIRS
 
 
 LABELLED: dict[str, Callable[[int], Any]] = {
