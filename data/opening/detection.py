@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -115,7 +116,7 @@ def detect_rows(
 
     Where none fits, mappings are tried for the one to ``advise``.
     """
-    columns = tuple(dict.fromkeys([*source.columns, *(key for row in sample for key in row.values)]))
+    columns = _columns(source, sample, mapping)
     source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
     candidates = _candidates(source, known)
@@ -143,6 +144,22 @@ def detect_rows(
         raise refuse(source, table, works, missing)
     refuse_empty_answers(source, table, found[0])
     return _detection(source, table, found, given, for_llm)
+
+
+#: Columns that are looked at: rows of a table have fewer, and keys that are data (ids, words) stand in one row each.
+_COLUMNS: Final = 1000
+
+
+def _columns(source: Source, sample: Sequence[Row], mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns of the source and the sample; of very many those that most rows have, and what is mapped."""
+    every = tuple(dict.fromkeys([*source.columns, *(key for row in sample for key in row.values)]))
+    if len(every) <= _COLUMNS:
+        return every
+    counted = Counter(key for row in sample for key in row.values)
+    usual = {key for key, _ in counted.most_common(_COLUMNS)} | {
+        name for value in mapping.values() for name in columns_of(value, every)
+    }
+    return tuple(column for column in every if column in usual)
 
 
 def has_no_names(source: Source) -> bool:

@@ -18,7 +18,7 @@ from tunewiz.problems import Message, Problem, error, note, say, warning
 LABELS: Final = 10
 #: Words that mark many things beside relevance: a column of them beside a pair is no label unless its name says so.
 _FLAGS: Final = frozenset(("yes", "no", "y", "n", "true", "false", "t", "f", "是", "否"))
-#: Columns of two texts of which neither is asked: numbers beside them may be classes as well as grades.
+#: Columns of two texts of which neither is a query: numbers beside them may be classes as well as grades.
 _EVEN: Final = frozenset(
     (
         *("sentence1", "sentencea", "text1", "texta", "sent1", "s1", "premise", "first", "句子1", "句子一", "句子a"),
@@ -71,7 +71,7 @@ def unclear_labels(source: Source, table: Table, best: Match, given: Mapped) -> 
         share = sum(label_word(value) in unknown for value in values) / len(values)
         if share > 0.5 or (source.labels and share > 0):
             return ask_worth(source, table, column)
-    return None if source.labels else _classes(source, table, best, given)
+    return None if source.labels else unclear_order(source, table, column, first=best.mapping["sentence1"][0])
 
 
 def with_labels(table: Table, found: Sequence[Match], given: Mapped, source: Source) -> Match:
@@ -136,14 +136,16 @@ def _worth(mapping: str, values: Sequence[str]) -> Message:
     )
 
 
-def _classes(source: Source, table: Table, best: Match, given: Mapped) -> Problem | None:
-    """Three whole numbers beside two even texts: classes of inference as well as grades."""
-    column = score_column(best)
-    name = normalise_name(spoken_name(column))
-    first = normalise_name(spoken_name(next(iter(best.mapping.get("sentence1", ("",))))))
+def unclear_order(source: Source, table: Table, column: str, first: str, mapping: str = "") -> Problem | None:
+    """An error about three whole numbers beside two texts, unless the ``first`` one is a query, or the name says it.
+
+    ``mapping`` are options to type before those that say what the numbers are worth.
+    """
+    name, first_name = normalise_name(spoken_name(column)), normalise_name(spoken_name(first))
+    asked = first_name not in _EVEN and bool(guesses("query", [first]))
     scores = sorted({score for value in table.values(column) if (score := number_of(value)) is not None})
     whole = len(scores) == 3 and all(score == int(score) for score in scores) and scores[2] - scores[0] == 2
-    if not whole or first not in _EVEN or any(word in name for word in _RISING):
+    if not whole or asked or any(word in name for word in _RISING):
         return None
     low, middle, high = (f"{score:g}" for score in scores)
     message = say(
@@ -155,13 +157,14 @@ def _classes(source: Source, table: Table, best: Match, given: Mapped) -> Proble
         high=high,
     )
     fix = say(
-        "Say it: --labels {low}=1,{middle}=0,{high}=0 for inference, --labels {low}=0,{middle}=1,{high}=2 for grades "
-        "(data.labels in a preset).",
+        "Say it: {mapping}--labels {low}=1,{middle}=0,{high}=0 for inference, "
+        "{mapping}--labels {low}=0,{middle}=1,{high}=2 for grades (data.labels in a preset).",
+        mapping=f"{mapping} " if mapping else "",
         low=low,
         middle=middle,
         high=high,
     )
-    return (warning if "score" in given else error)("label-order", message, source.at(), fix)
+    return error("label-order", message, source.at(), fix)
 
 
 def label_notes(source: Source, table: Table, best: Match) -> list[Problem]:

@@ -126,6 +126,9 @@ def train_split(data: Opened, wanted: str, report: Report) -> str:
     name = "train" if wanted == "auto" else wanted
     if name in names:
         return name
+    parts = [other for other in names if name in other.split(".")]  # T2Ranking's retrieval.train
+    if len(parts) == 1:
+        return parts[0]
     single = [other for other in names if other != WHOLE] or list(names)
     if len(single) == 1 and name == "train":
         message = say("There is no train split; the only split, {split}, is used.", split=single[0])

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tunewiz.data.opening.labels import ask_worth, map_options, spare_labels
-from tunewiz.data.opening.left_over import is_named_so, is_text
+from tunewiz.data.opening.labels import ask_worth, map_options, spare_labels, unclear_order
+from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.scales import known_labels
@@ -90,11 +90,24 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
             error("no-columns", message, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
         )
     texts = [column for column in table.columns if is_text(table, column)]
-    asked = [column for column in spare_labels(table, {}) if not known_labels(table.values(column), {})]
-    if len(texts) == 2 and asked and not missing:
-        return BadData(ask_worth(source, table, asked[0], (texts[0], texts[1])))
-    fix = _how_to_map_pairs(table, works) if works else None
+    problem = _unclear_labels(source, table, texts) if not missing else None
+    if problem is not None:
+        return BadData(problem)
+    fix = _how_to_map_pairs(table, texts, works) if works else None
     return BadData(error("unmapped-columns", unclear(table, missing), source.at(), fix))
+
+
+def _unclear_labels(source: Source, table: Table, texts: Sequence[str]) -> Problem | None:
+    """An error that asks what labels beside two texts are worth, where nothing says that."""
+    if len(texts) != 2:
+        return None
+    first, second = texts
+    asked = [column for column in spare_labels(table, {}) if not known_labels(table.values(column), {})]
+    if asked:
+        return ask_worth(source, table, asked[0], (first, second))
+    scores = [column for column in table.columns if column not in texts and _is_score(table, column)]
+    mapping = {"sentence1": first, "sentence2": second, "score": scores[0]} if scores else {}
+    return unclear_order(source, table, scores[0], first, map_options(mapping)) if scores else None
 
 
 def unclear(table: Table, missing: Sequence[str]) -> Message:
@@ -107,12 +120,17 @@ def unclear(table: Table, missing: Sequence[str]) -> Message:
     return say("It is not clear which column is what; the columns are {columns}.", columns=columns)
 
 
-def _how_to_map_pairs(table: Table, works: Works) -> Message:
+def _how_to_map_pairs(table: Table, texts: Sequence[str], works: Works) -> Message:
     """A mapping that was tried on the sample; without one, which columns it may be made of."""
-    texts = [column for column in table.columns if is_text(table, column)]
     for mapping in _mappings(table, texts):
-        if works(mapping):
-            return say("Say what they are, for example: {mapping}.", mapping=map_options(mapping))
+        if not works(mapping):
+            continue
+        if "negative" in mapping and not _is_told(table, mapping):
+            return say(
+                "Say what they are, for example: {mapping} (or positive and negative the other way round).",
+                mapping=map_options(mapping),
+            )
+        return say("Say what they are, for example: {mapping}.", mapping=map_options(mapping))
     if len(texts) < 2 and len(table.columns) < 2:
         return say("Retrieval needs at least a query and a text that answers it in each row.")
     if len(texts) > 1:
@@ -123,21 +141,63 @@ def _how_to_map_pairs(table: Table, works: Works) -> Message:
     return say("Say which is which: --map query=COLUMN --map positive=COLUMN.")
 
 
+def _is_told(table: Table, mapping: Mapping[str, str]) -> bool:
+    """Whether names, or the order in files without any, say which text is right and which is wrong."""
+    named = any(guesses(role, [mapping[role]]) for role in ("positive", "negative"))
+    return named or all(column.startswith("column_") for column in mapping.values())
+
+
 def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     """Mappings that leave no text and no score out, likely ones first."""
     scores = [column for column in table.columns if column not in texts and _is_score(table, column)]
+    roles = ("query", "positive", "negative", "title", "similar")
+    named = {role: next((guess.column for guess in guesses(role, texts)), "") for role in roles}
     if len(texts) == 2:
         first, second = texts
-        if scores:
-            yield {"sentence1": first, "sentence2": second, "score": scores[0]}
-        # Of two columns the shorter one asks, by far; else the first.
-        if table.mean_length(first) > 2 * table.mean_length(second) or (
-            guesses("query", [second]) and not guesses("query", [first])
+        # The one that is called a query, or the shorter one by far; else the first, where it is no title.
+        if (
+            named["query"] == second
+            or (named["title"] == first and named["query"] != first)
+            or (named["query"] != first and table.mean_length(first) > 2 * table.mean_length(second))
         ):
             first, second = second, first
+        if scores:
+            yield {"sentence1": first, "sentence2": second, "score": scores[0]}
         yield {"query": first, "positive": second}
     if len(texts) == 3 and not scores:
+        yield from _mappings_of_three(table, texts, named)
+    if scores and len(texts) == 3 and named["title"]:
+        query, text = _ordered(table, [column for column in texts if column != named["title"]], named["query"])
+        yield {"sentence1": query, "sentence2": f"{named['title']} + {text}", "score": scores[0]}
+
+
+def _mappings_of_three(table: Table, texts: Sequence[str], named: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """A query with its title and document, with other ways to ask and an answer, or with a right and a wrong text."""
+    several = named["similar"] or next((column for column in texts if mark_between(table, column)), "")
+    for odd in filter(None, (several, named["title"])):
+        query, text = _ordered(table, [column for column in texts if column != odd], named["query"])
+        rest = {"similar": odd} if odd == several else {}
+        yield {"query": query, "positive": text if rest else f"{odd} + {text}"} | rest
+    lists = [column for column in texts if table.kind(column) == "texts"]
+    query = named["query"] or min(
+        (column for column in texts if column not in lists), key=table.mean_length, default=""
+    )
+    others = [column for column in texts if column != query]
+    if others and (named["negative"] == others[0] or (not named["negative"] and named["positive"] == others[-1])):
+        others.reverse()
+    lengths = sorted(table.mean_length(column) for column in others)
+    alike = lists or lengths[1] <= 2 * lengths[0] or named["negative"] or named["positive"]
+    in_order = all(column.startswith("column_") for column in texts)
+    if in_order and alike:
         yield dict(zip(("query", "positive", "negative"), texts, strict=True))
+    elif query and alike and len(others) == 2:
+        yield {"query": query, "positive": others[0], "negative": others[1]}
+
+
+def _ordered(table: Table, pair: Sequence[str], query: str) -> tuple[str, str]:
+    """The query and the document of two texts: by name, else the shorter one asks."""
+    first, second = sorted(pair, key=lambda column: (column != query, table.mean_length(column)))
+    return first, second
 
 
 def _is_score(table: Table, column: str) -> bool:
@@ -186,7 +246,8 @@ def refuse_collection(source: Source) -> BadData:
 
 def refuse_retrieval(source: Source, table: Table) -> None:
     """Raise :class:`BadData` for queries with positives or negatives, and for two texts with a score."""
-    query = _first(guesses("query", table.columns), USUAL)
+    asked = [column for column in table.columns if not guesses("llm_turns", [column])]  # turns may be preferred ones
+    query = _first(guesses("query", asked), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
     if query and right and query != right:
         fix = say(

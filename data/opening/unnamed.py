@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tunewiz.data.formats.format import Format
+from tunewiz.data.opening.labels import spare_labels
 from tunewiz.data.opening.left_over import is_text
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.reading.cells import Table
@@ -60,6 +61,8 @@ def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
     if "pairs" in formats:
         whole = [column for column in texts if is_text(table, column)]
         texts = whole if len(whole) > 1 else texts
+    if "pairs" in formats and spare_labels(table, {}):
+        return None  # labels in words: not every pair is right
     if len(texts) == 3 and not numbers and "triplets" in formats and _are_triplets(table):
         return Match(formats["triplets"], {role: (name,) for role, name in zip(_THREE, texts, strict=True)}, 0, 0, {})
     if len(texts) != 2 or len(numbers) > 1:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from tunewiz.data.reading.expressions import is_expression
@@ -200,6 +201,14 @@ _BEFORE: Final = re.compile(
     r"|correct|gold|golden|final|model|expected|official|original|raw|the|full|best|main)(?=.)"
 )
 _AFTER: Final = re.compile(r"(?<=.)(?:内容|文本|描述|详情|正文|字段|列|text|content|body|string|str|column|field)$")
+#: ``esci_label``, ``userQuery``: words joined as programs join them.
+_IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*_[A-Za-z]\w*|[a-zA-Z]+[a-z][A-Z]\w*", re.ASCII)
+#: What people add to a name: ``*问题（必填）``, ``Answer (required)``.
+_ADDED: Final = re.compile(
+    r"^[*＊]+|[*＊]+$|[(（【\[][^()（）【】\[\]]*(必填|选填|可选|required|optional)[)）】\]]", re.IGNORECASE
+)
+#: What only expressions have: ``问题[必填]`` is a name.
+_PATH: Final = re.compile(r"\[[^\]]*\][.\[]|\[!?\]| \+ ")
 _NUMBERED: Final = re.compile(r"^(.*?\D)(\d{1,3})$")
 
 
@@ -211,20 +220,23 @@ class Guess:
     strength: int
 
 
+@lru_cache(maxsize=1 << 16)
 def normalise_name(name: str) -> str:
     """A column name without case, width, separators and byte-order mark: ``Question_1`` and ``question 1`` agree."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", _ADDED.sub("", name)).strip("\ufeff").casefold())
 
 
+@lru_cache(maxsize=1 << 16)
 def spellings(name: str) -> tuple[str, str]:
     """A column's name as :func:`normalise_name` writes it, whole and without the notes in brackets.
 
-    >>> spellings("*问题（必填）")
-    ('问题必填', '问题')
+    >>> spellings("*问题（不限字数）")
+    ('问题不限字数', '问题')
     """
     return normalise_name(name), normalise_name(_NOTE.sub("", name))
 
 
+@lru_cache(maxsize=1 << 16)
 def stem_of(name: str) -> str:
     """The name without words around it that change nothing of the role: 问题 of ``用户问题内容``."""
     return _BEFORE.sub("", _AFTER.sub("", spellings(name)[1]))
@@ -232,6 +244,8 @@ def stem_of(name: str) -> str:
 
 def is_known(name: str) -> bool:
     """Whether any role goes by this name: a strong sign that a line is a header."""
+    if _IDENTIFIER.fullmatch(name.strip()) and len(words := _words(name)) > 1 and words[-1] in HEADINGS:
+        return True
     for plain in (*spellings(name), stem_of(name)):
         stem = _NUMBERED.match(plain)
         if plain in HEADINGS or (stem and stem.group(1) in HEADINGS):
@@ -251,18 +265,27 @@ def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
     if any("b" in names for names in spelt.values()):  # then "a" is the first of several choices
         spelt = {column: names for column, names in spelt.items() if "a" not in names}
         columns = list(spelt)
-    for strength, names in known.items():
-        for name in names:
-            found += [Guess(column, strength) for column in columns if name in spelt[column]]
+    found += _called(spelt, known, EXACT)
     if role.startswith("llm_"):
-        stems = {column: stem_of(column) for column in columns}
-        for strength, names in known.items():
-            for name in names:
-                found += [Guess(column, min(strength, USUAL)) for column in columns if stems[column] == name]
+        found += _called({column: (stem_of(column),) for column in columns}, known, USUAL)
     found += _by_words(role, columns)
     best = {guess.column: guess for guess in sorted(found, key=lambda guess: guess.strength)}
     order = list(dict.fromkeys(guess.column for guess in found))
     return sorted((best[column] for column in order), key=lambda guess: -guess.strength)
+
+
+def _called(names: Mapping[str, Sequence[str]], known: Mapping[int, Sequence[str]], most: int) -> list[Guess]:
+    """Columns one of whose ``names`` is ``known``, as strong as that is and ``most`` at most, in the order of these."""
+    columns: dict[str, list[str]] = {}
+    for column, spelt in names.items():
+        for name in dict.fromkeys(spelt):
+            columns.setdefault(name, []).append(column)
+    return [
+        Guess(column, min(strength, most))
+        for strength, listed in known.items()
+        for name in listed
+        for column in columns.get(name, ())
+    ]
 
 
 #: What roles are found by a word of a name, and whose names these words are.
@@ -277,9 +300,9 @@ _WORDED: Final = {
 }
 _MARKS: Final = {
     "positive": frozenset(("positive", "positives", "pos", "gold")),
-    "negative": frozenset(("negative", "negatives", "neg", "negs")),
+    "negative": frozenset(("negative", "negatives", "neg", "negs", "rejected")),
 }
-_MARKS_ZH: Final = {"positive": re.compile("正样本|正例"), "negative": re.compile("负样本|负例|难负")}
+_MARKS_ZH: Final = {"positive": re.compile("正样本|正例"), "negative": re.compile("负样本|负例|难负|拒绝")}
 #: A name with one of these words is of something about the text, not of the text.
 _ABOUT: Final = frozenset(
     _names("id ids score scores count num number type label labels url rank date time is has index")
@@ -301,8 +324,11 @@ def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
     worded: list[tuple[int, Guess]] = []
     for column in columns:
         words = _words(column)
+        if any(_is_marked(other, column, words) for other in _MARKS if other != role):
+            continue
         if role in _MARKS and _is_marked(role, column, words):
-            found.append(Guess(column, EXACT))
+            rejected = "rejected" in words or "拒绝" in column  # by people, among answers: no mined negative
+            found.append(Guess(column, USUAL if rejected else EXACT))
         elif normalise_name(column) in stems:
             found.append(Guess(column, USUAL))
         elif (place := _last_word(column, words, names)) is not None:
@@ -310,8 +336,9 @@ def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
     return [*found, *(guess for _, guess in sorted(worded, key=lambda item: item[0]))]
 
 
-def _words(column: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", spoken_name(column)))]
+@lru_cache(maxsize=1 << 16)
+def _words(column: str) -> tuple[str, ...]:
+    return tuple(word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", spoken_name(column))))
 
 
 def _is_marked(role: str, column: str, words: Sequence[str]) -> bool:
@@ -328,10 +355,13 @@ def _without_mark(column: str) -> str:
     return "".join(word for word in words if not any(word in marks for marks in _MARKS.values())) if marked else ""
 
 
-def _last_word(column: str, words: list[str], names: Mapping[str, int]) -> int | None:
+def _last_word(column: str, words: Sequence[str], names: Mapping[str, int]) -> int | None:
     """The place among ``names`` of the one (of two letters at least) that a name of several words ends in."""
-    while len(words) > 1 and words[-1] in _PLAIN:
-        words = words[:-1]
+    core = list(words)
+    while len(core) > 1 and core[-1] in _PLAIN:
+        core.pop()
+    if core and (core[-1] in HEADINGS or core[-1].removesuffix("s") in HEADINGS):
+        words = core if len(core) > 1 else [*core, *core]
     ends = (words[-1], words[-1].removesuffix("s")) if len(words) > 1 and not _ABOUT & set(words[:-1]) else ()
     found = [names[end] for end in ends if len(end) > 1 and end in names]
     if found:
@@ -344,7 +374,7 @@ def _last_word(column: str, words: list[str], names: Mapping[str, int]) -> int |
 
 def spoken_name(column: str) -> str:
     """What a column, or the container that an expression begins at, is called: ``ctxs`` of ``ctxs[].text``."""
-    if "[" not in column and " + " not in column:
+    if not _PATH.search(column):
         return column
     last = column.rsplit(" + ", 1)[-1]
     if "[!" in last:

@@ -20,7 +20,7 @@ from tunewiz.problems import BadData, Message, Problem, Where, error, note, say,
 _LONE_PIPE: Final = re.compile(r"(?<!\|)\|(?!\|)")
 _DELIMITERS: Final = (",", "\t", ";", "|", "||")
 #: A first line like this is a sentence of the data, not a row of names.
-_SENTENCE: Final = re.compile(r"[。？！?!；]|[.,;:，：]\s|(?<!^No)(?<!^Nr)(?<!^Q)(?<!^A)\.$")
+_SENTENCE: Final = re.compile(r"[。？！?!；]|[.,;:，：]\s|\s.*\.$")
 _NUMBER: Final = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?%?$", re.IGNORECASE)
 #: A longer cell in the first line is a text of the data: the longest of the known names has 16 characters.
 _NAME_LENGTH: Final = 40

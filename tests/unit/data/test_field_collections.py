@@ -73,6 +73,14 @@ def test_splits_in_files_of_their_own(tmp_path: Path, named: bool) -> None:
     assert (made.counts["train"], made.counts["evaluation_queries"], made.counts["documents"]) == (20, 12, len(CORPUS))
 
 
+def test_a_split_is_known_by_a_part_of_its_name(tmp_path: Path) -> None:
+    folder = marco(tmp_path / "set", named=True)
+    for split in ("train", "dev"):
+        (folder / f"qrels.{split}.tsv").rename(folder / f"qrels.retrieval.{split}.tsv")
+    made, _ = prepared(folder)
+    assert (made.counts["train"], made.counts["evaluation_queries"]) == (20, 12)
+
+
 @pytest.mark.parametrize("names", [("queries", "corpus", "relevant_docs"), ("fragen", "texte", "urteile")])
 @pytest.mark.parametrize("indent", [None, 1])
 def test_one_json_file_is_a_collection(tmp_path: Path, names: tuple[str, str, str], indent: int | None) -> None:
@@ -139,3 +147,11 @@ def test_what_makes_a_measure_weak_is_told_before_the_start(tmp_path: Path) -> N
     )
     _, found = prepared(many, fraction=0.3)
     assert not {"one-answer", "few-queries", "few-documents"} & set(found)
+
+
+def test_keys_that_are_data_take_no_time(tmp_path: Path) -> None:
+    rows = [{f"key {place} {number}": f"text {number}" for number in range(2000)} for place in range(200)]
+    found = looked(jsonl(tmp_path / "wide.jsonl", rows))
+    assert codes(found, "error") == ["unmapped-columns"]
+    named = [{**row, "query": query, "positive": answer} for row, (query, answer) in zip(rows, PAIRS, strict=False)]
+    assert looked(jsonl(tmp_path / "named.jsonl", named)).counts["examples"] == len(PAIRS)
