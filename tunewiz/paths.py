@@ -27,3 +27,8 @@ def state() -> Path:
 def cache() -> Path:
     """What can be made again: unpacked starters, mined negatives. ``$XDG_CACHE_HOME/tunewiz``."""
     return _FOLDERS.user_cache_path
+
+
+def drafts() -> Path:
+    """Where unfinished presets are kept: ``$XDG_STATE_HOME/tunewiz/drafts``."""
+    return state() / "drafts"

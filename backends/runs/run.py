@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tunewiz.backends.runs.checkpoints import newest
 from tunewiz.backends.runs.events import Event, Failed, Finished, Noticed, Progress, Stopped
 from tunewiz.files import PRIVATE, append_line, is_full, set_aside
 from tunewiz.printable import printable
@@ -148,6 +147,8 @@ class Run:
 
     def newest_checkpoint(self) -> Path | None:
         """The whole checkpoint with the highest step; ``None`` if there is none."""
+        from tunewiz.backends.runs.checkpoints import newest
+
         return newest(self.checkpoints)
 
     def end_stopped(self) -> None:

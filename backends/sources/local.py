@@ -13,7 +13,6 @@ from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress,
 from tunewiz.files import sha256
 from tunewiz.presets.families import KnownModel, lookup
 from tunewiz.presets.sections.model import Model
-from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.problems import Message, Problem, Where, error, say
 
 # A folder on this machine.
@@ -98,6 +97,8 @@ class Starter(Source):
 
     def local(self, model: Model) -> Located | None:
         """The package's model, if it is asked for and installed."""
+        from tunewiz.presets.tasks.llm import LlmPreset  # the home screen asks for sources, not for tasks
+
         known = packaged_family(model)
         if known and LlmPreset.model_kind in known.family.tasks:
             return _language_model(known) if packaged_gemma.is_installed() else None

@@ -34,15 +34,10 @@ class Kept:
         return next((str(part) for part in parts if part), "")
 
 
-def drafts_dir() -> Path:
-    """``$XDG_STATE_HOME/tunewiz/drafts``."""
-    return paths.state() / "drafts"
-
-
 def fresh(draft: Draft) -> Kept:
     """A place for a new draft; nothing is written yet."""
     stem, taken = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}", 0
-    while (file := drafts_dir() / f"{stem}-{taken}.json").exists():
+    while (file := paths.drafts() / f"{stem}-{taken}.json").exists():
         taken += 1
     return Kept(file, draft)
 
@@ -76,7 +71,7 @@ def drafts() -> list[Kept]:
 
     What a process that was killed began to write here is removed.
     """
-    folder = drafts_dir()
+    folder = paths.drafts()
     for place in (folder, folder.parent):
         sweep(place, ABANDONED)
     found = [_read(file) for file in folder.glob("*.json")] if folder.is_dir() else []

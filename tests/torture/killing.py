@@ -3,8 +3,8 @@
 ``python -m tests.torture.killing LIBRARY...`` imports the libraries once, then forks for every line of JSON that it
 reads: ``{"run": folder, "stage": "export", "at": 7}``. The fork is the run's child, ``tunewiz.backends.runs.worker``,
 and sends itself SIGKILL before the operation with that number in that stage (or the first that looks like ``before``);
-or its parent does after some seconds; without any of these it goes to its end. What is written back is the exit status and all operations of the stage that came to
-pass.
+or its parent does after some seconds; without any of these it goes to its end. What is written back is the exit
+status and all operations of the stage that came to pass.
 
 An operation is whatever changes the run's directory as others find it: a file opened for writing, fsync, rename (and
 replace), mkdir, unlink, rmdir. A stage lasts until the next one begins, so that what is taken away after it counts.

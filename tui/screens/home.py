@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from tunewiz import paths
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 def kept_drafts() -> tuple[Kept, ...]:
     """Drafts that were left unfinished, the newest first."""
+    if not any(paths.drafts().glob("*.json")):
+        return ()  # the usual start loads nothing of presets
     from tunewiz.presets.drafts.kept import drafts
 
     return tuple(drafts())

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tunewiz import paths
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.drafts.kept import discard, drafts, drafts_dir, fresh, keep
+from tunewiz.presets.drafts.kept import discard, drafts, fresh, keep
 from tunewiz.presets.yaml.library import load, loads
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadPreset
@@ -170,7 +171,7 @@ def test_the_newest_comes_first_and_two_at_once_have_two_files() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "answers": []}', "\x00\x01"])
 def test_a_damaged_file_hides_no_other_draft(text: str) -> None:
     kept = keep(fresh(Draft()))
-    (drafts_dir() / "broken.json").write_text(text, encoding="utf-8")
+    (paths.drafts() / "broken.json").write_text(text, encoding="utf-8")
     assert drafts() == [kept]
 
 
