@@ -85,7 +85,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 def test_a_child_that_is_killed_is_told_to_whoever_looks_later(shell: Shell) -> None:
     run = Run(Path(shell("run", str(shell.preset), "--detach").stdout.strip()))
-    wait_until(lambda: training(run))
+    wait_until(lambda: read_state(run).stage == "prepare")
     owner = lock.owner_of(run.directory)
     assert owner is not None
     assert owner.keeper
