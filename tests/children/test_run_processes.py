@@ -74,6 +74,9 @@ def test_of_two_launches_at_once_exactly_one_starts(shell: Shell, pairs: int) ->
         sessions = [one.pid for one in psutil.process_iter() if str(run.directory) in " ".join(_command(one))]
         assert {os.getsid(pid) for pid in sessions} == {owner.keeper or owner.pid}
     assert (run.events_file.read_text(encoding="utf-8").count('"launched"')) == pairs + 1
+    wait_until(run.reserve_file.exists)
+    assert kill(run)
+    assert not run.reserve_file.exists()
 
 
 def _command(process: psutil.Process) -> list[str]:
