@@ -18,7 +18,7 @@ from tunewiz.language import translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import Kept, discard, drafts, fresh, keep
 from tunewiz.presets.yaml import library
-from tunewiz.printable import printable
+from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, Problem, errors, say
 from tunewiz.redaction import redacted
 from tunewiz.tui.forms.questions import Choice, Question, nearest
@@ -230,7 +230,7 @@ def run_plain(
         dialogue.tell(say("Saved: {file}", file=str(file)).text())
         discard(plain.kept)
         if not dialogue.yes(translate("Run it now?"), default=False):
-            dialogue.tell(say("Run it with: {command}", command=f"tunewiz run {file}").text())
+            dialogue.tell(say("Run it with: {command}", command=f"tunewiz run {operand(file)}").text())
             return int(ExitCode.OK)
     except (Left, Back):
         return _left(plain, ExitCode.FAILED)

@@ -1,10 +1,11 @@
-"""Text from data, models and logs, made harmless for a terminal."""
+"""Text from data, models and logs, made harmless for a terminal and for a shell."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+import shlex
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
@@ -56,6 +57,12 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def operand(word: object) -> str:
+    """``word`` as the last operand of a command that is shown to be typed: quoted, and never taken for an option."""
+    text = str(word)
+    return f"-- {shlex.quote(text)}" if text.startswith("-") else shlex.quote(text)
 
 
 def _shown(character: str) -> str:

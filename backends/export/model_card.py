@@ -13,6 +13,7 @@ from tunewiz.backends.reports.blocks import Block, Bullets, Code, Heading, Parag
 from tunewiz.backends.reports.facts import Facts
 from tunewiz.backends.reports.retrieval_report import made_from, numbers
 from tunewiz.language import N_, translate
+from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.printable import printable
 from tunewiz.problems import Message, say
 
@@ -40,12 +41,12 @@ def _front(facts: Facts, adapter: bool) -> Iterator[str]:
     tags = "cross-encoder, reranker, text-ranking" if ranks else "sentence-similarity, feature-extraction"
     yield f"tags: [sentence-transformers, {tags}, tunewiz]"
     if "/" in facts.base_model:
-        yield f"base_model: {facts.base_model}"
+        yield f"base_model: {write_scalar(facts.base_model)}"
     if facts.licence:
         licence = _LICENCES.get(facts.licence.lower())
         yield f"license: {licence or 'other'}"
         if licence is None:
-            yield f"license_name: {facts.licence}"
+            yield f"license_name: {write_scalar(facts.licence)}"
     yield "---"
 
 
@@ -77,7 +78,7 @@ def _usage(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Bl
             "from peft import PeftModel",
             "from sentence_transformers import SentenceTransformer",
             "",
-            f'model = SentenceTransformer("{facts.base_model}", prompts={named})',
+            f"model = SentenceTransformer({python_text(facts.base_model)}, prompts={named})",
             f"model.max_seq_length = {facts.preset.training.max_length}",
             f'PeftModel.from_pretrained(model[0].auto_model, ".").merge_and_unload()  # {here}',
         )
@@ -110,7 +111,8 @@ def reranker_usage(facts: Facts, adapter: bool) -> Iterator[Block]:
         loading = (
             "from peft import PeftModel",
             *loading,
-            f'model = CrossEncoder("{facts.base_model}", num_labels=1, max_length={facts.preset.training.max_length})',
+            f"model = CrossEncoder({python_text(facts.base_model)}, num_labels=1, "
+            f"max_length={facts.preset.training.max_length})",
             f'PeftModel.from_pretrained(model[0].auto_model, ".").merge_and_unload()  # {here}',
         )
     else:
@@ -125,6 +127,11 @@ def reranker_usage(facts: Facts, adapter: bool) -> Iterator[Block]:
         '    print(found["score"], found["text"])',
     )
     yield Code("\n".join(lines))
+
+
+def python_text(text: str) -> str:
+    """``text`` as Python writes it in double quotes, whatever it holds."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _licence(facts: Facts) -> Message:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,12 +22,12 @@ from typing import Any, ClassVar, Final
 from tunewiz.backends.models.run_models import has_model
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying.corpus import run_documents
-from tunewiz.files import read_json, write_jsonl, write_whole
+from tunewiz.files import read_json, replacing, write_jsonl, write_whole
 from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.validation import suggestion
-from tunewiz.printable import printable
+from tunewiz.printable import operand
 from tunewiz.problems import BadPreset, Message, TunewizError, error, say
 from tunewiz.registry import Registry
 
@@ -77,20 +79,12 @@ def write(run: Run, name: str, out: Path) -> Message:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         message = say("{path} is not empty.", path=out)
         raise BadPreset(error("out-not-empty", message, fix=say("Name a folder that is empty or not there yet.")))
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        use = catalogue()[name].write(run, preset, part)
-        if out.is_dir():
-            out.rmdir()
-        part.rename(out)
+        with replacing(out) as part:
+            return catalogue()[name].write(run, preset, part)
     except OSError as fault:
         message = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
         raise BadPreset(error("out-not-writable", message)) from fault
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return use
 
 
 # The whole tuned model as one folder, an adapter merged into it.
@@ -150,14 +144,17 @@ class Gguf(Target):
         found = converter()
         if found is None:
             message = say("llama.cpp's converter {name} is not on this machine.", name=CONVERTER)
-            command = f"git clone --depth 1 https://github.com/ggml-org/llama.cpp && pip install gguf && python llama.cpp/{CONVERTER} {model} --outfile model.gguf --outtype bf16"  # noqa: E501
+            command = (
+                "git clone --depth 1 https://github.com/ggml-org/llama.cpp && pip install gguf && "
+                f"python llama.cpp/{CONVERTER} --outfile model.gguf --outtype bf16 {operand(model)}"
+            )
             raise BadPreset(error("no-converter", message, fix=say("Run: {command}", command=command)))
         out = folder / "model.gguf"
         command_line = [sys.executable, str(found), str(model), "--outfile", str(out), "--outtype", "bf16"]
         done = subprocess.run(command_line, capture_output=True, text=True, check=False)
         if done.returncode or not out.is_file():
             lines = done.stderr.strip().splitlines() or [str(done.returncode)]
-            failed = say("The converter failed: {reason}", reason=printable(lines[-1]))
+            failed = say("The converter failed: {reason}", reason=lines[-1])
             raise TunewizError(error("converter-failed", failed))
         return say("Run it: {command}", command="llama-cli -m model.gguf")
 
@@ -182,11 +179,25 @@ class Ollama(Target):
     summary: ClassVar[str] = N_("the model with a Modelfile for Ollama")
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
-        """Copy the model and write its Modelfile."""
+        """Copy the model and write its Modelfile. Raises :class:`BadPreset` (``modelfile``) where none can be."""
+        template = template_of(run)
         copy_model(run, folder / "model")
-        text = _modelfile(folder / "model", template_of(run))
+        text = _modelfile(folder / "model", template)
+        if not _MODELFILE.fullmatch(text):
+            message = say("The chat template {name} cannot be written as a Modelfile.", name=template)
+            raise BadPreset(error("modelfile", message, fix=say("Export --to merged, and write a Modelfile by hand.")))
         write_whole(folder / "Modelfile", text.replace("FROM .", "FROM ./model", 1))
-        return say("There: {command}", command=f"ollama create {preset.name} -f Modelfile && ollama run {preset.name}")
+        name = operand(preset.name)
+        return say("There: {command}", command=f"ollama create -f Modelfile {name} && ollama run {name}")
+
+
+#: What LLaMA-Factory writes, and nothing more: texts come from the tokenizer, and one with quotes in it would end its
+#: value early and begin another instruction (https://docs.ollama.com/modelfile).
+_MODELFILE: Final = re.compile(
+    r'(?:#[^\n]*\n+)*FROM \.\n+TEMPLATE """(?:(?!""").)*"""\n+(?:SYSTEM """(?:(?!""").)*"""\n+)?'
+    r'(?:PARAMETER stop "[^"\n]*"\n)*PARAMETER num_ctx [0-9]+\n*',
+    re.DOTALL,
+)
 
 
 def template_of(run: Run) -> str:
@@ -223,17 +234,33 @@ class Server(Target):
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model and write ``serve.sh``."""
         copy_model(run, folder / "model")
-        vllm = f"vllm serve ./model --served-model-name {preset.name} --host 127.0.0.1 --port 8000"
-        factory = (
-            "API_HOST=127.0.0.1 API_PORT=8000 llamafactory-cli api "
-            f"--model_name_or_path ./model --template {template_of(run)} --infer_backend huggingface"
-        )
-        chosen, other = (vllm, factory) if importlib.util.find_spec("vllm") else (factory, vllm)
         script = folder / "serve.sh"
-        write_whole(script, f'#!/bin/sh\ncd "$(dirname "$0")"\n# Or: {other}\nexec env {chosen}\n')
+        write_whole(script, serving_script(preset.name, template_of(run)))
         script.chmod(0o755)
         return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
                    address="http://127.0.0.1:8000/v1")  # fmt: skip
+
+
+def serving_script(name: str, template: str) -> str:
+    """``serve.sh`` for a model that goes by ``name`` and was tuned with ``template``, whatever these hold."""
+    vllm = ["vllm", "serve", "./model", f"--served-model-name={name}", "--host=127.0.0.1", "--port=8000"]
+    factory = ["env", "API_HOST=127.0.0.1", "API_PORT=8000", "llamafactory-cli", "api", "--model_name_or_path=./model",
+               f"--template={template}", "--infer_backend=huggingface"]  # fmt: skip
+    usual = "vllm" if importlib.util.find_spec("vllm") else "llamafactory"
+    return _SERVE.format(usual=usual, vllm=shlex.join(vllm), llamafactory=shlex.join(factory))
+
+
+#: It finds its folder by its own name, without a program that could read that as options, and without the user's
+#: CDPATH, in which another folder of this name may lie.
+_SERVE: Final = """#!/bin/sh
+# ./serve.sh [vllm | llamafactory]
+case $0 in */*) CDPATH= cd -- "${{0%/*}}/" || exit ;; esac
+case ${{1:-{usual}}} in
+  vllm) exec {vllm} ;;
+  llamafactory) exec {llamafactory} ;;
+  *) echo "usage: ./serve.sh [vllm | llamafactory]" >&2; exit 2 ;;
+esac
+"""
 
 
 # The model with a script that uses it: no Tunewiz needed where it runs.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz.backends.export.model_card import python_text
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, adapter_in, load, load_tuned, speaks_first
 from tunewiz.backends.reports.blocks import Block, Code, Heading, Paragraph, markdown, section
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
@@ -17,6 +18,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json, replacing, sha256, write_json, write_whole
 from tunewiz.language import N_, translate
 from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.problems import Message, TunewizError, Where, error, say
 
 ADAPTER: Final = "adapter"
@@ -145,9 +147,9 @@ def card(run: Run, preset: LlmPreset, adapter: bool = False) -> str:
     facts = gather_language_model(run, preset)
     front = ["---", f"library_name: {'peft' if adapter else 'transformers'}", "pipeline_tag: text-generation"]
     if "/" in facts.base_model:
-        front.append(f"base_model: {facts.base_model}")
+        front.append(f"base_model: {write_scalar(facts.base_model)}")
     if facts.licence:
-        front += ["license: other", f"license_name: {facts.licence}"]
+        front += ["license: other", f"license_name: {write_scalar(facts.licence)}"]
     return "\n".join([*front, "---"]) + "\n\n" + markdown(list(_card(facts, adapter)))
 
 
@@ -158,12 +160,12 @@ def _card(facts: LlmFacts, adapter: bool) -> Iterator[Block]:
     yield from numbers(facts)
     yield Heading(translate(N_("How to use it")))
     here = translate(N_("the path of this folder"))
-    place = facts.base_model if adapter else "."
+    place = python_text(facts.base_model if adapter else ".")
     lines = [
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
-        f'tokenizer = AutoTokenizer.from_pretrained("{place}")  # {here}',
-        f'model = AutoModelForCausalLM.from_pretrained("{place}", dtype="auto")',
+        f"tokenizer = AutoTokenizer.from_pretrained({place})  # {here}",
+        f'model = AutoModelForCausalLM.from_pretrained({place}, dtype="auto")',
         'turns = [{"role": "user", "content": "..."}]',
         'inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", '
         "return_dict=True)",

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.machine.hardware import gpus
 from tunewiz.backends.machine.precision import choose
-from tunewiz.backends.models.loading import device_of, use_threads
+from tunewiz.backends.models.loading import check_tokenizer, device_of, loading_explained, use_threads
 from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import read_json
 from tunewiz.presets.sections.training import Launch
 from tunewiz.presets.tasks.llm import LlmPreset
-from tunewiz.problems import BadPreset, Where, error, say
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,11 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
     # An adapter of any kind is put on as LLaMA-Factory's "lora" is: peft reads its kind from the adapter itself.
     told_apart = adapter is not None and speaks_first(adapter)
     told = _told(preset, places, None if told_apart else adapter, merged) | {"infer_dtype": _name(dtype)}
-    with _explained(places):
+    with loading_explained(places.model, preset.model.trust_remote_code):
         model_args, data_args, finetuning_args, _ = get_infer_args(told)
         model_args.device_map, model_args.compute_dtype = {"": torch.device(device)}, dtype
         tokenizer = load_tokenizer(model_args)["tokenizer"]
+        check_tokenizer(tokenizer, places.model)
         template = get_template_and_fix_tokenizer(tokenizer, data_args)
         model = load_model(tokenizer, model_args, finetuning_args, is_trainable=False)
         if adapter is not None and told_apart:
@@ -111,20 +110,12 @@ def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
     from llamafactory.hparams import get_infer_args
     from llamafactory.model import load_tokenizer
 
-    with _explained(places):
+    with loading_explained(places.model, preset.model.trust_remote_code):
         model_args, data_args, _, _ = get_infer_args(_told(preset, places, None, merged=True))
         tokenizer = load_tokenizer(model_args)["tokenizer"]
+        check_tokenizer(tokenizer, places.model)
         template = get_template_and_fix_tokenizer(tokenizer, data_args)
     return Loaded(None, tokenizer, template, data_args)
-
-
-@contextmanager
-def _explained(places: Places) -> Iterator[None]:
-    """The library's word on a model that it cannot load, as a problem."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, ImportError) as fault:
-        raise BadPreset(_not_loadable(places.model, fault)) from fault
 
 
 def speaks_first(adapter: Path) -> bool:
@@ -182,14 +173,6 @@ def read_record(file: Path) -> dict[str, Any]:
     """The run's record."""
     found = read_json(file)
     return found if isinstance(found, dict) else {}
-
-
-def _not_loadable(path: str, fault: Exception) -> Any:
-    lines = str(fault).strip().splitlines()
-    short = (lines[0] if lines else type(fault).__name__)[:300]  # some list every missing weight on one line
-    message = say("The model in {path} cannot be loaded: {fault}", path=path, fault=short)
-    fix = say("Look at the folder: a model has config.json, a tokenizer and weights.")
-    return error("model-not-loadable", message, Where(key="model.id"), fix)
 
 
 def load_tuned(preset: LlmPreset, places: Places, folder: Path, *, merged: bool = False) -> Loaded:

@@ -6,16 +6,19 @@ Head or pooling, length, instructions, adapter, device.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tunewiz.backends.models import adapters
+from tunewiz.backends.runs.explain import recognised, unreadable
 from tunewiz.files import read_json
 from tunewiz.presets.families import instructions
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.sections.training import Launch
-from tunewiz.problems import BadPreset, Message, Where, error, say
+from tunewiz.problems import BadPreset, Problem, TunewizError, Where, error, say
 
 if TYPE_CHECKING:
     from tunewiz.backends.models.batching import Progress
@@ -61,7 +64,7 @@ def load_encoder(path: Path | str, preset: RetrievalPreset | None = None, device
     from sentence_transformers import SentenceTransformer
 
     trusted = preset is not None and preset.model.trust_remote_code
-    try:
+    with loading_explained(path, trusted):
         model = SentenceTransformer(
             str(path),
             device=device,
@@ -69,18 +72,51 @@ def load_encoder(path: Path | str, preset: RetrievalPreset | None = None, device
             local_files_only=True,
             model_kwargs={"dtype": torch.float32},
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as fault:
-        raise BadPreset(not_loadable(path, fault, trusted)) from fault
+    check_tokenizer(model.tokenizer, path)
     adapters.restore_adapter(model, Path(path))
     if preset is not None:
         configure(model, preset)
     return model.eval()
 
 
-def not_loadable(path: Path | str, fault: Exception, trusted: bool) -> Any:
-    """The problem with the model in ``path``; ``trusted``: whether its own code was allowed to run."""
-    message = say("The model in {path} cannot be loaded: {fault}", path=str(path), fault=_short(fault))
-    fix: Message = say("Look at the folder: a model has config.json, a tokenizer and weights.")
+@contextmanager
+def loading_explained(path: Path | str, trusted: bool) -> Iterator[None]:
+    """What the libraries raise at the model in ``path`` as :class:`BadPreset` (``model-not-loadable``).
+
+    ``trusted``: whether its own code is allowed to run. What is wrong with the machine, not with the model, is raised
+    as it is.
+    """
+    try:
+        yield
+    except TunewizError:
+        raise
+    except Exception as fault:  # a folder of a stranger's makes the libraries raise anything
+        known = recognised(fault)
+        if known is not None and known.problems[0].code.startswith(_OF_THE_MACHINE):
+            raise
+        raise BadPreset(_not_loadable(path, fault, trusted)) from fault
+
+
+#: Beginnings of codes: the GPU, the host, the disk.
+_OF_THE_MACHINE: Final = ("gpu-", "host-", "disk-")
+
+
+def check_tokenizer(tokenizer: Any, path: Path | str) -> None:
+    """Raise :class:`BadPreset` (``tokenizer-missing``) for a tokenizer that knows no word.
+
+    Where its files are missing transformers makes an empty one in silence, and every text reads as unknown.
+    """
+    if tokenizer is not None and len(tokenizer) <= len(set(tokenizer.all_special_tokens)):
+        message = say("The model in {path} has no tokenizer: every text would be unknown to it.", path=str(path))
+        fix = say("Download it again with tokenizer.json (or vocab.txt) and tokenizer_config.json.")
+        raise BadPreset(error("tokenizer-missing", message, Where(key="model.id"), fix))
+
+
+def _not_loadable(path: Path | str, fault: Exception, trusted: bool) -> Problem:
+    known = unreadable(fault)
+    why = known.message if known else _short(fault)
+    message = say("The model in {path} cannot be loaded: {fault}", path=str(path), fault=why)
+    fix = (known.fix if known else None) or say("Look at the folder: a model has config.json, a tokenizer and weights.")
     if "trust_remote_code" in str(fault) and not trusted:
         fix = say("It needs Python code that comes with it: set model.trust_remote_code if you trust its authors.")
     return error("model-not-loadable", message, Where(key="model.id"), fix)
@@ -178,7 +214,7 @@ def load_reranker(path: Path | str, preset: RetrievalPreset | None = None, devic
 
     trusted = preset is not None and preset.model.trust_remote_code
     torch.manual_seed(preset.training.seed if preset else 0)
-    try:
+    with loading_explained(path, trusted):
         model = CrossEncoder(
             str(path),
             device=device,
@@ -187,8 +223,7 @@ def load_reranker(path: Path | str, preset: RetrievalPreset | None = None, devic
             local_files_only=True,
             model_kwargs={"dtype": torch.float32},
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as fault:
-        raise BadPreset(not_loadable(path, fault, trusted)) from fault
+    check_tokenizer(model.tokenizer, path)
     if model.num_labels != 1:
         message = say("The model in {path} sorts into {count} classes; a reranker gives one score.", path=str(path),
                    count=model.num_labels)  # fmt: skip

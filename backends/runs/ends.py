@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from tunewiz.files import keep_private, no_files, read_bytes
 from tunewiz.problems import BadData, ExitCode, Message, Problem, Where, error, say
 from tunewiz.redaction import redact_file
 
+#: Exit status of a child whose preset was made smaller: who waits for it starts another (EX_TEMPFAIL of sysexits.h).
+AGAIN: Final = os.EX_TEMPFAIL
 _SHIFT: Final = 60.0  # seconds by which the boot time moves when a clock is set
 _GIB: Final = 1 << 30
 _LARGEST: Final = 1 << 20  # bytes of a preset; no loader takes a quarter of it

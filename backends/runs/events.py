@@ -108,6 +108,17 @@ class Noticed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adjusted(Event):
+    """The run's preset was changed so that it can go on: ``values`` by dotted key, as in YAML.
+
+    ``repeat`` are stages that were done and are gone through again for it.
+    """
+
+    values: Mapping[str, Any]
+    repeat: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saved(Event):
     """Something was written; ``path`` is relative to the run's directory."""
 
@@ -141,7 +152,7 @@ class Stopped(Event):
 
 _KINDS: dict[str, type[Event]] = {
     kind.__name__.lower(): kind
-    for kind in (Launched, Started, Stage, Progress, Evaluated, Noticed, Saved, Finished, Failed, Stopped)
+    for kind in (Launched, Started, Stage, Progress, Evaluated, Noticed, Adjusted, Saved, Finished, Failed, Stopped)
 }
 
 

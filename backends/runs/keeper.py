@@ -16,8 +16,9 @@ from types import FrameType
 
 import psutil
 
+from tunewiz.backends.machine.hardware import gpus
 from tunewiz.backends.runs import lock
-from tunewiz.backends.runs.ends import ended, kernel_kills, put_in_order
+from tunewiz.backends.runs.ends import AGAIN, ended, kernel_kills, put_in_order
 from tunewiz.backends.runs.events import Failed
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
@@ -30,20 +31,35 @@ def main(arguments: list[str]) -> int:
     run = Run(Path(arguments[0]).absolute())
     held = lock.inherited()
     _ignore_signals(run)
-    kills = kernel_kills()
-    own = dict(os.environ) if held is None else os.environ | {lock.VARIABLE: str(held)}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tunewiz.backends.runs.worker", str(run.directory)],
-        env=own,
-        pass_fds=() if held is None else (held,),
-    )
-    with suppress(OSError):  # on a full disk who launched this is still on record
-        write_identity(run, child.pid, os.getpid())
-    _, raw, usage = os.wait4(child.pid, 0)
-    status = os.waitstatus_to_exitcode(raw)
-    after = kernel_kills()
-    # ru_maxrss is in KiB on Linux (getrusage(2)).
-    return _tell(run, status, usage.ru_maxrss << 10, None if kills is None or after is None else after - kills)
+    while True:
+        kills = kernel_kills()
+        own = dict(os.environ) if held is None else os.environ | {lock.VARIABLE: str(held)}
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tunewiz.backends.runs.worker", str(run.directory)],
+            env=own,
+            pass_fds=() if held is None else (held,),
+        )
+        with suppress(OSError):  # on a full disk who launched this is still on record
+            write_identity(run, child.pid, os.getpid())
+        _, raw, usage = os.wait4(child.pid, 0)
+        status = os.waitstatus_to_exitcode(raw)
+        after = kernel_kills()
+        killed = None if kills is None or after is None else after - kills
+        if not _goes_on(run, status, killed):
+            # ru_maxrss is in KiB on Linux (getrusage(2)).
+            return _tell(run, status, usage.ru_maxrss << 10, killed)
+
+
+def _goes_on(run: Run, status: int, kills: int | None) -> bool:
+    """Whether another child takes the run on, in less memory: its preset says how."""
+    if status == AGAIN:
+        return True
+    if status == -signal.SIGKILL and kills and not gpus():  # on a GPU a smaller batch saves no memory of the host
+        with suppress(Exception):  # the end is told if even this fails
+            from tunewiz.backends.training.adjusting import adjust  # what waits for hours stays small
+
+            return adjust(run, on_cpu=True)
+    return False
 
 
 def _ignore_signals(run: Run) -> None:

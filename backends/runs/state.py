@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Final, Literal
 
 from tunewiz.backends.runs.events import (
+    Adjusted,
     Evaluated,
     Event,
     Failed,
@@ -191,6 +192,11 @@ def _(event: Evaluated, state: RunState) -> RunState:
 @_apply.register
 def _(event: Noticed, state: RunState) -> RunState:
     return replace(state, problems=(*state.problems, event.problem)[-KEPT:])
+
+
+@_apply.register
+def _(event: Adjusted, state: RunState) -> RunState:
+    return replace(state, done=tuple(name for name in state.done if name not in event.repeat))
 
 
 @_apply.register

@@ -8,6 +8,7 @@ writes is its owner's alone, and a full disk never keeps it from telling so.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -23,12 +24,13 @@ from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.disk import full_problems
-from tunewiz.backends.runs.ends import put_in_order, require_files
+from tunewiz.backends.runs.ends import AGAIN, put_in_order, require_files
 from tunewiz.backends.runs.events import STAGES, Failed, Finished, Stage, Started
 from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run, StopRequested
+from tunewiz.backends.training.adjusting import adjust
 from tunewiz.files import is_full, sweep_tree
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
@@ -58,9 +60,30 @@ def main(arguments: list[str]) -> int:
         return int(ExitCode.STOPPED)
     except BaseException as fault:  # noqa: BLE001  the outermost edge: every end of a run must be told
         traceback.print_exc()
-        return _told(run, fault)
+        return _again(run, fault) or _told(run, fault)
     finally:
         put_in_order(run)
+
+
+def _again(run: Run, fault: BaseException) -> int:
+    """The status that asks for another child, where memory ran out and a smaller preset was found; 0 otherwise."""
+    found, code = explain(fault)
+    if code != ExitCode.OUT_OF_MEMORY:
+        return 0
+    _let_go(fault)
+    try:
+        return AGAIN if adjust(run, any(problem.code == "host-out-of-memory" for problem in found)) else 0
+    except Exception:  # noqa: BLE001  then this end is told as any other
+        traceback.print_exc()
+        return 0
+
+
+def _let_go(fault: BaseException | None) -> None:
+    """Give back what the frames that ``fault`` and its causes came through still hold: the batch, the optimizer."""
+    while fault is not None:
+        traceback.clear_frames(fault.__traceback__)
+        fault = fault.__cause__ or fault.__context__
+    gc.collect()
 
 
 def _told(run: Run, fault: BaseException) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tunewiz.data.checks.check import DAMAGE, check_whole
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.conversations import Conversation, Stage, Turn
 from tunewiz.files import read_json, write_json, write_jsonl
@@ -81,9 +82,10 @@ def save(prepared: PreparedLlm, folder: Path) -> None:
 
 def load(folder: Path) -> PreparedLlm:
     """What :func:`save` wrote. Raises :class:`BadData` (``prepared-data-missing``) when it is not all there."""
-    rest = read_json(folder / "counts.json")
     try:
+        rest = read_json(folder / "counts.json")
         train, validation, evaluation = (list(_conversations(folder / f"{part}.jsonl")) for part in _PARTS)
+        check_whole({"train": train, "validation": validation, "evaluation": evaluation}, rest["counts"])
         return PreparedLlm(
             stage=rest["stage"],
             train=train,
@@ -94,7 +96,7 @@ def load(folder: Path) -> PreparedLlm:
             counts=rest["counts"],
             hashes=rest["hashes"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except DAMAGE as fault:
         message = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
         fix = say("Start the run again from its preset.")
         raise BadData(error("prepared-data-missing", message, Where(file=str(folder)), fix)) from fault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -82,3 +82,17 @@ def watch(examples: Iterable[Example], setting: Setting, report: Callable[[Probl
     for check in watching:
         for problem in check.end():
             report(problem)
+
+
+# Whether prepared rows, read again, are all there.
+
+
+#: What reading a file raises that is not there, empty, cut off or another one.
+DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+def check_whole(parts: Mapping[str, Sized], counts: Mapping[str, int]) -> None:
+    """Raise ``ValueError`` for a part that is empty though ``counts`` tells of something in it."""
+    empty = [name for name, part in parts.items() if counts.get(name) and not part]
+    if empty:
+        raise ValueError(f"{', '.join(empty)}: 0 of {counts[empty[0]]}")

@@ -97,12 +97,15 @@ def detect_encoding(stream: BinaryIO, given: str = "auto") -> Encoding:
     """The encoding of ``stream``, read from its start. ``given`` (a name that :func:`known_encoding` takes) wins.
 
     A byte-order mark overrules nothing that is given, except that it is never left in the text: utf-8 becomes
-    utf-8-sig. Memory stays below a few megabytes whatever the file's size.
+    utf-8-sig. Memory stays below a few megabytes whatever the file's size. Raises ``UnicodeError`` where a given
+    ``utf-16`` or ``utf-32`` has no mark to tell the order of its bytes and fits in neither.
     """
     head = stream.read(_HEAD)
     marked = next((name for mark, name in _BOMS if head.startswith(mark)), "")
     if given != "auto":
         name = _with_mark(known_encoding(given) or "utf-8", marked)
+        if name in ("utf-16", "utf-32") and marked != name:
+            name = _unmarked(head, name)
         return Encoding(name, "given", 1.0, _newline(head, name))
     if marked:
         return Encoding(marked, "bom", 1.0, _newline(head, marked))
@@ -121,6 +124,22 @@ def _with_mark(name: str, marked: str) -> str:
     if marked in ("utf-16", "utf-32") and name.startswith(marked):
         return marked
     return name
+
+
+def _unmarked(head: bytes, name: str) -> str:
+    """``utf-16`` or ``utf-32`` with the order of bytes in which ``head`` reads best. Raises ``UnicodeError``."""
+    # Line ends and commas have zero bytes in either order; text without any would read as Chinese nonsense.
+    if head and b"\0" not in head:
+        raise UnicodeError(name)
+    scored = []
+    for wide in _WIDE:
+        if wide.startswith(name):
+            text = codecs.getincrementaldecoder(wide)(errors="replace").decode(head)
+            scored.append((readable_share(text), wide))
+    share, best = max(scored)
+    if head and share < 0.5:
+        raise UnicodeError(name)
+    return best
 
 
 def _newline(head: bytes, encoding: str) -> Newline:

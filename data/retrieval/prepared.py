@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tunewiz.data.checks.check import MAX_TOKENS
+from tunewiz.data.checks.check import DAMAGE, MAX_TOKENS, check_whole
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.examples import Collection, Document, Group, ScoredPair
 from tunewiz.files import read_json, whole, write_json, write_jsonl
@@ -103,22 +103,27 @@ def save(prepared: Prepared, folder: Path) -> None:
 
 def load(folder: Path) -> Prepared:
     """What :func:`save` wrote. Raises :class:`BadData` (``prepared-data-missing``) when it is not all there."""
-    record = read_json(folder / "counts.json")
     try:
+        record = read_json(folder / "counts.json")
         shape: Shape = record["shape"]
         train, validation = (list(_rows(folder / f"{name}.jsonl")) for name in ("train", "validation"))
+        evaluation = _collection(folder)
+        parts = {"train": train, "validation": validation, "documents": evaluation.corpus}
+        check_whole(
+            {**parts, "evaluation_queries": evaluation.queries, "judgments": evaluation.qrels}, record["counts"]
+        )
         return Prepared(
             shape=shape,
             groups=list(map(_group, train)) if shape == "groups" else [],
             pairs=list(map(_pair, train)) if shape == "scored" else [],
             validation_groups=list(map(_group, validation)) if shape == "groups" else [],
             validation_pairs=list(map(_pair, validation)) if shape == "scored" else [],
-            evaluation=_collection(folder),
+            evaluation=evaluation,
             corpus=record["corpus"],
             counts=record["counts"],
             hashes=record["hashes"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except DAMAGE as fault:
         message = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
         raise BadData(
             error(
@@ -172,7 +177,8 @@ def _pair(record: dict[str, Any]) -> ScoredPair:
 def _collection(folder: Path) -> Collection:
     qrels: dict[str, dict[str, int]] = {}
     with (folder / "qrels.tsv").open(encoding="utf-8", newline="\n") as stream:
-        next(stream)
+        if next(stream, "").rstrip("\n") != _HEADER:
+            raise ValueError("qrels.tsv")
         for line in stream:
             query, document, grade = line.rstrip("\n").split("\t")
             qrels.setdefault(query, {})[document] = int(grade)

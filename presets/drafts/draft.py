@@ -136,7 +136,11 @@ class Draft:
         said = self.value(("model", "trust_remote_code"))
         if not said or str(said).lower() in _NO or not self.value(("model", "id")):
             return ""
-        return " ".join(str(self.value(("model", key)) or "") for key in ("source", "id", "revision")).strip()
+        # What is suggested for the source may change with the machine, and is no change of the user's mind.
+        source = self.value(("model", "source")) if self.is_answered(("model", "source")) else "auto"
+        return " ".join(
+            str(part or "") for part in (source, *map(self.value, (("model", "id"), ("model", "revision"))))
+        )
 
     @property
     def asks_trust(self) -> bool:

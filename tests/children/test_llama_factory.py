@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.children.evaluation import advised
 from tests.children.llm_setup import ran
+from tests.children.test_explain import evil
 from tunewiz.backends.runs.run import Run
 
 PAIRS = [
@@ -97,10 +99,13 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tiny_llm: Path, tmp_path: Pa
 
 def test_what_a_user_can_get_wrong_is_told(tiny_llm: Path, tmp_path: Path) -> None:
     empty = _rows(tmp_path, "empty", [{"instruction": "", "output": ""}, {"instruction": "only this", "output": ""}])
+    shutil.copytree(tiny_llm, tmp_path / "evil")
+    evil(tmp_path / "evil")
     wrong = {
         "no-template": ({"template": "qwenn3"}, ["unknown-template"], 2),
         "other-template": ({"template": "llama3"}, ["template-mismatch"], 2),
         "no-model": ({"model": {"id": str(tmp_path / "nothing")}}, ["model-missing"], 1),
+        "code-in-weights": ({"model": {"id": str(tmp_path / "evil")}}, ["model-not-loadable"], 2),
         "nothing-left": ({"data": {"train": empty}}, ["no-usable-rows"], 3),
         "cut-away": ({"stage": "pretrain", "data": {"train": _rows(tmp_path, "few", [{"text": "short text here"}] * 1)},
                       "training": {"packing": True}}, ["no-usable-rows"], 3),
@@ -108,6 +113,7 @@ def test_what_a_user_can_get_wrong_is_told(tiny_llm: Path, tmp_path: Path) -> No
     found = ran(tmp_path / "runs", tiny_llm, {name: sections for name, (sections, *_) in wrong.items()})
     for name, (_, codes, exit_code) in wrong.items():
         assert (found[name].get("codes"), found[name].get("exit")) == (codes, exit_code), (name, found[name])
+    assert not list(tmp_path.rglob("PWNED"))
 
 
 @pytest.mark.parametrize("options", [{"use_moun": True}, {"output_dir": "/x"}])

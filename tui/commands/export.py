@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,7 @@ def run_export(which: str, folder: Path | None, target: str, out: Path | None, a
     if not target:
         return _listed(load(str(run.preset_file)).task, as_json)
     if out is None:
-        fix = say("For example: --out {folder}", folder=f"./{run.name}-{target}")
+        fix = say("For example: --out {folder}", folder=shlex.quote(f"./{run.name}-{target}"))
         raise BadPreset(error("no-out", say("Name the folder to write to with --out."), fix=fix))
     place = out.expanduser().absolute()
     try:

@@ -16,8 +16,10 @@ from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.launching import launch
+from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
+from tunewiz.backends.training.adjusting import change
 from tunewiz.language import translate
 from tunewiz.language import translate as _
 from tunewiz.presets.checks import REMOTE_CODE
@@ -104,10 +106,13 @@ def _checked(options: RunOptions, lines: RunLines) -> Preset:
 
 
 def _resumed(options: RunOptions, folder: Path) -> Run:
-    if options.preset or options.settings or options.name is not None:
-        problem = say("--resume goes on with a run as it was: no preset, --set or --name goes with it.")
+    if options.preset or options.name is not None:
+        problem = say("--resume goes on with a run that has its preset and its name: give neither.")
         raise BadPreset(error("resume-alone", problem, fix=say("Leave them out, or start a new run without --resume.")))
-    return find(options.resume or "last", folder)
+    run = find(options.resume or "last", folder)
+    if options.settings and not alive(run):  # of one that goes on the launch tells
+        change(run, options.settings)
+    return run
 
 
 def _detached(run: Run, options: RunOptions, lines: RunLines) -> int:

@@ -138,3 +138,20 @@ def test_damaged_prepared_data_is_explained(tmp_path: Path) -> None:
     with pytest.raises(BadData) as fault:
         load(tmp_path)
     assert fault.value.problems[0].code == "prepared-data-missing"
+
+
+PARTS = ("train.jsonl", "validation.jsonl", "corpus.jsonl", "queries.jsonl", "qrels.tsv", "counts.json")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("content", ["", "[]\n", "null\n", "5\n", "{}\n", "x\n", "[" * 100_000, "\0"])
+def test_an_empty_or_foreign_part_of_prepared_data_is_explained(tmp_path: Path, part: str, content: str) -> None:
+    group = Group("q", ("p",), ("n",))
+    evaluation = Collection({"d1": Document("text", "title")}, {"q1": "q"}, {"q1": {"d1": 2}})
+    counts = {"train": 1, "validation": 1, "documents": 1, "evaluation_queries": 1, "judgments": 1}
+    save(Prepared("groups", groups=[group], validation_groups=[group], evaluation=evaluation, counts=counts), tmp_path)
+    load(tmp_path)
+    (tmp_path / part).write_text(content, encoding="utf-8")
+    with pytest.raises(BadData) as fault:
+        load(tmp_path)
+    assert [problem.code for problem in fault.value.problems] == ["prepared-data-missing"]

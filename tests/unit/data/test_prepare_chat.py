@@ -53,6 +53,14 @@ def test_clean_split_save_and_load(tmp_path: Path) -> None:
     assert prepared(path, validation=0.1, system="Be brief.")[0] == found
     save(found, tmp_path / "run")
     assert load(tmp_path / "run") == found
+    for part in ("train.jsonl", "validation.jsonl", "evaluation.jsonl", "counts.json"):
+        whole = (tmp_path / "run" / part).read_bytes()
+        for content in (b"", b"[]\n", b"null\n", b'{"turns": 5}\n', b"x"):
+            (tmp_path / "run" / part).write_bytes(content)
+            with pytest.raises(BadData):
+                load(tmp_path / "run")
+        (tmp_path / "run" / part).write_bytes(whole)
+    assert load(tmp_path / "run") == found
     (tmp_path / "run" / "train.jsonl").unlink()
     with pytest.raises(BadData):
         load(tmp_path / "run")

@@ -28,6 +28,7 @@ from tunewiz.errand import ErrandFailed, GivenUp
 from tunewiz.language import N_, translate
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import opening, writing
+from tunewiz.printable import operand
 from tunewiz.problems import BadPreset, Problem, errors
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.encoded_rows import can_be_read
@@ -102,7 +103,7 @@ class NativeShown(Static):
         event.stop()
         command = translate("The same without this screen: {command}")
         name = f"{event.preset.name}.yaml"
-        text = Text(command.format(command=f"tunewiz run {name}"), style="bold")
+        text = Text(command.format(command=f"tunewiz run {operand(name)}"), style="bold")
         self.update(text.append(f"\n\n{event.text}", style="not bold"))
 
 
