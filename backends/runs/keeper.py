@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> int:
         if not _goes_on(run, status, killed):
             # ru_maxrss is in KiB on Linux (getrusage(2)).
             return _tell(run, status, usage.ru_maxrss << 10, killed)
+        _end_orphans()  # the next child needs the memory that they hold
 
 
 def _goes_on(run: Run, status: int, kills: int | None) -> bool:

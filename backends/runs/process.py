@@ -9,6 +9,7 @@ import signal
 import psutil
 
 from tunewiz.backends.runs import lock
+from tunewiz.backends.runs.ends import put_in_order
 from tunewiz.backends.runs.lock import Owner
 from tunewiz.backends.runs.run import Run
 
@@ -63,7 +64,7 @@ def ask_to_stop(run: Run) -> None:
 
 
 def kill(run: Run) -> bool:
-    """Kill the child and everything in its process group at once; whether there was one."""
+    """Kill the child and everything in its process group at once, and put the run in order; whether there was one."""
     child = process(run)
     if child is None:
         return False
@@ -71,4 +72,5 @@ def kill(run: Run) -> bool:
         group = os.getpgid(child.pid)
         if group != os.getpgrp():  # an odd record must not make a command end itself and its shell's job
             os.killpg(group, signal.SIGKILL)
+    put_in_order(run)
     return True

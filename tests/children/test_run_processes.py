@@ -19,6 +19,7 @@ import pytest
 from tests.children.test_command import Shell, training, wait_until
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.advice import Listening
+from tunewiz.backends.runs.ends import AGAIN
 from tunewiz.backends.runs.events import Started
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
@@ -74,6 +75,9 @@ def test_of_two_launches_at_once_exactly_one_starts(shell: Shell, pairs: int) ->
         sessions = [one.pid for one in psutil.process_iter() if str(run.directory) in " ".join(_command(one))]
         assert {os.getsid(pid) for pid in sessions} == {owner.keeper or owner.pid}
     assert (run.events_file.read_text(encoding="utf-8").count('"launched"')) == pairs + 1
+    wait_until(run.reserve_file.exists)
+    assert kill(run)
+    assert not run.reserve_file.exists()
 
 
 def _command(process: psutil.Process) -> list[str]:
@@ -85,7 +89,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 def test_a_child_that_is_killed_is_told_to_whoever_looks_later(shell: Shell) -> None:
     run = Run(Path(shell("run", str(shell.preset), "--detach").stdout.strip()))
-    wait_until(lambda: training(run))
+    wait_until(lambda: read_state(run).stage == "prepare")
     owner = lock.owner_of(run.directory)
     assert owner is not None
     assert owner.keeper
@@ -128,6 +132,24 @@ def test_a_child_that_leaves_without_a_word_is_told_by_its_status(tmp_path: Path
     state = read_state(run)
     assert state.why is not None
     assert state.why["code"] == "run-ended"
+    assert "exit status 7" in state.why["message"]
+
+
+def test_a_child_that_asks_for_another_leaves_it_no_process_of_its_own(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    code = (
+        "import os, subprocess, sys\nfrom pathlib import Path\nimport psutil\n"
+        f"first = Path({str(tmp_path / 'first')!r})\n"
+        f"if not first.exists():\n    first.touch()\n    subprocess.Popen([sys.executable, '-c', {WAITING!r}])\n"
+        f"    sys.exit({AGAIN})\n"
+        "alive = [one.pid for one in psutil.process_iter() if one.status() != 'zombie']\n"
+        "alive = [pid for pid in alive if os.getsid(pid) == os.getsid(0) and pid not in (os.getpid(), os.getppid())]\n"
+        f"Path({str(tmp_path / 'second')!r}).write_text(repr(alive))\nos._exit(7)\n"
+    )
+    assert kept(run, code).wait(60) == 1
+    assert (tmp_path / "second").read_text() == "[]"
+    state = read_state(run)
+    assert state.why is not None
     assert "exit status 7" in state.why["message"]
 
 
