@@ -18,6 +18,8 @@ from tunewiz.backends import negatives, sources
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.machine.hardware import Gpu, gpus, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
+from tunewiz.backends.runs.disk import disk_problems
+from tunewiz.backends.runs.find import runs_dir
 from tunewiz.backends.sources import Located
 from tunewiz.backends.sources.source import loss_model, search_model
 from tunewiz.backends.trackers import catalogue as trackers
@@ -43,21 +45,29 @@ from tunewiz.problems import BadData, BadPreset, Message, Problem, Where, error,
 _DATA_NOT_FOUND: Final = "data-not-found"
 
 
-def check_preset(opened: ParsedPreset) -> list[Problem]:
-    """All problems of both passes, placed in the file: the preset's own, then, if it is sound, its engine's."""
+def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem]:
+    """All problems of both passes, placed in the file: the preset's own, then, if it is sound, its engine's.
+
+    ``runs`` is where the run is to be, for the room on its disk; by default where runs are.
+    """
     found = opened.preset.problems()
     if not errors(found):
         engine = find_engine(opened.preset.backend)
-        found = [*found, *missing_data(opened.preset), *engine.problems(opened.preset)]
+        found = [
+            *found,
+            *missing_data(opened.preset),
+            *engine.problems(opened.preset),
+            *disk_problems(opened.preset, runs_dir(runs)),
+        ]
     return opened.placed(found)
 
 
-def require_runnable(opened: ParsedPreset) -> list[Problem]:
+def require_runnable(opened: ParsedPreset, runs: Path | None = None) -> list[Problem]:
     """What :func:`check_preset` finds short of errors.
 
     Raises ``BadData`` if only data is missing, else ``BadPreset``.
     """
-    found = check_preset(opened)
+    found = check_preset(opened, runs)
     wrong = errors(found)
     if not wrong:
         return found

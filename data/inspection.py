@@ -159,14 +159,15 @@ class _Looking:
         self._findings(error("no-usable-rows", message, self._source.at()))
 
     def _collection(self, detection: Detection, name: str) -> Inspection:
-        facts = CollectionChecks(detection, self._setting, self._sample, self._findings).run()
+        checks = CollectionChecks(detection, self._setting, self._sample, self._findings)
+        facts = checks.run()
         counts = {"documents": facts.documents, "queries": facts.queries}
         counts |= {f"queries:{split}": number for split, number in facts.judged_queries.items()}
         counts |= {f"judgments:{split}": number for split, number in facts.judgments.items()}
         self._preview += facts.preview
         if not sum(facts.judgments.values()):
             message = say("No judgment fits the queries and the corpus.")
-            self._findings(error("no-usable-rows", message, self._source.at()))
+            self._findings(error("no-usable-rows", message, self._source.at(), checks.unlike()))
         return self._inspection(detection, name, counts)
 
     def _inspection(self, detected: Detection | None, name: str, counts: Mapping[str, int]) -> Inspection:

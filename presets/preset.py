@@ -6,6 +6,7 @@ search; each task adds its sections in ``presets/tasks/<task>.py``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
@@ -23,7 +24,19 @@ from tunewiz.presets.sections.method import Full, Lora, Method
 from tunewiz.presets.sections.model import EncoderModel, Model, ModelKind
 from tunewiz.presets.sections.section import Section, about, vary_field
 from tunewiz.presets.sections.training import Launch, Training
-from tunewiz.problems import Problem
+from tunewiz.problems import Problem, Where, error, say
+
+#: A name that is safe as part of a directory's: no slash, no leading dot or dash.
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME_RULE: Final = N_("1 to 64 letters (a-z), digits, dots, dashes or underscores, beginning with a letter or digit")
+
+
+def name_problems(name: str, key: str = "name") -> list[Problem]:
+    """Why ``name`` cannot name a preset or a run; ``key`` is what gave it."""
+    if NAME.fullmatch(name):
+        return []
+    message = say("{name} is no name: expected {rule}.", name=repr(name[:80]), rule=say(_NAME_RULE))
+    return [error("bad-name", message, Where(key), say("For example: {name}", name="faq-embedding"))]
 
 
 @dataclass(frozen=True)
@@ -85,11 +98,9 @@ class Preset(Section):
     name: str = Field(
         title=N_("Name"),
         description=N_("Names the run's directory, followed by date and time."),
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        pattern=rf"^{NAME.pattern}$",
         examples=["faq-embedding"],
-        json_schema_extra=about(
-            rule=N_("1 to 64 letters (a-z), digits, dots, dashes or underscores, beginning with a letter or digit")
-        ),
+        json_schema_extra=about(rule=_NAME_RULE),
     )
     description: str = Field("", title=N_("Description"), description=N_("What it is for, in your own words."))
     task: str = Field(title=N_("Task"))

@@ -15,11 +15,12 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from tunewiz.backends.runs.find import all_runs, runs_dir
-from tunewiz.backends.runs.process import alive, launch
+from tunewiz.backends.runs.launching import launch
+from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, current, translate
 from tunewiz.printable import printable
-from tunewiz.problems import TunewizError
+from tunewiz.problems import Problem, TunewizError
 from tunewiz.tui.screens import messages
 from tunewiz.tui.screens.home import HomeScreen
 from tunewiz.tui.screens.kinds import own_bindings, tell_failure
@@ -175,7 +176,10 @@ class TunewizApp(LooksApp):
 
     def on_resume_wanted(self, message: messages.ResumeWanted) -> None:
         """Go on with a run, in a thread."""
-        self._begin(lambda: resume_run(message.run))
+        self._begin(lambda: resume_run(message.run, self._told))
+
+    def _told(self, problem: Problem) -> None:
+        self.notify(printable(problem.line(), 500), markup=False)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="start")
     def _begin(self, starting: Callable[[], Begun], wizard: WizardScreen | None = None) -> None:
@@ -220,7 +224,7 @@ class TunewizApp(LooksApp):
         if not living:
             return ""
         lines = [translate("These runs go on without you:")]
-        lines += [f"  {printable(run.name)}    tunewiz watch {printable(run.name)}" for run in living]
+        lines += [f"  {printable(run.name)}    tunewiz watch {run.typed}" for run in living]
         return "\n".join([*lines, translate("Come back with `tunewiz`: they are at the top of the list.")])
 
     def action_help(self) -> None:
@@ -279,7 +283,7 @@ def start_run(preset: str | Path, runs: Path) -> Begun:
     from tunewiz.presets.yaml.library import open_preset
 
     opened = open_preset(str(preset))
-    require_runnable(opened)
+    require_runnable(opened, runs)
     return begin_run(opened.preset, runs)
 
 
@@ -291,6 +295,9 @@ def begin_run(preset: Preset, runs: Path) -> Begun:
     return Begun(run, launch(run))
 
 
-def resume_run(run: Run) -> Begun:
-    """Go on with a run that stopped, failed or was lost. Raises ``BadPreset`` when it is going on already."""
-    return Begun(run, launch(run))
+def resume_run(run: Run, report: Callable[[Problem], None]) -> Begun:
+    """Go on with a run that stopped, failed or was lost; ``report`` is told what is waited for.
+
+    Raises ``BadPreset`` when it is going on already.
+    """
+    return Begun(run, launch(run, report))

@@ -20,11 +20,11 @@ from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.files import read_json
+from tunewiz.files import read_object
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.problems import ExitCode
-from tunewiz.tui.words import STATUS_NAMES, duration, stage_name
+from tunewiz.tui.words import STATUS_NAMES, duration, problem_line, stage_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
@@ -47,9 +47,10 @@ def gain(run: Run, state: RunState) -> str:
     from tunewiz.backends.reports.metrics_file import MetricsFile  # with pydantic: not before there is a run to show
 
     before, after = measures_of(state, "before"), measures_of(state, "after")
-    shared = [name for start in _TELLING for name in after if name in before and name.startswith(start)]
+    known = [name for name, value in after.items() if value is not None and before.get(name) is not None]
+    shared = [name for start in _TELLING for name in known if name.startswith(start)]
     decides = MetricsFile.of(run.report).primary if shared else ""
-    name = decides if decides in before and decides in after else next(iter(shared), None)
+    name = decides if decides in known else next(iter(shared), None)
     return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}" if name else ""
 
 
@@ -58,7 +59,7 @@ def exit_code(state: RunState, fail_on_regression: bool = False) -> int:
     if state.status == "finished" and fail_on_regression and state.verdict == "REGRESSION":
         return int(ExitCode.WORSE)
     if state.exit_code is not None:
-        return state.exit_code
+        return state.exit_code if 0 <= state.exit_code < 256 else int(ExitCode.FAILED)
     return int(ExitCode.FAILED if state.over else ExitCode.OK)
 
 
@@ -83,13 +84,13 @@ def run_json(run: Run, state: RunState) -> dict[str, Any]:
         "problems": [dict(problem) for problem in state.problems],
         "exported": str(run.model) if run.model.is_dir() else "",
         "report": str(run.report / "report.md") if (run.report / "report.md").is_file() else "",
-        "created": (read_json(run.record_file) or {}).get("created"),
+        "created": read_object(run.record_file).get("created"),
     }
 
 
 def tell_outcome(run: Run, state: RunState, console: Console) -> None:
     """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
-    if measures_of(state, "after"):
+    if any(value is not None for value in measures_of(state, "after").values()):
         console.print(comparison(state))
     if state.verdict in VERDICTS:
         console.print(Text(VERDICTS[state.verdict].sentence.text(), style="bold"))
@@ -101,9 +102,11 @@ def tell_outcome(run: Run, state: RunState, console: Console) -> None:
         (translate("Log"), run.log_file, state.status in ("failed", "lost")),
     ):
         if there:
-            console.print(Text(f"{label}: {path}"), soft_wrap=True)
+            console.print(Text(f"{label}: {printable(path, 4096)}"), soft_wrap=True)
+    if state.why is not None and state.status != "failed":  # how it failed was told when it did
+        console.print(Text(problem_line(state.why)), soft_wrap=True)
     if state.status in ("stopped", "failed", "lost"):
-        going_on = translate("Go on with: {command}").format(command=f"tunewiz run --resume {run.name}")
+        going_on = translate("Go on with: {command}").format(command=f"tunewiz run --resume {run.typed}")
         console.print(Text(going_on), soft_wrap=True)
 
 
@@ -114,6 +117,8 @@ def comparison(state: RunState) -> Table:
     for title in (N_("metric"), N_("before"), N_("after"), N_("difference")):
         table.add_column(translate(title), justify="left" if title == "metric" else "right")
     for name, value in after.items():
+        if value is None:
+            continue
         earlier = before.get(name)
         shown = (
             (f"{earlier:.4f}", f"{value:.4f}", f"{value - earlier:+.4f}")
@@ -127,7 +132,7 @@ def comparison(state: RunState) -> Table:
 def _status_line(run: Run, state: RunState) -> Text:
     word = translate(STATUS_NAMES[state.status])
     where = f" ({stage_name(state.stage)})" if state.stage else ""
-    return Text(f"{run.name}: {word}{where}", style="bold")
+    return Text(f"{printable(run.name)}: {word}{where}", style="bold")
 
 
 # The runs of a folder with how each stands; looked at again and again, read only where something changed.
@@ -158,7 +163,9 @@ class Listed:
 
     @cached_property
     def gain(self) -> str:
-        """The main measure, before → after; empty while there is none."""
+        """The main measure, before → after, or why nothing can be read; empty while there is none."""
+        if self.state.status == "unreadable" and self.state.why is not None:
+            return printable(self.state.why.get("message", ""))
         return gain(self.run, self.state)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tunewiz.backends.runs.events import STAGE_NAMES
 from tunewiz.language import N_, translate
@@ -12,9 +12,12 @@ from tunewiz.printable import printable
 # Numbers as people read them: times, bytes, speeds.
 
 
+_CENTURY: Final = 3.2e9  # seconds
+
+
 def duration(seconds: float) -> str:
-    """``seconds`` as ``7s``, ``4:05`` or ``1:02:03``."""
-    whole = max(0, round(seconds))
+    """``seconds`` as ``7s``, ``4:05`` or ``1:02:03``; what no clock shows is cut to a century."""
+    whole = round(min(max(0.0, seconds), _CENTURY))
     if whole < 60:
         return f"{whole}s"
     minutes, rest = divmod(whole, 60)
@@ -42,7 +45,7 @@ def stage_name(name: str, part: str = "") -> str:
     what, _, inner = part.partition("/")
     if inner:
         return f"{printable(what, 30)}: {stage_name(inner)}"
-    return translate(STAGE_NAMES.get(name, name))
+    return translate(STAGE_NAMES[name]) if name in STAGE_NAMES else printable(name, 30)
 
 
 def problem_line(problem: Mapping[str, Any]) -> str:
@@ -66,4 +69,5 @@ STATUS_NAMES: Mapping[str, str] = {
     "failed": N_("failed"),
     "stopped": N_("stopped"),
     "lost": N_("lost"),
+    "unreadable": N_("unreadable"),
 }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import shlex
 import unicodedata
-from typing import Final
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
 
 _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format (bidi marks), surrogates, separators
 
@@ -19,6 +24,39 @@ def printable(value: object, limit: int = 200) -> str:
     cut = len(text) > limit
     shown = "".join(_shown(character) for character in text[:limit])
     return shown + "…" if cut else shown
+
+
+@lru_cache(4096)
+def printable_name(text: str) -> str:
+    """:func:`printable` for the few names (of stages, measures, models) that come again and again."""
+    return printable(text)
+
+
+def json_text(value: Any) -> str:
+    r"""``value`` as JSON in one line that is harmless for a terminal: what :func:`printable` changes is ``\uNNNN``.
+
+    Numbers that JSON lacks (nan, inf) are null.
+    """
+    return _ESCAPED.sub(_escape, json.dumps(_finite(value), ensure_ascii=False))
+
+
+#: Beyond ASCII; JSON has escaped the control characters of ASCII itself, but for DEL.
+_ESCAPED: Final = re.compile(r"[^\x20-\x7e]")
+
+
+def _escape(found: re.Match[str]) -> str:
+    if unicodedata.category(found[0]) not in _INVISIBLE:
+        return found[0]
+    halves = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{halves[at] << 8 | halves[at + 1]:04x}" for at in range(0, len(halves), 2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def operand(word: object) -> str:

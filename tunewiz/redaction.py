@@ -18,6 +18,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tunewiz.files import is_full
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -287,10 +289,14 @@ class RedactingWriter(io.RawIOBase):
             self._put(text, _spans(text, _in_bytes(_environment())), len(text))
 
     def _put(self, text: str, secrets: list[tuple[int, int]], end: int) -> None:
-        """Write ``text`` up to ``end``, with ``secrets`` in it hidden."""
+        """Write ``text`` up to ``end``, with ``secrets`` in it hidden; what a full disk does not take is dropped."""
         rest = memoryview(_hidden(text[:end], secrets).encode("latin-1"))
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as fault:
+            if not is_full(fault):  # no run should end for want of a line in its log
+                raise
 
 
 def _finished(text: str, secrets: list[tuple[int, int]], values: tuple[str, ...]) -> int:

@@ -21,6 +21,7 @@ from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.sources import find_cached
 from tunewiz.backends.stages.language_model import LanguageModelBackend, rows_wanted
+from tunewiz.backends.training import pissa
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
@@ -150,6 +151,10 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     device = ready_process(preset.launch)
     precision = choose_for_run(run, preset.training.precision, device)
     resumed = resume_from(run)
+    callbacks = _callbacks(run, preset)
+    if (preset.method.arguments() | preset.backend_options).get("pissa_convert"):
+        resumed = pissa.with_start(run, resumed)
+        callbacks.append(pissa.start_kept(run.checkpoints, resumed))
     told = run_exp_arguments(preset, replace(places, resume=str(resumed) if resumed else ""), precision, device)
     # Without it the library looks for a checkpoint itself, and refuses a folder with weights that a kill left.
     told["overwrite_output_dir"] = True
@@ -158,7 +163,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
 
     with explain_out_of_memory(preset, device), computing_in(precision), no_step_too_many():
         try:
-            run_exp(told, callbacks=_callbacks(run, preset))
+            run_exp(told, callbacks=callbacks)
         except RuntimeError as fault:
             # The library's own words for a dataset of which nothing is left once it is cut to length.
             if "Cannot find" in str(fault) and "samples" in str(fault):

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewiz.backends.evaluate import Evaluator, Measurement, MetricOptions, metrics
-from tunewiz.backends.evaluate.metrics import by_text, rank
+from tunewiz.backends.evaluate.metrics import by_text, rank, without_own
 from tunewiz.backends.machine.precision import choose
 from tunewiz.backends.models.packing import available
+from tunewiz.data.retrieval.own_documents import own_documents
 from tunewiz.data.rows.examples import Collection
 
 if TYPE_CHECKING:
@@ -247,13 +248,16 @@ class Retrieval(Evaluator["SearchEncoder"]):
         queries = encoder.with_progress(lambda done, _: outer(done, total)).queries(list(asked.values()))
         listed = metrics.metric_names(wanted.cutoffs, wanted.also)
         depth = metrics.depth_of(listed)
+        own = own_documents(collection)
+        reach = depth + max(map(len, own.values()), default=0)
         qrels = {name: collection.qrels[name] for name in asked}
         row_of = {name: row for row, names in enumerate(groups) for name in names}
-        looked = Ranking(queries, [_rows(grades, row_of) for grades in qrels.values()], depth)
+        looked = Ranking(queries, [_rows(grades, row_of) for grades in qrels.values()], reach)
         telling = encoder.with_progress(lambda done, _: outer(len(asked) + done, total))
         refined = document_vectors(telling, texts, looked)
         documents = refined.vectors
-        rankings = rank(queries, list(asked), documents, groups, depth) if asked else {}
+        every = rank(queries, list(asked), documents, groups, reach) if asked else {}
+        rankings = without_own(every, own, depth)
         per_query = metrics.per_query(rankings, qrels, listed)
         facts = {
             "queries": len(asked),

@@ -63,8 +63,39 @@ def length_problems(path: Path, preset: RetrievalPreset, prepared: Prepared) -> 
             percent=round(100 * cut),
             limit=limit,
         )
-        fix = say("Set training.max_length to {length}, if the model reads that many.", length=advice.max_length)
-        yield warning("texts-cut-off", message, _KEY, fix)
+        yield warning("texts-cut-off", message, _KEY, _longer(limit, advice.max_length, most_read(path, preset)))
+
+
+def most_read(path: Path, preset: RetrievalPreset) -> int | None:
+    """The most tokens that the model in ``path`` can number; ``None`` where its configuration does not say."""
+    from transformers import AutoConfig
+
+    try:
+        config: Any = AutoConfig.from_pretrained(
+            str(path), trust_remote_code=preset.model.trust_remote_code, local_files_only=True
+        )
+    except (OSError, ValueError):
+        return None
+    known = getattr(config, "max_position_embeddings", None)
+    if not isinstance(known, int) or known <= 0:
+        return None
+    # RoBERTa and its kin number positions from padding_idx + 1 on (512 of 514).
+    padding = getattr(config, "pad_token_id", None)
+    kin = any(name in str(config.model_type) for name in ("roberta", "camembert", "mpnet"))
+    return known - padding - 1 if kin and isinstance(padding, int) else known
+
+
+def _longer(limit: int, wanted: int, most: int | None) -> Message:
+    """What to do about texts beyond ``limit`` tokens, of which ``wanted`` would take in nearly all."""
+    if most is None:
+        return say("Set training.max_length to {length}, if the model reads that many.", length=wanted)
+    if wanted <= most:
+        return say("Set training.max_length to {length}.", length=wanted)
+    if limit < most:
+        return say(
+            "Cut them into passages; the model reads {most} tokens at most (training.max_length: {most}).", most=most
+        )
+    return say("Cut them into passages: the model reads {most} tokens at most.", most=most)
 
 
 def _texts(sample: LengthSample, preset: RetrievalPreset, prepared: Prepared) -> None:

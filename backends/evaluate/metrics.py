@@ -131,6 +131,16 @@ def best(scored: Iterable[tuple[int, float]], groups: Sequence[Sequence[str]], d
     return [(name, score) for score, name in ordered[:depth]]
 
 
+def without_own(
+    rankings: Rankings, own: Mapping[str, frozenset[str]], depth: int
+) -> dict[str, list[tuple[str, float]]]:
+    """``rankings`` to ``depth``, without each query's own documents."""
+    return {
+        query: [(name, score) for name, score in ranking if name not in own.get(query, ())][:depth]
+        for query, ranking in rankings.items()
+    }
+
+
 def by_text(texts: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     """Each different text once, and the ids that have it."""
     groups: dict[str, list[str]] = {}

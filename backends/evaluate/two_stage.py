@@ -23,6 +23,7 @@ from tunewiz.backends.evaluate.measuring import MeasureOptions, search_encoder
 from tunewiz.backends.evaluate.metrics import Rankings
 from tunewiz.backends.negatives import Strategy, Surroundings, catalogue
 from tunewiz.backends.sources.source import search_model
+from tunewiz.data.retrieval.own_documents import own_documents
 from tunewiz.data.rows.examples import Collection
 from tunewiz.presets.families import instructions
 from tunewiz.presets.sections.data import Candidates
@@ -77,7 +78,7 @@ def search_candidates(
 ) -> CandidateSearch:
     """The ``depth`` best documents of every query of ``collection``; progress counts queries."""
     from tunewiz.backends.evaluate.full_search import judged_queries
-    from tunewiz.backends.evaluate.metrics import best, by_text
+    from tunewiz.backends.evaluate.metrics import best, by_text, without_own
 
     asked = judged_queries(collection)
     if not asked or not collection.corpus:
@@ -86,12 +87,15 @@ def search_candidates(
     strategy = catalogue()[wanted.strategy](Surroundings(seed, lambda: embedder(wanted.model, options)))
     texts, groups = by_text({name: document.full for name, document in collection.corpus.items()})
     strategy.index(texts)
-    depth = min(wanted.depth, len(texts))
+    own = own_documents(collection)
+    reach = wanted.depth + max(map(len, own.values()), default=0)
+    depth = min(reach, len(texts))
     ranked = strategy.search(list(asked.values()), depth)
     rankings = {}
     for place, name in enumerate(asked):
         pairs = zip(ranked.passages[place].tolist(), ranked.scores[place].tolist(), strict=True)
-        rankings[name] = best(((row, score) for row, score in pairs if row >= 0), groups, wanted.depth)
+        rankings[name] = best(((row, score) for row, score in pairs if row >= 0), groups, reach)
+    rankings = without_own(rankings, own, wanted.depth)
     return CandidateSearch(rankings, _timed_search(strategy, list(asked.values())[:TIMED], depth))
 
 

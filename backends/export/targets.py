@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final
 from tunewiz.backends.models.run_models import has_model
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying.corpus import run_documents
-from tunewiz.files import read_json, write_jsonl, write_whole
+from tunewiz.files import read_json, replacing, write_jsonl, write_whole
 from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
@@ -79,20 +79,12 @@ def write(run: Run, name: str, out: Path) -> Message:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         message = say("{path} is not empty.", path=out)
         raise BadPreset(error("out-not-empty", message, fix=say("Name a folder that is empty or not there yet.")))
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        use = catalogue()[name].write(run, preset, part)
-        if out.is_dir():
-            out.rmdir()
-        part.rename(out)
+        with replacing(out) as part:
+            return catalogue()[name].write(run, preset, part)
     except OSError as fault:
         message = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
         raise BadPreset(error("out-not-writable", message)) from fault
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return use
 
 
 # The whole tuned model as one folder, an adapter merged into it.

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -122,7 +122,8 @@ def _processor() -> str:
 class Sample:
     """The machine at one moment. Memory and disk in bytes, ``None`` where unknown; ``load`` in per cent of all cores.
 
-    ``child_memory`` is resident memory of the run's process and its own children.
+    ``child_memory`` is resident memory of the run's process and its own children, ``child_cpu`` the seconds they have
+    computed so far, ``child_log`` when something was last written to the log.
     """
 
     time: float
@@ -133,6 +134,8 @@ class Sample:
     disk_total: int | None = None
     disk_free: int | None = None
     child_memory: int | None = None
+    child_cpu: float | None = None
+    child_log: float | None = None
 
     @property
     def host_free(self) -> int:
@@ -157,6 +160,7 @@ class Sampler:
         self._hold()
         memory = psutil.virtual_memory()
         disk = _disk(self._folder)
+        use = child_use(self._run) if self._run else Use()
         return Sample(
             time=time.time(),
             gpus=gpus(),
@@ -165,7 +169,9 @@ class Sampler:
             load=psutil.cpu_percent(),
             disk_total=disk[0] if disk else None,
             disk_free=disk[1] if disk else None,
-            child_memory=_resident(self._run) if self._run else None,
+            child_memory=use.memory,
+            child_cpu=use.cpu,
+            child_log=last_written(self._run.log_file) if self._run else None,
         )
 
     def close(self) -> None:
@@ -205,21 +211,36 @@ def _disk(folder: Path) -> tuple[int, int] | None:
     return None
 
 
-def _resident(run: Run) -> int | None:
-    """Resident bytes of the child of ``run`` and of its own children; ``None`` when it is gone."""
+class Use(NamedTuple):
+    """What processes take: resident bytes, and seconds computed so far; ``None`` where that is not known."""
+
+    memory: int | None = None
+    cpu: float | None = None
+
+
+def child_use(run: Run) -> Use:
+    """What the child of ``run`` and its own children take; nothing is known when it is gone or on another machine."""
     child = process(run)
     if child is None:
-        return None
+        return Use()
     try:
         family = [child, *child.children(recursive=True)]
     except psutil.Error:
         family = [child]
-    return sum(_resident_bytes(family))
-
-
-def _resident_bytes(family: Iterable[psutil.Process]) -> Iterable[int]:
+    memory, cpu = 0, 0.0
     for member in family:
         try:
-            yield member.memory_info().rss
+            memory += member.memory_info().rss
+            times = member.cpu_times()
         except psutil.Error:
             continue
+        cpu += times.user + times.system
+    return Use(memory, cpu)
+
+
+def last_written(file: Path) -> float | None:
+    """When ``file`` was last written to, in seconds since the epoch; ``None`` if it is not there."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return None

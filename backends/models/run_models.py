@@ -72,7 +72,7 @@ def tuned_folder(run: Run) -> Path:
 
 
 def _resume(run: Run) -> str:
-    return f"tunewiz run --resume {run.name}"
+    return f"tunewiz run --resume {run.typed}"
 
 
 def has_model(folder: Path) -> bool:

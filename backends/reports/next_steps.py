@@ -122,7 +122,7 @@ def steps_of_report(run: Run, state: RunState, preset: Preset, metrics: MetricsF
 def _resume(known: Known) -> Message:
     return say(
         "Go on with it: `tunewiz run --resume {name}`, or r on the screen of its result. What is done stays done.",
-        name=shlex.quote(known.run.name),
+        name=known.run.typed,
     )
 
 
@@ -279,7 +279,7 @@ def _use_it(known: Known) -> Iterator[Message]:
         return
     preset = known.retrieval
     if known.writes:
-        yield say("Talk with it: tunewiz try {name}", name=shlex.quote(known.run.name))
+        yield say("Talk with it: tunewiz try {name}", name=known.run.typed)
     elif preset and preset.method.type == "lora" and not preset.export.merge:
         yield say("Use it: the folder model/adapter of the run goes onto the untouched model, as its README shows.")
     elif isinstance(preset, EmbeddingPreset):

@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from tunewiz.backends.machine.hardware import Sample
+from tunewiz.backends.machine.hardware import Sample, child_use, last_written
+from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import Curve, RunState
 from tunewiz.problems import Problem, say, warning
 
 ENOUGH: Final = 30  # logged points before a curve is judged: fewer are noise of single batches
 WINDOW: Final = 60.0  # seconds of samples that are looked at: what waits for less is writing a checkpoint
+BUSY: Final = 0.05  # cores from which a process counts as computing
 QUIET: Final = 300.0  # seconds without a word before a run is called silent: 8B in bf16 at 100 MB/s load in 160
 GIB: Final = 1 << 30
 
@@ -23,7 +25,7 @@ def advice(state: RunState, samples: Sequence[Sample] = (), now: float = 0.0) ->
         return ()
     found = [check(state) for check in _CURVES] if state.stage == "train" else []
     recent = [sample for sample in samples if sample.time >= samples[-1].time - WINDOW]
-    found += [_idle(state, recent), _hot(recent), _disk(recent), _host(recent), _silent(state, now)]
+    found += [_idle(state, recent), _hot(recent), _disk(recent), _host(recent), _silent(state, recent, now)]
     return tuple(problem for problem in found if problem)
 
 
@@ -158,14 +160,71 @@ def _host(samples: Sequence[Sample]) -> Problem | None:
     )
 
 
-def _silent(state: RunState, now: float) -> Problem | None:
-    if not now or state.status != "running" or now - state.updated < QUIET:
+def _silent(state: RunState, samples: Sequence[Sample], now: float) -> Problem | None:
+    heard = max(state.updated, samples[-1].child_log or 0.0 if samples else 0.0)
+    if not now or state.status not in ("running", "waiting") or not heard or now - heard < QUIET:
         return None
-    return warning(
-        "run-silent",
-        say("Nothing was heard of the run for {minutes:.0f} minutes.", minutes=(now - state.updated) / 60),
-        fix=say("Loading a large model may take that long; the log shows what it is doing."),
-    )
+    known = [(sample.time, sample.child_cpu) for sample in samples if sample.child_cpu is not None]
+    return silence(now - heard, computing(known[0], known[-1]) if known else None)
+
+
+def computing(earlier: tuple[float, float], later: tuple[float, float]) -> float | None:
+    """How many cores were busy between two moments, each a time and the seconds computed until then."""
+    span = later[0] - earlier[0]
+    return max(0.0, later[1] - earlier[1]) / span if span > 0 else None
+
+
+def silence(seconds: float, cores: float | None) -> Problem:
+    """That nothing was heard of a run for so long, and what its process does meanwhile."""
+    told = say("{minutes:.0f} minutes", minutes=seconds / 60) if seconds >= 90 else say("{count:.0f} s", count=seconds)
+    fix = say("Loading a large model may take that long; the log shows what it is doing.")
+    if cores is None:
+        message = say("No sign of the run for {time}.", time=told)
+    elif cores >= BUSY:
+        message = say(
+            "No sign of the run for {time}; it is still using the CPU ({percent:.0f} % of a core).",
+            time=told,
+            percent=100 * cores,
+        )
+    else:
+        message = say(
+            "No sign of the run for {time}, and it is not using the CPU: it waits for something, such as a download, "
+            "a disk or another process.",
+            time=told,
+        )
+        fix = say("The end of the log shows what it did last. If it does not go on, stop it and resume it.")
+    return warning("run-silent", message, fix=fix)
+
+
+class Listening:
+    """Notices that a run says nothing, for who follows it in lines: told once, and again when it has lasted twice so.
+
+    ``patience`` is in seconds. Whether it computes is measured from half of it on, at least for a tenth of it.
+    """
+
+    def __init__(self, run: Run, patience: float = QUIET) -> None:
+        self._run = run
+        self._first = self._patience = patience
+        self._heard = 0.0
+        self._before: tuple[float, float | None] | None = None
+
+    def look(self, state: RunState, now: float) -> Problem | None:
+        """What to tell now, at the time ``now`` in seconds since the epoch."""
+        heard = max(state.updated, last_written(self._run.log_file) or 0.0)
+        if heard != self._heard:
+            self._heard, self._patience, self._before = heard, self._first, None
+        quiet = now - heard
+        if state.over or not heard or quiet < self._patience / 2:
+            return None
+        if self._before is None:
+            self._before = (now, child_use(self._run).cpu)
+        since, computed = self._before
+        if quiet < self._patience or now - since < self._first / 10:
+            return None
+        self._patience, self._before = 2 * quiet, None
+        cpu = child_use(self._run).cpu
+        known = computed is not None and cpu is not None
+        return silence(quiet, computing((since, computed or 0.0), (now, cpu or 0.0)) if known else None)
 
 
 def _line(curve: Curve | None) -> tuple[float, ...]:

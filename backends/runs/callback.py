@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tunewiz.backends.runs.checkpoints import checkpoint_faults, prune
+from tunewiz.backends.runs.checkpoints import prune, weights_faults
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved
 from tunewiz.backends.runs.manifest import write_manifest
 from tunewiz.backends.runs.run import Run
@@ -19,6 +19,10 @@ _NAMES = {"loss": "loss", "eval_loss": "eval_loss", "grad_norm": "grad_norm", "l
 
 class LossNotFinite(ArithmeticError):
     """The loss became nan or infinite: going on would only waste the machine."""
+
+
+#: Logged losses of 0.0 from the start on that are told of while training still goes on.
+_ZEROS: Final = 10
 
 
 class Pace:
@@ -78,6 +82,8 @@ class Bridge:
         self._over = False
         self._keep: int | None = None
         self._unsealed: Path | None = None
+        self._losses = 0
+        self._learns = False
 
     def _samples(self, args: Any, state: Any) -> int:
         """Examples of the step that ended: as the trainer counted them (``rows_trained``), else full batches."""
@@ -106,7 +112,7 @@ class Bridge:
         if not state.best_model_checkpoint:
             return
         best = self.run.checkpoints / Path(state.best_model_checkpoint).name
-        faults = checkpoint_faults(best, thorough=True)
+        faults = weights_faults(best)
         if not faults:
             state.best_model_checkpoint = str(best)
             return
@@ -134,6 +140,20 @@ class Bridge:
         if state.is_world_process_zero and "loss" in logs:
             self._tell(_progress(self.stage, state, logs, self.pace.take()))
             _check_finite(self.run, state.global_step, float(logs["loss"]))
+            self._look_for_learning(float(logs["loss"]))
+
+    def _look_for_learning(self, loss: float, over: bool = False) -> None:
+        """Tell once of a loss that is 0.0 from the first step on."""
+        self._losses += not over
+        self._learns = self._learns or loss != 0
+        if not self._learns and self._losses and (over or self._losses == _ZEROS):
+            self._learns = True  # told
+            message = say("The loss is 0.0 in every step: nothing is learned.")
+            fix = say(
+                "Look at the data (tunewiz data FILE): the rows of a batch need right answers that differ, and a batch "
+                "needs more than one row (training.batch_size)."
+            )
+            self.run.notice(warning("loss-zero", message, fix=fix))
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **_: Any) -> None:
         """Tell of an evaluation during training; one that a library adds behind it is of another model."""
@@ -143,6 +163,8 @@ class Bridge:
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Training is over."""
+        if state.is_world_process_zero:
+            self._look_for_learning(0.0, over=True)
         self._seal()
         self._over = True
 

@@ -16,7 +16,7 @@ from tunewiz.backends.runs.manifest import MANIFEST, Fault, form_faults, own_fau
 from tunewiz.files import discard, read_json
 from tunewiz.problems import Message, say
 
-_NAME: Final = re.compile(r"checkpoint-(\d+)")
+_NAME: Final = re.compile(r"checkpoint-([0-9]+)")
 #: What follows the name of a checkpoint that no training goes on from.
 DAMAGED: Final = ".damaged"
 #: Written last by transformers.
@@ -41,7 +41,7 @@ class Choice:
 
 def numbered(folder: Path) -> list[tuple[int, Path]]:
     """The checkpoints in ``folder`` by their steps, the newest first."""
-    there = folder.iterdir() if folder.is_dir() else ()
+    there = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return sorted(((int(match[1]), path) for path in there if (match := _NAME.fullmatch(path.name))), reverse=True)
 
 
@@ -89,6 +89,11 @@ def checkpoint_faults(folder: Path, thorough: bool, older: Sequence[Path] = ()) 
         for name in _OPTIMIZER
         if name not in known and not (folder / name).is_file()
     ]
+
+
+def weights_faults(checkpoint: Path) -> list[Fault]:
+    """What keeps the weights in ``checkpoint`` from being loaded; every byte is compared."""
+    return [fault for fault in checkpoint_faults(checkpoint, thorough=True) if not _STATE.fullmatch(fault.file)]
 
 
 def _weights_whole(faults: Sequence[Fault]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,10 @@ from tunewiz.backends.evaluate.verdict import Comparison, compare_all
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.files import sha256
-from tunewiz.problems import Message, say
+from tunewiz.files import parse_json, read_bytes, sha256
+from tunewiz.presets.yaml.tree import LARGEST, parse
+from tunewiz.printable import printable_name
+from tunewiz.problems import BadPreset, Message, say
 
 LEFT_OUT = frozenset({"name", "description"})  # keys in which runs always differ and which change nothing
 
@@ -43,11 +45,9 @@ def differences(runs: Sequence[Run]) -> tuple[Row, ...]:
 
 def flat_keys(preset_file: Path) -> dict[str, str]:
     """The keys of a preset's file, dotted, with their values as text; empty when it cannot be read."""
-    import yaml
-
     try:
-        tree = yaml.safe_load(preset_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        tree = parse(read_bytes(preset_file, LARGEST).decode("utf-8")).value
+    except (OSError, ValueError, BadPreset):
         return {}
     return dict(_leaves(tree, "")) if isinstance(tree, dict) else {}
 
@@ -114,13 +114,19 @@ def pairing(first: Run, other: Run) -> Pairing:
     measured = [_measured(run) for run in (first, other)]
     if not all(measured):
         return Pairing(first.name, other.name, {}, say("Not both of them were measured query by query."))
-    if _hash(first.data / "corpus.jsonl") != _hash(other.data / "corpus.jsonl"):
+    try:
+        alike = _alike(*(run.data / "corpus.jsonl" for run in (first, other)))
+        asked = [_questions(run) for run in (first, other)]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as fault:
+        why = say("The data of one of them is damaged: {fault}", fault=str(fault) or type(fault).__name__)
+        return Pairing(first.name, other.name, {}, why)
+    if not alike:
         return Pairing(first.name, other.name, {}, say("They searched in different documents."))
-    asked = [_questions(run) for run in (first, other)]
     shared = [key for key in asked[0] if asked[0][key] == asked[1].get(key)]
-    one, two = ({key: per_query[key] for key in shared if key in per_query} for per_query in measured)
+    both = [key for key in shared if key in measured[0] and key in measured[1]]
+    one, two = ({key: per_query[key] for key in both} for per_query in measured)
     metrics = [name for name in next(iter(one.values()), {}) if name in next(iter(two.values()), {})]
-    if not one.keys() & two.keys() or not metrics:
+    if not metrics:
         return Pairing(first.name, other.name, {}, say("They have no query in common."))
     return Pairing(first.name, other.name, compare_all(one, two, metrics))
 
@@ -131,18 +137,24 @@ def _questions(run: Run) -> dict[str, tuple[str, tuple[tuple[str, str], ...]]]:
     for line in _lines(run.data / "qrels.tsv")[1:]:
         query, document, grade = line.split("\t")
         judged.setdefault(query, []).append((document, grade))
-    records = map(json.loads, _lines(run.data / "queries.jsonl"))
+    records = map(parse_json, _lines(run.data / "queries.jsonl"))
     return {one["_id"]: (one["text"], tuple(sorted(judged.get(one["_id"], ())))) for one in records}
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return read_bytes(path).decode("utf-8").splitlines() if path.is_file() else []
 
 
-def _hash(path: Path) -> str:
-    return sha256(path) if path.is_file() else ""
+def _alike(*files: Path) -> bool:
+    """Whether both are the same, or there is neither."""
+    sizes = {file.stat().st_size if file.is_file() else None for file in files}
+    return len(sizes) == 1 and (sizes == {None} or len({sha256(file) for file in files}) == 1)
 
 
 def _measured(run: Run) -> Mapping[str, Metrics]:
+    """By the id of a query its measures; whatever is no finite number is left out."""
     record = Measured.read(run.report / "after.json")
-    return record.per_query if record else {}
+    return {
+        key: {printable_name(name): value for name, value in row.items() if math.isfinite(value)}
+        for key, row in (record.per_query.items() if record else ())
+    }

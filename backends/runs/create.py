@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -10,12 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz.backends.runs.disk import disk_problems
+from tunewiz.backends.runs.ends import reason
 from tunewiz.backends.runs.manifest import Fault, described, faults
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import read_json, write_json, write_whole
-from tunewiz.presets.preset import Preset
+from tunewiz.files import PRIVATE, read_object, write_json, write_whole
+from tunewiz.presets.preset import Preset, name_problems
 from tunewiz.presets.yaml.writing import dumps
-from tunewiz.problems import BadPreset, error, say
+from tunewiz.problems import BadPreset, Message, Problem, error, errors, say
 from tunewiz.redaction import redacted_arguments
 
 RECORDED: Final = [
@@ -34,27 +36,36 @@ RECORDED: Final = [
 ]
 
 
-def create(preset: Preset, runs: Path, name: str = "", command: Sequence[str] = ()) -> Run:
+def create(preset: Preset, runs: Path, name: str | None = None, command: Sequence[str] = ()) -> Run:
     """A new directory ``<name>-<yyyymmdd-hhmmss>`` under ``runs`` with ``preset.yaml`` and ``run.json`` in it.
 
-    Raises ``BadPreset`` when the place cannot be written to.
+    It is its owner's alone, whatever the umask: data, answers and paths are nobody else's business. ``name`` stands in
+    for the preset's. Raises ``BadPreset`` when it is no name, when the place cannot be written to, and when its disk is
+    too small for the run.
 
     >>> from tunewiz.presets.yaml.library import load
     >>> run = create(load("faq-embedding.yaml", ["training.epochs=1"]), Path("elsewhere"), name="first-try")
     >>> run.name.startswith("first-try-"), run.preset_file.is_file()
     (True, True)
     """
-    directory = _fresh(runs.resolve(), name or preset.name)
-    run = Run(directory)
-    write_whole(run.preset_file, dumps(preset))
+    wanted = preset.name if name is None else name
+    wrong = name_problems(wanted, "name" if name is None else "--name") or errors(disk_problems(preset, runs))
+    if wrong:
+        raise BadPreset(*wrong)
+    run = Run(_fresh(runs.resolve(), wanted))
     record = {"created": time.time(), "command": redacted_arguments(command), "python": sys.version.split()[0]}
-    write_json(run.record_file, record | {"seed": _seed(preset), "versions": versions()})
+    try:
+        write_whole(run.preset_file, dumps(preset), PRIVATE)
+        write_json(run.record_file, record | {"seed": _seed(preset), "versions": versions()}, PRIVATE)
+    except OSError as fault:
+        shutil.rmtree(run.directory, ignore_errors=True)
+        raise BadPreset(_unwritable(runs, reason(fault))) from fault
     return run
 
 
 def add_to_record(run: Run, **facts: Any) -> None:
     """Add ``facts`` to ``run.json``; only the child does this once it is started."""
-    write_json(run.record_file, (read_json(run.record_file) or {}) | facts)
+    write_json(run.record_file, read_object(run.record_file) | facts, PRIVATE)
 
 
 def record_folder(run: Run, folder: Path) -> None:
@@ -71,8 +82,7 @@ def recorded_faults(run: Run, folder: Path, thorough: bool = True) -> list[Fault
 
 
 def _recorded(run: Run) -> dict[str, Any]:
-    record = read_json(run.record_file)
-    told = record.get("whole") if isinstance(record, dict) else None
+    told = read_object(run.record_file).get("whole")
     return told if isinstance(told, dict) else {}
 
 
@@ -96,20 +106,22 @@ def _fresh(runs: Path, name: str) -> Path:
     for attempt in range(1, 1000):  # runs of one name begun in one second: a loop of a shell script, at most
         directory = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
-            directory.mkdir(parents=True)
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(0o700)
+            directory.chmod(0o700)  # a umask may have taken more away
         except FileExistsError:
             if not runs.is_dir():
                 break
             continue
         except OSError as fault:
-            raise BadPreset(_unwritable(runs, os.strerror(fault.errno or 0))) from fault
+            raise BadPreset(_unwritable(runs, reason(fault))) from fault
         return directory
-    raise BadPreset(_unwritable(runs, "not a directory"))
+    raise BadPreset(_unwritable(runs, say("not a directory")))
 
 
-def _unwritable(runs: Path, reason: str) -> Any:
+def _unwritable(runs: Path, why: Message) -> Problem:
     return error(
         "runs-dir-not-writable",
-        say("No run can be written under {folder}: {reason}.", folder=runs, reason=reason),
+        say("No run can be written under {folder}: {reason}.", folder=runs, reason=why),
         fix=say("Name another folder with --runs-dir."),
     )

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, get_args, get_origin, get_type_hints
 
+from tunewiz.files import parse_json
 from tunewiz.language import N_
 
+LATEST: Final = 253402300799.0  # the last second of the year 9999, beyond which no calendar of Python's goes
 StageName = Literal["prepare", "baseline", "train", "evaluate", "export", "report"]
 STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 #: What they are called, wherever a user reads of them.
@@ -106,6 +108,17 @@ class Noticed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adjusted(Event):
+    """The run's preset was changed so that it can go on: ``values`` by dotted key, as in YAML.
+
+    ``repeat`` are stages that were done and are gone through again for it.
+    """
+
+    values: Mapping[str, Any]
+    repeat: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saved(Event):
     """Something was written; ``path`` is relative to the run's directory."""
 
@@ -139,7 +152,7 @@ class Stopped(Event):
 
 _KINDS: dict[str, type[Event]] = {
     kind.__name__.lower(): kind
-    for kind in (Launched, Started, Stage, Progress, Evaluated, Noticed, Saved, Finished, Failed, Stopped)
+    for kind in (Launched, Started, Stage, Progress, Evaluated, Noticed, Adjusted, Saved, Finished, Failed, Stopped)
 }
 
 
@@ -148,7 +161,12 @@ def _accepts(hint: Any) -> Callable[[Any], bool]:
     origin, arguments = get_origin(hint) or hint, get_args(hint)
     if origin is Mapping and arguments[1] is float:
         return lambda value: isinstance(value, dict) and all(isinstance(one, _NUMBER) for one in value.values())
-    kinds: Any = {Mapping: dict, tuple: list, float: (int, float), Literal: str}.get(origin, origin)
+    if origin is tuple:
+        fits = _accepts(arguments[0])
+        return lambda value: isinstance(value, list) and all(map(fits, value))
+    if origin is float:
+        return lambda value: isinstance(value, (int, float)) and 0 <= value <= LATEST  # nan is neither
+    kinds: Any = {Mapping: dict, Literal: str}.get(origin, origin)
     return lambda value: isinstance(value, kinds)
 
 
@@ -168,10 +186,11 @@ class Unreadable(ValueError):
 def parse(line: str) -> Event | None:
     """The event of a line, ``None`` for a kind this version does not know.
 
-    Raises :class:`Unreadable` when the line is not a JSON object or lacks what its kind needs.
+    Raises :class:`Unreadable` when the line is not a JSON object or lacks what its kind needs. Whatever the line holds,
+    the event has what its fields say: finite numbers, times that a calendar has.
     """
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         kind = _KINDS.get(record.pop("event"))
         if kind is None:
             return None
@@ -182,7 +201,7 @@ def parse(line: str) -> Event | None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
+    if _is_endless(value):
         return None
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
@@ -194,4 +213,10 @@ def _plain(value: Any) -> Any:
 def _checked(value: Any, accepts: Callable[[Any], bool]) -> Any:
     if not accepts(value):
         raise TypeError(f"{value!r:.40}")
+    if isinstance(value, dict):
+        return {key: None if _is_endless(item) else item for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value
+
+
+def _is_endless(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NamedTuple
 
 from tunewiz.backends.runs.callback import LossNotFinite, loss_problem
+from tunewiz.files import is_full
 from tunewiz.problems import ExitCode, Message, Problem, TunewizError, error, say
 
 
@@ -92,10 +93,6 @@ def _installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "?"
-
-
-def _is_disk_full(fault: BaseException, words: str) -> bool:
-    return getattr(fault, "errno", None) == errno.ENOSPC or "no space left" in words.lower()
 
 
 #: Why a model's folder is not read. Where it is, whoever loads it knows.
@@ -270,7 +267,7 @@ _KNOWN: Final = (
     ),
     _Known(
         "disk-full",
-        _is_disk_full,
+        lambda fault, _: is_full(fault),
         say("The disk is full."),
         say("Delete old runs or checkpoints (`tunewiz runs` lists them), or use --runs-dir on a larger disk."),
     ),

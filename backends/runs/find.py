@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -11,17 +12,38 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.problems import BadPreset, Problem, error, say
 
 VARIABLE: Final = "TUNEWIZ_RUNS"
+_KNOWN_BY: Final = ("preset.yaml", "events.jsonl", "run.json")
+_NAMED: Final = re.compile(r".+-\d{8}-\d{6}(-\d+)?")
 
 
 def runs_dir(given: Path | None = None) -> Path:
     """Where runs are: what was given, else ``$TUNEWIZ_RUNS``, else ``./runs``."""
-    return (given or Path(os.environ.get(VARIABLE) or "runs")).expanduser().absolute()
+    wanted = given or Path(os.environ.get(VARIABLE) or "runs")
+    try:
+        return wanted.expanduser().absolute()
+    except RuntimeError:  # ~ of a user who is not known
+        return wanted.absolute()
 
 
 def all_runs(folder: Path) -> list[Run]:
-    """The runs in ``folder``, oldest first."""
-    found = [Run(path.parent) for path in folder.glob("*/preset.yaml")] if folder.is_dir() else []
+    """The runs in ``folder``, oldest first, whether or not they can be read; none where there is no such folder."""
+    try:
+        found = [Run(path) for path in folder.iterdir() if _is_run(path)]
+    except (OSError, ValueError):
+        return []
     return sorted(found, key=lambda run: (_created(run), run.name))
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether ``folder`` holds anything by which runs are known, or is called like one and cannot be looked into."""
+    try:
+        if not folder.is_dir():
+            return False
+        if not os.access(folder, os.X_OK):
+            return _NAMED.fullmatch(folder.name) is not None
+        return any(os.path.lexists(folder / name) for name in _KNOWN_BY)
+    except (OSError, ValueError):
+        return False
 
 
 def find(which: str, folder: Path) -> Run:
@@ -33,9 +55,9 @@ def find(which: str, folder: Path) -> Run:
     >>> find(run.name, runs_dir()) == find(str(run.directory), runs_dir()) == run
     True
     """
-    direct = Path(which).expanduser()
-    if (direct / "preset.yaml").is_file():
-        return Run(direct.absolute())
+    direct = _folder(which)
+    if direct is not None:
+        return Run(direct)
     runs = all_runs(folder)
     if which == "last" and runs:
         return runs[-1]
@@ -45,11 +67,22 @@ def find(which: str, folder: Path) -> Run:
     raise BadPreset(_ambiguous(which, matching) if matching else _missing(which, folder, runs))
 
 
-def _created(run: Run) -> float:
+def _folder(which: str) -> Path | None:
+    """``which`` as the folder of a run; ``None`` where no path can look like that, or no run is there."""
     try:
-        return run.preset_file.stat().st_mtime
-    except OSError:
-        return 0.0
+        path = Path(which).expanduser().absolute()
+    except (OSError, RuntimeError):  # ~ of a user who is not known
+        return None
+    return path if which and _is_run(path) else None
+
+
+def _created(run: Run) -> float:
+    for path in (run.preset_file, run.directory):
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            continue
+    return 0.0
 
 
 def _ambiguous(which: str, matching: list[Run]) -> Problem:

@@ -7,17 +7,23 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from tunewiz.backends.runs.ends import why_lost, why_unreadable
 from tunewiz.backends.runs.events import Event, Unreadable, parse
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState, fold
-from tunewiz.printable import printable
+from tunewiz.files import open_regular
+from tunewiz.printable import printable, printable_name
 
 BLOCK: Final = 1 << 20  # bytes read at a time, so that a long run costs no memory
 DETAILED: Final = 4096  # lines of progress of a backlog that are looked at; no curve keeps more
+BACKLOG: Final = 1 << 30  # bytes looked back; at an event a second a run fills them in two months
+MOST: Final = 1_000_000  # lines of a backlog; a file with more is none of ours
+LONGEST: Final = 1 << 22  # bytes of a line; one that is longer is none of ours
 ROOMY: Final = 512  # bytes; a backlog with less for each detailed line is read whole
 #: Where a line begins that is no progress, by how Event.line begins those.
 _NO_PROGRESS: Final = re.compile(rb'\n(?!\{"event":"progress")')
@@ -33,35 +39,56 @@ class EventReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self._inside = False  # within a line that is too long
         self.unreadable = 0
+        self.read_any = False
+        self.fault: OSError | None = None
 
     def read(self) -> list[Event]:
-        """The events since the last call, in order; empty when there are none or the file is not there yet."""
-        events = (self._parsed(line) for line in self._lines())
+        """The events since the last call, in order; empty when there are none or the file is not there yet.
+
+        Whatever is there in place of the file, nothing is raised: ``fault`` says why it cannot be read.
+        """
+        self.fault = None
+        try:
+            events = [self._parsed(line) for line in islice(self._lines(), MOST)]
+        except FileNotFoundError:
+            return []
+        except OSError as fault:
+            self.fault = fault
+            return []
         return [event for event in events if event is not None]
 
     def _lines(self) -> Iterator[bytes]:
-        try:
-            stream = self._path.open("rb")
-        except FileNotFoundError:
-            return
-        with stream:
+        with open_regular(self._path) as stream:
             waiting = os.fstat(stream.fileno()).st_size - self._offset
+            if waiting > BACKLOG:
+                self._offset, waiting, self._inside = self._offset + waiting - BACKLOG, BACKLOG, True
             stream.seek(self._offset)
             apart = waiting // DETAILED if waiting > DETAILED * ROOMY else 0
             rest = b""
             while block := stream.read(BLOCK):
+                if self._inside and b"\n" not in block:
+                    self._offset += len(block)
+                    continue
                 whole, mark, rest = (rest + block).rpartition(b"\n")
                 if mark:
                     self._offset += len(whole) + 1
+                    if self._inside:
+                        self._inside, whole = False, whole.partition(b"\n")[2]
                     yield from _thinned(whole, apart) if apart else whole.split(b"\n")
+                if len(rest) > LONGEST:
+                    self.unreadable += not self._inside
+                    self._offset, rest, self._inside = self._offset + len(rest), b"", True
 
     def _parsed(self, line: bytes) -> Event | None:
         try:
-            return parse(line.decode("utf-8", "replace"))
+            event = parse(line.decode("utf-8", "replace"))
         except Unreadable:
-            self.unreadable += 1
+            self.unreadable += bool(line)
             return None
+        self.read_any = True
+        return event
 
 
 def _thinned(lines: bytes, apart: int) -> Iterator[bytes]:
@@ -79,20 +106,27 @@ class Follower:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.state = RunState(name=run.name)
+        self.state = self._told = RunState(name=printable_name(run.name))
         self._reader = EventReader(run.events_file)
 
     def update(self) -> tuple[RunState, list[Event]]:
-        """The state now, and the events that brought it there. A run whose process is gone is "lost"."""
+        """The state now, and the events that brought it there.
+
+        A run whose process is gone without a last word is "lost", one of which nothing can be read "unreadable"; the
+        last problem says why. Never raises, whatever lies in the run's folder.
+        """
         # Liveness is asked before reading: a child that ends in between has its last events read.
         living = alive(self.run)
         events = self._reader.read()
-        self.state = fold(self.state, events)
-        if not living and not self.state.over:
-            self.state = replace(self.state, status="lost")
-        elif living and self.state.status == "lost":
-            self.state = replace(self.state, status="running")
+        self._told = fold(self._told, events)
+        self.state = self._told if living or self._told.over else self._without_end(self._told)
         return self.state, events
+
+    def _without_end(self, told: RunState) -> RunState:
+        unreadable = why_unreadable(self.run, self._reader)
+        problem = unreadable or why_lost(self.run)
+        problems = (*told.problems, problem.as_json())
+        return replace(told, status="unreadable" if unreadable else "lost", problems=problems)
 
 
 def read_state(run: Run) -> RunState:
@@ -146,7 +180,7 @@ class LogTail:
             if self._offset < 0 or size < self._offset:  # opened, or begun afresh
                 self._offset, self._partial = max(0, size - FIRST_READ), b""
             self._offset = max(self._offset, size - FIRST_READ)
-            with self._path.open("rb") as stream:
+            with open_regular(self._path) as stream:
                 stream.seek(self._offset)
                 block = stream.read(AT_ONCE)
         except OSError:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from tunewiz.files import read_json, sha256, sync, write_json
@@ -86,8 +86,11 @@ def _changed(name: str) -> Message:
 
 
 def _size_fault(folder: Path, name: str, size: object) -> Fault | None:
+    path, inside = folder / name, PurePosixPath(name)
     try:
-        there = (folder / name).stat().st_size
+        if inside.is_absolute() or ".." in inside.parts or not path.is_file():
+            return Fault(name, say("{file} is missing", file=name))
+        there = path.stat().st_size
     except (OSError, ValueError):
         return Fault(name, say("{file} is missing", file=name))
     if there == size:

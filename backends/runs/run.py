@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Final
 
-from tunewiz.backends.runs.events import Event, Noticed, Progress, Stopped
+from tunewiz.backends.runs.events import Event, Failed, Finished, Noticed, Progress, Stopped
+from tunewiz.files import PRIVATE, append_line, is_full, set_aside
+from tunewiz.printable import printable
 from tunewiz.problems import Problem
+
+RESERVE: Final = 1 << 20  # bytes kept for the last word of a run whose disk is full
+_LAST: Final = (Finished, Failed, Stopped)
 
 
 class StopRequested(Exception):
@@ -28,6 +34,11 @@ class Run:
     def name(self) -> str:
         """The directory's name."""
         return self.directory.name
+
+    @property
+    def typed(self) -> str:
+        """The name as it is typed in a command: quoted where a shell needs it, harmless for a terminal."""
+        return shlex.quote(printable(self.name))
 
     @property
     def preset_file(self) -> Path:
@@ -53,6 +64,11 @@ class Run:
     def stop_file(self) -> Path:
         """Its presence asks the child to save and leave."""
         return self.directory / "stop"
+
+    @property
+    def reserve_file(self) -> Path:
+        """Space for the last word, as long as a child is at work."""
+        return self.directory / "reserve"
 
     @property
     def data(self) -> Path:
@@ -81,18 +97,44 @@ class Run:
     def emit(self, event: Event) -> None:
         """Append ``event``; one ``write`` call a line, so that a reader sees whole lines.
 
-        All but progress is on disk when this returns: what comes after may delete what came before.
+        All but progress is on disk when this returns: what comes after may delete what came before. On a full disk
+        progress goes untold, the last word takes the space that was set aside for it, and any other event raises
+        ``OSError``: what cannot be told must not be counted as done.
         """
-        with self.events_file.open("a+b") as stream:
-            # A writer that was killed may have left half a line, which must not swallow this one.
-            stream.write((b"\n" if _torn(stream) else b"") + event.line().encode("utf-8") + b"\n")
-            if not isinstance(event, Progress):
-                stream.flush()
-                os.fsync(stream.fileno())
+        lasting = not isinstance(event, Progress)
+        try:
+            append_line(self.events_file, event.line(), lasting)
+        except OSError as fault:
+            if is_full(fault) and not lasting:
+                return
+            if not is_full(fault) or not isinstance(event, _LAST) or not self.release():
+                raise
+            append_line(self.events_file, event.line(), lasting)
+
+    def reserve(self) -> None:
+        """Set space aside for the last word. Raises ``OSError`` where there is none."""
+        set_aside(self.reserve_file, RESERVE)
+
+    def release(self) -> bool:
+        """Give the space back; whether there was some."""
+        try:
+            self.reserve_file.unlink()
+        except OSError:
+            return False
+        return True
 
     def notice(self, problem: Problem) -> None:
         """Tell of a problem that does not end the run."""
         self.emit(Noticed(problem=problem.as_json()))
+
+    def ask_to_stop(self) -> None:
+        """Ask whoever carries the run to save and leave. Raises ``OSError``."""
+        try:
+            self.stop_file.touch(PRIVATE)
+        except OSError as fault:
+            if not is_full(fault) or not self.release():
+                raise
+            self.stop_file.touch(PRIVATE)
 
     def stop_requested(self) -> bool:
         """Whether the user asked to stop."""
@@ -114,11 +156,3 @@ class Run:
         checkpoint = self.newest_checkpoint()
         self.emit(Stopped(checkpoint=self.relative(checkpoint) if checkpoint else ""))
         self.stop_file.unlink(missing_ok=True)
-
-
-def _torn(stream: IO[bytes]) -> bool:
-    """Whether what was written last into ``stream``, which stands at its end, is no whole line."""
-    if not stream.tell():
-        return False
-    stream.seek(-1, os.SEEK_END)
-    return stream.read(1) != b"\n"

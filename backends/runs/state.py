@@ -1,4 +1,8 @@
-"""What is known of a run: events folded, by a pure function, into one frozen state that both front ends render."""
+"""What is known of a run: events folded, by a pure function, into one frozen state that both front ends render.
+
+A run's folder may come from a stranger: names in the state (of stages, measures, models, files) are harmless for a
+terminal, problems are made so where they are shown.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from itertools import groupby
 from typing import Any, Final, Literal
 
 from tunewiz.backends.runs.events import (
+    Adjusted,
     Evaluated,
     Event,
     Failed,
@@ -21,8 +26,9 @@ from tunewiz.backends.runs.events import (
     Started,
     Stopped,
 )
+from tunewiz.printable import printable_name as _name
 
-Status = Literal["waiting", "running", "finished", "failed", "stopped", "lost"]
+Status = Literal["waiting", "running", "finished", "failed", "stopped", "lost", "unreadable"]
 POINTS: Final = 2048  # of a curve; more than any screen has columns
 KEPT: Final = 200  # problems remembered
 
@@ -86,6 +92,12 @@ class RunState:
         return self.status not in ("waiting", "running")
 
     @property
+    def why(self) -> Mapping[str, Any] | None:
+        """The problem that ended it, where it did not end as it should and that is known."""
+        wrong = [problem for problem in self.problems if problem.get("severity") == "error"]
+        return wrong[-1] if wrong and self.status in ("failed", "lost", "unreadable") else None
+
+    @property
     def trains(self) -> bool:
         """Whether weights are being trained now, of this run or of the one it goes through."""
         return self.part.endswith("/train") if self.part else self.stage == "train"
@@ -122,9 +134,13 @@ def _applied(state: RunState, event: Event) -> RunState:
 def _progressed(stretch: Sequence[Any], state: RunState) -> RunState:
     values = dict(state.values)
     for event in stretch:
-        values.update(event.values)
+        values.update(_numbers(event.values))
     last = stretch[-1]
-    return replace(state, step=last.step, total=last.total, part=last.part, values=values)
+    return replace(state, step=max(0, last.step), total=max(0, last.total), part=_name(last.part), values=values)
+
+
+def _numbers(measures: Mapping[str, float]) -> dict[str, float]:
+    return {_name(name): value for name, value in measures.items()}
 
 
 def _collect(event: Event, points: dict[str, list[tuple[int, float]]]) -> None:
@@ -135,7 +151,7 @@ def _collect(event: Event, points: dict[str, list[tuple[int, float]]]) -> None:
         measures = event.metrics
     else:
         return
-    for name, value in measures.items():
+    for name, value in _numbers(measures).items():
         if value is not None:
             points.setdefault(name, []).append((event.step, value))
 
@@ -152,22 +168,25 @@ def _(event: Launched, state: RunState) -> RunState:
 
 @_apply.register
 def _(event: Started, state: RunState) -> RunState:
-    state = replace(state, name=event.name, task=event.task, backend=event.backend, model=event.model, pid=event.pid)
-    begun = state.started or event.time
-    return replace(state, status="running", stages=event.stages, exit_code=None, verdict="", started=begun)
+    task, backend, model = map(_name, (event.task, event.backend, event.model))
+    state = replace(state, name=_name(event.name), task=task, backend=backend, model=model, pid=event.pid)
+    stages, begun = tuple(map(_name, event.stages)), state.started or event.time
+    return replace(state, status="running", stages=stages, exit_code=None, verdict="", started=begun)
 
 
 @_apply.register
 def _(event: Stage, state: RunState) -> RunState:
+    name = _name(event.name)
     if event.ended:
-        done = state.done if event.name in state.done else (*state.done, event.name)
-        return replace(state, done=done, seconds={**state.seconds, event.name: event.seconds})
-    return replace(state, stage=event.name, part="", stage_since=event.time, step=0, total=0)
+        done = state.done if name in state.done else (*state.done, name)
+        return replace(state, done=done, seconds={**state.seconds, name: event.seconds})
+    return replace(state, stage=name, part="", stage_since=event.time, step=0, total=0)
 
 
 @_apply.register
 def _(event: Evaluated, state: RunState) -> RunState:
-    return replace(state, measured={**state.measured, f"{event.when}:{event.what}": event.metrics})
+    key = f"{_name(event.when)}:{_name(event.what)}"
+    return replace(state, measured={**state.measured, key: _numbers(event.metrics)})
 
 
 @_apply.register
@@ -176,13 +195,18 @@ def _(event: Noticed, state: RunState) -> RunState:
 
 
 @_apply.register
+def _(event: Adjusted, state: RunState) -> RunState:
+    return replace(state, done=tuple(name for name in state.done if name not in event.repeat))
+
+
+@_apply.register
 def _(event: Saved, state: RunState) -> RunState:
-    return replace(state, saved=(*state.saved, (event.what, event.path))[-KEPT:])
+    return replace(state, saved=(*state.saved, (_name(event.what), _name(event.path)))[-KEPT:])
 
 
 @_apply.register
 def _(event: Finished, state: RunState) -> RunState:
-    return replace(state, status="finished", stage="", verdict=event.verdict, exit_code=event.exit_code)
+    return replace(state, status="finished", stage="", verdict=_name(event.verdict), exit_code=event.exit_code)
 
 
 @_apply.register

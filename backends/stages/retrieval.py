@@ -41,7 +41,15 @@ def plan_of(preset: RetrievalPreset) -> Plan:
     """The preset's data section in the terms of :mod:`tunewiz.data.retrieval.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
     train = Dataset(
-        data.train, data.format, data.split, data.columns, data.encoding, data.delimiter, data.header, data.limit
+        data.train,
+        data.format,
+        data.split,
+        data.columns,
+        data.encoding,
+        data.delimiter,
+        data.header,
+        data.limit,
+        labels=data.labels,
     )
     return Plan(
         train=train,
@@ -55,6 +63,7 @@ def plan_of(preset: RetrievalPreset) -> Plan:
         seed=preset.training.seed,
         clean=data.clean,
         task=preset.task,
+        max_tokens=preset.training.max_length,
     )
 
 

@@ -26,11 +26,15 @@ S = TypeVar("S", bound=Section)
 
 @dataclass(frozen=True)
 class Step:
-    """What saves memory: the key it stands at, what to do there in words, and the values it sets by their keys."""
+    """What saves memory: the key it stands at, what to do there in words, and the values it sets by their keys.
+
+    With ``same`` the model learns the same afterwards, but for rounding; without, the user has to agree.
+    """
 
     key: str
     message: Message
     values: Mapping[str, Any]
+    same: bool = True
 
 
 @contextmanager
@@ -88,14 +92,15 @@ def _retrieval_ladder(preset: RetrievalPreset) -> Iterator[Step]:
     group = core.passages(mined.per_query)
     if "group_size" in type(core).model_fields and group > 2:
         count, key = max(2, group // 2), f"{place}.group_size"
-        yield Step(key, say("Lower it to {count}: fewer wrong passages of its own a query.", count=count), {key: count})
+        message = say("Lower it to {count}: fewer wrong passages of its own a query.", count=count)
+        yield Step(key, message, {key: count}, same=False)
     elif mined.strategy != "none" and mined.per_query > 1:
         count, key = mined.per_query // 2, "data.negatives.per_query"
-        yield Step(key, say("Lower it to {count}.", count=count), {key: count})
+        yield Step(key, say("Lower it to {count}.", count=count), {key: count}, same=False)
     if training.max_length > 64:  # half of less cuts ordinary questions
         length = training.max_length // 2
         message = say("Halve it to {length}; longer texts are cut.", length=length)
-        yield Step("training.max_length", message, {"training.max_length": length})
+        yield Step("training.max_length", message, {"training.max_length": length}, same=False)
     if not isinstance(preset.method, EncoderLora):
         yield _adapter(EncoderLora())
 
@@ -119,7 +124,7 @@ def _halved_batch(preset: RetrievalPreset) -> Step:
     size, batches = preset.training.batch_size // 2, preset.training.accumulation * 2
     if preset.loss.core.in_batch_negatives:
         message = say("Halve it to {size}: fewer in-batch negatives, a weaker lesson.", size=size)
-        return Step("training.batch_size", message, {"training.batch_size": size})
+        return Step("training.batch_size", message, {"training.batch_size": size}, same=False)
     message = say(
         "Halve it to {size} and set training.accumulation to {batches}: the result stays nearly the same.",
         size=size,
@@ -135,11 +140,11 @@ def _checkpointing() -> Step:
 
 def _adapter(method: Section) -> Step:
     message = say("Train a LoRA adapter: no optimizer memory for the frozen weights.")
-    return Step("method.type", message, {"method": method})
+    return Step("method.type", message, {"method": method}, same=False)
 
 
 def _language_model_ladder(preset: LlmPreset, on_cpu: bool) -> Iterator[Step]:
-    """For language models: batch, checkpointing, length, quantisation, optimizer."""
+    """For language models: batch, checkpointing, measuring, optimizer, length, adapter, quantisation."""
     training, method, options = preset.training, preset.method, preset.backend_options
     if training.batch_size > 1:
         rows = training.batch_size * training.accumulation
@@ -147,21 +152,26 @@ def _language_model_ladder(preset: LlmPreset, on_cpu: bool) -> Iterator[Step]:
         yield Step("training.batch_size", message, {"training.batch_size": 1, "training.accumulation": rows})
     if not training.gradient_checkpointing and not isinstance(method, WithPeft):
         yield _checkpointing()
-    if preset.evaluation.batch_size > 1:
-        size, key = preset.evaluation.batch_size // 2, "evaluation.batch_size"
-        yield Step(key, say("Set it to {size}: measuring takes less memory.", size=size), {key: size})
+    yield from measuring_steps(preset)
+    if training.optimizer == "adamw" and "optim" not in options and not on_cpu and not isinstance(method, WithPeft):
+        message = say("Set optim: paged_adamw_8bit, which moves to the host's memory when it must.")
+        yield Step("backend_options", message, {"backend_options": {**options, "optim": "paged_adamw_8bit"}})
     if training.max_length > 256:  # half of less cuts most answers
         length = training.max_length // 2
         message = say("Halve it to {length}; longer rows are cut.", length=length)
-        yield Step("training.max_length", message, {"training.max_length": length})
+        yield Step("training.max_length", message, {"training.max_length": length}, same=False)
     if not method.adapter:
         yield _adapter(Lora())
     elif method.stored_bits > 4 and not on_cpu:
         message = say("Use qlora with 4 bits: the frozen weights take a quarter of the memory.")
-        yield Step("method", message, _quantised(method))
-    if training.optimizer == "adamw" and "optim" not in options and not on_cpu and not isinstance(method, WithPeft):
-        message = say("Set optim: paged_adamw_8bit, which moves to the host's memory when it must.")
-        yield Step("backend_options", message, {"backend_options": {**options, "optim": "paged_adamw_8bit"}})
+        yield Step("method", message, _quantised(method), same=False)
+
+
+def measuring_steps(preset: LlmPreset | RetrievalPreset) -> Iterator[Step]:
+    """What makes measuring take less memory; its numbers stay the same."""
+    if preset.evaluation.batch_size > 1:
+        size, key = preset.evaluation.batch_size // 2, "evaluation.batch_size"
+        yield Step(key, say("Set it to {size}: measuring takes less memory.", size=size), {key: size})
 
 
 def _quantised(method: LlmMethod) -> Mapping[str, Any]:

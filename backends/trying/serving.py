@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from tunewiz.backends.runs.ends import require_files
 from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying import Fact, Trial, catalogue
@@ -45,6 +46,7 @@ def _loaded(directory: Path, write: Write) -> Trial[Any] | int:
     """The trial, ready; or the exit code when there is none."""
     try:
         run = Run(directory.absolute())
+        require_files(run)
         preset = load(str(run.preset_file))
         kind = catalogue().get(preset.task)
         if kind is None:

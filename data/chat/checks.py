@@ -13,6 +13,7 @@ from tunewiz.data.chat.labels import LabelChecks, ask_for_label, default_prompt,
 from tunewiz.data.chat.repeats import Repeats, repeat_warning
 from tunewiz.data.checks.check import Setting
 from tunewiz.data.checks.text_checks import Characters
+from tunewiz.data.dialogues.markup import chat_mark, template_mark, without_control
 from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
@@ -62,7 +63,9 @@ class ConversationChecks:
         if row.turns and row.turns[-1].text.strip() == row.question.strip() and row.stage == "sft" and not row.label:
             message = say("The answer repeats the question: there is nothing to learn.")
             yield warning("answer-equals-question", message, where, say("Take the row out."))
-        if any("</" in text and strip_markup(text) != text for _, text in texts_of_conversation(row)):
+        yield from _chat_marks(row, where)
+        texts = [without_control(text) for _, text in texts_of_conversation(row) if "</" in text]
+        if any("</" in text and strip_markup(text) != text for text in texts):
             message = say("There is HTML in the text; it stays, as the model may be meant to write it.")
             yield note("html", message, where)
 
@@ -95,6 +98,19 @@ class ConversationChecks:
                        count=len(answers))  # fmt: skip
             fix = say("To measure accuracy and F1, map it: --map text=COLUMN --map label=COLUMN.")
             yield note("looks-like-labels", message, where, fix)
+
+
+def _chat_marks(row: Conversation, where: Where) -> Iterator[Problem]:
+    """Signs of a chat template inside texts, which the model would learn to write or to take for its own."""
+    mark = chat_mark(row.text) if row.text else ""
+    if mark:
+        message = say("There is a chat written out in the text ({mark}), which is trained on as it stands.", mark=mark)
+        fix = say("To train on its turns as a conversation: --map dialogue=COLUMN.")
+        yield warning("chat-in-text", message, where, fix)
+    inside = next((found for text in row.answers if (found := template_mark(text))), "")
+    if inside:
+        message = say("{mark} stands in an answer: a sign that only the chat template should write.", mark=inside)
+        yield warning("control-tokens", message, where, say("Take such signs out; the template writes its own."))
 
 
 PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings

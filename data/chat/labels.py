@@ -60,6 +60,7 @@ class LabelChecks:
             percent = round(100 * most / total, 1)
             message = say("{percent} % of the rows have the label {label}.", percent=percent, label=label)
             yield warning("label-skew", message, where, say("Add rows of the other labels; look at macro-F1."))
+        yield from self._several(where)
         yield from self._rare(where)
         yield from self._spellings(where)
         if all(name.lstrip("+-").replace(".", "", 1).isdigit() for name in self.counts):
@@ -69,6 +70,15 @@ class LabelChecks:
         if len(self.counts) > _MOST:
             message = say("There are {count} labels; the prompt that lists them is long.", count=len(self.counts))
             yield note("many-labels", message, where, say("Leave {field} out of data.prompt.", field="{labels}"))
+
+    def _several(self, where: Where) -> Iterator[Problem]:
+        """Cells that hold several labels."""
+        found = several_labels(self.counts)
+        if found:
+            count = sum(self.counts[name] for name in found)
+            message = say("{count} rows have several labels in one cell: {labels}.", count=count, labels=_listed(found))
+            fix = say("Each set of labels is learned as one label; to learn single ones, write a row for each.")
+            yield warning("multi-label", message, where, fix)
 
     def _rare(self, where: Where) -> Iterator[Problem]:
         rare = sorted(name for name, count in self.counts.items() if count < _FEW)
@@ -100,6 +110,16 @@ def order_labels(labels: Counter[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=key))
 
 
+_BETWEEN: Final = re.compile(r"\s*[,，、;；|]\s*")
+
+
+def several_labels(names: Iterable[str]) -> list[str]:
+    """The labels that are sets of others (``sport, money``), as their parts stand alone or in other sets too."""
+    parts = {name: frozenset(filter(None, _BETWEEN.split(name))) for name in names}
+    sets = Counter(part for of_name in set(parts.values()) for part in of_name)
+    return sorted(name for name, of_name in parts.items() if len(of_name) > 1 and any(sets[one] > 1 for one in of_name))
+
+
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
 
@@ -121,8 +141,17 @@ def default_prompt(texts: Iterable[str]) -> str:
 
 def fill_prompt(prompt: str, text: str, labels: Sequence[str]) -> str:
     """``prompt`` with ``{text}`` and ``{labels}`` filled in; whatever else it holds in braces stays."""
-    listed = ("、" if _HAN.search(prompt) else ", ").join(labels)
+    listed = _between(prompt, labels).join(labels)
     return _FIELD.sub(lambda field: text if field[1] == "text" else listed, prompt)
+
+
+def _between(prompt: str, labels: Sequence[str]) -> str:
+    """What stands between labels: a sign that is in none of them, or they could not be told apart."""
+    if any("|" in name for name in labels):
+        return "\n"
+    if any(_BETWEEN.search(name) for name in labels):
+        return " | "
+    return "、" if _HAN.search(prompt) else ", "
 
 
 def ask_for_label(row: Conversation, prompt: str, labels: Sequence[str]) -> Conversation:

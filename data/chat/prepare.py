@@ -70,8 +70,9 @@ def _prepare(plan: LlmPlan, findings: Findings) -> PreparedLlm:
     data = _read(plan.train, plan, findings)
     stage = data.rows[0].stage
     sources = [data.opened]
-    if plan.evaluation is not None:
-        other = _read(plan.evaluation, replace(plan, stage=stage), findings)
+    evaluation = plan.evaluation or _split_beside(plan, data.opened, findings)
+    if evaluation is not None:
+        other = _read(evaluation, replace(plan, stage=stage), findings)
         sources.append(other.opened)
         parts = Parts(data.rows, other.rows)
         for problem in leaks(data.rows, other.rows, data.opened.source.name):
@@ -90,6 +91,17 @@ def _prepare(plan: LlmPlan, findings: Findings) -> PreparedLlm:
     labels = _labels(plan, data, parts, findings)
     hashes = {name: value for source in sources for name, value in source.hashes().items()}
     return _prepared(plan, stage, watched, parts.held_out, labels, len(data.rows), hashes)
+
+
+def _split_beside(plan: LlmPlan, data: Opened, findings: Findings) -> Dataset | None:
+    """The split to measure on, of a folder that has one beside that which is trained on."""
+    names = [name for name in opened.MEASURED if name in data.source.splits and name != data.source.split]
+    if data.is_collection or not names:
+        return None
+    message = say("The split {split} is measured on.", split=names[0])
+    fix = say("To hold rows of the training split out instead, name its file: data.train.")
+    findings(note("measured-split", message, data.source.at(), fix))
+    return replace(plan.train, split=names[0], limit=None)
 
 
 def _read(dataset: Dataset, plan: LlmPlan, findings: Findings) -> _Read:

@@ -216,6 +216,48 @@ class SimilarQueries(Check):
             yield warning("near-duplicate-query", message, self.setting.at(self._lines[second]), fix)
 
 
+# One answer to everything.
+
+
+#: Rows of which this share have the same positive teach hardly more than to answer with it: the other rows of a batch
+#: are no wrong answers to one another.
+_ONE_ANSWER: Final = 0.5
+
+
+class OneAnswer(Check):
+    """A positive that most queries share: there is nothing to tell apart."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self._answers: Counter[int] = Counter()
+        self._rows = 0
+
+    def look(self, example: Example) -> Iterator[Problem]:
+        """Count the first positive of each row; of answers that are all different a thousand are enough to know."""
+        if self.setting.retrieval and not isinstance(example, ScoredPair) and example.positives:
+            self._rows += 1
+            key = fingerprint(normal(example.positives[0]))
+            if key in self._answers or len(self._answers) < _COUNTED:
+                self._answers[key] += 1
+        yield from ()
+
+    def end(self) -> Iterator[Problem]:
+        """A warning where one answer has half of the rows or more."""
+        most = max(self._answers.values(), default=0)
+        if self._rows < _ROWS or most < _ONE_ANSWER * self._rows:
+            return
+        message = say("{count} of {total} rows have the same positive.", count=most, total=self._rows)
+        if len(self._answers) == 1:
+            message = say(
+                "All {total} rows have the same positive: there is nothing to learn or to measure.", total=most
+            )
+        fix = say("Take rows with it out, or give each query an answer of its own.")
+        yield warning("one-answer", message, self.setting.at(0), fix)
+
+
+_COUNTED: Final = 1000
+
+
 # Query and positive the wrong way round, in some rows or in all.
 
 

@@ -6,6 +6,7 @@ Judgments are read line by line, so that each bad one has its place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import ClassVar, Final
 
 from tunewiz.data.formats.collections import CollectionFormat
@@ -14,11 +15,12 @@ from tunewiz.data.reading.cells import Cells, number_in, score_of
 from tunewiz.data.reading.columns import EXACT, columns_of, guesses, is_known, mapping_problems
 from tunewiz.data.reading.delimited import Dialect, parse
 from tunewiz.data.reading.records import read
+from tunewiz.data.reading.scales import known_labels, label_word
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.streams import lines
 from tunewiz.data.rows.examples import Document, Judgment
 from tunewiz.language import N_
-from tunewiz.problems import BadData, Report, Where, error, say, warning
+from tunewiz.problems import BadData, Problem, Report, Where, error, say, warning
 
 
 class Beir(CollectionFormat):
@@ -45,7 +47,9 @@ class Beir(CollectionFormat):
         corpus = _columns(source.parts["corpus"], mapping)
         _columns(source.parts["queries"], mapping)
         shown = {role: (column,) for role, column in corpus.items()}
-        return Detection(self, source, shown, 1.0, serious)
+        qrels = [part for name, part in source.parts.items() if name.startswith("qrels/")]
+        fractions = [problem for part in qrels if (problem := fractional_grades(part)) is not None]
+        return Detection(self, source, shown, 1.0, (*fractions, *serious))
 
     def splits(self, detection: Detection) -> tuple[str, ...]:
         """The names of the qrels files; "all" for ``qrels.tsv``."""
@@ -68,8 +72,21 @@ class Beir(CollectionFormat):
             yield name, document, source.at(row.line)
 
     def queries(self, detection: Detection, report: Report) -> Iterator[tuple[str, str, Where]]:
-        """The queries as a stream; one without id or text is reported and left out."""
-        source = detection.source.parts["queries"]
+        """The queries as a stream; one without id or text is reported and left out.
+
+        Of a split that is a part of another one (``dev.small`` of ``dev``), what was there before is passed over.
+        """
+        parts = [part for name, part in detection.source.parts.items() if name.split("/")[0] == "queries"]
+        seen: set[tuple[str, str]] = set()
+        for part in parts:
+            for name, text, where in self._queries_of(part, detection, report):
+                if (name, text) not in seen or len(parts) == 1:
+                    yield name, text, where
+                if len(parts) > 1:
+                    seen.add((name, text))
+
+    @staticmethod
+    def _queries_of(source: Source, detection: Detection, report: Report) -> Iterator[tuple[str, str, Where]]:
         columns = _columns(source, detection.source.mapping)
         for row in read(source, report):
             cells = Cells(source, row, report)
@@ -121,6 +138,15 @@ _ROLES: Final = ("query_id", "document_id", "score")
 
 def read_qrels(source: Source, report: Report) -> Iterator[Judgment]:
     """Each judgment that can be read; what cannot is an error, spaces for tabs are mended with a warning."""
+    labels = known_labels((), source.labels)
+    for cells, where in _rows(source, report):
+        item = _judgment(cells, where, labels, report)
+        if item is not None:
+            yield item
+
+
+def _rows(source: Source, report: Report) -> Iterator[tuple[list[str], Where]]:
+    """Query, document and grade of each row as they are written."""
     if source.container in ("csv", "tsv"):
         yield from _from_lines(source, report)
         return
@@ -132,10 +158,39 @@ def read_qrels(source: Source, report: Report) -> Iterator[Judgment]:
         )
         raise BadData(error("bad-qrels", message, source.at()))
     for row in read(source, report):
-        cells = ["" if (value := row.values.get(column)) is None else str(value) for column in columns]
-        item = _judgment(cells, source.at(row.line), report)
-        if item is not None:
-            yield item
+        yield (
+            ["" if (value := row.values.get(column)) is None else str(value) for column in columns],
+            source.at(row.line),
+        )
+
+
+#: Judgments that are looked at for fractions before anything else is told.
+_LOOKED: Final = 50_000
+#: More different fractions than this are no grades that could be numbered.
+_GRADES: Final = 10
+
+
+def fractional_grades(source: Source) -> Problem | None:
+    """An error that says how to make grades whole, where some of them are fractions."""
+    labels = known_labels((), source.labels)
+    found: set[float] = set()
+    try:
+        for cells, _ in islice(_rows(source, lambda _problem: None), _LOOKED):
+            score = score_of(cells[2]) if len(cells) > 2 and label_word(cells[2]) not in labels else None
+            if score is not None and len(found) <= _GRADES:
+                found.add(score)
+    except BadData:
+        return None
+    if all(score == int(score) for score in found):
+        return None
+    grades = sorted(found)
+    message = say("Grades must be whole numbers; there are {grades}.", grades=", ".join(f"{n:g}" for n in grades))
+    fix = say("Round them, or write 0, 1, 2 …")
+    if len(grades) <= _GRADES:
+        numbers = {grade: max(0, place) for place, grade in enumerate(grades, int(grades[0] > 0))}
+        shown = ",".join(f"{grade:g}={0 if grade <= 0 else number}" for grade, number in numbers.items())
+        fix = say("Number them: --labels {labels} (data.labels in a preset).", labels=shown)
+    return error("fractional-grades", message, source.at(), fix)
 
 
 def _by_name(columns: tuple[str, ...]) -> list[str] | None:
@@ -148,7 +203,7 @@ def _by_name(columns: tuple[str, ...]) -> list[str] | None:
     return found if len(found) >= 2 else None
 
 
-def _from_lines(source: Source, report: Report) -> Iterator[Judgment]:
+def _from_lines(source: Source, report: Report) -> Iterator[tuple[list[str], Where]]:
     delimiter, order, width = "", [0, 1, 2], 3
     for line, text in lines(source, report):
         where = source.at(line)
@@ -171,9 +226,7 @@ def _from_lines(source: Source, report: Report) -> Iterator[Judgment]:
             )
             report(error("ragged-row", message, where))
             continue
-        item = _judgment([cells[index] if index < len(cells) else "" for index in order], where, report)
-        if item is not None:
-            yield item
+        yield [cells[index] if index < len(cells) else "" for index in order], where
 
 
 def _delimiter(text: str) -> str:
@@ -200,7 +253,7 @@ def _order(cells: list[str]) -> list[int]:
     return [0, 2, 3] if len(cells) == 4 else [0, 1, 2][: max(2, len(cells))]
 
 
-def _judgment(cells: list[str], where: Where, report: Report) -> Judgment | None:
+def _judgment(cells: list[str], where: Where, labels: Mapping[str, float], report: Report) -> Judgment | None:
     """A judgment of (query, document[, score]); a missing third column means relevant."""
     query, document = cells[0], cells[1]
     if not query or not document:
@@ -219,7 +272,8 @@ def _judgment(cells: list[str], where: Where, report: Report) -> Judgment | None
             )
         )
         return None
-    score = score_of(cells[2])
+    worth = labels.get(label_word(cells[2]))
+    score = score_of(cells[2]) if worth is None else worth
     if score is None or score != int(score):
         message = say("The score {value} is no whole number; the row is left out.", value=cells[2])
         report(error("bad-score", message, where, say("Write a grade: 0, 1, 2 …")))

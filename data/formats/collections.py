@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tunewiz.data.formats.format import Detection, RetrievalFormat, Shape
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.rows.examples import Collection, Document, Group, Judgment, ScoredPair
-from tunewiz.problems import BadData, Problem, Report, Where, error, say, warning
+from tunewiz.problems import BadData, Message, Problem, Report, Where, error, say, warning
 
 
 class CollectionFormat(RetrievalFormat):
@@ -132,9 +132,10 @@ def collection(detected: Detection, split: str, report: Report) -> Collection:
     corpus = dict(documents(detected, report))
     every = dict(queries(detected, report))
     found: dict[str, dict[str, int]] = {}
-    for item in _known(read_judgments(detected, split, report), every, corpus, report):
+    items = list(read_judgments(detected, split, report))
+    for item in _known(iter(items), every, corpus, report):
         found.setdefault(item.query, {})[item.document] = item.grade
-    _refuse_strangers(detected, found)
+    _refuse_strangers(detected, found, *_odd_ids(items, every, corpus))
     return Collection(corpus, {name: every[name] for name in found}, found)
 
 
@@ -147,7 +148,7 @@ def groups_from_qrels(detected: Detection, split: str, report: Report) -> Iterat
     by_query: dict[str, list[Judgment]] = {}
     for item in _known(iter(items), every, texts, report):
         by_query.setdefault(item.query, []).append(item)
-    _refuse_strangers(detected, by_query)
+    _refuse_strangers(detected, by_query, *_odd_ids(items, every, texts))
     for name, of_query in by_query.items():
         group = _group(name, every[name], of_query, texts)
         if group is None:
@@ -155,6 +156,16 @@ def groups_from_qrels(detected: Detection, split: str, report: Report) -> Iterat
             report(warning("no-positive", message, of_query[0].where))
         else:
             yield group
+
+
+def _odd_ids(items: list[Judgment], queries_: Mapping[str, str], texts: Mapping[str, Any]) -> tuple[str, str]:
+    """An id of the judgments that is not there, and one that is."""
+    if not items or not queries_:
+        return "", ""
+    first = items[0]
+    if first.query not in queries_:
+        return first.query, next(iter(queries_))
+    return (first.document, next(iter(texts))) if texts else ("", "")
 
 
 def _known(
@@ -172,11 +183,32 @@ def _known(
             yield item
 
 
-def _refuse_strangers(detected: Detection, found: dict[str, Any]) -> None:
+def _refuse_strangers(detected: Detection, found: dict[str, Any], judged: str, known: str) -> None:
     if not found:
         message = say("No judgment fits the queries and the corpus.")
         fix = say("Check that qrels, queries and corpus belong together and the ids are written alike.")
-        raise BadData(error("no-judgments", message, detected.source.at(), fix))
+        told = unlike_ids(judged, known)
+        raise BadData(error("no-judgments", message, detected.source.at(), told or fix))
+
+
+def unlike_ids(judged: str, known: str) -> Message | None:
+    """What differs between an id of the judgments and one of the file that should hold it."""
+    if not judged or not known:
+        return None
+    shown = say("The judgments have ids like {judged}, the file has ids like {known}", judged=judged, known=known)
+    if judged.removesuffix(".0") != judged and known.removesuffix(".0") == known:
+        return say("{shown}: they were written as decimals (.0); write them as whole numbers.", shown=shown)
+    if known.removesuffix(".0") != known:
+        return say(
+            "{shown}: those of the file were written as decimals (.0); write them as whole numbers.", shown=shown
+        )
+    if judged.casefold() == known.casefold():
+        return say("{shown}: they differ in capitals.", shown=shown)
+    if judged.lstrip("0") == known.lstrip("0"):
+        return say("{shown}: they differ in zeros at the beginning.", shown=shown)
+    if judged.isdecimal() != known.isdecimal():
+        return say("{shown}: one are bare numbers, the others have letters or marks.", shown=shown)
+    return say("{shown}.", shown=shown)
 
 
 def _group(name: str, query: str, items: list[Judgment], texts: dict[str, str]) -> Group | None:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
+from tunewiz.data.dialogues.markup import split_dialogue, spoken
 from tunewiz.data.formats.format import Detection, Format, Role, Shape
-from tunewiz.data.reading.cells import Cells, Table, parse_nested
+from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
-from tunewiz.data.reading.turns import Talk, talk, tool_list
+from tunewiz.data.reading.turns import Talk, is_turns, talk, text_of, thought, tool_list
 from tunewiz.data.rows.conversations import Conversation, Turn
-from tunewiz.problems import Message, Report, say, warning
+from tunewiz.problems import Message, Report, note, say, warning
 
 SYSTEM: Final = Role("system", required=False, names="llm_system")
 HISTORY: Final = Role("history", required=False, names="llm_history")
 TOOLS: Final = Role("tools", required=False, names="llm_tools")
+REASONING: Final = Role("reasoning", required=False, names="llm_reasoning")
+CHOICES: Final = Role("choices", required=False, many=True, names="llm_choices")
+
+#: What programs write into cells that hold nothing: pandas, SQL, Python, Excel.
+_NOTHING: Final = frozenset(("nan", "<na>", "#n/a", "nat", "null", "none", "nil", "n/a", "na", "undefined", "(null)"))
+#: And those of them that are never an answer.
+_NEVER: Final = frozenset(("nan", "<na>", "#n/a", "nat", "undefined", "(null)"))
+_OPTIONAL: Final = frozenset(("input", "system", "history", "tools", "reasoning", "choices"))
+
+
+def is_nothing(role: str, text: str) -> bool:
+    """Whether ``text`` in a cell of ``role`` is what a program writes for none (``nan``, ``NULL``)."""
+    return text.strip().casefold() in (_NOTHING if role in _OPTIONAL else _NEVER)
 
 
 @dataclass(frozen=True)
@@ -28,13 +43,33 @@ class ChatCells(Cells):
 
     def value(self, role: str) -> Any:
         """What the (first) column of ``role`` holds, lists and objects in text as such; None if there is none."""
-        return parse_nested(self.row.values.get(self.detection.column(role)))
+        found = parse_nested(self.row.values.get(self.detection.column(role)))
+        return "" if isinstance(found, str) and self._is_nothing(role, found) else found
 
-    def string(self, role: str) -> str | None:
-        """The text of ``role``, several columns on lines of their own; "" if empty, None (reported) if it is none."""
-        texts = [self.text(column) for column in self.detection.mapping.get(role, ())]
-        known = [text for text in texts if text is not None]
-        return "\n".join(text for text in known if text) if len(known) == len(texts) else None
+    def _is_nothing(self, role: str, text: str) -> bool:
+        """Whether a cell holds ``nan`` or the like, which is reported."""
+        if not is_nothing(role, text):
+            return False
+        message = say("A cell of {role} holds {text} and is read as empty.", role=role, text=text.strip())
+        fix = say("Write nothing where nothing is meant (pandas: fillna('')).")
+        self.report(warning("nan-text", message, self.source.at(self.row.line), fix))
+        return True
+
+    def string(self, role: str) -> str:
+        """The text of ``role``, several columns on lines of their own; objects and lists as JSON; "" if empty."""
+        texts = [self._plain(role, column) for column in self.detection.mapping.get(role, ())]
+        return "\n".join(text for text in texts if text)
+
+    def _plain(self, role: str, column: str) -> str:
+        value = self.row.values.get(column)
+        if is_empty(value):
+            return ""
+        if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], str):
+            return value[0]
+        if isinstance(value, (list, tuple, dict)):
+            return json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else str(value)
+        return "" if self._is_nothing(role, text) else text
 
     def drop(self, code: str, told: Message, fix: Message | None = None) -> None:
         """Report that the row cannot be used."""
@@ -43,40 +78,109 @@ class ChatCells(Cells):
     def asked(self, *roles: str) -> str | None:
         """The texts of ``roles`` under each other as a question; None, and reported, if there is nothing in them."""
         texts = [self.string(role) for role in roles]
-        known = [text for text in texts if text is not None]
-        if len(known) < len(texts):
-            return None
-        question = "\n".join(text for text in known if text.strip())
+        question = "\n".join(text for text in (*texts, self._choices()) if text.strip())
         if not question:
             self.drop("empty-query", say("The question is empty."))
         return question or None
 
+    def _choices(self) -> str:
+        """The choices of a question, a line each with its letter."""
+        columns = self.detection.mapping.get("choices", ())
+        value = self.value("choices") if len(columns) == 1 else [self.row.values.get(column) for column in columns]
+        if isinstance(value, dict):  # ARC: {"label": ["A", …], "text": […]}
+            value = value.get("text", list(value.values()))
+        if not isinstance(value, list):
+            return str(value) if value else ""
+        texts = [str(text_of(item) or "") for item in value]
+        return "\n".join(f"{chr(65 + index)}. {text}" for index, text in enumerate(texts) if text)
+
     def answered(self, role: str) -> str | None:
-        """The text of ``role`` as an answer; None, and reported, if there is nothing in it."""
+        """The text of ``role`` as an answer, with what was thought; None, and reported, if there is nothing in it."""
         text = self.string(role)
-        if text == "":
+        if not text:
             self.drop("empty-answer", say("The answer is empty."))
-        return text or None
+        return thought(self.string("reasoning"), text) if text else None
 
     def history(self) -> tuple[Turn, ...] | None:
         """Earlier turns, from pairs of question and answer or a list of turns; None, and reported, if broken."""
         value = self.value("history")
         if value is None or value in ("", []):
             return ()
-        found = talk(value, self.source.at(self.row.line), self.report)
+        found = talk(value, self.source.at(self.row.line), self.report, said=self.source.speakers)
         return found.turns if found else None
 
     def turns(self, role: str, answered: bool) -> Talk | None:
         """The conversation in the column of ``role``; see :func:`tunewiz.data.reading.turns.talk`."""
-        return talk(self.value(role), self.source.at(self.row.line), self.report, answered)
+        return self.talk(self.value(role), answered)
+
+    def talk(self, value: Any, answered: bool) -> Talk | None:
+        """The conversation that ``value`` holds."""
+        return talk(value, self.source.at(self.row.line), self.report, answered, self.source.speakers)
+
+    def question(self, *roles: str) -> Talk | None:
+        """The prompt of ``roles``: a text, a list of turns, or a dialogue written into one text; None if there is none.
+
+        Earlier turns stand before it. It ends with the user or a tool.
+        """
+        value = self.value(roles[0])
+        if _holds_turns(value):
+            return self.talk(value, answered=False)
+        question, history = self.asked(*roles), self.history()
+        if not question or history is None:
+            return None
+        written = split_dialogue(question, sure=True)
+        if written and written[-1] == ("assistant", ""):
+            written.pop()
+        if written and written[-1][0] == "user" and len(written) > 1:
+            told = say("The prompt holds a dialogue, written out; its turns are read as such.")
+            self.report(note("prompt-dialogue", told, self.source.at(self.row.line)))
+            items = [{"role": part, "content": text} for part, text in written]
+            found = self.talk(items, answered=False)
+            return replace(found, turns=(*history, *found.turns)) if found else None
+        return Talk((*history, Turn("user", question)))
+
+    def exchange(self, asked: tuple[str, ...], answered: str) -> Talk | None:
+        """A prompt and its completion, either of which may be a text or a list of turns; None, and reported, if not."""
+        prompt = self.question(*asked)
+        if prompt is None:
+            return None
+        value = self.value(answered)
+        value = [value] if isinstance(value, dict) else value
+        if not _holds_turns(value):
+            answer = self.answered(answered)
+            return replace(prompt, turns=(*prompt.turns, Turn("assistant", answer))) if answer else None
+        names = {"call": "function_call"}
+        items = [{"role": names.get(turn.speaker, turn.speaker), "content": turn.text} for turn in prompt.turns]
+        found = self.talk([*items, *value], answered=True)
+        if found is None:
+            return None
+        return replace(found, system=prompt.system or found.system, tools=prompt.tools or found.tools)
+
+    def system(self) -> str:
+        """The system prompt in a column of its own, without the name (``SYSTEM:``) that it may begin with."""
+        text = self.string("system")
+        part, said = spoken(text)
+        return said if part == "system" else text
 
     def tools(self) -> str | None:
         """The tools that may be called, as JSON; None, and reported, if they are no such."""
-        found = tool_list(self.row.values.get(self.detection.column("tools")))
+        found = tool_list(self.value("tools"))
         if found is None:
             message = say("The tools are no JSON list of objects with a name; the row is left out.")
             self.drop("bad-tools", message)
         return found
+
+    def supervised(self, found: Talk | None) -> Conversation | None:
+        """A conversation that ends with an answer as a row, with the system prompt and the tools beside it."""
+        tools = self.tools()
+        if found is None or tools is None:
+            return None
+        return Conversation(found.turns, found.system or self.system(), tools or found.tools, line=self.row.line)
+
+
+def _holds_turns(value: Any) -> bool:
+    """Whether a cell that may hold a text holds objects that tell who speaks instead."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and is_turns(value)
 
 
 class ConversationFormat(Format):
@@ -84,10 +188,14 @@ class ConversationFormat(Format):
 
     tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
     shape: ClassVar[Shape] = "conversations"
+    #: Roles that may hold turns or objects as well as texts.
+    nested: ClassVar[frozenset[str]] = frozenset(
+        ("tools", "history", "choices", "reasoning", "instruction", "prompt", "input", "output", "completion")
+    )
 
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """As :meth:`Format.fits`; a list of one text is that text."""
-        if super().fits(role, column, table):
+        if role.name in self.nested or super().fits(role, column, table):
             return True
         values = [parse_nested(value) for value in table.values(column)]
         return all(isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) for value in values)

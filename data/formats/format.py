@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar, Final, Literal
 
@@ -41,7 +41,8 @@ class Role:
 class Detection:
     """How a source is understood: its format, role -> columns, 0-1 confidence, and what should be said about it.
 
-    ``alternatives`` are names of formats that would fit too; ``scale`` is the lowest and highest score of the sample.
+    ``alternatives`` are names of formats that would fit too; ``scale`` is the lowest and highest score of the sample,
+    ``labels`` what its words are worth, ``marks`` by column what stands between several texts in a cell.
     """
 
     format: Format
@@ -51,6 +52,8 @@ class Detection:
     problems: tuple[Problem, ...] = ()
     alternatives: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
+    labels: Mapping[str, float] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def column(self, role: str) -> str:
         """The (first) column of a role, or an empty string."""
@@ -76,6 +79,10 @@ class Format(ABC):
         """Whether the whole mapping makes this format; formats narrow it."""
         return True
 
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """A mapping found by names, with what only the format knows of it put right."""
+        return mapping
+
     def takes(self, source: Source, table: Table) -> Detection | None:
         """A source that this format understands whatever its columns; None, as nearly always, otherwise."""
         return None
@@ -89,6 +96,11 @@ class RetrievalFormat(Format):
     """Formats whose records become training examples for retrieval."""
 
     tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker"})
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """What lies in objects of a list is the parts of one text where one is asked for."""
+        inside = column not in table.source.columns and "[" in column and role.name == "query"
+        return super().fits(role, column, table) or (inside and table.kind(column) == "texts")
 
     @abstractmethod
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from tunewiz.data.dialogues.judgments import verdict_of
+from tunewiz.data.dialogues.markup import split_dialogue
+from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.conversations import HISTORY, SYSTEM, TOOLS, ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Mapped, Role
-from tunewiz.data.reading.cells import Table, parse_nested, score_of
-from tunewiz.data.reading.turns import Talk, first_turns, text_of
-from tunewiz.data.rows.conversations import Conversation, Turn
+from tunewiz.data.reading.cells import Table, parse_nested
+from tunewiz.data.reading.columns import guesses
+from tunewiz.data.reading.turns import Talk, first_turns, is_turns, text_of
+from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
 from tunewiz.problems import say
 
@@ -36,41 +41,50 @@ class Preference(ConversationFormat):
         """Answers may be turns; everything that is no text is looked at row by row."""
         return True
 
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """Turns beside a prompt, or beside answers that are whole conversations, are those of one answer again."""
+        whole = all(_conversations(table, mapping[role][0]) for role in ("chosen", "rejected"))
+        beside = "prompt" in mapping or whole
+        return {role: columns for role, columns in mapping.items() if role != "conversations" or not beside}
+
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """With a prompt, or with answers that are whole conversations."""
         if not table.rows or "prompt" in mapping or "conversations" in mapping:
             return "prompt" in mapping or "conversations" in mapping
-        return all(first_turns(table, mapping[role][0]) for role in ("chosen", "rejected"))
+        return all(_conversations(table, mapping[role][0]) for role in ("chosen", "rejected"))
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The prompt ends with the user; the answers are texts."""
-        found = self._prompt(cells)
-        chosen, rejected = self._answer(cells, "chosen"), self._answer(cells, "rejected")
-        system, tools = cells.string("system"), cells.tools()
-        if found is None or not chosen or not rejected or system is None or tools is None:
+        return self._pair(cells, self._prompt(cells), self._answer(cells, "chosen"))
+
+    def _pair(self, cells: ChatCells, found: Talk | None, chosen: str | None) -> Conversation | None:
+        rejected, tools = self._answer(cells, "rejected"), cells.tools()
+        if found is None or not chosen or not rejected or tools is None:
             return None
         if chosen == rejected:
             message = say("The chosen and the rejected answer are the same: there is nothing to learn.")
             cells.drop("same-answers", message, say("Take the row out."))
             return None
-        turns, own_system = found.turns, found.system
-        return Conversation(turns, own_system or system, tools, chosen, rejected, line=cells.row.line)
+        system = found.system or cells.system()
+        return Conversation(found.turns, system, tools or found.tools, chosen, rejected, line=cells.row.line)
 
     def _prompt(self, cells: ChatCells) -> Talk | None:
         mapping = cells.detection.mapping
+        if _is_whole(cells.value("chosen")) and _is_whole(cells.value("rejected")):
+            return _shared(cells)
+        if "prompt" in mapping:
+            return cells.question("prompt", "input")
         if "conversations" in mapping:
             return cells.turns("conversations", answered=False)
-        if "prompt" not in mapping:
-            return _shared(cells)
-        if isinstance(cells.value("prompt"), list):
-            return cells.turns("prompt", answered=False)
-        question, history = cells.asked("prompt", "input"), cells.history()
-        return Talk((*history, Turn("user", question))) if question and history is not None else None
+        return _shared(cells)
 
     @staticmethod
     def _answer(cells: ChatCells, role: str) -> str | None:
-        """A text, a turn, or the last turn of a list; None, and reported, if empty."""
+        """A text, a turn, or the last turn of a list or of a written dialogue; None, and reported, if empty."""
         text = last_text(cells.value(role))
+        written = split_dialogue(text) if text else None
+        if written and written[-1][0] == "assistant":
+            text = written[-1][1]
         if text is None:
             cells.drop("not-text", say("The {role} answer is no text; the row is left out.", role=role))
         elif not text.strip():
@@ -84,8 +98,16 @@ def last_text(value: Any) -> str | None:
     if isinstance(found, list) and found and isinstance(found[-1], dict):
         found = found[-1]
     if isinstance(found, dict):
-        return text_of(found.get("content", found.get("value")))
+        return text_of(found.get("content", found.get("value", found.get("text"))))
     return text_of(value)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether an answer stands at the end of its whole conversation."""
+    if isinstance(value, str):
+        return split_dialogue(value) is not None
+    first = value[0] if isinstance(value, list) and len(value) > 1 and is_turns(value) else None
+    return isinstance(first, dict) and part_of(first.get("role", first.get("from", ""))) in ("user", "system")
 
 
 def _shared(cells: ChatCells) -> Talk | None:
@@ -98,6 +120,41 @@ def _shared(cells: ChatCells) -> Talk | None:
         cells.drop("different-prompts", message)
         return None
     return Talk(chosen.turns[:-1], chosen.system)
+
+
+def _conversations(table: Table, column: str) -> bool:
+    """Whether a column holds whole conversations: turns, or dialogues written into a text."""
+    values = [parse_nested(value) for value in table.values(column)]
+    return bool(values) and sum(map(_is_whole, values)) > len(values) / 2
+
+
+class RejectedAnswer(Preference):
+    """A conversation whose last answer was chosen, and beside it the one that was rejected (ms-swift)."""
+
+    name: ClassVar[str] = "rejected_answer"
+    title: ClassVar[str] = N_("Conversations with a rejected answer")
+    description: ClassVar[str] = N_("A conversation that ends with the chosen answer, and a rejected one in each row.")
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("conversations", names="llm_turns"),
+        Role("rejected", names="llm_rejected"),
+        SYSTEM,
+        TOOLS,
+    )
+
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """The conversation is needed here."""
+        return mapping
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """Where no column of chosen answers stands beside."""
+        return not guesses("llm_chosen", table.columns) and bool(first_turns(table, mapping["conversations"][0]))
+
+    def conversation(self, cells: ChatCells) -> Conversation | None:
+        """The last answer of the conversation is the chosen one."""
+        found = cells.turns("conversations", answered=True)
+        if found is None:
+            return None
+        return self._pair(cells, replace(found, turns=found.turns[:-1]), found.turns[-1].text)
 
 
 # KTO: an answer and whether it was good, without another one to compare it with.
@@ -123,7 +180,9 @@ class Kto(ConversationFormat):
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """The judgment is yes or no in each row of the sample."""
         values = table.values(column)
-        return role.name != "desirable" or (bool(values) and all(score_of(value) in (0.0, 1.0) for value in values))
+        if role.name == "desirable":
+            return bool(values) and all(verdict_of(value) is not None for value in values)
+        return True
 
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """With turns, or with a prompt and a completion."""
@@ -133,21 +192,21 @@ class Kto(ConversationFormat):
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The prompt ends with the user; the last answer stands apart."""
-        score = score_of(cells.value("desirable"))
-        if score not in (0.0, 1.0):
+        good = verdict_of(cells.value("desirable"))
+        if good is None:
             message = say("{value} is neither yes nor no; the row is left out.", value=str(cells.value("desirable")))
             cells.drop("bad-judgment", message, say("Write true or false."))
             return None
-        found, system, tools = self._talk(cells), cells.string("system"), cells.tools()
-        if found is None or system is None or tools is None:
+        found, tools = self._talk(cells), cells.tools()
+        if found is None or tools is None:
             return None
         *prompt, answer = found.turns
         return Conversation(
             turns=tuple(prompt),
-            system=found.system or system,
-            tools=tools,
+            system=found.system or cells.system(),
+            tools=tools or found.tools,
             answer=answer.text,
-            desirable=score == 1.0,
+            desirable=good,
             line=cells.row.line,
         )
 
@@ -155,8 +214,4 @@ class Kto(ConversationFormat):
     def _talk(cells: ChatCells) -> Talk | None:
         if "conversations" in cells.detection.mapping:
             return cells.turns("conversations", answered=True)
-        question, history = cells.asked("prompt", "input"), cells.history()
-        answer = cells.answered("completion") if question else None
-        if not question or not answer or history is None:
-            return None
-        return Talk((*history, Turn("user", question), Turn("assistant", answer)))
+        return cells.exchange(("prompt", "input"), "completion")

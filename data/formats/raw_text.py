@@ -5,21 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
-from tunewiz.data.formats.format import Detection, Role
+from tunewiz.data.formats.format import Detection, Mapped, Role
+from tunewiz.data.reading.cells import Table, parse_nested
+from tunewiz.data.reading.columns import guesses
+from tunewiz.data.reading.meaning import meaningful
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import chunks, lines
+from tunewiz.data.reading.turns import is_turns, text_of
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
-from tunewiz.problems import Report, note, say
+from tunewiz.problems import Report, note, say, warning
 
 #: Names of files that hold running text as often as tables.
 PROSE: Final = (".txt", ".text", ".md", ".markdown")
 _BLANK: Final = re.compile(r"\n[ \t]*\n")
 _COLUMN: Final = "text"
+_LINES: Final = 200  # that tell a table from prose
+_FEW_LINES: Final = 5  # among fewer, as many tabs on each are no pattern
 
 
 class RawText(ConversationFormat):
@@ -30,9 +37,28 @@ class RawText(ConversationFormat):
     description: ClassVar[str] = N_("A text in each row, or a plain text file, whose every word is trained on.")
     roles: ClassVar[tuple[Role, ...]] = (Role("text", names="llm_text"),)
 
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Texts; or turns of the assistant alone, as ms-swift writes what is pre-trained on."""
+        return _only_answers(table, column) or super().fits(role, column, table)
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """Never beside another column that carries meaning: raw text is a choice, not what is left over."""
+        return not meaningful(table, mapping[_COLUMN])
+
+    def takes(self, source: Source, table: Table) -> Detection | None:
+        """Turns of the assistant alone."""
+        named = [guess.column for guess in guesses("llm_turns", table.columns)]
+        column = next((name for name in named if _only_answers(table, name)), "")
+        if not column:
+            return None
+        message = say("Nobody but the assistant speaks in {column}: its words are text to pre-train on.", column=column)
+        return Detection(self, source, {_COLUMN: (column,)}, 0.8, (warning("only-answers", message, source.at()),))
+
     def plain(self, source: Source) -> Detection | None:
         """A text file that is no table as this format; None for other files."""
         if source.container not in ("csv", "tsv") or not set(PROSE) & {s.casefold() for s in source.path.suffixes}:
+            return None
+        if is_table(source):
             return None
         blocks = _has_blank_lines(source)
         message = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
@@ -50,10 +76,38 @@ class RawText(ConversationFormat):
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The text, with nothing around it."""
-        text = cells.string("text")
-        if text is not None and not text.strip():
+        value = cells.value("text")
+        texts = [_said(item) for item in value] if isinstance(value, list) and is_turns(value) else []
+        text = "\n".join(filter(None, texts)) if texts else cells.string("text")
+        if not text.strip():
             cells.drop("empty-text", say("The text is empty; the row is left out."))
-        return Conversation(text=text, line=cells.row.line) if text and text.strip() else None
+        return Conversation(text=text, line=cells.row.line) if text.strip() else None
+
+
+def _said(item: Any) -> str:
+    found = parse_nested(item)
+    content = found.get("content", found.get("value", found.get("text"))) if isinstance(found, dict) else None
+    return text_of(content) or ""
+
+
+def _only_answers(table: Table, column: str) -> bool:
+    """Whether a column holds turns, all of them the assistant's."""
+    values = [parse_nested(value) for value in table.values(column)]
+    parts = {_part(item) for value in values if isinstance(value, list) for item in value}
+    return parts == {"assistant"} and all(isinstance(value, list) for value in values)
+
+
+def _part(item: Any) -> str | None:
+    found = parse_nested(item)
+    return part_of(found.get("role", found.get("from", ""))) if isinstance(found, dict) else None
+
+
+def is_table(source: Source) -> bool:
+    """Whether a file named like prose holds a table: as many tabs, or signs of several characters, on every line."""
+    if len(source.columns) < 2 or not (source.delimiter == "\t" or len(source.delimiter) > 1):
+        return False
+    first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]
+    return len(first) >= _FEW_LINES and len({text.count(source.delimiter) for text in first}) == 1
 
 
 def _has_blank_lines(source: Source) -> bool:

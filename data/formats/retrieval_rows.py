@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
-from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of, word_score
+from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of
+from tunewiz.data.reading.expressions import value_at
+from tunewiz.data.reading.scales import label_word, word_worth
 from tunewiz.data.reading.source import Row
 from tunewiz.data.rows.examples import Group, ScoredPair
 from tunewiz.language import N_
@@ -21,15 +24,23 @@ class GroupFormat(RetrievalFormat):
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each row that has a query and a positive."""
         for row in rows:
-            group = self._group(detection, Cells(detection.source, row, report))
-            if group is not None:
+            cells = Cells(detection.source, row, report)
+            group = self._group(detection, cells)
+            if group is None:
+                continue
+            if not detection.marks and "similar" not in detection.mapping:
                 yield group
+                continue
+            for place, query in enumerate(_ways_to_ask(detection, cells)):
+                yield replace(group, query=query, query_id="" if place else group.query_id)
 
     def _group(self, detection: Detection, cells: Cells) -> Group | None:
         query_column = detection.column("query")
         query = cells.text(query_column)
         if query is None:
             return None
+        if not query and "similar" in detection.mapping:
+            query = next(iter(_ways_to_ask(detection, cells)), "")
         if not query:
             self._empty(cells, "empty-query", query_column)
             return None
@@ -57,6 +68,20 @@ class GroupFormat(RetrievalFormat):
     def _empty(cells: Cells, code: str, column: str) -> None:
         message = say("The column {column} is empty; the row is left out.", column=column)
         cells.report(warning(code, message, _at(cells)))
+
+
+def _ways_to_ask(detection: Detection, cells: Cells) -> list[str]:
+    """The query, or the queries that its cell holds, and those of columns with other ways to ask the same."""
+    column = detection.column("query")
+    own = cells.text(column) or ""
+    texts = [(column, own)]
+    texts += [(name, text) for name in detection.mapping.get("similar", ()) for text in cells.texts((name,))]
+    parts = [part for name, text in texts for part in _parts(text, detection.marks.get(name, ""))]
+    return list(dict.fromkeys(filter(None, parts)))
+
+
+def _parts(text: str, mark: str) -> list[str]:
+    return [part.strip() for part in text.split(mark)] if mark else [text]
 
 
 def _at(cells: Cells) -> Where:
@@ -90,6 +115,7 @@ class Pairs(GroupFormat):
     roles: ClassVar[tuple[Role, ...]] = (
         Role("query"),
         Role("positive"),
+        Role("similar", required=False, many=True),
         Role("query_id", required=False),
         Role("document_id", required=False),
     )
@@ -170,6 +196,41 @@ class QueryPosNeg(GroupFormat):
         return len(mapping["positive"]) > 1 or table.kind(mapping["positive"][0]) == "texts"
 
 
+# Texts that mean the same, in one list.
+
+
+class Alike(RetrievalFormat):
+    """A list of texts a row that all mean the same, as ``{"set": [...]}``: the first is the query of the others."""
+
+    name: ClassVar[str] = "alike"
+    title: ClassVar[str] = N_("Texts that mean the same")
+    description: ClassVar[str] = N_(
+        "A list of texts in each row that all mean the same; the first asks for the others."
+    )
+    shape: ClassVar[Shape] = "groups"
+    roles: ClassVar[tuple[Role, ...]] = (Role("alike", many=True),)
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Lists of texts alone."""
+        return table.kind(column) == "texts"
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """No other texts beside them."""
+        used = mapping["alike"]
+        return not any(table.kind(column) in ("text", "texts") for column in table.columns if column not in used)
+
+    def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
+        """A :class:`Group` for each row of two texts or more."""
+        for row in rows:
+            cells = Cells(detection.source, row, report)
+            texts = list(dict.fromkeys(cells.texts(detection.mapping["alike"])))
+            if len(texts) > 1:
+                yield Group(texts[0], tuple(texts[1:]), line=row.line)
+            else:
+                message = say("The row has no two different texts; it is left out.")
+                report(warning("empty-positive", message, _at(cells)))
+
+
 # Scored pairs: two texts and how similar or relevant they are.
 
 
@@ -217,13 +278,14 @@ class Scored(RetrievalFormat):
     @staticmethod
     def _score(detection: Detection, cells: Cells) -> float | None:
         column = detection.column("score")
-        value = cells.row.values.get(column)
+        value = value_at(cells.row.values, column)
         where = cells.source.at(cells.row.line)
         if is_empty(value):
             message = say("The column {column} is empty; the row is left out.", column=column)
             cells.report(warning("missing-score", message, where))
             return None
-        score = score_of(value)
+        worth = detection.labels.get(label_word(value)) if detection.labels else None
+        score = score_of(value) if worth is None else worth
         if score is None:
             message = say(
                 "{value} in the column {column} is no score; the row is left out.", value=value, column=column
@@ -231,7 +293,7 @@ class Scored(RetrievalFormat):
             cells.report(error("bad-score", message, where, say("Write a number.")))
             return None
         highest = detection.scale[1] if detection.scale else 1.0
-        if highest > 1 and word_score(value) is not None:
+        if worth is None and highest > 1 and word_worth(value) is not None:
             message = say(
                 "{value} says yes or no where scores go up to {highest}; left out.", value=value, highest=highest
             )

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar, Final
 
-from tunewiz.data.formats.conversations import HISTORY, SYSTEM, TOOLS, ChatCells, ConversationFormat
+from tunewiz.data.formats.conversations import (
+    CHOICES,
+    HISTORY,
+    REASONING,
+    SYSTEM,
+    TOOLS,
+    ChatCells,
+    ConversationFormat,
+)
 from tunewiz.data.formats.format import Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses
+from tunewiz.data.reading.meaning import is_choice
+from tunewiz.data.reading.records import read
 from tunewiz.data.reading.turns import first_turns
 from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.language import N_
@@ -29,23 +41,24 @@ class Alpaca(ConversationFormat):
         Role("input", required=False, names="llm_input"),
         SYSTEM,
         HISTORY,
+        REASONING,
+        CHOICES,
         TOOLS,
     )
 
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """The choices of a question, each in a column of its own, belong to it."""
+        return _with_choices(mapping, table)
+
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """Instruction and input under each other are the user's turn, after those of the history."""
-        return _single_turn(cells, ("instruction", "input"), "output")
+        return cells.supervised(cells.exchange(("instruction", "input"), "output"))
 
 
-def _single_turn(cells: ChatCells, asked: tuple[str, ...], answered: str) -> Conversation | None:
-    """A row with one question (the roles ``asked``) and one answer, and what went before."""
-    question = cells.asked(*asked)
-    answer = cells.answered(answered) if question else None
-    history, system, tools = cells.history(), cells.string("system"), cells.tools()
-    if not question or not answer or history is None or system is None or tools is None:
-        return None
-    turns = (*history, Turn("user", question), Turn("assistant", answer))
-    return Conversation(turns, system, tools, line=cells.row.line)
+def _with_choices(mapping: Mapped, table: Table) -> Mapped:
+    used = {column for columns in mapping.values() for column in columns}
+    choices = tuple(column for column in table.columns if column not in used and is_choice(column, table.columns))
+    return mapping if "choices" in mapping or len(choices) < 2 else {**mapping, "choices": choices}
 
 
 # Prompts and completions: a question and its answer under whatever names.
@@ -63,16 +76,23 @@ class PromptCompletion(ConversationFormat):
         Role("input", required=False, names="llm_context"),
         SYSTEM,
         HISTORY,
+        REASONING,
+        CHOICES,
         TOOLS,
     )
 
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """As for :class:`Alpaca`."""
+        return _with_choices(mapping, table)
+
     def synonyms(self) -> Mapping[str, str]:
         """A query and a response can be mapped by those names."""
-        return {"query": "prompt", "question": "prompt", "response": "completion", "answer": "completion"}
+        asked, answered = ("query", "question", "user"), ("response", "answer", "assistant")
+        return dict.fromkeys(asked, "prompt") | dict.fromkeys(answered, "completion")
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The prompt is the user's turn, the completion the answer."""
-        return _single_turn(cells, ("prompt", "input"), "completion")
+        return cells.supervised(cells.exchange(("prompt", "input"), "completion"))
 
 
 class _TurnList(ConversationFormat):
@@ -96,10 +116,7 @@ class _TurnList(ConversationFormat):
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns in order; a system turn and a system column become the system prompt."""
-        found, system, tools = cells.turns(self.turns, answered=True), cells.string("system"), cells.tools()
-        if found is None or system is None or tools is None:
-            return None
-        return Conversation(found.turns, found.system or system, tools, line=cells.row.line)
+        return cells.supervised(cells.turns(self.turns, answered=True))
 
 
 class ShareGpt(_TurnList):
@@ -129,13 +146,18 @@ class Messages(_TurnList):
 # Classification: a text and its label, which an instruction asks for.
 
 
+_HAN: Final = re.compile("[\u3400-\u9fff]")
 #: A label is short, and in a sample hardly every row has another one.
 _LONGEST_LABEL: Final = 60
 _FEW_ROWS: Final = 20  # among fewer rows each may have another label and still be one of a few
+#: Different labels a row. Intents come to 77 among thousands of rows (Banking77): in a sample of 200, 0.4 a row.
+_DIFFERENT: Final = 0.6
+#: Rows that are read to see whether hundreds of labels come again.
+_READ: Final = 5_000
 
 
 class Classification(ConversationFormat):
-    """One text and one label a row; the text becomes a prompt with all labels (:mod:`tunewiz.data.chat.labels`)."""
+    """One text and its label (or labels) a row; the text becomes a prompt with all labels."""
 
     name: ClassVar[str] = "classification"
     title: ClassVar[str] = N_("Classification (text and label)")
@@ -147,31 +169,57 @@ class Classification(ConversationFormat):
     )
 
     def fits(self, role: Role, column: str, table: Table) -> bool:
-        """Labels are short and repeat."""
-        if not super().fits(role, column, table):
+        """Labels are short and repeat; several stand in a list."""
+        listed = role.name == "label" and table.kind(column) == "texts"
+        if not listed and not super().fits(role, column, table):
             return False
         if role.name == "text":
             sure = any(guess.column == column and guess.strength == EXACT for guess in guesses(role.known_as, [column]))
             return table.kind(column) != "number" and (sure or not _answers(table))
-        if role.name != "label":
-            return True
-        values = [str(value).strip() for value in table.values(column)]
-        # Intents come to 77 among thousands of rows (Banking77); in a sample of 200 that is 0.4 different ones a row.
-        few = len(set(values)) <= max(2, 0.6 * len(values)) or len(values) < _FEW_ROWS
-        return few and table.mean_length(column) <= _LONGEST_LABEL
+        return role.name != "label" or (_short(table, column) and _recurs(table, column))
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The text alone is the user's turn, the label the answer; the prompt is wrapped around it later."""
-        text, system = cells.asked("text"), cells.string("system")
-        label = cells.string("label") if text else None
-        if label is not None and not label.strip():
+        text = cells.asked("text")
+        label = self._label(cells) if text else ""
+        if text and not label:
             cells.drop("empty-label", say("The label is empty; the row is left out."))
-        if not text or not label or not label.strip() or system is None:
+        if not text or not label:
             return None
-        label = " ".join(label.split())
-        return Conversation((Turn("user", text), Turn("assistant", label)), system, label=label, line=cells.row.line)
+        turns = (Turn("user", text), Turn("assistant", label))
+        return Conversation(turns, cells.system(), label=label, line=cells.row.line)
+
+    @staticmethod
+    def _label(cells: ChatCells) -> str:
+        value = cells.value("label")
+        if not isinstance(value, list):
+            return " ".join(cells.string("label").split())
+        names = [" ".join(str(name).split()) for name in value if str(name).strip()]
+        if len(names) > 1:
+            message = say("A row has several labels; the model learns to answer with all of them: {labels}.",
+                       labels=", ".join(names))  # fmt: skip
+            cells.drop("multi-label", message, say("Accuracy counts an answer as right if all of them are named."))
+        return ("、" if any(_HAN.search(name) for name in names) else ", ").join(names)
+
+
+def _short(table: Table, column: str) -> bool:
+    names = [str(name) for value in table.values(column) for name in (value if isinstance(value, list) else [value])]
+    return bool(names) and sum(map(len, names)) / len(names) <= _LONGEST_LABEL
+
+
+def _recurs(table: Table, column: str) -> bool:
+    """Whether the values come again: in the sample, or of hundreds of labels further on."""
+    values = [str(value).strip() for value in table.values(column)]
+    if len(set(values)) <= max(2, _DIFFERENT * len(values)) or len(values) < _FEW_ROWS:
+        return True
+    if not any(guess.strength == EXACT for guess in guesses("llm_label", [column])) or len(values) < _FEW_ROWS:
+        return False
+    rows = islice(read(table.source, lambda _problem: None), _READ)
+    more = [str(value).strip() for row in rows if (value := row.values.get(column)) is not None]
+    return len(set(more)) <= _DIFFERENT * len(more)
 
 
 def _answers(table: Table) -> bool:
     """Whether there are answers beside the questions: their category is then no label to learn."""
-    return any(guess.strength >= USUAL for guess in guesses("llm_completion", table.columns))
+    found = [guess.column for guess in guesses("llm_completion", table.columns) if guess.strength >= USUAL]
+    return any(table.kind(column) != "number" and table.mean_length(column) > 2 for column in found)

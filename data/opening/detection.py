@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.formats.collections import CollectionFormat
 from tunewiz.data.formats.conversations import ConversationFormat
-from tunewiz.data.formats.format import Detection, Format, Mapped, formats
-from tunewiz.data.formats.raw_text import PROSE
-from tunewiz.data.opening.matching import Match, match, match_unnamed
+from tunewiz.data.formats.format import Detection, Format, Mapped, RetrievalFormat, formats
+from tunewiz.data.formats.raw_text import PROSE, is_table
+from tunewiz.data.opening.advice import (
+    how_to_map,
+    lost_columns,
+    refuse_empty_answers,
+    refuse_text_beside,
+    told_of_values,
+    unread_judgments,
+)
+from tunewiz.data.opening.labels import (
+    label_notes,
+    labels_of,
+    other_reading,
+    scale_found,
+    score_column,
+    unclear_labels,
+    with_labels,
+)
+from tunewiz.data.opening.left_over import marks_of, several_in_a_cell, titled, unused
+from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.refusals import (
+    Works,
     llm_layout,
     mixed_rows,
     refuse,
@@ -22,8 +43,11 @@ from tunewiz.data.opening.refusals import (
     refuse_pictures,
     refuse_retrieval,
 )
-from tunewiz.data.reading.cells import Table, score_of, word_score
-from tunewiz.data.reading.columns import USUAL, columns_of, guesses, list_columns, mapping_problems
+from tunewiz.data.opening.unfolding import unfolded
+from tunewiz.data.opening.unnamed import match_unnamed
+from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.columns import columns_of, list_columns, mapping_problems
+from tunewiz.data.reading.expressions import columns_in
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import BadData, Problem, Where, error, note, say, warning
@@ -80,43 +104,99 @@ def _known(source: Source, task: str | None) -> dict[str, Format]:
     return {name: item for name, item in known.items() if item.shape != "conversations"}
 
 
-#: More different values than this are hardly labels.
-_LABELS: Final = 10
-
-
 def detect_rows(
-    source: Source, sample: Sequence[Row], mapping: Mapping[str, str], known: Mapping[str, Format]
+    source: Source,
+    sample: Sequence[Row],
+    mapping: Mapping[str, str],
+    known: Mapping[str, Format],
+    advise: bool = True,
 ) -> Detection:
-    """The format of a source that has rows. ``known`` are the formats to choose from, by name."""
+    """The format of a source that has rows. ``known`` are the formats to choose from, by name.
+
+    Where none fits, mappings are tried for the one to ``advise``.
+    """
     columns = tuple(dict.fromkeys([*source.columns, *(key for row in sample for key in row.values)]))
+    source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
     candidates = _candidates(source, known)
+    for_llm = any(item.shape == "conversations" for item in candidates.values())
+    if not for_llm:
+        table = replace(table, columns=(*columns, *unfolded(table)))
     given = _given(source, table, mapping, candidates)
     found = _matches(candidates, table, given)
     if not given and source.format in ("auto", "mixed"):
         taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
         if taken is not None:
             return taken
-    for_llm = any(item.shape == "conversations" for item in candidates.values())
     (_refuse_for_llm if for_llm else _refuse_for_retrieval)(source, table, found, given)
-    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv"
-    if not found and not (source.header or given or prose) and source.container in ("csv", "tsv", "xlsx"):
+    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
+    if not found and not (given or prose) and has_no_names(source):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
     if not found:
+        if for_llm and not given:
+            refuse_text_beside(source, table, candidates)
         missing = _missing(candidates, given) if given or source.format != "auto" else ()
-        raise (refuse_llm_columns if for_llm else refuse)(source, table, missing)
-    best = found[0]
-    _refuse_word_labels(source, table, best, given)
+        if for_llm:
+            raise refuse_llm_columns(source, table, missing, how_to_map(table, candidates))
+        works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
+        raise refuse(source, table, works, missing)
+    refuse_empty_answers(source, table, found[0])
+    return _detection(source, table, found, given, for_llm)
+
+
+def has_no_names(source: Source) -> bool:
+    """Whether the columns are called column_1 ... for want of names."""
+    if source.container in ("csv", "tsv", "xlsx"):
+        return not source.header
+    return bool(source.columns) and source.columns == tuple(f"column_{n}" for n in range(1, len(source.columns) + 1))
+
+
+def _detection(source: Source, table: Table, found: Sequence[Match], given: Mapped, for_llm: bool) -> Detection:
+    best, others, told = found[0], found[1:], list[Problem]()
+    if not for_llm:
+        best = with_labels(table, found, given, source)
+        unclear = unclear_labels(source, table, best, given)
+        if unclear is not None and unclear.severity == "error":
+            raise BadData(unclear)
+        told += [unclear] if unclear is not None else []
+        others = [item for item in found if item.format is not best.format]
+        best, more = titled(source, table, best, given)
+        told += [*more, *several_in_a_cell(source, table, best.mapping)]
     return Detection(
         format=best.format,
         source=source,
         mapping=best.mapping,
         confidence=best.confidence,
-        problems=tuple(_told(source, table, best, found[1:], given)),
-        alternatives=tuple(item.format.name for item in found[1:]),
-        scale=_scale(table, best),
+        problems=(*told, *_told(source, table, best, others, given)),
+        alternatives=tuple(item.format.name for item in others),
+        scale=scale_found(source, table, best),
+        marks={} if for_llm else marks_of(table, best.mapping),
+        labels=labels_of(source, table.values(score_column(best))) if score_column(best) else {},
     )
+
+
+def _works(source: Source, sample: Sequence[Row], mapping: Mapping[str, str], known: Mapping[str, Format]) -> bool:
+    """Whether a mapping, applied to the sample, makes examples of most rows and meets no error."""
+    try:
+        found = detect_rows(source, sample, mapping, known, advise=False)
+    except BadData:
+        return False
+    if not isinstance(found.format, RetrievalFormat):
+        return False
+    told: list[Problem] = []
+    usable = sum(1 for _ in found.format.examples(found, sample, told.append))
+    return 2 * usable > len(sample) and not any(problem.severity == "error" for problem in (*told, *found.problems))
+
+
+def _speakers(source: Source, mapping: Mapping[str, str], columns: Sequence[str]) -> tuple[Source, Mapping[str, str]]:
+    """What of ``mapping`` tells who speaks (``assistant=客服``, where that is no column), written into the source."""
+    said = {name.strip(): part for part, names in mapping.items() if part in PARTS
+            and not set(columns_of(names, columns)) & set(columns) for name in names.split(",")}  # fmt: skip
+    if not said:
+        return source, mapping
+    rest = {role: value for role, value in mapping.items() if role not in said.values()}
+    return source.altered(speakers={**source.speakers, **said}), rest
 
 
 def _refuse_for_retrieval(source: Source, table: Table, found: Sequence[Match], given: Mapped) -> None:
@@ -155,10 +235,23 @@ def _given(source: Source, table: Table, mapping: Mapping[str, str], candidates:
     roles = list(dict.fromkeys(role.name for item in candidates.values() for role in item.roles))
     synonyms = [name for item in candidates.values() for name in item.synonyms()]
     known = [*roles, *(name for name in synonyms if name not in roles)]
-    wrong = mapping_problems(mapping, table.columns, known, source.at())
+    wrong = mapping_problems(mapping, table.columns, known, source.at()) or _unreached(source, table, mapping)
     if wrong:
         raise BadData(*wrong)
     return {role: columns_of(value, table.columns) for role, value in mapping.items()}
+
+
+def _unreached(source: Source, table: Table, mapping: Mapping[str, str]) -> list[Problem]:
+    """An error for each expression that reaches nothing in any row of the sample."""
+    found = []
+    for role, value in mapping.items():
+        for column in columns_of(value, table.columns):
+            if column not in table.columns and table.rows and not table.values(column):
+                message = say("Nothing is found at {column} in the first rows.", column=column)
+                known = [name for name in table.columns if columns_in(name) != (name,)]
+                fix = say("There are: {columns}.", columns=list_columns(known)) if known else None
+                found.append(error("unknown-column", message, source.at(key=f"{role}={value}"), fix))
+    return found
 
 
 def _matches(candidates: Mapping[str, Format], table: Table, given: Mapped) -> list[Match]:
@@ -191,31 +284,6 @@ def _missing(candidates: Mapping[str, Format], given: Mapped) -> list[str]:
     return min((roles for roles in open_roles if roles), key=len, default=[])
 
 
-def _refuse_word_labels(source: Source, table: Table, best: Match, given: Mapped) -> None:
-    """Sentence pairs with a label in words (entailment, contradiction) are not all positives."""
-    if given or best.weakest > 1 or best.format.shape != "groups":
-        return
-    for problem in _word_labels(source, table, best):
-        raise BadData(error("label-words", problem.message, source.at(), problem.fix))
-
-
-def _word_labels(source: Source, table: Table, best: Match) -> list[Problem]:
-    """A warning for each column that is called like a label, holds words, and is not used."""
-    if best.format.shape != "groups":
-        return []
-    free = [column for column in table.columns if (column,) not in best.mapping.values()]
-    found = []
-    for guess in guesses("score", free):
-        values = list(dict.fromkeys(str(value) for value in table.values(guess.column)))
-        if table.kind(guess.column) == "text" and len(values) <= _LABELS:
-            message = say(
-                "The labels in {column} are words: {values}.", column=guess.column, values=", ".join(values[:4])
-            )
-            fix = say("Keep the rows that are positives, or write the labels as numbers.")
-            found.append(warning("label-words", message, source.at(), fix))
-    return found
-
-
 def _told(source: Source, table: Table, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:
     used = ", ".join(f"{role} = {' + '.join(columns)}" for role, columns in best.mapping.items())
     told: list[Problem] = []
@@ -231,46 +299,11 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
     for role, rivals in best.rivals.items():
         message = say("{role} could also be {columns}.", role=role, columns=", ".join(rivals))
         told.append(warning("columns-ambiguous", message, source.at(), override))
-    told += _other_reading(source, table, best, others, given)
-    spare = [column for column in table.columns if not any(column in columns for columns in best.mapping.values())]
-    if spare:
-        told.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
+    told += other_reading(source, table, best, others, given)
+    for_llm = best.format.shape == "conversations"
+    told += lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping)
+    told += told_of_values(source, table, best)
+    told += unread_judgments(source, table, best)
     if not table.rows:
         told.append(error("no-rows", say("There are columns and no row."), source.at()))
-    return [*told, *mixed_rows(source, table), *_label_words(source, table, best), *_word_labels(source, table, best)]
-
-
-def _other_reading(source: Source, table: Table, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:
-    """A column of numbers beside a query and an answer may be votes rather than labels."""
-    pairs = next((item for item in others if item.format.shape == "groups" and item.weakest >= USUAL), None)
-    if best.format.shape != "scored" or pairs is None or "score" in given:
-        return []
-    column = best.mapping["score"][0]
-    message = say("{column} is read as a label, so a low one means not relevant.", column=column)
-    fix = say("If all rows are positives, say so: --format {format}.", format=pairs.format.name)
-    many = len({score_of(value) for value in table.values(column)}) > _LABELS
-    return [(warning if many else note)("score-column", message, source.at(), fix)]
-
-
-def _label_words(source: Source, table: Table, best: Match) -> list[Problem]:
-    column = next(iter(best.mapping.get("score", ())), "")
-    words = sorted({str(value) for value in table.values(column) if word_score(value) is not None}) if column else []
-    if not words:
-        return []
-    scale = _scale(table, best)
-    if scale and scale[1] > 1:
-        message = say(
-            "{column} mixes words ({words}) with scores up to {high}.",
-            column=column,
-            words=", ".join(words),
-            high=scale[1],
-        )
-        return [warning("mixed-labels", message, source.at(), say("Rows with a word are left out: write numbers."))]
-    message = say("Words in {column} are read as 1 (yes) and 0 (no): {words}.", column=column, words=", ".join(words))
-    return [note("label-words", message, source.at())]
-
-
-def _scale(table: Table, best: Match) -> tuple[float, float] | None:
-    column = next(iter(best.mapping.get("score", ())), "")
-    scores = [score for value in table.values(column) if (score := score_of(value)) is not None] if column else []
-    return (min(scores), max(scores)) if scores else None
+    return [*told, *mixed_rows(source, table), *label_notes(source, table, best)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import Final
 
 from tunewiz.data.formats.format import Format, Mapped, Role
 from tunewiz.data.reading.cells import Table
@@ -61,13 +60,17 @@ def match(format_: Format, table: Table, given: Mapped) -> Match | None:
         return None
     mapping = {role.name: (guess.column,) for role, guess in zip(required, best[1], strict=True)} | dict(given)
     mapping = _several(format_, table, mapping, given)
-    used = _optional(format_, table, mapping, given)
+    used = _settled(format_, table, _optional(format_, table, mapping, given), given)
     if not format_.accepts(used, table):
         return None
     guessed = [guess.strength for role, guess in zip(required, best[1], strict=True) if role.name not in given]
     extra = sum(len(columns) - 1 for columns in mapping.values()) + sum(EXACT for role in used if role not in mapping)
-    rivals = _rivals(required, choices, best[1], mapping, given)
+    rivals = _rivals(required, choices, best[1], used, given)
     return Match(format_, used, best[0] + extra, min(guessed, default=EXACT), rivals)
+
+
+def _settled(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> Mapped:
+    return {**format_.settled(mapping, table), **given}
 
 
 def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], given: Mapped) -> list[Guess]:
@@ -89,6 +92,9 @@ def _several(
     for role in format_.roles:
         if role.many and role.name not in given and role.name in mapping:
             more = [column for column in numbered_columns(role.known_as, table.columns) if column not in taken]
+            if role.name == "negative":  # easy and hard ones in columns of their own
+                named = [guess.column for guess in guesses("negative", table.columns) if guess.strength == EXACT]
+                more += [column for column in named if column not in (*taken, *more) and table.values(column)]
             whole[role.name] = (*mapping[role.name], *(c for c in more if format_.fits(role, c, table)))
     return whole
 
@@ -101,7 +107,12 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
             continue
         taken = {column for columns in whole.values() for column in columns}
         free = [column for column in table.columns if column not in taken]
-        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength == EXACT]
+        # Names of language models' columns are many, and what is optional there is lost where it is not found.
+        least = USUAL if format_.shape == "conversations" else EXACT
+        exact = [guess.column for guess in guesses(role.known_as, free) if guess.strength >= least]
+        if format_.shape == "groups":  # what lies in objects is reached by an expression
+            exact = [column for column in exact if table.kind(column) != "object"]
+            exact.sort(key=lambda column: table.kind(column) == "empty")
         if role.many and not exact:
             exact = numbered_columns(role.known_as, free)[:1]
         if exact:
@@ -124,35 +135,3 @@ def _rivals(
         if rest and role.name not in given:
             found[role.name] = rest
     return found
-
-
-# Files without a header: the roles are guessed from what the columns hold, and that is always said.
-
-
-#: Formats of two texts a row, and the roles of the first and the second.
-_TWO_TEXTS: Final = {"pairs": ("query", "positive"), "prompt_completion": ("prompt", "completion")}
-
-
-def match_unnamed(formats: Mapping[str, Format], table: Table) -> Match | None:
-    """Two columns of text are a pair, with one of few numbers beside them a scored pair; anything else stays open.
-
-    The first column is the query. None where the second is the shorter one by far, as then the order is doubtful.
-    """
-    texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
-    numbers = [column for column in table.columns if table.kind(column) == "number" and table.varied(column)]
-    # A column that is mostly empty holds remarks; were all so, they are what there is.
-    texts = [column for column in texts if table.filled(column) >= 0.5] or texts
-    if len(texts) != 2 or len(numbers) > 1:
-        return None
-    # Questions and answers of one length are common, questions twice as long as what answers them are not.
-    if table.mean_length(texts[0]) > 2 * table.mean_length(texts[1]):
-        return None
-    if numbers:
-        values = {str(value) for value in table.values(numbers[0])}
-        mapping = {"sentence1": (texts[0],), "sentence2": (texts[1],), "score": (numbers[0],)}
-        # More than ten different numbers are ids, prices or years rather than grades.
-        return Match(formats["scored"], mapping, 0, 0, {}) if len(values) <= 10 and "scored" in formats else None
-    for name, (asked, answered) in _TWO_TEXTS.items():
-        if name in formats:
-            return Match(formats[name], {asked: (texts[0],), answered: (texts[1],)}, 0, 0, {})
-    return None

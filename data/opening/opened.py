@@ -145,7 +145,8 @@ def measured_split(data: Opened, wanted: str, train: str = "") -> str:
             raise _unknown_split(data, wanted, names)
         return wanted
     others = [name for name in names if name not in (train, WHOLE)]
-    named = [name for name in MEASURED if name in others]
+    named: list[str] = [name for name in MEASURED if name in others]
+    named += [name for wanted in MEASURED for name in others if wanted in name.split(".")]  # dev.small
     return named[0] if named else others[0] if len(others) == 1 else ""
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tunewiz.data.reading.cells import Table, is_empty, parse_nested
+from tunewiz.data.opening.labels import ask_worth, map_options, spare_labels
+from tunewiz.data.opening.left_over import is_named_so, is_text
+from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
+from tunewiz.data.reading.scales import known_labels
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import BadData, Message, Problem, error, say, warning
+
+#: Whether a mapping, role to column, makes rows that can be used of the sample.
+Works = Callable[[Mapping[str, str]], bool]
 
 #: Columns that together show data for language models, and the name of that layout.
 _LLM_LAYOUTS = (
@@ -73,8 +79,8 @@ def mixed_rows(source: Source, table: Table) -> list[Problem]:
     return [warning("mixed-rows", message, source.at(), say("Put each kind of row into a file of its own."))]
 
 
-def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
-    """No format fits: say which columns there are and how to map them."""
+def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[str] = ()) -> BadData:
+    """No format fits: say which columns there are and how to map them, if ``works`` tells whether a mapping does."""
     part = _part_of_collection(source, table)
     if part is not None:
         return BadData(part)
@@ -83,7 +89,12 @@ def refuse(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData
         return BadData(
             error("no-columns", message, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
         )
-    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how_to_map_pairs(table)))
+    texts = [column for column in table.columns if is_text(table, column)]
+    asked = [column for column in spare_labels(table, {}) if not known_labels(table.values(column), {})]
+    if len(texts) == 2 and asked and not missing:
+        return BadData(ask_worth(source, table, asked[0], (texts[0], texts[1])))
+    fix = _how_to_map_pairs(table, works) if works else None
+    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), fix))
 
 
 def unclear(table: Table, missing: Sequence[str]) -> Message:
@@ -96,17 +107,49 @@ def unclear(table: Table, missing: Sequence[str]) -> Message:
     return say("It is not clear which column is what; the columns are {columns}.", columns=columns)
 
 
-def _how_to_map_pairs(table: Table) -> Message:
-    texts = [column for column in table.columns if table.kind(column) in ("text", "texts") and table.varied(column)]
-    if len(texts) < 2 and len(table.columns) > 1:
-        return say("Say which is which: --map query=COLUMN --map positive=COLUMN.")
-    if len(texts) < 2:
+def _how_to_map_pairs(table: Table, works: Works) -> Message:
+    """A mapping that was tried on the sample; without one, which columns it may be made of."""
+    texts = [column for column in table.columns if is_text(table, column)]
+    for mapping in _mappings(table, texts):
+        if works(mapping):
+            return say("Say what they are, for example: {mapping}.", mapping=map_options(mapping))
+    if len(texts) < 2 and len(table.columns) < 2:
         return say("Retrieval needs at least a query and a text that answers it in each row.")
-    return say(
-        "Say what they are, for example: --map query={query} --map positive={positive}.",
-        query=texts[0],
-        positive=texts[1],
-    )
+    if len(texts) > 1:
+        return say(
+            "Say which is which: --map query=COLUMN --map positive=COLUMN; texts stand in {columns}.",
+            columns=list_columns(texts),
+        )
+    return say("Say which is which: --map query=COLUMN --map positive=COLUMN.")
+
+
+def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Mappings that leave no text and no score out, likely ones first."""
+    scores = [column for column in table.columns if column not in texts and _is_score(table, column)]
+    if len(texts) == 2:
+        first, second = texts
+        if scores:
+            yield {"sentence1": first, "sentence2": second, "score": scores[0]}
+        # Of two columns the shorter one asks, by far; else the first.
+        if table.mean_length(first) > 2 * table.mean_length(second) or (
+            guesses("query", [second]) and not guesses("query", [first])
+        ):
+            first, second = second, first
+        yield {"query": first, "positive": second}
+    if len(texts) == 3 and not scores:
+        yield dict(zip(("query", "positive", "negative"), texts, strict=True))
+
+
+def _is_score(table: Table, column: str) -> bool:
+    """Whether a column holds numbers of a scale, or labels of a known one, rather than ids, years and counts."""
+    if is_named_so(column) or not table.varied(column) or table.score_share(column) < 0.9:
+        return False
+    values = [number_of(value) for value in table.values(column)]
+    numbers = [number for number in values if number is not None]
+    if len(numbers) < len(values):
+        return bool(known_labels(table.values(column), {}))
+    fractions = any(number != int(number) for number in numbers)
+    return min(numbers) >= -1 and max(numbers) <= 100 and (fractions or len(set(numbers)) <= 10)
 
 
 def _part_of_collection(source: Source, table: Table) -> Problem | None:
@@ -114,7 +157,8 @@ def _part_of_collection(source: Source, table: Table) -> Problem | None:
     fix = say("Give the folder with corpus, queries and qrels, or all three files.")
     judged = [bool(guesses(role, table.columns)) for role in ("query_id", "document_id")]
     # Query, iteration, document and grade, and a column more; a training table with two ids has texts beside them.
-    if all(judged) and len(table.columns) <= 5:
+    texts = sum(is_text(table, column) for column in table.columns)
+    if all(judged) and len(table.columns) <= 5 and texts < 2:
         message = say("This looks like the judgments (qrels) of a test collection, on their own.")
         return error("part-of-collection", message, source.at(), fix)
     plain = {normalise_name(column) for column in table.columns}
@@ -144,7 +188,7 @@ def refuse_retrieval(source: Source, table: Table) -> None:
     """Raise :class:`BadData` for queries with positives or negatives, and for two texts with a score."""
     query = _first(guesses("query", table.columns), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
-    if query and right:
+    if query and right and query != right:
         fix = say(
             "Set the task to embedding or reranker; or map them: --map prompt={first} --map completion={second}.",
             first=query,
@@ -200,8 +244,10 @@ def _texts(value: Any) -> Iterator[str]:
         yield from _texts(list(value.values()))
 
 
-def refuse_llm_columns(source: Source, table: Table, missing: Sequence[str] = ()) -> BadData:
-    """No format for language models fits: say which columns there are and how to map them."""
+def refuse_llm_columns(
+    source: Source, table: Table, missing: Sequence[str] = (), advice: Message | None = None
+) -> BadData:
+    """No format for language models fits: say which columns there are and how to map them, as ``advice`` was tried."""
     if not table.columns:
         message = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
@@ -211,7 +257,8 @@ def refuse_llm_columns(source: Source, table: Table, missing: Sequence[str] = ()
         message = say("{column} has too many different values for labels, or too long ones.", column=odd)
         fix = say("To train on answers, map them: --map prompt=COLUMN --map completion={column}.", column=odd)
         return BadData(error("unmapped-columns", message, source.at(), fix))
-    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), _how_to_map_answers(table)))
+    fix = advice or say("Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN.")
+    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), fix))
 
 
 def _odd_labels(table: Table) -> str:
@@ -219,20 +266,3 @@ def _odd_labels(table: Table) -> str:
     if not guesses("llm_classified", table.columns):
         return ""
     return next((guess.column for guess in guesses("llm_label", table.columns) if guess.strength > 2), "")
-
-
-def _how_to_map_answers(table: Table) -> Message:
-    texts = [column for column in table.columns if table.kind(column) == "text" and table.varied(column)]
-    turns = [
-        column for column in table.columns if isinstance(parse_nested(next(iter(table.values(column)), None)), list)
-    ]
-    if turns:
-        return say("If {column} holds the turns, say so: --map messages={column}.", column=turns[0])
-    if len(texts) < 2:
-        return say("Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN.")
-    return say(
-        "Say which is which, for example --map prompt={first} --map completion={second}, or for classification "
-        "--map text={first} --map label={second}.",
-        first=texts[0],
-        second=texts[1],
-    )

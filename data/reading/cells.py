@@ -11,30 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
+from tunewiz.data.reading.expressions import parse_nested as parse_nested
+from tunewiz.data.reading.expressions import value_at
+from tunewiz.data.reading.scales import known_labels, label_word, word_worth
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import Problem, error, say, warning
 
 Kind = Literal["empty", "text", "number", "texts", "numbers", "object"]
 
-_YES: Final = frozenset(("yes", "y", "true", "t", "是", "对", "相似", "相关", "相同", "匹配", "similar", "relevant"))
-_NO: Final = frozenset(
-    (
-        "no",
-        "n",
-        "false",
-        "f",
-        "否",
-        "不",
-        "不是",
-        "错",
-        "不相似",
-        "不相关",
-        "不同",
-        "不匹配",
-        "dissimilar",
-        "irrelevant",
-    )
-)
 #: A longer cell is a text that happens to stand in brackets: ast.literal_eval needs 200 to 500 bytes a character of it.
 _LIST_LIMIT: Final = 1 << 20
 
@@ -49,16 +33,19 @@ class Table:
 
     @cached_property
     def _filled(self) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = {column: [] for column in self.columns}
+        found: dict[str, list[Any]] = {column: [] for row in self.rows for column in row.values}
         for row in self.rows:
             for column, value in row.values.items():
-                if column in found and not is_empty(value):
+                if not is_empty(value):
                     found[column].append(value)
         return found
 
     def values(self, column: str) -> list[Any]:
-        """The values of a column that are not empty."""
-        return self._filled.get(column, [])
+        """The values of a column, or of what an expression reaches, that are not empty."""
+        if column not in self._filled:
+            found = (value_at(row.values, column) for row in self.rows)
+            self._filled[column] = [value for value in found if not is_empty(value)]
+        return self._filled[column]
 
     def filled(self, column: str) -> float:
         """0-1: how many of the rows have a value in the column."""
@@ -82,9 +69,11 @@ class Table:
         return max(set(kinds), key=kinds.count)
 
     def score_share(self, column: str) -> float:
-        """0-1: values of the column that can be read as a score."""
+        """0-1: values of the column that can be read as a score; words count where one scale knows them all."""
         values = self.values(column)
-        return sum(score_of(value) is not None for value in values) / len(values) if values else 0.0
+        labels = known_labels(values, self.source.labels)
+        read = [label_word(value) in labels or number_of(value) is not None for value in values]
+        return sum(read) / len(values) if values else 0.0
 
     def mean_length(self, column: str) -> float:
         """Characters of an average value that is not empty."""
@@ -141,6 +130,12 @@ def number_in(text: str) -> float | None:
 
 def score_of(value: object) -> float | None:
     """A score: a finite number, its text, or a word for yes (1) or no (0) in English or Chinese; else None."""
+    number = number_of(value)
+    return word_worth(value) if number is None else number
+
+
+def number_of(value: object) -> float | None:
+    """A finite number, or the one that a text is; True is 1."""
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, (int, float)):
@@ -149,37 +144,7 @@ def score_of(value: object) -> float | None:
         except OverflowError:
             return None
         return found if math.isfinite(found) else None
-    if not isinstance(value, str):
-        return None
-    number = number_in(value)
-    return word_score(value) if number is None else number
-
-
-def word_score(value: object) -> float | None:
-    """1 or 0 for a word that says yes or no, else None."""
-    word = unicodedata.normalize("NFKC", value).strip().casefold() if isinstance(value, str) else ""
-    return 1.0 if word in _YES else 0.0 if word in _NO else None
-
-
-#: As for lists, with room for a long conversation in one cell.
-_NESTED_LIMIT: Final = 1 << 22
-
-
-def parse_nested(value: Any) -> Any:
-    """The list or object that a cell holds, as itself, as JSON or as a Python literal; else ``value`` unchanged."""
-    if not isinstance(value, str):
-        return list(value) if isinstance(value, tuple) else value
-    text = value.strip()
-    if not text or text[0] + text[-1] not in ("[]", "{}") or len(text) > _NESTED_LIMIT:
-        return value
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        try:
-            found = ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return value
-    return found if isinstance(found, (list, dict)) else value
+    return number_in(value) if isinstance(value, str) else None
 
 
 @dataclass(frozen=True)
@@ -192,11 +157,13 @@ class Cells:
 
     def text(self, column: str) -> str | None:
         """The text of a cell; "" when it is empty, None (reported) when it holds a list or an object of several."""
-        value = self.row.values.get(column)
+        value = value_at(self.row.values, column)
         if is_empty(value):
             return ""
         if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], str):
             return value[0]
+        if isinstance(value, list) and column not in self.row.values:  # what a path reaches: the parts of one text
+            return "\n".join(str(item) for item in value if not is_empty(item))
         if isinstance(value, (list, tuple, dict)):
             self._not_text(column, value)
             return None
@@ -206,7 +173,7 @@ class Cells:
         """The texts of several cells, and of lists in them, in order and without empty ones."""
         found: list[str] = []
         for column in columns:
-            value = self.row.values.get(column)
+            value = value_at(self.row.values, column)
             items = list_in_text(value) if isinstance(value, str) else value
             if isinstance(items, (list, tuple)):
                 found += [text for item in items if (text := self._item(column, item))]
@@ -223,7 +190,7 @@ class Cells:
 
     def scores(self, column: str, count: int) -> tuple[float, ...]:
         """Teacher scores, one for each of ``count`` texts; () and a warning when their number or a value is wrong."""
-        value = self.row.values.get(column)
+        value = value_at(self.row.values, column)
         items = list_in_text(value) if isinstance(value, str) else value
         if is_empty(items):
             return ()

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tunewiz.data.reading.expressions import is_expression
 from tunewiz.problems import Message, Problem, Where, error, say
 
 EXACT: Final = 3
@@ -30,14 +31,14 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("query queries anchor 问题 查询 问 提问 问句 查询语句 查询词"),
         USUAL: _names(
             "question questions querytext questiontext searchquery userquery searchterm faqquestion keyword",
-            "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词",
+            "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词 messages",
         ),
         WEAK: _names("q 问法 题目 标题 sentence1 text1 input ask prompt source"),
     },
     "positive": {
         EXACT: _names(
             "positive positives pos positivepassage positivepassages positivedocument positivetext postext posdoc",
-            "正例 正样本 正文档 相关文档 正向样本",
+            "正例 正样本 正文档 相关文档 正向样本 正例文档 正例段落",
         ),
         USUAL: _names(
             "answer answers document doc passage context paragraph answertext faqanswer",
@@ -48,9 +49,20 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "negative": {
         EXACT: _names(
             "negative negatives neg hardnegative hardnegatives negativepassage negativepassages negativedocument",
-            "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档",
+            "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档 负例文档 负例段落",
+        ),
+        USUAL: _names("rejected rejectedresponse rejectedresponses 拒绝回答"),
+    },
+    # Other ways to ask the same, in a cell of a FAQ sheet.
+    "similar": {
+        EXACT: _names(
+            "similarquestions similarquestion similarqueries paraphrases paraphrase variations variants utterances",
+            "alternativequestions alternatequestions otherquestions synonymquestions relatedquestions",
+            "相似问 相似问题 相似问法 相似问句 扩展问 扩展问法 扩展问题 同义问 同义问题 同义问法 问法 类似问题",
         ),
     },
+    # Several texts that mean the same, in one list a row.
+    "alike": {EXACT: _names("set sets texts sentences similar paraphrases 相似句 同义句 相似文本")},
     "sentence1": {
         EXACT: _names("sentence1 text1 sentencea texta sent1 句子1 句子一 句子a 文本1 文本一 文本a 句1"),
         USUAL: _names(
@@ -64,7 +76,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "question2 query2 s2 q2 hypothesis second 问题2 问题二 问句2 假设 相似问",
             "doc document passage positive answer candidate 文档 段落 答案 回答 候选",
         ),
-        WEAK: _names("title para text content response 正文 内容"),
+        WEAK: _names("para text content description response title 正文 内容 标题"),
     },
     "score": {
         EXACT: _names("score label similarity similar relevance grade 相似度 相关性 相关度 是否相似"),
@@ -90,47 +102,81 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     },
     # Rows for language models.
     "llm_instruction": {EXACT: _names("instruction instructions 指令"), USUAL: _names("task 任务")},
-    "llm_input": {EXACT: _names("input inputs 输入 补充")},
-    "llm_context": {EXACT: _names("context contexts 上下文 补充 材料")},
-    "llm_output": {EXACT: _names("output outputs 输出"), USUAL: _names("response answer target 回答 答案 回复")},
+    "llm_input": {EXACT: _names("input inputs 输入 补充 context contexts 上下文 材料 背景")},
+    "llm_context": {EXACT: _names("context contexts 上下文 补充 材料 背景 passage background 背景资料")},
+    "llm_output": {
+        EXACT: _names("output outputs 输出"),
+        USUAL: _names("response answer target completion reply 回答 答案 回复 响应"),
+    },
     "llm_prompt": {
         EXACT: _names("prompt prompts 提示 提示词"),
-        USUAL: _names("query question 问题 提问 问 题目 查询 用户问题 用户输入 input source"),
+        USUAL: _names(
+            "query question questions ask asks 问题 提问 问 问句 题目 查询 用户问题 用户输入 input source src user",
+            "human customer 用户 客户 顾客 咨询 咨询内容 原文 源文 输入 q",
+        ),
+        WEAK: _names("content text article document passage body inputtext 正文 内容 文本 文章 上文 上联"),
     },
     "llm_completion": {
         EXACT: _names("completion completions response 回复 补全"),
-        USUAL: _names("answer answers output target 回答 答案 答 解答 标准答案"),
-        WEAK: _names("reply positive"),
+        USUAL: _names(
+            "answer answers output target tgt assistant reply replies bot gpt chatbot 回答 答案 答 解答 答复 标准答案",
+            "标准回答 标准回复 客服 助手 机器人 译文 输出 a",
+        ),
+        WEAK: _names(
+            "positive content summary abstract highlights headline translation 摘要 总结 概要 概述 标题 翻译 下文 下联",
+        ),
     },
-    "llm_system": {EXACT: _names("system systemprompt 系统 系统提示 系统提示词")},
-    "llm_history": {EXACT: _names("history 历史 历史对话")},
+    "llm_reasoning": {
+        EXACT: _names(
+            "reasoning reasoningcontent reasoningtrace cot complexcot longcot chainofthought thinking thought thoughts",
+            "think rationale thinkingprocess thoughtprocess 思考 思考过程 思维链 推理 推理过程 思路",
+        ),
+    },
+    "llm_choices": {EXACT: _names("choices options 选项")},
+    "llm_system": {
+        EXACT: _names("system systemprompt systemmessage 系统 系统提示 系统提示词 系统设定 角色设定 人设"),
+    },
+    "llm_history": {EXACT: _names("history 历史 历史对话 对话历史")},
     "llm_tools": {EXACT: _names("tools functions 工具")},
     "llm_turns": {
-        EXACT: _names("messages conversations conversation dialogue dialog chat turns 对话 消息"),
-        USUAL: _names("items 多轮对话"),
+        EXACT: _names("messages conversations conversation dialogue dialog chat turns 对话 消息 会话 聊天记录"),
+        USUAL: _names("dialogues items 多轮对话 talk talks utterances conv"),
+        WEAK: _names("data text content 数据 内容 记录"),
     },
     "llm_text": {
         EXACT: _names("text content 文本 内容 正文"),
-        WEAK: _names("document passage body response 文档 段落"),
+        WEAK: _names("document passage body response article 文档 段落 文章"),
     },
-    "llm_chosen": {EXACT: _names("chosen chosenresponse 优选 较好回答"), USUAL: _names("preferred response 好回答")},
+    "llm_chosen": {
+        EXACT: _names("chosen chosenresponse positivemessages 优选 较好回答"),
+        USUAL: _names("preferred preferredoutput winner better response responsechosen 好回答 更好回答"),
+    },
     "llm_rejected": {
-        EXACT: _names("rejected rejectedresponse 拒绝 较差回答"),
-        USUAL: _names("dispreferred 差回答"),
+        EXACT: _names("rejected rejectedresponse rejectedmessages negativemessages 拒绝 较差回答"),
+        USUAL: _names("dispreferred nonpreferredoutput loser worse responserejected 差回答 更差回答"),
     },
-    "llm_asked": {EXACT: _names("prompt instruction query question input 提示 指令 问题 提问")},
-    "llm_answered": {EXACT: _names("completion response output 输出 回复 回答")},
-    "llm_desirable": {EXACT: _names("ktotag kto desirable label thumbsup 是否可取 标签"), USUAL: _names("isgood good")},
+    "llm_asked": {
+        EXACT: _names("prompt instruction query question input ask 提示 提示词 指令 问题 提问 用户问题 输入 题目"),
+        USUAL: _names("user human q 问 问句 用户 客户 questions"),
+    },
+    "llm_answered": {
+        EXACT: _names("completion response output answer reply 输出 回复 回答 答案"),
+        USUAL: _names("assistant bot gpt a 答 答复 客服 助手 机器人 answers"),
+    },
+    "llm_desirable": {
+        EXACT: _names("ktotag kto desirable label thumbsup thumbs 是否可取 标签 是否满意"),
+        USUAL: _names("isgood good feedback judgment judgement rating verdict quality 评价 反馈 评判 质量"),
+    },
     "llm_classified": {
         EXACT: _names("text sentence utterance content review comment 文本 句子 内容 评论 正文"),
-        USUAL: _names("query question message title input 问题 标题 输入 用户问题"),
+        USUAL: _names("query question message title input body article document 问题 标题 输入 用户问题 文章 文档"),
     },
     "llm_label": {
         EXACT: _names(
             "labeltext labelname label labels class category intent sentiment topic",
             "标签 类别 分类 意图 类目 情感 主题",
         ),
-        USUAL: _names("tag type 类型"),
+        USUAL: _names("tag tags type categories classes 类型 一级分类 类别名称"),
     },
 }
 
@@ -145,7 +191,15 @@ HEADINGS: Final = frozenset(
 )
 
 
-_SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#]+")
+_SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#*【】\[\]「」《》<>]+")
+#: What people add to a header: ``问题（必填）``, ``Answer (required)``.
+_NOTE: Final = re.compile(r"[(（【\[][^()（）【】\[\]]*[)）】\]]")
+#: Words around a name that change nothing of its role for a language model: ``用户问题内容``, ``reference_answer``.
+_BEFORE: Final = re.compile(
+    r"^(?:用户|客户|顾客|患者|客服|医生|专家|助手|机器人|标准|参考|正确|官方|最终|原始|您的|你的|中文|英文|模型|人工|完整|user|customer|reference|standard"
+    r"|correct|gold|golden|final|model|expected|official|original|raw|the|full|best|main)(?=.)"
+)
+_AFTER: Final = re.compile(r"(?<=.)(?:内容|文本|描述|详情|正文|字段|列|text|content|body|string|str|column|field)$")
 _NUMBERED: Final = re.compile(r"^(.*?\D)(\d{1,3})$")
 
 
@@ -162,21 +216,141 @@ def normalise_name(name: str) -> str:
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
 
 
+def spellings(name: str) -> tuple[str, str]:
+    """A column's name as :func:`normalise_name` writes it, whole and without the notes in brackets.
+
+    >>> spellings("*问题（必填）")
+    ('问题必填', '问题')
+    """
+    return normalise_name(name), normalise_name(_NOTE.sub("", name))
+
+
+def stem_of(name: str) -> str:
+    """The name without words around it that change nothing of the role: 问题 of ``用户问题内容``."""
+    return _BEFORE.sub("", _AFTER.sub("", spellings(name)[1]))
+
+
 def is_known(name: str) -> bool:
     """Whether any role goes by this name: a strong sign that a line is a header."""
-    plain = normalise_name(name)
-    stem = _NUMBERED.match(plain)
-    return plain in HEADINGS or bool(stem and stem.group(1) in HEADINGS)
+    for plain in (*spellings(name), stem_of(name)):
+        stem = _NUMBERED.match(plain)
+        if plain in HEADINGS or (stem and stem.group(1) in HEADINGS):
+            return True
+    return False
 
 
 def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
-    """Columns whose name fits ``role``, strongest first; for equal strength in the order of :data:`NAMES`."""
+    """Columns whose name fits ``role``, strongest first; for equal strength in the order of :data:`NAMES`.
+
+    A name that is none of those fits by its words: ``Customer question`` is a question, ``text_neg`` a negative. For
+    language models, a name that fits only without the words around it (:func:`stem_of`) is ``USUAL`` at most.
+    """
     found: list[Guess] = []
-    plain = {column: normalise_name(column) for column in columns}
-    for strength, names in NAMES.get(role, {}).items():
+    known = NAMES.get(role, {})
+    spelt = {column: spellings(spoken_name(column)) for column in columns}
+    if any("b" in names for names in spelt.values()):  # then "a" is the first of several choices
+        spelt = {column: names for column, names in spelt.items() if "a" not in names}
+        columns = list(spelt)
+    for strength, names in known.items():
         for name in names:
-            found += [Guess(column, strength) for column in columns if plain[column] == name]
-    return list({guess.column: guess for guess in reversed(found)}.values())[::-1]
+            found += [Guess(column, strength) for column in columns if name in spelt[column]]
+    if role.startswith("llm_"):
+        stems = {column: stem_of(column) for column in columns}
+        for strength, names in known.items():
+            for name in names:
+                found += [Guess(column, min(strength, USUAL)) for column in columns if stems[column] == name]
+    found += _by_words(role, columns)
+    best = {guess.column: guess for guess in sorted(found, key=lambda guess: guess.strength)}
+    order = list(dict.fromkeys(guess.column for guess in found))
+    return sorted((best[column] for column in order), key=lambda guess: -guess.strength)
+
+
+#: What roles are found by a word of a name, and whose names these words are.
+_WORDED: Final = {
+    "query": ("query",),
+    "positive": ("positive",),
+    "negative": ("negative",),
+    "sentence1": ("sentence1", "query"),
+    "sentence2": ("sentence2", "positive"),
+    "score": ("score",),
+    "title": ("title",),
+}
+_MARKS: Final = {
+    "positive": frozenset(("positive", "positives", "pos", "gold")),
+    "negative": frozenset(("negative", "negatives", "neg", "negs")),
+}
+_MARKS_ZH: Final = {"positive": re.compile("正样本|正例"), "negative": re.compile("负样本|负例|难负")}
+#: A name with one of these words is of something about the text, not of the text.
+_ABOUT: Final = frozenset(
+    _names("id ids score scores count num number type label labels url rank date time is has index")
+)
+_ABOUT_ZH: Final = re.compile("(id|编号|分数|得分|分|类型|时间|链接|数量)$")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+#: Words at the end of a name that say nothing of its part.
+_PLAIN: Final = frozenset(_names("text content string str field value en zh cn"))
+_PLAIN_ZH: Final = re.compile("(内容|文本|描述|原文|正文|必填|选填|列)+$")
+
+
+def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
+    if role not in _WORDED:
+        return []
+    found = []
+    stems = {_without_mark(column) for column in columns} - {""} if role == "query" else set()
+    listed = [name for of in _WORDED[role] for some in NAMES[of].values() for name in some]
+    names = {name: place for place, name in reversed(list(enumerate(listed)))}
+    worded: list[tuple[int, Guess]] = []
+    for column in columns:
+        words = _words(column)
+        if role in _MARKS and _is_marked(role, column, words):
+            found.append(Guess(column, EXACT))
+        elif normalise_name(column) in stems:
+            found.append(Guess(column, USUAL))
+        elif (place := _last_word(column, words, names)) is not None:
+            worded.append((place, Guess(column, WEAK)))
+    return [*found, *(guess for _, guess in sorted(worded, key=lambda item: item[0]))]
+
+
+def _words(column: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", spoken_name(column)))]
+
+
+def _is_marked(role: str, column: str, words: Sequence[str]) -> bool:
+    name = normalise_name(spoken_name(column))
+    if _NUMBERED.match(name) or _ABOUT & set(words) or _ABOUT_ZH.search(name):
+        return False
+    return bool(_MARKS[role] & set(words)) or bool(_MARKS_ZH[role].search(name))
+
+
+def _without_mark(column: str) -> str:
+    """``text`` of ``text_pos``: what such a column is the right or wrong answer to; "" without a mark."""
+    words = _words(column)
+    marked = any(_is_marked(role, column, words) for role in _MARKS)
+    return "".join(word for word in words if not any(word in marks for marks in _MARKS.values())) if marked else ""
+
+
+def _last_word(column: str, words: list[str], names: Mapping[str, int]) -> int | None:
+    """The place among ``names`` of the one (of two letters at least) that a name of several words ends in."""
+    while len(words) > 1 and words[-1] in _PLAIN:
+        words = words[:-1]
+    ends = (words[-1], words[-1].removesuffix("s")) if len(words) > 1 and not _ABOUT & set(words[:-1]) else ()
+    found = [names[end] for end in ends if len(end) > 1 and end in names]
+    if found:
+        return found[0]
+    name = normalise_name(spoken_name(column))
+    shorter = _PLAIN_ZH.sub("", name)
+    texts = [text[-length:] for text in dict.fromkeys((shorter, name)) for length in (4, 3, 2) if len(text) >= length]
+    return next((names[end] for end in texts if not end.isascii() and end in names), None)
+
+
+def spoken_name(column: str) -> str:
+    """What a column, or the container that an expression begins at, is called: ``ctxs`` of ``ctxs[].text``."""
+    if "[" not in column and " + " not in column:
+        return column
+    last = column.rsplit(" + ", 1)[-1]
+    if "[!" in last:
+        return "negative"
+    mark = re.search(r"\[([^\]\d][^\]]*)\]", last)
+    return "positive" if mark else re.split(r"[\[.]", last)[0]
 
 
 def numbered_columns(role: str, columns: Sequence[str]) -> list[str]:
@@ -209,7 +383,7 @@ def mapping_problems(
             message = say("There is no role {role}; the roles are {roles}.", role=role, roles=", ".join(roles))
             found.append(error("unknown-role", message, place, _did_you_mean(role, roles)))
         for column in columns_of(value, columns):
-            if column not in columns:
+            if column not in columns and not is_expression(column, columns):
                 message = say(
                     "There is no column {column}; the columns are {columns}.",
                     column=column,

@@ -17,9 +17,10 @@ from tunewiz.data.reading.delimited import Dialect, Record, delimiter_name, spli
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say, warning
 
-_DELIMITERS: Final = (",", "\t", ";", "|")
+_LONE_PIPE: Final = re.compile(r"(?<!\|)\|(?!\|)")
+_DELIMITERS: Final = (",", "\t", ";", "|", "||")
 #: A first line like this is a sentence of the data, not a row of names.
-_SENTENCE: Final = re.compile(r"[。？！?!；]|[.,;:，：]\s|\.$")
+_SENTENCE: Final = re.compile(r"[。？！?!；]|[.,;:，：]\s|(?<!^No)(?<!^Nr)(?<!^Q)(?<!^A)\.$")
 _NUMBER: Final = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?%?$", re.IGNORECASE)
 #: A longer cell in the first line is a text of the data: the longest of the known names has 16 characters.
 _NAME_LENGTH: Final = 40
@@ -54,12 +55,34 @@ _CLEARLY: Final = 0.01
 
 def sniff(lines: Sequence[tuple[int, str]], delimiter: str = "auto", hint: str = "") -> Sniffed:
     """The dialect in which ``lines`` come out most regular. ``hint`` is what the file's name suggests."""
-    candidates = _DELIMITERS if delimiter == "auto" else (delimiter,)
+    if delimiter == "auto" and (long := _long_delimiter(lines)):
+        return _tried(lines, Dialect(long, "none"))
+    candidates = _candidates(lines) if delimiter == "auto" else (delimiter,)
     tried = [_best_quoting(lines, candidate) for candidate in candidates]
     best = max(tried, key=lambda found: _score(found, hint))
     if delimiter == "auto" and (best.width < 2 or best.consistency < _REGULAR):
         return _best_quoting(lines, hint or ",")
     return best
+
+
+def _candidates(lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    """Marks that may separate cells: a pipe that never stands alone is half of a double one."""
+    pipes = [text for _, text in lines if "|" in text]
+    doubled = bool(pipes) and not any(_LONE_PIPE.search(text) for text in pipes)
+    return tuple(mark for mark in _DELIMITERS if mark != ("|" if doubled else "||"))
+
+
+#: Signs of several characters that people put between cells because they are in no text.
+_LONG: Final = ("_!_", "|||", "||", "@@@", "@@", "::::", "::", "<sep>", "<SEP>", "[SEP]", "$$", "^_^", "{|}")
+_LONG_ROWS: Final = 3  # on fewer lines the same number of them may be chance
+
+
+def _long_delimiter(lines: Sequence[tuple[int, str]]) -> str:
+    """The sign of several characters that stands equally often, and at least once, on every line; "" if none does."""
+    texts = [text for _, text in lines if text.strip()]
+    if len(texts) < _LONG_ROWS:
+        return ""
+    return next((sign for sign in _LONG if sign in texts[0] and len({text.count(sign) for text in texts}) == 1), "")
 
 
 def _score(found: Sniffed, hint: str) -> float:
@@ -72,6 +95,8 @@ def _score(found: Sniffed, hint: str) -> float:
 
 def _best_quoting(lines: Sequence[tuple[int, str]], delimiter: str) -> Sniffed:
     """Quotes doubled as in RFC 4180 unless another reading is clearly more regular."""
+    if len(delimiter) > 1:  # a mark of several characters stands in no text, so that nobody quotes it
+        return _tried(lines, Dialect(delimiter, "none"))
     best = _tried(lines, Dialect(delimiter))
     if not any('"' in text for _, text in lines):
         return best
@@ -193,11 +218,15 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
     return layout_of(source, [(record.line, record.cells) for record in found.records], dataset.header)
 
 
+#: ``||``, ``_!_``, ``<sep>``: what stands between columns has a few characters.
+_LONGEST: Final = 8
+
+
 def _delimiter(dataset: Dataset, source: Source) -> str:
     given = _NAMED_DELIMITERS.get(dataset.delimiter, dataset.delimiter)
-    if given != "auto" and (len(given) != 1 or given in '"\r\n\0'):
-        message = say("A delimiter is one character, not {value}.", value=dataset.delimiter)
-        fix = say("Use auto, a comma, tab, semicolon or pipe.")
+    if given != "auto" and (not 0 < len(given) <= _LONGEST or set(given) & set('"\r\n\0') or given.isalnum()):
+        message = say("{value} is no delimiter.", value=dataset.delimiter)
+        fix = say("Use auto, a comma, tab, semicolon or pipe, or a few marks such as ||.")
         raise BadData(error("bad-delimiter", message, Where(key="delimiter", file=source.name), fix))
     return given
 
@@ -222,9 +251,15 @@ def _record_newline(source: Source, peeked: Sequence[tuple[int, str]], records: 
 def layout_of(source: Source, rows: Sequence[tuple[int, list[str]]], header: str) -> Source:
     """``source`` with header and column names, from its first ``rows`` (line, cells)."""
     records = [Record(line, cells) for line, cells in rows]
+    notes: list[Problem] = []
+    titles = _titles(records) if header == "auto" else 0
+    if titles:
+        records = records[titles:]
+        source = source.altered(skip_lines=records[0].line - 1)
+        message = say("What stands above the header is left out: {text}.", text=_shown(rows[:titles]))
+        notes.append(note("title-rows", message, source.at(records[0].line)))
     named = has_header(records) if header == "auto" else header == "yes"
     width = _width(records, named)
-    notes: list[Problem] = []
     if not named:
         names = [f"column_{index}" for index in range(1, width + 1)]
         if header == "auto":
@@ -232,6 +267,25 @@ def layout_of(source: Source, rows: Sequence[tuple[int, list[str]]], header: str
     else:
         names = _names(source, records[0].cells[:width] if records else [], width, notes)
     return source.altered(header=named, columns=tuple(names), notes=(*source.notes, *notes))
+
+
+#: Titles, dates and remarks above a table are a few lines.
+_TITLES: Final = 10
+_TITLE_LENGTH: Final = 60  # characters of a title that are shown
+
+
+def _titles(records: Sequence[Record]) -> int:
+    """How many records above the header hold one cell only, as titles do, and are no part of the table."""
+    filled = [sum(bool(cell.strip()) for cell in record.cells) for record in records]
+    first = next((index for index, count in enumerate(filled[: _TITLES + 1]) if count > 1), 0)
+    below = filled[first:]
+    if not first or sum(count > 1 for count in below) * 2 < len(below):
+        return 0
+    return first if has_header(records[first:]) else 0
+
+
+def _shown(rows: Sequence[tuple[int, list[str]]]) -> str:
+    return " / ".join(next(filter(None, map(str.strip, cells)), "") for _, cells in rows)[:_TITLE_LENGTH]
 
 
 def _width(records: Sequence[Record], named: bool) -> int:

@@ -8,11 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
+from tunewiz.data.reading.columns import is_known
 from tunewiz.data.reading.dialect import delimited_layout, layout_of
 from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
+from tunewiz.data.reading.expressions import is_expression
 from tunewiz.data.reading.folders import collection_source, folder_source
 from tunewiz.data.reading.json_document import find_rows
-from tunewiz.data.reading.json_text import Decoder, NotJson, mend
+from tunewiz.data.reading.json_text import Decoder, NotJson, mend, unpacked
+from tunewiz.data.reading.jsonl import FENCE
 from tunewiz.data.reading.source import Container, Dataset, Row, Source, resolve, sheet_of
 from tunewiz.data.reading.streams import chunks, compression_of, open_bytes
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say, warning
@@ -45,13 +48,16 @@ def _with_answers(source: Source, dataset: Dataset) -> Source:
     told = dataset
     if not dataset.columns and dataset.format == "auto" and dataset.like and _has(source, dataset.like.columns):
         told = dataset.like
-    return source.altered(mapping=dict(told.columns), format=told.format, split=dataset.split, limit=dataset.limit)
+    labels = dataset.labels or (dataset.like.labels if dataset.like else {})
+    given = {"mapping": dict(told.columns), "format": told.format, "labels": dict(labels)}
+    return source.altered(split=dataset.split, limit=dataset.limit, **given)
 
 
 def _has(source: Source, mapping: Mapping[str, str]) -> bool:
     """Whether the source has every column of ``mapping``, which names at least one."""
     named = {name.strip() for names in mapping.values() for name in names.split(",")}
-    return bool(named) and named <= set(source.columns)
+    known = source.columns
+    return bool(named) and all(name in known or is_expression(name, known) for name in named)
 
 
 def _file(path: Path, dataset: Dataset) -> Source:
@@ -91,7 +97,7 @@ def _parquet(base: Source) -> Source:
 
 
 def _xlsx(base: Source, dataset: Dataset) -> Source:
-    from tunewiz.data.reading.xlsx import sheet_rows, sheets
+    from tunewiz.data.reading.xlsx import sheets
 
     source = base.altered(container="xlsx")
     names = sheets(source, _quiet)
@@ -101,12 +107,24 @@ def _xlsx(base: Source, dataset: Dataset) -> Source:
         raise BadData(error("no-such-sheet", message, source.at()))
     if not names:
         raise BadData(error("empty-file", say("No sheet of the workbook holds anything."), source.at()))
-    source = source.altered(sheet=wanted or names[0])
-    if len(names) > 1 and not wanted:
-        rest = ", ".join(names[1:])
-        message = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=names[0], sheets=rest)
-        fix = say("Name another as {path}.", path=f"{dataset.path}#{names[1]}")
-        source = source.altered(notes=(*source.notes, note("sheet-chosen", message, source.at(), fix)))
+    tables = [_sheet(source.altered(sheet=name), dataset) for name in ([wanted] if wanted else names[:_SHEETS])]
+    # The first of those with the most known names in their header: notes and covers stand before the table.
+    best = max(tables, key=lambda table: sum(map(is_known, table.columns)) if table.header else 0)
+    rest = [name for name in names if name != best.sheet]
+    if rest and not wanted:
+        message = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=best.sheet,
+                   sheets=", ".join(rest))  # fmt: skip
+        fix = say("Name another as {path}.", path=f"{dataset.path}#{rest[0]}")
+        best = best.altered(notes=(*best.notes, note("sheet-chosen", message, source.at(), fix)))
+    return best
+
+
+_SHEETS: Final = 20  # of a workbook, looked at for the one with the table
+
+
+def _sheet(source: Source, dataset: Dataset) -> Source:
+    from tunewiz.data.reading.xlsx import sheet_rows
+
     rows = [
         (number, ["" if cell is None else str(cell) for cell in cells])
         for number, cells in islice(sheet_rows(source, _quiet), 101)  # a header and the hundred rows it is judged by
@@ -182,7 +200,7 @@ def _peek(source: Source) -> list[tuple[int, str]]:
     cut = text.removeprefix("\ufeff").split(end)
     if len(text) >= _PEEKED_CHARACTERS and len(cut) > 1:
         cut.pop()
-    found = [(number, line + "\n") for number, line in enumerate(cut, 1)]
+    found = [(number, line.removeprefix("\ufeff") + "\n") for number, line in enumerate(cut, 1)]
     return found if cut[-1] or len(found) == 1 else found[:-1]
 
 
@@ -191,6 +209,7 @@ def _text_container(
 ) -> tuple[Container, str]:
     """csv, json or jsonl by content; the name decides only where the content leaves it open."""
     texts = [text.strip() for _, text in peeked if text.strip()]
+    texts = [text for text in texts if not text.startswith(FENCE)] or texts
     named_json = any(suffix in _JSON_SUFFIXES for suffix in map(str.casefold, source.path.suffixes))
     if not named_json and not _looks_like_json(texts):
         return "csv", ""
@@ -201,7 +220,10 @@ def _text_container(
             )
         )
     if texts[0].startswith("["):
-        return "json", ""
+        lists = sum(text.startswith("[") and text.endswith("]") for text in texts)
+        return ("jsonl" if len(texts) > 1 and 2 * lists > len(texts) else "json"), ""
+    if unpacked(texts[0]):
+        return "jsonl", ""
     # Half: a damaged file of lines is still one, while of a document spread over lines hardly any line is an object.
     if len(texts) > 1 and _json_lines_share(texts) >= 0.5:
         return "jsonl", ""
@@ -213,9 +235,11 @@ def _text_container(
 
 def _looks_like_json(texts: list[str]) -> bool:
     first = texts[0]
+    if first.startswith(('"{', '"[')) and unpacked(first):
+        return True
     if first.startswith("{"):
         return first == "{" or first[1:].lstrip().startswith(('"', "'", "}"))
-    return first == "[" or first.replace(" ", "").startswith(('[{"', "[{'", '["'))
+    return first == "[" or first.replace(" ", "").startswith(('[{"', "[{'", '["', '[["'))
 
 
 def _json_lines_share(texts: list[str]) -> float:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tunewiz.data.folders.class_folders import text_folder
+from tunewiz.data.folders.saved import listed_folder, saved_folder
+from tunewiz.data.folders.splits import split_folder
+from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say
 
 _SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx"})
 _PACKED: Final = frozenset({".gz", ".bz2", ".xz"})
+#: Endings of TREC's judgments.
+_JUDGED: Final = frozenset({".qrel", ".qrels", ".trec"})
 _CORPUS: Final = ("corpus", "collection", "documents", "docs", "passages")
 _QUERIES: Final = ("queries", "query", "questions", "topics")
 _QRELS: Final = ("qrels", "qrel", "judgments", "relevance")
@@ -21,22 +28,40 @@ def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], So
     """What a folder is. Raises :class:`BadData` with what was found when it is neither a collection nor one file."""
     files = _data_files(path, dataset)
     corpus, queries, qrels = _named(files, _CORPUS), _named(files, _QUERIES), _qrels(path, files)
-    if corpus and queries and qrels:
-        return collection_source(
-            discover(_part(dataset, path, corpus)),
-            discover(_part(dataset, path, queries)),
+    by_split = {} if queries else _by_split(files, _QUERIES)
+    if corpus and (queries or by_split) and qrels:
+        first, *more = [queries] if queries else by_split.values()
+        whole = collection_source(
+            _texts(_part(dataset, path, corpus), discover),
+            _texts(_part(dataset, path, first), discover),
             {split: discover(_part(dataset, path, file)) for split, file in qrels.items()},
             dataset,
         )
+        others = {f"queries/{file.name}": _texts(_part(dataset, path, file), discover) for file in more}
+        return whole.altered(parts={**whole.parts, **others})
     if corpus or queries or qrels:
-        raise BadData(_incomplete(dataset, corpus, queries, qrels))
-    return _one_file(path, files, dataset, discover)
+        raise BadData(_incomplete(dataset, corpus, queries or next(iter(by_split.values()), None), qrels))
+    return _known_folder(path, dataset, discover) or _one_file(path, files, dataset, discover)
+
+
+def _known_folder(path: Path, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source | None:
+    """A folder that a program saved, of splits, of shards, or of text files; None where it is none of these."""
+    found = saved_folder(path, dataset) or listed_folder(path, dataset, discover) or text_folder(path, dataset)
+    found = found or (None if _holds_collection(path) else split_folder(path, dataset, discover))
+    if found is None:
+        return None
+    given = dict(dataset.columns) or found.mapping
+    return found.altered(mapping=given, format=dataset.format, split=dataset.split, limit=dataset.limit)
+
+
+def _holds_collection(path: Path) -> bool:
+    return any(_named(_files(folder), _CORPUS) is not None for folder in _below(path))
 
 
 def collection_source(corpus: Source, queries: Source, qrels: Mapping[str, Source], dataset: Dataset) -> Source:
     """The parts of a test collection as one source; ``qrels`` by split."""
     parts = {"corpus": corpus, "queries": queries, **{f"qrels/{split}": part for split, part in qrels.items()}}
-    unlike = [part for name, part in parts.items() if not name.startswith("qrels/")]
+    unlike = [corpus, queries]
     return Source(
         path=Path(dataset.path),
         name=dataset.path,
@@ -46,6 +71,7 @@ def collection_source(corpus: Source, queries: Source, qrels: Mapping[str, Sourc
         confidence=corpus.confidence,
         size=sum(part.size for part in parts.values()),
         mapping=dict(dataset.columns),
+        labels=dict(dataset.labels),
         format=dataset.format,
         split=dataset.split,
         limit=dataset.limit,
@@ -59,6 +85,18 @@ def _part(dataset: Dataset, path: Path, file: Path) -> Dataset:
     """The file as a dataset of its own; what the user said about columns concerns the whole."""
     named = f"{dataset.path.rstrip('/')}/{file.relative_to(path).as_posix()}"
     return replace(dataset, path=named, format="auto", columns={}, limit=None, delimiter="auto", header="auto")
+
+
+def _texts(part: Dataset, discover: Callable[[Dataset], Source]) -> Source:
+    """A corpus or queries file. A first line without a name that is known is a text: few lines show no more of it."""
+    found = discover(part)
+    if (
+        found.header
+        and found.container in ("csv", "tsv")
+        and not any(guesses(role, found.columns) for role in ("id", "text"))
+    ):
+        return discover(replace(part, header="no"))
+    return found
 
 
 def _data_files(path: Path, dataset: Dataset) -> list[Path]:
@@ -98,12 +136,29 @@ def _qrels(path: Path, files: list[Path]) -> dict[str, Path]:
     for name in _QRELS:
         folder = path / name
         if folder.is_dir():
-            inside = [file for file in sorted(folder.iterdir()) if file.is_file() and _suffix(file) in _SUFFIXES]
-            found.update({_stem(file): file for file in inside})
+            inside = [file for file in sorted(folder.iterdir()) if file.is_file()]
+            found.update({_stem(file): file for file in inside if _suffix(file) in _SUFFIXES | _JUDGED})
     whole = _named(files, _QRELS)
     if whole:
         found.setdefault("all", whole)
+    if not found:
+        judged = [file for file in sorted(path.iterdir()) if file.is_file() and _suffix(file) in _JUDGED]
+        found = _by_split(files, _QRELS) | {_split_of(file, _QRELS) or "all": file for file in judged}
     return found
+
+
+def _by_split(files: list[Path], names: tuple[str, ...]) -> dict[str, Path]:
+    """Files of a part for each split, as MS MARCO and T2Ranking name them: ``queries.train.tsv`` is that of train."""
+    return {_split_of(file, names): file for file in files if set(_words(file)) & set(names)}
+
+
+def _split_of(file: Path, names: tuple[str, ...]) -> str:
+    """The rest of a file's name without the word for its part: ``dev.small`` of ``qrels.dev.small.tsv``."""
+    return ".".join(word for word in _words(file) if word not in names)
+
+
+def _words(file: Path) -> list[str]:
+    return [word for word in re.split(r"[._\-\s]+", _stem(file).casefold()) if word]
 
 
 def _incomplete(dataset: Dataset, corpus: Path | None, queries: Path | None, qrels: Mapping[str, Path]) -> Problem:

@@ -5,14 +5,14 @@ The file is decoded row by row, so memory holds one row, each row knows its line
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tunewiz.data.reading.json_text import JsonText, NotJson
-from tunewiz.data.reading.jsonl import bad_json, comment, mended_warning, not_an_object
+from tunewiz.data.reading.jsonl import bad_json, comment, fence, mended_warning, not_an_object, row_of
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import chunks
-from tunewiz.problems import BadData, Report, error, note, say
+from tunewiz.problems import BadData, Report, error, note, say, warning
 
 #: Lists of objects under these keys are parts of a row, not the rows.
 _PARTS: Final = frozenset(
@@ -31,6 +31,9 @@ def records(source: Source, report: Report) -> Iterator[Row]:
         message = say("The key {key} with the rows was not reached.", key=source.rows_under)
         report(error("bad-json", message, source.at(text.line)))
         return
+    while text.peek() == "`":
+        report(fence(source, text.line))
+        text.skip_line()
     inside = text.peek() == "["
     if inside:
         text.take()
@@ -45,7 +48,9 @@ class _Rows:
         self.source = source
         self.report = report
         self.inside = inside
+        self.lists = int(inside)
         self.first_key = ""
+        self.kind: type | None = None
 
     def __iter__(self) -> Iterator[Row]:
         while mark := self.text.peek():
@@ -56,6 +61,11 @@ class _Rows:
                 self.text.take()
             elif mark == ",":
                 self.text.take()
+            elif mark == "[" and not self.inside and self.lists:
+                self._next_list()
+            elif mark == "`":
+                self.report(fence(self.source, self.text.line))
+                self.text.skip_line()
             elif mark in "/#":
                 self.report(comment(self.source, self.text.line))
                 self.text.skip_line()
@@ -73,16 +83,28 @@ class _Rows:
             message = say("The file ends before the list of rows is closed.")
             self.report(error("cut-off", message, self.source.at(self.text.line), say("Copy or download it again.")))
 
+    def _next_list(self) -> None:
+        """Go into a list that stands behind another, as of two files put together."""
+        self.lists += 1
+        self.inside = True
+        if self.lists == 2:
+            message = say("Several lists stand one behind another; the rows of all are read.")
+            self.report(warning("several-lists", message, self.source.at(self.text.line)))
+        self.text.take()
+
     def _row(self, line: int, value: Any, lenient: bool) -> Iterator[Row]:
-        if not isinstance(value, dict):
+        row = row_of(value)
+        self.kind = self.kind or type(value)
+        if row is None or not isinstance(value, self.kind):
             self.report(not_an_object(self.source, line, value))
             return
         if lenient:
             self.report(mended_warning("raw-newline", self.source, line))
         if self.text.decoder.constants:
             self.report(mended_warning("nan-literal", self.source, line))
-        self.first_key = self.first_key or next(iter(value), "")
-        yield Row(line, value)
+        if isinstance(value, dict):
+            self.first_key = self.first_key or next(iter(value), "")
+        yield Row(line, row)
 
 
 def _short(failure: NotJson) -> NotJson:
@@ -148,7 +170,11 @@ def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
             message = say("Other lists of the file are not read: {keys}.", keys=rest)
             report(note("other-lists", message, source.at(), say("Save them as files of their own to use them.")))
         return best
-    if len(value) > 1 and all(isinstance(item, dict) for item in value.values()):
+    if _by_columns(value):
+        message = say("The file has an object of numbered cells for each column, not an object for each row.")
+        fix = say("pandas wrote it so; write it again with df.to_json(path, orient='records').")
+        raise BadData(error("not-a-list", message, source.at(1), fix))
+    if len(value) > 1 and all(isinstance(item, dict) for item in value.values()) and not collection_keys(value):
         message = say("The file is one object with an object under each key, not a list of rows.")
         fix = say("Write the objects as a list, with the key as a field.")
         raise BadData(error("not-a-list", message, source.at(1), fix))
@@ -159,6 +185,33 @@ def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
             error("not-a-list", message, source.at(1), say("Write one object a row (pandas: orient='records')."))
         )
     return ""
+
+
+def collection_keys(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """The keys of queries, corpus and judgments (texts by id, documents by query) in an object that holds all three."""
+    texts = [
+        key
+        for key, item in value.items()
+        if isinstance(item, dict) and item and all(isinstance(text, str) for text in item.values())
+    ]
+    for key, item in value.items():
+        if key in texts or not isinstance(item, dict) or not item:
+            continue
+        queries = next((name for name in texts if value[name].keys() >= item.keys()), "")
+        named = {document for judged in item.values() if isinstance(judged, (list, dict)) for document in judged}
+        corpus = next((name for name in texts if name != queries and named and value[name].keys() >= named), "")
+        if queries and corpus:
+            return queries, corpus, key
+    return None
+
+
+def _by_columns(value: dict[str, Any]) -> bool:
+    """Whether each key holds the cells of a column under the numbers of the rows, as pandas writes by default."""
+    cells = list(value.values())
+    if not cells or not all(isinstance(item, dict) and item and item.keys() == cells[0].keys() for item in cells):
+        return False
+    plain = not any(isinstance(cell, (dict, list)) for item in cells for cell in item.values())
+    return plain and all(str(key).isdigit() for key in cells[0])
 
 
 def _is_rows(item: object) -> bool:

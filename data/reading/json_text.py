@@ -114,6 +114,28 @@ def _several(text: str, decoder: Decoder) -> list[Any] | None:
     return values if len(values) > 1 else None
 
 
+def rows_inside(value: Any) -> list[Any]:
+    """The rows that a JSON text inside a JSON text holds; none where it is no such."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return []
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return []
+    rows = found if isinstance(found, list) else [found]
+    return rows if all(isinstance(row, dict) for row in rows) else []
+
+
+def unpacked(text: str) -> list[Any]:
+    """The rows of a line that is JSON written into a JSON text."""
+    if not text.startswith('"'):
+        return []
+    try:
+        return rows_inside(json.loads(text))
+    except (ValueError, RecursionError):
+        return []
+
+
 def _literal(text: str) -> dict[str, Any] | None:
     """A Python dict literal, the way ``print(row)`` writes it."""
     if len(text) > _LITERAL_LIMIT:

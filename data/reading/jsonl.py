@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tunewiz.data.reading.json_text import Decoder, NotJson, mend
+from tunewiz.data.reading.json_text import Decoder, NotJson, mend, rows_inside
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import lines
 from tunewiz.problems import Message, Problem, Report, error, say, warning
@@ -21,6 +21,7 @@ _MENDED: Final = {
     "two-objects-on-a-line": say("Several objects stand on one line; each is read as a row."),
     "single-quotes": say("The row is a Python literal (single quotes), not JSON; it is read as such."),
     "raw-newline": say("A newline inside a string is not written as \\n; the lines are joined."),
+    "double-encoded": say("The row is JSON inside a JSON text; it is read as the object that it is."),
     "nan-literal": say("NaN or Infinity is not JSON; it is read as null."),
 }
 
@@ -44,15 +45,22 @@ class _Lines:
         self._numbered = lines(source, report)
         self._waiting: deque[tuple[int, str]] = deque()
         self._decoder = Decoder()
+        self.kind: type | None = None  # objects or lists: as the first row is, so are the others
 
     def __iter__(self) -> Iterator[Row]:
         while item := self._next():
             line, text = item
             for value in self._values(line, text.strip()):
-                if isinstance(value, dict):
-                    yield Row(line, value)
-                else:
-                    self._report(not_an_object(self._source, line, value))
+                whole = rows_inside(value)
+                if whole:
+                    self._report(mended_warning("double-encoded", self._source, line))
+                for item in whole or [value]:
+                    row = row_of(item)
+                    self.kind = self.kind or type(item)
+                    if row is not None and isinstance(item, self.kind):
+                        yield Row(line, row)
+                    else:
+                        self._report(not_an_object(self._source, line, item))
 
     def _next(self) -> tuple[int, str] | None:
         return self._waiting.popleft() if self._waiting else next(self._numbered, None)
@@ -64,6 +72,9 @@ class _Lines:
             return []
         if text.startswith(("//", "#")):
             self._report(comment(self._source, line))
+            return []
+        if text.startswith(FENCE):
+            self._report(fence(self._source, line))
             return []
         try:
             value, end = self._decoder.value(text)
@@ -102,6 +113,16 @@ class _Lines:
         return None
 
 
+def row_of(value: object) -> dict[str, Any] | None:
+    """An object, or a list of texts and numbers as columns without names; None for what is no row."""
+    if isinstance(value, dict):
+        return value
+    flat = isinstance(value, list) and len(value) > 1 and all(isinstance(item, (str, int, float)) for item in value)
+    if not flat or not isinstance(value, list) or not any(isinstance(item, str) for item in value):
+        return None
+    return {f"column_{place}": item for place, item in enumerate(value, 1)}
+
+
 def bad_json(source: Source, line: int, text: str, failure: NotJson) -> Problem:
     """A record that is left out because it cannot be read."""
     told: Message
@@ -118,6 +139,16 @@ def not_an_object(source: Source, line: int, value: object) -> Problem:
     kind = type(value).__name__
     message = say("A row must be an object with named fields; this is a {kind} and is left out.", kind=kind)
     return error("not-an-object", message, source.at(line), say('Write rows as {{"query": "...", "positive": "..."}}.'))
+
+
+#: What stands around code in Markdown, and in what language models write.
+FENCE: Final = "```"
+
+
+def fence(source: Source, line: int) -> Problem:
+    """A line that opens or closes a block of code in Markdown."""
+    message = say("The line is a mark of Markdown's code blocks (```); it is left out.")
+    return warning("code-fence", message, source.at(line))
 
 
 def comment(source: Source, line: int) -> Problem:

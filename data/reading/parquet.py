@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,10 +24,12 @@ def records(source: Source, report: Report) -> Iterator[Row]:
     with seekable(source, report) as stream:
         number = 0
         try:
-            for batch in _opened(stream, source).iter_batches(batch_size=_BATCH):
+            opened = _opened(stream, source)
+            names = class_names(opened.schema_arrow.metadata)
+            for batch in opened.iter_batches(batch_size=_BATCH):
                 for values in batch.to_pylist():
                     number += 1
-                    yield Row(number, values)
+                    yield Row(number, named(values, names))
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError, ValueError, OverflowError) as reason:
             message = say("The file is damaged and could be read only up to here: {reason}.", reason=reason)
             report(error("damaged-file", message, source.at(number + 1), say("Copy or download it again.")))
@@ -36,6 +39,42 @@ def columns(source: Source, report: Report) -> tuple[str, ...]:
     """The names of the columns. Raises :class:`BadData` when the file is no parquet."""
     with seekable(source, report) as stream:
         return tuple(map(str, _opened(stream, source).schema_arrow.names))
+
+
+def class_names(metadata: Any) -> dict[str, list[str]]:
+    """The names behind the numbers of what 🤗 datasets calls ClassLabel, by column; from a schema's metadata."""
+    try:
+        info = json.loads((metadata or {}).get(b"huggingface", b"{}"))
+        return names_of_features(info.get("info", {}).get("features", {}))
+    except (ValueError, AttributeError):
+        return {}
+
+
+def names_of_features(features: Any) -> dict[str, list[str]]:
+    """The names of ClassLabel columns in the description of features that 🤗 datasets writes."""
+    found: dict[str, list[str]] = {}
+    for column, feature in features.items() if isinstance(features, dict) else ():
+        inner = feature.get("feature", feature) if isinstance(feature, dict) else {}
+        names = inner.get("names") if isinstance(inner, dict) else None
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            found[column] = names
+    return found
+
+
+def named(values: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:
+    """A row with the names of its classes instead of their numbers; -1, which means none, becomes None."""
+    for column, known in names.items():
+        if column in values:
+            values[column] = _name(values[column], known)
+    return values
+
+
+def _name(value: Any, known: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_name(item, known) for item in value]
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    return known[value] if 0 <= value < len(known) else None if value < 0 else value
 
 
 def _opened(stream: IO[bytes], source: Source) -> Any:

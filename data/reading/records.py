@@ -15,12 +15,14 @@ from tunewiz.problems import BadData, Report, error, say
 __all__ = ["Report", "Row", "read"]
 
 _READERS: Final = {
-    "csv": "delimited",
-    "tsv": "delimited",
-    "json": "json_document",
-    "jsonl": "jsonl",
-    "parquet": "parquet",
-    "xlsx": "xlsx",
+    "csv": "reading.delimited",
+    "tsv": "reading.delimited",
+    "json": "reading.json_document",
+    "jsonl": "reading.jsonl",
+    "parquet": "reading.parquet",
+    "xlsx": "reading.xlsx",
+    "arrow": "folders.saved",
+    "texts": "folders.class_folders",
 }
 
 
@@ -33,11 +35,22 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     if source.container == "beir":
         message = say("A test collection has no rows of its own.")
         raise BadData(error("no-rows", message, source.at(), say("Read its corpus, queries or qrels.")))
+    if source.container == "files":
+        return islice(_one_after_another(source, report), source.limit)
     records: Callable[[Source, Report], Iterator[Row]] = import_module(
-        f"tunewiz.data.reading.{_READERS[source.container]}"
+        f"tunewiz.data.{_READERS[source.container]}"
     ).records
     rows = islice(records(source, report), source.limit)
     return _by_number(rows) if source.container == "json" and _is_one_line(source) else rows
+
+
+def _one_after_another(source: Source, report: Report) -> Iterator[Row]:
+    """The rows of all parts, which go by their number in the whole."""
+    number = 0
+    for part in source.parts.values():
+        for row in read(part.altered(limit=None), report):
+            number += 1
+            yield replace(row, line=number)
 
 
 def _is_one_line(source: Source) -> bool:

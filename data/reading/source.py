@@ -23,6 +23,7 @@ class Dataset:
     """A path and what the user says about it; ``auto`` leaves the choice to discovery.
 
     ``columns`` maps a role (query, positive, ...) to a column name; several columns for one role are joined by commas.
+    ``labels`` says what each label is worth, whatever end is right.
     ``limit`` counts rows that are read, from the top of the file. ``like`` is data probably laid out the same way: what
     the user said of its columns and format holds here too if all those columns are there.
     """
@@ -36,6 +37,7 @@ class Dataset:
     header: Literal["auto", "yes", "no"] = "auto"
     limit: int | None = None
     like: Dataset | None = None
+    labels: Mapping[str, float] = field(default_factory=dict)
 
 
 def samples(conversations: bool | None = None) -> tuple[str, ...]:
@@ -114,7 +116,8 @@ def _nearest_sibling(path: str) -> Message:
 # What discovery found out about a file or folder, and what reading needs to know.
 
 
-Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "beir"]
+#: ``files`` are read one after another, of ``texts`` each file is a row; ``beir`` has parts that are no rows.
+Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "arrow", "files", "texts", "beir"]
 Compression = Literal["", "gz", "bz2", "xz"]
 Quoting = Literal["", "doubled", "backslash", "none"]
 Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
@@ -128,7 +131,7 @@ class Source:
     ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
     one, or the keys of the first objects in order of appearance. ``skip_lines`` stand before the table and are no part
-    of it.
+    of it. ``speakers`` is what the user says of who speaks in conversations, name to part.
     """
 
     path: Path
@@ -149,6 +152,8 @@ class Source:
     sheet: str = ""
     size: int = 0
     mapping: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, float] = field(default_factory=dict)
+    speakers: Mapping[str, str] = field(default_factory=dict)
     format: str = "auto"
     split: str = "auto"
     limit: int | None = None

@@ -101,13 +101,13 @@ def _byte_lines(stream: BinaryIO, source: Source, report: Report) -> Iterator[tu
     number = 0
     while data := stream.readline(LINE_LIMIT):
         number += 1
-        if number == 1 and first == "utf-8":
-            data = data.removeprefix(codecs.BOM_UTF8)
         if len(data) >= LINE_LIMIT and not data.endswith(b"\n"):
             report(_too_long(source, number))
             while (data := stream.readline(LINE_LIMIT)) and not data.endswith(b"\n"):
                 pass
             continue
+        if first == "utf-8" and data.startswith(codecs.BOM_UTF8):  # of a file that was put behind another
+            data = data.removeprefix(codecs.BOM_UTF8)
         try:
             yield number, data.decode(first)
         except UnicodeDecodeError as reason:
@@ -120,8 +120,7 @@ def _text_lines(stream: BinaryIO, source: Source, report: Report) -> Iterator[tu
     number = 0
     while line := text.readline(LINE_LIMIT):
         number += 1
-        if number == 1:
-            line = line.removeprefix("\ufeff")
+        line = line.removeprefix("\ufeff")  # also of a file that was put behind another
         if "\ufffd" in line:
             report(bad_encoding(source, number, b""))
         if len(line) >= LINE_LIMIT:

@@ -1,50 +1,20 @@
-"""Turns of a conversation and calls of tools, whoever wrote them down how, brought into one order and checked."""
+"""Turns of a conversation, whoever wrote them down how, brought into one order and checked."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from tunewiz.data.reading.cells import Table, parse_nested
-from tunewiz.data.rows.conversations import Speaker, Turn
-from tunewiz.problems import Problem, Where, say, warning
+from tunewiz.data.dialogues.calls import call_text, calls_in, response_text, tool_list
+from tunewiz.data.dialogues.markup import split_dialogue, spoken
+from tunewiz.data.dialogues.order import ANSWERS, in_order, lost_beside_call
+from tunewiz.data.dialogues.roles import Part, fold, part_of, speaker_of
+from tunewiz.data.reading.cells import Table, is_empty, parse_nested
+from tunewiz.data.rows.conversations import Turn
+from tunewiz.problems import Problem, Report, Where, say, warning
 
-
-def tool_list(value: Any) -> str | None:
-    """The tools a conversation may call, as a JSON list of objects with a name; "" for none, None if it is no such.
-
-    OpenAI's ``{"type": "function", "function": {...}}`` becomes the inner object.
-    """
-    found = parse_nested(value)
-    if found is None or found in ("", [], {}):
-        return ""
-    listed = found if isinstance(found, list) else [found]
-    inner = [tool.get("function", tool) if isinstance(tool, Mapping) else tool for tool in listed]
-    if not all(isinstance(tool, Mapping) and isinstance(tool.get("name"), str) for tool in inner):
-        return None
-    return json.dumps(inner, ensure_ascii=False)
-
-
-def call_text(value: Any) -> str | None:
-    """Calls of tools as JSON text: an object with name and arguments, or a list of several; None if it is no such."""
-    found = parse_nested(value)
-    listed = found if isinstance(found, list) else [found]
-    calls = [_call(item) for item in listed]
-    good = [call for call in calls if call is not None]
-    if not good or len(good) < len(calls):
-        return None
-    return json.dumps(good[0] if len(good) == 1 else good, ensure_ascii=False)
-
-
-def _call(item: Any) -> dict[str, Any] | None:
-    inner = item.get("function", item) if isinstance(item, Mapping) else None
-    if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
-        return None
-    arguments = parse_nested(inner.get("arguments", inner.get("parameters")))
-    return {"name": inner["name"], "arguments": {} if arguments in (None, "") else arguments}
+__all__ = ["ANSWERS", "Talk", "first_turns", "is_turns", "talk", "text_of", "thought", "tool_list"]
 
 
 def text_of(value: Any) -> str | None:
@@ -71,50 +41,37 @@ def _part(part: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-Report = Callable[[Problem], None]
+def thought(reasoning: str, answer: str) -> str:
+    """An answer with what was thought before it, between the tags that reasoning models write."""
+    return f"<think>\n{reasoning.strip()}\n</think>\n\n{answer}" if reasoning.strip() else answer
 
-_SPEAKERS: Final[Mapping[str, Speaker | str]] = {
-    "user": "user",
-    "human": "user",
-    "用户": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "助手": "assistant",
-    "system": "system",
-    "developer": "system",
-    "系统": "system",
-    "tool": "tool",
-    "observation": "tool",
-    "tool_response": "tool",
-    "function_response": "tool",
-    "function": "call",
-    "function_call": "call",
-    "tool_call": "call",
-}
-#: Objects that hold a question and its answer rather than one turn.
-_PAIRS: Final = (
-    ("human", "assistant"),
-    ("user", "assistant"),
-    ("user", "bot"),
-    ("human", "gpt"),
-    ("query", "response"),
-    ("prompt", "response"),
-    ("question", "answer"),
-    ("instruction", "output"),
-    ("问", "答"),
+
+#: Under what the name of who speaks stands, what is said, and what was thought before.
+_NAMES: Final = ("role", "from", "speaker", "author", "sender", "who", "角色", "说话人", "发言人")
+_CONTENTS: Final = ("content", "value", "text", "message", "utterance", "says", "内容", "文本", "话语")
+_THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "cot", "思考")
+_CALLS: Final = ("tool_calls", "function_call", "function_calls")
+_TOOLS: Final = ("functions", "tools")
+#: A turn that is not to be learned: OpenAI's weight of 0, ms-swift's loss, axolotl's train and masked.
+_LEARNED: Final = ("weight", "loss", "loss_scale", "train", "learn", "train_on_turn", "masked", "mask")
+#: Fields that say nothing a model would read.
+_PLAIN: Final = frozenset(
+    (
+        *("id", "tool_call_id", "name", "timestamp", "time", "date", "created_at", "index", "turn", "turn_id", "type"),
+        *("token_count", "tokens", "model", "recipient", "end_turn", "status", "refusal", "create_time", "update_time"),
+        *("uuid", "message_id", "parent", "parent_id", "message_tree_id", "lang", "language", "annotations", "audio"),
+    )
 )
-ANSWERS: Final = ("assistant", "call")
+_KNOWN: Final = frozenset((*_NAMES, *_CONTENTS, *_THOUGHTS, *_CALLS, *_TOOLS, *_LEARNED)) | _PLAIN
 
 
 @dataclass(frozen=True)
 class Talk:
-    """Turns in order, and what the system said."""
+    """Turns in order, what the system said, and the tools (as :func:`tool_list` writes them) if they stand inside."""
 
     turns: tuple[Turn, ...]
     system: str = ""
+    tools: str = ""
 
     @property
     def answered(self) -> bool:
@@ -125,136 +82,217 @@ class Talk:
 class _Raw:
     """Turns as they are read."""
 
-    def __init__(self, where: Where, report: Report) -> None:
+    def __init__(self, where: Where, report: Report, said: Mapping[str, str] | None = None) -> None:
         self.turns: list[Turn] = []
         self.system: list[str] = []
+        self.tools = ""
+        self.unlearned: set[int] = set()
         self.where = where
         self.report = report
+        self._said = said
 
     def add(self, item: Any) -> bool:
         """Take one item of the list; False, and reported, if it cannot be read."""
+        item = parse_nested(item)
         if isinstance(item, (list, tuple)) and len(item) == 2:
             return self._turn("user", item[0]) and self._turn("assistant", item[1])
         if not isinstance(item, Mapping):
             return self._odd("")
-        name = item.get("role", item.get("from"))
-        if name is None:
-            return self._pair(item)
-        speaker = _SPEAKERS.get(str(name), "")
-        calls = item.get("tool_calls") or item.get("function_call")
-        if speaker == "assistant" and calls:
-            return self._call(calls)
+        given = next((key for key in _NAMES if item.get(key) is not None), None)
+        if given is None:
+            return self._named(item)
+        name = item[given]
+        part = part_of(name, self._said)
         # OpenAI's older name for a tool's answer; ShareGPT's "function" is a call.
-        if name == "function" and "role" in item:
-            speaker = "tool"
-        content = item.get("content", item.get("value", item.get("text")))
-        if speaker == "call":
-            return self._call(content)
-        return self._turn(speaker, content) if speaker else self._odd(str(name))
+        if fold(name) == "function" and given == "role":
+            part = "tool"
+        if part is None:
+            return self._odd(str(name))
+        return self._item(part, item)
 
-    def _pair(self, item: Mapping[str, Any]) -> bool:
-        for asked, answered in _PAIRS:
-            if asked in item and answered in item:
-                if item.get("system"):
-                    self._turn("system", item["system"])
-                return self._turn("user", item[asked]) and self._turn("assistant", item[answered])
-        return self._odd("")
+    def _item(self, part: Part, item: Mapping[str, Any]) -> bool:
+        content = next((item[key] for key in _CONTENTS if item.get(key) is not None), None)
+        if part == "system" and not self.tools:
+            self.tools = next((found for key in _TOOLS if (found := tool_list(item.get(key)))), "")
+        lost = [str(key) for key, value in item.items() if str(key).casefold() not in _KNOWN and not is_empty(value)]
+        if lost:
+            message = say("Fields of a turn that are not used: {fields}.", fields=", ".join(lost))
+            self.report(warning("turn-fields", message, self.where, say("Write what matters into the turn's text.")))
+        thoughts = next((str(item[key]) for key in _THOUGHTS if isinstance(item.get(key), str)), "")
+        calls = next((item[key] for key in _CALLS if not is_empty(item.get(key))), None)
+        if part == "call" or (part == "assistant" and calls is not None):
+            return self._call(content if calls is None else calls, "" if calls is None else content, thoughts)
+        if part != "assistant":
+            return self._turn(part, content)
+        if _unlearned(item):
+            self.unlearned.add(len(self.turns))
+        return self._answer(content, thoughts)
 
-    def _turn(self, speaker: str, content: Any) -> bool:
+    def _named(self, item: Mapping[str, Any]) -> bool:
+        """An object whose fields are named like who speaks: ``{"human": …, "assistant": …}``, or input and output."""
+        parts = [(part_of(key, self._said), value) for key, value in item.items() if not is_empty(value)]
+        said = [(part, value) for part, value in parts if part is not None]
+        if not {"user", "assistant"} & {part for part, _ in said}:
+            return self._odd("")
+        asked = [text for part, value in said if part == "user" and (text := text_of(value))]
+        whole = all(self._turn("system", value) for part, value in said if part == "system")
+        whole = whole and (not asked or self._turn("user", "\n".join(asked)))
+        return whole and all(self._turn(part, value) for part, value in said if part == "assistant")
+
+    def add_text(self, part: Part, text: str) -> bool:
+        """Take a turn that was part of a written dialogue."""
+        return self._answer(text, "") if part == "assistant" else self._turn(part, text)
+
+    def _answer(self, content: Any, thoughts: str) -> bool:
+        text = text_of(content)
+        if text is None or thoughts:
+            return self._turn("assistant", content if text is None else thought(thoughts, text))
+        beside, calls = calls_in(text)
+        if calls is None or beside:
+            return self._turn("assistant", text)
+        self.turns.append(Turn("call", calls))
+        return True
+
+    def _turn(self, part: Part, content: Any) -> bool:
         text = text_of(content)
         if text is None:
-            message = say("A turn of {role} holds something other than text, a picture perhaps.", role=speaker)
+            message = say("A turn of {role} holds something other than text, a picture perhaps.", role=part)
             fix = say("Only text can be trained on; the row is left out.")
             self.report(warning("not-text", message, self.where, fix))
             return False
-        if speaker == "system":
+        if part == "system":
+            if self.turns and text.strip():
+                message = say("The system speaks in the middle; what it says is put before the conversation.")
+                self.report(warning("system-in-middle", message, self.where))
             self.system += [text] if text.strip() else []
-        elif speaker == "tool" and self.turns and self.turns[-1].speaker == "tool":
-            self.turns[-1] = replace(self.turns[-1], text=f"{self.turns[-1].text}\n{text}")
+        elif part == "call":
+            return self._call(text)
         else:
-            self.turns.append(Turn(speaker, text))  # type: ignore[arg-type]  # one of _SPEAKERS
+            self.turns.append(Turn(speaker_of(part), response_text(text) if part == "tool" else text))
         return True
 
-    def _call(self, calls: Any) -> bool:
+    def _call(self, calls: Any, beside: Any = "", thoughts: str = "") -> bool:
         text = call_text(calls)
         if text is None:
             message = say("A call of a tool is not JSON with a name and arguments; the row is left out.")
             fix = say('Write {{"name": "...", "arguments": {{...}}}}.')
             self.report(warning("bad-tool-call", message, self.where, fix))
             return False
+        if (text_of(beside) or "").strip() or thoughts.strip():
+            self.report(lost_beside_call(self.where))
         self.turns.append(Turn("call", text))
         return True
 
     def _odd(self, name: str) -> bool:
         message = say("A turn is by {role}, which is no usual role.", role=name or "-")
-        self.report(warning("unknown-role", message, self.where, say("Use user and assistant, or human and gpt.")))
+        fix = say("Use user and assistant, or human and gpt.")
+        if name:
+            fix = say("Say who that is: --map assistant={role}, or user, system, tool.", role=name)
+        self.report(warning("unknown-role", message, self.where, fix))
         return False
 
+    def cut_unlearned(self) -> None:
+        """Leave out the last answers that are marked as not to be learned; say that the others are learned."""
+        while self.turns and len(self.turns) - 1 in self.unlearned:
+            self.turns.pop()
+            while self.turns and self.turns[-1].speaker not in ANSWERS:
+                self.turns.pop()
+        if any(index < len(self.turns) for index in self.unlearned):
+            message = say("An answer is marked as not to be learned (weight 0, loss false) and would be learned.")
+            fix = say("To learn from last answers alone: training.trained_on: last_answer.")
+            self.report(warning("unlearned-turn", message, self.where, fix))
+        elif self.unlearned:
+            message = say("The last answers are marked as not to be learned (weight 0, loss false); they are left out.")
+            self.report(warning("unlearned-cut", message, self.where))
 
-def talk(value: Any, where: Where, report: Report, answered: bool = True) -> Talk | None:
-    """The conversation that ``value`` (a list of turns, or that as text) holds; None, and reported, if it has none.
 
-    ``answered`` says that it has to end with an answer: a last question without one is cut off, with a warning.
-    Without it, the conversation is a prompt and has to end with the user or a tool.
+def _unlearned(item: Mapping[str, Any]) -> bool:
+    off = any(item.get(key) in (0, False, "0", "false") and item.get(key) is not None for key in _LEARNED[:6])
+    return off or any(item.get(key) is True for key in _LEARNED[6:])
 
-    Codes: ``unknown-role``, ``not-text``, ``bad-tool-call``, ``assistant-first``, ``repeated-role``,
-    ``tool-without-call``, ``no-answer``, ``unanswered-turn``, ``empty-query``, ``empty-answer``, ``answered-prompt``.
+
+def talk(
+    value: Any, where: Where, report: Report, answered: bool = True, said: Mapping[str, str] | None = None
+) -> Talk | None:
+    """The conversation that ``value`` holds; None, and reported, if it has none.
+
+    It is a list of turns, that as text, a list of texts of user and assistant in turn, or a dialogue written into one
+    text (:func:`tunewiz.data.dialogues.markup.split_dialogue`). ``answered`` says that it has to end with an answer: a
+    last question without one is cut off, with a warning. Without it, the conversation is a prompt and has to end with
+    the user or a tool. ``said`` is what the user says of who speaks (:func:`tunewiz.data.dialogues.roles.part_of`).
+
+    Codes: ``unknown-role``, ``not-text``, ``bad-tool-call``, ``tool-without-call``, ``no-answer``, ``empty-query``,
+    ``empty-answer``, ``answered-prompt``, and those of :data:`tunewiz.data.dialogues.order.MENDED`, which are mended.
     """
-    found = parse_nested(value)
-    raw = _Raw(where, report)
-    if not isinstance(found, list):
-        report(warning("unknown-role", say("The conversation is no list of turns."), where))
+    raw = _Raw(where, report, said)
+    if not _taken(raw, parse_nested(value)):
         return None
-    if not all(raw.add(item) for item in found):
-        return None
-    problem = _order(raw.turns, where)
+    raw.cut_unlearned()
+    mended: list[Problem] = []
+    turns, problem = in_order(raw.turns, where, mended.append)
     if problem is None and answered:
-        problem = _cut_unanswered(raw)
-    elif problem is None and raw.turns and raw.turns[-1].speaker in ANSWERS:
+        problem = _cut_unanswered(turns, where, mended.append)
+    elif problem is None and turns and turns[-1].speaker in ANSWERS:
         message = say("The prompt ends with an answer; the answers stand in columns of their own.")
         problem = warning("answered-prompt", message, where, say("Take its last turn out."))
-    problem = problem or _empty(raw.turns, where)
+    problem = problem or _empty(turns, where)
     if problem is not None:
         report(problem)
         return None
-    return Talk(tuple(raw.turns), "\n".join(raw.system))
+    for one in mended:
+        report(one)
+    return Talk(tuple(turns), "\n".join(raw.system), raw.tools)
 
 
-def _order(turns: list[Turn], where: Where) -> Problem | None:
-    """Why the order of turns cannot be trained on, if it cannot."""
-    if turns and turns[0].speaker in ANSWERS:
-        message = say("The conversation starts with the assistant.")
-        return warning("assistant-first", message, where, say("Start with the user, or take the turn out."))
-    if turns and turns[0].speaker == "tool":
-        return warning("tool-without-call", say("A tool answers that was not called."), where)
-    for one, other in pairwise(turns):
-        if other.speaker == "tool" and one.speaker != "call":
-            return warning("tool-without-call", say("A tool answers that was not called."), where)
-        if (one.speaker in ANSWERS) != (other.speaker in ANSWERS):
-            continue
-        if one.speaker == other.speaker:
-            message = say("Two turns of {role} follow each other.", role=one.speaker)
-            return warning("repeated-role", message, where, say("Join them, or take one out."))
-        message = say("{role} speaks after {other}; questions and answers should alternate.", role=other.speaker,
-                   other=one.speaker)  # fmt: skip
-        return warning("repeated-role", message, where, say("Join them, or take one out."))
-    return None
+def _taken(raw: _Raw, found: Any) -> bool:
+    """Take everything that ``found`` holds; False, and reported, if it is no conversation."""
+    if isinstance(found, str):
+        written = split_dialogue(found)
+        if written is None:
+            raw.report(warning("unknown-role", say("The conversation is no list of turns."), raw.where))
+            return False
+        return all(raw.add_text(part, text) for part, text in written if text or part != "assistant")
+    if isinstance(found, list) and len(found) > 1 and all(isinstance(item, str) for item in found):
+        return all(raw.add_text(part, text) for part, text in alternating(found))
+    if isinstance(found, Mapping):
+        found = [found]
+    if not isinstance(found, list):
+        raw.report(warning("unknown-role", say("The conversation is no list of turns."), raw.where))
+        return False
+    if _names_first(found):
+        found = [{"role": item[0], "content": item[1]} for item in found]
+    return all(raw.add(item) for item in found)
 
 
-def _cut_unanswered(raw: _Raw) -> Problem | None:
+def alternating(texts: Sequence[str]) -> list[tuple[Part, str]]:
+    """Texts of user and assistant in turn, each without the name (``问：``) that it may begin with."""
+    named = [spoken(text) for text in texts]
+    if all(part is not None for part, _ in named):
+        return [(part, text) for part, text in named if part is not None]
+    return [("user" if index % 2 == 0 else "assistant", text) for index, text in enumerate(texts)]
+
+
+def _names_first(items: Sequence[Any]) -> bool:
+    """Whether each item is a pair of who speaks and what, rather than of question and answer."""
+    pairs = [item for item in items if isinstance(item, (list, tuple)) and len(item) == 2]
+    parts = {part_of(item[0]) if isinstance(item[0], str) and len(item[0]) < 20 else None for item in pairs}
+    return len(pairs) == len(items) > 1 and None not in parts and {"user", "assistant"} <= parts
+
+
+def _cut_unanswered(turns: list[Turn], where: Where, report: Report) -> Problem | None:
     """Cut off what is said after the last answer; a problem if there is no answer at all."""
-    last = max((index for index, turn in enumerate(raw.turns) if turn.speaker in ANSWERS), default=-1)
+    last = max((index for index, turn in enumerate(turns) if turn.speaker in ANSWERS), default=-1)
     if last < 0:
         message = say("The conversation does not end with an answer.")
-        return warning("no-answer", message, raw.where, say("Take the last question out."))
-    if last + 1 < len(raw.turns):
-        del raw.turns[last + 1 :]
+        return warning("no-answer", message, where, say("Take the last question out."))
+    if last + 1 < len(turns):
+        del turns[last + 1 :]
         message = say("The last turn has no answer and is cut off; the rest of the conversation is used.")
-        raw.report(warning("unanswered-turn", message, raw.where))
+        report(warning("unanswered-turn", message, where))
     return None
 
 
-def _empty(turns: list[Turn], where: Where) -> Problem | None:
+def _empty(turns: Sequence[Turn], where: Where) -> Problem | None:
     if any(turn.speaker in ANSWERS and not turn.text.strip() for turn in turns):
         return warning("empty-answer", say("The answer is empty."), where)
     if not turns or any(turn.speaker == "user" and not turn.text.strip() for turn in turns):
@@ -266,4 +304,21 @@ def first_turns(table: Table, column: str) -> list[Any]:
     """The turns of the first row of ``column`` that has any."""
     found = (parse_nested(value) for value in table.values(column))
     turns = (value for value in found if isinstance(value, list) and value)
-    return next((value for value in turns if isinstance(value[0], (dict, list))), [])
+    return next((value for value in turns if is_turns(value)), [])
+
+
+def is_turns(value: Sequence[Any]) -> bool:
+    """Whether a list holds turns: objects that tell who speaks, pairs, or texts of which not all are mere words."""
+    first = parse_nested(value[0]) if value else None
+    if isinstance(first, Mapping):
+        named = any(first.get(key) is not None for key in _NAMES) and any(key in first for key in (*_CONTENTS, *_CALLS))
+        return named or bool({"user", "assistant"} & {part_of(key) for key in first})
+    if isinstance(first, list):
+        return len(first) == 2
+    if len(value) < 2 or not all(isinstance(item, str) for item in value):
+        return False
+    return all(spoken(item)[0] for item in value) or max(map(len, value)) > _WORD
+
+
+#: Labels and keywords are shorter than the longest turn of a conversation.
+_WORD: Final = 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 import warnings
 import zipfile
@@ -25,6 +26,8 @@ def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of the sheet; ``line`` is Excel's row number. Cells keep their type (text, number, date, None)."""
     heading = source.header
     for number, cells in sheet_rows(source, report):
+        if number <= source.skip_lines:
+            continue
         if heading:
             heading = False
             continue
@@ -38,12 +41,51 @@ def sheet_rows(source: Source, report: Report) -> Iterator[tuple[int, list[Any]]
         number = 0
         try:
             sheet = book[source.sheet] if source.sheet else book.worksheets[0]
+            merged = _merged_down(sheet, source)
             for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
                 if any(cell is not None and str(cell).strip() for cell in cells):
-                    yield number, list(cells)
+                    yield number, merged.filled(number, list(cells))
         except _DAMAGE as reason:
             message = say("The file is damaged and could be read only up to here: {reason}.", reason=reason)
             report(error("damaged-file", message, source.at(number + 1), say("Save it again from Excel, or as CSV.")))
+
+
+#: Merged cells stand behind all rows in the file, which has to be unpacked once more to find them.
+_SEARCHED: Final = 64 << 20
+_MERGE: Final = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+
+
+class _Merged:
+    """Cells merged over several rows: each row has the value of the first."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int, int]] = []  # first row, last row, column from 0
+        self._values: dict[tuple[int, int], Any] = {}
+
+    def filled(self, number: int, cells: list[Any]) -> list[Any]:
+        """The cells of row ``number``, which come from the top down."""
+        for first, last, column in self.ranges:
+            if number == first and column < len(cells):
+                self._values[first, column] = cells[column]
+            elif first < number <= last and (first, column) in self._values:
+                cells += [None] * (column + 1 - len(cells))
+                cells[column] = self._values[first, column]
+        return cells
+
+
+def _merged_down(sheet: Any, source: Source) -> _Merged:
+    """The cells of a sheet that are merged over several rows; none where the file is large or says it otherwise."""
+    from openpyxl.utils import column_index_from_string
+
+    found = _Merged()
+    archive, path = getattr(sheet.parent, "_archive", None), getattr(sheet, "_worksheet_path", "")
+    if archive is None or not path or archive.getinfo(path.lstrip("/")).file_size > _SEARCHED:
+        return found
+    for left, top, right, bottom in _MERGE.findall(archive.read(path.lstrip("/"))):
+        column = column_index_from_string(left.decode()) - 1
+        if left == right and int(top) < int(bottom):
+            found.ranges.append((int(top), int(bottom), column))
+    return found
 
 
 def sheets(source: Source, report: Report) -> list[str]:

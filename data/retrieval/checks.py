@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tunewiz.data.checks.check import Setting, TextCheck, checks
-from tunewiz.data.formats.collections import CollectionFormat, read_judgments
+from tunewiz.data.formats.collections import CollectionFormat, read_judgments, unlike_ids
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening.opened import WHOLE
 from tunewiz.data.rows.examples import Judgment
 from tunewiz.data.text.duplicates import Seen, fingerprint, normal
 from tunewiz.data.text.lengths import LengthSample
-from tunewiz.problems import Problem, Where, note, say, warning
+from tunewiz.problems import Message, Problem, Where, note, say, warning
 
 Report = Callable[[Problem], None]
+_QUERY, _DOCUMENT = "query", "document"
 _PREVIEW: Final = 5  # rows shown: what fits on a small terminal beside the findings
 
 
@@ -47,7 +48,10 @@ class CollectionChecks:
         self._report = report
         self._text_checks = [check(setting) for check in checks() if issubclass(check, TextCheck)]
         self._documents = Seen()
+        self._texts = Seen()
         self._queries = Seen()
+        self._odd: dict[str, str] = {}  # by part, the first id that judgments name and it has not
+        self._first: dict[str, str] = {}  # and the first that it has
         self.facts = CollectionFacts()
 
     def run(self) -> CollectionFacts:
@@ -58,13 +62,14 @@ class CollectionChecks:
         return self.facts
 
     def _look_at_documents(self) -> None:
-        texts = Seen()
+        texts = self._texts
         for name, document, where in self._format.documents(self._detection, self._report):
             if self._documents.first(fingerprint(name), where.line) is not None:
                 message = say("The id {id} is there twice; the first one counts.", id=name)
                 self._report(warning("duplicate-id", message, where))
                 continue
             self.facts.documents += 1
+            self._first.setdefault(_DOCUMENT, name)
             self._sample.add("document", document.full)
             self._judge("document", document.full, where)
             earlier = texts.first(fingerprint(normal(document.full)), where.line) if document.full.strip() else None
@@ -75,20 +80,26 @@ class CollectionChecks:
 
     def _look_at_queries(self) -> None:
         texts = Seen()
+        own = 0
         for name, text, where in self._format.queries(self._detection, self._report):
             if self._queries.first(fingerprint(name), where.line) is not None:
                 message = say("The id {id} is there twice; the first one counts.", id=name)
                 self._report(warning("duplicate-id", message, where))
                 continue
             self.facts.queries += 1
+            self._first.setdefault(_QUERY, name)
             self._sample.add("query", text)
             self._judge("query", text, where)
             if len(self.facts.preview) < _PREVIEW:
                 self.facts.preview.append({"id": name, "query": text})
+            own += self._texts.get(fingerprint(normal(text))) is not None
             earlier = texts.first(fingerprint(normal(text)), where.line)
             if earlier is not None:
                 message = say("The same text as the query in line {line}.", line=earlier)
                 self._report(warning("duplicate-query", message, where, say("Give it one id and all its judgments.")))
+        if own:
+            message = say("{count} queries are documents themselves; no query finds its own, as in BEIR.", count=own)
+            self._report(note("own-documents", message, self._detection.source.at()))
 
     def _judge(self, role: str, text: str, where: Where) -> None:
         for check in self._text_checks:
@@ -119,13 +130,20 @@ class CollectionChecks:
     def _known(self, judgments: Iterator[Judgment]) -> Iterator[Judgment]:
         for item in judgments:
             if self._queries.get(fingerprint(item.query)) is None:
+                self._odd.setdefault(_QUERY, item.query)
                 message = say("Query {query} is not among the queries.", query=item.query)
                 self._report(warning("unknown-query", message, item.where, say("The judgment is left out.")))
             elif self._documents.get(fingerprint(item.document)) is None:
+                self._odd.setdefault(_DOCUMENT, item.document)
                 message = say("Document {document} is not in the corpus.", document=item.document)
                 self._report(warning("unknown-document", message, item.where, say("The judgment is left out.")))
             else:
                 yield item
+
+    def unlike(self) -> Message | None:
+        """What differs between the ids, where no judgment fits."""
+        part = next(iter(self._odd), "")
+        return unlike_ids(self._odd.get(part, ""), self._first.get(part, ""))
 
     def _look_at_split(self, split: str, best: dict[str, tuple[int, Where]], trained: Seen) -> None:
         for query, (grade, where) in best.items():

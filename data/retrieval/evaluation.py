@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import Opened
@@ -13,11 +14,12 @@ from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.built_corpus import Passages, collection_from_groups, collection_from_pairs
 from tunewiz.data.retrieval.cleaning import usable_rows as rows_of
+from tunewiz.data.retrieval.own_documents import own_documents
 from tunewiz.data.retrieval.prepared import CorpusKind, Plan
 from tunewiz.data.retrieval.splitting import leaks, split
 from tunewiz.data.rows.examples import Collection, Document, Example, Group, ScoredPair, scale_of
 from tunewiz.data.text.cleaning import identifier
-from tunewiz.problems import BadData, Findings, Problem, Where, error, note, say
+from tunewiz.problems import BadData, Findings, Problem, Where, error, note, say, warning
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,29 @@ def evaluation_set(plan: Plan, data: Opened, rows: list[Example], split_name: st
             return EvaluationSet(rows, evaluation, "given")
         return _held_out_of_collection(plan, data, rows, split_name, findings)
     return _held_out(plan, data, rows, findings)
+
+
+#: Fewer queries than this, and one answered by chance is two points of the mean; a gain is seldom beyond chance.
+_FEW_QUERIES: Final = 50
+#: In a corpus of fewer documents than the deepest usual cut-off nearly everything is found, by any model.
+_FEW_DOCUMENTS: Final = 20
+
+
+def weak_evaluation(evaluation: Collection, where: Where) -> Iterator[Problem]:
+    """What keeps the measure from saying much: few queries, few documents, queries that are documents themselves."""
+    queries, documents = len(evaluation.queries), len(evaluation.corpus)
+    if queries < _FEW_QUERIES:
+        message = say("Only {count} queries are measured on: a change may well be chance.", count=queries)
+        fix = say("Hold out more (data.evaluation.fraction), or name evaluation data (data.evaluation.data).")
+        yield warning("few-queries", message, where, fix)
+    if documents < _FEW_DOCUMENTS:
+        message = say("Only {count} documents are searched: nearly every model finds the right one.", count=documents)
+        fix = say("Name a corpus as large as the one that you search (data.evaluation.corpus).")
+        yield warning("few-documents", message, where, fix)
+    own = own_documents(evaluation)
+    if own:
+        message = say("{count} queries are documents themselves; no query finds its own, as in BEIR.", count=len(own))
+        yield note("own-documents", message, where)
 
 
 def _given_files(plan: Plan, data: Opened, findings: Findings) -> Opened:

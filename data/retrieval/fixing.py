@@ -14,6 +14,7 @@ from tunewiz.data.formats import collections
 from tunewiz.data.formats.collections import read_judgments
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
+from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.retrieval.cleaning import Cleaner
@@ -22,7 +23,7 @@ from tunewiz.data.rows.examples import Document, Example, Judgment, ScoredPair
 from tunewiz.data.text.cleaning import clean_text, identifier, normalise_spaces, without_controls
 from tunewiz.data.text.duplicates import Seen, fingerprint
 from tunewiz.files import whole, write_jsonl
-from tunewiz.problems import BadPreset, Finding, Findings, Where, error, say, warning
+from tunewiz.problems import BadPreset, Finding, Findings, Message, Where, error, say, warning
 
 TABLE_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 _HEADERS: Final = {
@@ -30,6 +31,10 @@ _HEADERS: Final = {
     "triplets": ("query", "positive", "negative"),
     "scored": ("sentence1", "sentence2", "score"),
 }
+#: Different labels that are counted; more of them are scores.
+_LABELS: Final = 20
+#: Why a judgment is left out.
+_LEFT_OUT: Final = ("bad-score", "missing-score", "missing-id", "ragged-row", "unknown-query", "unknown-document")
 _EXTRA: Final = ("query_id", "document_id", "instruction")
 
 
@@ -38,7 +43,7 @@ class Fixed:
     """What was written: ``kept`` of ``read`` rows (documents and queries, for a collection).
 
     ``done`` counts cleaning by code (:data:`tunewiz.data.text.cleaning.CLEANED`), ``reading`` is what was found while
-    reading.
+    reading, ``lost`` says what is missing from the copy that a person would want to know of.
     """
 
     path: Path
@@ -46,6 +51,7 @@ class Fixed:
     kept: int
     done: dict[str, int]
     reading: tuple[Finding, ...]
+    lost: tuple[Message, ...] = ()
 
 
 class _Counted:
@@ -53,11 +59,13 @@ class _Counted:
 
     def __init__(self, source: Source, findings: Findings) -> None:
         self.count = 0
+        self.last = Row(0, {})
         self._rows = read(source, findings)
 
     def __iter__(self) -> Iterator[Row]:
         for item in self._rows:
             self.count += 1
+            self.last = item
             yield item
 
 
@@ -72,17 +80,56 @@ def fix_rows(source: Source, detection: Detection, out: Path, findings: Findings
 
     extra = tuple(role for role in _EXTRA if role in detection.mapping)
 
+    labels = _LabelsKept(detection.column("score"), rows)
+
     def kept() -> Iterator[dict[str, Any]]:
-        for example in opened.examples_of(detection, rows, findings):
+        for example in opened.examples_of(detection, labels, findings):
             cleaned, _ = cleaner.clean(example)
             if cleaned is not None:
+                labels.keep()
                 yield from _records(cleaned, extra) if header else [_whole_record(cleaned)]
 
     if delimiter and header:
         count = _write_table(out, (*header, *extra), delimiter, kept())
     else:
         count = write_jsonl(out, kept())
-    return Fixed(out, rows.count, count, dict(cleaner.done), findings.summary())
+    return Fixed(out, rows.count, count, dict(cleaner.done), findings.summary(), tuple(labels.lost()))
+
+
+class _LabelsKept:
+    """The rows on their way, with how many of each label there were and how many were kept."""
+
+    def __init__(self, column: str, rows: _Counted) -> None:
+        self._column = column
+        self._rows = rows
+        self._read = Counter[str]()
+        self._kept = Counter[str]()
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            if self._column and (label := self._label()) and (label in self._read or len(self._read) < _LABELS):
+                self._read[label] += 1
+            yield row
+
+    def _label(self) -> str:
+        value = value_at(self._rows.last.values, self._column)
+        return "" if value is None else str(value).strip()
+
+    def keep(self) -> None:
+        """The example of the row that was read last is kept."""
+        if self._column:
+            self._kept[self._label()] += 1
+
+    def lost(self) -> Iterator[Message]:
+        """Labels of which no row is left."""
+        if not self._kept:
+            return
+        for label, count in self._read.items():
+            if not self._kept[label]:
+                column = self._column
+                yield say(
+                    "No row whose {column} is {label} is left, of {count}.", column=column, label=label, count=count
+                )
 
 
 def _whole_record(example: Example) -> dict[str, Any]:
@@ -139,16 +186,20 @@ def fix_collection(source: Source, detection: Detection, out: Path, findings: Fi
     documents, queries = Seen(), Seen()
     read_documents = _write_texts(out / "corpus.jsonl", collections.documents(detection, findings), documents, done)
     read_queries = _write_texts(out / "queries.jsonl", collections.queries(detection, findings), queries, done)
+    judgments = 0
     for split in opened.splits_of(detection):
-        lines = (
-            f"{identifier(item.query)}\t{identifier(item.document)}\t{item.grade}\n"
-            for item in read_judgments(detection, split, findings)
-            if _known(item, documents, queries, findings)
-        )
         with whole(out / "qrels" / f"{split}.tsv") as stream:
             stream.write("query-id\tcorpus-id\tscore\n")
-            stream.writelines(lines)
-    return Fixed(out, read_documents + read_queries, len(documents) + len(queries), dict(done), findings.summary())
+            for item in read_judgments(detection, split, findings):
+                if _known(item, documents, queries, findings):
+                    stream.write(f"{identifier(item.query)}\t{identifier(item.document)}\t{item.grade}\n")
+                    judgments += 1
+    left_out = sum(findings.count(code) for code in _LEFT_OUT)
+    lost = (say("{count} of {total} judgments were left out.", count=left_out, total=judgments + left_out),) * bool(
+        left_out
+    )
+    kept = len(documents) + len(queries)
+    return Fixed(out, read_documents + read_queries, kept, dict(done), findings.summary(), lost)
 
 
 def _write_texts(path: Path, texts: Iterator[tuple[str, Any]], kept: Seen, done: Counter[str]) -> int:

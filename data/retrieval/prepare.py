@@ -12,7 +12,7 @@ from typing import Final
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.source import resolve
 from tunewiz.data.retrieval.cleaning import usable_rows as rows_of
-from tunewiz.data.retrieval.evaluation import EvaluationSet, evaluation_set
+from tunewiz.data.retrieval.evaluation import EvaluationSet, evaluation_set, weak_evaluation
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
 from tunewiz.data.retrieval.splitting import Split, split
 from tunewiz.data.rows.examples import Example, Group, ScoredPair, query_of
@@ -54,6 +54,9 @@ def _prepare(plan: Plan, findings: Findings) -> Prepared:
         findings(
             warning("no-evaluation", message, data.source.at(), say("Set data.evaluation.data or a fraction above 0."))
         )
+    else:
+        for problem in weak_evaluation(measured_on.evaluation, data.source.at()):
+            findings(problem)
     parts = _validation(plan, measured_on.train)
     hashes = {name: value for source in (data, *measured_on.sources) for name, value in source.hashes().items()}
     if plan.corpus is not None and plan.corpus not in hashes:

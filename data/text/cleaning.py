@@ -169,6 +169,7 @@ CLEANED: Final = {
     "duplicate-row": N_("repeated rows dropped"),
     "near-duplicate-row": N_("rows repeated but for case, spaces and punctuation dropped"),
     "similar-row": N_("rows nearly the same as an earlier one dropped"),
+    "turns-mended": N_("conversations whose turns were joined, put in order or cut"),
     "empty-turn": N_("conversations with an empty text dropped"),
 }
 

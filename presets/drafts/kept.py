@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz import paths
-from tunewiz.files import read_json, write_json
+from tunewiz.files import ABANDONED, PRIVATE, read_json, sweep, write_json
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.redaction import redacted_record
 
@@ -43,7 +43,10 @@ def fresh(draft: Draft) -> Kept:
 
 
 def keep(kept: Kept) -> Kept:
-    """Write ``kept``, whole and without secrets that were typed; the result says when. Raises ``OSError``."""
+    """Write ``kept``, whole, its owner's alone and without secrets that were typed; the result says when.
+
+    Raises ``OSError``.
+    """
     kept = replace(kept, changed=time.time())
     draft = kept.draft
     record = {
@@ -57,13 +60,20 @@ def keep(kept: Kept) -> Kept:
         "aside": draft.aside,
         "trusted": draft.trusted,
     }
-    write_json(kept.file, redacted_record(record))
+    kept.file.parent.mkdir(parents=True, exist_ok=True)
+    kept.file.parent.chmod(0o700)
+    write_json(kept.file, redacted_record(record), PRIVATE)
     return kept
 
 
 def drafts() -> list[Kept]:
-    """All drafts, the newest first. What is damaged, or of a later release, is left alone."""
+    """All drafts, the newest first. What is damaged, or of a later release, is left alone.
+
+    What a process that was killed began to write here is removed.
+    """
     folder = paths.drafts()
+    for place in (folder, folder.parent):
+        sweep(place, ABANDONED)
     found = [_read(file) for file in folder.glob("*.json")] if folder.is_dir() else []
     return sorted((kept for kept in found if kept), key=lambda kept: -kept.changed)
 

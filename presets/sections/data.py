@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from tunewiz.language import N_
 from tunewiz.presets.sections.section import Section, about, vary_field
@@ -236,6 +236,11 @@ class Rows(Section):
     )
 
 
+def _texts(labels: Any) -> Any:
+    """Labels as text: YAML has numbers and truth values for ``0`` and ``true``."""
+    return {str(label): worth for label, worth in labels.items()} if isinstance(labels, dict) else labels
+
+
 class Data(Rows):
     """Training and evaluation data."""
 
@@ -245,6 +250,16 @@ class Data(Rows):
         title=N_("Training split"),
         description=N_("Which judgments of a BEIR folder to train on (qrels/SPLIT.tsv)."),
         examples=["train", "dev"],
+    )
+    labels: Annotated[dict[str, float], BeforeValidator(_texts)] = Field(
+        default_factory=dict,
+        title=N_("Labels"),
+        description=N_(
+            "What each label or grade of scored pairs and judgments is worth, where that is not clear by itself: the "
+            "higher, the more relevant."
+        ),
+        examples=[{"E": 1, "S": 0.1, "C": 0.01, "I": 0}],
+        json_schema_extra=about(typical=N_("{}: numbers as they are, known words (relevant, 不相关) by their scale.")),
     )
     evaluation: HeldOut = Field(
         default_factory=HeldOut,

@@ -313,6 +313,18 @@ class Launch(Section):
         description=N_("How many processes train together; auto starts one for each GPU."),
         json_schema_extra=about(typical=N_("auto."), larger=N_("Each process holds a whole copy of the model.")),
     )
+    on_out_of_memory: Literal["stop", "adjust", "shrink"] = Field(
+        "adjust",
+        title=N_("Out of memory"),
+        description=N_("What the run does by itself when memory runs out; each change is told and written down."),
+        json_schema_extra=about(
+            choices={
+                "stop": N_("end, and say what helps"),
+                "adjust": N_("take less memory in ways that leave the result the same, and go on"),
+                "shrink": N_("also shorter texts, smaller groups, an adapter or 4 bits, which change the result"),
+            },
+        ),
+    )
     threads: int = Field(
         0,
         ge=0,

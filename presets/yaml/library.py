@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from tunewiz import paths
-from tunewiz.files import write_whole
+from tunewiz.files import ABANDONED, sweep, write_whole
 from tunewiz.presets import tasks
-from tunewiz.presets.preset import Preset
+from tunewiz.presets.preset import NAME, Preset
 from tunewiz.presets.yaml import fields, syntax, validation
 from tunewiz.presets.yaml.opening import ParsedPreset, parse_preset
 from tunewiz.presets.yaml.tree import LARGEST
@@ -21,7 +20,6 @@ from tunewiz.problems import BadPreset, Problem, Where, error, say
 __all__ = ["Entry", "dumps", "find", "listing", "load", "loads", "names", "open_preset", "save", "saved_in"]
 
 _SHIPPED: Final = Path(__file__).resolve().parents[1]
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -145,12 +143,14 @@ def save(preset: Preset, path_or_name: str | Path, overwrite: bool = False) -> P
     if path is None or "\0" in wanted:
         raise BadPreset(error("bad-name", say("No file can have this path."), Where(file=wanted)))
     where = Where(file=str(path))
-    if not is_path and not _NAME.fullmatch(wanted):
+    if not is_path and not NAME.fullmatch(wanted):
         rule = Preset.model_fields["name"]
         raise BadPreset(error("bad-name", say("Expected {rule}.", rule=fields.rule(rule)), Where(file=wanted)))
     if path.exists() and not overwrite:
         fix = say("Choose another name, or say that it may be replaced.")
         raise BadPreset(error("file-exists", say("The file is there already."), where, fix))
+    for folder in (saved_in(), saved_in().parent):
+        sweep(folder, ABANDONED)
     try:
         write_whole(path, dumps(preset))
     except OSError as fault:

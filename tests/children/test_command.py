@@ -141,7 +141,8 @@ def test_a_detached_run_outlives_its_shell_and_stops_with_a_checkpoint(shell: Sh
     run = Run(Path(launched.stdout.strip()))
     wait_until(lambda: training(run))
     watching = shell.start("watch", run.name)
-    time.sleep(1.5)
+    assert watching.stderr is not None
+    assert watching.stderr.readline()
     watching.send_signal(signal.SIGINT)
     _, told = watching.communicate(timeout=30)
     assert watching.returncode == 0

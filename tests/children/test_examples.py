@@ -97,7 +97,7 @@ def test_what_the_readme_calls_has_an_example() -> None:
         "tunewiz.backends.runs.create",
         "tunewiz.backends.runs.find",
         "tunewiz.backends.runs.follow",
-        "tunewiz.backends.runs.process",
+        "tunewiz.backends.runs.launching",
         "tunewiz.presets.yaml.library",
     }
     assert found <= set(documented())

@@ -75,6 +75,7 @@ RETRIEVAL: Mapping[str, Made] = {
 }
 LANGUAGE: Mapping[str, Made] = {
     "llama_factory": lambda folder, model: llm(folder, model, method={"type": "lora"}),
+    "pissa": lambda folder, model: llm(folder, model, method={"type": "lora", "pissa": True}),
     "full": lambda folder, model: llm(folder, model, method={"type": "full"}),
     "peft": lambda folder, model: llm(folder, model, backend="peft", method={"type": "prefix_tuning", "tokens": 4}),
 }

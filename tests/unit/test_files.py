@@ -15,7 +15,7 @@ from tunewiz.files import (
     read_json,
     replacing,
     sha256,
-    sweep,
+    sweep_tree,
     whole,
     write_json,
     write_jsonl,
@@ -76,7 +76,7 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("recovered", [put_back, lambda target: sweep(target.parent)], ids=["put_back", "sweep"])
+@pytest.mark.parametrize("recovered", [put_back, lambda target: sweep_tree(target.parent)], ids=["put_back", "sweep"])
 def test_what_a_kill_leaves_of_a_replacement_is_the_old_folder_or_the_new(recovered: object, tmp_path: Path) -> None:
     between, after = tmp_path / "between" / "model", tmp_path / "after" / "model"
     filled(between.with_name(".model.old"), "old")  # the new one did not come
@@ -92,12 +92,15 @@ def test_leftovers_of_dead_writers_are_swept_and_no_others(tmp_path: Path) -> No
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     filled(tmp_path / "checkpoints" / ".tuned.part", "half")
     filled(tmp_path / ".checkpoints.part", "half deleted")
-    kept = [".hidden", f".theirs.{os.getppid()}.part", "name.part", ".cache.part.npz"]
-    for name in [*kept, f".run.json.{int(dead.stdout)}.part", f".mine.{os.getpid()}.part", ".x.99999999999999.part"]:
+    kept = [".hidden", f".theirs.{os.getppid()}.part", "name.part", "cache/.vectors.part.npz"]
+    earlier = f".mine.{os.getpid()}.part"  # of one that died with our id, in a container
+    (tmp_path / "cache").mkdir()
+    for name in [*kept, f".run.json.{int(dead.stdout)}.part", ".v.part.npz", earlier, ".x.99999999999999.part"]:
         (tmp_path / name).write_text(name)
-    sweep(tmp_path)
+    os.utime(tmp_path / earlier, (1.0, 1.0))
+    sweep_tree(tmp_path, apart=("cache",))
     assert content(tmp_path) == {name: name for name in kept}
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "checkpoints"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept[:-1], "cache", "checkpoints"])
 
 
 def test_a_folder_is_gone_at_once(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +20,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
-from tunewiz.printable import printable
+from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
 
@@ -45,7 +44,7 @@ def run_compare(names: Sequence[str], folder: Path | None, as_json: bool) -> int
     states = [read_state(run) for run in runs]
     paired = pairings(runs)
     if as_json:
-        print(json.dumps(_facts(runs, states, paired), ensure_ascii=False))
+        print(json_text(_facts(runs, states, paired)))
         return int(ExitCode.OK)
     console = Console(highlight=False)
     for number, run in enumerate(runs, 1):

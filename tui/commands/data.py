@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tunewiz.data.checks.check import MAX_TOKENS
 from tunewiz.data.inspection import Inspection, fix, inspect
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.data.retrieval.fixing import Fixed
@@ -42,6 +43,9 @@ def data(
         str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))
     ] = None,
     mapping: RoleColumns = [],  # noqa: B006
+    labels: Annotated[
+        str, typer.Option("--labels", metavar="LABEL=NUMBER,...", help=_("What each label is worth: E=1,S=0.1,I=0."))
+    ] = "",
     encoding: Annotated[str, typer.Option("--encoding", help=_("auto, utf-8, gb18030, utf-16, cp1252 ..."))] = "auto",
     delimiter: Annotated[str, typer.Option("--delimiter", help=_("auto, or the character between columns."))] = "auto",
     header: Annotated[str, typer.Option("--header", help=_("auto, yes or no."))] = "auto",
@@ -50,7 +54,7 @@ def data(
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz data``."""
-    finish(lambda: run_data(file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json))
+    finish(lambda: run_data(file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json, labels))
 
 
 def run_data(
@@ -63,6 +67,7 @@ def run_data(
     format_: str,
     fix_to: Path | None,
     as_json: bool,
+    labels: str = "",
 ) -> int:
     """Print the report of ``path`` (or one JSON object) and write a clean copy to ``fix_to``.
 
@@ -76,6 +81,7 @@ def run_data(
         encoding=encoding,
         delimiter=_delimiter(delimiter),
         header=_header(header),
+        labels=_labels(labels),
     )
     if task is not None and task not in _TASKS:
         message = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=", ".join(_TASKS))
@@ -99,6 +105,19 @@ def _delimiter(given: str) -> str:
     return {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";"}.get(given, given)
 
 
+def _labels(given: str) -> dict[str, float]:
+    """What ``--labels`` said."""
+    from tunewiz.presets.yaml import typed  # with pydantic behind it, too slow for --help
+
+    found = typed.read(given, dict[str, float]) if given.strip() else {}
+    if not isinstance(found, dict) or not all(
+        isinstance(worth, (int, float)) and not isinstance(worth, bool) for worth in found.values()
+    ):
+        problem = say("--labels {text} is not of the form LABEL=NUMBER,LABEL=NUMBER.", text=given)
+        raise BadPreset(error("bad-labels", problem, fix=say("For example: --labels E=1,S=0.1,C=0.01,I=0")))
+    return found
+
+
 def _header(given: str) -> Header:
     for known in get_args(Header):
         if given == known:
@@ -112,6 +131,7 @@ def _fixed_json(fixed: Fixed) -> dict[str, object]:
         "read": fixed.read,
         "kept": fixed.kept,
         "done": fixed.done,
+        "lost": [lost.text() for lost in fixed.lost],
         "reading": [finding_json(finding) for finding in fixed.reading],
     }
 
@@ -239,7 +259,10 @@ def _lengths(inspection: Inspection) -> RenderableType | None:
     told = translate("Max length: {length} tokens keep all but {percent} % of the texts whole.")
     if advice.cut == 0:
         told = translate("Max length: {length} tokens keep all texts whole.")
-    return Group(table, Text(told.format(length=advice.max_length, percent=_percent(advice.cut))))
+    if advice.max_length > MAX_TOKENS and not inspection.for_llm:
+        told += " " + translate("Few models read more than {most}: cut long texts into passages.")
+    shown = told.format(length=advice.max_length, percent=_percent(advice.cut), most=MAX_TOKENS)
+    return Group(table, Text(shown))
 
 
 def _tokens_name(lengths: Lengths) -> str:
@@ -313,6 +336,8 @@ def fixed_report(fixed: Fixed, words: Mapping[str, str], console: Console) -> No
     told = translate("Wrote {kept} of {read} to {path}.")
     told = told.format(kept=f"{fixed.kept:,}", read=f"{fixed.read:,}", path=printable(fixed.path, 1000))
     console.print(Text(told, style="bold"), soft_wrap=True)
+    for lost in fixed.lost:
+        console.print(Text(f"  {lost.text()}", style="yellow"))
     for code, count in sorted(fixed.done.items()):
         if count:
             console.print(Text(f"  {translate(words[code])}: {count:,}"))

@@ -17,6 +17,7 @@ from typing import Final, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
+from tunewiz.backends.runs.advice import Listening
 from tunewiz.backends.runs.events import Evaluated, Event, Failed, Noticed, Saved, Stage
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import ask_to_stop, kill
@@ -27,6 +28,7 @@ from tunewiz.redaction import redacted
 from tunewiz.tui.words import amount, duration, problem_line, rate, stage_name
 
 _MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of many measures, those told in passing
+_WIDEST: Final = 10_000  # characters of a line
 QUIET_SECONDS: Final = 10.0  # between two progress lines where lines cannot be rewritten
 
 
@@ -55,9 +57,9 @@ class RunLines:
             self.say(progress_line(state, 200))
 
     def say(self, text: str) -> None:
-        """Write ``text`` on a line of its own, above the progress line."""
+        """Write ``text`` on a line of its own, above the progress line; harmless whoever wrote it."""
         self._clear()
-        self._stream.write(redacted(text) + "\n")
+        self._stream.write(printable(redacted(text), _WIDEST) + "\n")
         self._stream.flush()
 
     def _rewrite(self, text: str) -> None:
@@ -136,11 +138,15 @@ Show = Callable[[RunState, Sequence[Event]], None]
 
 def follow(follower: Follower, show: Show, child: subprocess.Popen[bytes] | None = None) -> RunState:
     """``show`` each new state of a run until it is over; the last one. ``child``: if this process launched it."""
+    listening = Listening(follower.run)
     while True:
         if child is not None:
             child.poll()  # reaps it, so that it is not taken for alive
         state, events = follower.update()
         show(state, events)
+        silence = listening.look(state, time.time())
+        if silence is not None:
+            show(state, [Noticed(problem=silence.as_json())])
         if state.over:
             return state
         time.sleep(INTERVAL)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -15,10 +15,14 @@ from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
+from tunewiz.files import read_bytes
+from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, Problem, error, note, say
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
 from tunewiz.tui.outcome import run_json
 from tunewiz.tui.words import STATUS_NAMES, problem_line
+
+LARGEST: Final = 1 << 24  # bytes of a report; ours have a thousandth
 
 
 def report(name: RunName = "last", runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
@@ -36,15 +40,14 @@ def run_report(which: str, folder: Path | None, json_wanted: bool) -> int:
     if json_wanted:
         known = known_of(run, state)
         told = {"metrics": known.metrics.as_json() or None, "next": [step.text() for step in next_steps(known)]}
-        print(json.dumps(run_json(run, state) | told, ensure_ascii=False))
+        print(json_text(run_json(run, state) | told))
         return int(ExitCode.OK)
-    file = run.report / "report.md"
-    if not file.is_file():
+    text = report_text(run.report / "report.md")
+    if text is None:
         for problem in state.problems if state.status == "failed" else ():
             if problem.get("severity") == "error":
                 print(problem_line(problem), file=sys.stderr)
         raise BadPreset(*_no_report(run, state))
-    text = file.read_text(encoding="utf-8")
     if sys.stdout.isatty():
         Console().print(Markdown(text))
     else:
@@ -52,11 +55,20 @@ def run_report(which: str, folder: Path | None, json_wanted: bool) -> int:
     return int(ExitCode.OK)
 
 
+def report_text(file: Path) -> str | None:
+    """A report's text, harmless for a terminal whoever wrote it; ``None`` where there is none that can be read."""
+    try:
+        text = read_bytes(file, LARGEST).decode("utf-8", "replace")
+    except OSError:
+        return None
+    return "\n".join(printable(line, LARGEST) for line in text.split("\n"))
+
+
 def _no_report(run: Run, state: RunState) -> Iterator[Problem]:
     """That there is none; of a run that is over also what can be done."""
     message = say("{name} has no report yet: it is {status}.", name=run.name, status=say(STATUS_NAMES[state.status]))
     if not state.over:
-        yield error("no-report", message, fix=say("`tunewiz watch {name}` shows how far it is.", name=run.name))
+        yield error("no-report", message, fix=say("`tunewiz watch {name}` shows how far it is.", name=run.typed))
         return
     yield error("no-report", message)
     yield from (note("next-step", step) for step in next_steps(known_of(run, state)))

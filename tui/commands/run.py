@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +15,17 @@ from tunewiz.backends.readiness import require_runnable
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
-from tunewiz.backends.runs.process import launch
+from tunewiz.backends.runs.launching import launch
+from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
+from tunewiz.backends.training.adjusting import change
 from tunewiz.language import translate
 from tunewiz.language import translate as _
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
+from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
 from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFile, finish, with_data
@@ -37,7 +39,7 @@ def run(
     train: TrainFile = None,
     mapping: RoleColumns = [],  # noqa: B006
     runs_dir: RunsDir = None,
-    name: Annotated[str, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = "",
+    name: Annotated[str | None, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = None,
     detach: Annotated[bool, typer.Option("--detach", help=_("Return at once; the run goes on by itself."))] = False,
     as_json: AsJson = False,
     resume: Annotated[
@@ -63,7 +65,7 @@ class RunOptions:
     preset: str | None
     settings: Sequence[str] = ()
     runs_dir: Path | None = None
-    name: str = ""
+    name: str | None = None
     detach: bool = False
     as_json: bool = False
     resume: str | None = None
@@ -81,8 +83,9 @@ def run_run(options: RunOptions) -> int:
         run = create(preset, folder, options.name, sys.argv)
     follower = Follower(run)
     follower.update()  # what a resumed run told before is not told again
-    child = launch(run)
-    lines.say(translate("Run {name} in {folder}").format(name=run.name, folder=run.directory))
+    child = launch(run, lambda problem: lines.say(problem_line(problem.as_json())))
+    words = translate("Run {name} in {folder}")
+    lines.say(words.format(name=printable(run.name), folder=printable(run.directory, 4096)))
     if options.detach:
         return _detached(run, options, lines)
     state = follow_in_charge(follower, lines, child)
@@ -95,7 +98,7 @@ def _checked(options: RunOptions, lines: RunLines) -> Preset:
         problem = say("Nothing to run: neither a preset nor --resume was given.")
         raise BadPreset(error("no-preset", problem, fix=say("For example: tunewiz run embedding/starter")))
     opened = open_preset(options.preset, options.settings)
-    for found in require_runnable(opened):
+    for found in require_runnable(opened, options.runs_dir):
         # The run tells of it too, for whoever looks at it later: who stays to watch is not told twice.
         if found.code != REMOTE_CODE or options.detach:
             lines.say(problem_line(found.as_json()))
@@ -103,20 +106,23 @@ def _checked(options: RunOptions, lines: RunLines) -> Preset:
 
 
 def _resumed(options: RunOptions, folder: Path) -> Run:
-    if options.preset or options.settings or options.name:
-        problem = say("--resume goes on with a run as it was: no preset, --set or --name goes with it.")
+    if options.preset or options.name is not None:
+        problem = say("--resume goes on with a run that has its preset and its name: give neither.")
         raise BadPreset(error("resume-alone", problem, fix=say("Leave them out, or start a new run without --resume.")))
-    return find(options.resume or "last", folder)
+    run = find(options.resume or "last", folder)
+    if options.settings and not alive(run):  # of one that goes on the launch tells
+        change(run, options.settings)
+    return run
 
 
 def _detached(run: Run, options: RunOptions, lines: RunLines) -> int:
     lines.say(
         translate("It goes on without this terminal. Look at it with: {command}").format(
-            command=f"tunewiz watch {run.name}"
+            command=f"tunewiz watch {run.typed}"
         )
     )
     if options.as_json:
-        print(json.dumps({"name": run.name, "directory": str(run.directory)}, ensure_ascii=False))
+        print(json_text({"name": run.name, "directory": str(run.directory)}))
     else:
         print(run.directory)
     return int(ExitCode.OK)
@@ -138,7 +144,7 @@ def _ended(state: RunState, returncode: int, lines: RunLines) -> int | None:
 def _told(run: Run, state: RunState, options: RunOptions, code: int | None) -> int:
     result = code if code is not None else exit_code(state, options.fail_on_regression)
     if options.as_json:
-        print(json.dumps(run_json(run, state) | {"exit_code": result}, ensure_ascii=False))
+        print(json_text(run_json(run, state) | {"exit_code": result}))
     else:
         tell_outcome(run, state, Console(highlight=False))
     return result

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
+from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,10 +15,13 @@ from tunewiz.backends.runs.find import all_runs, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
+from tunewiz.printable import json_text, printable
 from tunewiz.problems import ExitCode
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
 from tunewiz.tui.outcome import gain, run_json
-from tunewiz.tui.words import STATUS_NAMES, stage_name
+from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name
+
+_TOLD: Final = 10  # runs, the newest, of which it is told why they did not end well; and of those not to be read
 
 
 def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
@@ -30,24 +34,35 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
     place = runs_dir(folder)
     states = [(run, read_state(run)) for run in all_runs(place)]
     if json_wanted:
-        print(json.dumps([run_json(run, state) for run, state in states], ensure_ascii=False))
+        print(json_text([run_json(run, state) for run, state in states]))
         return int(ExitCode.OK)
     console = Console(highlight=False)
     if not states:
         console.print(
-            Text(translate("No runs in {folder}. Start one: tunewiz run embedding/starter").format(folder=place))
+            Text(
+                translate("No runs in {folder}. Start one: tunewiz run embedding/starter").format(
+                    folder=printable(place, 4096)
+                )
+            )
         )
         return int(ExitCode.OK)
     table = Table(box=None, pad_edge=False)
-    table.add_column(translate(N_("run")), no_wrap=True, min_width=max(len(run.name) for run, _ in states))
+    table.add_column(
+        translate(N_("run")), no_wrap=True, min_width=max(cell_len(printable(run.name)) for run, _ in states)
+    )
     wide = console.width >= 100  # a run's name holds the time it began at, too
-    for title in (N_("status"), N_("verdict"), N_("before → after"), *([N_("began")] if wide else [])):
+    statuses = [_status(state) for _, state in states]
+    table.add_column(translate(N_("status")), no_wrap=True, min_width=max(status.cell_len for status in statuses))
+    for title in (N_("verdict"), N_("before → after"), *([N_("began")] if wide else [])):
         table.add_column(translate(title), no_wrap=True)
-    for run, state in states:
+    for (run, state), status in zip(states, statuses, strict=True):
         began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
-        cells = [Text(run.name), _status(state), Text(state.verdict), Text(gain(run, state)), Text(began)]
+        cells = [Text(printable(run.name)), status, Text(state.verdict), Text(gain(run, state)), Text(began)]
         table.add_row(*cells[: len(table.columns)])
     console.print(table)
+    for at, (run, state) in enumerate(states, start=_TOLD - len(states)):
+        if state.why is not None and (at >= 0 or state.status == "unreadable"):
+            console.print(Text(f"{printable(run.name)}: {problem_line(state.why)}"), soft_wrap=True)
     return int(ExitCode.OK)
 
 

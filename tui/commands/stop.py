@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from tunewiz.backends.runs.ends import reason
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import alive, ask_to_stop, kill
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import translate
 from tunewiz.language import translate as _
-from tunewiz.problems import BadPreset, ExitCode, error, say
+from tunewiz.printable import printable
+from tunewiz.problems import BadPreset, ExitCode, TunewizError, error, say
 from tunewiz.tui.commands.following import RunLines, follow
 from tunewiz.tui.commands.options import RunName, RunsDir, finish
 from tunewiz.tui.words import STATUS_NAMES
@@ -45,8 +49,9 @@ def run_stop(which: str, folder: Path | None, kill_wanted: bool, confirmed: bool
         return _killed(run, confirmed, lines)
     if run.stop_requested():
         words = translate("{name} was asked to stop already and saves at its next step. To end it at once: {command}")
-        lines.say(words.format(name=run.name, command=f"tunewiz stop {run.name} --kill"))
-    ask_to_stop(run)
+        lines.say(words.format(name=run.name, command=f"tunewiz stop {run.typed} --kill"))
+    with _told_if_refused(run):
+        ask_to_stop(run)
     return _waited(run, lines) if wait else int(ExitCode.OK)
 
 
@@ -72,14 +77,25 @@ def _until_gone(run: Run) -> None:
 def _killed(run: Run, confirmed: bool, lines: RunLines) -> int:
     if not run.stop_requested() and not confirmed:
         problem = say("Killing loses what was trained since the last checkpoint.")
-        fix = say("First `tunewiz stop {name}`; or add --yes if you are sure.", name=run.name)
+        fix = say("First `tunewiz stop {name}`; or add --yes if you are sure.", name=run.typed)
         raise BadPreset(error("kill-unconfirmed", problem, fix=fix))
     if not confirmed and not _agreed(run):
         return int(ExitCode.OK)
-    if kill(run):
-        run.end_stopped()
+    with _told_if_refused(run):
+        if kill(run):
+            run.end_stopped()
     lines.say(translate("{name} was killed.").format(name=run.name))
     return int(ExitCode.OK)
+
+
+@contextmanager
+def _told_if_refused(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        message = say("The run {name} cannot be stopped: {reason}.", name=run.name, reason=reason(fault))
+        fix = say("It may belong to somebody else, or its disk may be full.")
+        raise TunewizError(error("stop-refused", message, fix=fix)) from fault
 
 
 def _agreed(run: Run) -> bool:
@@ -89,4 +105,8 @@ def _agreed(run: Run) -> bool:
                 "kill-unconfirmed", say("Killing needs a yes, and there is no terminal to ask."), fix=say("Add --yes.")
             )
         )
-    return input(translate("Kill {name} now? [y/N] ").format(name=run.name)).strip().lower() in ("y", "yes", "是")
+    return _answer(run) in ("y", "yes", "是")
+
+
+def _answer(run: Run) -> str:
+    return input(translate("Kill {name} now? [y/N] ").format(name=printable(run.name))).strip().lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tunewiz.backends.trying.session import Session
 from tunewiz.language import translate
 from tunewiz.language import translate as _
 from tunewiz.presets.yaml.library import load
+from tunewiz.printable import json_text
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.answers import LOADING, looks_by_task
 from tunewiz.tui.commands.following import RunLines
@@ -77,7 +77,7 @@ def _answered(session: Session, task: str, asking: Asking) -> int:
         code = code or _problems(facts, lines)
         answers = [fact for fact in facts if fact["event"] == "answer"]
         if asking.as_json:
-            print(json.dumps(_whole(answers), ensure_ascii=False), flush=True)
+            print(json_text(_whole(answers)), flush=True)
         elif answers:
             console.print(looks_by_task()[task]([answers], console.width), end="\n\n")
     return code

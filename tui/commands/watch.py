@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.console import Console
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.language import translate
+from tunewiz.printable import json_text
 from tunewiz.problems import ExitCode
 from tunewiz.tui.commands.following import RunLines, follow
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
@@ -28,10 +28,10 @@ def run_watch(which: str, folder: Path | None, json_wanted: bool) -> int:
     try:
         state = follow(Follower(run), lines.show)
     except KeyboardInterrupt:
-        lines.say(translate("The run goes on. Stop it with: {command}").format(command=f"tunewiz stop {run.name}"))
+        lines.say(translate("The run goes on. Stop it with: {command}").format(command=f"tunewiz stop {run.typed}"))
         return int(ExitCode.OK)
     if json_wanted:
-        print(json.dumps(run_json(run, state), ensure_ascii=False))
+        print(json_text(run_json(run, state)))
     else:
         tell_outcome(run, state, Console(highlight=False))
     return exit_code(state)

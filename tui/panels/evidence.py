@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.records import Measured, Metrics
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison
 from tunewiz.backends.reports.next_steps import known_of, next_steps
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
+from tunewiz.files import parse_json, read_lines
 from tunewiz.problems import Message
 from tunewiz.tui.outcome import measures_of
 
@@ -127,14 +127,14 @@ def evidence(run: Run, state: RunState) -> Evidence:
     )
 
 
+def _told(measures: Mapping[str, float | None]) -> Metrics:
+    """Without what was no number."""
+    return {name: value for name, value in measures.items() if value is not None}
+
+
 def _measured(run: Run, name: str) -> Measured:
     """The record of that name; an empty one where there is none."""
     return Measured.read(run.report / f"{name}.json") or Measured(metrics={})
-
-
-def _told(measures: Mapping[str, float | None]) -> Mapping[str, float]:
-    """Measures out of events without those that were no number, which JSON lacks."""
-    return {name: value for name, value in measures.items() if value is not None}
 
 
 def _change(name: str, before: float | None, after: float, compared: Comparison | None, search: float | None) -> Change:
@@ -167,13 +167,12 @@ def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
     """Texts of queries by their id, or first turns (else the text) of conversations by their place in the file."""
     texts = {}
     try:
-        with file.open(encoding="utf-8", errors="replace") as stream:
-            for place, line in enumerate(stream):
-                record = json.loads(line)
-                name = str(record.get("_id", place))
-                if name in wanted:
-                    turns = record.get("turns")
-                    texts[name] = str(turns[0][1] if turns else record.get("text", ""))
+        for place, line in enumerate(read_lines(file)):
+            record = parse_json(line)
+            name = str(record.get("_id", place))
+            if name in wanted:
+                turns = record.get("turns")
+                texts[name] = str(turns[0][1] if turns else record.get("text", ""))
     except (OSError, ValueError, AttributeError, LookupError, TypeError):
         return texts  # as far as it could be read
     return texts

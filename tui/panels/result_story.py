@@ -72,9 +72,9 @@ def _verdict(state: RunState, width: int) -> list[Line]:
     if wording:
         drawn += wrap_text(wording.sentence.text(), width, wording.tone)
     else:
-        style = "bad" if state.status in ("failed", "lost") else "strong"
+        style = "bad" if state.status in ("failed", "lost", "unreadable") else "strong"
         drawn.append([(translate(STATUS_NAMES[state.status]), style)])
-    for problem in state.problems if state.status == "failed" else ():
+    for problem in state.problems if state.why is not None else ():
         if problem.get("severity") == "error":
             drawn += wrap_text(problem_line(problem), width, "bad")
     spent = state.updated - state.started if state.started else 0

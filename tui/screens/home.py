@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def kept_drafts() -> tuple[Kept, ...]:
     """Drafts that were left unfinished, the newest first."""
-    if not any(paths.drafts().glob("*.json")):
+    if not any(paths.drafts().glob("*")):
         return ()  # the usual start loads nothing of presets
     from tunewiz.presets.drafts.kept import drafts
 

@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Markdown
 
 from tunewiz.backends.runs.run import Run
+from tunewiz.files import read_bytes
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.screens.kinds import FullScreen
@@ -39,7 +40,7 @@ class ReportScreen(FullScreen):
 def readable(file: Path) -> str:
     """The text of a report, free of control characters."""
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")[:LARGEST]
+        text = read_bytes(file, 4 * LARGEST).decode("utf-8", "replace")[:LARGEST]
     except OSError:
         return translate("There is no report.")
     return "\n".join(printable(line, 10_000) for line in text.split("\n"))

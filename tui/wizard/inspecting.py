@@ -43,7 +43,10 @@ class InspectionRequest:
         """The training data."""
         given = dict(self.options)
         names = [name for name in ("format", "split", "encoding", "delimiter", "header", "limit") if name in given]
-        return Dataset(self.train, columns=dict(given["columns"]), **{name: given[name] for name in names})
+        labels = dict(given["labels"]) if "evaluation.qrels" in given else {}  # a language model's are no numbers
+        return Dataset(
+            self.train, columns=dict(given["columns"]), labels=labels, **{name: given[name] for name in names}
+        )
 
     @property
     def plan(self) -> Plan | LlmPlan | None:
@@ -129,8 +132,8 @@ def inspection_request(draft: Draft) -> InspectionRequest | None:
     except ValidationError:
         return None
     options = {name: value for name, value in data if name not in ("train", "evaluation", "negatives")}
-    for name in ("columns", "placeholders"):
-        if name in options:
+    for name in ("columns", "placeholders", "labels"):
+        if name in options and not isinstance(options[name], list):
             options[name] = tuple(sorted((options[name] or {}).items()))
     options |= {f"evaluation.{name}": value for name, value in getattr(data, "evaluation", ())}
     for path in [path for path in draft.paths(("data",)) if ".".join(path[1:]) in options]:

@@ -19,11 +19,12 @@ from tunewiz.backends.engines.flag_embedding.flag_models import TunedEncoder
 from tunewiz.backends.evaluate import Measurement, MetricOptions, metrics
 from tunewiz.backends.evaluate.full_search import judged_queries
 from tunewiz.backends.evaluate.measuring import MeasureOptions
-from tunewiz.backends.evaluate.metrics import best, by_text
+from tunewiz.backends.evaluate.metrics import best, by_text, without_own
 from tunewiz.backends.evaluate.two_stage import measure_rankings
 from tunewiz.backends.models.batching import by_length
 from tunewiz.backends.models.encoding import token_ids
 from tunewiz.backends.models.loading import prompts
+from tunewiz.data.retrieval.own_documents import own_documents
 from tunewiz.data.rows.examples import Collection
 
 WAYS: Final = ("sparse", "multi_vector", "all")
@@ -63,21 +64,24 @@ def measure_ways(
     sparse = [_dot(documents.sparse, row) for row in queries.sparse]
     near = [np.union1d(_top(one, DEPTH), _top(other, DEPTH)) for one, other in zip(dense, sparse, strict=True)]
     multi = _late(model, passages, near, queries.tokens, options)
-    every = [
+    summed = [
         WEIGHTS[0] * one[rows] + WEIGHTS[1] * other[rows] + WEIGHTS[2] * late
         for one, other, late, rows in zip(dense, sparse, multi, near, strict=True)
     ]
     depth = metrics.depth_of(metrics.metric_names(wanted.cutoffs, wanted.also))
-    first = [_top(scores, depth) for scores in sparse]
+    own = own_documents(collection)
+    reach = depth + max(map(len, own.values()), default=0)
+    first = [_top(scores, reach) for scores in sparse]
     found = {
         "sparse": [(rows, scores[rows]) for rows, scores in zip(first, sparse, strict=True)],
         "multi_vector": list(zip(near, multi, strict=True)),
-        "all": list(zip(near, every, strict=True)),
+        "all": list(zip(near, summed, strict=True)),
     }
     ways = {}
     for way, scored in found.items():
         pairs = (zip(rows.tolist(), scores.tolist(), strict=True) for rows, scores in scored)
-        rankings = {name: best(some, groups, depth) for name, some in zip(asked, pairs, strict=True)}
+        every = {name: best(some, groups, reach) for name, some in zip(asked, pairs, strict=True)}
+        rankings = without_own(every, own, depth)
         per_query, means = measure_rankings(rankings, collection, wanted)
         ways[way] = Measurement(means, per_query, rankings, {"queries": len(asked)}, time.monotonic() - begun)
     return ways

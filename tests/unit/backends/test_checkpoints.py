@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from tunewiz.backends.runs.create import add_to_record, record_folder, recorded_
 from tunewiz.backends.runs.events import Noticed, Progress, Stage
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.manifest import MANIFEST, described, write_manifest
+from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training import pissa
 from tunewiz.backends.training.checkpoints import resume_from
 from tunewiz.files import read_json
 
@@ -99,6 +102,18 @@ def test_a_manifest_that_cannot_be_read_is_a_fault(written: str, tmp_path: Path)
     assert choose(tmp_path).checkpoint == older
 
 
+@pytest.mark.parametrize("outside", ["/dev/zero", "../outside", "1_Pooling"])
+def test_a_manifest_names_files_of_its_folder_alone(outside: str, tmp_path: Path) -> None:
+    older, newer = (checkpoint(tmp_path, step) for step in (1, 2))
+    (tmp_path / "outside").write_text("")
+    told = read_json(newer / MANIFEST)
+    told["files"][outside] = {"size": (newer / outside).stat().st_size, "sha256": ""}
+    (newer / MANIFEST).write_text(json.dumps(told))
+    chosen = choose(tmp_path)
+    assert chosen.checkpoint == older
+    assert f"{outside} is missing" in chosen.passed[0][1].text("en")
+
+
 def test_one_without_manifest_is_unfinished_where_older_ones_have_theirs(tmp_path: Path) -> None:
     checkpoint(tmp_path, 1, sealed=False)  # of an older version
     sealed = checkpoint(tmp_path, 2)
@@ -124,6 +139,7 @@ def test_whole_weights_without_the_optimizers_state_are_the_last_resort(tmp_path
 
 def test_a_run_is_told_what_it_goes_on_from(tmp_path: Path) -> None:
     run = Run(tmp_path)
+    write_identity(run, os.getpid())  # a run that goes on
     assert resume_from(run) is None
     older, newer = (checkpoint(run.checkpoints, step) for step in (1, 2))
     (newer / "optimizer.pt").unlink()
@@ -139,6 +155,20 @@ def test_a_run_is_told_what_it_goes_on_from(tmp_path: Path) -> None:
         ("checkpoint-passed-over", "warning"),
     ]
     assert "checkpoint-1" in str(read_state(run).problems[0]["fix"])
+
+
+def test_an_adapter_of_principal_values_goes_on_only_where_its_start_is_known(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert pissa.with_start(run, None) is None
+    without, with_one = (checkpoint(run.checkpoints, step) for step in (1, 2))
+    pissa.start_in(with_one).mkdir(parents=True)
+    assert pissa.with_start(run, with_one) == with_one
+    assert not run.events_file.exists()
+    assert pissa.with_start(run, without) is None
+    assert names(run.checkpoints) == {"checkpoint-1.damaged", "checkpoint-2.damaged"}
+    told = read_state(run).problems[0]
+    assert told["code"] == "checkpoint-passed-over"
+    assert "checkpoint-1" in str(told["message"]) and "PiSSA" in str(told["message"])
 
 
 def test_pruning_keeps_the_newest_whole_one_and_the_best(tmp_path: Path) -> None:
@@ -175,6 +205,7 @@ def test_checkpoints_are_ordered_by_their_steps(tmp_path: Path) -> None:
     for step in (9, 10, 100):
         checkpoint(tmp_path, step)
     (tmp_path / "checkpoint-x").mkdir()
+    (tmp_path / "checkpoint-1000").write_text("no folder")
     assert [step for step, _ in numbered(tmp_path)] == [100, 10, 9]
     assert numbered(tmp_path / "missing") == []
 

@@ -223,14 +223,16 @@ def keys(name: str, *settings: str, on_cpu: bool = False) -> list[str]:
 
 def test_the_ladder_of_a_language_model_follows_its_method_and_device() -> None:
     rest = ["evaluation.batch_size", "training.max_length"]
-    assert keys(LORA_8B) == [*rest, "method", "backend_options"]
+    first, then = rest
+    assert keys(LORA_8B) == [first, "backend_options", then, "method"]
     assert keys(LORA_8B, on_cpu=True) == rest
-    assert keys(LORA_8B, *PEFT["ia3"], "training.gradient_checkpointing=false") == [*rest, "method"]
+    assert keys(LORA_8B, *PEFT["ia3"], "training.gradient_checkpointing=false") == [first, then, "method"]
     assert keys(LORA_8B, "method.type=full", "training.gradient_checkpointing=false") == [
         "training.gradient_checkpointing",
-        *rest,
-        "method.type",
+        first,
         "backend_options",
+        then,
+        "method.type",
     ]
     assert "method" not in keys("llm/qwen3-8b-qlora")
 

@@ -65,7 +65,7 @@ def test_every_format_describes_itself() -> None:
         ("问 答", "pairs", {"query": "问", "positive": "答"}, True),
         ("标准问 答案", "pairs", {"query": "标准问", "positive": "答案"}, True),
         ("标准问 相似问", "pairs", {"query": "相似问", "positive": "标准问"}, False),
-        ("标准问 相似问 答案", "pairs", {"positive": "答案"}, False),
+        ("标准问 相似问 答案", "pairs", {"positive": "答案", "similar": "相似问"}, True),
         ("Question Answer", "pairs", {"query": "Question", "positive": "Answer"}, True),
         ("question context answer", "pairs", {"query": "question"}, False),
         ("query response", "pairs", {"query": "query", "positive": "response"}, False),
@@ -83,7 +83,7 @@ def test_columns_by_name(tmp_path: Path, columns: str, format_: str, mapping: di
         assert found.mapping[role] == (column,)
     assert (not codes(found.problems)) is sure
     got, problems = examples(found)
-    assert len(got) == 12
+    assert len(got) == (24 if "similar" in found.mapping else 12)  # each similar question asks as well
     assert not problems
 
 

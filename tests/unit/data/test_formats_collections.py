@@ -169,10 +169,12 @@ def test_folders_that_are_no_collection(tmp_path: Path) -> None:
     (other / "train.csv").write_text("query,positive\na,b\n")
     assert discover(Dataset(str(other))).columns == ("query", "positive")
     (other / "test.csv").write_text("query,positive\na,b\n")
+    assert discover(Dataset(str(other))).name.endswith("train.csv")
+    assert discover(Dataset(str(other), split="test")).name.endswith("test.csv")
+    (other / "train.jsonl").write_text('{"query": "a", "positive": "b"}\n')
     with pytest.raises(BadData) as refused:
         discover(Dataset(str(other)))
     assert refused.value.problems[0].code == "which-file"
-    assert discover(Dataset(str(other), split="train")).name.endswith("train.csv")
 
 
 def test_a_collection_in_the_folder_below_is_named(tmp_path: Path) -> None:

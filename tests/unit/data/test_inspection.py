@@ -147,11 +147,10 @@ def test_rows_for_language_models(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "chat.jsonl", rows)
     found = inspect(Dataset(str(path)))
     assert found.format == "messages"
-    assert (found.counts["rows"], found.counts["examples"]) == (6, 1)
+    assert (found.counts["rows"], found.counts["examples"]) == (6, 2)
     assert places(found) == {
-        "assistant-first": [2],
         "repeated-role": [3],
-        "no-answer": [4],
+        "no-answer": [2, 4],
         "empty-answer": [5],
         "unknown-role": [6],
         "llm-layout": [0],
@@ -186,7 +185,7 @@ MESSY: dict[str, tuple[str, dict[str, str], dict[str, int]]] = {
     "sharegpt_bad_turns.json": (
         "sharegpt",
         {},
-        {"assistant-first": 6, "repeated-role": 6, "no-answer": 6, "empty-answer": 6, "unknown-role": 6},
+        {"repeated-role": 6, "no-answer": 12, "empty-answer": 6},
     ),
     "dup_empty_html_long.json": (
         "pairs",

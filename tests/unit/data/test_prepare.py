@@ -116,7 +116,7 @@ def test_a_folder_with_splits_is_taken_as_it_is(tmp_path: Path) -> None:
     assert len(found.evaluation.corpus) == 60
     assert list(found.evaluation.queries) == [f"q{number}" for number in range(30, 50)]
     assert found.evaluation.qrels["q31"] == {"d31": 2}
-    assert (found.corpus, told) == ("given", {})
+    assert (found.corpus, list(told)) == ("given", ["few-queries"])
     assert len(found.hashes) == 4
 
 

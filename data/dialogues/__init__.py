@@ -1,0 +1,1 @@
+"""Dialogues: who speaks, whole talks written into one text, and the order of turns that training needs."""

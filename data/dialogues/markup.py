@@ -1,0 +1,137 @@
+"""Whole dialogues in one text: ``Human: … Assistant: …``, ChatML, ``[INST]`` and their like, seen and taken apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tunewiz.data.dialogues.roles import Part, part_of
+
+#: Signs that only templates write: ChatML and Llama 3 (``<|…|>``), Llama 2, Gemma, DeepSeek, and ends of sentences.
+CONTROL: Final = re.compile(
+    r"<\|[A-Za-z][\w ]{0,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|<｜[^｜<>]{1,30}｜>"
+    r"|<s>(?=\s*\[INST\])|</s>(?=\s*(?:$|<s>))"
+)
+_ROLE: Final = r"[A-Za-z_ ]{1,20}"
+_CHATML: Final = re.compile(rf"<\|im_start\|>\s*({_ROLE})\n")
+_LLAMA3: Final = re.compile(rf"<\|start_header_id\|>\s*({_ROLE})\s*<\|end_header_id\|>")
+_GEMMA: Final = re.compile(rf"<start_of_turn>\s*({_ROLE})\n")
+_TAGS: Final = re.compile(r"<[|｜]\s*(user|human|system|assistant|observation|tool|bot)\s*[|｜]>", re.I)
+_INST: Final = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=\[INST\]|$)", re.S)
+_SYS: Final = re.compile(r"<<SYS>>(.*?)<</SYS>>\s*", re.S)
+#: Names before a colon that hardly begin a line of anything but a dialogue.
+_SPOKEN: Final = (
+    "human|user|assistant|gpt|chatgpt|bot|chatbot|ai assistant|ai|system|function response|function call|observation"
+    "|customer|agent|用户|客户|顾客|客服|助手|机器人|人类|患者|病人|医生|系统"
+)
+#: And those that also head the parts of one question (``Question: … Context: …``).
+_ASKED: Final = "question|answer|instruction|input|response|q|a|问题|回答|答案|问|答|提问|指令|输入|输出|回复"
+_LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN}|{_ASKED})\**[ \t]*[:：]", re.I)
+_SURE_LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN})\**[ \t]*[:：]", re.I)
+
+Turns = list[tuple[Part, str]]
+
+
+def control_mark(text: str) -> str:
+    """The first sign in ``text`` that only a chat template writes, or an empty string."""
+    found = CONTROL.search(text) if "<" in text or "[" in text else None
+    return found[0] if found else ""
+
+
+def template_mark(text: str) -> str:
+    """As :func:`control_mark`, but at the ends of a line: inside a sentence it may be what is spoken of."""
+    for found in CONTROL.finditer(text) if "<" in text or "[" in text else ():
+        before, after = text[: found.start()].rstrip(" "), text[found.end() :].strip(" ")
+        if not after or after[0] == "\n" or not before or before[-1] == "\n":
+            return found[0]
+    return ""
+
+
+def without_control(text: str) -> str:
+    """``text`` without the signs of chat templates."""
+    return CONTROL.sub("", text) if control_mark(text) else text
+
+
+def chat_mark(text: str) -> str:
+    """What shows that ``text`` is a chat written out: a sign of a template, or the mark before its first turn."""
+    mark = control_mark(text)
+    if mark:
+        return mark
+    return _first_label(text) if split_dialogue(text) is not None else ""
+
+
+def _first_label(text: str) -> str:
+    found = _LABELS.search(text)
+    return found[0].strip() if found else ""
+
+
+def split_dialogue(text: str, sure: bool = False) -> Turns | None:
+    """The turns of a dialogue that is written into one text; None where the text is none.
+
+    It begins with the mark of a turn, and has turns of the user and of the assistant, of which the last may be empty
+    (``Assistant:`` at the end of a prompt). With ``sure``, ``Question:`` and ``Answer:``, which also head parts of one
+    question, are no marks of turns.
+    """
+    turns = _templated(text)
+    if turns is None:
+        turns = _labelled(text, _SURE_LABELS if sure else _LABELS)
+    if turns is None or {"user", "assistant"} - {part for part, _ in turns}:
+        return None
+    return turns
+
+
+def _templated(text: str) -> Turns | None:
+    if "[INST]" in text:
+        return _llama2(text)
+    for mark in (_CHATML, _LLAMA3, _GEMMA, _TAGS):
+        found = list(mark.finditer(text)) if "<" in text else []
+        if len(found) > 1 and not CONTROL.sub("", text[: found[0].start()]).strip():
+            return _cut(text, [(one[1], one.start(), one.end()) for one in found])
+    return None
+
+
+def _llama2(text: str) -> Turns | None:
+    turns: Turns = []
+    for asked, answered in _INST.findall(text):
+        system = _SYS.search(asked)
+        turns += [("system", system[1].strip())] if system else []
+        turns += [("user", _SYS.sub("", asked).strip()), ("assistant", _bare(answered))]
+    return turns or None
+
+
+def _labelled(text: str, labels: re.Pattern[str]) -> Turns | None:
+    found = list(labels.finditer(text))
+    if len(found) < 2 or CONTROL.sub("", text[: found[0].start()]).strip():
+        return None
+    return _cut(text, [(one[1], one.start(), one.end()) for one in found])
+
+
+def _cut(text: str, marks: Sequence[tuple[str, int, int]]) -> Turns | None:
+    turns: Turns = []
+    for part, said in _pieces(text, marks):
+        if part is None:
+            return None
+        turns.append((part, said))
+    return turns
+
+
+def _pieces(text: str, marks: Sequence[tuple[str, int, int]]) -> Iterator[tuple[Part | None, str]]:
+    ends = [start for _, start, _ in marks[1:]] + [len(text)]
+    for (name, _, start), end in zip(marks, ends, strict=True):
+        yield part_of(name), _bare(text[start:end])
+
+
+def _bare(text: str) -> str:
+    """Without the signs of templates at its ends, and blanks."""
+    return CONTROL.sub("", text).strip()
+
+
+_PREFIX: Final = re.compile(rf"^\s*\**({_SPOKEN}|{_ASKED})\**\s*[:：]\s*", re.I)
+
+
+def spoken(text: str) -> tuple[Part | None, str]:
+    """Who says a text that begins with a name (``问：…``), and what; (None, text) where none does."""
+    found = _PREFIX.match(text)
+    part = part_of(found[1]) if found else None
+    return (part, text[found.end() :]) if found and part else (None, text)

@@ -1,0 +1,183 @@
+"""Mappings that are advised for rows of language models: each was tried on the sample before it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from tunewiz.data.dialogues.judgments import verdict_of
+from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.opening.matching import Match, match
+from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.columns import USUAL, guesses, list_columns
+from tunewiz.data.reading.meaning import carries, is_choice, meaningful
+from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.turns import first_turns
+from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
+
+Candidates = Mapping[str, Format]
+
+#: Where what stands beside the columns in use belongs, by the role that a format has for it.
+_HOMES: Final = ("input", "text")
+_FEW_ROWS: Final = 5  # of fewer rows an empty column says nothing of the rest
+_FEW_VERDICTS: Final = 5  # more different words are no scale
+
+
+def tried(item: Format | None, table: Table, mapping: Mapped) -> str:
+    """``mapping`` as it is typed (``--map prompt=a --map completion=b``), if the sample can be read by it, else ""."""
+    if item is None or match(item, table, mapping) is None:
+        return ""
+    return " ".join(f"--map {role}={','.join(columns)}" for role, columns in mapping.items())
+
+
+def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
+    """What is not used: a warning of columns that carry meaning, with the mapping that keeps them; a note of others."""
+    used = [column for columns in best.mapping.values() for column in columns]
+    spare = [column for column in table.columns if column not in used]
+    # Turns beside preferences repeat what stands in them.
+    again = [guess.column for guess in guesses("llm_turns", spare)] if "rejected" in best.mapping else []
+    lost = [column for column in spare if column not in again and carries(table, column)]
+    lost = lost if best.format.shape == "conversations" else []
+    plain = [column for column in spare if column not in lost]
+    told: list[Problem] = []
+    if lost:
+        message = say("Not used, though it means something: {columns}.", columns=list_columns(lost))
+        told.append(warning("columns-unused", message, source.at(), _to_keep(table, best, lost)))
+    if plain:
+        told.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(plain)), source.at()))
+    return told
+
+
+def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
+    roles = [role.name for role in best.format.roles]
+    for home in _HOMES:
+        if home in roles and not any("," in column for column in lost):
+            columns = (*best.mapping.get(home, ()), *lost)
+            advice = tried(best.format, table, {**best.mapping, home: columns})
+            if advice:
+                changed = f"--map {home}={','.join(columns)}"
+                return say("To put it into what the model reads: {mapping}.", mapping=changed)
+    return say("Write into a column that is used what the model should see; take the others out.")
+
+
+def refuse_text_beside(source: Source, table: Table, known: Candidates) -> None:
+    """Raise :class:`BadData` where a text stands beside columns that training on it alone would drop."""
+    text = next((one.column for one in guesses("llm_text", table.columns) if table.kind(one.column) == "text"), "")
+    beside = meaningful(table, [text]) if text else []
+    if not beside:
+        return
+    message = say(
+        "{text} may be text to pre-train on, but then {columns} would be lost; raw text is never assumed.",
+        text=text,
+        columns=list_columns(beside),
+    )
+    raise BadData(error("text-beside", message, source.at(), _choices(table, known, text, beside)))
+
+
+def how_to_map(table: Table, known: Candidates) -> Message | None:
+    """A mapping for columns of which not all are known by name, that reads the sample and loses none; None if none."""
+    columns = meaningful(table, ())
+    turns = next((column for column in columns if first_turns(table, column)), "")
+    if turns:
+        advice = [tried(known.get(name), table, {role: (turns,)}) for name, role in _TURNS]
+    else:
+        texts = [column for column in columns if table.kind(column) == "text"]
+        advice = [tried(known.get(name), table, mapping) for name, mapping in _mappings(table, texts)]
+    best = next(filter(None, advice), "")
+    return say("Say which is which, for example: {mapping}", mapping=best) if best else None
+
+
+def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[str, tuple[str, ...]]]]:
+    """Formats and mappings to try, likely ones first; what its name tells of a column is kept to."""
+    more = {"choices": tuple(column for column in texts if is_choice(column, table.columns))}
+    for role, names in (("reasoning", "llm_reasoning"), ("system", "llm_system")):
+        more[role] = tuple(guess.column for guess in guesses(names, texts))[:1]
+    more = {role: columns for role, columns in more.items() if columns}
+    open_texts = [column for column in texts if not any(column in columns for columns in more.values())]
+    asked = [guess.column for guess in guesses("llm_prompt", open_texts) if guess.strength >= USUAL]
+    rest = [column for column in open_texts if column not in asked]
+    answered = [guess.column for guess in guesses("llm_completion", rest) if guess.strength >= USUAL][:1] or rest[-1:]
+    labels = [column for column in rest if _repeats(table, column)]
+    if labels and not asked and not more and len(open_texts) > 1:
+        yield "classification", {"text": tuple(c for c in open_texts if c != labels[0]), "label": (labels[0],)}
+    if answered and len(open_texts) > 1:
+        prompt = tuple(column for column in open_texts if column not in answered)
+        yield "prompt_completion", {"prompt": prompt, "completion": tuple(answered)} | more
+    if len(open_texts) == 1 and not more:
+        yield "text", {"text": tuple(open_texts)}
+
+
+#: Formats of turns, and the role that holds them.
+_TURNS: Final = (("messages", "messages"), ("sharegpt", "conversations"))
+
+
+def _repeats(table: Table, column: str) -> bool:
+    values = [str(value) for value in table.values(column)]
+    return len(values) >= _FEW_ROWS and len(set(values)) * 2 <= len(values)
+
+
+def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:
+    answers = tried(known.get("prompt_completion"), table, {"prompt": (text,), "completion": (beside[-1],)})
+    labels = tried(known.get("classification"), table, {"text": (text,), "label": (beside[-1],)})
+    whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")
+    raw = tried(known.get("text"), table, {"text": whole}) or f"--map text={text}"
+    if answers and labels:
+        return say(
+            "Say what to learn: to answer {answers}; to label {labels}; every word of the text {raw}.",
+            answers=answers,
+            labels=labels,
+            raw=raw,
+        )
+    return say("Say what to learn: {mapping}; or every word of the text: {raw}.", mapping=answers or labels, raw=raw)
+
+
+def refuse_empty_answers(source: Source, table: Table, best: Match) -> None:
+    """Raise :class:`BadData` where the column of answers is empty throughout."""
+    answered = next((role for role in ("output", "completion") if role in best.mapping), "")
+    asked = next((role for role in ("instruction", "prompt") if role in best.mapping), "")
+    if not answered or not asked or len(table.rows) < _FEW_ROWS:
+        return
+    column, text = best.mapping[answered][0], best.mapping[asked][0]
+    if table.values(column) or not table.values(text):
+        return
+    message = say("The column {column} of the answers is empty in all of the first {count} rows.", column=column,
+               count=len(table.rows))  # fmt: skip
+    fix = say("Fill it in; or, to pre-train on the texts alone: --map text={column}.", column=text)
+    raise BadData(error("empty-column", message, source.at(), fix))
+
+
+def unread_judgments(source: Source, table: Table, best: Match) -> list[Problem]:
+    """An error where answers are judged in words of no known scale: learning all means learning the bad ones."""
+    if best.format.shape != "conversations" or not {"completion", "output", "conversations", "messages"} & set(
+        best.mapping
+    ):
+        return []
+    used = {column for columns in best.mapping.values() for column in columns}
+    for guess in guesses("llm_desirable", [column for column in table.columns if column not in used]):
+        values = [str(value) for value in table.values(guess.column)]
+        words = list(dict.fromkeys(values))
+        judged = [word for word in words if verdict_of(word) is not None]
+        if judged and len(words) <= _FEW_VERDICTS and len(words) < len(values):
+            message = say("{column} judges the answers ({words}); all would be learned, also the bad ones.",
+                       column=guess.column, words=", ".join(words))  # fmt: skip
+            fix = say("Write true or false for each answer (KTO), or keep the good ones and take the column out.")
+            return [error("judgments-unread", message, source.at(), fix)]
+    return []
+
+
+def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
+    """Objects that are written as JSON, and thoughts that are put before the answers."""
+    if best.format.shape != "conversations":
+        return []
+    told: list[Problem] = []
+    for role in ("output", "completion", "instruction", "prompt", "input"):
+        column = next(iter(best.mapping.get(role, ())), "")
+        if any(isinstance(value, dict) and not {"role", "from"} & set(value) for value in table.values(column)):
+            message = say("{column} holds objects; they are written as JSON.", column=column)
+            told.append(note("object-text", message, source.at()))
+    thoughts = next(iter(best.mapping.get("reasoning", ())), "")
+    if thoughts:
+        message = say("The thoughts in {column} are put before each answer, as <think>…</think>.", column=thoughts)
+        fix = say("To train on the answers alone, take the column out.")
+        told.append(warning("reasoning-used", message, source.at(), fix))
+    return told

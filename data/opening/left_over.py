@@ -1,0 +1,197 @@
+"""Columns that no role took: a title goes in front of its document, and texts are not passed over quietly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from tunewiz.data.formats.format import Mapped
+from tunewiz.data.opening.matching import Match
+from tunewiz.data.opening.unfolding import with_titles
+from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.columns import guesses, list_columns, normalise_name
+from tunewiz.data.reading.expressions import columns_in
+from tunewiz.data.reading.source import Source
+from tunewiz.problems import Problem, note, say, warning
+
+_DATE: Final = re.compile(r"\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2}.*)?$|\d{1,2}[-/.:]\d{1,2}([-/.:]\d{2,4})?.*$")
+_LINK: Final = re.compile(r"(https?|ftp)://|www\.|^/|^[\w.+-]+@[\w-]+\.")
+#: A number or a code: one piece with digits in it.
+_CODE: Final = re.compile(r"[\w.:#/-]*\d[\w.:#/-]*$", re.ASCII)
+_IDS: Final = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|key|asin|sku|no|code|url|link|hash|md5|date|time|timestamp)s?$")
+_IDS_ZH: Final = re.compile("(id|编号|序号|时间|日期|链接|网址|编码|代码|哈希)$")
+#: Fewer different values than one in five rows, or ten, are a kind of row rather than a text of each.
+_KINDS: Final = 10
+#: A longer text is no name of a kind, however often it comes again: a query stands beside each of its documents.
+_SHORT: Final = 16
+
+
+def _width(text: str) -> int:
+    """How many columns a text takes on a screen, about: a Chinese character is as wide as two letters."""
+    return len(text) + sum(character > "\u2e80" for character in text)
+
+
+def is_name(table: Table, column: str) -> bool:
+    """Whether a column holds ids, codes, dates or addresses, by its name or by what stands in it."""
+    if is_named_so(column):
+        return True
+    texts = [str(text) for value in table.values(column) for text in (value if isinstance(value, list) else [value])]
+    odd = sum(bool(_DATE.match(text) or _LINK.match(text) or _CODE.match(text)) for text in map(str.strip, texts))
+    return bool(texts) and odd >= 0.9 * len(texts)
+
+
+def is_named_so(column: str) -> bool:
+    """Whether the name says that ids, codes, dates or addresses stand there."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.rsplit(".", 1)[-1]).casefold()
+    return bool(_IDS.search(words) or _IDS_ZH.search(normalise_name(column)))
+
+
+def is_text(table: Table, column: str) -> bool:
+    """Whether a column holds texts of their own: they vary, and are neither names nor a few kinds."""
+    if table.kind(column) not in ("text", "texts") or not table.varied(column) or is_name(table, column):
+        return False
+    values = [str(value) for value in table.values(column)]
+    if sum(map(_width, values)) > _SHORT * len(values):
+        return True
+    different = len(set(values))
+    return different > max(1, len(values) // 5) if len(values) > 2 * _KINDS else different > len(values) // 2
+
+
+def used_columns(mapping: Mapped) -> set[str]:
+    """The columns that a mapping reads, those that its expressions begin at among them."""
+    names = {name for columns in mapping.values() for name in columns}
+    return names | {head for name in names for head in columns_in(name)}
+
+
+def spare_columns(table: Table, mapping: Mapped) -> list[str]:
+    """Columns of the source that the mapping does not read."""
+    used = used_columns(mapping)
+    return [column for column in table.columns if column not in used and not set(columns_in(column)) - {column}]
+
+
+def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
+    """What is not used: a note, and a warning for texts that could have been."""
+    spare = spare_columns(table, mapping)
+    inside = {head: name for name in table.columns for head in columns_in(name) if name != head}
+    texts = [name for name in spare if is_text(table, inside.get(name, name)) and not _is_part(name)]
+    found: list[Problem] = []
+    document = next((role for role in ("positive", "sentence2") if len(mapping.get(role, ())) == 1), "")
+    if texts and document:
+        kept, lost = mapping[document][0], " + ".join(inside.get(name, name) for name in texts)
+        message = say("These texts are not used: {columns}.", columns=list_columns(texts))
+        fix = say(
+            'To put them in front of the document, join them: --map {role}="{lost} + {kept}".',
+            role=document,
+            lost=lost,
+            kept=kept,
+        )
+        found.append(warning("texts-unused", message, source.at(), fix))
+        spare = [name for name in spare if name not in texts]
+    if spare:
+        found.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
+    return found
+
+
+def _is_part(name: str) -> bool:
+    """Whether the name says that a column is a label or a tag, which no document needs."""
+    return bool(guesses("score", [name]) or guesses("llm_label", [name]))
+
+
+def titled(source: Source, table: Table, best: Match, given: Mapped) -> tuple[Match, list[Problem]]:
+    """The match with the document's title in front of its text, as BEIR reads it, and what to say of that."""
+    role = next((name for name in ("positive", "sentence2") if len(best.mapping.get(name, ())) == 1), "")
+    if not role or role in given:
+        return best, []
+    nested = [name for part in (role, "negative") for name in best.mapping.get(part, ()) if "[" in name]
+    if nested:
+        joined = with_titles(nested, table)
+        if len(joined) < len(nested):
+            return best, _told_of_titles(source, table, best, nested)
+        mapping = {part: tuple(joined.get(name, name) for name in columns) for part, columns in best.mapping.items()}
+        return replace(best, mapping=mapping), []
+    text = best.mapping[role][0]
+    spare = [name for name in spare_columns(table, best.mapping) if name != text]
+    titles = [guess.column for guess in guesses("title", spare) if normalise_name(guess.column) not in ("name", "题目")]
+    title = next((name for name in titles if is_text(table, name) or _is_short(table, name, text)), "")
+    if not title or best.mapping.get("negative") or not _is_short(table, title, text):
+        return best, []
+    message = say(
+        "{title} is put in front of {text}, as part of the document. To leave it out: --map {role}={text}.",
+        title=title,
+        text=text,
+        role=role,
+    )
+    rivals = {role: tuple(name for name in names if name != title) for role, names in best.rivals.items()}
+    whole = replace(
+        best,
+        mapping={**best.mapping, role: (f"{title} + {text}",)},
+        rivals={role: names for role, names in rivals.items() if names},
+    )
+    return whole, [note("title-joined", message, source.at())]
+
+
+def _is_short(table: Table, title: str, text: str) -> bool:
+    """Whether a column is a title of the other: text that varies and is shorter."""
+    if table.kind(title) != "text" or not table.varied(title) or is_name(table, title):
+        return False
+    return table.mean_length(title) < table.mean_length(text)
+
+
+def _told_of_titles(source: Source, table: Table, best: Match, nested: list[str]) -> list[Problem]:
+    """A warning where some documents have a title and others have none, which a model would learn to tell apart."""
+    joined = with_titles([name for name in nested if name in best.mapping.get("positive", ())], table)
+    if not joined:
+        return []
+    name, whole = next(iter(joined.items()))
+    message = say("The titles beside {name} are not used: not all the other documents have one.", name=name)
+    fix = say('To put them in front all the same: --map positive="{whole}".', whole=whole)
+    return [warning("titles-unused", message, source.at(), fix)]
+
+
+#: What stands between several questions in a cell, as people write them; the last ones only where the column's name
+#: says that it holds several.
+_MARKS: Final = ("||", "|", "###", "\n")
+_MORE_MARKS: Final = ("；", ";", "/", "、", "，")
+
+
+def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
+    """What stands between the questions of a cell, by column; columns of one question a cell are left out."""
+    found = {}
+    for column in mapping.get("query", ()):
+        found[column] = mark_between(table, column, _MARKS, 0.5)
+    for column in mapping.get("similar", ()):
+        found[column] = mark_between(table, column, (*_MARKS, *_MORE_MARKS), 0.1)
+    return {column: mark for column, mark in found.items() if mark}
+
+
+def mark_between(table: Table, column: str, marks: Sequence[str] = _MARKS, share: float = 0.5) -> str:
+    """The mark that cuts at least a ``share`` of a column's cells into texts of two letters or more."""
+    texts = [str(value).strip() for value in table.values(column) if isinstance(value, str)]
+    for mark in marks:
+        cut = [text.strip(mark).split(mark) for text in texts if mark in text.strip(mark)]
+        whole = all(len(part.strip()) > 1 for parts in cut for part in parts)
+        if cut and whole and len(cut) >= share * len(texts) and len({part for parts in cut for part in parts}) > 2:
+            return mark
+    return ""
+
+
+def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
+    """How cells with several questions are read, and a warning for such cells that are read as one."""
+    marks = marks_of(table, mapping)
+    found: list[Problem] = []
+    for column, mark in marks.items():
+        shown = say("a line break") if mark == "\n" else mark
+        message = say(
+            "Cells of {column} hold several questions, cut at {mark}; each is a query.", column=column, mark=shown
+        )
+        found.append(note("several-questions", message, source.at()))
+    if "similar" in mapping or not mapping.get("query") or mapping["query"][0] in marks:
+        return found
+    for column in spare_columns(table, mapping):
+        if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column):
+            message = say("Cells of {column} hold several texts and are not used.", column=column)
+            fix = say("If they are other ways to ask, say so: --map similar={column}.", column=column)
+            found.append(warning("several-questions", message, source.at(), fix))
+    return found

@@ -1,0 +1,146 @@
+"""What a mapping names beside plain columns: texts inside objects, and several texts put together.
+
+``positive_ctxs[].text`` is the text of each object in a list, ``documents[is_selected].paragraphs[]`` the paragraphs of
+those objects whose ``is_selected`` is true (``[!is_selected]``: of the others), ``passages[0]`` the first of a list,
+``title + content`` both in one text. A list inside a list is the parts of one text. A column that has such a name
+itself goes first.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+#: ast.literal_eval needs 200 to 500 bytes a character; a long conversation in one cell has room.
+_NESTED_LIMIT: Final = 1 << 22
+_JOIN: Final = re.compile(r"\s*\+\s*")
+_STEP: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+
+Step = tuple[str, tuple[str, ...]]
+
+
+@lru_cache(maxsize=4096)
+def _parts(expression: str) -> tuple[tuple[Step, ...], ...]:
+    """For each text that is put together: the steps to it, a key and what stands in brackets behind it."""
+    return tuple(tuple(_step(step) for step in part.split(".")) for part in _JOIN.split(expression) if part)
+
+
+def _step(text: str) -> Step:
+    found = _STEP.fullmatch(text)
+    if found is None:
+        return text, ()
+    return found.group(1).strip(), tuple(mark.strip() for mark in re.findall(r"\[([^\[\]]*)\]", found.group(2)))
+
+
+def columns_in(expression: str) -> tuple[str, ...]:
+    """The columns that an expression begins at."""
+    return tuple(steps[0][0] for steps in _parts(expression) if steps)
+
+
+def is_expression(name: str, columns: Iterable[str]) -> bool:
+    """Whether ``name`` is no column itself and begins at columns that are there."""
+    known = set(columns)
+    return name not in known and bool(_parts(name)) and all(head in known for head in columns_in(name))
+
+
+def value_at(values: Mapping[str, Any], expression: str) -> Any:
+    """What a row holds at ``expression``: a value, or a list of texts; None where there is nothing.
+
+    >>> value_at({"ctxs": [{"title": "a", "text": "b"}, {"title": "c", "text": "d"}]}, "ctxs[].title + ctxs[].text")
+    ['a b', 'c d']
+    """
+    if expression in values:
+        return values[expression]
+    if not any(mark in expression for mark in ".[+"):
+        return None
+    found = [_flat(_follow(values, steps)) for steps in _parts(expression)]
+    return found[0] if len(found) == 1 else _joined(found)
+
+
+def _follow(values: Any, steps: tuple[Step, ...]) -> Any:
+    """The value behind ``steps``; lists on the way make lists."""
+    if not steps:
+        return values
+    held = nested(values)
+    if isinstance(held, list):
+        return [_follow(item, steps) for item in held]
+    if not isinstance(held, dict):
+        return None
+    (key, marks), *rest = steps
+    value = nested(held.get(key)) if marks or rest else held.get(key)
+    for mark in marks:
+        value = _chosen(value, mark, held)
+    return _follow(value, tuple(rest)) if rest else value
+
+
+def _chosen(value: Any, mark: str, beside: Mapping[str, Any]) -> Any:
+    """The part of a list that a mark in brackets names; ``beside`` is the object that holds the list."""
+    if not isinstance(value, list):
+        return value
+    if not mark:
+        return value
+    if mark.isdecimal():
+        return value[int(mark)] if int(mark) < len(value) else None
+    name, wanted = mark.removeprefix("!"), not mark.startswith("!")
+    if all(isinstance(item, dict) for item in value):
+        return [item for item in value if is_true(item.get(name)) == wanted]
+    index = beside.get(name)
+    return value[index] if isinstance(index, int) and 0 <= index < len(value) else None
+
+
+def is_true(value: object) -> bool:
+    """Whether a mark on an object says yes: true, 1, "1" or "true"."""
+    return str(value).strip().casefold() in ("true", "1", "1.0", "yes")
+
+
+def parse_nested(value: Any) -> Any:
+    """The list or object that a value is, also in a text as JSON or as a Python literal; else ``value`` unchanged."""
+    if not isinstance(value, str):
+        return list(value) if isinstance(value, tuple) else value
+    text = value.strip()
+    if not text or text[0] + text[-1] not in ("[]", "{}") or len(text) > _NESTED_LIMIT:
+        return value
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            found = ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return value
+    return found if isinstance(found, (list, dict)) else value
+
+
+def nested(value: Any) -> Any:
+    """As :func:`parse_nested`; an object of lists of one length, as parquet files have it, is a list of objects."""
+    found = parse_nested(value)
+    if isinstance(found, dict) and len(found) > 1 and all(isinstance(item, (list, tuple)) for item in found.values()):
+        lengths = {len(item) for item in found.values()}
+        if len(lengths) == 1 and lengths != {0}:
+            return [dict(zip(found, items, strict=True)) for items in zip(*found.values(), strict=True)]
+    return found
+
+
+def _flat(value: Any) -> Any:
+    """A value, or a list of values: what lies deeper in lists is put together line by line."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    return [_lines(item) if isinstance(item, (list, tuple)) else item for item in value if item is not None]
+
+
+def _lines(items: Iterable[Any]) -> str:
+    found = [_lines(item) if isinstance(item, (list, tuple)) else item for item in items]
+    return "\n".join(str(item) for item in found if item is not None and str(item).strip())
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Texts put together with a space, as BEIR's dense models read a title and a text; lists item by item."""
+    if not any(isinstance(part, list) for part in parts):
+        return " ".join(text for part in parts if part is not None and (text := str(part).strip()))
+    length = max(len(part) for part in parts if isinstance(part, list))
+    rows = [part if isinstance(part, list) else [part] * length for part in parts]
+    padded = [[*row, *[None] * (length - len(row))] for row in rows]
+    return [_joined(list(items)) for items in zip(*padded, strict=True)]

@@ -1,0 +1,65 @@
+"""Which columns carry meaning: what a model could learn from, unlike ids, dates, addresses and constants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.columns import normalise_name
+
+_PLAIN: Final = frozenset(
+    (
+        *("id", "ids", "index", "idx", "no", "num", "number", "row", "key", "uuid", "guid", "hash", "md5", "qid"),
+        *("url", "urls", "link", "href", "source", "sources", "origin", "dataset", "datasetname", "split", "lang"),
+        *("language", "date", "time", "datetime", "timestamp", "created", "createdat", "updatedat", "year", "file"),
+        *("filename", "filepath", "path", "repo", "reponame", "meta", "metadata", "version", "license", "generator"),
+        *("model", "modelname", "tokens", "numtokens", "length", "numturns", "turn", "author", "domain", "subset"),
+        *("编号", "序号", "链接", "网址", "来源", "语言", "日期", "时间", "年份", "文件", "文件名", "作者", "数据集"),
+        *("版本", "创建时间", "更新时间", "发布时间", "备注编号"),
+    )
+)
+#: Numbers that say how good an answer is, or how much it counts.
+_WEIGHTS: Final = frozenset(
+    ("weight", "loss", "score", "rating", "reward", "margin", "stars", "权重", "评分", "得分", "分数", "打分")
+)
+#: Columns of choices: the question is none without them, however alike they are.
+_CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?\d?$")
+_DATE: Final = re.compile(r"^\d{4}[-/年.]\d{1,2}([-/月.]\d{1,2}日?)?([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2})?$")
+_URL: Final = re.compile(r"^(https?://|www\.|/?[\w.-]+/[\w./-]+$)")
+_CODE: Final = re.compile(r"^[\w.\-]*\d[\w.\-]*$", re.ASCII)
+
+
+def is_choice(column: str, columns: Iterable[str]) -> bool:
+    """Whether a column holds one of several choices, as its name and another's (B beside A) say."""
+    plain = normalise_name(column)
+    if not _CHOICES.match(plain):
+        return False
+    return len(plain) > 1 or {"a", "b"} <= {normalise_name(name) for name in columns}
+
+
+def carries(table: Table, column: str) -> bool:
+    """Whether the values of ``column`` mean something that a model could learn from."""
+    values = table.values(column)
+    if not values:
+        return False
+    if is_choice(column, table.columns):
+        return True
+    name = normalise_name(column)
+    if name in _PLAIN or name.endswith(("id", "idx", "编号", "序号")) or name.startswith("unnamed"):
+        return False
+    if not table.varied(column) and len(table.rows) > 1:
+        return False
+    if table.kind(column) in ("number", "numbers"):
+        return name in _WEIGHTS
+    texts = [str(value).strip() for value in values]
+    if all(_DATE.match(text) or _URL.match(text) for text in texts):
+        return False
+    return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
+
+
+def meaningful(table: Table, used: Iterable[str]) -> list[str]:
+    """The columns beside ``used`` that carry meaning, in order."""
+    taken = set(used)
+    return [column for column in table.columns if column not in taken and carries(table, column)]

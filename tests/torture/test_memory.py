@@ -1,0 +1,48 @@
+"""``make torture``: a run whose processes are allowed less memory than its preset needs goes on by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tunewiz.backends.runs.events import Adjusted, Finished, parse
+
+pytestmark = [pytest.mark.torture, pytest.mark.timeout(3600)]
+
+ROWS = 2048
+#: Bytes of data: the libraries and the tiny model have 1.0 GiB, a step on all rows at once 2.2 GiB.
+LIMIT = 1900 << 20
+
+
+def test_a_step_that_does_not_fit_is_taken_in_pieces(tmp_path: Path, tiny_encoder: Path) -> None:
+    rows = [{"query": f"how do i train model {number}", "positive": f"to train the model {number} " * 20}
+            for number in range(ROWS + 64)]  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (tmp_path / "tiny.yaml").write_text(
+        f"name: tiny\ntask: embedding\nmodel: {{id: {tiny_encoder}, source: local}}\n"
+        "data: {train: rows.jsonl, clean: false, evaluation: {fraction: 0.02}}\nloss: multiple_negatives_ranking\n"
+        f"training: {{batch_size: {ROWS}, max_steps: 2, max_length: 64, log_every: 1, precision: fp32}}\n"
+        "launch: {device: cpu, threads: 1}\nevaluation: {bootstrap: 200, baseline: false}\n",
+        "utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "tunewiz", "run", "tiny.yaml", "--runs-dir", "runs"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TUNEWIZ_LANG": "en"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Memory ran out on cpu. The run goes on by itself" in done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    told = [parse(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
+    assert next(event for event in told if isinstance(event, Adjusted)).values.keys() == {"loss"}
+    assert isinstance(told[-1], Finished)
