@@ -71,7 +71,7 @@ class Draft:
 
     def field(self, path: KeyPath) -> FieldInfo | None:
         """The field at ``path``, ``None`` where there is none."""
-        return fields.field_at(self.kind, path, self.values)
+        return fields.field_at(self.kind, path, self.filled)  # a method that nobody chose has fields, too
 
     @cached_property
     def filled(self) -> dict[str, Any]:

@@ -67,9 +67,18 @@ def _names(place: Path) -> list[str]:
 
 
 class Entry(Control):
-    """An input; what would stand there without an answer is shown dimly when it is empty."""
+    """An input; what would stand there without an answer is shown dimly when it is empty.
+
+    While it has the focus its text is the user's: a draft that comes back late, with what stood there some keys ago,
+    changes nothing. What was chosen elsewhere, as in the file browser, does.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+o", "browse", N_("Browse"))]
+
+    def __init__(self, question: Question, draft: Draft) -> None:
+        super().__init__(question, draft)
+        #: What the draft was last seen to hold, and what was typed since: all of it may come back yet.
+        self._on_the_way = [self._held()]
 
     @classmethod
     def suits(cls, question: Question) -> bool:  # noqa: ARG003
@@ -105,27 +114,41 @@ class Entry(Control):
         self.draft = draft
         entry = self.query_one(Input)
         entry.placeholder = self._placeholder()
-        if self._meant(entry.value) != (draft.is_answered(self.question.path), self._answer()):
-            with entry.prevent(Input.Changed):
-                entry.value = self._text()
+        held = self._held()
+        if held != self._meant(entry.value):
+            if entry.has_focus and held in self._on_the_way:
+                return
+            self._write(entry)
+        self._on_the_way = [held]
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        """Write what was typed the way it is written everywhere, now that nobody types."""
+        if self._meant(event.input.value) == self._held():
+            self._write(event.input)
+
+    def _write(self, entry: Input) -> None:
+        with entry.prevent(Input.Changed):
+            entry.value = self._text()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Post what is typed, on every key, so that what does not fit is told at once."""
         event.stop()
-        answered, value = self._meant(event.value)
-        if (answered, value) == (self.draft.is_answered(self.question.path), self._answer()):
+        answered, value = meant = self._meant(event.value)
+        if meant == self._on_the_way[-1]:
             return
+        self._on_the_way.append(meant)
         self.post_message(Answered(self.question.path, value) if answered else Cleared(self.question.path))
 
     def _meant(self, text: str) -> tuple[bool, object]:
         """Whether ``text`` is an answer, and which."""
         return (True, self.question.read(text)) if text.strip() else (False, None)
 
-    def _answer(self) -> object:
-        return self.value if self.draft.is_answered(self.question.path) else None
+    def _held(self) -> tuple[bool, object]:
+        """Whether the draft has an answer, and which."""
+        return (True, self.value) if self.draft.is_answered(self.question.path) else (False, None)
 
     def _text(self) -> str:
-        return self.question.write(self._answer())
+        return self.question.write(self._held()[1])
 
     def _placeholder(self) -> str:
         default = self.question.write(self.draft.default(self.question.path))

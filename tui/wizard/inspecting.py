@@ -105,6 +105,12 @@ class Inspected:
     found: tuple[Problem, ...] = ()
 
     @property
+    def wrong(self) -> Problem | None:
+        """The first error, which would stop a run; ``None`` if there is none."""
+        own = (finding.first[0] for finding in self.inspection.findings)
+        return next((problem for problem in (*own, *self.found) if problem.severity == "error"), None)
+
+    @property
     def facts(self) -> Facts:
         """What suggestions may build on."""
         detection, counts = self.inspection.detection, self.inspection.counts

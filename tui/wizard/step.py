@@ -20,7 +20,7 @@ from tunewiz.language import translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts, Suggestion, estimate, suggestions, values
 from tunewiz.presets.memory import Estimate
-from tunewiz.problems import Problem, errors
+from tunewiz.problems import Problem, Where, error, errors, say
 from tunewiz.registry import Registry
 from tunewiz.tui.forms.form import Form
 from tunewiz.tui.forms.questions import Heading, Key, Offer, Question, questions
@@ -199,14 +199,24 @@ class State:
 
     @cached_property
     def problems(self) -> Sequence[Problem]:
-        """What the draft itself says, then what the backend said of it."""
-        own = self.draft.problems()
+        """What the draft itself says and what keeps its data from being used, then what the backend said of it."""
+        own = [*self.draft.problems(), *self._of_data]
         return [*own, *self.backend] if self.backend_for == self.draft else own
+
+    @property
+    def _of_data(self) -> list[Problem]:
+        """The first error that the look at the data met, at the key that names the data."""
+        wrong = self.current.wrong if self.current else None
+        if wrong is None or wrong.where.key:
+            return [wrong] if wrong else []
+        message = say("The data cannot be used: {what}", what=wrong.message)
+        return [error("data-unusable", message, Where(key="data.train"), wrong.fix)]
 
     @cached_property
     def checked(self) -> bool:
-        """Whether both passes of checking are done for the draft as it is."""
-        return bool(errors(self.draft.problems())) or self.backend_for == self.draft
+        """Whether the data has been looked through, and both passes of checking are done for the draft as it is."""
+        looked = self.asked is None or self.current is not None
+        return bool(errors(self.problems)) or (looked and self.backend_for == self.draft)
 
     @cached_property
     def estimate(self) -> Estimate | None:

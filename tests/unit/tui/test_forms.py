@@ -52,6 +52,35 @@ def test_every_question_has_help_and_a_reason() -> None:
             assert item.why, item.key
 
 
+ALL_TASKS = tuple(tasks.catalogue())
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_every_key_of_every_method_is_asked_also_of_one_that_nobody_chose(task: str) -> None:
+    whole = Draft().answer(("task",), task)
+    (chooser,) = [item for item in questions_of(owner(("method",)), whole, True)
+                  if isinstance(item, Question) and item.key == "method.type"]  # fmt: skip
+    for method in (None, *(choice.value for choice in chooser.choices)):
+        made = whole if method is None else whole.answer(("method", "type"), method)
+        fields = {path[1] for path in made.paths(("method",))} - {"type"}
+        assert "rank" in fields or (task, method) != ("llm", None)
+        step = owner(("method",))
+        asked = {item.key for item in questions_of(step, made, True) if isinstance(item, Question)}
+        assert {f"method.{name}" for name in fields} <= asked
+        few = {item.key for item in questions_of(step, made, False) if isinstance(item, Question)}
+        assert {f"method.{name}" for name in fields & {"rank", "alpha", "dropout", "tokens", "layers"}} <= few
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_no_key_of_a_task_is_left_out_of_the_form(task: str) -> None:
+    made = Draft().answer(("task",), task)
+    asked = {item.key for step in steps_for(made) for item in questions_of(step, made, True)
+             if isinstance(item, Question)}  # fmt: skip
+    keys = {".".join(path) for path in made.paths()}
+    leaves = {key for key in keys if not any(other.startswith(f"{key}.") for other in keys | asked)}
+    assert leaves - asked == {"version"}
+
+
 def test_keys_belong_to_the_step_that_names_them_most_precisely() -> None:
     assert owner(("data", "train")).name == "data"
     assert owner(("data", "negatives", "per_query")).name == "loss"
@@ -62,12 +91,14 @@ def test_keys_belong_to_the_step_that_names_them_most_precisely() -> None:
 
 def test_each_simple_key_exists_and_each_step_has_lessons_that_exist() -> None:
     made = draft(method__type="lora", loss__name="multiple_negatives_ranking")
+    methods = ("lora", "oft", "freeze", "prefix_tuning")
+    others = [draft(task=task, method__type=method) for task in tasks.catalogue() for method in methods]
     for step in steps_for(made):
         assert [item.key for item in questions_of(step, made, False)] or not step.simple  # type: ignore[union-attr]
         for key in step.simple:
             path = tuple(key.split("."))
             # Some keys are of one task only.
-            assert made.field(path) or any(Draft(answers={"task": task}).field(path) for task in tasks.catalogue()), key
+            assert made.field(path) or any(other.field(path) for other in others), key
         for topic in step.lessons:
             for language in ("en", "zh"):
                 assert lesson(topic, language).text  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tunewiz.presets.yaml.library import loads
 from tunewiz.problems import BadData
 from tunewiz.tui.wizard.inspecting import examine, inspection_request
 from tunewiz.tui.wizard.machine import Pace, look, time_line
+from tunewiz.tui.wizard.step import State, owner
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,20 @@ def test_what_decides_on_the_data_is_asked_and_nothing_else() -> None:
     assert first != inspection_request(draft(data__train="sample:faq-en", data__evaluation__fraction=0.5))
     assert inspection_request(draft()) is None
     assert inspection_request(draft(data__train="x.csv", data__limit="many")) is None
+
+
+def test_data_that_cannot_be_used_is_a_problem_of_the_draft_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("question,answer\n", "utf-8")
+    for name in ("nowhere.csv", "empty.csv"):
+        state = State(draft(data__train=str(tmp_path / name)))
+        assert state.asked is not None
+        state = replace(state, inspected=examine(state.asked))
+        (problem,) = [one for one in state.problems if one.where.key == "data.train"]
+        assert (problem.severity, problem.code) == ("error", "data-unusable")
+        assert problem in state.problems_of(owner(("data", "train")))
+    good = State(draft(data__train="sample:faq-en"))
+    assert good.asked is not None
+    assert not [one for one in replace(good, inspected=examine(good.asked)).problems if one.code == "data-unusable"]
 
 
 def test_relative_paths_are_looked_for_from_the_drafts_folder(tmp_path: Path) -> None:

@@ -16,7 +16,19 @@ class MethodStep(Step):
     title = N_("Method")
     intro = N_("How much of the model should change, how far and for how long? The values suggested suit most data.")
     keys = ("method", "training", "launch", "tracking")
-    simple = ("method", "training.epochs", "training.learning_rate", "training.batch_size", "training.max_length")
+    simple = (
+        "method",
+        "method.rank",
+        "method.alpha",
+        "method.dropout",
+        "method.block_size",
+        "method.layers",
+        "method.tokens",
+        "training.epochs",
+        "training.learning_rate",
+        "training.batch_size",
+        "training.max_length",
+    )
     lessons = ("lora", "qlora", "methods")
     rest = True
 
