@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz.backends.models.loading import check_tokenizer, loading_explained
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.text.lengths import Lengths, LengthSample, TokenCount, percentile
 from tunewiz.presets.families import instructions
@@ -29,10 +30,15 @@ _ROLES: Final = {
 
 
 def counter(path: Path, trusted: bool = False) -> TokenCount:
-    """Counts tokens, special ones included, with the tokenizer in ``path``."""
+    """Counts tokens, special ones included, with the tokenizer in ``path``.
+
+    Raises :class:`BadPreset` (``model-not-loadable``, ``tokenizer-missing``).
+    """
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(str(path), trust_remote_code=trusted, local_files_only=True)
+    with loading_explained(path, trusted):
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(path), trust_remote_code=trusted, local_files_only=True)
+    check_tokenizer(tokenizer, path)
 
     def count(texts: Sequence[str]) -> list[int]:
         ids = tokenizer(list(texts), truncation=False, return_attention_mask=False, verbose=False)["input_ids"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +30,11 @@ def explain(fault: BaseException) -> Explained:
     known = recognised(fault)
     if known is not None:
         return known
+    loading = recognised(fault, _LOADING)
+    if loading is not None:
+        (why,) = loading.problems
+        told = say("A model cannot be loaded: {fault}", fault=why.message)
+        return Explained((error(why.code, told, fix=why.fix),), loading.exit_code)
     unknown = say("Something failed that Tunewiz does not know: {fault}", fault=_words(fault))
     fix = say("The whole story is at the end of output.log in the run's directory.")
     return Explained((error("unexpected", unknown, fix=fix),), ExitCode.FAILED)
@@ -48,7 +54,7 @@ def recognised(fault: BaseException, among: Sequence[_Known] = ()) -> Explained 
 
 def unreadable(fault: BaseException) -> Problem | None:
     """Why a folder is no model that the libraries read, by what they say of it; ``None`` if that is not known."""
-    known = recognised(fault, (*_LOADING, _CUT_OFF))
+    known = recognised(fault, (*_LOADING, *_WHILE_LOADING))
     return known.problems[0] if known else None
 
 
@@ -158,9 +164,18 @@ _LOADING: Final = (
     ),
 )
 
-#: What torch says of weights that end early, which means other things where no model is loaded.
-_CUT_OFF: Final = next(known for known in _LOADING if known.code == "weights-damaged")._replace(
-    matches=lambda fault, _: isinstance(fault, EOFError) or getattr(fault, "errno", None) == errno.EINVAL
+#: What means other things where no model is loaded: torch's words of weights that end early, a file that is no JSON.
+_WHILE_LOADING: Final = (
+    next(known for known in _LOADING if known.code == "weights-damaged")._replace(
+        matches=lambda fault, _: isinstance(fault, EOFError) or getattr(fault, "errno", None) == errno.EINVAL
+    ),
+    _Known(
+        "model-settings-damaged",
+        lambda fault, words: {"fault": words} if isinstance(fault, json.JSONDecodeError) else None,
+        say("One of its JSON files, such as tokenizer.json, is damaged ({fault})."),
+        say("Download it again; with git: `git lfs pull` in the folder."),
+        ExitCode.BAD_PRESET,
+    ),
 )
 
 #: Texts of cudaGetErrorString for a program or a card that is broken.
@@ -170,8 +185,8 @@ _GPU_FAULT: Final = (
 )
 #: What torch.distributed, Gloo and NCCL say when a process is missing.
 _APART: Final = (
-    *("collective operation timeout", "waiting for clients", "NCCL timeout", "before timing out", "ncclRemoteError"),
-    *("client socket has timed out", "Connection closed by peer", "Timed out waiting"),
+    *("collective operation timeout", "NCCL timeout", "NCCL operations have failed or timed out", "ncclRemoteError"),
+    *("waiting for clients", "client socket has timed out", "Connection closed by peer", "Timed out waiting"),
 )
 
 _KNOWN: Final = (
@@ -236,9 +251,7 @@ _KNOWN: Final = (
     ),
     _Known(
         "nccl",
-        _says(
-            "NCCL error", "ProcessGroupNCCL is only supported with GPUs", "ncclUnhandledCudaError", "ncclSystemError"
-        ),
+        _says("NCCL error", "ProcessGroupNCCL is only supported with GPUs"),
         say("NCCL, by which the GPUs of a training exchange what they computed, failed."),
         say(
             "Run it with NCCL_DEBUG=WARN to see why. A container needs shared memory (--shm-size=8g); no two processes "
@@ -258,7 +271,6 @@ _KNOWN: Final = (
         say("The disk is full."),
         say("Delete old runs or checkpoints (`tunewiz runs` lists them), or use --runs-dir on a larger disk."),
     ),
-    *_LOADING,
     _Known(
         "gated-model",
         _says("GatedRepoError", "401 Client Error", "403 Client Error"),

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tunewiz.backends.evaluate.lengths import counter
 from tunewiz.backends.models.loading import load_encoder, load_reranker
 from tunewiz.backends.runs.explain import explain
 from tunewiz.problems import BadPreset, ExitCode, Problem
@@ -171,6 +172,41 @@ def test_a_model_that_cannot_be_read_is_told_of_in_words(
     assert not list(tmp_path.rglob("PWNED"))
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (foreign_tokenizer, "tokenizer is of a class"),
+        (without("tokenizer*", "special_tokens*", "vocab*"), "has no tokenizer"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{x"), "tokenizer.json, is damaged"),
+    ],
+)
+def test_rows_are_not_counted_in_tokens_of_a_tokenizer_that_cannot_be_read(
+    damage: Callable[[Path], object], said: str, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_encoder, tmp_path / "model")
+    assert counter(tmp_path / "model")(["stop the gpu"]) == [5]
+    damage(tmp_path / "model")
+    fault = raised(lambda: counter(tmp_path / "model"))
+    assert isinstance(fault, BadPreset)
+    assert said in fault.problems[0].line("en") and str(tmp_path) in fault.problems[0].line("en")
+
+
+def test_a_model_that_a_library_loads_by_itself_is_told_of_in_words(tiny_encoder: Path, tmp_path: Path) -> None:
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    shutil.copytree(tiny_encoder, tmp_path / "model")
+    evil(tmp_path / "model")
+    weights = raised(lambda: AutoModel.from_pretrained(str(tmp_path / "model")))
+    foreign_tokenizer(tmp_path / "model")
+    tokenizer = raised(lambda: AutoTokenizer.from_pretrained(str(tmp_path / "model")))
+    settings(tmp_path / "model", "config.json", model_type="foo9")
+    config = raised(lambda: AutoConfig.from_pretrained(str(tmp_path / "model")))
+    found = [told(fault) for fault in (weights, tokenizer, config)]
+    assert [code for code, *_ in found] == ["weights-unsafe", "tokenizer-unknown", "model-type-unknown"]
+    assert all("A model cannot be loaded: " in text for _, text, _ in found)
+    assert {exit_code for *_, exit_code in found} == {ExitCode.BAD_PRESET}
+
+
 def test_pickled_weights_without_code_are_read(tiny_encoder: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_encoder, tmp_path / "model")
     expected = load_encoder(tiny_encoder).encode("gpu")
@@ -279,6 +315,11 @@ def test_nccl_without_gpus_is_told() -> None:
         (
             "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE, NumelIn=1, "
             "NumelOut=1, Timeout(ms)=600000) ran for 600012 milliseconds before timing out.",
+            "processes-apart",
+        ),
+        (
+            "Some NCCL operations have failed or timed out. Due to the asynchronous nature of CUDA kernels, subsequent "
+            "GPU operations might run on corrupted/incomplete data.",
             "processes-apart",
         ),
         (
