@@ -203,10 +203,6 @@ _BEFORE: Final = re.compile(
 _AFTER: Final = re.compile(r"(?<=.)(?:内容|文本|描述|详情|正文|字段|列|text|content|body|string|str|column|field)$")
 #: ``esci_label``, ``userQuery``: words joined as programs join them.
 _IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*_[A-Za-z]\w*|[a-zA-Z]+[a-z][A-Z]\w*", re.ASCII)
-#: What people add to a name: ``*问题（必填）``, ``Answer (required)``.
-_ADDED: Final = re.compile(
-    r"^[*＊]+|[*＊]+$|[(（【\[][^()（）【】\[\]]*(必填|选填|可选|required|optional)[)）】\]]", re.IGNORECASE
-)
 #: What only expressions have: ``问题[必填]`` is a name.
 _PATH: Final = re.compile(r"\[[^\]]*\][.\[]|\[!?\]| \+ ")
 _NUMBERED: Final = re.compile(r"^(.*?\D)(\d{1,3})$")
@@ -223,20 +219,18 @@ class Guess:
 @lru_cache(maxsize=1 << 16)
 def normalise_name(name: str) -> str:
     """A column name without case, width, separators and byte-order mark: ``Question_1`` and ``question 1`` agree."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", _ADDED.sub("", name)).strip("\ufeff").casefold())
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
 
 
-@lru_cache(maxsize=1 << 16)
 def spellings(name: str) -> tuple[str, str]:
     """A column's name as :func:`normalise_name` writes it, whole and without the notes in brackets.
 
-    >>> spellings("*问题（不限字数）")
-    ('问题不限字数', '问题')
+    >>> spellings("*问题（必填）")
+    ('问题必填', '问题')
     """
     return normalise_name(name), normalise_name(_NOTE.sub("", name))
 
 
-@lru_cache(maxsize=1 << 16)
 def stem_of(name: str) -> str:
     """The name without words around it that change nothing of the role: 问题 of ``用户问题内容``."""
     return _BEFORE.sub("", _AFTER.sub("", spellings(name)[1]))
@@ -263,29 +257,25 @@ def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
     known = NAMES.get(role, {})
     spelt = {column: spellings(spoken_name(column)) for column in columns}
     if any("b" in names for names in spelt.values()):  # then "a" is the first of several choices
-        spelt = {column: names for column, names in spelt.items() if "a" not in names}
-        columns = list(spelt)
-    found += _called(spelt, known, EXACT)
+        columns = [column for column in columns if "a" not in spelt[column]]
+    called: dict[str, list[str]] = {}
+    for column in columns:
+        for name in dict.fromkeys(spelt[column]):
+            called.setdefault(name, []).append(column)
+    for strength, names in known.items():
+        for name in names:
+            found += [Guess(column, strength) for column in called.get(name, ())]
     if role.startswith("llm_"):
-        found += _called({column: (stem_of(column),) for column in columns}, known, USUAL)
+        stems: dict[str, list[str]] = {}
+        for column in columns:
+            stems.setdefault(stem_of(column), []).append(column)
+        for strength, names in known.items():
+            for name in names:
+                found += [Guess(column, min(strength, USUAL)) for column in stems.get(name, ())]
     found += _by_words(role, columns)
     best = {guess.column: guess for guess in sorted(found, key=lambda guess: guess.strength)}
     order = list(dict.fromkeys(guess.column for guess in found))
     return sorted((best[column] for column in order), key=lambda guess: -guess.strength)
-
-
-def _called(names: Mapping[str, Sequence[str]], known: Mapping[int, Sequence[str]], most: int) -> list[Guess]:
-    """Columns one of whose ``names`` is ``known``, as strong as that is and ``most`` at most, in the order of these."""
-    columns: dict[str, list[str]] = {}
-    for column, spelt in names.items():
-        for name in dict.fromkeys(spelt):
-            columns.setdefault(name, []).append(column)
-    return [
-        Guess(column, min(strength, most))
-        for strength, listed in known.items()
-        for name in listed
-        for column in columns.get(name, ())
-    ]
 
 
 #: What roles are found by a word of a name, and whose names these words are.
@@ -329,7 +319,7 @@ def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
         if role in _MARKS and _is_marked(role, column, words):
             rejected = "rejected" in words or "拒绝" in column  # by people, among answers: no mined negative
             found.append(Guess(column, USUAL if rejected else EXACT))
-        elif normalise_name(column) in stems:
+        elif stems & set(spellings(column)):
             found.append(Guess(column, USUAL))
         elif (place := _last_word(column, words, names)) is not None:
             worded.append((place, Guess(column, WEAK)))

@@ -107,7 +107,7 @@ def test_a_workbook_with_a_cover_a_title_and_merged_cells(tmp_path: Path) -> Non
 
 
 def test_names_of_columns_with_what_stands_around_them() -> None:
-    assert spellings("*问题（不限字数）") == ("问题不限字数", "问题")
+    assert spellings("*问题（必填）") == ("问题必填", "问题")
     assert (stem_of("用户问题内容"), stem_of("reference_answer"), stem_of("answer")) == ("问题", "answer", "answer")
     assert guesses("llm_prompt", ["客户提问", "other"])[0].column == "客户提问"
     assert guesses("llm_completion", ["A", "B"]) == []
