@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tunewiz.backends import engines
 from tunewiz.backends.evaluate.lengths import Reading
-from tunewiz.backends.readiness import check_preset, estimate
+from tunewiz.backends.readiness import check_preset, data_problems, estimate
 from tunewiz.backends.sources import resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
 from tunewiz.language import N_, translate
@@ -78,6 +78,9 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
     try:
         opened = open_preset(name, overrides)
         found = check_preset(opened)
+        if not errors(found):
+            known = {problem.code for problem in found}
+            found += opened.placed([one for one in data_problems(opened.preset) if one.code not in known])
     except BadPreset as fault:
         return _tell(Checked(name, list(fault.problems)), as_json)
     located = _located(opened, found)

@@ -240,3 +240,34 @@ def test_the_ladder_goes_from_cheap_to_dear_and_leaves_out_what_is_done() -> Non
 )
 def test_lack_of_memory_is_told_from_other_failures(words: str, is_memory: bool) -> None:
     assert out_of_memory.is_memory(RuntimeError(words)) is is_memory
+
+
+# The first rows of the data.
+
+
+def of_data(tmp_path: Path, name: str, rows: str, *settings: str) -> list[tuple[str, str, str]]:
+    (tmp_path / "rows.csv").write_text(rows, "utf-8")
+    found = readiness.data_problems(library.load(name, [f"data.train={tmp_path / 'rows.csv'}", *settings]))
+    return [(problem.severity, problem.code, problem.where.key) for problem in found]
+
+
+def test_the_first_rows_of_the_data_are_looked_at_before_anything_is_paid_for(tmp_path: Path) -> None:
+    pairs = "".join(f"how is thing {word}?,it is {word} and nothing else\n" for word in ("red", "large", "new", "far"))
+    good = f"question,answer\n{pairs}"
+    assert of_data(tmp_path, "embedding/starter", good) == []
+    assert ("error", "loss-rows", "loss.name") in of_data(tmp_path, "embedding/starter", good, "loss.name=triplet",
+                                                          "data.negatives.strategy=none")  # fmt: skip
+    ends = "premise,hypothesis,label\n" + "".join(f"a thing {n},no thing {n},{n % 3}\n" for n in range(30))
+    assert ("error", "label-order", "data.train") in of_data(tmp_path, "embedding/starter", ends)
+    empty = "prompt,answer\n" + "".join(f"the town {n} has many bridges,\n" for n in range(12))
+    assert ("error", "empty-column", "data.train") in of_data(tmp_path, "llm/starter", empty)
+
+
+def test_of_the_data_only_the_first_rows_are_read(tmp_path: Path) -> None:
+    rows = "".join(f"question {number},answer {number} {number * 7}\n" for number in range(5000))
+    assert of_data(tmp_path, "llm/starter", f'question,answer\n{rows}broken "row,\n') == []
+
+
+def test_of_a_collection_only_the_layout_is_looked_at() -> None:
+    assert readiness.data_problems(library.load("embedding/starter")) == []
+    assert readiness.data_problems(library.load("pipeline/starter")) == []
