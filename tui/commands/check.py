@@ -14,9 +14,10 @@ from rich.text import Text
 
 from tunewiz.backends import engines
 from tunewiz.backends.evaluate.lengths import Reading
-from tunewiz.backends.readiness import check_preset, data_problems, estimate
+from tunewiz.backends.readiness import check_preset, estimate
 from tunewiz.backends.sources import resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
+from tunewiz.backends.stages.first_rows import data_problems
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import memory
