@@ -5,6 +5,7 @@ The library's own words of ``--help`` and of wrong usage are told in the user's 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from tunewiz.backends.runs.find import VARIABLE as RUNS
 from tunewiz.language import N_, translate
 from tunewiz.tui.commands.options import RunsDir, finish
 
@@ -155,6 +157,8 @@ def wizard(
     ] = False,
     runs_dir: RunsDir = None,
 ) -> None:
+    if runs_dir is not None:
+        os.environ[RUNS] = str(runs_dir)  # said before the command it holds for the command, too
     if context.invoked_subcommand is not None:
         return
     if plain:

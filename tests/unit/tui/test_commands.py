@@ -14,6 +14,7 @@ from tunewiz.backends.runs.events import Failed, Stopped
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml import library
 from tunewiz.problems import BadPreset
+from tunewiz.tui.cli import app
 from tunewiz.tui.commands import models
 from tunewiz.tui.commands.check import run_check
 from tunewiz.tui.commands.models import run_models
@@ -43,6 +44,18 @@ def test_presets_are_listed_with_their_memory(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].startswith("embedding/starter ")
+
+
+def test_where_runs_are_may_be_said_before_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUNEWIZ_RUNS", "")
+    a_run(tmp_path / "elsewhere", "faq-20260101-120000").emit(Stopped())
+    for words in (["--runs-dir", "elsewhere", "runs", "--json"], ["runs", "--runs-dir", "elsewhere", "--json"]):
+        app(words, standalone_mode=False)
+        assert "faq-20260101-120000" in capsys.readouterr().out
+        monkeypatch.setenv("TUNEWIZ_RUNS", "")
 
 
 def test_models_tell_what_fits_and_what_is_here(
