@@ -28,6 +28,9 @@ def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], So
     """What a folder is. Raises :class:`BadData` with what was found when it is neither a collection nor one file."""
     files = _data_files(path, dataset)
     corpus, queries, qrels = _named(files, _CORPUS), _named(files, _QUERIES), _qrels(path, files)
+    if not files and (shards := _part_folders(path)):
+        corpus, queries = shards
+        qrels = qrels or _judged(path)
     by_split = {} if queries else _by_split(files, _QUERIES)
     if corpus and (queries or by_split) and qrels:
         first, *more = [queries] if queries else by_split.values()
@@ -42,6 +45,30 @@ def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], So
     if corpus or queries or qrels:
         raise BadData(_incomplete(dataset, corpus, queries or next(iter(by_split.values()), None), qrels))
     return _known_folder(path, dataset, discover) or _one_file(path, files, dataset, discover)
+
+
+def _part_folders(path: Path) -> tuple[Path, Path] | None:
+    """The folders of a corpus and of queries, as hubs keep collections in shards; None where one is missing."""
+    below = {folder.name.casefold(): folder for folder in _below(path)}
+    corpus, queries = (next((below[name] for name in names if name in below), None) for names in (_CORPUS, _QUERIES))
+    return (corpus, queries) if corpus and queries else None
+
+
+#: What hubs call the folder of a collection's judgments, when not by one of the usual names.
+_DEFAULT: Final = ("default", "data")
+
+
+def _judged(path: Path) -> dict[str, Path]:
+    inside = next((folder for folder in _below(path) if folder.name.casefold() in _DEFAULT), None)
+    return {_split(file): file for file in sorted(_files(inside))} if inside else {}
+
+
+#: What stands behind a shard's name on the hubs.
+_SHARD: Final = re.compile(r"-\d{5}-of-\d{5}$")
+
+
+def _split(file: Path) -> str:
+    return _SHARD.sub("", _stem(file))
 
 
 def _known_folder(path: Path, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source | None:
@@ -137,7 +164,7 @@ def _qrels(path: Path, files: list[Path]) -> dict[str, Path]:
         folder = path / name
         if folder.is_dir():
             inside = [file for file in sorted(folder.iterdir()) if file.is_file()]
-            found.update({_stem(file): file for file in inside if _suffix(file) in _SUFFIXES | _JUDGED})
+            found.update({_split(file): file for file in inside if _suffix(file) in _SUFFIXES | _JUDGED})
     whole = _named(files, _QRELS)
     if whole:
         found.setdefault("all", whole)

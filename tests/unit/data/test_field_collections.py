@@ -155,3 +155,27 @@ def test_keys_that_are_data_take_no_time(tmp_path: Path) -> None:
     assert codes(found, "error") == ["unmapped-columns"]
     named = [{**row, "query": query, "positive": answer} for row, (query, answer) in zip(rows, PAIRS, strict=False)]
     assert looked(jsonl(tmp_path / "named.jsonl", named)).counts["examples"] == len(PAIRS)
+
+
+@pytest.mark.parametrize("judgments", ["qrels", "default"])
+def test_a_collection_in_folders_of_shards(tmp_path: Path, judgments: str) -> None:
+    """As hubs keep BEIR's and MTEB's collections: a folder for each part, parquet in it."""
+    table = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    half = len(CORPUS) // 2
+    documents = [{"_id": key, "title": "", "text": text} for key, text in CORPUS.items()]
+    parts = {
+        "corpus/corpus-00000-of-00002.parquet": documents[:half],
+        "corpus/corpus-00001-of-00002.parquet": documents[half:],
+        "queries/queries-00000-of-00001.parquet": [{"_id": key, "text": text} for key, text in QUERIES.items()],
+        f"{judgments}/test-00000-of-00001.parquet": [
+            {"query-id": query, "corpus-id": document, "score": 1} for query, document in JUDGED
+        ],
+    }
+    for name, rows in parts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        table.write_table(arrow.Table.from_pylist(rows), tmp_path / name)
+    found = collection(tmp_path, "test")
+    assert found.corpus.keys() == CORPUS.keys()
+    assert found.queries == QUERIES
+    assert {(query, document) for query, judged in found.qrels.items() for document in judged} == set(JUDGED)
