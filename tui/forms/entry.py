@@ -134,7 +134,7 @@ class Entry(Control):
         """Post what is typed, on every key, so that what does not fit is told at once."""
         event.stop()
         answered, value = meant = self._meant(event.value)
-        if meant == self._on_the_way[-1]:
+        if meant == self._held() == self._on_the_way[-1]:
             return
         self._on_the_way.append(meant)
         self.post_message(Answered(self.question.path, value) if answered else Cleared(self.question.path))

@@ -100,8 +100,7 @@ async def test_the_form_takes_what_set_takes(task: str) -> None:
             app.answers = {}
             for entry in app.entries.values():
                 entry.query_one(Input).value = text
-            while len(app.answers) < len(keys):
-                await pilot.pause()
+            await until(pilot, lambda: len(app.answers) == len(keys))
             for key in keys:
                 wanted = by_set(start, key, text)
                 assert (type(app.answers[key]), app.answers[key]) == (type(wanted), wanted), f"{key}={text}"
