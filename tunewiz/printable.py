@@ -26,6 +26,15 @@ def printable(value: object, limit: int = 200) -> str:
     return shown + "…" if cut else shown
 
 
+def amount(count: float) -> str:
+    """``count`` bytes in binary units, such as ``1.5 GiB``."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
 @lru_cache(4096)
 def printable_name(text: str) -> str:
     """:func:`printable` for the few names (of stages, measures, models) that come again and again."""

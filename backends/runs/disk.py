@@ -38,6 +38,7 @@ from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.library import load
+from tunewiz.printable import amount
 from tunewiz.problems import BadData, BadPreset, Message, Problem, TunewizError, Where, error, note, say, warning
 
 _BESIDE: Final = RESERVE + (16 << 20)  # events, log, report and its pictures
@@ -103,15 +104,6 @@ def disk_free(folder: Path) -> int | None:
         except (OSError, ValueError):
             continue
     return None
-
-
-def amount(count: float) -> str:
-    """``count`` bytes in binary units."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
 
 
 # What a run will write.

@@ -24,11 +24,10 @@ from tunewiz.data.text.cleaning import CLEANED
 from tunewiz.data.text.lengths import Lengths
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
-from tunewiz.printable import printable
+from tunewiz.printable import amount, printable
 from tunewiz.problems import BadPreset, ExitCode, Finding, Where, error, say
 from tunewiz.tui import conversation_report
 from tunewiz.tui.commands.options import AsJson, RoleColumns, finish, pairs
-from tunewiz.tui.words import amount
 
 # ``tunewiz data``: what a dataset is, what is wrong with it, how long it is; and a clean copy of it.
 

@@ -16,10 +16,10 @@ from tunewiz.backends.machine.diagnosis import Diagnosis, Folder, Hub, Package, 
 from tunewiz.backends.runs.find import runs_dir
 from tunewiz.language import N_, translate
 from tunewiz.presets import tasks
-from tunewiz.printable import printable
+from tunewiz.printable import amount, printable
 from tunewiz.problems import ExitCode, Problem, error, note, say, warning
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
-from tunewiz.tui.words import amount, problem_line
+from tunewiz.tui.words import problem_line
 
 _LITTLE: Final = 10_000_000_000  # bytes free under which a download or a few checkpoints fill the disk
 

@@ -13,12 +13,11 @@ from textual.worker import Worker, WorkerState
 
 from tunewiz.backends.machine.hardware import Sample, Sampler
 from tunewiz.language import N_, translate
-from tunewiz.printable import printable
+from tunewiz.printable import amount, printable
 from tunewiz.tui.terminal.pacing import Turns
 from tunewiz.tui.widgets.drawing import Line, Part, spread, wrap_text
 from tunewiz.tui.widgets.plotting import bar
 from tunewiz.tui.widgets.sheet import Sheet
-from tunewiz.tui.words import amount
 
 SECONDS: Final = 3.0  # that a hub may take to answer
 

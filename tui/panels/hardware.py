@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from tunewiz.backends.machine.hardware import Gpu, Sample
 from tunewiz.language import N_, translate
-from tunewiz.printable import printable
+from tunewiz.printable import amount, printable
 from tunewiz.tui.panels.panel import Panel, View
 from tunewiz.tui.widgets.drawing import Line, join_groups
 from tunewiz.tui.widgets.plotting import bar, sparkline
-from tunewiz.tui.words import amount
 
 WIDE = 70  # cells from which a GPU has its graphs on one line
 

@@ -17,13 +17,12 @@ from tunewiz.data.inspection import Inspection
 from tunewiz.data.rows.examples import ROLES
 from tunewiz.data.text.lengths import Lengths
 from tunewiz.language import N_, translate
-from tunewiz.printable import printable
+from tunewiz.printable import amount, printable
 from tunewiz.problems import Finding, Message, Problem, Where, say
 from tunewiz.tui import conversation_report
 from tunewiz.tui.widgets.plotting import sparkline
 from tunewiz.tui.wizard.inspecting import Inspected
 from tunewiz.tui.wizard.step import State
-from tunewiz.tui.words import amount
 
 #: Names of the theme's colours.
 _STYLES: Final = {"error": "error", "warning": "warning", "note": "dim"}

@@ -9,14 +9,13 @@ from textual.events import Click
 from textual.message import Message
 
 from tunewiz.language import translate
-from tunewiz.printable import printable
+from tunewiz.printable import amount, printable
 from tunewiz.problems import errors, say
 from tunewiz.tui.forms.questions import Question
 from tunewiz.tui.widgets.drawing import Line, Part, fit, join_groups, width_of, wrap_text
 from tunewiz.tui.widgets.sheet import Sheet
 from tunewiz.tui.wizard.machine import time_line
 from tunewiz.tui.wizard.step import State, Step, steps_for
-from tunewiz.tui.words import amount
 
 
 class Rail(Sheet):

@@ -10,9 +10,9 @@ from tunewiz.language import current, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts, estimate
 from tunewiz.presets.families import KnownModel, known_models
+from tunewiz.printable import amount
 from tunewiz.problems import say
 from tunewiz.tui.wizard.machine import Machine
-from tunewiz.tui.words import amount
 
 #: So many languages are named in the table.
 _LANGUAGES: Final = 3

@@ -13,11 +13,12 @@ from tests.unit.backends.test_checkpoints import checkpoint
 from tunewiz.backends.runs import disk
 from tunewiz.backends.runs.checkpoints import set_aside
 from tunewiz.backends.runs.create import create
-from tunewiz.backends.runs.disk import amount, could_go, disk_problems, full_problems, needs
+from tunewiz.backends.runs.disk import could_go, disk_problems, full_problems, needs
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.language import use
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load, loads
+from tunewiz.printable import amount
 from tunewiz.problems import BadPreset
 from tunewiz.tui.commands.check import run_check
 

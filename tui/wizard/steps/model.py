@@ -19,14 +19,13 @@ from tunewiz.backends.sources.source import Located, ModelUnavailable
 from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.sections.model import Model
-from tunewiz.printable import printable
+from tunewiz.printable import amount, printable
 from tunewiz.problems import Message as Spoken
 from tunewiz.problems import say
 from tunewiz.tui.widgets.labels import Words
 from tunewiz.tui.wizard import known_models
 from tunewiz.tui.wizard.known_models import Entry
 from tunewiz.tui.wizard.step import Edited, State, Step, View
-from tunewiz.tui.words import amount
 
 # The model: from the catalogue, any hub id, or a folder.
 
