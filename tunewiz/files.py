@@ -102,14 +102,21 @@ def is_full(fault: BaseException) -> bool:
 
 def full_cause(fault: BaseException | None) -> BaseException | None:
     """``fault``, or that of its causes which says that a disk (or a quota) is full."""
-    for _ in range(10):  # causes may go round
+    return next((one for one in causes(fault) if _says_full(one)), None)
+
+
+def causes(fault: BaseException | None) -> Iterator[BaseException]:
+    """``fault`` and what it was raised from, the latest first; ten at most, since causes may go round."""
+    for _ in range(10):
         if fault is None:
-            return None
-        words = str(fault).lower()
-        if getattr(fault, "errno", None) in _FULL or any(sign in words for sign in _FULL_WORDS):
-            return fault
+            return
+        yield fault
         fault = fault.__cause__ or fault.__context__
-    return None
+
+
+def _says_full(fault: BaseException) -> bool:
+    words = str(fault).lower()
+    return getattr(fault, "errno", None) in _FULL or any(sign in words for sign in _FULL_WORDS)
 
 
 def set_aside(path: Path, size: int) -> None:

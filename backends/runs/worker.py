@@ -31,7 +31,7 @@ from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run, StopRequested
 from tunewiz.backends.training.adjusting import adjust
-from tunewiz.files import is_full, sweep_tree
+from tunewiz.files import causes, is_full, sweep_tree
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
@@ -78,11 +78,10 @@ def _again(run: Run, fault: BaseException) -> int:
         return 0
 
 
-def _let_go(fault: BaseException | None) -> None:
+def _let_go(fault: BaseException) -> None:
     """Give back what the frames that ``fault`` and its causes came through still hold: the batch, the optimizer."""
-    while fault is not None:
-        traceback.clear_frames(fault.__traceback__)
-        fault = fault.__cause__ or fault.__context__
+    for one in causes(fault):
+        traceback.clear_frames(one.__traceback__)
     gc.collect()
 
 

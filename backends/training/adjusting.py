@@ -54,7 +54,7 @@ def adjust(run: Run, on_cpu: bool) -> bool:
                 loads(text)
             except BadPreset:
                 continue  # what saves memory does not go with the rest of this preset
-            _take(run, step, text, state, on_cpu)
+            _take(run, step, text, on_cpu)
             return True
     return False
 
@@ -68,7 +68,7 @@ def _steps(preset: Preset, state: RunState, on_cpu: bool) -> Iterator[Step]:
         yield from measuring_steps(preset)
 
 
-def _take(run: Run, step: Step, text: str, state: RunState, on_cpu: bool) -> None:
+def _take(run: Run, step: Step, text: str, on_cpu: bool) -> None:
     device = "cpu" if on_cpu else "cuda"
     changes = assignments(step.values)
     message = (
@@ -86,10 +86,8 @@ def _take(run: Run, step: Step, text: str, state: RunState, on_cpu: bool) -> Non
         )
     )
     _write(run, text, message)
-    repeat: tuple[str, ...] = ()
-    if not step.same:
-        # What was measured before was measured with other texts, or another model.
-        repeat = tuple(name for name in ("baseline",) if name in state.done)
+    # What was measured before was measured with other texts, or another model.
+    repeat = () if step.same else ("baseline",)
     if not step.same or step.key == "backend_options":
         discard(run.checkpoints)  # of another model or optimizer
     run.emit(Adjusted(values={key: _plain(value) for key, value in step.values.items()}, repeat=repeat))

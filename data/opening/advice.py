@@ -50,7 +50,6 @@ def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
     # Turns beside preferences repeat what stands in them.
     again = [guess.column for guess in guesses("llm_turns", spare)] if "rejected" in best.mapping else []
     lost = [column for column in spare if column not in again and carries(table, column)]
-    lost = lost if best.format.shape == "conversations" else []
     plain = [column for column in spare if column not in lost]
     told: list[Problem] = []
     if lost:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
+from tests.alarm import soon
 from tests.unit.data import test_reading_mutations as files
 from tests.unit.presets import test_mutations as presets
 from tunewiz.data.inspection import inspect
@@ -26,20 +23,6 @@ MADE = {"rows.csv": files._csv, "rows.jsonl": files._jsonl, "rows.json": files._
 ENDINGS = [".csv", ".tsv", ".jsonl", ".json", ".txt", ".csv.gz", ".parquet", ".xlsx", ""]
 
 
-@contextmanager
-def soon() -> Iterator[None]:
-    def late(_number: int, _frame: FrameType | None) -> None:
-        raise AssertionError("it hangs")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @pytest.mark.parametrize("thousand", THOUSANDS)
 def test_damaged_presets_are_told_of(thousand: int, tmp_path: Path) -> None:
     for number in range(1000 * thousand, 1000 * (thousand + 1)):
@@ -47,7 +30,7 @@ def test_damaged_presets_are_told_of(thousand: int, tmp_path: Path) -> None:
         text = chance.choice(SHIPPED).read_text(encoding="utf-8")
         damage = chance.choice([presets._bytes, presets._lines, presets._characters, presets._values])
         arguments = presets._arguments(text, chance) if chance.random() < 0.2 else []
-        with soon():
+        with soon(SECONDS):
             presets._try(tmp_path / "x.yaml", damage(text, chance), arguments)
 
 
@@ -62,10 +45,10 @@ def test_damaged_data_is_told_of(thousand: int, tmp_path: Path) -> None:
                 content = (files._reencoded_if_text if mutation is files._reencode else mutation)(content, chance)
         path = tmp_path / (name if chance.random() < 0.7 else "rows" + chance.choice(ENDINGS))
         path.write_bytes(content)
-        with soon():
+        with soon(SECONDS):
             files.survive(Dataset(str(path)))
         try:
-            with soon():
+            with soon(SECONDS):
                 inspect(Dataset(str(path)))
         except TunewizError as stopped:
             assert stopped.problems, number

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
+from tests.alarm import SECONDS, soon
 from tests.odd_runs import HOSTILE, a_whole_run, an_odd_run
 from tunewiz.backends.runs.comparing import rival
 from tunewiz.backends.runs.disk import could_go
@@ -36,7 +34,6 @@ from tunewiz.tui.screens.report import readable
 
 ROUNDS = 100
 EACH = 15  # odd runs a round
-SECONDS = 60  # after which reading one run is called hanging, on however busy a machine
 #: Control characters, C1 ones too, that no text of ours holds but the newline; and what turns a line round.
 HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -47,22 +44,6 @@ def _in_english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     use("en")
     yield
     use(None)
-
-
-@contextmanager
-def soon(seconds: int = SECONDS) -> Iterator[None]:
-    """Fails when the block waits for something that never comes."""
-
-    def late(_number: int, _frame: FrameType | None) -> None:
-        raise AssertionError("it hangs")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> str:
