@@ -89,7 +89,7 @@ def run_run(options: RunOptions) -> int:
     if options.detach:
         return _detached(run, options, lines)
     state = follow_in_charge(follower, lines, child)
-    code = _ended(state, child.wait())
+    code = _ended(state, child.wait(), lines)
     return _told(run, state, options, code)
 
 
@@ -128,11 +128,17 @@ def _detached(run: Run, options: RunOptions, lines: RunLines) -> int:
     return int(ExitCode.OK)
 
 
-def _ended(state: RunState, returncode: int) -> int | None:
-    """The exit code of a run that nobody could tell the end of; the outcome says why, as far as that is known."""
+def _ended(state: RunState, returncode: int, lines: RunLines) -> int | None:
+    """The exit code of a child that could not tell its own end: killed from outside."""
     if state.status != "lost":
         return None
-    return int(ExitCode.OUT_OF_MEMORY if returncode == -9 else ExitCode.FAILED)
+    if returncode == -9:
+        lines.say(translate("The run was killed (SIGKILL). Most often the machine was out of memory (RAM)."))
+        return int(ExitCode.OUT_OF_MEMORY)
+    lines.say(
+        translate("The run ended without a word (exit status {status}); see output.log.").format(status=returncode)
+    )
+    return int(ExitCode.FAILED)
 
 
 def _told(run: Run, state: RunState, options: RunOptions, code: int | None) -> int:
