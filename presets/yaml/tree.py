@@ -24,8 +24,8 @@ from tunewiz.problems import BadPreset, Problem, Where, error, say
 _WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: value for text, value in (("true", True), ("false", False)) for word in (text, text.title(), text.upper())
 }
-_WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9_]{0,30})")
-_REAL: Final = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,4})?")
+_WHOLE: Final = re.compile(r"[-+]?(0|[1-9](_?[0-9]){0,30})")  # 1_000, as in Python; "1_" is text
+_REAL: Final = re.compile(r"[-+]?([0-9](_?[0-9])*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,4})?")
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9]")
 
 

@@ -27,8 +27,9 @@ _QUOTED: Final = r'(?:"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\')'
 #: Text between commas, also full-width ones. Quotes count only around a whole name or value: ``it's`` holds none.
 _PART: Final = re.compile(rf"(?:(?<![^\s,，=:：]){_QUOTED}(?=\s*(?:[,，=:：]|$))|[^,，])+", re.DOTALL)
 #: What ends the name in a mapping, whichever comes first: ``query=问题`` or, as in YAML, ``query: 问题``.
+#: Signs inside a name in quotes end nothing: ``": "=1``.
 _NAMES: Final = tuple(
-    re.compile(rf"(?P<name>\s*{_QUOTED}\s*|{rest}){sign}", re.DOTALL)
+    re.compile(rf"(?P<name>\s*{_QUOTED}\s*|(?!\s*{_QUOTED}\s*[=:：]){rest}){sign}", re.DOTALL)
     for rest, sign in (("[^=]*?", "="), (".*?", r"(?:：|:(?=\s|$))"))
 )
 

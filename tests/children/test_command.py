@@ -213,7 +213,8 @@ def test_a_killed_child_is_told_and_leaves_nothing_running(shell: Shell) -> None
         (["watch", "nothing"], 2, "There is no run nothing"),
         (["stop", "nothing"], 2, "There is no run nothing"),
         (["report", "nothing"], 2, "There is no run nothing"),
-        (["check", "PRESET", "--set", "loss=triplet"], 0, ""),
+        (["check", "PRESET", "--set", "loss=triplet"], 2, "cannot learn from rows of the format pairs"),
+        (["check", "PRESET", "--set", "loss=cached_multiple_negatives_ranking"], 0, "No errors"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_its_exit_code(

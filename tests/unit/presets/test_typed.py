@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -173,6 +173,10 @@ def test_any_list_of_texts_is_read_back(texts: list[str]) -> None:
 
 
 @given(st.dictionaries(TEXT.filter(bool), TEXT, max_size=4))
+@example({": ": ""})
+@example({"1_": "0_", "1__0": "1_e5"})
+@example({"=": "=", '"': ": "})
+@example({"a: b=c": "d, e=f"})
 def test_any_mapping_of_texts_is_read_back(texts: dict[str, str]) -> None:
     shown = write(texts, dict[str, str])
     assert shown.isprintable()
