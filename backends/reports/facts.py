@@ -13,6 +13,7 @@ from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, Verdict, compare_all
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json
 from tunewiz.presets.families import lookup
@@ -98,6 +99,7 @@ class RunFacts(ABC, Generic[P]):
             metrics=compared,
             queries=known.queries if known else None,
             counts=self.counts,
+            memory=read_state(self.run).probe,
             **more,
         )
 

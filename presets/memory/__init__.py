@@ -16,6 +16,20 @@ STATE: Final[dict[str, float]] = {"adamw": 8, "adamw_8bit": 2, "adafactor": 4, "
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """What a preset does not say. ``half``: whether precision auto means 16 bit on the device; ``cpu``: whether that is
+    a CPU. ``texts``: how many a row of its data makes a step read, on average over the largest rows; 0: not known.
+    """
+
+    half: bool = True
+    cpu: bool = False
+    texts: float = 0.0
+
+
+ON_GPU: Final = Conditions()
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Bytes on the device: ``low`` when texts are short, ``expected``, ``high`` when all are at full length."""
 
