@@ -237,7 +237,16 @@ def _estimator(
     return lambda preset: preset.memory_by_config(config, around) if isinstance(config, dict) else None
 
 
-def _memory(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
+#: The codes of what is found wrong with a preset's memory.
+MEMORY: Final = ("memory-too-small", "memory-tight")
+
+
+def memory_findings(preset: Preset, texts: float) -> list[Problem]:
+    """What is wrong with the memory of ``preset`` now that its data is known; ``texts`` as for :func:`estimate`."""
+    return list(_memory(preset, gpus(), texts))
+
+
+def _memory(preset: Preset, cards: Sequence[Gpu], texts: float = 0.0) -> Iterator[Problem]:
     """The estimate against the emptiest GPU, or the host's memory; nothing is said of models that nothing is known of.
 
     Only a warning where the estimate is not the last word: the host may swap, and ``backend_options`` may save memory
@@ -247,7 +256,7 @@ def _memory(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
     if on_cpu and preset.launch.device == "cuda":
         return
     free = host_free() if on_cpu else most_free(cards)
-    measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu)
+    measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu, texts)
     needed = measure(preset)
     if needed is None or not free or needed.fits(free) == "yes":
         return

@@ -162,7 +162,12 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
 
-    with explain_out_of_memory(preset, device), computing_in(precision), no_step_too_many(), probed(run, preset, device):
+    with (
+        explain_out_of_memory(preset, device),
+        computing_in(precision),
+        no_step_too_many(),
+        probed(run, preset, device),
+    ):
         try:
             run_exp(told, callbacks=callbacks)
         except RuntimeError as fault:

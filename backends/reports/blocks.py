@@ -199,7 +199,6 @@ def times(record: Mapping[str, Any], state: RunState) -> Iterator[str]:
         if name in state.seconds:
             took = say("{seconds} s", seconds=f"{state.seconds[name]:.1f}")
             yield f"{translate(STAGE_NAMES[name])}: {took.text()}"
-    yield from _memory(state)
     machine = record.get("hardware", {})
     if machine.get("processor"):
         cores = say("{processor}, {cores} cores", processor=machine["processor"], cores=machine.get("cores", "?"))

@@ -99,7 +99,7 @@ class RunFacts(ABC, Generic[P]):
             metrics=compared,
             queries=known.queries if known else None,
             counts=self.counts,
-            memory=read_state(self.run).probe,
+            memory=_memory(self.run),
             **more,
         )
 
@@ -128,6 +128,13 @@ class Facts(RunFacts[RetrievalPreset]):
         return compare_all(
             self.before.per_query, self.after.per_query, names, options.bootstrap, self.preset.training.seed
         )
+
+
+def _memory(run: Run) -> dict[str, float]:
+    """The probe's numbers, and the most that training took by its own account."""
+    state = read_state(run)
+    most = state.values.get("memory_peak")
+    return {**state.probe, **({"training": most} if most else {})}
 
 
 def model_name(chosen: str) -> str:

@@ -166,7 +166,20 @@ class Stopped(Event):
 
 _KINDS: dict[str, type[Event]] = {
     kind.__name__.lower(): kind
-    for kind in (Launched, Started, Stage, Progress, Evaluated, Noticed, Adjusted, Probed, Saved, Finished, Failed, Stopped)
+    for kind in (
+        Launched,
+        Started,
+        Stage,
+        Progress,
+        Evaluated,
+        Noticed,
+        Adjusted,
+        Probed,
+        Saved,
+        Finished,
+        Failed,
+        Stopped,
+    )
 }
 
 

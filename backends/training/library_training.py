@@ -229,7 +229,7 @@ def _left_out(plan: BatchPlan) -> Problem:
         "Each epoch leaves out about {count} of {rows} rows, every time others: they would stand in a batch with "
         "hardly anything to compare them with.",
         count=plan.left_out,
-        rows=len(plan.rows),
+        rows=len(plan.rows.of_epoch(0)),
     )
     return note("rows-left-out", message, fix=say("A smaller training.batch_size takes in more of them."))
 

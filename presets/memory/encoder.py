@@ -13,7 +13,8 @@ In bytes, for one process::
 ``b`` counts the texts of a step, batch x (2 + negatives), or of a mini-batch where a loss caches gradients; ``s`` their
 padded length in tokens. The form is that of Korthikanti et al. (2022, "Reducing Activation Recomputation in Large
 Transformer Models", eq. 1) without the scores of attention, which fused kernels do not keep; torch's for CPUs knows no
-dropout, so that BERT's layers keep them there: as much again at 256 tokens. Its numbers are for pure 16 bit, though: under autocast norms and residuals are kept in 32 bit as well, so c and e were measured with
+dropout, so that BERT's layers keep them there: as much again at 256 tokens. Its numbers are for pure
+16 bit, though: under autocast norms and residuals are kept in 32 bit as well, so c and e were measured with
 ``torch.autograd.graph.saved_tensors_hooks`` (tests/children/test_activations.py repeats it): in 16 bit c = 30 for BERT
 and ModernBERT and 45 for Qwen3, e = 4, or 8 for a gated MLP; in 32 bit c = 44 and 56, e doubles.
 
