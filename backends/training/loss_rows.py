@@ -225,7 +225,7 @@ def tuple_table(core: Loss, groups: Sequence[Group], seed: int, own: Own = ALL) 
             draws.append(range(begun, len(answers)))
         rounds.add(draws)
     roles: dict[str, Role] = {name: "query" if name == "anchor" else "passage" for name in names}
-    notes = (fill.note(count),) if fill.used else ()
+    notes: tuple[Problem, ...] = (fill.note(count),) if fill.used else ()
     if count:
         notes += own.note([len(group.negatives) for group in groups])
     return Table(columns, roles, [], answers, instructions, notes, rounds.all())

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from inspect import signature
 from typing import Any, Final
 
 import psutil
@@ -55,12 +56,13 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
     theirs = Trainer._run_epoch
     done = False
 
-    def run_epoch(trainer: Any, model: Any, *arguments: Any, **options: Any) -> None:
+    def run_epoch(trainer: Any, *arguments: Any, **options: Any) -> None:
         nonlocal done
-        if not done:
-            done = True
-            _tell(run, take(trainer, model, device), estimate, device)
-        theirs(trainer, model, *arguments, **options)
+        given = signature(theirs).bind(trainer, *arguments, **options).arguments
+        if not done and hasattr(given["train_dataloader"].dataset, "__len__"):  # of a stream no row is the longest
+            _tell(run, take(trainer, given["model"], given["train_dataloader"], device), estimate, device)
+        done = True
+        theirs(trainer, *arguments, **options)
 
     Trainer._run_epoch = run_epoch
     try:
@@ -93,33 +95,32 @@ def _tell(run: Run, found: tuple[int, int, float], estimate: Estimate | None, de
     run.notice(note("memory-probed", message))
 
 
-def take(trainer: Any, model: Any, device: str) -> tuple[int, int, float]:
+def take(trainer: Any, model: Any, loader: Any, device: str) -> tuple[int, int, float]:
     """The peak in bytes (of a GPU what torch reserved, else resident), rows of the batch, and seconds it took.
 
-    ``model`` is what ``trainer`` gives its steps; its optimizer is made.
+    ``model`` is what ``trainer`` gives its steps, ``loader`` where their rows are from; its optimizer is made.
     """
     begun = time.monotonic()
-    rows = longest(trainer)
     with _as_before(trainer, model), _peak(device) as peak:
+        rows = longest(trainer, loader.dataset)
         for _ in range(2):  # the second with the optimizer's state
-            _step(trainer, model, rows)
+            _step(trainer, model, loader.collate_fn([loader.dataset[row] for row in rows]))
     return peak[0], len(rows), time.monotonic() - begun
 
 
-def longest(trainer: Any) -> list[int]:
-    """The numbers of the longest rows that fill a batch."""
-    lengths = _lengths(trainer)
+def longest(trainer: Any, rows: Any) -> list[int]:
+    """The numbers of the longest of ``rows`` that fill a batch."""
+    lengths = _lengths(trainer, rows)
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     return order[: trainer.args.train_batch_size]
 
 
-def _lengths(trainer: Any) -> Sequence[int]:
+def _lengths(trainer: Any, rows: Any) -> Sequence[int]:
     """What each row costs: what the batches are planned by, else its tokens, else its characters."""
     plan = getattr(trainer, "plan", None) or getattr(getattr(trainer, "parts", None), "plan", None)
     if plan is not None and len(plan.rows.lengths):
         planned: Sequence[int] = plan.rows.lengths
         return planned
-    rows = trainer.train_dataset
     names = [name for name in getattr(rows, "column_names", None) or () if name.endswith("input_ids")]
     if names and hasattr(rows, "with_format"):
         return _of_columns(rows, names)
@@ -152,9 +153,8 @@ def _size(value: Any) -> int:
     return len(value) if isinstance(value, (str, list, tuple)) else 0
 
 
-def _step(trainer: Any, model: Any, rows: Sequence[int]) -> None:
+def _step(trainer: Any, model: Any, inputs: Any) -> None:
     """A step that teaches nothing: its gradients are thrown away before the optimizer sees them."""
-    inputs = trainer.data_collator([trainer.train_dataset[row] for row in rows])
     trainer.current_gradient_accumulation_steps = 1
     trainer.training_step(model, inputs)
     _allocate(trainer.optimizer)
@@ -199,7 +199,7 @@ def _as_before(trainer: Any, model: Any) -> Iterator[None]:
     gathered = {name: copy.deepcopy(getattr(trainer, name)) for name in _GATHERED if hasattr(trainer, name)}
     trained, drawn, numpy_drawn = getattr(trainer.state, "rows_trained", None), random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else []):
             yield
     finally:
         random.setstate(drawn)
