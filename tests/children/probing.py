@@ -38,11 +38,11 @@ def retrieval(kind: Any, make: Callable[..., Any], loss: Any, model: Path, **mor
     return train
 
 
-def language(backend: Any, model: Path, **sections: Any) -> Callable[[Run], None]:
+def language(engine: Any, model: Path, **sections: Any) -> Callable[[Run], None]:
     def train(run: Run) -> None:
         wanted = llm_setup.preset(model, training=STEPS, **sections)
-        backend().prepare(run, wanted)
-        backend().train(run, wanted)
+        engine().prepare(run, wanted)
+        engine().train(run, wanted)
 
     return train
 
@@ -88,6 +88,7 @@ def main(folder: Path, encoder: Path, llm: Path) -> dict[str, Any]:
                     found[name]["peak"].append(one.peak)
                     found[name]["rows"].append(one.rows)
                     found[name]["estimate"].append(one.estimate)
+        sys.stderr.write(f"{name} {found[name]}\n")
     return found
 
 

@@ -112,7 +112,7 @@ def test_what_is_advised_is_enough(
 def test_advice_is_no_more_than_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     card(monkeypatch, 24)
     (problem,) = told(library.load(GROUPS, LARGE))
-    assert problem.fix and problem.fix.values["ways"] == "loss.group_size=3"
+    assert problem.fix and problem.fix.values["ways"] == "loss.mini_batch_size=16; loss.group_size=3"
     card(monkeypatch, 18)
     (problem,) = told(library.load(LORA_8B))
     assert problem.fix and str(problem.fix.values["ways"]).endswith("; method.type=qlora")
