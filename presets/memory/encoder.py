@@ -7,7 +7,7 @@ In bytes, for one process::
     optimizer    8 T                  AdamW's two moments; 2 T in 8 bit, 4 T for Adafactor at most, 0 for SGD
     cast copies  2 W                  autocast keeps 16-bit copies of the matrices (W of the P weights)
     activations  s b N (c h + e m)    kept for the backward pass: N layers of width h, MLP width m
-    scores       s s b N n d          on a CPU, where attention drops out: n heads keep every weight, d = 10 or 12
+    scores       s s b N n d          on a CPU, where attention drops out: n heads keep every weight, d = 12
     fixed        0.3 to 0.9 GB        CUDA context and libraries; on a CPU 0.7 to 1.4
 
 ``b`` counts the texts of a step, batch x (2 + negatives), or of a mini-batch where a loss caches gradients; ``s`` their
@@ -60,14 +60,14 @@ class Shape:
         inside = (8 if self.gated else 4) * (1 if half else 2)
         return around * self.hidden + inside * self.intermediate
 
-    def scores(self, half: bool) -> int:
+    @property
+    def scores(self) -> int:
         """Bytes kept for each two tokens of a text in each layer where no kernel weighs attention in one piece."""
-        return self.heads * (SCORES_16 if half else SCORES_32) if self.drops else 0
+        return self.heads * SCORES if self.drops else 0
 
 
-#: Bytes a head keeps of each two tokens: what they weigh, what is dropped, and what is left.
-SCORES_16: Final = 10
-SCORES_32: Final = 12
+#: Bytes a head keeps of each two tokens: what they weigh, what is dropped, and what is left; in 32 bit always.
+SCORES: Final = 12
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: fl
     tokens = load.texts * length
     state = 4 * shape.parameters + (4 + STATE[load.optimizer]) * load.trained
     copies = 2 * shape.matrices if load.half else 0
-    scores = length * shape.scores(load.half) if load.cpu else 0
+    scores = length * shape.scores if load.cpu else 0
     layer = tokens * (shape.kept(load.half) + scores)
     inputs = tokens * shape.hidden * (2 if load.half else 4) * shape.layers
     kept = layer + inputs if load.checkpointing else layer * shape.layers
