@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import wraps
 from inspect import signature
 from typing import Any, Final
 
@@ -56,6 +57,7 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
     theirs = Trainer._run_epoch
     done = False
 
+    @wraps(theirs)
     def run_epoch(trainer: Any, *arguments: Any, **options: Any) -> None:
         nonlocal done
         given = signature(theirs).bind(trainer, *arguments, **options).arguments
