@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tunewiz.presets.families import Size
-from tunewiz.presets.memory import GB, STATE, Estimate, Optimizer
+from tunewiz.presets.memory import DEVICE, GB, HOST, STATE, Estimate, Optimizer
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,6 @@ class Load:
     cpu: bool = False
     #: Numbers a token that the loss makes beside the model.
     beside: int = 0
-
-
-#: GiB beside the model, low, expected, high: CUDA's context and libraries; on the host the libraries, the rows, and
-#: what measuring before training left (tests/bench/host_memory.py).
-DEVICE: Final = (0.3, 0.5, 0.9)
-HOST: Final = (0.7, 1.0, 1.4)
 
 
 def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: float) -> int:

@@ -114,14 +114,14 @@ class LlmPreset(Preset):
         """What the formulas of :mod:`tunewiz.presets.memory.language_model` say of this preset."""
         if self.model_kind not in known.family.tasks:
             return None
-        return self._memory(decoder_of_size(known.size, known.family.normalised_queries), around.half)
+        return self._memory(decoder_of_size(known.size, known.family.normalised_queries), around)
 
     def memory_by_config(self, config: Mapping[str, Any], around: Conditions = ON_GPU) -> Estimate | None:
         """As :meth:`memory`."""
         shape = decoder_of_config(config)
-        return self._memory(shape, around.half) if shape else None
+        return self._memory(shape, around) if shape else None
 
-    def _memory(self, shape: Decoder, half: bool) -> Estimate:
+    def _memory(self, shape: Decoder, around: Conditions) -> Estimate:
         method, training = self.method, self.training
         # The engine on peft knows neither: all activations and all logits are kept.
         plain = isinstance(method, WithPeft)
@@ -131,7 +131,8 @@ class LlmPreset(Preset):
             trained=method.trained(shape),
             adapters=method.adapter,
             bits=method.stored_bits,
-            half=training.in_16_bits(half),
+            half=training.in_16_bits(around.half),
+            cpu=around.cpu,
             dropout=getattr(method, "dropout", 0.0) > 0,
             doubly_quantised=getattr(method, "double_quantisation", True),
             optimizer=training.optimizer,

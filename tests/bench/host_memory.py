@@ -1,6 +1,6 @@
 """Memory of a training on the processor: what was estimated beside what a process of its own took.
 
-    python -m tests.bench.host_memory [--steps 2] [--model FOLDER]
+    python -m tests.bench.host_memory [--steps 1] [--model FOLDER]
 
 Rows are made up: queries of 12 words, passages of as many words as fill the length. Each line is a training in a fresh
 process, of the starter or of the model in FOLDER: the estimate as ``tunewiz check`` tells it, then the most resident
@@ -22,12 +22,10 @@ from typing import Any
 GIB = 1 << 30
 #: Preset, its settings, words a passage, wrong passages a query.
 CASES: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
-    ("embedding/starter", ("training.batch_size=8",), 250, 0),
-    ("embedding/starter", ("training.batch_size=32",), 60, 0),
-    ("embedding/starter", ("training.batch_size=32", "training.max_length=128"), 120, 1),
-    ("reranker/starter", ("training.batch_size=4", "training.max_length=128"), 110, 6),
-    ("reranker/starter", ("training.batch_size=4", "loss.mini_batch_size=4"), 110, 6),
-    ("reranker/starter", ("training.batch_size=4", "loss=list_net"), 60, 69),
+    ("embedding/starter", ("training.batch_size=4",), 250, 0),
+    ("embedding/starter", ("training.batch_size=8", "training.max_length=128"), 120, 1),
+    ("reranker/starter", ("training.batch_size=2",), 250, 6),
+    ("reranker/starter", ("training.batch_size=2", "loss.mini_batch_size=2"), 250, 6),
 )
 _WORDS = ("server", "model", "train", "disk", "port", "search", "answer", "question", "house", "water", "music", "cat")
 
@@ -80,7 +78,7 @@ def measured(name: str, settings: Sequence[str], words: int, wrong: int, steps: 
 def main() -> None:
     """Each case in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--model", default="")
     parser.add_argument("--case", type=int, default=-1, help=argparse.SUPPRESS)
     asked = parser.parse_args()
