@@ -18,7 +18,7 @@ from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
-from tunewiz.data.reading.records import read
+from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.retrieval.checks import CollectionChecks
 from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
@@ -135,7 +135,7 @@ class _Looking:
         return self._inspection(detected, name, {"rows": self._rows, "examples": usable})
 
     def _read(self) -> Iterator[Row]:
-        for row in read(self._source, self._findings):
+        for row in first_unfolded(self._source, read(self._source, self._findings), self._findings):
             self._rows += 1
             yield row
 

@@ -131,7 +131,8 @@ class Source:
     ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
     one, or the keys of the first objects in order of appearance. ``skip_lines`` stand before the table and are no part
-    of it. ``speakers`` is what the user says of who speaks in conversations, name to part.
+    of it; ``heading`` records are the header: groups of columns, their names, units. ``speakers`` is what the user says
+    of who speaks in conversations, name to part.
     """
 
     path: Path
@@ -147,6 +148,7 @@ class Source:
     skip_space: bool = False
     skip_lines: int = 0
     header: bool = False
+    heading: int = 1
     columns: tuple[str, ...] = ()
     rows_under: str = ""
     sheet: str = ""

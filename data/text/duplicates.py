@@ -24,7 +24,7 @@ _FIRST_SIZE: Final = 1 << 10  # slots: 12 KB, doubled as it fills; a power of tw
 
 def fingerprint(*texts: str) -> int:
     """64 bits of ``texts`` in order, the same in every process; never 0."""
-    parts = []
+    parts: list[bytes] = []
     for text in texts:
         raw = text.encode("utf-8", "surrogatepass")
         parts += (len(raw).to_bytes(8, "little"), raw)
@@ -268,14 +268,14 @@ def _sketches(texts: Sequence[str]) -> tuple[Any, Any, list[Any]]:
         keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))]
     rows, hashes = (keys >> np.uint64(32)).astype("int64"), keys & np.uint64(_MASK)
     starts = np.searchsorted(rows, np.arange(len(texts) + 1))
-    smallest = np.full(len(texts) * _BINS, _MASK, dtype="uint64")
+    least: Any = np.full(len(texts) * _BINS, _MASK, dtype="uint64")
     # Of several values for one place the last one stays: backwards, that is the smallest.
-    smallest[(rows * _BINS + (hashes & np.uint64(_BINS - 1)).astype("int64"))[::-1]] = hashes[::-1]
-    smallest = smallest.reshape(len(texts), _BINS)
-    filled = smallest.copy()
+    least[(rows * _BINS + (hashes & np.uint64(_BINS - 1)).astype("int64"))[::-1]] = hashes[::-1]
+    least = least.reshape(len(texts), _BINS)
+    filled = least.copy()
     for step in range(1, _BINS):
         # An empty bin borrows from the next full one, so that short texts do not all share the "empty" band.
-        filled = np.where(filled == _MASK, np.roll(smallest, -step, axis=1), filled)
+        filled = np.where(filled == _MASK, np.roll(least, -step, axis=1), filled)
     bands = [
         (filled[:, 2 * band] * np.uint64(31) + filled[:, 2 * band + 1] * np.uint64(0x85EBCA6B)) & np.uint64(_MASK)
         for band in range(_BANDS)
