@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 import string
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tunewiz.errand import keeping_bytecode
+
+# For the children, for xdist's workers, which begin after this, and for this process itself.
+_ENVIRONMENT = keeping_bytecode(dict(os.environ))
+if "PYTHONDONTWRITEBYTECODE" not in _ENVIRONMENT:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+os.environ.update(_ENVIRONMENT)
+sys.pycache_prefix = sys.pycache_prefix or _ENVIRONMENT.get("PYTHONPYCACHEPREFIX")
 
 #: Where the tests in tests/children train; on a machine with a GPU: TUNEWIZ_TEST_DEVICE=cuda make test.
 DEVICE = os.environ.get("TUNEWIZ_TEST_DEVICE", "cpu")
