@@ -195,8 +195,10 @@ def test_a_killed_child_is_told_and_leaves_nothing_running(shell: Shell) -> None
     wait_until(lambda: bool(all_runs(shell.runs)) and training(shell.last()))
     assert kill(shell.last())
     out, told = running.communicate(timeout=30)
-    assert running.returncode == 4
+    assert running.returncode == 1
+    assert (out + told).count("SIGKILL") == 1
     assert "SIGKILL" in told
+    assert "gone without a word" not in out + told
     assert "--resume" in out
     assert read_state(shell.last()).status == "lost"
 
