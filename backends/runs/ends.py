@@ -179,8 +179,9 @@ def given_up(run: Run, status: int, kills: int | None) -> tuple[Problem, ExitCod
         )
     else:
         message = say(
-            "The process of the run and the one that waited for it were killed (SIGKILL), but not by the kernel for want "
-            "of memory: by a person, or at the end of a batch job or of a login that takes all its processes along."
+            "The process of the run and the one that waited for it were killed (SIGKILL), but not by the kernel for "
+            "want of memory: by a person, or at the end of a batch job or of a login that takes all its processes "
+            "along."
         )
     return error("run-killed", message, fix=_see(run)), ExitCode.OUT_OF_MEMORY if kills else ExitCode.FAILED
 
