@@ -35,6 +35,26 @@ _CHINESE = (
 )
 
 
+#: Folders of tests that start processes and train.
+_LONG = ("children", "terminal")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the files out so that two workers are busy to the end.
+
+    xdist gives each of two workers one half of the tests, and lets the one that is through take over what lies last in
+    the other's half. Each half therefore begins with its share of the long tests and ends with short ones.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    long = [own for path, own in files.items() if path.parent.name in _LONG]
+    short = [item for path, own in files.items() if path.parent.name not in _LONG for item in own]
+    first, second = ([item for own in long[place::2] for item in own] for place in (0, 1))
+    room = max(0, len(items) // 2 - len(first))
+    items[:] = [*first, *short[:room], *second, *short[room:]]
+
+
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random BERT (2 layers of 32) with its own WordPiece tokenizer, saved as a SentenceTransformer."""
