@@ -13,6 +13,7 @@ from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, Verdict, compare_all
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json
 from tunewiz.presets.families import lookup
@@ -98,6 +99,7 @@ class RunFacts(ABC, Generic[P]):
             metrics=compared,
             queries=known.queries if known else None,
             counts=self.counts,
+            memory=_memory(self.run),
             **more,
         )
 
@@ -126,6 +128,13 @@ class Facts(RunFacts[RetrievalPreset]):
         return compare_all(
             self.before.per_query, self.after.per_query, names, options.bootstrap, self.preset.training.seed
         )
+
+
+def _memory(run: Run) -> dict[str, float]:
+    """The probe's numbers, and the most that training took by its own account."""
+    state = read_state(run)
+    most = state.values.get("memory_peak")
+    return {**state.probe, **({"training": most} if most else {})}
 
 
 def model_name(chosen: str) -> str:

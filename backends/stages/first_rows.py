@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from tunewiz.backends.stages.language_model import chat_plan_of
-from tunewiz.backends.stages.retrieval import plan_of
+from tunewiz.backends.stages.retrieval import plan_of, texts_a_row
+from tunewiz.backends.training.reranker_rows import with_groups
 from tunewiz.data.inspection import inspect
+from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Example, Group, ScoredPair
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import BadData, Problem, Where, say
 
 #: Rows of the training data that are looked at before a run: a second or two at most.
 _LOOKED_AT: Final = 1000
+#: Bytes of a test collection that are read in a second or two.
+_SMALL: Final = 20 << 20
 
 
 def data_problems(preset: Preset) -> list[Problem]:
@@ -37,6 +46,44 @@ def data_problems(preset: Preset) -> list[Problem]:
     data = preset.data.model_copy(update={"format": detection.format.name})
     fitting = [one for one in preset.model_copy(update={"data": data}).problems() if one.code == "loss-rows"]
     return [*(_of_data(problem) for problem in found if problem.severity != "note"), *fitting]
+
+
+def first_texts_a_row(preset: Preset) -> float:
+    """What :func:`~tunewiz.backends.stages.retrieval.texts_a_row` says of the first rows; 0 where they do not tell.
+
+    Wrong documents that are to be mined are counted as if they had been found. A large test collection is not read.
+    """
+    if not isinstance(preset, RetrievalPreset):
+        return 0.0
+    plan = plan_of(preset)
+    dataset = replace(plan.train, limit=min(plan.train.limit or _LOOKED_AT, _LOOKED_AT))
+    try:
+        data = opened.open_dataset(dataset, _quiet, preset.task)
+        if data.is_collection and sum(path.stat().st_size for path in data.files().values()) > _SMALL:
+            return 0.0
+        split = opened.train_split(data, dataset.split, _quiet) if data.is_collection else ""
+        rows = list(islice(opened.read_examples(data, _quiet, split), _LOOKED_AT))
+    except (BadData, OSError):
+        return 0.0
+    return texts_a_row(preset, _as_mined(preset, rows)) if rows else 0.0
+
+
+def _as_mined(preset: RetrievalPreset, rows: Sequence[Example]) -> Prepared:
+    groups = [row for row in rows if isinstance(row, Group)]
+    pairs = [row for row in rows if isinstance(row, ScoredPair)]
+    prepared = Prepared("groups" if groups else "scored", groups=groups, pairs=pairs)
+    if not preset.data.negatives.mined:
+        return prepared
+    if isinstance(preset, RerankerPreset):
+        prepared = with_groups(prepared, _quiet)
+    found = ("",) * preset.data.negatives.mined
+    return replace(prepared, groups=[
+        replace(one, negatives=(*one.negatives, *found[len(one.negatives) :])) for one in prepared.groups
+    ])  # fmt: skip
+
+
+def _quiet(_problem: Problem) -> None:
+    """It is told by :func:`data_problems`."""
 
 
 def _of_data(problem: Problem) -> Problem:

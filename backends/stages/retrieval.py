@@ -9,9 +9,11 @@ import shutil
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
+from tunewiz.backends import readiness
 from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_encoder
 from tunewiz.backends.models import run_models
@@ -23,6 +25,7 @@ from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
 from tunewiz.data.rows.examples import Collection
+from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -67,6 +70,16 @@ def plan_of(preset: RetrievalPreset) -> Plan:
     )
 
 
+def texts_a_row(preset: RetrievalPreset, prepared: Prepared) -> float:
+    """Texts that a step of training reads for a row of ``prepared``, on average over the largest that one may hold."""
+    from tunewiz.backends.training import loss_rows, reranker_rows
+
+    own = loss_rows.Own.of(preset)
+    if isinstance(preset.loss, RerankerLoss):
+        return reranker_rows.documents_a_row(preset.loss, prepared, own, preset.training.batch_size)
+    return loss_rows.texts_a_row(preset.loss, prepared.groups, own)
+
+
 def wanted_of(preset: RetrievalPreset) -> MetricOptions:
     """Which metrics the preset asks for, the primary one among them."""
     from tunewiz.backends.evaluate import MetricOptions
@@ -107,7 +120,10 @@ class RetrievalStages(Backend[R], Generic[R]):
         )
         self.check(preset, prepared)
         save(prepared, run.data)
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts))
+        texts = texts_a_row(preset, prepared)
+        for problem in readiness.memory_findings(preset, texts):
+            run.notice(replace(problem, severity="warning"))  # what does not fit is made smaller when it is tried
+        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), row_texts=texts)
         run.emit(Saved(what="data", path=run.relative(run.data)))
 
     def shaped(self, run: Run, preset: R, prepared: Prepared) -> Prepared:
