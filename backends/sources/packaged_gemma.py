@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -57,13 +56,13 @@ def _make(folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    with tempfile.TemporaryDirectory(prefix=".gemma-", dir=folder.parent) as work:
-        file = Path(work) / _FILE
-        _join(file)
-        model = AutoModelForCausalLM.from_pretrained(work, gguf_file=_FILE, dtype=torch.bfloat16)
-        model.config._name_or_path = "google/gemma-3-270m"
-        model.save_pretrained(str(folder))
-        _tokenizer(file).save_pretrained(str(folder))
+    file = folder / _FILE
+    _join(file)
+    model = AutoModelForCausalLM.from_pretrained(str(folder), gguf_file=_FILE, dtype=torch.bfloat16)
+    model.config._name_or_path = "google/gemma-3-270m"
+    model.save_pretrained(str(folder))
+    _tokenizer(file).save_pretrained(str(folder))
+    file.unlink()
 
 
 def _join(file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final
@@ -25,9 +26,9 @@ _FOREIGN_SCRIPT: Final = 0.02  # "显存 out of memory" is no English
 #: Small words of English, and of other languages in Latin letters: those that one alone of the two sides writes.
 _OWN: Final = "the of and to is are how what you this can my not which from have does why when your"
 _FOREIGN: Final = (
-    "de la le les et une pour dans que qui avec sur du au os num los las con por una der das und ist nicht ein eine für "
-    "wie ich il di che del della não uma para het een niet är och att på jest nie się için bir ve yang dan untuk apa là "
-    "không"
+    "de la le les et une pour dans que qui avec sur du au os num los las con por una der das und ist nicht ein eine "
+    "für wie ich il di che del della não uma para het een niet är och att på jest nie się için bir ve yang dan untuk "
+    "apa là không"
 )
 _ENOUGH: Final = 2  # small words of another language that are no chance
 
@@ -52,8 +53,8 @@ def language_of(texts: Iterable[str]) -> str:
     ascii_letters = sum(letter.isascii() for letter in letters)
     if ascii_letters <= _ENGLISH * len(letters) or han + kana + hangul > _FOREIGN_SCRIPT:
         return OTHER
-    words = re.findall(r"[^\W\d_]+", joined.lower())
-    own, foreign = (sum(map(words.count, small.split())) for small in (_OWN, _FOREIGN))
+    words = Counter(re.findall(r"[^\W\d_]+", joined.lower()))
+    own, foreign = (sum(words[word] for word in small.split()) for small in (_OWN, _FOREIGN))
     return OTHER if foreign >= _ENOUGH and foreign > own else "en"
 
 
