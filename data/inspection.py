@@ -24,6 +24,7 @@ from tunewiz.data.retrieval.checks import CollectionChecks
 from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.rows.examples import Example, ScoredPair
+from tunewiz.data.text.language import language_of
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
 from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, say
 
@@ -55,6 +56,11 @@ class Inspection:
     def for_llm(self) -> bool:
         """Whether the rows are for a language model."""
         return self.detection is not None and self.detection.format.shape == "conversations"
+
+    @property
+    def language(self) -> str:
+        """The language of the first rows, see :func:`tunewiz.data.text.language.language_of`."""
+        return language_of(text for row in self.preview for text in row.values())
 
     @property
     def usable(self) -> bool:

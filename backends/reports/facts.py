@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from tunewiz.backends.evaluate.metrics import canonical
-from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.records import FLOOR, Measured
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, Verdict, compare_all
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
 from tunewiz.backends.runs.follow import read_state
@@ -198,6 +198,8 @@ PRIMARY: Final = ("accuracy", "preference_accuracy", "kto_margin", "loss")
 class LlmFacts(RunFacts[LlmPreset]):
     """Of a language model's run."""
 
+    floor: Measured | None = None
+
     @property
     def primary(self) -> str:
         """The name of the metric that decides."""
@@ -233,4 +235,5 @@ def gather_language_model(run: Run, preset: LlmPreset) -> LlmFacts:
         record=read_json(run.record_file) or {},
         before=Measured.read(run.report / "before.json"),
         after=Measured.read(run.report / "after.json"),
+        floor=Measured.read(run.report / FLOOR) if preset.evaluation.floor else None,
     )

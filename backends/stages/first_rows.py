@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -16,10 +17,12 @@ from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Example, Group, ScoredPair
+from tunewiz.presets.checks import language_problems
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.problems import BadData, Problem, Where, say
+from tunewiz.problems import BadData, BadPreset, Problem, Where, say
 
 #: Rows of the training data that are looked at before a run: a second or two at most.
 _LOOKED_AT: Final = 1000
@@ -42,10 +45,12 @@ def data_problems(preset: Preset) -> list[Problem]:
         return [_of_data(problem) for problem in fault.problems]
     if detection.format.shape == "collection":
         return []
-    found = [finding.first[0] for finding in inspect(dataset, preset.model_kind).findings]
+    inspection = inspect(dataset, preset.model_kind)
+    found = [finding.first[0] for finding in inspection.findings]
     data = preset.data.model_copy(update={"format": detection.format.name})
     fitting = [one for one in preset.model_copy(update={"data": data}).problems() if one.code == "loss-rows"]
-    return [*(_of_data(problem) for problem in found if problem.severity != "note"), *fitting]
+    told = list(_of_language(preset, inspection.language)) if isinstance(preset, RetrievalPreset) else []
+    return [*(_of_data(problem) for problem in found if problem.severity != "note"), *fitting, *told]
 
 
 def first_texts_a_row(preset: Preset) -> float:
@@ -91,3 +96,13 @@ def _of_data(problem: Problem) -> Problem:
     place = Where(file=problem.where.file, line=problem.where.line)
     message = say("{place}: {what}", place=str(place), what=problem.message) if place.file else problem.message
     return replace(problem, where=Where(key=problem.where.key or "data.train"), message=message)
+
+
+def _of_language(preset: RetrievalPreset, language: str) -> Iterator[Problem]:
+    """A model, the embedding model of a pipeline included, that does not know the ``language`` of the data."""
+    yield from language_problems(preset, language)
+    if isinstance(preset, PipelinePreset):
+        with suppress(BadPreset):  # it is told of elsewhere
+            for problem in language_problems(preset.first(), language):
+                fix = say("Set embedding=embedding/starter-zh, whose model knows about a hundred languages.")
+                yield replace(problem, where=Where(key="embedding"), fix=fix)

@@ -24,7 +24,9 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
-from tunewiz.data.rows.examples import Collection
+from tunewiz.data.rows.examples import Collection, texts_of_example
+from tunewiz.data.text.language import language_of
+from tunewiz.presets.checks import language_problems
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
@@ -105,6 +107,9 @@ class RetrievalStages(Backend[R], Generic[R]):
         from tunewiz.data.retrieval.prepare import prepare
 
         prepared = self.shaped(run, preset, prepare(plan_of(preset), run.notice))
+        language = language_of(text for row in prepared.train for _, text in texts_of_example(row))
+        for problem in language_problems(preset, language):
+            run.notice(problem)
         path = self.base(run, preset)
         for problem in length_problems(path, preset, prepared):
             run.notice(problem)
@@ -115,7 +120,7 @@ class RetrievalStages(Backend[R], Generic[R]):
             prepared,
             preset.data.negatives,
             preset.training.seed,
-            self.miner(run, preset, path),
+            self.miner(run, preset, path, prepared),
             corpus=own_corpus,
         )
         self.check(preset, prepared)
@@ -130,7 +135,7 @@ class RetrievalStages(Backend[R], Generic[R]):
         """``prepared`` in the shape that the task mines and trains on."""
         return prepared
 
-    def miner(self, run: Run, preset: R, path: Path) -> Callable[[], SearchEncoder]:
+    def miner(self, run: Run, preset: R, path: Path, prepared: Prepared) -> Callable[[], SearchEncoder]:
         """What loads the model that dense negatives are mined with; ``path`` is the untouched model."""
         options = measure_options(run, preset, "prepare")
         return lambda: search_encoder(path, preset, options)
@@ -260,11 +265,18 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
 
         return with_groups(prepared, run.notice) if preset.data.negatives.strategy != "none" else prepared
 
-    def miner(self, run: Run, preset: RerankerPreset, path: Path) -> Callable[[], SearchEncoder]:
+    def miner(self, run: Run, preset: RerankerPreset, path: Path, prepared: Prepared) -> Callable[[], SearchEncoder]:
         """Dense negatives are those of the embedding model that searches."""
-        from tunewiz.backends.evaluate.two_stage import embedder
+        from tunewiz.backends.evaluate.two_stage import embedder, first_stage
 
-        return lambda: embedder(preset.candidates.model, measure_options(run, preset, "prepare"))
+        texts = (text for row in prepared.train for _, text in texts_of_example(row))
+        wanted = first_stage(preset.candidates, texts)
+        if "dense" in (wanted.strategy, preset.data.negatives.strategy) and wanted != preset.candidates:
+            message = say(
+                "The search is by {id}: it installs with Tunewiz and knows the texts' language.", id=wanted.model
+            )
+            run.notice(note("search-model", message))
+        return lambda: embedder(wanted.model, measure_options(run, preset, "prepare"))
 
     def check(self, preset: RerankerPreset, prepared: Prepared) -> None:
         """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""
