@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -27,15 +28,7 @@ from tunewiz.problems import Problem, say, warning
 def chat_plan_of(preset: LlmPreset) -> LlmPlan:
     """The preset's data section in the terms of :mod:`tunewiz.data.chat.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
-    train = Dataset(
-        data.train,
-        data.format,
-        columns=data.columns,
-        encoding=data.encoding,
-        delimiter=data.delimiter,
-        header=data.header,
-        limit=data.limit,
-    )
+    train, *others = data.datasets
     return LlmPlan(
         train=train,
         evaluation=Dataset(held_out.data, like=train) if held_out.data else None,
@@ -48,6 +41,7 @@ def chat_plan_of(preset: LlmPreset) -> LlmPlan:
         prompt=data.prompt,
         labels=tuple(data.labels) if data.labels is not None else None,
         system=data.system,
+        others=tuple(others),
     )
 
 
@@ -135,7 +129,8 @@ class LanguageModelBackend(Backend[LlmPreset]):
             "validated": bool(prepared.validation),
             "thinking": encoded_rows.thinks(prepared.train),
         }
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), llm=told)
+        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), llm=told,
+                      sources=list(map(asdict, prepared.sources)))  # fmt: skip
         if preset.template != template:
             # The lock: whoever uses this run later reads the name, not the rule that found it.
             write_whole(run.preset_file, dumps(preset.model_copy(update={"template": template})))

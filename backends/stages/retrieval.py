@@ -9,6 +9,7 @@ import shutil
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
@@ -40,17 +41,7 @@ R = TypeVar("R", bound=RetrievalPreset)
 def plan_of(preset: RetrievalPreset) -> Plan:
     """The preset's data section in the terms of :mod:`tunewiz.data.retrieval.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
-    train = Dataset(
-        data.train,
-        data.format,
-        data.split,
-        data.columns,
-        data.encoding,
-        data.delimiter,
-        data.header,
-        data.limit,
-        labels=data.labels,
-    )
+    train, *others = data.datasets
     return Plan(
         train=train,
         evaluation=Dataset(held_out.data, split=held_out.split, like=train) if held_out.data else None,
@@ -64,6 +55,7 @@ def plan_of(preset: RetrievalPreset) -> Plan:
         clean=data.clean,
         task=preset.task,
         max_tokens=preset.training.max_length,
+        others=tuple(others),
     )
 
 
@@ -107,7 +99,9 @@ class RetrievalStages(Backend[R], Generic[R]):
         )
         self.check(preset, prepared)
         save(prepared, run.data)
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts))
+        add_to_record(
+            run, data=dict(prepared.hashes), counts=dict(prepared.counts), sources=list(map(asdict, prepared.sources))
+        )
         run.emit(Saved(what="data", path=run.relative(run.data)))
 
     def shaped(self, run: Run, preset: R, prepared: Prepared) -> Prepared:

@@ -27,14 +27,14 @@ from tunewiz.presets.yaml.opening import ParsedPreset
 from tunewiz.problems import BadPreset, ExitCode, Message, Problem, errors, say
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.commands.models import free_memory
-from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, SetKeys, TrainFile, finish, with_data
+from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, SetKeys, TrainFiles, finish, with_data
 from tunewiz.tui.words import problem_line
 
 
 def check(
     preset: PresetName,
     settings: SetKeys = [],  # noqa: B006
-    train: TrainFile = None,
+    train: TrainFiles = [],  # noqa: B006
     mapping: RoleColumns = [],  # noqa: B006
     rows: Annotated[
         int, typer.Option("--rows", metavar="N", help=_("Show N training rows as the model reads them."))
