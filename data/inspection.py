@@ -18,6 +18,7 @@ from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
+from tunewiz.data.reading.hub import ABSENT
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.retrieval.checks import CollectionChecks
@@ -78,8 +79,8 @@ def inspect(
     try:
         source = discover(dataset)
     except BadData as fault:
-        for problem in fault.problems:
-            findings(problem)
+        for problem in fault.problems:  # what is still to be downloaded stops no run: the run does that
+            findings(replace(problem, severity="warning") if problem.code == ABSENT else problem)
         return Inspection(dataset.path, findings=findings.summary())
     looking = _Looking(source, findings, LengthSample(count), Setting(source.name, max_tokens, count))
     try:

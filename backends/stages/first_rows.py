@@ -8,6 +8,7 @@ from typing import Final
 from tunewiz.data.inspection import inspect
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
+from tunewiz.data.reading.hub import ABSENT
 from tunewiz.data.reading.source import Dataset
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
@@ -43,7 +44,8 @@ def _looked_at(preset: LlmPreset | RetrievalPreset, dataset: Dataset, key: str) 
     try:
         detection, _ = understood(discover(dataset), preset.model_kind)
     except BadData as fault:
-        return "", [_of_data(problem, key) for problem in fault.problems]
+        # What is still to be downloaded is told with its size, by who asks the hub.
+        return "", [_of_data(problem, key) for problem in fault.problems if problem.code != ABSENT]
     shape = detection.format.shape
     if shape == "collection":
         return shape, []

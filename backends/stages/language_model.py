@@ -114,6 +114,7 @@ class LanguageModelBackend(Backend[LlmPreset]):
         from tunewiz.backends.language_models import encoded_rows, templates, text_pieces
         from tunewiz.data.chat.prepare import prepare_llm
 
+        run_models.fetch_datasets(run, preset)
         read = prepare_llm(chat_plan_of(preset), run.notice)
         path = self.base(run, preset)
         prepared = self._split(read, preset, path)

@@ -83,6 +83,7 @@ class RetrievalStages(Backend[R], Generic[R]):
         from tunewiz.backends.negatives.mining import with_negatives
         from tunewiz.data.retrieval.prepare import prepare
 
+        run_models.fetch_datasets(run, preset)
         prepared = self.shaped(run, preset, prepare(plan_of(preset), run.notice))
         path = self.base(run, preset)
         for problem in length_problems(path, preset, prepared):

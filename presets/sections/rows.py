@@ -158,8 +158,8 @@ class TrainingData(Section):
         description=N_(
             "A file (csv, tsv, json, jsonl, parquet, xlsx, also .gz), a BEIR folder, a dataset of a hub "
             "(hf:OWNER/NAME, modelscope:OWNER/NAME), or sample:NAME for data that comes with Tunewiz. Several are "
-            "listed: [a.jsonl, {path: b.csv, columns: ..., weight: 0.3}]; rows to measure on are held out of all of them before a "
-            "weight draws from what is left."
+            "listed: [a.jsonl, {path: b.csv, columns: ..., weight: 0.3}]; rows to measure on are held out of all "
+            "of them before a weight draws from what is left."
         ),
         examples=["faq.csv", "/data/beir/scifact", "sample:faq-en"],
         json_schema_extra=about(
