@@ -138,7 +138,7 @@ def told(counts: Sequence[SourceCounts]) -> Problem:
 def line(counts: SourceCounts, name: str = "") -> Message:
     """What became of one dataset, called ``name`` or as it is."""
     return say(
-        "{name}: of {rows} rows {train} are trained on (weight {weight}), {held_out} held out, {validation} validated on",
+        "{name}: of {rows} rows {train} trained on (weight {weight}), {held_out} held out, {validation} validated on",
         name=name or counts.name,
         train=counts.train,
         weight=f"{counts.weight:g}",

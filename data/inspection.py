@@ -13,6 +13,7 @@ from typing import Any, Final
 from tunewiz.data.chat.checks import ConversationLook
 from tunewiz.data.chat.fixing import fix_conversations
 from tunewiz.data.checks.check import MAX_TOKENS, Setting, watch
+from tunewiz.data.documents.reading import holds_documents
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
@@ -26,7 +27,7 @@ from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.rows.examples import Example, ScoredPair
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
-from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, say
+from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, note, say
 
 PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
 
@@ -75,6 +76,18 @@ def inspect(
     >>> found.usable, found.format, [one.code for one in found.findings if one.severity == "error"]
     (True, 'classification', [])
     """
+    found = _looked_through(dataset, task, count, max_tokens)
+    without = task != "llm" and (found.detection is None or found.for_llm)
+    if not without or not holds_documents(dataset.path):
+        return found
+    findings = Findings()
+    message = say("These are documents without questions. A model can write some to train and to measure with.")
+    fix = say("tunewiz data {path} --questions 200", path=dataset.path)
+    findings(note("documents", message, Where(file=dataset.path), fix))
+    return replace(found, findings=(*found.findings, *findings.summary()))
+
+
+def _looked_through(dataset: Dataset, task: str | None, count: TokenCount | None, max_tokens: int) -> Inspection:
     findings = Findings()
     try:
         source = discover(dataset)

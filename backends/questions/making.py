@@ -1,7 +1,7 @@
 """Questions for a folder of documents: passage by passage, each question on disk as soon as it is kept.
 
 ``OUT/train.jsonl`` and ``OUT/test.jsonl`` hold ``query``, ``positive``, ``passage_id`` and ``generated_by``; a passage
-is on one side only. ``OUT/all-passages.jsonl`` holds every passage, also those without a question: a corpus to search in.
+is on one side only. ``OUT/all-passages.jsonl`` holds every passage, also those without a question: a corpus to search.
 ``OUT/asked.jsonl`` says which passages are done, so that an interrupted call goes on.
 
 It is ``python -m tunewiz.backends.questions.making``, with the plan as JSON on stdin and facts as JSON lines on stdout;
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tunewiz.backends.questions.prompts import prompt_for, questions_in
 from tunewiz.data.documents.passages import Passage, held_out, passages_of
 from tunewiz.data.documents.reading import read_documents
+from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.text.duplicates import normal
 from tunewiz.files import write_json, write_jsonl, write_whole
 from tunewiz.problems import BadData, BadPreset, ExitCode, Problem, TunewizError, Where, error, note, say
@@ -49,7 +50,8 @@ PLAN: Final = "questions.json"
 class QuestionPlan:
     """``count`` questions to keep for the documents at ``path``, in the folder ``out``.
 
-    ``retriever`` is ``bm25`` or an embedding model (an id, a folder, ``starter``); a question is kept if its passage is among the first ``top_k``. ``share`` of the passages are for measuring only.
+    ``retriever`` is ``bm25`` or an embedding model (an id, a folder, ``starter``); a question is kept if its passage is
+    among the first ``top_k``. ``share`` of the passages are for measuring only.
     """
 
     path: str
@@ -127,7 +129,7 @@ class _Kept:
             for row in _lines(self._out / f"{side}.jsonl"):
                 self.known.add(normal(str(row.get("query", ""))))
                 self.written[side] += 1
-                self.by.add(str(row.get("generated_by", "")))
+                self.by.add(str(row.get(GENERATED, "")))
         for row in _lines(self._out / ASKED):
             self.asked[str(row.get("passage"))] += int(row.get("asked", 0))
             self.dropped.update({name: int(row.get(name, 0)) for name in ("lost", "repeated", "none")})
@@ -141,7 +143,7 @@ class _Kept:
         """Write the questions of a passage, then that it was asked: a crash between costs a repeat, never a row."""
         side = self.sides[passage.name]
         rows = [
-            {"query": question, "positive": passage.text, "passage_id": passage.name, "generated_by": writer}
+            {"query": question, "positive": passage.text, "passage_id": passage.name, GENERATED: writer}
             for question in questions
         ]
         _append(self._out / f"{side}.jsonl", rows)

@@ -18,7 +18,8 @@ from tunewiz.backends.sources import huggingface, modelscope
 from tunewiz.backends.sources.asking import Answer, ask
 from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress, check_room, count_bytes
 from tunewiz.data.folders.hub_cards import wanted_files
-from tunewiz.data.reading.hub import HubDataset, here, hub_dataset, remember
+from tunewiz.data.folders.splits import is_data
+from tunewiz.data.reading.hub import WHOLE, HubDataset, here, hub_dataset, remember
 from tunewiz.data.reading.source import Dataset
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
@@ -84,6 +85,8 @@ def look(dataset: Dataset) -> Wanted:
     else:
         subset = named.inside or dataset.subset
         chosen = wanted_files(files, hub.card() if "README.md" in files else "", subset, dataset.path)
+    if all(name in chosen for name in files if is_data(Path(name))):
+        subset = WHOLE
     sizes = [files[name] for name in chosen]
     known = [size for size in sizes if size is not None]
     return Wanted(named, subset, tuple(chosen), sum(known) if len(known) == len(sizes) else None, commit)

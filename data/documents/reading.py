@@ -67,6 +67,23 @@ def _below(folder: Path) -> Iterator[Path]:
             yield file
 
 
+def holds_documents(path: str) -> bool:
+    """Whether most of what ``path`` names are documents, by the endings of its files; looks at a few of them."""
+    try:
+        place = resolve(path)
+        files = (
+            [place] if place.is_file() else [file for _, file in zip(range(_LOOKED_AT), _below(place), strict=False)]
+        )
+    except (BadData, OSError):
+        return False
+    found = [file for file in files if file.suffix.casefold() in KINDS and file.stem.casefold() not in _ABOUT]
+    return len(found) > len(files) / 2
+
+
+_LOOKED_AT: Final = 100
+_ABOUT: Final = frozenset(("readme", "license", "changelog"))
+
+
 def missing_packages(files: list[Path]) -> list[Problem]:
     """What must be installed to read ``files``."""
     wanted = {KINDS[file.suffix.casefold()]: file for file in reversed(files)}

@@ -45,6 +45,7 @@ def _configuration(told: Mapping[str, Any]) -> Configuration:
     inside = str(told.get("data_dir") or "").strip("/")
     files = told.get("data_files", "**" if inside else None)
     by_split: dict[str, list[str]] = {}
+    entries: list[Mapping[Any, Any]]
     if isinstance(files, Mapping):
         entries = [{"split": split, "path": path} for split, path in files.items()]
     else:

@@ -81,6 +81,10 @@ def at_revision(path: str, revision: str) -> str:
 # Where it lies once it was downloaded.
 
 
+#: All of a repository.
+WHOLE: Final = "*"
+
+
 def _note(dataset: HubDataset) -> Path:
     name = f"{dataset.hub}--{dataset.repository.replace('/', '--')}"
     told = hashlib.sha256(f"{name}@{dataset.revision}".encode()).hexdigest()[:12]
@@ -88,7 +92,7 @@ def _note(dataset: HubDataset) -> Path:
 
 
 def remember(dataset: HubDataset, folder: Path, parts: set[str], commit: str) -> None:
-    """Note that ``parts`` of the repository ("" for all) lie whole in ``folder``."""
+    """Note that ``parts`` of the repository lie whole in ``folder``: subsets ("" for the default) or :data:`WHOLE`."""
     known = kept_parts(dataset) if kept_folder(dataset) == folder else set()
     write_json(_note(dataset), {"folder": str(folder), "parts": sorted(known | parts), "commit": commit})
 
@@ -109,8 +113,7 @@ def kept_parts(dataset: HubDataset) -> set[str]:
 
 def here(dataset: HubDataset, subset: str = "") -> bool:
     """Whether what is meant was downloaded."""
-    wanted = dataset.inside or subset
-    return kept_folder(dataset) is not None and bool({"", wanted} & kept_parts(dataset))
+    return kept_folder(dataset) is not None and bool({WHOLE, dataset.inside or subset} & kept_parts(dataset))
 
 
 def absent(path: str) -> BadData:

@@ -115,7 +115,7 @@ def _ended(end: dict[str, Any], plan: QuestionPlan, as_json: bool, narrate: Cons
 def _summary(end: dict[str, Any], plan: QuestionPlan) -> None:
     console = Console(highlight=False)
     lines = [
-        say("{kept} of {wanted} questions in {out}: {train} to train and {test} to measure on, from different passages.",
+        say("{kept} of {wanted} questions in {out}: {train} to train and {test} to measure on, of different passages.",
             kept=end["kept"], wanted=end["wanted"], out=end["out"], train=end["train"], test=end["test"]),
         say("Written by {by}, for {asked} of {passages} passages.", by=", ".join(end["by"]) or plan.writer,
             asked=end["asked"], passages=end["passages"]),
