@@ -9,7 +9,7 @@ import shutil
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
@@ -45,17 +45,7 @@ R = TypeVar("R", bound=RetrievalPreset)
 def plan_of(preset: RetrievalPreset) -> Plan:
     """The preset's data section in the terms of :mod:`tunewiz.data.retrieval.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
-    train = Dataset(
-        data.train,
-        data.format,
-        data.split,
-        data.columns,
-        data.encoding,
-        data.delimiter,
-        data.header,
-        data.limit,
-        labels=data.labels,
-    )
+    train, *others = data.datasets
     return Plan(
         train=train,
         evaluation=Dataset(held_out.data, split=held_out.split, like=train) if held_out.data else None,
@@ -69,6 +59,7 @@ def plan_of(preset: RetrievalPreset) -> Plan:
         clean=data.clean,
         task=preset.task,
         max_tokens=preset.training.max_length,
+        others=tuple(others),
     )
 
 
@@ -106,6 +97,7 @@ class RetrievalStages(Backend[R], Generic[R]):
         from tunewiz.backends.negatives.mining import with_negatives
         from tunewiz.data.retrieval.prepare import prepare
 
+        run_models.fetch_datasets(run, preset)
         prepared = self.shaped(run, preset, prepare(plan_of(preset), run.notice))
         language = language_of(text for row in prepared.train for _, text in texts_of_example(row))
         for problem in language_problems(preset, language):
@@ -128,7 +120,9 @@ class RetrievalStages(Backend[R], Generic[R]):
         texts = texts_a_row(preset, prepared)
         for problem in readiness.memory_findings(preset, texts):
             run.notice(replace(problem, severity="warning"))  # what does not fit is made smaller when it is tried
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), row_texts=texts)
+        sources = list(map(asdict, prepared.sources))
+        facts = {"data": dict(prepared.hashes), "counts": dict(prepared.counts), "sources": sources}
+        add_to_record(run, **facts, row_texts=texts)
         run.emit(Saved(what="data", path=run.relative(run.data)))
 
     def shaped(self, run: Run, preset: R, prepared: Prepared) -> Prepared:

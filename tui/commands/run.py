@@ -29,7 +29,7 @@ from tunewiz.presets.yaml.library import open_preset
 from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
-from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFile, finish, with_data
+from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFiles, finish, with_data
 from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
 from tunewiz.tui.words import problem_line
 
@@ -37,7 +37,7 @@ from tunewiz.tui.words import problem_line
 def run(
     preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help=_("A YAML file or a preset's name."))] = None,
     settings: SetKeys = [],  # noqa: B006  typer copies it
-    train: TrainFile = None,
+    train: TrainFiles = [],  # noqa: B006
     mapping: RoleColumns = [],  # noqa: B006
     runs_dir: RunsDir = None,
     name: Annotated[str | None, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = None,
