@@ -16,10 +16,9 @@ from tunewiz.data.reading.expressions import is_expression
 from tunewiz.data.reading.folders import collection_source, folder_source
 from tunewiz.data.reading.hub import hub_dataset, kept_folder
 from tunewiz.data.reading.json_document import find_rows
-from tunewiz.data.reading.json_shapes import Shape
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend, unpacked
 from tunewiz.data.reading.jsonl import FENCE
-from tunewiz.data.reading.source import Container, Dataset, Row, Source, resolve, sheet_of
+from tunewiz.data.reading.source import Container, Dataset, Row, Shape, Source, resolve, sheet_of
 from tunewiz.data.reading.streams import chunks, compression_of, open_bytes
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say, warning
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from tunewiz.data.reading.hub import downloaded, on_hub
-from tunewiz.data.reading.json_shapes import Shape
 from tunewiz.problems import BadData, Message, Problem, Where, error, say
 
 SAMPLES: Final = Path(__file__).resolve().parents[1] / "samples"
@@ -129,6 +128,8 @@ def _nearest_sibling(path: str) -> Message:
 
 #: ``files`` are read one after another, of ``texts`` each file is a row; ``beir`` has parts that are no rows.
 Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "arrow", "files", "texts", "beir"]
+#: How one JSON object holds all rows: see :mod:`tunewiz.data.reading.json_document`; "" where it does not.
+Shape = Literal["", "columns", "cells", "split", "objects", "entries"]
 Compression = Literal["", "gz", "bz2", "xz"]
 Quoting = Literal["", "doubled", "backslash", "none"]
 Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
