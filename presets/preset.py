@@ -53,11 +53,22 @@ class FirstModel:
     free: float = 0
 
 
-#: Texts of a language that most models know need nothing that must be downloaded first.
-STARTER: Final = FirstModel(
-    "all-MiniLM-L6-v2",
-    N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
-    language="en",
+#: What needs no download: for English texts a small English model, for all others one of about a hundred languages.
+STARTERS: Final = (
+    FirstModel(
+        "all-MiniLM-L6-v2",
+        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
+        language="en",
+    ),
+    FirstModel(
+        "starter-multilingual",
+        N_("Your texts are Chinese; this one knows Chinese and installs with Tunewiz, so no network is needed."),
+        language="zh",
+    ),
+    FirstModel(
+        "starter-multilingual",
+        N_("It knows about a hundred languages and installs with Tunewiz, so no network is needed."),
+    ),
 )
 
 

@@ -124,6 +124,13 @@ def _model(look: _Look) -> Found:
             return
 
 
+def _first_stage(look: _Look) -> Found:
+    """The preset of the embedding model that a pipeline tunes first."""
+    if "embedding" in look.kind.model_fields and look.facts.shape and look.facts.language != "en":
+        reason = say("Its model knows about a hundred languages; the default's is English.")
+        yield "embedding", Suggestion("embedding/starter-zh", reason)
+
+
 def _source(look: _Look) -> Found:
     if look.known and look.known.size.source == "starter":
         yield "model.source", Suggestion("starter", say("It installs with Tunewiz: no network is needed."))
@@ -271,6 +278,6 @@ def _millions(count: int) -> str:
 
 
 _RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
-    _task, _name, _model, _source, _negatives, _loss, _temperature, _method, _backend,
+    _task, _name, _model, _first_stage, _source, _negatives, _loss, _temperature, _method, _backend,
     _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
 )  # fmt: skip
