@@ -77,7 +77,7 @@ def _ignore_signals(run: Run) -> None:
 def _tell(run: Run, status: int, peak: int, kills: int | None) -> int:
     """Tell of an end that the child did not tell; the exit code."""
     state = read_state(run)
-    if state.over and status >= 0:
+    if state.over and status == state.exit_code:
         return status
     _end_orphans()
     if state.over:

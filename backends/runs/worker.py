@@ -62,7 +62,8 @@ def main(arguments: list[str]) -> int:
         traceback.print_exc()
         return _again(run, fault) or _told(run, fault)
     finally:
-        put_in_order(run)
+        with suppress(MemoryError):  # the end is told; whoever waits for this process does it then
+            put_in_order(run)
 
 
 def _again(run: Run, fault: BaseException) -> int:

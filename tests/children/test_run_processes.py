@@ -137,6 +137,20 @@ def test_a_child_that_leaves_without_a_word_is_told_by_its_status(tmp_path: Path
     assert "exit status 7" in state.why["message"]
 
 
+def test_the_exit_code_is_the_one_that_was_told_however_the_child_leaves(tmp_path: Path) -> None:
+    """Out of memory once more while it puts the run in order, a child leaves with another status."""
+    run = a_run(tmp_path)
+    run.reserve()
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom tunewiz.backends.runs.events import Failed\n"
+        "from tunewiz.backends.runs.run import Run\n"
+        f"Run(Path({str(run.directory)!r})).emit(Failed(exit_code=4))\nsys.exit(1)\n"
+    )
+    assert kept(run, code).wait(120) == 4
+    assert (read_state(run).status, read_state(run).exit_code) == ("failed", 4)
+    assert not run.reserve_file.exists()
+
+
 def test_a_child_that_asks_for_another_leaves_it_no_process_of_its_own(tmp_path: Path) -> None:
     run = a_run(tmp_path)
     code = (
