@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
@@ -67,11 +67,17 @@ class Mixed(ConversationFormat):
         return next(self.conversations(cells.detection, [cells.row], cells.report), None)
 
 
+#: No layout has so many fields: where the keys are data (ids, words), each row would be tried for nothing.
+_FIELDS: Final = 100
+
+
 def _detected(source: Source, keys: tuple[str, ...], row: Row) -> Detection | None:
     """The format of rows with these fields."""
     from tunewiz.data.formats.format import formats
     from tunewiz.data.opening.detection import detect_rows
 
+    if len(keys) > _FIELDS:
+        return None
     known = {name: item for name, item in formats("llm").items() if name != Mixed.name}
     try:
         return detect_rows(source.altered(columns=keys, format="auto", mapping={}), [row], {}, known)

@@ -254,6 +254,7 @@ def normalise_name(name: str) -> str:
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
 
 
+@lru_cache(maxsize=1 << 16)
 def spellings(name: str) -> tuple[str, str]:
     """A column's name as :func:`normalise_name` writes it, whole and without notes, numbers and a second language.
 
@@ -283,6 +284,7 @@ def side_of(name: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=1 << 16)
 def stem_of(name: str) -> str:
     """The name without words around it that change nothing of the role: 问题 of ``用户问题内容``."""
     return _BEFORE.sub("", _AFTER.sub("", spellings(name)[1]))
