@@ -281,7 +281,9 @@ def _pdf(file: Path) -> Iterator[Block]:
         reader.decrypt("")  # files that anyone may read and not everyone change
     pages = [(page.extract_text() or "").splitlines() for page in reader.pages]
     ends = [(2 if len(page) > _LINES_A_PAGE else 1, page) for page in pages]
-    edges = Counter(line for many, page in ends for line in {*map(_edge, page[:many]), *map(_edge, page[-many:])} if line)
+    edges = Counter(
+        line for many, page in ends for line in {*map(_edge, page[:many]), *map(_edge, page[-many:])} if line
+    )
     again = {line for line, count in edges.items() if count > max(2, len(pages) / 2)}
     kept = [
         line.strip()

@@ -22,8 +22,7 @@ from tunewiz.problems import BadPreset, Problem, TunewizError
 from tunewiz.tui.commands.questions import run_questions
 
 KEY = "sk-" + "k" * 30
-TOPICS = ("anchor basket compass hammer kettle ladder lantern violin trumpet saddle bucket curtain pillow mirror candle "
-          "helmet carpet blanket cushion drawer").split()  # fmt: skip
+TOPICS = ["anchor", "basket", "compass", "hammer", "kettle", "ladder", "lantern", "violin", "trumpet", "saddle", "bucket", "curtain", "pillow", "mirror", "candle", "helmet", "carpet", "blanket", "cushion", "drawer"]  # fmt: skip
 
 
 class _Server(BaseHTTPRequestHandler):
@@ -76,8 +75,10 @@ def documents(tmp_path: Path) -> Path:
     folder = tmp_path / "docs"
     folder.mkdir()
     for number, topic in enumerate(TOPICS):
-        text = f"In this chapter the {topic} of model {number} is described. It weighs {number + 3} kilos, has {number} \
+        text = (
+            f"In this chapter the {topic} of model {number} is described. It weighs {number + 3} kilos, has {number} \
 handles, and the {topic} is kept dry, away from the sun, and cleaned with a soft cloth once a week."
+        )
         (folder / f"{number:02}.md").write_text(f"# The {topic}\n\n{text}\n", encoding="utf-8")
     return folder
 
@@ -127,7 +128,9 @@ def test_questions_by_an_endpoint(
     assert "generated-questions" in codes
     assert not codes & {"leak-query", "leak-document", "texts-unused"}
     # Other documents do not go into the same folder.
-    (documents / "00.md").write_text("# Other\n\n" + "Something else is told here at some length. " * 9, encoding="utf-8")
+    (documents / "00.md").write_text(
+        "# Other\n\n" + "Something else is told here at some length. " * 9, encoding="utf-8"
+    )
     with pytest.raises(BadPreset, match="other documents"):
         make(plan, facts.append)
 
@@ -136,7 +139,7 @@ def test_an_endpoint_that_fails_is_told_without_its_key(endpoint: str, monkeypat
     writer = EndpointWriter("m")
     _Server.refuse = [503, 429]
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    assert "anchor" in writer.answer(prompt_for("the anchor of model 1 is heavy", 1), 1)  # the third time it answers
+    assert "anchor" in writer.answer("the anchor of model 1 is heavy", 1)  # the third time it answers
     _Server.refuse = [401]
     with pytest.raises(TunewizError) as fault:
         writer.answer("the anchor of model 1", 1)

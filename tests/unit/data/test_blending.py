@@ -17,8 +17,8 @@ from tunewiz.presets.yaml.library import loads, open_preset
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadData, BadPreset, Problem
 
-NOUNS = "kettle ladder violin anchor basket lantern compass hammer".split()
-ACTS = "repair paint carry store measure sharpen".split()
+NOUNS = ["kettle", "ladder", "violin", "anchor", "basket", "lantern", "compass", "hammer"]
+ACTS = ["repair", "paint", "carry", "store", "measure", "sharpen"]
 
 
 def _pair(number: int, who: str) -> tuple[str, str]:

@@ -35,7 +35,9 @@ def _pdf(path: Path, pages: list[list[str]]) -> None:
         places.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, one)
     table = "".join(f"{place:010d} 00000 n \n" for place in places)
-    tail = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    tail = (
+        f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    )
     path.write_bytes(body + tail.encode() + f"startxref\n{len(body)}\n%%EOF\n".encode())
 
 
@@ -45,7 +47,9 @@ def test_every_kind_of_document_is_read(tmp_path: Path) -> None:
         "---\ntitle: x\n---\nBefore.\n# Machine\n\n## Cleaning\nRinse [the tray](http://x). \n\n```\n# no heading\n```\n\nUnderlined\n---\nMore.\n",
         encoding="utf-8",
     )
-    (tmp_path / "规定.txt").write_bytes("第一章 年假\n员工每年有十天年假。\n\n第二章 报销\n十天内提交。\n".encode("gb18030"))
+    (tmp_path / "规定.txt").write_bytes(
+        "第一章 年假\n员工每年有十天年假。\n\n第二章 报销\n十天内提交。\n".encode("gb18030")
+    )
     (tmp_path / "page.html").write_text(PAGE, encoding="utf-8")
     lines = [["Manual of the pump", f"The pump number {n} moves water and is made of", "steel.", f"page {n} of 4"]
              for n in range(1, 5)]  # fmt: skip
@@ -84,7 +88,12 @@ def test_every_kind_of_document_is_read(tmp_path: Path) -> None:
 
 
 def test_sentences_end_where_they_end() -> None:
-    assert sentences("Dr. Lee came. She left. 她走了。“真的？”他问。") == ["Dr. Lee came.", "She left.", "她走了。", "“真的？”他问。"]
+    assert sentences("Dr. Lee came. She left. 她走了。“真的？”他问。") == [
+        "Dr. Lee came.",
+        "She left.",
+        "她走了。",
+        "“真的？”他问。",
+    ]
     assert sentences("Version 2.5 is out! Use e.g. Foo. (Next) one.") == [
         "Version 2.5 is out!", "Use e.g. Foo.", "(Next) one.",
     ]  # fmt: skip
@@ -94,7 +103,9 @@ def test_passages_hold_whole_sentences_and_all_of_the_text() -> None:
     english = " ".join(f"Sentence number {n} tells of the {n}th part of the machine." for n in range(120))
     chinese = "".join(f"第{n}条规定了员工在第{n}种情况下的做法和限额。" for n in range(90))
     endless = "word" + "word " * 900
-    document = Document("a.md", (Block("H", english), Block("规定", chinese), Block("", endless), Block("s", "Too short.")))
+    document = Document(
+        "a.md", (Block("H", english), Block("规定", chinese), Block("", endless), Block("s", "Too short."))
+    )
     passages = passages_of([document, Document("b.md", (Block("again", english),))])
     assert {one.document for one in passages} == {"a.md"}  # what another file repeats is there once
     assert len({one.name for one in passages}) == len(passages)
@@ -110,7 +121,8 @@ def test_passages_hold_whole_sentences_and_all_of_the_text() -> None:
 def test_the_sides_are_the_same_every_time_and_keep_what_is_alike_together() -> None:
     words = "anchor basket compass hammer kettle ladder lantern violin".split()  # noqa: SIM905
     blocks = [
-        Block("", " ".join(words[(n * m) % 8] + str((n + m) % 97) for m in range(1, 60)) + f" number {n}") for n in range(40)
+        Block("", " ".join(words[(n * m) % 8] + str((n + m) % 97) for m in range(1, 60)) + f" number {n}")
+        for n in range(40)
     ]
     blocks += [Block("", blocks[0].text + " again")]
     passages = passages_of([Document("x.md", tuple(blocks))])
