@@ -22,7 +22,10 @@ from tunewiz.problems import BadPreset, Problem, TunewizError
 from tunewiz.tui.commands.questions import run_questions
 
 KEY = "sk-" + "k" * 30
-TOPICS = ["anchor", "basket", "compass", "hammer", "kettle", "ladder", "lantern", "violin", "trumpet", "saddle", "bucket", "curtain", "pillow", "mirror", "candle", "helmet", "carpet", "blanket", "cushion", "drawer"]  # fmt: skip
+TOPICS = (
+    *("anchor", "basket", "compass", "hammer", "kettle", "ladder", "lantern", "violin", "trumpet", "saddle"),
+    *("bucket", "curtain", "pillow", "mirror", "candle", "helmet", "carpet", "blanket", "cushion", "drawer"),
+)
 
 
 class _Server(BaseHTTPRequestHandler):
@@ -157,10 +160,12 @@ def test_an_endpoint_that_fails_is_told_without_its_key(endpoint: str, monkeypat
 
 def test_questions_are_found_in_what_models_write() -> None:
     chinese = "员工入职满一年后，每年享有十天带薪年假。"
-    answer = "好的，以下是问题：\n1. **员工每年有几天年假？**\n2、入职多久才有年假\n问题3：本文讲了什么？\n- What is this?\n员工每年有几天年假"
+    answer = "好的，以下是问题：\n1. **员工每年有几天年假？**\n2、入职多久才有年假\n问题3：本文讲了什么？\n"
+    answer += "- What is this?\n员工每年有几天年假"
     assert list(questions_in(answer, chinese)) == ["员工每年有几天年假？", "入职多久才有年假"]
     english = "Employees have ten days of leave a year."
-    answer = "Sure!\nQ1: How many days of leave are there a year? Q2: Who has leave?\n- Employees have ten days of leave a year."
+    answer = "Sure!\nQ1: How many days of leave are there a year? Q2: Who has leave?\n"
+    answer += "- Employees have ten days of leave a year."
     assert list(questions_in(answer, english)) == ["How many days of leave are there a year?", "Who has leave?"]
     assert "每行一个问题" in prompt_for(chinese, 2)
     assert "One question per line" in prompt_for(english, 2)

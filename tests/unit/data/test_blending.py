@@ -79,8 +79,9 @@ def test_each_dataset_has_its_mapping_and_gives_its_share(folder: Path) -> None:
 
 
 def test_a_weight_above_one_repeats(folder: Path) -> None:
-    prepared = prepare(plan_of(_preset(folder, [{"path": "a.jsonl", "weight": 2.5}, "b.csv"],
-                                       "data.columns={query: 提问, positive: 回复}", "data.encoding=gb18030")), lambda _: None)  # fmt: skip
+    mapping = "data.columns={query: 提问, positive: 回复}"
+    preset = _preset(folder, [{"path": "a.jsonl", "weight": 2.5}, "b.csv"], mapping, "data.encoding=gb18030")
+    prepared = prepare(plan_of(preset), lambda _: None)
     first = prepared.sources[0]
     assert first.train == round(2.5 * (120 - first.held_out))
     assert prepared.sources[1].train == 200 - prepared.sources[1].held_out  # the section's mapping, where it fits

@@ -27,8 +27,8 @@ def _pdf(path: Path, pages: list[list[str]]) -> None:
     for number, lines in enumerate(pages):
         drawn = " T* ".join(f"({line}) Tj" for line in lines)
         stream = f"BT /F1 12 Tf 14 TL 50 800 Td {drawn} ET".encode()
-        objects += [f"<< /Type /Page /Parent 2 0 R /Contents {5 + 2 * number} 0 R /Resources << /Font << /F1 3 0 R >> >> "
-                    "/MediaBox [0 0 600 850] >>".encode()]  # fmt: skip
+        fonts = "/Resources << /Font << /F1 3 0 R >> >> /MediaBox [0 0 600 850]"
+        objects += [f"<< /Type /Page /Parent 2 0 R /Contents {5 + 2 * number} 0 R {fonts} >>".encode()]
         objects += [b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream)]
     body, places = b"%PDF-1.4\n", []
     for number, one in enumerate(objects, 1):
@@ -44,7 +44,8 @@ def _pdf(path: Path, pages: list[list[str]]) -> None:
 def test_every_kind_of_document_is_read(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/guide.md").write_text(
-        "---\ntitle: x\n---\nBefore.\n# Machine\n\n## Cleaning\nRinse [the tray](http://x). \n\n```\n# no heading\n```\n\nUnderlined\n---\nMore.\n",
+        "---\ntitle: x\n---\nBefore.\n# Machine\n\n## Cleaning\nRinse [the tray](http://x). \n\n"
+        "```\n# no heading\n```\n\nUnderlined\n---\nMore.\n",
         encoding="utf-8",
     )
     (tmp_path / "规定.txt").write_bytes(
