@@ -38,6 +38,22 @@ Header = Literal["auto", "yes", "no"]
 _TASKS = ("embedding", "reranker", "llm")
 
 
+Questions = Annotated[
+    int | None,
+    typer.Option("--questions", metavar="N", help=_("FILE holds documents: write N questions that they answer.")),
+]
+Out = Annotated[
+    str, typer.Option("--out", metavar="DIR", help=_("Where the questions go: FILE-questions, by default."))
+]
+_WRITERS = _(
+    "Who writes the questions: starter, a language model (id or folder), or endpoint:MODEL for the server "
+    "at OPENAI_BASE_URL."
+)
+Writer = Annotated[str, typer.Option("--writer", metavar="MODEL", help=_WRITERS)]
+_FINDS = _("What must find the passage by its question: bm25, or an embedding model.")
+Retriever = Annotated[str, typer.Option("--retriever", metavar="NAME", help=_FINDS)]
+
+
 def data(
     files: Annotated[
         list[str],
@@ -58,32 +74,10 @@ def data(
     subset: Annotated[str, typer.Option("--subset", help=_("Which configuration of a hub's dataset."))] = "",
     revision: Annotated[str, typer.Option("--revision", help=_("A branch, tag or commit of a hub's dataset."))] = "",
     fix: Annotated[Path | None, typer.Option("--fix", metavar="OUT", help=_("Write a clean copy to OUT."))] = None,
-    questions: Annotated[
-        int | None,
-        typer.Option("--questions", metavar="N", help=_("FILE holds documents: write N questions that they answer.")),
-    ] = None,
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help=_("Where the questions go: FILE-questions, by default."))
-    ] = "",
-    writer: Annotated[
-        str,
-        typer.Option(
-            "--writer",
-            metavar="MODEL",
-            help=_(
-                "Who writes the questions: starter, a language model (id or folder), or endpoint:MODEL for the server "
-                "at OPENAI_BASE_URL."
-            ),
-        ),
-    ] = "starter",
-    retriever: Annotated[
-        str,
-        typer.Option(
-            "--retriever",
-            metavar="NAME",
-            help=_("What must find the passage by its question: bm25, or an embedding model."),
-        ),
-    ] = "bm25",
+    questions: Questions = None,
+    out: Out = "",
+    writer: Writer = "starter",
+    retriever: Retriever = "bm25",
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz data``."""
