@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.inspection import inspect
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
-from tunewiz.data.reading.hub import ABSENT
 from tunewiz.data.reading.source import Dataset
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewiz.data.checks.check import MAX_TOKENS
+from tunewiz.data.folders.hub_ids import at_revision, on_hub
 from tunewiz.data.inspection import Inspection, fix, inspect
-from tunewiz.data.reading.hub import at_revision, on_hub
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.data.retrieval.fixing import Fixed
 from tunewiz.data.rows.examples import ROLES
@@ -175,8 +175,11 @@ def run_data(
     fixed = fix(dataset, fix_to, task) if fix_to is not None else None
     if fixed is not None and not as_json:
         fixed_report(fixed, CLEANED, console)
+    record = inspection_json(inspection) | ({} if fixed is None else {"fixed": _fixed_json(fixed)})
     if told is not None:
-        told.append(inspection_json(inspection) | ({} if fixed is None else {"fixed": _fixed_json(fixed)}))
+        told.append(record)
+    elif as_json:
+        print(json.dumps(record, ensure_ascii=False))
     good = inspection.usable or (fixed is not None and fixed.kept > 0)
     return int(ExitCode.OK if good else ExitCode.BAD_DATA)
 
