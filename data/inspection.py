@@ -20,12 +20,13 @@ from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
-from tunewiz.data.reading.records import read
+from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.retrieval.checks import CollectionChecks
 from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.rows.examples import Example, ScoredPair
+from tunewiz.data.text.language import language_of
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
 from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, note, say
 
@@ -57,6 +58,11 @@ class Inspection:
     def for_llm(self) -> bool:
         """Whether the rows are for a language model."""
         return self.detection is not None and self.detection.format.shape == "conversations"
+
+    @property
+    def language(self) -> str:
+        """The language of the first rows, see :func:`tunewiz.data.text.language.language_of`."""
+        return language_of(text for row in self.preview for text in row.values())
 
     @property
     def usable(self) -> bool:
@@ -149,7 +155,7 @@ class _Looking:
         return self._inspection(detected, name, {"rows": self._rows, "examples": usable})
 
     def _read(self) -> Iterator[Row]:
-        for row in read(self._source, self._findings):
+        for row in first_unfolded(self._source, read(self._source, self._findings), self._findings):
             self._rows += 1
             yield row
 

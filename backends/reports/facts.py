@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from tunewiz.backends.evaluate.metrics import canonical
-from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.records import FLOOR, Measured
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, Verdict, compare_all
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.blending import SourceCounts, line
 from tunewiz.data.folders.hub_ids import on_hub
@@ -108,6 +109,7 @@ class RunFacts(ABC, Generic[P]):
             metrics=compared,
             queries=known.queries if known else None,
             counts=self.counts,
+            memory=_memory(self.run),
             **more,
         )
 
@@ -136,6 +138,13 @@ class Facts(RunFacts[RetrievalPreset]):
         return compare_all(
             self.before.per_query, self.after.per_query, names, options.bootstrap, self.preset.training.seed
         )
+
+
+def _memory(run: Run) -> dict[str, float]:
+    """The probe's numbers, and the most that training took by its own account."""
+    state = read_state(run)
+    most = state.values.get("memory_peak")
+    return {**state.probe, **({"training": most} if most else {})}
 
 
 def model_name(chosen: str) -> str:
@@ -199,6 +208,8 @@ PRIMARY: Final = ("accuracy", "preference_accuracy", "kto_margin", "loss")
 class LlmFacts(RunFacts[LlmPreset]):
     """Of a language model's run."""
 
+    floor: Measured | None = None
+
     @property
     def primary(self) -> str:
         """The name of the metric that decides."""
@@ -234,4 +245,5 @@ def gather_language_model(run: Run, preset: LlmPreset) -> LlmFacts:
         record=read_json(run.record_file) or {},
         before=Measured.read(run.report / "before.json"),
         after=Measured.read(run.report / "after.json"),
+        floor=Measured.read(run.report / FLOOR) if preset.evaluation.floor else None,
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from tunewiz.data.folders.hub_ids import downloaded, on_hub
-from tunewiz.data.reading.json_shapes import Shape
 from tunewiz.problems import BadData, Message, Problem, Where, error, say
 
 SAMPLES: Final = Path(__file__).resolve().parents[1] / "samples"
@@ -129,6 +128,8 @@ def _nearest_sibling(path: str) -> Message:
 
 #: ``files`` are read one after another, of ``texts`` each file is a row; ``beir`` has parts that are no rows.
 Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "arrow", "files", "texts", "beir"]
+#: How one JSON object holds all rows: see :mod:`tunewiz.data.reading.json_document`; "" where it does not.
+Shape = Literal["", "columns", "cells", "split", "objects", "entries"]
 Compression = Literal["", "gz", "bz2", "xz"]
 Quoting = Literal["", "doubled", "backslash", "none"]
 Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
@@ -142,8 +143,9 @@ class Source:
     ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
     one, or the keys of the first objects in order of appearance. ``shape``: how one JSON object
-    holds all rows. ``skip_lines`` stand before the table and are no part of it. ``speakers`` is what
-    the user says of who speaks in conversations, name to part.
+    holds all rows. ``skip_lines`` stand before the table and are no part of it; ``heading`` records are the header:
+    groups of columns, their names, units. ``speakers`` is what the user says of who speaks in conversations, name to
+    part.
     """
 
     path: Path
@@ -159,6 +161,7 @@ class Source:
     skip_space: bool = False
     skip_lines: int = 0
     header: bool = False
+    heading: int = 1
     columns: tuple[str, ...] = ()
     rows_under: str = ""
     shape: Shape = ""

@@ -116,7 +116,10 @@ class Negatives(Section):
         ge=1,
         le=64,
         title=N_("Negatives per query"),
-        description=N_("How many hard negatives each query gets; a step then encodes batch size x (2 + this) texts."),
+        description=N_(
+            "How many hard negatives each query gets, mined and of the data's own; where the data has more, each epoch "
+            "draws others. A step then encodes batch size x (2 + this) texts."
+        ),
         json_schema_extra=about(
             typical=N_("1 to 7."), larger=N_("A harder lesson, more memory and time."), smaller=N_("Cheaper.")
         ),

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from tunewiz.backends import engines
 from tunewiz.backends.evaluate.lengths import Reading
-from tunewiz.backends.readiness import check_preset, estimate
+from tunewiz.backends.readiness import MEMORY, check_preset, estimate, memory_findings
 from tunewiz.backends.sources import datasets, resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
-from tunewiz.backends.stages.first_rows import data_problems
+from tunewiz.backends.stages.first_rows import data_problems, first_texts_a_row
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import memory
@@ -85,8 +85,11 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
             found += opened.placed(_of_hubs(opened.preset))
     except BadPreset as fault:
         return _tell(Checked(name, list(fault.problems)), as_json)
-    located = _located(opened, found)
-    checked = Checked(name, found, opened, located, estimate(opened.preset, located))
+    located, texts = _located(opened, found), first_texts_a_row(opened.preset)
+    if texts:
+        of_memory = opened.placed(memory_findings(opened.preset, texts))
+        found = [*(one for one in found if one.code not in MEMORY), *of_memory]
+    checked = Checked(name, found, opened, located, estimate(opened.preset, located, texts))
     if rows and checked.sound:
         checked = replace(checked, reading=_read(opened.preset, rows))
     return _tell(checked, as_json)

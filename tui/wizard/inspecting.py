@@ -29,7 +29,6 @@ PREPARED_UP_TO: Final = 200_000_000
 _SHAPES: Final[Mapping[str, Literal["groups", "scored", "conversations"]]] = {
     "groups": "groups", "collection": "groups", "scored": "scored", "conversations": "conversations",
 }  # fmt: skip
-_CJK: Final = ("\u3400", "\u9fff")
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Inspected:
             rows=rows,
             negatives="negative" in detection.mapping,
             max_length=self.inspection.advice.max_length if self.inspection.advice else 0,
-            language=_language(self.inspection),
+            language=self.inspection.language,
         )
 
 
@@ -188,11 +187,3 @@ def _prepared(plan: Plan | LlmPlan, told: Report) -> Mapping[str, int]:
 
 def _too_large(inspection: Inspection) -> bool:
     return inspection.source is not None and inspection.source.size > PREPARED_UP_TO
-
-
-def _language(inspection: Inspection) -> str:
-    """``zh`` or ``en`` by the letters of the preview; empty where they are neither."""
-    letters = [letter for row in inspection.preview for text in row.values() for letter in text if letter.isalpha()]
-    chinese = sum(_CJK[0] <= letter <= _CJK[1] for letter in letters)
-    latin = sum(letter.isascii() for letter in letters)
-    return "zh" if chinese > 0.3 * len(letters) else "en" if latin > 0.9 * len(letters) and letters else ""

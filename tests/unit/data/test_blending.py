@@ -79,8 +79,8 @@ def test_each_dataset_has_its_mapping_and_gives_its_share(folder: Path) -> None:
 
 
 def test_a_weight_above_one_repeats(folder: Path) -> None:
-    mapping = "data.columns={query: 提问, positive: 回复}"
-    preset = _preset(folder, [{"path": "a.jsonl", "weight": 2.5}, "b.csv"], mapping, "data.encoding=gb18030")
+    mapped = ("data.columns={query: 提问, positive: 回复}", "data.encoding=gb18030")
+    preset = _preset(folder, [{"path": "a.jsonl", "weight": 2.5}, "b.csv"], *mapped)
     prepared = prepare(plan_of(preset), lambda _: None)
     first = prepared.sources[0]
     assert first.train == round(2.5 * (120 - first.held_out))
