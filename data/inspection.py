@@ -14,12 +14,12 @@ from tunewiz.data.chat.checks import ConversationLook
 from tunewiz.data.chat.fixing import fix_conversations
 from tunewiz.data.checks.check import MAX_TOKENS, Setting, watch
 from tunewiz.data.documents.reading import holds_documents
+from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
-from tunewiz.data.reading.hub import ABSENT
 from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.retrieval.checks import CollectionChecks

@@ -75,6 +75,20 @@ def stream(
         raise faults[0]
 
 
+def complete(loaded: Loaded, text: str, most: int, temperature: float, ends: Sequence[str]) -> str:
+    """What the model writes after ``text``, as it stands and without a template, up to the first of ``ends``."""
+    import torch
+
+    ids = torch.tensor([loaded.tokenizer(text)["input_ids"]])
+    with torch.no_grad():
+        written = loaded.model.generate(
+            **_asked(loaded, ids, most, temperature), stop_strings=list(ends), tokenizer=loaded.tokenizer
+        )
+    answer: str = loaded.tokenizer.decode(written[0][ids.shape[1] :], skip_special_tokens=True)
+    found = [place for end in ends if (place := answer.find(end)) >= 0]
+    return answer[: min(found, default=len(answer))]
+
+
 def _asked(loaded: Loaded, ids: Any, most: int, temperature: float) -> dict[str, Any]:
     """What ``generate`` is called with."""
     import torch

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tunewiz.backends.questions.prompts import prompt_for, questions_in
+from tunewiz.backends.questions.prompts import questions_in
 from tunewiz.data.documents.passages import Passage, held_out, passages_of
 from tunewiz.data.documents.reading import read_documents
 from tunewiz.data.reading.discovery import GENERATED
@@ -189,7 +189,7 @@ def _write(plan: QuestionPlan, passages: list[Passage], kept: _Kept, tell: Tell)
             if kept.asked[passage.name] >= wanted:
                 continue
             asked = wanted - kept.asked[passage.name] if kept.asked[passage.name] else wanted
-            answer = writer.answer(prompt_for(passage.text, wanted), wanted)
+            answer = writer.answer(passage.text, wanted)
             found = list(questions_in(answer, passage.text))
             fresh = [question for question in found if normal(question) not in kept.known]
             right = search.finds(fresh, place) if fresh else []

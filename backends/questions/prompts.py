@@ -37,6 +37,40 @@ def prompt_for(passage: str, count: int) -> str:
     return (_CHINESE_PROMPT if is_chinese(passage) else _ENGLISH_PROMPT).format(passage=passage, count=count)
 
 
+_ENGLISH_EXAMPLES: Final = """Text: Our shop in Lyon is open from Tuesday to Saturday, 9 a.m. to 6 p.m. Goods can be \
+returned within 30 days with the receipt.
+Question: When is the shop in Lyon open?
+Question: How long can goods be returned?
+
+Text: The sensor S2 measures temperatures from -40 to 125 degrees. Its battery lasts about two years.
+Question: What temperatures can the sensor S2 measure?
+Question: How long does the battery of the sensor S2 last?
+
+Text: {passage}
+Question:"""
+
+_CHINESE_EXAMPLES: Final = """内容：里昂分店周二至周六上午九点到下午六点营业。商品凭小票三十天内可以退货。
+问题：里昂分店几点营业？
+问题：商品多少天内可以退货？
+
+内容：传感器S2可以测量零下40度到125度的温度，电池大约能用两年。
+问题：传感器S2可以测量多少度的温度？
+问题：传感器S2的电池能用多久？
+
+内容：{passage}
+问题："""
+
+
+def examples_for(passage: str) -> str:
+    """The same request for a model that was not taught to follow any: a text that such a model continues."""
+    body = " ".join(passage.split())
+    return (_CHINESE_EXAMPLES if is_chinese(passage) else _ENGLISH_EXAMPLES).format(passage=body)
+
+
+#: Where a model that continues a text goes on to the next example.
+NEXT: Final = ("\n\n", "\nText:", "\n内容：", "\n内容:")
+
+
 #: What models put before a question: numbers, dashes, "Q:", 问题一：.
 _BEFORE: Final = re.compile(
     r"^\s*(?:[-*•>#]+\s*|\(?\d{1,2}[).、:：]\s*|[一二三四五六七八九十]{1,2}、\s*|\*\*|"

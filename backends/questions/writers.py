@@ -10,9 +10,11 @@ import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from tunewiz.backends.questions.prompts import NEXT, examples_for, prompt_for
+from tunewiz.files import read_json
 from tunewiz.problems import BadPreset, Message, TunewizError, Where, error, say
 
 #: Begins the name of a model of an endpoint.
@@ -31,7 +33,7 @@ class Writer(ABC):
     name: str
 
     @abstractmethod
-    def answer(self, prompt: str, count: int) -> str:
+    def answer(self, passage: str, count: int) -> str:
         """What it writes when it is asked for ``count`` questions. Raises :class:`TunewizError`."""
 
 
@@ -70,17 +72,26 @@ class LocalWriter(Writer):
         tell(say("{model} is loaded.", model=self.name))
         self._loaded = loaded_model.load(preset, places, None)
         self._seed = seed
+        # A model whose folder has no chat template was not taught to follow requests: it is shown examples instead.
+        self._chats = (path / "chat_template.jinja").is_file() or "chat_template" in (
+            read_json(path / "tokenizer_config.json") or {}
+        )
 
-    def answer(self, prompt: str, count: int) -> str:
-        """See :meth:`Writer.answer`; the same prompt is answered the same way every time."""
+    def answer(self, passage: str, count: int) -> str:
+        """See :meth:`Writer.answer`; the same passage is answered the same way every time."""
         import zlib
 
         import torch
 
-        from tunewiz.backends.language_models.chatting import stream
+        from tunewiz.backends.language_models.chatting import complete, stream
 
-        torch.manual_seed(self._seed ^ zlib.crc32(prompt.encode()))
-        return "".join(stream(self._loaded, [("user", prompt)], most=_LINE * (count + 1), temperature=_TEMPERATURE))
+        torch.manual_seed((self._seed + count) ^ zlib.crc32(passage.encode()))
+        most = _LINE * (count + 1)
+        if self._chats:
+            turns: list[tuple[Literal["user", "assistant"], str]] = [("user", prompt_for(passage, count))]
+            return "".join(stream(self._loaded, turns, most=most, temperature=_TEMPERATURE))
+        text = complete(self._loaded, examples_for(passage), most, _TEMPERATURE, NEXT)
+        return "\n".join(text.split("\n")[:count])
 
 
 # An endpoint.
@@ -108,11 +119,11 @@ class EndpointWriter(Writer):
         self._model = model or self._only_model()
         self.name = f"{self._model} ({self._host})"
 
-    def answer(self, prompt: str, count: int) -> str:
+    def answer(self, passage: str, count: int) -> str:
         """See :meth:`Writer.answer`; busy servers are asked again, later and later."""
         asked = {
             "model": self._model,
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": [{"role": "user", "content": prompt_for(passage, count)}],
             "temperature": _TEMPERATURE,
             # Models that think aloud first need room for that.
             "max_tokens": 2048,

@@ -16,7 +16,7 @@ from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.blending import SourceCounts, line
-from tunewiz.data.reading.hub import on_hub
+from tunewiz.data.folders.hub_ids import on_hub
 from tunewiz.files import read_json
 from tunewiz.presets.families import lookup
 from tunewiz.presets.preset import RetrievalPreset

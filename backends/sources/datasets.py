@@ -18,8 +18,8 @@ from tunewiz.backends.sources import huggingface, modelscope
 from tunewiz.backends.sources.asking import Answer, ask
 from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress, check_room, count_bytes
 from tunewiz.data.folders.hub_cards import wanted_files
+from tunewiz.data.folders.hub_ids import WHOLE, HubDataset, here, hub_dataset, remember
 from tunewiz.data.folders.splits import is_data
-from tunewiz.data.reading.hub import WHOLE, HubDataset, here, hub_dataset, remember
 from tunewiz.data.reading.source import Dataset
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset

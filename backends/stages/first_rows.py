@@ -10,11 +10,11 @@ from typing import Final
 
 from tunewiz.backends.stages.retrieval import plan_of, texts_a_row
 from tunewiz.backends.training.reranker_rows import with_groups
+from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.inspection import inspect
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
-from tunewiz.data.reading.hub import ABSENT
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Example, Group, ScoredPair

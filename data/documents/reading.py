@@ -280,9 +280,17 @@ def _pdf(file: Path) -> Iterator[Block]:
     if reader.is_encrypted:
         reader.decrypt("")  # files that anyone may read and not everyone change
     pages = [(page.extract_text() or "").splitlines() for page in reader.pages]
-    edges = Counter(_edge(line) for page in pages for line in {*page[:2], *page[-2:]} if line.strip())
+    ends = [(2 if len(page) > _LINES_A_PAGE else 1, page) for page in pages]
+    edges = Counter(
+        line for many, page in ends for line in {*map(_edge, page[:many]), *map(_edge, page[-many:])} if line
+    )
     again = {line for line, count in edges.items() if count > max(2, len(pages) / 2)}
-    kept = [line.strip() for page in pages for line in page if _edge(line) not in again]
+    kept = [
+        line.strip()
+        for many, page in ends
+        for number, line in enumerate(page)
+        if many <= number < len(page) - many or _edge(line) not in again
+    ]
     heading, held = "", list[str]()
     for line in kept:
         if len(line) <= _SHORT and _NUMBERED.match(line) and not _SENTENCE.search(line):
@@ -291,6 +299,9 @@ def _pdf(file: Path) -> Iterator[Block]:
         else:
             held.append(line)
     yield Block(heading, _unwrapped(held))
+
+
+_LINES_A_PAGE: Final = 8  # pages of fewer lines have one of them as header and footer, if any
 
 
 def _edge(line: str) -> str:

@@ -13,6 +13,7 @@ from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import guesses, list_columns, normalise_name
+from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.reading.expressions import columns_in
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, note, say, warning
@@ -74,7 +75,7 @@ def spare_columns(table: Table, mapping: Mapped) -> list[str]:
 
 def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     """What is not used: a note, and a warning for texts that could have been."""
-    spare = spare_columns(table, mapping)
+    spare = [column for column in spare_columns(table, mapping) if column != GENERATED]  # that is told of by itself
     inside = {head: name for name in table.columns for head in columns_in(name) if name != head}
     texts = [name for name in spare if is_text(table, inside.get(name, name)) and not _is_part(name)]
     found: list[Problem] = []

@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
+from tunewiz.data.folders.hub_ids import hub_dataset, kept_folder
 from tunewiz.data.reading.columns import is_known
 from tunewiz.data.reading.dialect import delimited_layout, layout_of
 from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
 from tunewiz.data.reading.expressions import is_expression
 from tunewiz.data.reading.folders import collection_source, folder_source
-from tunewiz.data.reading.hub import hub_dataset, kept_folder
 from tunewiz.data.reading.json_document import find_rows
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend, unpacked
 from tunewiz.data.reading.jsonl import FENCE

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tunewiz.data.reading.hub import downloaded, on_hub
+from tunewiz.data.folders.hub_ids import downloaded, on_hub
 from tunewiz.problems import BadData, Message, Problem, Where, error, say
 
 SAMPLES: Final = Path(__file__).resolve().parents[1] / "samples"

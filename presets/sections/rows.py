@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
-from tunewiz.data.reading.hub import at_revision
+from tunewiz.data.folders.hub_ids import at_revision
 from tunewiz.data.reading.source import Dataset
 from tunewiz.language import N_
 from tunewiz.presets.sections.section import Section, about

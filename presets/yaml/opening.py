@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tunewiz.data.reading.hub import on_hub
+from tunewiz.data.folders.hub_ids import on_hub
 from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import fields, syntax, validation

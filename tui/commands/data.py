@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewiz.data.checks.check import MAX_TOKENS
+from tunewiz.data.folders.hub_ids import at_revision, on_hub
 from tunewiz.data.inspection import Inspection, fix, inspect
-from tunewiz.data.reading.hub import at_revision, on_hub
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.data.retrieval.fixing import Fixed
 from tunewiz.data.rows.examples import ROLES
@@ -36,6 +36,22 @@ from tunewiz.tui.commands.options import AsJson, RoleColumns, finish, pairs
 
 Header = Literal["auto", "yes", "no"]
 _TASKS = ("embedding", "reranker", "llm")
+
+
+Questions = Annotated[
+    int | None,
+    typer.Option("--questions", metavar="N", help=_("FILE holds documents: write N questions that they answer.")),
+]
+Out = Annotated[
+    str, typer.Option("--out", metavar="DIR", help=_("Where the questions go: FILE-questions, by default."))
+]
+_WRITERS = _(
+    "Who writes the questions: starter, a language model (id or folder), or endpoint:MODEL for the server "
+    "at OPENAI_BASE_URL."
+)
+Writer = Annotated[str, typer.Option("--writer", metavar="MODEL", help=_WRITERS)]
+_FINDS = _("What must find the passage by its question: bm25, or an embedding model.")
+Retriever = Annotated[str, typer.Option("--retriever", metavar="NAME", help=_FINDS)]
 
 
 def data(
@@ -58,32 +74,10 @@ def data(
     subset: Annotated[str, typer.Option("--subset", help=_("Which configuration of a hub's dataset."))] = "",
     revision: Annotated[str, typer.Option("--revision", help=_("A branch, tag or commit of a hub's dataset."))] = "",
     fix: Annotated[Path | None, typer.Option("--fix", metavar="OUT", help=_("Write a clean copy to OUT."))] = None,
-    questions: Annotated[
-        int | None,
-        typer.Option("--questions", metavar="N", help=_("FILE holds documents: write N questions that they answer.")),
-    ] = None,
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help=_("Where the questions go: FILE-questions, by default."))
-    ] = "",
-    writer: Annotated[
-        str,
-        typer.Option(
-            "--writer",
-            metavar="MODEL",
-            help=_(
-                "Who writes the questions: starter, a language model (id or folder), or endpoint:MODEL for the server "
-                "at OPENAI_BASE_URL."
-            ),
-        ),
-    ] = "starter",
-    retriever: Annotated[
-        str,
-        typer.Option(
-            "--retriever",
-            metavar="NAME",
-            help=_("What must find the passage by its question: bm25, or an embedding model."),
-        ),
-    ] = "bm25",
+    questions: Questions = None,
+    out: Out = "",
+    writer: Writer = "starter",
+    retriever: Retriever = "bm25",
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz data``."""
@@ -181,8 +175,11 @@ def run_data(
     fixed = fix(dataset, fix_to, task) if fix_to is not None else None
     if fixed is not None and not as_json:
         fixed_report(fixed, CLEANED, console)
+    record = inspection_json(inspection) | ({} if fixed is None else {"fixed": _fixed_json(fixed)})
     if told is not None:
-        told.append(inspection_json(inspection) | ({} if fixed is None else {"fixed": _fixed_json(fixed)}))
+        told.append(record)
+    elif as_json:
+        print(json.dumps(record, ensure_ascii=False))
     good = inspection.usable or (fixed is not None and fixed.kept > 0)
     return int(ExitCode.OK if good else ExitCode.BAD_DATA)
 

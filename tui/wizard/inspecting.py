@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan
+from tunewiz.data.folders.hub_ids import on_hub
 from tunewiz.data.inspection import Inspection, inspect
-from tunewiz.data.reading.hub import on_hub
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
 from tunewiz.data.retrieval.prepared import Plan
