@@ -133,3 +133,4 @@ def test_the_starter_of_a_search_knows_the_language() -> None:
     assert search_model("starter", "en").id == "sentence-transformers/all-MiniLM-L6-v2"
     assert {search_model("starter", language).id for language in ("zh", "ja", "und")} == {"starter-multilingual"}
     assert search_model("BAAI/bge-m3", "zh").source == "auto"
+    assert search_model("starter-multilingual").source == "starter"
