@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from tunewiz.backends import sources
+from tunewiz.backends.evaluate.two_stage import first_stage
 from tunewiz.backends.sources import packaged_e5
 from tunewiz.backends.sources.source import ModelUnavailable, search_model
 from tunewiz.backends.sources.unpacking import unpacked
 from tunewiz.presets.families import instructions
+from tunewiz.presets.sections.data import Candidates
 from tunewiz.presets.sections.model import EncoderModel
 
 STARTER = EncoderModel(id="starter-multilingual", source="starter")
@@ -134,3 +136,7 @@ def test_the_starter_of_a_search_knows_the_language() -> None:
     assert {search_model("starter", language).id for language in ("zh", "ja", "und")} == {"starter-multilingual"}
     assert search_model("BAAI/bge-m3", "zh").source == "auto"
     assert search_model("starter-multilingual").source == "starter"
+    chosen = [first_stage(Candidates(), texts).model for texts in (["显存不足怎么办"], ["How do I restart it?"])]
+    assert chosen == ["starter-multilingual", "sentence-transformers/all-MiniLM-L6-v2"]
+    named = Candidates(model="BAAI/bge-m3")
+    assert first_stage(named, ["显存不足怎么办"]) == named
