@@ -181,6 +181,7 @@ def made_from(facts: LlmFacts) -> Iterator[Message]:
     preset, training = facts.preset, facts.preset.training
     yield say("Base model: {base}", base=facts.base_model)
     yield say("Data: {data}, {rows} rows trained on", data=facts.data_name, rows=facts.counts.get("train", 0))
+    yield from facts.sources
     yield say("Method: {method}, chat template {chat}", method=preset.method.type, chat=facts.template)
     yield say(
         "{epochs} epochs, batches of {batch} x {accumulation}, learning rate {rate}, at most {length} tokens, "

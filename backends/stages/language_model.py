@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -28,15 +29,7 @@ from tunewiz.problems import Problem, note, say, warning
 def chat_plan_of(preset: LlmPreset) -> LlmPlan:
     """The preset's data section in the terms of :mod:`tunewiz.data.chat.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
-    train = Dataset(
-        data.train,
-        data.format,
-        columns=data.columns,
-        encoding=data.encoding,
-        delimiter=data.delimiter,
-        header=data.header,
-        limit=data.limit,
-    )
+    train, *others = data.datasets
     return LlmPlan(
         train=train,
         evaluation=Dataset(held_out.data, like=train) if held_out.data else None,
@@ -49,6 +42,7 @@ def chat_plan_of(preset: LlmPreset) -> LlmPlan:
         prompt=data.prompt,
         labels=tuple(data.labels) if data.labels is not None else None,
         system=data.system,
+        others=tuple(others),
     )
 
 
@@ -121,6 +115,7 @@ class LanguageModelBackend(Backend[LlmPreset]):
         from tunewiz.backends.language_models import encoded_rows, templates, text_pieces
         from tunewiz.data.chat.prepare import prepare_llm
 
+        run_models.fetch_datasets(run, preset)
         read = prepare_llm(chat_plan_of(preset), run.notice)
         path = self.base(run, preset)
         prepared = self._split(read, preset, path)
@@ -136,7 +131,8 @@ class LanguageModelBackend(Backend[LlmPreset]):
             "validated": bool(prepared.validation),
             "thinking": encoded_rows.thinks(prepared.train),
         }
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), llm=told)
+        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), llm=told,
+                      sources=list(map(asdict, prepared.sources)))  # fmt: skip
         if preset.template != template:
             # The lock: whoever uses this run later reads the name, not the rule that found it.
             write_whole(run.preset_file, dumps(preset.model_copy(update={"template": template})))

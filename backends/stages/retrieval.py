@@ -9,9 +9,11 @@ import shutil
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
+from tunewiz.backends import readiness
 from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_encoder
 from tunewiz.backends.models import run_models
@@ -25,6 +27,7 @@ from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
 from tunewiz.data.rows.examples import Collection, texts_of_example
 from tunewiz.data.text.language import language_of
 from tunewiz.presets.checks import language_problems
+from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -42,17 +45,7 @@ R = TypeVar("R", bound=RetrievalPreset)
 def plan_of(preset: RetrievalPreset) -> Plan:
     """The preset's data section in the terms of :mod:`tunewiz.data.retrieval.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
-    train = Dataset(
-        data.train,
-        data.format,
-        data.split,
-        data.columns,
-        data.encoding,
-        data.delimiter,
-        data.header,
-        data.limit,
-        labels=data.labels,
-    )
+    train, *others = data.datasets
     return Plan(
         train=train,
         evaluation=Dataset(held_out.data, split=held_out.split, like=train) if held_out.data else None,
@@ -66,7 +59,18 @@ def plan_of(preset: RetrievalPreset) -> Plan:
         clean=data.clean,
         task=preset.task,
         max_tokens=preset.training.max_length,
+        others=tuple(others),
     )
+
+
+def texts_a_row(preset: RetrievalPreset, prepared: Prepared) -> float:
+    """Texts that a step of training reads for a row of ``prepared``, on average over the largest that one may hold."""
+    from tunewiz.backends.training import loss_rows, reranker_rows
+
+    own = loss_rows.Own.of(preset)
+    if isinstance(preset.loss, RerankerLoss):
+        return reranker_rows.documents_a_row(preset.loss, prepared, own, preset.training.batch_size)
+    return loss_rows.texts_a_row(preset.loss, prepared.groups, own)
 
 
 def wanted_of(preset: RetrievalPreset) -> MetricOptions:
@@ -93,6 +97,7 @@ class RetrievalStages(Backend[R], Generic[R]):
         from tunewiz.backends.negatives.mining import with_negatives
         from tunewiz.data.retrieval.prepare import prepare
 
+        run_models.fetch_datasets(run, preset)
         prepared = self.shaped(run, preset, prepare(plan_of(preset), run.notice))
         language = language_of(text for row in prepared.train for _, text in texts_of_example(row))
         for problem in language_problems(preset, language):
@@ -112,7 +117,12 @@ class RetrievalStages(Backend[R], Generic[R]):
         )
         self.check(preset, prepared)
         save(prepared, run.data)
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts))
+        texts = texts_a_row(preset, prepared)
+        for problem in readiness.memory_findings(preset, texts):
+            run.notice(replace(problem, severity="warning"))  # what does not fit is made smaller when it is tried
+        sources = list(map(asdict, prepared.sources))
+        facts = {"data": dict(prepared.hashes), "counts": dict(prepared.counts), "sources": sources}
+        add_to_record(run, **facts, row_texts=texts)
         run.emit(Saved(what="data", path=run.relative(run.data)))
 
     def shaped(self, run: Run, preset: R, prepared: Prepared) -> Prepared:

@@ -270,7 +270,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
-    return preset.memory(known, facts.half)
+    return preset.memory(known, memory.Conditions(facts.half, cpu=facts.free is None))
 
 
 def _millions(count: int) -> str:
