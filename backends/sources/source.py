@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Final
 
-from tunewiz.presets.families import starter_for
+from tunewiz.presets.families import lookup, starter_for
 from tunewiz.presets.sections.model import EncoderModel, Model
 from tunewiz.problems import Problem, TunewizError, Where, error, say
 
@@ -73,7 +73,11 @@ def search_model(name: str, language: str = "en") -> EncoderModel:
     """The model section that ``name`` stands for; of the starters the one for texts in ``language``."""
     if name == STARTER:
         return EncoderModel(id=starter_for(language), source="starter")
-    return EncoderModel(id=name, source="local" if Path(name).is_dir() else "auto")
+    if Path(name).is_dir():
+        return EncoderModel(id=name, source="local")
+    known = lookup(name)
+    packaged = known is not None and known.size.source == "starter" and "/" not in name  # no hub has such an id
+    return EncoderModel(id=name, source="starter" if packaged else "auto")
 
 
 def loss_model(name: str) -> EncoderModel:

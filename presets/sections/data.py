@@ -226,7 +226,7 @@ class Candidates(Section):
         title=N_("Embedding model"),
         description=N_(
             "The model of a dense first stage, and of dense negatives: a hub id, a folder (such as a run's model), or "
-            "starter."
+            "starter, the packaged one that knows the language of the texts."
         ),
         examples=["starter", "BAAI/bge-small-zh-v1.5", "runs/faq-embedding-20260101-120000/model"],
         json_schema_extra=about(typical=N_("The embedding model that your search uses.")),

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from tunewiz.backends import sources
+from tunewiz.backends.evaluate.two_stage import first_stage
 from tunewiz.backends.sources import packaged_e5
 from tunewiz.backends.sources.source import ModelUnavailable, search_model
 from tunewiz.backends.sources.unpacking import unpacked
 from tunewiz.presets.families import instructions
+from tunewiz.presets.sections.data import Candidates
 from tunewiz.presets.sections.model import EncoderModel
 
 STARTER = EncoderModel(id="starter-multilingual", source="starter")
@@ -82,7 +84,7 @@ def test_its_vectors_are_those_of_the_engine_it_comes_with(folder: Path) -> None
         own = model.encode(texts, prompt=prompt, normalize_embeddings=True)
         assert np.sum(own * engine.encode(texts, is_query=prompt == "query: "), axis=1).min() >= 0.999
     for text in TEXTS:
-        tokens = model.tokenizer(f"query: {text}", truncation=True, max_length=512)["input_ids"]
+        tokens = model.tokenizer(f"query: {text}", truncation=False)["input_ids"]
         assert len(tokens) == engine._lib.e5_token_count(engine._m, text.encode(), 1), text
 
 
@@ -133,3 +135,8 @@ def test_the_starter_of_a_search_knows_the_language() -> None:
     assert search_model("starter", "en").id == "sentence-transformers/all-MiniLM-L6-v2"
     assert {search_model("starter", language).id for language in ("zh", "ja", "und")} == {"starter-multilingual"}
     assert search_model("BAAI/bge-m3", "zh").source == "auto"
+    assert search_model("starter-multilingual").source == "starter"
+    chosen = [first_stage(Candidates(), texts).model for texts in (["显存不足怎么办"], ["How do I restart it?"])]
+    assert chosen == ["starter-multilingual", "sentence-transformers/all-MiniLM-L6-v2"]
+    named = Candidates(model="BAAI/bge-m3")
+    assert first_stage(named, ["显存不足怎么办"]) == named
