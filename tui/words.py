@@ -16,12 +16,31 @@ _CENTURY: Final = 3.2e9  # seconds
 
 
 def duration(seconds: float) -> str:
-    """``seconds`` as ``7s``, ``4:05`` or ``1:02:03``; what no clock shows is cut to a century."""
+    """``seconds`` as a time that something takes, in words that no time of day has: ``7s``, ``4m 05s``, ``1h 02m``.
+
+    What no clock shows is cut to a century.
+    """
     whole = round(min(max(0.0, seconds), _CENTURY))
     if whole < 60:
-        return f"{whole}s"
+        return translate("{seconds}s").format(seconds=whole)
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        words = translate("{minutes}m {seconds}s") if rest else translate("{minutes}m")
+        return words.format(minutes=minutes, seconds=f"{rest:02}")
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return translate("{hours}h {minutes}m").format(hours=hours, minutes=f"{minutes:02}")
+    days, hours = divmod(hours, 24)
+    return translate("{days}d {hours}h").format(days=days, hours=hours)
+
+
+def clock(seconds: float) -> str:
+    """``seconds`` as an axis has them: ``40s``, ``4:05``, ``1:02:03``."""
+    whole = round(min(max(0.0, seconds), _CENTURY))
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
+    if whole < 60:
+        return f"{whole}s"
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
@@ -62,3 +81,15 @@ STATUS_NAMES: Mapping[str, str] = {
     "lost": N_("lost"),
     "unreadable": N_("unreadable"),
 }
+
+#: Verdicts as one word, for lists; the sentences are the verdict's own (:mod:`tunewiz.backends.evaluate.verdict`).
+VERDICT_NAMES: Mapping[str, str] = {
+    "WIN": N_("WIN"),
+    "MARGINAL": N_("MARGINAL"),
+    "REGRESSION": N_("REGRESSION"),
+}
+
+
+def verdict_name(verdict: str) -> str:
+    """A verdict in the current language."""
+    return translate(VERDICT_NAMES[verdict]) if verdict in VERDICT_NAMES else printable(verdict, 30)

@@ -18,6 +18,8 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_
 from tunewiz.tui.answers import looks_by_task
+from tunewiz.tui.dialogs.copying import Copyable, Copying, of_run
+from tunewiz.tui.outcome import ending
 from tunewiz.tui.panels.evidence import Evidence, evidence
 from tunewiz.tui.panels.result_story import ResultStory
 from tunewiz.tui.screens.kinds import FullScreen
@@ -34,7 +36,7 @@ from tunewiz.tui.screens.messages import (
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 
-class ResultScreen(FullScreen):
+class ResultScreen(Copying, FullScreen):
     """Read once, in a thread; only actions that work for this run are offered."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
@@ -110,6 +112,12 @@ class ResultScreen(FullScreen):
         if action == "resume":
             return bool(self.state and self.state.status in ("stopped", "failed", "lost") and not self.living)
         return True
+
+    def copies(self) -> list[Copyable]:
+        """The verdict, where things lie, what to type to use the model."""
+        verdict = [Copyable(N_("Verdict"), ending(self.run, self.state))] if self.state is not None else []
+        more = [Copyable(N_("Command"), f"tunewiz try {self.run.typed}")] if self.run.model.is_dir() else []
+        return [*verdict, *of_run(self.run), *more]
 
     def action_try(self) -> None:
         """Ask its models."""
