@@ -115,6 +115,12 @@ class TunewizApp(LooksApp):
 
         self.push_screen(RunsScreen(self.runs))
 
+    def on_top_wanted(self, message: messages.TopWanted) -> None:
+        """Show all runs and cards of the machine."""
+        from tunewiz.tui.machine.top import TopScreen
+
+        self.push_screen(TopScreen(self.runs))
+
     def on_monitor_wanted(self, message: messages.MonitorWanted) -> None:
         """Watch a run."""
         from tunewiz.tui.screens.monitor import MonitorScreen

@@ -103,6 +103,7 @@ COMMANDS: Final = {
     "data": N_("What a dataset is, what is wrong with it and how long its texts are."),
     "runs": N_("List the runs."),
     "watch": N_("Follow a run, from any login; Ctrl-C leaves it running."),
+    "top": N_("All runs and GPUs of the machine on one screen, with who computes what."),
     "stop": N_("Save a checkpoint, then end the run."),
     "report": N_("Show what a run brought."),
     "presets": N_("List the presets."),
