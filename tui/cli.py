@@ -102,7 +102,7 @@ COMMANDS: Final = {
     "check": N_("All problems of a preset, the memory it needs and the configuration it stands for."),
     "data": N_("What a dataset is, what is wrong with it and how long its texts are."),
     "runs": N_("List the runs."),
-    "watch": N_("Follow a run, from any login; Ctrl-C leaves it running."),
+    "watch": N_("Follow a run, or several, from any login; Ctrl-C leaves them running."),
     "top": N_("All runs and GPUs of the machine on one screen, with who computes what."),
     "stop": N_("Save a checkpoint, then end the run."),
     "report": N_("Show what a run brought."),
