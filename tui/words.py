@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tunewiz.backends.runs.events import STAGE_NAMES
-from tunewiz.language import N_, translate
+from tunewiz.language import N_, current, translate
 from tunewiz.printable import printable
 
 # Numbers as people read them: times, bytes, speeds.
@@ -42,6 +42,22 @@ def clock(seconds: float) -> str:
     if whole < 60:
         return f"{whole}s"
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def weights(count: float) -> str:
+    """How many weights a model has, as people say it in their language: ``7.6B``, ``22.7M``; 76 亿, 2270 万."""
+    if not count:
+        return "?"
+    if current() == "zh":
+        size, unit = (1e8, "亿") if count >= 1e8 else (1e4, "万")
+        return f"{_three(count / size)} {unit}"
+    size, unit = (1e9, "B") if count >= 1e9 else (1e6, "M")
+    return f"{_three(count / size)}{unit}"
+
+
+def _three(value: float) -> str:
+    """Three figures, no more."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def rate(samples_per_second: float) -> str:

@@ -21,8 +21,10 @@ from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, finish
+from tunewiz.tui.words import weights
 
-_FITS = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
+#: What an answer of memory is called, marked for translation.
+FITS: Final = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
 #: What a model is asked to do for "fits": its own batch, texts of so many tokens.
 _LENGTH: Final = 256
 
@@ -122,10 +124,10 @@ def _table(rows: list[dict[str, Any]], wide: bool) -> Table:
     for title in (N_("fits"), N_("here")):
         table.add_column(translate(title), no_wrap=True)
     for row in rows:
-        both = [translate(_FITS[row[method]["fits"]]) for method in ("full", "lora")]
+        both = [translate(FITS[row[method]["fits"]]) for method in ("full", "lora")]
         cells = [
             row["id"].rpartition("/")[2],
-            f"{row['parameters'] / 1e6:.0f}M",
+            weights(row["parameters"]),
             str(row["max_length"]),
             few(row["languages"]),
             *([row["licence"]] if wide else []),

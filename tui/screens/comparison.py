@@ -22,6 +22,8 @@ from tunewiz.printable import printable
 from tunewiz.tui.dialogs.copying import Copyable, Copying
 from tunewiz.tui.panels.pages import OverlayPanel
 from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.lesson import lesson_of
+from tunewiz.tui.screens.messages import LessonWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
 
 
@@ -82,6 +84,13 @@ class ComparisonScreen(Copying, FullScreen):
             [(run.name, state) for run, state in zip(self.runs, message.states, strict=True)]
         )
         self._fill()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Explain the measure."""
+        event.stop()
+        rows = self._rows[0]
+        if event.data_table.id == "measures" and event.cursor_row < len(rows):
+            self.post_message(LessonWanted(lesson_of(rows[event.cursor_row].name)))
 
     def relabel(self) -> None:
         """The language changed."""

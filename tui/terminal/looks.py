@@ -174,6 +174,8 @@ class LooksApp(App[str]):
     def get_key_display(self, binding: Binding) -> str:
         """As Textual words it, function keys in capitals as they stand on keyboards."""
         shown = super().get_key_display(binding)
+        if shown == "␣":
+            return translate("Space")
         return shown.upper() if shown[:1] == "f" and shown[1:].isdecimal() else shown
 
     def action_switch_language(self) -> None:
