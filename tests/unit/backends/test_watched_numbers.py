@@ -80,9 +80,8 @@ def test_every_model_of_the_library_is_found_by_words_without_importing_it() -> 
     assert found
     assert all(one.template for one in searched("glm-4-9b-0414"))
     assert searched("no such model at all") == []
-    assert [parameters_of(name) for name in ("Qwen3-0.6B-Base", "Gemma-3-270M", "Mixtral-8x7B-v0.1", "GPT-2-Small")] == [
-        6e8, 2.7e8, 5.6e10, 0.0,
-    ]  # fmt: skip
+    sizes = {"Qwen3-0.6B-Base": 6e8, "Gemma-3-270M": 2.7e8, "Mixtral-8x7B-v0.1": 5.6e10, "GPT-2-Small": 0.0}
+    assert {name: parameters_of(name) for name in sizes} == sizes
 
 
 def test_a_run_is_known_by_the_command_of_its_process() -> None:
