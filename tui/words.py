@@ -51,13 +51,13 @@ def weights(count: float) -> str:
     if current() == "zh":
         size, unit = (1e8, "亿") if count >= 1e8 else (1e4, "万")
         return f"{_three(count / size)} {unit}"
-    size, unit = (1e9, "B") if count >= 1e9 else (1e6, "M")
+    size, unit = (1e9, "B") if count >= 9.995e8 else (1e6, "M")
     return f"{_three(count / size)}{unit}"
 
 
 def _three(value: float) -> str:
     """Three figures, no more."""
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 def rate(samples_per_second: float) -> str:

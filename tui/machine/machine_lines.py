@@ -79,7 +79,8 @@ class MachineLooks:
             if run.directory not in found and alive(run):
                 found[run.directory] = RunProcess(run.directory, 0, "", 0.0)
         self._followers = {place: self._followers.get(place) or Follower(Run(place)) for place in found}
-        going = tuple(Going(one, self._state(place)) for place, one in found.items())
+        ordered = sorted(found.items(), key=lambda one: one[0].parent != self._folder)  # one's own come first
+        going = tuple(Going(one, self._state(place)) for place, one in ordered)
         cards = card_processes() if self._samples[-1].gpus else ()
         return Look(tuple(self._samples), going, cards, () if self._samples[-1].gpus else largest(PROCESSES))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -182,11 +183,16 @@ class ModelsScreen(Copying, FullScreen):
         every = [*self.known, *(self.others if self.every else ())]
         self.shown = [row for row in every if all(word in row.sought for word in words)]
         table.clear(columns=True)
-        table.add_columns(*map(translate, titles))
+        lines = []
         for row in self.shown:
             here = translate(N_("yes")) if row.here else amount(row.download) if row.download else "?"
             middle = [row.task, row.languages] if wide else []
             cells = [printable(row.id, 60), weights(row.parameters), *middle, translate(row.fits), here]
+            lines.append(cells)
+        # Widths of our own: the table's are those of the headings where it is filled twice before it is drawn.
+        for place, title in enumerate(map(translate, titles)):
+            table.add_column(title, width=max(map(cell_len, (title, *(cells[place] for cells in lines)))))
+        for cells in lines:
             table.add_row(*map(Text, cells))
         self.query_one(TitleBar).redraw()
         self._tell()
