@@ -138,6 +138,20 @@ class Adjusted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Probed(Event):
+    """The longest batch, of ``rows`` rows, was tried before training and took at most ``peak`` bytes on ``device``.
+
+    ``estimate`` is what was foreseen: low, expected and high, in bytes; empty where nothing was.
+    """
+
+    peak: int
+    device: str
+    rows: int = 0
+    seconds: float = 0.0
+    estimate: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saved(Event):
     """Something was written; ``path`` is relative to the run's directory."""
 
@@ -181,6 +195,7 @@ _KINDS: dict[str, type[Event]] = {
         Answered,
         Noticed,
         Adjusted,
+        Probed,
         Saved,
         Finished,
         Failed,

@@ -21,6 +21,7 @@ from tunewiz.backends.runs.events import (
     Finished,
     Launched,
     Noticed,
+    Probed,
     Progress,
     Sampled,
     Saved,
@@ -63,7 +64,8 @@ class RunState:
     """A run as it stands. ``values``: the latest number of each name; ``measured``: metrics by when and what.
 
     ``machine``: curves over seconds since the start, by the names of :class:`Sampled`. ``answers``: rounds of sample
-    answers. ``part``: within a stage that goes through another run, ``what/stage``.
+    answers. ``part``: within a stage that goes through another run, ``what/stage``. ``probe``: bytes, ``peak`` of the
+    longest batch and the estimate's ``low``, ``expected`` and ``high``; empty before it was tried.
     """
 
     name: str = ""
@@ -87,6 +89,7 @@ class RunState:
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     problems: tuple[Mapping[str, Any], ...] = ()
     saved: tuple[tuple[str, str], ...] = ()
+    probe: Mapping[str, float] = field(default_factory=dict)
     verdict: str = ""
     exit_code: int | None = None
     started: float = 0.0
@@ -225,7 +228,12 @@ def _(event: Noticed, state: RunState) -> RunState:
 
 @_apply.register
 def _(event: Adjusted, state: RunState) -> RunState:
-    return replace(state, done=tuple(name for name in state.done if name not in event.repeat))
+    return replace(state, done=tuple(name for name in state.done if name not in event.repeat), probe={})
+
+
+@_apply.register
+def _(event: Probed, state: RunState) -> RunState:
+    return replace(state, probe={**_numbers(event.estimate), "peak": event.peak})
 
 
 @_apply.register
