@@ -13,7 +13,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunewiz.backends.runs.events import Evaluated, Event, Failed, Finished, Noticed, Progress, Saved, Stage, Started
+from tunewiz.backends.runs.events import (
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    Progress,
+    Sampled,
+    Saved,
+    Stage,
+    Started,
+)
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run
 
@@ -81,11 +92,16 @@ def training(steps: int, begun: float, pace: float, shape: str = "good", seed: i
             "loss": max(0.01, loss), "learning_rate": 2e-5 * min(share / 0.1, (1 - share) / 0.9),
             "grad_norm": 1.5 + 2 * math.exp(-5 * share) + abs(draw.gauss(0, 0.4)), "epoch": 3 * share,
             "samples_per_second": 240 + draw.gauss(0, 9), "memory": 3.1e9, "memory_peak": 3.4e9,
+            "positive_cosine": 0.85 - 0.2 * math.exp(-4 * share), "negative_cosine": 0.55 + 0.1 * math.exp(-4 * share),
+            "margin": 0.3 - 0.3 * math.exp(-4 * share),
         }  # fmt: skip
         yield Progress(time=at, stage="train", step=step, total=steps, values=values)
         if step % max(1, steps // 10) == 0:
-            seen = {"eval_loss": 0.5 + 1.8 * math.exp(-4 * share) + (share**3) * 0.4}
+            seen = {"eval_loss": 0.5 + 1.8 * math.exp(-4 * share) + (share**3) * 0.4,
+                    "eval_ndcg@10": 0.7 - 0.06 * math.exp(-4 * share)}  # fmt: skip
             yield Evaluated(time=at, when="during", what="validation", metrics=seen, step=step)
+            yield Sampled(time=at, values={"gpu0_memory": 3.1e9 + 1e8 * share, "gpu0_total": 25.4e9,
+                                           "gpu0_utilisation": 90 + draw.gauss(0, 3), "load": 12.0})  # fmt: skip
             yield Saved(time=at, what="checkpoint", path=f"checkpoints/checkpoint-{step}")
 
 

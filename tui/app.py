@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker
@@ -51,6 +52,7 @@ class TunewizApp(LooksApp):
     # Home's style belongs here too: Textual loads none for the screen an app begins with.
     CSS_PATH = [Path(__file__).with_suffix(".tcss"), Path(__file__).parent / "screens" / "home.tcss"]
     TITLE = "Tunewiz"
+    COMMANDS = App.COMMANDS | {lambda: _everything()}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal"), (100, "-middling"), (140, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-medium"), (32, "-high"), (42, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -114,6 +116,30 @@ class TunewizApp(LooksApp):
         from tunewiz.tui.screens.runs import RunsScreen
 
         self.push_screen(RunsScreen(self.runs))
+
+    def on_top_wanted(self, message: messages.TopWanted) -> None:
+        """Show all runs and cards of the machine."""
+        from tunewiz.tui.machine.top import TopScreen
+
+        self.push_screen(TopScreen(self.runs))
+
+    def on_doctor_wanted(self, message: messages.DoctorWanted) -> None:
+        """Show what is installed, reachable and free."""
+        from tunewiz.tui.machine.doctor import DoctorScreen
+
+        self.push_screen(DoctorScreen(self.runs))
+
+    def on_models_wanted(self, message: messages.ModelsWanted) -> None:
+        """Show the models that are known."""
+        from tunewiz.tui.machine.models import ModelsScreen
+
+        self.push_screen(ModelsScreen())
+
+    def on_lesson_wanted(self, message: messages.LessonWanted) -> None:
+        """Open a lesson."""
+        from tunewiz.tui.screens.lesson import LessonScreen
+
+        self.push_screen(LessonScreen(None, (message.topic,)))
 
     def on_monitor_wanted(self, message: messages.MonitorWanted) -> None:
         """Watch a run."""
@@ -239,13 +265,27 @@ class TunewizApp(LooksApp):
         for node, binding, _enabled, tooltip in own_bindings(screen):
             hint = tooltip or translate("Key: {key}").format(key=self.get_key_display(binding))
             yield SystemCommand(binding.description, hint, _runner(self, binding.action, node))
+        bell = translate(N_("Bell when a run is done: on or off"))
+        yield SystemCommand(
+            bell, translate(N_("And a notification, where the terminal shows one")), self.action_switch_notice
+        )
 
     def action_command_palette(self) -> None:
         """Type what you want."""
         from textual.command import CommandPalette
 
+        from tunewiz.tui.screens.palette import Palette
+
         if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
-            self.push_screen(CommandPalette(placeholder=translate("Type what you want to do"), id="--command-palette"))
+            words = translate("Type what you want: an action, a setting, a preset, a run, a lesson")
+            self.push_screen(Palette(placeholder=words, id="--command-palette"))
+
+
+def _everything() -> type[Provider]:
+    """What the palette finds besides actions; imported when one is opened."""
+    from tunewiz.tui.screens.palette import Everything
+
+    return Everything
 
 
 def _runner(app: App[Any], action: str, node: Any) -> Callable[[], Any]:

@@ -24,7 +24,7 @@ from tunewiz.files import read_object
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.problems import ExitCode
-from tunewiz.tui.words import STATUS_NAMES, duration, problem_line, stage_name
+from tunewiz.tui.words import STATUS_NAMES, duration, problem_line, stage_name, verdict_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
@@ -52,6 +52,12 @@ def gain(run: Run, state: RunState) -> str:
     decides = MetricsFile.of(run.report).primary if shared else ""
     name = decides if decides in known else next(iter(shared), None)
     return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}" if name else ""
+
+
+def ending(run: Run, state: RunState) -> str:
+    """How it ended in one line: name, verdict or status, the measure that decides."""
+    word = verdict_name(state.verdict) if state.verdict not in ("", "NONE") else translate(STATUS_NAMES[state.status])
+    return "  ".join(part for part in (printable(run.name), word, gain(run, state)) if part)
 
 
 def exit_code(state: RunState, fail_on_regression: bool = False) -> int:
@@ -159,7 +165,7 @@ class Listed:
         """Stage, share and time left of a run that goes on; otherwise its status or verdict."""
         state = self.state
         if state.over or not state.stage:
-            return printable(state.verdict if state.verdict not in ("", "NONE") else self.status)
+            return verdict_name(state.verdict) if state.verdict not in ("", "NONE") else self.status
         share = f" {state.step / state.total:.0%}" if state.total else ""
         left = "  " + translate("{time} left").format(time=duration(state.remaining)) if state.remaining else ""
         return f"{stage_name(state.stage, state.part)}{share}{left}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tunewiz.backends.runs.events import STAGE_NAMES
-from tunewiz.language import N_, translate
+from tunewiz.language import N_, current, translate
 from tunewiz.printable import printable
 
 # Numbers as people read them: times, bytes, speeds.
@@ -16,13 +16,48 @@ _CENTURY: Final = 3.2e9  # seconds
 
 
 def duration(seconds: float) -> str:
-    """``seconds`` as ``7s``, ``4:05`` or ``1:02:03``; what no clock shows is cut to a century."""
+    """``seconds`` as a time that something takes, in words that no time of day has: ``7s``, ``4m 05s``, ``1h 02m``.
+
+    What no clock shows is cut to a century.
+    """
     whole = round(min(max(0.0, seconds), _CENTURY))
     if whole < 60:
-        return f"{whole}s"
+        return translate("{seconds}s").format(seconds=whole)
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        words = translate("{minutes}m {seconds}s") if rest else translate("{minutes}m")
+        return words.format(minutes=minutes, seconds=f"{rest:02}")
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return translate("{hours}h {minutes}m").format(hours=hours, minutes=f"{minutes:02}")
+    days, hours = divmod(hours, 24)
+    return translate("{days}d {hours}h").format(days=days, hours=hours)
+
+
+def clock(seconds: float) -> str:
+    """``seconds`` as an axis has them: ``40s``, ``4:05``, ``1:02:03``."""
+    whole = round(min(max(0.0, seconds), _CENTURY))
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
+    if whole < 60:
+        return f"{whole}s"
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def weights(count: float) -> str:
+    """How many weights a model has, as people say it in their language: ``7.6B``, ``22.7M``; 76 亿, 2270 万."""
+    if not count:
+        return "?"
+    if current() == "zh":
+        size, unit = (1e8, "亿") if count >= 1e8 else (1e4, "万")
+        return f"{_three(count / size)} {unit}"
+    size, unit = (1e9, "B") if count >= 9.995e8 else (1e6, "M")
+    return f"{_three(count / size)}{unit}"
+
+
+def _three(value: float) -> str:
+    """Three figures, no more."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 def rate(samples_per_second: float) -> str:
@@ -62,3 +97,15 @@ STATUS_NAMES: Mapping[str, str] = {
     "lost": N_("lost"),
     "unreadable": N_("unreadable"),
 }
+
+#: Verdicts as one word, for lists; the sentences are the verdict's own (:mod:`tunewiz.backends.evaluate.verdict`).
+VERDICT_NAMES: Mapping[str, str] = {
+    "WIN": N_("WIN"),
+    "MARGINAL": N_("MARGINAL"),
+    "REGRESSION": N_("REGRESSION"),
+}
+
+
+def verdict_name(verdict: str) -> str:
+    """A verdict in the current language."""
+    return translate(VERDICT_NAMES[verdict]) if verdict in VERDICT_NAMES else printable(verdict, 30)

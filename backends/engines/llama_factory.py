@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tunewiz.backends import trackers
 from tunewiz.backends.language_models.loaded_model import Places, ready_process
+from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
 from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.runs.callback import run_callback
@@ -152,7 +153,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     device = ready_process(preset.launch)
     precision = choose_for_run(run, preset.training.precision, device)
     resumed = resume_from(run)
-    callbacks = _callbacks(run, preset)
+    callbacks = [*_callbacks(run, preset), *sample_answers(run, preset, places)]
     if (preset.method.arguments() | preset.backend_options).get("pissa_convert"):
         resumed = pissa.with_start(run, resumed)
         callbacks.append(pissa.start_kept(run.checkpoints, resumed))

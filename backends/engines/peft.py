@@ -11,6 +11,7 @@ from typing import Any
 from tunewiz.backends import trackers
 from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, load, ready_process
+from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import record_folder
@@ -118,7 +119,7 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
             train_dataset=_some(_rows(loaded, prepared.train), preset),
             eval_dataset=validation or None,
             data_collator=_Padded(loaded.tokenizer.pad_token_id or 0),
-            callbacks=_callbacks(run, preset, bool(validation)),
+            callbacks=[*_callbacks(run, preset, bool(validation)), *sample_answers(run, preset, places)],
         )
         resumed = resume_from(run)
         with no_step_too_many(), probed(run, preset, device):

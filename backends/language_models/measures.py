@@ -138,7 +138,8 @@ def greedy_answers(
         longest = max(len(prompts[place]) for place in batch)
         rows = [[padding] * (longest - len(prompts[place])) + list(prompts[place]) for place in batch]
         mask = [[0] * (longest - len(prompts[place])) + [1] * len(prompts[place]) for place in batch]
-        with torch.inference_mode():
+        # Not inference_mode: what a layer keeps from it could not serve a training that goes on afterwards.
+        with torch.no_grad():
             written = loaded.model.generate(
                 input_ids=torch.tensor(rows, device=device),
                 attention_mask=torch.tensor(mask, device=device),
@@ -340,7 +341,7 @@ def _labels(
     found.add({name: float(one == other) for name, one, other in zip(rows, gold, given, strict=True)}, "accuracy")
     found.metrics |= {name: told_of[name] for name in ("macro_f1", "invalid")}
     found.details |= {"confusion": told_of["confusion"], "labels": list(labels)}
-    found.details["answers"] = _shown(rows, written)
+    found.details["answers"] = shown(rows, written)
 
 
 def _written(
@@ -352,16 +353,17 @@ def _written(
     near = {name: closeness(answer, _expected(row)) for (name, row), answer in zip(rows.items(), written, strict=True)}
     for measure in CLOSENESS:
         found.add({name: values[measure] for name, values in near.items()}, measure)
-    found.details["answers"] = _shown(rows, written)
+    found.details["answers"] = shown(rows, written)
 
 
 def _expected(row: Conversation) -> str:
     return row.chosen or row.answer or (row.turns[-1].text if row.turns else row.text)
 
 
-def _shown(rows: Mapping[str, Conversation], written: Sequence[str]) -> dict[str, dict[str, str]]:
-    shown = {}
+def shown(rows: Mapping[str, Conversation], written: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What was asked, what was expected and what was written, by the name of the row."""
+    told = {}
     for (name, row), answer in zip(rows.items(), written, strict=True):
         asked = row.turns[-2:-1] if row.stage == "sft" else row.turns[-1:]
-        shown[name] = {"prompt": asked[0].text if asked else "", "expected": _expected(row), "answer": answer}
-    return shown
+        told[name] = {"prompt": asked[0].text if asked else "", "expected": _expected(row), "answer": answer}
+    return told

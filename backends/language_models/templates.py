@@ -63,9 +63,9 @@ def known_templates() -> Mapping[str, str]:
 
 
 def _registered(file: Path, function: str) -> Iterator[tuple[str, str]]:
-    for call in _calls(file, function):
+    for call in calls(file, function):
         options = {item.arg: item.value for item in call.keywords if item.arg}
-        name = _constant(options.get("name"))
+        name = constant(options.get("name"))
         shown = [ast.unparse(options[key]) for key in ("format_user", "format_assistant") if key in options]
         if name:
             yield name, "\n".join(shown)
@@ -76,23 +76,25 @@ def known_models() -> Mapping[str, str]:
     """The template of every model LLaMA-Factory knows, by the last part of its id in lower case."""
     root = folder_of(PACKAGE)
     found: dict[str, str] = {}
-    for call in _calls(root / "extras" / "constants.py", "register_model_group") if root else ():
+    for call in calls(root / "extras" / "constants.py", "register_model_group") if root else ():
         options = {item.arg: item.value for item in call.keywords if item.arg}
-        template = _constant(options.get("template"))
+        template = constant(options.get("template"))
         for item in ast.walk(options["models"]) if template and "models" in options else ():
-            place = _constant(item)
+            place = constant(item)
             if "/" in place:
                 found.setdefault(place.rpartition("/")[2].lower(), template)
     return found
 
 
-def _calls(file: Path, function: str) -> Iterator[ast.Call]:
+def calls(file: Path, function: str) -> Iterator[ast.Call]:
+    """The calls of ``function`` in a file of Python's, in the order of the file."""
     for item in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(item, ast.Call) and isinstance(item.func, ast.Name) and item.func.id == function:
             yield item
 
 
-def _constant(value: ast.AST | None) -> str:
+def constant(value: ast.AST | None) -> str:
+    """A text that stands in the source; "" for anything else."""
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 

@@ -228,6 +228,19 @@ class Sampler:
             self._held = _quietly(pynvml.nvmlInit)
 
 
+def numbers(sample: Sample) -> dict[str, float]:
+    """A sample as numbers by name: ``gpu0_memory`` and ``gpu0_total`` (bytes), ``gpu0_utilisation`` (per cent), of
+    every card; ``load`` (per cent of all cores), ``host_memory`` and ``run_memory`` (bytes). Unknown ones are left out.
+    """
+    found: dict[str, float | None] = {"load": sample.load, "host_memory": float(sample.host_used)}
+    found["run_memory"] = None if sample.child_memory is None else float(sample.child_memory)
+    for card in sample.gpus:
+        name = f"gpu{card.index}"
+        found |= {f"{name}_memory": card.memory_used, f"{name}_total": card.memory_total}
+        found[f"{name}_utilisation"] = card.utilisation
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _quietly(call: Callable[[], object]) -> bool:
     """Whether an NVML call went well."""
     import pynvml

@@ -207,6 +207,8 @@ def run_callback(run: Run, stage: str = "train") -> Any:
 
 def _progress(stage: str, state: Any, logs: dict[str, Any], rates: dict[str, float]) -> Progress:
     values = {ours: float(logs[theirs]) for theirs, ours in _NAMES.items() if theirs in logs}
+    # Trainers of embedding models leave them there (tunewiz.backends.training.cosines).
+    values |= getattr(state, "pair_cosines", {})
     values |= {"epoch": float(state.epoch or 0.0)} | rates | memory()
     return Progress(stage=stage, step=state.global_step, total=state.max_steps, values=values)
 

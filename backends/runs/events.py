@@ -78,7 +78,8 @@ class Progress(Event):
 
     ``values`` uses these names: ``loss``, ``eval_loss``, ``learning_rate``, ``grad_norm``, ``epoch``,
     ``samples_per_second``, ``tokens_per_second``, ``memory`` (bytes the child has in use on its device,
-    or resident on a CPU), ``memory_peak`` (bytes), and for evaluations during training ``eval_<metric>``. ``part`` is
+    or resident on a CPU), ``memory_peak`` (bytes), ``positive_cosine``, ``negative_cosine`` and ``margin`` of the
+    batch (:mod:`tunewiz.backends.training.cosines`), and for evaluations during training ``eval_<metric>``. ``part`` is
     ``what/stage`` where the stage goes through another run: what that is, and which of its stages.
     """
 
@@ -98,6 +99,24 @@ class Evaluated(Event):
     what: str = "retrieval"
     step: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled(Event):
+    """What the machine did at this moment, by the names that :func:`tunewiz.backends.machine.hardware.numbers` gives.
+
+    Bytes and per cent. Written by who waits for the run's child, so that any later watcher has the whole curve.
+    """
+
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered(Event):
+    """What the model in training writes to the same few held-out prompts: ``prompt``, ``expected``, ``answer``."""
+
+    step: int
+    answers: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +191,8 @@ _KINDS: dict[str, type[Event]] = {
         Stage,
         Progress,
         Evaluated,
+        Sampled,
+        Answered,
         Noticed,
         Adjusted,
         Probed,

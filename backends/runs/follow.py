@@ -25,8 +25,8 @@ BACKLOG: Final = 1 << 30  # bytes looked back; at an event a second a run fills 
 MOST: Final = 1_000_000  # lines of a backlog; a file with more is none of ours
 LONGEST: Final = 1 << 22  # bytes of a line; one that is longer is none of ours
 ROOMY: Final = 512  # bytes; a backlog with less for each detailed line is read whole
-#: Where a line begins that is no progress, by how Event.line begins those.
-_NO_PROGRESS: Final = re.compile(rb'\n(?!\{"event":"progress")')
+#: Where a line begins that is neither progress nor a sample of the machine, by how Event.line begins those.
+_NO_PROGRESS: Final = re.compile(rb'\n(?!\{"event":"(?:progress|sampled)")')
 
 
 class EventReader:

@@ -10,20 +10,26 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 import psutil
 
-from tunewiz.backends.machine.hardware import gpus
+from tunewiz.backends.machine.hardware import Sampler, gpus, numbers
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.ends import AGAIN, ended, kernel_kills, kernel_kills_since, put_in_order
-from tunewiz.backends.runs.events import Failed
+from tunewiz.backends.runs.events import Failed, Sampled
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run
 from tunewiz.problems import ExitCode
+
+#: Seconds between two samples of the machine: at first, so that a run of minutes has a curve, and after :data:`_CLOSE`
+#: of them, so that a month takes no more than some ten MB.
+_SOON, _LATER, _CLOSE = 5.0, 20.0, 240
 
 
 def main(arguments: list[str]) -> int:
@@ -41,13 +47,37 @@ def main(arguments: list[str]) -> int:
         )
         with suppress(OSError):  # on a full disk who launched this is still on record
             write_identity(run, child.pid, os.getpid())
-        _, raw, usage = os.wait4(child.pid, 0)
+        with _sampling(run):
+            _, raw, usage = os.wait4(child.pid, 0)
         status = os.waitstatus_to_exitcode(raw)
         killed = kernel_kills_since(kills)
         if not _goes_on(run, status, killed):
             # ru_maxrss is in KiB on Linux (getrusage(2)).
             return _tell(run, status, usage.ru_maxrss << 10, killed)
         _end_orphans()  # the next child needs the memory that they hold
+
+
+@contextmanager
+def _sampling(run: Run) -> Iterator[None]:
+    """Tell of the machine, in a thread, while the child is waited for."""
+    over = threading.Event()
+    thread = threading.Thread(target=_sample, args=(run, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_SOON)  # a driver may hang; the end of the run is told all the same
+
+
+def _sample(run: Run, over: threading.Event) -> None:
+    sampler, taken = Sampler(run.directory, run), 0
+    with suppress(OSError):  # the folder may be gone: who waits goes on waiting
+        while not over.wait(_SOON if taken < _CLOSE else _LATER):
+            found, taken = numbers(sampler.take()), taken + 1
+            if not over.is_set():
+                run.emit(Sampled(values=found))
+    sampler.close()
 
 
 def _goes_on(run: Run, status: int, kills: int | None) -> bool:

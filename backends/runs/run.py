@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tunewiz.backends.runs.events import Event, Failed, Finished, Noticed, Progress, Stopped
+from tunewiz.backends.runs.events import Event, Failed, Finished, Noticed, Progress, Sampled, Stopped
 from tunewiz.files import PRIVATE, append_line, is_full, set_aside
 from tunewiz.printable import printable
 from tunewiz.problems import Problem
@@ -97,11 +97,11 @@ class Run:
     def emit(self, event: Event) -> None:
         """Append ``event``; one ``write`` call a line, so that a reader sees whole lines.
 
-        All but progress is on disk when this returns: what comes after may delete what came before. On a full disk
-        progress goes untold, the last word takes the space that was set aside for it, and any other event raises
+        All but progress and samples is on disk when this returns: what comes after may delete what came before. On a
+        full disk those go untold, the last word takes the space that was set aside for it, and any other event raises
         ``OSError``: what cannot be told must not be counted as done.
         """
-        lasting = not isinstance(event, Progress)
+        lasting = not isinstance(event, (Progress, Sampled))
         try:
             append_line(self.events_file, event.line(), lasting)
         except OSError as fault:

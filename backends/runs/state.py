@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from tunewiz.backends.runs.events import (
     Adjusted,
+    Answered,
     Evaluated,
     Event,
     Failed,
@@ -22,6 +23,7 @@ from tunewiz.backends.runs.events import (
     Noticed,
     Probed,
     Progress,
+    Sampled,
     Saved,
     Stage,
     Started,
@@ -32,6 +34,7 @@ from tunewiz.printable import printable_name as _name
 Status = Literal["waiting", "running", "finished", "failed", "stopped", "lost", "unreadable"]
 POINTS: Final = 2048  # of a curve; more than any screen has columns
 KEPT: Final = 200  # problems remembered
+ROUNDS: Final = 50  # of sample answers remembered
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,9 @@ class Curve:
 class RunState:
     """A run as it stands. ``values``: the latest number of each name; ``measured``: metrics by when and what.
 
-    ``part``: within a stage that goes through another run, ``what/stage``. ``probe``: bytes, ``peak`` of the longest
-    batch and the estimate's ``low``, ``expected`` and ``high``; empty before it was tried.
+    ``machine``: curves over seconds since the start, by the names of :class:`Sampled`. ``answers``: rounds of sample
+    answers. ``part``: within a stage that goes through another run, ``what/stage``. ``probe``: bytes, ``peak`` of the
+    longest batch and the estimate's ``low``, ``expected`` and ``high``; empty before it was tried.
     """
 
     name: str = ""
@@ -80,6 +84,8 @@ class RunState:
     total: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
+    machine: Mapping[str, Curve] = field(default_factory=dict)
+    answers: tuple[Answered, ...] = ()
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     problems: tuple[Mapping[str, Any], ...] = ()
     saved: tuple[tuple[str, str], ...] = ()
@@ -116,18 +122,36 @@ class RunState:
 def fold(state: RunState, events: Iterable[Event]) -> RunState:
     """``state`` after ``events``."""
     points: dict[str, list[tuple[int, float]]] = {}
-    latest = state.updated
+    latest, sampled = state.updated, []
     # A long run is mostly progress; a stretch of it changes the state once.
     for kind, alike in groupby(events, type):
         stretch = list(alike)
+        if kind is Sampled:  # told by who waits: no sign that the child lives
+            sampled += stretch
+            continue
         for event in stretch:
             _collect(event, points)
             latest = max(latest, event.time)
         state = _progressed(stretch, state) if kind is Progress else reduce(_applied, stretch, state)
+    if sampled:
+        state = replace(state, machine=_extended(state.machine, _by_seconds(sampled, state.started)))
     if latest == state.updated and not points:
         return state
-    added = {name: state.curves.get(name, Curve()).extended(new) for name, new in points.items()}
-    return replace(state, updated=latest, curves={**state.curves, **added} if added else state.curves)
+    return replace(state, updated=latest, curves=_extended(state.curves, points) if points else state.curves)
+
+
+def _extended(curves: Mapping[str, Curve], points: Mapping[str, list[tuple[int, float]]]) -> Mapping[str, Curve]:
+    return {**curves, **{name: curves.get(name, Curve()).extended(new) for name, new in points.items()}}
+
+
+def _by_seconds(sampled: Iterable[Any], begun: float) -> dict[str, list[tuple[int, float]]]:
+    """The samples' numbers by name, each with its whole seconds since the run began."""
+    points: dict[str, list[tuple[int, float]]] = {}
+    for event in sampled:
+        for name, value in _numbers(event.values).items():
+            if value is not None:
+                points.setdefault(name, []).append((max(0, int(event.time - (begun or event.time))), value))
+    return points
 
 
 def _applied(state: RunState, event: Event) -> RunState:
@@ -190,6 +214,11 @@ def _(event: Stage, state: RunState) -> RunState:
 def _(event: Evaluated, state: RunState) -> RunState:
     key = f"{_name(event.when)}:{_name(event.what)}"
     return replace(state, measured={**state.measured, key: _numbers(event.metrics)})
+
+
+@_apply.register
+def _(event: Answered, state: RunState) -> RunState:
+    return replace(state, answers=(*state.answers, event)[-ROUNDS:])
 
 
 @_apply.register

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.models import adapters
+from tunewiz.backends.training import cosines
 from tunewiz.backends.training.sampling import BatchPlan
 
 
@@ -37,7 +38,14 @@ def _trainer_class(library: Any) -> Any:
             )
             rows = next(counted, 0)
             self.state.rows_trained = getattr(self.state, "rows_trained", 0) + rows
-            return super().training_step(model, inputs, *arguments, **options)
+            if not hasattr(self.model, "get_embedding_dimension") or not cosines.is_logged(self.state, self.args):
+                return super().training_step(model, inputs, *arguments, **options)
+            columns = sum(name.endswith("input_ids") or type(value) is list for name, value in inputs.items())
+            labels = inputs.get("label")  # the library takes it out
+            with cosines.watched(self.model, "sentence_embedding") as vectors:
+                loss = super().training_step(model, inputs, *arguments, **options)
+            self.state.pair_cosines = cosines.of_columns(vectors, rows, columns, labels)
+            return loss
 
         def _load_best_model(self) -> None:
             """As the library's, but what goes wrong is not swallowed, and the run's directory may have moved."""

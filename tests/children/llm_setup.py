@@ -53,6 +53,8 @@ def ran(folder: Path, model: Path, cases: Mapping[str, Mapping[str, Any]]) -> di
 
 def _through(run: Run, wanted: LlmPreset, interrupted: bool) -> dict[str, Any]:
     from tunewiz.backends.engines.llama_factory import LlamaFactory
+    from tunewiz.backends.runs.events import Answered
+    from tunewiz.backends.runs.follow import EventReader
     from tunewiz.files import read_json
 
     backend = LlamaFactory()
@@ -63,8 +65,10 @@ def _through(run: Run, wanted: LlmPreset, interrupted: bool) -> dict[str, Any]:
     sides = {when: read_json(run.report / f"{when}.json")["metrics"] for when in ("before", "after")}
     record = read_json(run.record_file)
     verdict = backend.report(run, wanted)
+    answered = [event for event in EventReader(run.events_file).read() if isinstance(event, Answered)]
     return {
         **sides,
+        "answered": [(event.step, len(event.answers)) for event in answered],
         "verdict": verdict,
         "record": record["llm"],
         "files": sorted(path.name for path in run.model.rglob("*.safetensors")),

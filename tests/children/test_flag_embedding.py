@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.children.evaluation import STAGES, fresh_run, preset_for, write_beir
-from tests.children.test_training import CHECKPOINTED, LORA, changed, losses_of, weights
+from tests.children.test_training import CHECKPOINTED, LORA, changed, logged, losses_of, weights
 from tests.children.training_setup import events, groups, new_run, prepared, preset
 from tests.children.training_setup import train as train_with_sentence_transformers
 from tests.conftest import word_pieces
@@ -72,6 +72,8 @@ def test_it_learns(loss: Any, tiny_encoder: Path, tmp_path: Path) -> None:
     found = losses_of(run)
     assert len(found) == 30
     assert sum(found[-5:]) < sum(found[:5])
+    margins = [event.values["margin"] for event in logged(run)]
+    assert bool(loss.get("freeze_encoder")) or sum(margins[-5:]) > sum(margins[:5])
     moved = changed(weights(tuned, wanted), weights(tiny_encoder, wanted))
     assert bool(moved) != bool(loss.get("freeze_encoder"))
     assert all((tuned / name).is_file() == (loss["name"] == "m3_unified") for name in (COLBERT, SPARSE))

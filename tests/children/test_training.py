@@ -62,6 +62,9 @@ def test_every_loss_trains(name: str, method: Any, tiny_encoder: Path, tmp_path:
     progress = logged(run)
     assert [event.step for event in progress] == [1, 2]
     assert {"loss", "grad_norm", "learning_rate", "samples_per_second", "memory"} <= set(progress[0].values)
+    told = progress[-1].values
+    assert -1 <= told["negative_cosine"] <= 1
+    assert told["margin"] == pytest.approx(told["positive_cosine"] - told["negative_cosine"])
     moved = changed(weights(tuned, wanted), weights(tiny_encoder, wanted))
     assert moved
     if method is LORA:

@@ -19,9 +19,10 @@ from tunewiz.backends.runs.events import Evaluated, Finished, Progress
 from tunewiz.backends.runs.process import alive, kill, write_identity
 from tunewiz.backends.runs.run import Run
 from tunewiz.tui.app import TunewizApp
-from tunewiz.tui.panels.curves import LossPanel, RatePanel
+from tunewiz.tui.panels.curves import RatePanel
 from tunewiz.tui.panels.hardware import HardwarePanel
 from tunewiz.tui.panels.log import LogPanel
+from tunewiz.tui.panels.pages import LossPanel
 from tunewiz.tui.panels.status import AdvicePanel
 from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.home import HomeScreen

@@ -135,13 +135,7 @@ def _hubs(found: Diagnosis) -> Iterator[Problem]:
 
 def _show(found: Diagnosis, problems: list[Problem], console: Console) -> None:
     console.print(Text(f"Tunewiz {found.tunewiz}   Python {found.python}   {found.hardware['system']}", style="bold"))
-    for title, rows in (
-        (N_("Tasks"), _task_rows(found)),
-        (N_("Machine"), _machine_rows(found)),
-        (N_("Packages"), _package_rows(found)),
-        (N_("Hubs"), [_hub_row(hub) for hub in found.hubs]),
-        (N_("Disks"), [_folder_row(folder) for folder in found.folders]),
-    ):
+    for title, rows in parts(found):
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
@@ -154,6 +148,15 @@ def _show(found: Diagnosis, problems: list[Problem], console: Console) -> None:
         console.print()
     for problem in problems:
         console.print(Text(problem_line(problem.as_json())), soft_wrap=True)
+
+
+def parts(found: Diagnosis) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The diagnosis by parts (titles marked for translation), each in rows of what and how it is."""
+    yield N_("Tasks"), list(_task_rows(found))
+    yield N_("Machine"), list(_machine_rows(found))
+    yield N_("Packages"), list(_package_rows(found))
+    yield N_("Hubs"), [_hub_row(hub) for hub in found.hubs]
+    yield N_("Disks"), [_folder_row(folder) for folder in found.folders]
 
 
 def _task_rows(found: Diagnosis) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from tunewiz.backends.runs.state import RunState
 from tunewiz.language import translate
 from tunewiz.printable import amount, printable
 from tunewiz.redaction import redacted
-from tunewiz.tui.words import duration, problem_line, rate, stage_name
+from tunewiz.tui.words import STATUS_NAMES, duration, problem_line, rate, stage_name
 
 _MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of many measures, those told in passing
 _WIDEST: Final = 10_000  # characters of a line
@@ -56,6 +56,22 @@ class RunLines:
             self._last_line, self._told_of = self._clock(), (state.stage, state.step)
             self.say(progress_line(state, 200))
 
+    def together(self, going: Sequence[tuple[str, RunState]]) -> None:
+        """How far several runs are: on one line, or where lines cannot be rewritten on one each, now and then."""
+        if self._live:
+            each = max(20, (shutil.get_terminal_size().columns - 1) // max(1, len(going)) - 2)
+            parts = []
+            for name, state in going:
+                room = max(8, each - min(cell_len(name), each // 2) - 1)
+                parts.append(f"{set_cell_size(name, min(cell_len(name), each // 2))} {progress_line(state, room)}")
+            whole = "  ".join(parts)
+            self._rewrite(set_cell_size(whole, min(cell_len(whole), shutil.get_terminal_size().columns - 1)))
+        elif self._clock() - self._last_line >= QUIET_SECONDS:
+            self._last_line = self._clock()
+            for name, state in going:
+                if state.total:
+                    self.say(f"{name}  {progress_line(state, 200)}")
+
     def say(self, text: str) -> None:
         """Write ``text`` on a line of its own, above the progress line; harmless whoever wrote it."""
         self._clear()
@@ -75,6 +91,30 @@ class RunLines:
         if self._shown:
             self._stream.write("\r" + " " * cell_len(self._shown) + "\r")
             self._shown = ""
+
+
+class SeveralLines:
+    """Writes what happens in several runs, each line with the name of its run; one line tells how far all are."""
+
+    def __init__(self, names: Sequence[str], stream: TextIO | None = None) -> None:
+        self._lines = RunLines(stream)
+        self._names = [printable(name, 60) for name in names]
+        self._width = max(map(cell_len, self._names))
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self._lines.say(text)
+
+    def show(self, states: Sequence[RunState], told: Sequence[Sequence[Event]]) -> None:
+        """Tell of the events ``told`` of each run, and of where all stand."""
+        for name, state, events in zip(self._names, states, told, strict=True):
+            head = name + " " * (self._width - cell_len(name))
+            for event in events:
+                for text in _told(event):
+                    self.say(f"{head}  {text.strip()}")
+            if state.over and events:
+                self.say(f"{head}  {translate(STATUS_NAMES[state.status])}")
+        self._lines.together([(name, state) for name, state in zip(self._names, states, strict=True) if not state.over])
 
 
 def progress_line(state: RunState, width: int) -> str:
@@ -149,6 +189,16 @@ def follow(follower: Follower, show: Show, child: subprocess.Popen[bytes] | None
             show(state, [Noticed(problem=silence.as_json())])
         if state.over:
             return state
+        time.sleep(INTERVAL)
+
+
+def follow_all(followers: Sequence[Follower], lines: SeveralLines) -> list[RunState]:
+    """Follow several runs until all are over; the last state of each."""
+    while True:
+        looks = [follower.update() for follower in followers]
+        lines.show([state for state, _ in looks], [events for _, events in looks])
+        if all(state.over for state, _ in looks):
+            return [state for state, _ in looks]
         time.sleep(INTERVAL)
 
 

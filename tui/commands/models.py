@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
@@ -21,18 +22,45 @@ from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, finish
+from tunewiz.tui.words import weights
 
-_FITS = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
+#: What an answer of memory is called, marked for translation.
+FITS: Final = {"yes": N_("yes"), "maybe": N_("tight"), "no": N_("no"), "cpu": N_("on CPU")}
 #: What a model is asked to do for "fits": its own batch, texts of so many tokens.
 _LENGTH: Final = 256
 
 
 def models(
     task: Annotated[str | None, typer.Option("--task", help=_("Only those for this task."))] = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="WORDS", help=_("Search all language models that LLaMA-Factory knows.")),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz models``."""
-    finish(lambda: run_models(task, as_json))
+    finish(lambda: run_search(search, as_json) if search is not None else run_models(task, as_json))
+
+
+def run_search(words: str, as_json: bool) -> int:
+    """List the language models of the installed LLaMA-Factory that have ``words`` in name, id or template."""
+    from tunewiz.backends.language_models.catalogue import catalogue, searched
+
+    found = searched(words)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        return int(ExitCode.OK)
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for title in (N_("model"), N_("weights"), N_("template"), "ModelScope"):
+        table.add_column(translate(title), no_wrap=True)
+    for one in found:
+        modelscope = "=" if one.modelscope == one.huggingface else one.modelscope or "—"
+        table.add_row(*map(Text, (one.id, weights(one.parameters), one.template or "—", modelscope)))
+    console.print(table)
+    told = say("{count} of {every} models that LLaMA-Factory knows.", count=len(found), every=len(catalogue()))
+    console.print(Text(told.text()))
+    return int(ExitCode.OK)
 
 
 def run_models(task: str | None, as_json: bool) -> int:
@@ -122,10 +150,10 @@ def _table(rows: list[dict[str, Any]], wide: bool) -> Table:
     for title in (N_("fits"), N_("here")):
         table.add_column(translate(title), no_wrap=True)
     for row in rows:
-        both = [translate(_FITS[row[method]["fits"]]) for method in ("full", "lora")]
+        both = [translate(FITS[row[method]["fits"]]) for method in ("full", "lora")]
         cells = [
             row["id"].rpartition("/")[2],
-            f"{row['parameters'] / 1e6:.0f}M",
+            weights(row["parameters"]),
             str(row["max_length"]),
             few(row["languages"]),
             *([row["licence"]] if wide else []),

@@ -19,7 +19,7 @@ from tunewiz.printable import json_text, printable
 from tunewiz.problems import ExitCode
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
 from tunewiz.tui.outcome import gain, run_json
-from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name
+from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, verdict_name
 
 _TOLD: Final = 10  # runs, the newest, of which it is told why they did not end well; and of those not to be read
 
@@ -57,7 +57,13 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
         table.add_column(translate(title), no_wrap=True)
     for (run, state), status in zip(states, statuses, strict=True):
         began = time.strftime("%m-%d %H:%M", time.localtime(state.started)) if state.started else ""
-        cells = [Text(printable(run.name)), status, Text(state.verdict), Text(gain(run, state)), Text(began)]
+        cells = [
+            Text(printable(run.name)),
+            status,
+            Text(verdict_name(state.verdict)),
+            Text(gain(run, state)),
+            Text(began),
+        ]
         table.add_row(*cells[: len(table.columns)])
     console.print(table)
     for at, (run, state) in enumerate(states, start=_TOLD - len(states)):

@@ -1,9 +1,10 @@
-"""Curves over the steps of training: loss, learning rate, gradient norm. A cursor reads values."""
+"""Curves over the steps of training, or over time: drawn page by page, read with a cursor that stays at its step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.events import Click, Leave, MouseMove
@@ -14,10 +15,39 @@ from tunewiz.language import N_, translate
 from tunewiz.tui.panels.panel import Panel, View
 from tunewiz.tui.widgets.drawing import Line, Part, join_groups, wrap_text
 from tunewiz.tui.widgets.plotting import Axes, Series, axes_for, bare_chart, chart, gutter, number
+from tunewiz.tui.words import clock
+
+FEW: Final = 40  # points up to which each is marked
+
+
+@dataclass(frozen=True)
+class Page:
+    """One picture. ``curves`` are labels and series; ``low`` and ``high`` hold the scale where it is known beforehand.
+
+    ``seconds``: it runs over time, not over steps. ``unit`` goes behind each value.
+    """
+
+    title: str
+    curves: tuple[tuple[str, Series], ...] = ()
+    low: float | None = None
+    high: float | None = None
+    seconds: bool = False
+    unit: str = ""
+    total: float = 0.0
+
+
+def series_of(curve: Curve, style: str, mark: str) -> Series:
+    """A curve as it is drawn; an evaluation's few points are marked."""
+    return Series(curve.steps, curve.values, style, mark, dots=len(curve.steps) < FEW and style == "eval")
+
+
+def smoothed(curve: Curve, style: str = "smooth", mark: str = "*") -> Series:
+    """A noisy curve made readable."""
+    return Series(curve.steps, smooth(curve.values), style, mark)
 
 
 class CurvePanel(Panel):
-    """One or more curves of :class:`~tunewiz.backends.runs.state.RunState`; subclasses say which."""
+    """Curves in pages, one at a time; subclasses say which."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", N_("Read"), key_display="←→"),
@@ -27,15 +57,11 @@ class CurvePanel(Panel):
         Binding("home", "move(-100000)", show=False),
         Binding("end", "move(100000)", show=False),
         Binding("l", "scale", N_("Log scale"), show=False),
-        Binding("backspace", "read_nothing", show=False),
+        Binding("backspace", "read_nothing", N_("Stop reading"), show=False),
     ]
 
-    #: Names of curves with their label, style and ASCII mark; the first is also smoothed if ``SMOOTHED``.
-    CURVES: ClassVar[tuple[tuple[str, str, str, str], ...]] = ()
-    SMOOTHED: ClassVar[bool] = False
-
-    cursor: int | None = None
     logarithmic = False
+    _read: float | None = None
     _axes: Axes | None = None
     _columns = 0
     _stale = True
@@ -44,84 +70,89 @@ class CurvePanel(Panel):
     def show(self, view: View) -> None:
         """Render ``view``, at most once a second, and not at all while the curves stay as they are."""
         before, self.view = self.view, view
-        names = [name for name, *_ in self.CURVES]
-        if before and before.state.total == view.state.total and before.state.stage == view.state.stage:
-            self._stale |= any(before.state.curves.get(name) is not view.state.curves.get(name) for name in names)
-        else:
-            self._stale = True
+        self._stale |= before is None or self.changed(before, view)
         if self._stale and (view.now - self._shown >= 0.9 or view.state.over):
             self._stale, self._shown = False, view.now
             # Later, not now: a key that was pressed meanwhile comes first.
             self.call_later(self.redraw)
 
-    def series(self) -> list[tuple[str, Series]]:
-        """Label and curve of everything there is to draw."""
-        curves = self.view.state.curves if self.view else {}
-        found: list[tuple[str, Series]] = []
-        for name, label, style, mark in self.CURVES:
-            curve = curves.get(name)
-            if curve is None or not curve.steps:
-                continue
-            few = len(curve.steps) < 40
-            found.append((label, Series(curve.steps, curve.values, style, mark, dots=few and style == "eval")))
-            if self.SMOOTHED and style == "raw":
-                found.append((N_("smoothed"), _smooth(curve)))
-        return found
+    def changed(self, before: View, now: View) -> bool:
+        """Whether there is something new to draw."""
+        if before.state.total != now.state.total or before.state.stage != now.state.stage:
+            return True
+        return before.state.curves is not now.state.curves or before.state.machine is not now.state.machine
+
+    def page(self) -> Page:
+        """What is to be drawn now."""
+        raise NotImplementedError
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """A line of numbers, the plot, its scale."""
-        found = self.series()
-        total = self.view.state.total if self.view and self.view.state.stage == "train" else 0
-        self._axes = axes_for([one for _, one in found], total, self.logarithmic) if found else None
+        page = self.page()
+        self._axes = _axes(page, self.logarithmic)
         if self._axes is None:
             return wrap_text(translate(self.nothing()), width, "dim")
         scaled = height > 4  # a low panel has no room for numbers at its sides
         self._columns = max(1, width - gutter(self._axes, height - 1)) if scaled else width
-        if self.cursor is not None:
-            self.cursor = min(self.cursor, self._columns - 1)
-        draw = chart if scaled else bare_chart
-        drawn = draw([one for _, one in found], self._axes, width, height - 1, self.ascii_only, self.cursor)
-        return [self._legend(found, width), *drawn]
+        shown = [one for _, one in page.curves]
+        if scaled:
+            label = clock if page.seconds else None
+            drawn = chart(shown, self._axes, width, height - 1, self.ascii_only, self.cursor, label)
+        else:
+            drawn = bare_chart(shown, self._axes, width, height - 1, self.ascii_only, self.cursor)
+        return [self._legend(page, width), *drawn]
 
     def nothing(self) -> str:
         """What to say while there is no curve."""
         return N_("Appears with the first steps of training.")
 
-    def _legend(self, found: Sequence[tuple[str, Series]], width: int) -> list[Part]:
+    def _legend(self, page: Page, width: int) -> list[Part]:
         """Labels with the values at the cursor, or the last ones."""
-        step = self.step_at_cursor()
         groups: list[Line] = []
-        for label, one in found:
-            index = len(one.steps) - 1 if step is None else _nearest(one.steps, step)
-            groups.append([("━ ", one.style), (f"{translate(label)} ", "dim"), (number(one.values[index]), "strong")])
-        if step is not None and found:
-            first = found[0][1]
-            shown = first.steps[_nearest(first.steps, step)]
-            groups.insert(0, [(translate("step {step}").format(step=f"{shown:.0f}"), "accent")])
+        for label, one in page.curves:
+            index = len(one.steps) - 1 if self._read is None else _nearest(one.steps, self._read)
+            value = f"{number(one.values[index])}{page.unit}"
+            mark = f"{one.mark} " if self.ascii_only else "━ "
+            groups.append([(mark, one.style), (f"{translate(label)} ", "dim"), (value, "strong")])
+        if self._read is not None and page.curves:
+            first = page.curves[0][1]
+            shown = first.steps[_nearest(first.steps, self._read)]
+            step = clock(shown) if page.seconds else translate("step {step}").format(step=f"{shown:.0f}")
+            groups.insert(0, [(step, "accent")])
         return join_groups(groups, width)
+
+    @property
+    def cursor(self) -> int | None:
+        """The column of the plot in which a value is read, ``None`` while none is."""
+        if self._read is None or self._axes is None or not self._columns:
+            return None
+        return min(self._columns - 1, max(0, int(self._axes.across(self._read) * self._columns + 1e-9)))
 
     def step_at_cursor(self) -> float | None:
         """The step that is read, ``None`` while none is."""
-        if self.cursor is None or self._axes is None or not self._columns:
-            return None
-        axes = self._axes
-        return axes.left + (self.cursor + 0.5) / self._columns * (axes.right - axes.left)
+        return self._read
+
+    def _read_column(self, column: int) -> None:
+        """Read what is drawn in a column; the step stays, however the picture moves on."""
+        if self._axes is not None and self._columns:
+            share = (min(self._columns - 1, max(0, column)) + 0.5) / self._columns
+            self._read = self._axes.left + share * (self._axes.right - self._axes.left)
+            self.redraw()
 
     def action_move(self, cells: int) -> None:
         """Move the cursor; it begins at the newest point."""
         if self._axes is None or not self._columns:
             return
-        if self.cursor is None:
-            last = max(one.steps[-1] for _, one in self.series())
-            self.cursor = int(self._axes.across(last) * self._columns)
+        at = self.cursor
+        if at is None:
+            last = max(one.steps[-1] for _, one in self.page().curves)
+            self._read_column(int(self._axes.across(last) * self._columns))
         else:
-            self.cursor += cells
-        self.cursor = min(self._columns - 1, max(0, self.cursor))
-        self.redraw()
+            self._read_column(at + cells)
 
     def action_read_nothing(self) -> None:
         """Take the cursor away."""
-        self.cursor = None
+        self._read = None
         self.redraw()
 
     def action_scale(self) -> None:
@@ -135,7 +166,7 @@ class CurvePanel(Panel):
 
     def on_mouse_move(self, event: MouseMove) -> None:
         """Follow the mouse while a value is read."""
-        if self.cursor is not None:
+        if self._read is not None:
             self._point(event.get_content_offset(self))
 
     def on_leave(self, event: Leave) -> None:
@@ -149,36 +180,51 @@ class CurvePanel(Panel):
             return
         column = x - (self.content_size.width - self._columns)
         if 0 <= column < self._columns:
-            self.cursor = column
-            self.redraw()
+            self._read_column(column)
 
 
-def _smooth(curve: Curve) -> Series:
-    return Series(curve.steps, smooth(curve.values), "smooth", "*")
+def _axes(page: Page, logarithmic: bool) -> Axes | None:
+    """The page's limits; those it has of its own hold on a plain scale."""
+    axes = axes_for([one for _, one in page.curves], page.total, logarithmic) if page.curves else None
+    if axes is None or logarithmic or page.low is None or page.high is None:
+        return axes
+    return replace(axes, low=page.low, high=page.high)
 
 
 def _nearest(steps: Sequence[float], step: float) -> int:
     return min(range(len(steps)), key=lambda index: abs(steps[index] - step))
 
 
-class LossPanel(CurvePanel):
-    """Training loss, raw and smoothed, and the loss on held-out rows."""
-
-    TITLE = N_("Loss curve")
-    SMOOTHED = True
-    CURVES = (("loss", N_("train"), "raw", "."), ("eval_loss", N_("held out"), "eval", "o"))
-
-
 class RatePanel(CurvePanel):
     """The learning rate."""
 
     TITLE = N_("Learning rate")
-    CURVES = (("learning_rate", N_("now"), "plain", "*"),)
+
+    def page(self) -> Page:
+        """One curve."""
+        return training_page(self.view, self.TITLE, (("learning_rate", N_("now"), "plain", "*"),))
 
 
 class GradientPanel(CurvePanel):
     """The norm of the gradients, before clipping."""
 
     TITLE = N_("Gradient norm")
-    SMOOTHED = True
-    CURVES = (("grad_norm", N_("now"), "raw", "."),)
+
+    def page(self) -> Page:
+        """Raw and smoothed."""
+        return training_page(self.view, self.TITLE, (("grad_norm", N_("now"), "raw", "."),))
+
+
+def training_page(view: View | None, title: str, wanted: Sequence[tuple[str, str, str, str]]) -> Page:
+    """Curves of training by name, label, style and ASCII mark; those drawn ``raw`` have their smoothed one on top."""
+    curves: Mapping[str, Curve] = view.state.curves if view else {}
+    found: list[tuple[str, Series]] = []
+    for name, label, style, mark in wanted:
+        curve = curves.get(name)
+        if curve is None or not curve.steps:
+            continue
+        found.append((label, series_of(curve, style, mark)))
+        if style == "raw":
+            found.append((N_("smoothed"), smoothed(curve)))
+    total = view.state.total if view and view.state.stage == "train" else 0
+    return Page(title, tuple(found), total=total)

@@ -53,6 +53,7 @@ class Query:
     before: float
     after: float
     gain: float
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _queries(run: Run, before: Measured, after: Measured, metric: str, lower_is_
     )
     ends = {key for key, _, _ in (*known[:SHOWN], *known[-SHOWN:])}
     texts = _texts(run.data / "queries.jsonl", ends) | _texts(run.data / "evaluation.jsonl", ends)
-    return [Query(texts.get(key, key), old, new, sign * (new - old)) for key, old, new in known]
+    return [Query(texts.get(key, key), old, new, sign * (new - old), key) for key, old, new in known]
 
 
 def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
@@ -183,3 +184,99 @@ def _spreads(measured: Measured, when: str) -> Iterator[Spread]:
     for kind in KINDS:
         if kind in cosines and cosines[kind].histogram:
             yield Spread(kind, when, cosines[kind].histogram, cosines[kind].mean)
+
+
+# One query with its documents: what was found before and after, which of it is right.
+
+
+#: Documents of each ranking that are shown; a screen holds no more side by side.
+RANKED: Final = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """A document at its rank (from 1); ``right`` says whether it answers the query."""
+
+    rank: int
+    name: str
+    text: str
+    score: float
+    right: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A query, its right documents with their ranks before and after (0 for none), and both rankings."""
+
+    query: str
+    right: tuple[tuple[str, int, int], ...] = ()
+    before: tuple[Found, ...] = ()
+    after: tuple[Found, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+
+def opened(run: Run, query: Query) -> Opened:
+    """What is known of one query; reads the run's rankings and documents, so not for the thread that draws."""
+    grades = _judged(run.data / "qrels.tsv", query.key)
+    sides = {when: _ranking(run.report / f"{when}.run.tsv", query.key) for when in ("before", "search", "after")}
+    earlier = sides["before"] or sides["search"]
+    wanted = {name for ranking in (earlier[:RANKED], sides["after"][:RANKED]) for name, _ in ranking} | set(grades)
+    texts = _documents(run.data / "corpus.jsonl", wanted)
+    ranks = [{name: rank for rank, (name, _) in enumerate(ranking, 1)} for ranking in (earlier, sides["after"])]
+    right = tuple((texts.get(name, name), ranks[0].get(name, 0), ranks[1].get(name, 0)) for name in grades)
+    before, after = (
+        tuple(
+            Found(rank, name, texts.get(name, name), score, name in grades)
+            for rank, (name, score) in enumerate(ranking[:RANKED], 1)
+        )
+        for ranking in (earlier, sides["after"])
+    )
+    both = [_measured(run, when).answers.get(query.key) for when in ("before", "after")]
+    told = both[1]
+    answers = (Answer(told.prompt, told.expected, both[0].answer if both[0] else "", told.answer),) if told else ()
+    return Opened(query.text, right, before, after, answers)
+
+
+def _judged(file: Path, query: str) -> list[str]:
+    """The documents that answer ``query``; its id has blanks where the file cannot hold them."""
+    return [
+        cells[-2]
+        for cells in _cells(file, query)
+        if len(cells) >= 3 and cells[-1].lstrip("-").isdigit() and int(cells[-1]) > 0
+    ]
+
+
+def _ranking(file: Path, query: str) -> list[tuple[str, float]]:
+    found = []
+    for cells in _cells(file, query):
+        try:
+            found.append((cells[2], float(cells[4])))
+        except (LookupError, ValueError):
+            continue
+    return found
+
+
+def _cells(file: Path, query: str) -> Iterator[list[str]]:
+    """The lines of a table that begin with ``query``; what cannot be read has none."""
+    try:
+        for line in read_lines(file):
+            cells = line.rstrip("\n").split("\t")
+            if cells[0] in (query, "_".join(query.split())):
+                yield cells
+    except (OSError, ValueError):
+        return
+
+
+def _documents(file: Path, wanted: set[str]) -> dict[str, str]:
+    """Title and text of documents by their id."""
+    texts: dict[str, str] = {}
+    try:
+        for line in read_lines(file):
+            record = parse_json(line)
+            name = str(record.get("_id"))
+            if name in wanted or "_".join(name.split()) in wanted:
+                texts[name] = " ".join(part for part in (record.get("title"), record.get("text")) if part)
+                texts.setdefault("_".join(name.split()), texts[name])
+    except (OSError, ValueError, AttributeError, TypeError):
+        return texts
+    return texts

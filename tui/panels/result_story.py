@@ -30,10 +30,32 @@ class ResultStory(Story):
         self.state = RunState()
         self.found = Evidence()
 
+    #: What can be opened, in the order in which it is told, and what is under the cursor (``None``: nothing yet).
+    targets: tuple[Query | Change, ...] = ()
+    chosen: int | None = None
+
     def tell(self, run: Run, state: RunState, found: Evidence) -> None:
         """Tell of this run."""
         self.run, self.state, self.found = run, state, found
+        self.targets = (*found.changes, *found.best, *found.worst)
         self.retell()
+
+    @property
+    def target(self) -> Query | Change | None:
+        """What is under the cursor."""
+        return None if self.chosen is None else self.targets[self.chosen]
+
+    def choose(self, by: int) -> int | None:
+        """Move the cursor on; the line it is on, or ``None`` where there is nothing to choose."""
+        if not self.targets:
+            return None
+        start = -1 if self.chosen is None and by > 0 else self.chosen or 0
+        self.chosen = (start + by) % len(self.targets)
+        self.redraw()
+        return self._place()
+
+    def _place(self) -> int | None:
+        return next((row for row, line in enumerate(self._drawn) if any(style == "cursor" for _, style in line)), None)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Section after section; what is not known has no section."""
@@ -50,7 +72,8 @@ class ResultStory(Story):
             _next(self.found, width),
             _places(self.run, self.state, width),
         ]
-        return [line for section in sections if section for line in (*section, ())]
+        told = [line for section in sections if section for line in (*section, ())]
+        return told if self.target is None else _marked(told, self.targets, self.chosen or 0)
 
 
 #: Headings and counts of queries, and of rows of a language model's data.
@@ -64,6 +87,25 @@ _COUNTS: Final = (
 
 def _heading(text: str) -> Line:
     return [(translate(text), "accent")]
+
+
+def _marked(told: Sequence[Line], targets: Sequence[Query | Change], chosen: int) -> list[Line]:
+    """``told`` with the line of the chosen target in reverse; targets are told in their order."""
+    drawn, at = [], 0
+    for line in told:
+        if at < len(targets) and _tells(line, targets[at]):
+            drawn.append([(text, "cursor") for text, _ in line] if at == chosen else line)
+            at += 1
+        else:
+            drawn.append(line)
+    return drawn
+
+
+def _tells(line: Line, target: Query | Change) -> bool:
+    text = "".join(part for part, _ in line)
+    if isinstance(target, Change):
+        return text[2:].split(" ", 1)[0] == printable(target.metric, 30).split(" ", 1)[0]
+    return text.startswith(f"{target.before:.2f} → {target.after:.2f}  ")
 
 
 def _verdict(state: RunState, width: int) -> list[Line]:

@@ -16,23 +16,34 @@ from textual.widgets import DataTable
 from tunewiz.backends.runs.comparing import Row, differences, measures
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
+from tunewiz.tui.dialogs.copying import Copyable, Copying
+from tunewiz.tui.panels.pages import OverlayPanel
 from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.lesson import lesson_of
+from tunewiz.tui.screens.messages import LessonWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
 
 
-class ComparisonScreen(FullScreen):
-    """Two tables with a column a run."""
+class ComparisonScreen(Copying, FullScreen):
+    """The runs' curves over one another, then two tables with a column a run."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
-    HELP_TEXT: ClassVar[str] = N_("Measures on top; below them every key in which the presets differ.")
+    HELP_TEXT: ClassVar[str] = N_(
+        "The curves of the runs over one another, [ and ] turn to the other curves; below them the measures, and every "
+        "key in which the presets differ."
+    )
 
     class Compared(Message):
         """The runs were read."""
 
-        def __init__(self, measures: tuple[Row, ...], differences: tuple[Row, ...]) -> None:
+        def __init__(
+            self, states: tuple[RunState, ...], measures: tuple[Row, ...], differences: tuple[Row, ...]
+        ) -> None:
             super().__init__()
+            self.states = states
             self.measures = measures
             self.differences = differences
 
@@ -45,25 +56,41 @@ class ComparisonScreen(FullScreen):
         """Measures, then settings."""
         yield TitleBar(N_("Compare"), translate("{count} runs").format(count=len(self.runs)))
         with VerticalScroll(can_focus=False):
+            yield OverlayPanel()
             yield Words(N_("Measures, before → after"), classes="heading")
             yield DataTable[Text](id="measures", cursor_type="row")
             yield Words(N_("Settings that differ"), classes="heading")
             yield DataTable[Text](id="settings", cursor_type="row")
         yield KeyHints()
 
+    def copies(self) -> list[Copyable]:
+        """What tells the same in the shell."""
+        return [Copyable(N_("Command"), "tunewiz compare " + " ".join(run.typed for run in self.runs))]
+
     def on_mount(self) -> None:
         """Read in a thread."""
+        self.query_one(OverlayPanel).focus()
         self._read()
 
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _read(self) -> None:
         states = [read_state(run) for run in self.runs]
-        self.post_message(self.Compared(measures(states), differences(self.runs)))
+        self.post_message(self.Compared(tuple(states), measures(states), differences(self.runs)))
 
     def on_comparison_screen_compared(self, message: Compared) -> None:
         """Show the rows."""
         self._rows = (message.measures, message.differences)
+        self.query_one(OverlayPanel).tell(
+            [(run.name, state) for run, state in zip(self.runs, message.states, strict=True)]
+        )
         self._fill()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Explain the measure."""
+        event.stop()
+        rows = self._rows[0]
+        if event.data_table.id == "measures" and event.cursor_row < len(rows):
+            self.post_message(LessonWanted(lesson_of(rows[event.cursor_row].name)))
 
     def relabel(self) -> None:
         """The language changed."""

@@ -21,7 +21,7 @@ class HelpScreen(Dialog[None]):
     """Made from the bindings of the screen below, so that it is never out of date."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1,q,enter", "leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "leave", N_("Close"))]
 
     def __init__(self, screen: Screen[Any]) -> None:
         super().__init__()

@@ -52,16 +52,29 @@ class Translated(Screen[T]):
 
 
 _TEXTUALS = ("app.focus_next", "app.focus_previous", "screen.copy_text", "command_palette")
+#: Descriptions of the library's own keys that are shown at the bottom, marked for translation.
+SHOWN_OF_TEXTUAL = (N_("Dismiss menu"),)
 
 
 def own_bindings(screen: Screen[Any]) -> list[ActiveBinding]:
     """What can be done on ``screen`` by our own keys, one an action; what Textual's widgets do is left out."""
     found: dict[str, ActiveBinding] = {}
     for active in screen.active_bindings.values():
-        ours = type(active.node).__module__.startswith("tunewiz.tui.") and active.binding.action not in _TEXTUALS
-        if ours and active.enabled and active.binding.description:
+        if _is_ours(active) and active.enabled and active.binding.description:
             found.setdefault(active.binding.action, active)
     return list(found.values())
+
+
+def _is_ours(active: ActiveBinding) -> bool:
+    """Whether a class of ours binds the key: widgets of ours inherit keys of Textual's too."""
+    if active.binding.action in _TEXTUALS:
+        return False
+    for kind in type(active.node).__mro__:
+        if kind.__module__.startswith("tunewiz.tui."):
+            bound = [one.action if isinstance(one, Binding) else one[1] for one in kind.__dict__.get("BINDINGS", ())]
+            if active.binding.action in bound:
+                return True
+    return False
 
 
 def tell_failure(app: App[Any], event: Worker.StateChanged) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -39,6 +39,16 @@ class Lesson:
 def topics() -> tuple[str, ...]:
     """Every topic, in alphabetical order."""
     return tuple(sorted({path.name.partition(".")[0] for path in _FOLDER.glob("*.md")}))
+
+
+#: Lessons on what is measured, by how a measure's name begins.
+_OF_MEASURES: Final = (("loss", "loss-curve"), ("eval_loss", "loss-curve"), ("perplexity", "loss-curve"),
+                       ("chosen_loss", "loss-curve"), ("liked_loss", "loss-curve"))  # fmt: skip
+
+
+def lesson_of(metric: str) -> str:
+    """The topic of the lesson that explains a measure."""
+    return next((topic for start, topic in _OF_MEASURES if metric.startswith(start)), "metrics")
 
 
 def lesson(topic: str, language: Language | None = None) -> Lesson:

@@ -27,6 +27,26 @@ class RunsWanted(Message):
     """The list of runs."""
 
 
+class TopWanted(Message):
+    """All runs and cards of the machine."""
+
+
+class DoctorWanted(Message):
+    """What is installed, reachable and free."""
+
+
+class ModelsWanted(Message):
+    """The models that are known."""
+
+
+class LessonWanted(Message):
+    """A lesson by its topic."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__()
+        self.topic = topic
+
+
 class MonitorWanted(Message):
     """The live view of a run; ``stay`` keeps it open when the run is over, ``replace`` closes the screen that asks."""
 

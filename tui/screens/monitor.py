@@ -17,29 +17,35 @@ from tunewiz.backends.runs.process import alive, ask_to_stop, kill
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, translate
 from tunewiz.problems import say
-from tunewiz.tui.panels.curves import GradientPanel, LossPanel, RatePanel
+from tunewiz.tui.dialogs.copying import Copyable, Copying, of_run
+from tunewiz.tui.outcome import ending
+from tunewiz.tui.panels.curves import GradientPanel, RatePanel
 from tunewiz.tui.panels.hardware import HardwarePanel
 from tunewiz.tui.panels.log import LogPanel
+from tunewiz.tui.panels.pages import ANSWERS, LossPanel, MeasurePanel
 from tunewiz.tui.panels.panel import INTERVAL, SAMPLING, MachineWatch, Panel, View, Watch
 from tunewiz.tui.panels.status import AdvicePanel, ProgressPanel
 from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.messages import ResultWanted
+from tunewiz.tui.terminal.looks import LooksApp
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 
-class MonitorScreen(FullScreen):
+class MonitorScreen(Copying, FullScreen):
     """Two threads watch the run and the machine; one message carries what they saw; panels render it."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     ALLOW_IN_MAXIMIZED_VIEW = "KeyHints,TitleBar,#search"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "stop", N_("Stop")),
+        Binding("a", "answers", N_("Answers"), tooltip=N_("What the model writes at each evaluation")),
         Binding("slash", "search", N_("Search the log"), key_display="/", show=False),
     ]
     HELP_TEXT = N_(
         "The run goes on whether or not anybody watches. Tab moves between the panels, Enter zooms one, arrows read "
-        "values from a curve. Stop saves a checkpoint and ends the run; a second stop kills it."
+        "values from a curve, [ and ] turn to the other curves: each measure of the evaluations, cosines, the machine "
+        "over time. Stop saves a checkpoint and ends the run; a second stop kills it."
     )
 
     class Looked(Message):
@@ -58,6 +64,8 @@ class MonitorScreen(FullScreen):
         self.run = run
         self.view: View | None = None
         self._stay = stay
+        self._rounds = 0
+        self._lived = False  # whether it was seen to go on, so that its end is news
         self._left = threading.Event()
         self._machine = MachineWatch(run)
 
@@ -70,6 +78,7 @@ class MonitorScreen(FullScreen):
             yield HardwarePanel()
             yield LogPanel()
         with Vertical(id="right"):
+            yield MeasurePanel()
             yield RatePanel()
             yield GradientPanel()
             yield AdvicePanel()
@@ -109,10 +118,36 @@ class MonitorScreen(FullScreen):
         """Hand the view down; go to the result when the run is over."""
         self.view = view = message.view
         for panel in self.query(Panel):
-            panel.show(view)
+            if panel.display:
+                panel.show(view)
+        if len(view.state.answers) != self._rounds:
+            self._rounds = len(view.state.answers)
+            self.refresh_bindings()
+        if view.state.over and self._lived:
+            self._lived = False
+            if isinstance(self.app, LooksApp):
+                self.app.announce("Tunewiz", ending(self.run, view.state))
+        self._lived |= not view.state.over
         if view.state.over and not self._stay:
             self._stay = True
             self.post_message(ResultWanted(self.run, replace=True))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Answers are offered once there are some, and stopping as long as there is something to stop."""
+        if action == "answers":
+            return bool(self.view and self.view.state.answers)
+        return not (action == "stop" and self.view is not None and self.view.state.over)
+
+    def copies(self) -> list[Copyable]:
+        """The command that comes back here, and where things lie."""
+        found = of_run(self.run)
+        return [found[-1], *found[:-1]]
+
+    def action_answers(self) -> None:
+        """Turn the large panel to the sample answers, and back to the loss."""
+        panel = self.query_one(LossPanel)
+        panel.focus()
+        panel.turn_to("loss" if panel.name_of_page == ANSWERS else ANSWERS)
 
     def action_stop(self) -> None:
         """First: save and leave. Asked again: kill. Each after a yes."""

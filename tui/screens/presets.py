@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -17,7 +18,7 @@ from textual.widgets.option_list import Option
 
 from tunewiz.language import N_, current, translate
 from tunewiz.printable import printable
-from tunewiz.problems import say
+from tunewiz.problems import TunewizError, say
 from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.messages import StartWanted, WizardWanted
@@ -57,6 +58,61 @@ def _fits(line: str, chinese: bool) -> bool:
 LARGEST = 1 << 16  # characters of a preset that are shown
 
 
+@dataclass(frozen=True)
+class Suits:
+    """Of a preset: the language it is for, whether it fits into the memory that is free, whether its model is here.
+
+    ``language`` is ``zh``, ``en``, ``multi`` or ""; ``fits`` yes, maybe, no, cpu or "".
+    """
+
+    language: str = ""
+    fits: str = ""
+    here: bool = False
+
+
+#: The order of languages within a task, and what they are called.
+_LANGUAGES: Final = {"": "", "zh": N_("Chinese"), "en": N_("English"), "multi": N_("many languages")}
+_TASKS: Final = {
+    "embedding": N_("Embedding models"),
+    "reranker": N_("Rerankers"),
+    "llm": N_("Language models"),
+    "pipeline": N_("Search in two stages"),
+    "comparison": N_("Comparisons"),
+    "": N_("Saved by you"),
+}
+_MARKS: Final = {"yes": ("✓", "green"), "maybe": ("~", "yellow"), "no": ("✗", "red"), "cpu": ("✓", "green")}
+
+
+def suits(entry: Entry, free: int | None) -> Suits:
+    """Opens the preset, so not for the thread that draws; ``free`` are bytes of GPU memory."""
+    from tunewiz.backends.sources import find_cached
+    from tunewiz.presets import families
+    from tunewiz.presets.preset import RetrievalPreset
+    from tunewiz.presets.tasks.llm import LlmPreset
+    from tunewiz.presets.yaml.library import open_preset
+
+    try:
+        preset = open_preset(entry.path).preset
+    except TunewizError:
+        return Suits()
+    known = families.lookup(preset.model.id)
+    here = preset.model.source == "starter" or find_cached(preset.model) is not None
+    if known is None:
+        return Suits(here=here)
+    languages = known.family.languages
+    language = languages[0] if len(languages) == 1 else "zh" if set(languages) == {"zh", "en"} else "multi"
+    language = language if language in _LANGUAGES else "multi"
+    needed = preset.memory(known) if isinstance(preset, (RetrievalPreset, LlmPreset)) else None
+    if needed is None:
+        return Suits(language, "", here)
+    small = known.size.parameters <= _ON_CPU
+    return Suits(language, needed.fits(free) if free is not None else "cpu" if small else "no", here)
+
+
+#: Weights up to which training without a GPU ends within an evening.
+_ON_CPU: Final = 700_000_000
+
+
 class PresetsScreen(FullScreen):
     """A list, a line to narrow it or to type a path, and the preset's own text beside it."""
 
@@ -68,7 +124,8 @@ class PresetsScreen(FullScreen):
     ]
     HELP_TEXT = N_(
         "Enter opens a preset in the wizard, where everything can be changed; s starts it as it is. A path to a YAML "
-        "file can be typed in the line above the list."
+        "file can be typed in the line above the list. ✓ fits into the memory that is free, ~ barely, ✗ does not; "
+        "● marks those whose model is on this machine."
     )
 
     class Found(Message):
@@ -78,9 +135,18 @@ class PresetsScreen(FullScreen):
             super().__init__()
             self.entries = entries
 
+    class Weighed(Message):
+        """It was found out which of them suit this machine."""
+
+        def __init__(self, found: dict[str, Suits]) -> None:
+            super().__init__()
+            self.found = found
+
     def __init__(self) -> None:
         super().__init__()
         self.entries: tuple[Entry, ...] = ()
+        self.suits: dict[str, Suits] = {}
+        self.words = ""
 
     def compose(self) -> ComposeResult:
         """List at the left, text at the right."""
@@ -101,23 +167,55 @@ class PresetsScreen(FullScreen):
     def _list(self) -> None:
         from tunewiz.presets.yaml.library import listing
 
-        self.post_message(self.Found(tuple(listing())))
+        entries = tuple(listing())
+        self.post_message(self.Found(entries))
+        from tunewiz.tui.commands.models import free_memory
+
+        free = free_memory()
+        self.post_message(self.Weighed({entry.name: suits(entry, free) for entry in entries}))
 
     def on_presets_screen_found(self, message: Found) -> None:
         """Show their names."""
         self.entries = message.entries
-        self._fill("")
+        self._fill()
 
-    def _fill(self, words: str) -> None:
+    def on_presets_screen_weighed(self, message: Weighed) -> None:
+        """Group them by language, and mark what suits."""
+        self.suits = message.found
+        self._fill()
+
+    def relabel(self) -> None:
+        """The language changed."""
+        super().relabel()
+        self._fill()
+
+    def _fill(self) -> None:
+        """The list, under a heading a task and language; the cursor stays on its preset."""
         names = self.query_one("#names", OptionList)
+        here = names.highlighted_option.id if names.highlighted_option else None
+        groups: dict[tuple[str, str], list[Entry]] = {}
+        for entry in self.entries:
+            suit = self.suits.get(entry.name, Suits())
+            heading = _heading(entry, suit)
+            sought = f"{entry.name} {heading} {translate('here') if suit.here else ''}".lower()
+            if all(word in sought for word in self.words.lower().split()):
+                groups.setdefault((_task(entry), suit.language), []).append(entry)
+        order, languages = list(_TASKS), list(_LANGUAGES)
+        options: list[Option] = []
+        for task, language in sorted(groups, key=lambda one: (order.index(one[0]), languages.index(one[1]))):
+            listed = groups[task, language]
+            options.append(Option(Text(_heading(listed[0], Suits(language)), style="bold"), disabled=True))
+            options += [Option(_line(entry, self.suits.get(entry.name)), id=entry.name) for entry in listed]
         names.clear_options()
-        shown = [entry for entry in self.entries if words.lower() in entry.name.lower()]
-        names.add_options([Option(Text(printable(entry.name, 60)), id=entry.name) for entry in shown])
-        names.highlighted = 0 if shown else None
+        names.add_options(options)
+        places = [place for place, option in enumerate(options) if option.id is not None]
+        kept = next((place for place in places if options[place].id == here), places[0] if places else None)
+        names.highlighted = kept
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list while typing."""
-        self._fill("" if _is_path(event.value) else event.value)
+        self.words = "" if _is_path(event.value) else event.value
+        self._fill()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A path opens; a filter goes back to the list."""
@@ -164,6 +262,24 @@ class PresetsScreen(FullScreen):
                 self.post_message(StartWanted(entry.path))
 
         self.app.push_screen(ConfirmScreen(question, detail, N_("Start")), begin)
+
+
+def _task(entry: Entry) -> str:
+    task = entry.name.partition("/")[0] if entry.origin == "shipped" else ""
+    return task if task in _TASKS else ""
+
+
+def _heading(entry: Entry, suit: Suits) -> str:
+    language = translate(_LANGUAGES[suit.language]) if suit.language else ""
+    return " · ".join(part for part in (translate(_TASKS[_task(entry)]), language) if part)
+
+
+def _line(entry: Entry, suit: Suits | None) -> Text:
+    """Whether it fits, whether it is here, its name."""
+    mark, style = _MARKS.get(suit.fits, (" ", "")) if suit else (" ", "")
+    text = Text(f" {mark} ", style=style)
+    name = entry.name.partition("/")[2] if _task(entry) else entry.name
+    return text.append("● " if suit and suit.here else "  ", style="").append(printable(name or entry.name, 60))
 
 
 def _is_path(text: str) -> bool:

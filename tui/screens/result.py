@@ -18,13 +18,18 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_
 from tunewiz.tui.answers import looks_by_task
-from tunewiz.tui.panels.evidence import Evidence, evidence
+from tunewiz.tui.dialogs.copying import Copyable, Copying, of_run
+from tunewiz.tui.dialogs.query import QueryScreen
+from tunewiz.tui.outcome import ending
+from tunewiz.tui.panels.evidence import Change, Evidence, evidence
 from tunewiz.tui.panels.result_story import ResultStory
 from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.lesson import lesson_of
 from tunewiz.tui.screens.messages import (
     CloneWanted,
     ComparisonWanted,
     ExportWanted,
+    LessonWanted,
     LogWanted,
     MonitorWanted,
     ReportWanted,
@@ -34,11 +39,14 @@ from tunewiz.tui.screens.messages import (
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 
-class ResultScreen(FullScreen):
+class ResultScreen(Copying, FullScreen):
     """Read once, in a thread; only actions that work for this run are offered."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "choose(1)", N_("Choose"), key_display="⇥"),
+        Binding("shift+tab", "choose(-1)", show=False),
+        Binding("enter", "look", N_("Look at it"), key_display="⏎"),
         Binding("t", "try", N_("Try it"), tooltip=N_("Ask the untouched and the tuned model")),
         Binding("x", "export", N_("Export")),
         Binding("o", "report", N_("Report")),
@@ -50,7 +58,8 @@ class ResultScreen(FullScreen):
     ]
     HELP_TEXT = N_(
         "The verdict compares the model before and after training on the same queries. An interval that leaves out "
-        "zero means that the difference is hardly chance."
+        "zero means that the difference is hardly chance. Tab chooses a measure or a query: Enter explains the "
+        "measure, and shows the query with its documents before and after."
     )
 
     class Read(Message):
@@ -103,6 +112,9 @@ class ResultScreen(FullScreen):
             return bool(self.state and self.state.task in looks_by_task() and self.run.model.is_dir())
         if action == "export":
             return bool(self.state and self.state.task and self.run.model.is_dir())
+        if action in ("choose", "look"):
+            story = self.query_one(ResultStory) if self.is_mounted else None
+            return bool(story and story.targets and (action == "choose" or story.target is not None))
         if action == "compare":
             return self.rival is not None
         if action == "curves":
@@ -110,6 +122,28 @@ class ResultScreen(FullScreen):
         if action == "resume":
             return bool(self.state and self.state.status in ("stopped", "failed", "lost") and not self.living)
         return True
+
+    def copies(self) -> list[Copyable]:
+        """The verdict, where things lie, what to type to use the model."""
+        verdict = [Copyable(N_("Verdict"), ending(self.run, self.state))] if self.state is not None else []
+        more = [Copyable(N_("Command"), f"tunewiz try {self.run.typed}")] if self.run.model.is_dir() else []
+        return [*verdict, *of_run(self.run), *more]
+
+    def action_choose(self, by: int) -> None:
+        """The next measure or query, brought into sight."""
+        place = self.query_one(ResultStory).choose(by)
+        if place is not None:
+            height = self.query_one(VerticalScroll).size.height
+            self.query_one(VerticalScroll).scroll_to(y=max(0, place - height // 2), animate=False)
+        self.refresh_bindings()
+
+    def action_look(self) -> None:
+        """Explain the measure, or open the query."""
+        target = self.query_one(ResultStory).target
+        if isinstance(target, Change):
+            self.post_message(LessonWanted(lesson_of(target.metric)))
+        elif target is not None:
+            self.app.push_screen(QueryScreen(self.run, target))
 
     def action_try(self) -> None:
         """Ask its models."""

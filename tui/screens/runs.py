@@ -21,7 +21,8 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.problems import say
-from tunewiz.tui.outcome import Listed, Listing
+from tunewiz.tui.dialogs.copying import Copyable, Copying, of_run
+from tunewiz.tui.outcome import Listed, Listing, ending
 from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.messages import CloneWanted, ComparisonWanted, MonitorWanted, ResultWanted, ResumeWanted
@@ -91,10 +92,10 @@ class RunTable(DataTable[Text]):
 
 
 INTERVAL = 1.0  # seconds between two looks
-_NEEDS_RUN = {"resume", "clone", "compare", "mark", "delete"}
+_NEEDS_RUN = {"resume", "clone", "compare", "mark", "delete", "copy"}
 
 
-class RunsScreen(FullScreen):
+class RunsScreen(Copying, FullScreen):
     """A table, newest first, live ones above all; a line to narrow it."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
@@ -225,6 +226,12 @@ class RunsScreen(FullScreen):
     def action_filter(self) -> None:
         """Go to the line above the table."""
         self.set_focus(self.query_one(Input))  # now, not once the queue is empty
+
+    def copies(self) -> list[Copyable]:
+        """Of the run under the cursor."""
+        item = self._current()
+        verdict = [Copyable(N_("Verdict"), ending(item.run, item.state))] if item and item.state.over else []
+        return [*verdict, *of_run(item.run)] if item else []
 
     def action_open(self) -> None:
         """Watch it, or see how it ended."""

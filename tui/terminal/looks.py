@@ -6,17 +6,22 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final, get_args
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome
+from textual.message import Message
 from textual.theme import Theme
 
 from tunewiz import paths
 from tunewiz.files import read_json, write_json
-from tunewiz.language import LANGUAGES, N_, Language, current, use
+from tunewiz.language import LANGUAGES, N_, Language, current, translate, use
+from tunewiz.printable import printable
 from tunewiz.tui.screens.kinds import Translated
 from tunewiz.tui.terminal.characters import AsciiOnly, Characters, ColourFree, characters, original_environment
+from tunewiz.tui.terminal.escapes import clipboard, notification
 from tunewiz.tui.terminal.patches import read_as_keys
+from tunewiz.tui.terminal.pictures import Shot, Written, shot, write
 
 # Two themes, dark and light: few colours, chosen so that each stays apart on 256-colour terminals too.
 
@@ -89,6 +94,7 @@ class Settings:
     language: Language | None = None
     light: bool = False
     characters: Characters | None = None
+    quiet: bool = False  # no bell and no notification when a run is done
 
 
 def settings_file() -> Path:
@@ -106,6 +112,7 @@ def read_settings() -> Settings:
         language=language if language in get_args(Language) else None,
         light=stored.get("light") is True,
         characters=characters if characters in get_args(Characters) else None,
+        quiet=stored.get("quiet") is True,
     )
 
 
@@ -118,6 +125,15 @@ def write_settings(settings: Settings) -> bool:
     return True
 
 
+class PictureWritten(Message):
+    """A picture of the screen was written, or why not."""
+
+    def __init__(self, made: Written | None, why: str = "") -> None:
+        super().__init__()
+        self.made = made
+        self.why = why
+
+
 # How the full screen looks: language, theme and characters, each switchable while it runs.
 
 
@@ -128,6 +144,8 @@ class LooksApp(App[str]):
         Binding("f2", "switch_language", N_("Language"), show=False, key_display="F2"),
         Binding("f3", "switch_theme", N_("Light or dark"), show=False, key_display="F3"),
         Binding("f4", "switch_characters", N_("ASCII or Unicode"), show=False, key_display="F4"),
+        Binding("ctrl+s", "picture", N_("Picture of this screen"), show=False, tooltip=N_("Written as SVG and PNG")),
+        Binding("ctrl+z", "suspend_process", N_("Back to the shell, until fg"), show=False),
     ]
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -156,6 +174,8 @@ class LooksApp(App[str]):
     def get_key_display(self, binding: Binding) -> str:
         """As Textual words it, function keys in capitals as they stand on keyboards."""
         shown = super().get_key_display(binding)
+        if shown == "␣":
+            return translate("Space")
         return shown.upper() if shown[:1] == "f" and shown[1:].isdecimal() else shown
 
     def action_switch_language(self) -> None:
@@ -174,6 +194,63 @@ class LooksApp(App[str]):
         """Unicode and ASCII, in turn."""
         self._keep(replace(self.settings, characters="unicode" if self.characters == "ascii" else "ascii"))
         self._relabel()
+
+    def action_switch_notice(self) -> None:
+        """Whether the terminal is asked to ring and to notify when a run is done."""
+        self._keep(replace(self.settings, quiet=not self.settings.quiet))
+        words = N_("No bell when a run is done.") if self.settings.quiet else N_("The bell rings when a run is done.")
+        self.notify(translate(words), markup=False)
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C, which ends other programs."""
+        self.notify(translate("q leaves Tunewiz; runs go on. Ctrl-Q does so anywhere."), markup=False)
+
+    # ---- asked of the terminal
+
+    def _send(self, sequences: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequences)
+
+    def copy(self, text: str) -> None:
+        """Put ``text`` into the clipboard of the user's own machine, through the terminal."""
+        sequences = clipboard(text, original_environment())
+        self._send(sequences)
+        self._clipboard = text
+        words = N_("Copied: {text}") if sequences else N_("Too long for the clipboard of a terminal.")
+        self.notify(translate(words).format(text=printable(text.splitlines()[0] if text else "", 200)), markup=False)
+
+    def announce(self, title: str, body: str) -> None:
+        """Ring, and let the terminal notify, unless that is switched off."""
+        if not self.settings.quiet:
+            self._send(notification(title, body, original_environment()))
+
+    def action_picture(self) -> None:
+        """Write a picture of the screen."""
+        name = type(self.screen).__name__.removesuffix("Screen").lower() or "screen"
+        self._write_picture(shot(self), name)
+
+    @work(thread=True, exit_on_error=False, group="picture")
+    def _write_picture(self, taken: Shot, name: str) -> None:
+        try:
+            self.post_message(PictureWritten(write(taken, name)))
+        except OSError as fault:
+            self.post_message(PictureWritten(None, fault.strerror or str(fault)))
+
+    def on_picture_written(self, message: PictureWritten) -> None:
+        """Say where it is."""
+        made = message.made
+        if made is None:
+            words = translate("No picture was written: {why}").format(why=printable(message.why))
+            self.notify(words, severity="error", markup=False)
+            return
+        told = [translate("Picture: {path}").format(path=printable(made.svg, 300))]
+        if made.png is None:
+            told.append(translate("PNG needs Pillow, which is not installed; browsers show and print the SVG."))
+        else:
+            told.append(printable(made.png, 300))
+        if not made.letters:
+            told.append(translate("No font here has Chinese characters: the PNG lacks them, the SVG does not."))
+        self.notify("\n".join(told), markup=False, timeout=8)
 
     def _relabel(self) -> None:
         self._draw()

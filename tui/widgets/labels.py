@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from rich.text import Text
 from textual.binding import ActiveBinding
@@ -47,7 +48,9 @@ class TitleBar(Sheet):
 # The bottom line: what keys do here. One line drawn, where Textual's Footer builds a widget a key at each focus.
 
 
-_HELP = "help"
+#: What stands at the right, and what gives way first at the left: no screen loses the key of its main action to them.
+_RIGHT = ("leave", "help")
+_LATE = ("copy", "quit")
 _GAP = "  "
 
 
@@ -67,10 +70,11 @@ class KeyHints(Sheet):
         self.redraw()
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """As many keys as fit, and help."""
+        """As many keys as fit; the way back and help at the right, whatever else there is."""
         hints = dict(self._hints())
-        assist = hints.pop(_HELP, ())
-        left = join_groups(hints.values(), width - width_of(assist) - len(_GAP), _GAP)
+        assist = join_groups([hints.pop(action) for action in _RIGHT if action in hints], width, _GAP)
+        late = [hints.pop(action) for action in _LATE if action in hints]
+        left = join_groups([*hints.values(), *late], width - width_of(assist) - len(_GAP), _GAP)
         return [spread(left, assist, width)]
 
     def _hints(self) -> Iterator[tuple[str, Line]]:
@@ -81,7 +85,16 @@ class KeyHints(Sheet):
 
     def _shown(self) -> dict[str, ActiveBinding]:
         found: dict[str, ActiveBinding] = {}
-        for active in self.screen.active_bindings.values():
+        bindings = self.screen.active_bindings
+        enter = bindings.get("enter")
+        # Lists of Textual's take Enter for themselves and tell the screen: what it does then is the screen's to say.
+        if enter is not None and enter.binding.action in ("select", "select_cursor"):
+            for binding in self.screen._bindings.key_to_bindings.get("enter", ()):
+                offered = self.screen.check_action(binding.action, ()) is not False
+                if binding.show and offered:
+                    spoken = replace(binding, description=translate(binding.description))
+                    found[binding.action] = ActiveBinding(self.screen, spoken, True)
+        for active in bindings.values():
             if active.binding.show and active.enabled and active.binding.description:
                 found.setdefault(active.binding.action, active)
         return found
@@ -91,14 +104,18 @@ class KeyHints(Sheet):
         place = event.get_content_offset(self)
         if place is None:
             return
-        shown, at = self._shown(), 0
-        for action, hint in self._hints():
-            size = width_of(hint)
-            here = place.x >= self.content_size.width - size if action == _HELP else at <= place.x < at + size
-            if here:
-                self.call_later(self.app.run_action, action, shown[action].node)
-                return
-            at += size + len(_GAP) if action != _HELP else 0
+        shown, hints = self._shown(), dict(self._hints())
+        right = [action for action in _RIGHT if action in hints]
+        left = [action for action in hints if action not in (*_RIGHT, *_LATE)]
+        left += [action for action in _LATE if action in hints]
+        begin = self.content_size.width - sum(width_of(hints[action]) + len(_GAP) for action in right) + len(_GAP)
+        for actions, at in ((left, 0), (right, begin)):
+            for action in actions:
+                size = width_of(hints[action])
+                if at <= place.x < at + size and (actions is right or at + size <= begin):
+                    self.call_later(self.app.run_action, action, shown[action].node)
+                    return
+                at += size + len(_GAP)
 
 
 # Text in the user's language, translated each time it is drawn, so that the language can change under it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
@@ -58,8 +58,9 @@ class Axes:
 def axes_for(series: Sequence[Series], total: float = 0.0, log: bool = False) -> Axes | None:
     """Round limits that hold ``series``; ``None`` when there is no finite point.
 
-    The width goes in halves of ``total`` steps, so that a growing curve is redrawn only at its end. Of a long noisy
-    curve the outermost two per cent may leave the picture: one spike must not flatten the rest.
+    The width ends a little beyond where the curve is and moves on in leaps, so that a growing curve is mostly redrawn
+    at its end alone. Of a long noisy curve the outermost two per cent may leave the picture: one spike must not
+    flatten the rest.
     """
     limits = [_limits(one, log) for one in series]
     known = [limit for limit in limits if limit]
@@ -96,14 +97,22 @@ def _decades(low: float, high: float) -> tuple[float, float]:
     return below, min((step for step in steps if step >= high and step > below), default=max(high, below * 10))
 
 
+#: A growing curve fills at least four fifths of its picture.
+_LEAP: Final = 1.25
+
+
 def _right(last: float, total: float) -> float:
+    """Where the picture ends: the next leap after ``last``, never beyond ``total`` where that is known.
+
+    What is over (nothing more to come: ``total`` 0) ends where it ends.
+    """
     last = max(1.0, last)
-    if total < last:
+    if total <= last:
         return last
-    right = total
-    while right / 2 >= last and right > 16:
-        right /= 2
-    return right
+    right = min(total, 16.0)
+    while right < last:
+        right = math.ceil(right * _LEAP)
+    return min(total, right)
 
 
 def plot(series: Sequence[Series], axes: Axes, width: int, height: int, ascii_only: bool = False) -> list[list[Part]]:
@@ -196,19 +205,28 @@ def _between(left: int, top: int, right: int, bottom: int) -> Iterator[tuple[int
 
 
 def chart(
-    series: Sequence[Series], axes: Axes, width: int, height: int, ascii_only: bool = False, cursor: int | None = None
+    series: Sequence[Series],
+    axes: Axes,
+    width: int,
+    height: int,
+    ascii_only: bool = False,
+    cursor: int | None = None,
+    label: Callable[[float], str] | None = None,
 ) -> list[Line]:
-    """A plot with its scale at the left and steps below; ``cursor`` is a column of the plot that gets a line."""
+    """A plot with its scale at the left and steps below; ``cursor`` is a column of the plot that gets a line.
+
+    ``label`` words what stands below, where that is no number of steps.
+    """
     labels = [number(axes.value_at(1 - row / max(1, height - 2))) for row in range(height - 1)]
     margin = gutter(axes, height)
     body = plot(series, axes, width - margin, height - 1, ascii_only)
     shown = {0, height - 2} | ({(height - 2) // 2} if height % 2 == 0 else set())  # a middle that is one
     lines: list[Line] = []
     for row, drawn in enumerate(body):
-        label = labels[row] if row in shown else ""
+        side = labels[row] if row in shown else ""
         parts = _with_cursor(drawn, cursor) if cursor is not None else drawn
-        lines.append([(label.rjust(margin - 1) + "│", "dim"), *parts])
-    return [*lines, _steps_line(axes, margin, width)]
+        lines.append([(side.rjust(margin - 1) + "│", "dim"), *parts])
+    return [*lines, _steps_line(axes, margin, width, label or count)]
 
 
 def bare_chart(
@@ -226,8 +244,8 @@ def gutter(axes: Axes, height: int) -> int:
     )
 
 
-def _steps_line(axes: Axes, margin: int, width: int) -> Line:
-    middle, right = count(axes.right / 2), count(axes.right)
+def _steps_line(axes: Axes, margin: int, width: int, label: Callable[[float], str]) -> Line:
+    middle, right = label(axes.right / 2), label(axes.right)
     room = width - margin
     text = "0" + middle.rjust(max(0, room // 2 + len(middle) // 2 - 1)) if room > 20 else "0"
     return [(" " * (margin - 1) + "└", "dim"), (text + right.rjust(max(0, room - len(text))), "dim")]

@@ -9,12 +9,14 @@ checkpoint holds the names of the inner model, and is read into the outer one wi
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from tunewiz.backends.training import cosines
 from tunewiz.backends.training.sampling import BatchPlan
 from tunewiz.backends.training.trainer import epoch_callback, planned_batches
 
@@ -156,6 +158,25 @@ def _loader(trainer: Any, plan: Any) -> Any:
     )
 
 
+@contextmanager
+def _encoded(model: Any) -> Iterator[list[Any]]:
+    """Collect the dense vectors that the library's model makes of queries, then of passages."""
+    found: list[Any] = []
+    encode = model.encode
+
+    def keep(features: Any) -> Any:
+        made = encode(features)
+        # M3 gives dense vectors first, a model of several dimensions the longest first.
+        found.append(made[0] if isinstance(made, (tuple, list)) else made)
+        return made
+
+    model.encode = keep
+    try:
+        yield found
+    finally:
+        del model.encode
+
+
 @cache
 def _trainer_class(base: Any) -> Any:
     class Trainer(base):  # type: ignore[misc]  # the library is untyped at our edge
@@ -174,7 +195,12 @@ def _trainer_class(base: Any) -> Any:
             """As the library's; counts the rows of the step, and tells the model which step it is."""
             rows = self.parts.tuned.before_step(self.state.global_step, inputs)
             self.state.rows_trained = getattr(self.state, "rows_trained", 0) + rows
-            return super().training_step(model, inputs, *arguments, **options)
+            if "passages" not in inputs or not cosines.is_logged(self.state, self.args):
+                return super().training_step(model, inputs, *arguments, **options)
+            with _encoded(self.model) as vectors:
+                loss = super().training_step(model, inputs, *arguments, **options)
+            self.state.pair_cosines = cosines.of_groups(*vectors[:2]) if len(vectors) > 1 else {}
+            return loss
 
         def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
             """Our measure of the validation rows."""

@@ -75,7 +75,17 @@ def test_one_spike_does_not_flatten_the_rest() -> None:
 
 def test_the_scale_moves_seldom() -> None:
     rights = {axes_for([Series(range(step), [1.0] * step, "raw", ".")], 1000).right for step in range(1, 1000)}  # type: ignore[union-attr]
-    assert len(rights) < 9
+    assert len(rights) < 24
+
+
+def test_a_growing_curve_fills_its_picture_and_one_that_is_over_ends_with_it() -> None:
+    for last in range(16, 1000):
+        axes = axes_for([Series([0, last], [1.0, 2.0], "raw", ".")], 1000)
+        assert axes is not None
+        assert 0.78 < axes.across(last) <= 1
+    done = axes_for([Series([0, 137], [1.0, 2.0], "raw", ".")])
+    assert done is not None
+    assert done.right == 137
 
 
 def test_sparklines() -> None:

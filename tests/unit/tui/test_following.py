@@ -48,7 +48,7 @@ def english():  # type: ignore[no-untyped-def]
 
 def test_the_progress_line_says_what_matters() -> None:
     line = progress_line(training(), 200)
-    assert line == "train 30/120 25%  1:30 left  loss 1.2345  lr 2.00e-05  210 samples/s  memory 3.0 GiB"
+    assert line == "train 30/120 25%  1m 30s left  loss 1.2345  lr 2.00e-05  210 samples/s  memory 3.0 GiB"
 
 
 @pytest.mark.parametrize("code", ["en", "zh"])
@@ -96,7 +96,7 @@ def test_events_become_words() -> None:
         "warning: Cell with \\x1b[31m in it.",
         "  ndcg@10 0.5124",
     ]
-    assert "prepare data (1:15)" in stream.getvalue().splitlines()[0]
+    assert "prepare data (1m 15s)" in stream.getvalue().splitlines()[0]
 
 
 def test_a_stage_that_goes_through_another_run_says_what_runs() -> None:

@@ -128,7 +128,7 @@ def preset(**training: object) -> Preset:
 def test_time_is_told_by_an_earlier_run_of_the_same_model_or_not_at_all() -> None:
     pace = Pace("faq-1", "sentence-transformers/all-MiniLM-L6-v2", "full", tokens=1000 * 2 * 128, train=100, rest=20)
     made = Draft.of(preset(epochs=2, batch_size=10, max_length=128))
-    assert time_line(made, 1000, (pace,))[0][0] == "Time: about 3:40, at the pace of faq-1"
+    assert time_line(made, 1000, (pace,))[0][0] == "Time: about 3m 40s, at the pace of faq-1"
     assert "monitor" in time_line(made, 1000, ())[0][0]
     assert "monitor" in time_line(made, 0, (pace,))[0][0]
     lora = made.answer(("method", "type"), "lora")

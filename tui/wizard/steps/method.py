@@ -29,7 +29,7 @@ class MethodStep(Step):
         "training.batch_size",
         "training.max_length",
     )
-    lessons = ("lora", "qlora", "methods")
+    lessons = ("lora", "qlora", "methods", "why-peft", "adapters-prefix-ia3")
     rest = True
 
 

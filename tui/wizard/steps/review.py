@@ -48,7 +48,7 @@ class ReviewStep(Step):
     intro = N_("This is the preset: the whole of what will happen. Change it here, save it, or start.")
     keys = ("name", "description")
     simple = ("name",)
-    lessons = ("loss-curve", "metrics")
+    lessons = ("loss-curve", "metrics", "reading-before-after")
 
     def view(self, advanced: bool) -> View:
         """The YAML, the native configuration, the estimates and all problems."""

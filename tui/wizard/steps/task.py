@@ -41,7 +41,7 @@ class TaskStep(Step):
     intro = N_("What should the model learn to do? Begin from a preset that works, or choose everything yourself.")
     keys = ("task", "backend", "version")
     simple = ("task",)
-    lessons = ("methods", "bi-encoder-and-cross-encoder")
+    lessons = ("methods", "bi-encoder-and-cross-encoder", "from-data-to-deployment", "pre-training-to-alignment")
 
     def offers(self) -> Mapping[str, Offer]:
         """The tasks and the backends that are there."""
