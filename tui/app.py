@@ -194,7 +194,7 @@ class TunewizApp(LooksApp):
         """Watch it; the wizard has done its work."""
         self._children.append(message.begun.child)
         if message.wizard is not None:
-            message.wizard.started()
+            message.wizard.started(message.begun.run)
         here = message.wizard is not None and self.screen is message.wizard
         self.on_monitor_wanted(messages.MonitorWanted(message.begun.run, replace=here))
 

@@ -232,16 +232,25 @@ class Many(Control):
     def on_selection_list_selected_changed(self, event: SelectionList.SelectedChanged[str]) -> None:
         """Post the list."""
         event.stop()
-        taken = [choice.value for choice in self.question.choices if choice.value in event.selection_list.selected]
-        if taken != self._taken():
-            self.post_message(Answered(self.question.path, taken))
+        before, ticked = self._taken(), event.selection_list.selected
+        taken = [choice.value for choice in self.question.choices if choice.value in ticked]
+        if taken == before:
+            return
+        alone = next((word for word in taken if self.question.stands_alone(word)), None)
+        if alone is not None and alone in before and len(taken) > 1:
+            taken.remove(alone)
+        elif alone is not None or not taken:
+            whole = next((one.value for one in self.question.choices if self.question.stands_alone(one.value)), None)
+            self.post_message(Answered(self.question.path, whole if whole is not None else taken))
+            return
+        self.post_message(Answered(self.question.path, taken))
 
     def _selections(self) -> list[Selection[str]]:
         taken = self._taken()
         return [Selection(_short(choice), choice.value, choice.value in taken) for choice in self.question.choices]
 
     def _taken(self) -> list[str]:
-        value = self.value if isinstance(self.value, list) else []
+        value = self.value if isinstance(self.value, list) else [str(self.value)]
         return [choice.value for choice in self.question.choices if choice.value in value]
 
 

@@ -34,9 +34,9 @@ def kept_drafts() -> tuple[Kept, ...]:
     """Drafts that were left unfinished, the newest first."""
     if not any(paths.drafts().glob("*")):
         return ()  # the usual start loads nothing of presets
-    from tunewiz.presets.drafts.kept import drafts
+    from tunewiz.tui.wizard.keeping import unfinished
 
-    return tuple(drafts())
+    return tuple(unfinished())
 
 
 # Home: what goes on, what can be done, and what the machine is.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.events import Click
 from textual.message import Message
 
-from tunewiz.language import translate
+from tunewiz.language import N_, translate
 from tunewiz.printable import amount, printable
 from tunewiz.problems import errors, say
 from tunewiz.tui.forms.questions import Question
@@ -116,8 +116,13 @@ class Needs(Sheet):
         state = self._state
         missing = [title for step in steps_for(state.draft) for title in state.missing_titles(step)]
         wrong = len([problem for problem in errors(state.problems) if problem.code != "missing-key"])
+        if state.unfinished and not state.checked:
+            return [(translate("Reading the text of the preset …"), "dim")]
+        if state.unfinished:
+            told = N_("The text of the preset cannot be read yet: {count} (F7 goes there)")
+            return [(say(told, count=len(state.problems)).text(), "bad")]
         if missing:
-            return [(translate("Still open: "), "warn"), (", ".join(missing), "plain")]
+            return [(translate("Still open: "), "warn"), (translate(", ").join(missing), "plain")]
         if wrong:
             return [(say("Problems to solve: {count} (F7 goes to them)", count=wrong).text(), "bad")]
         if not state.checked:

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 
 from tunewiz.language import N_, translate
+from tunewiz.problems import Problem
 from tunewiz.tui.forms.questions import Question
 from tunewiz.tui.screens.kinds import Translated
 from tunewiz.tui.screens.lesson import LessonScreen, lesson
@@ -141,9 +142,19 @@ class Walk(Translated[None]):
         question = self._question()
         problem = after(self.state.problems, question.key if question else "")
         if problem is None:
-            self.notify(translate("There is no problem."))
+            told = N_("There is no problem.") if self.state.checked else N_("Nothing is known to be wrong so far.")
+            self.notify(translate(told))
         else:
-            self.call_later(self._jump, problem.where.key)
+            self.call_later(self._go_to_problem, problem)
+
+    async def _go_to_problem(self, problem: Problem) -> None:
+        """Go to the field of ``problem``; without one, or while the preset is changed as text, to the list."""
+        if problem.where.key and not self.state.unfinished:
+            await self._jump(problem.where.key)
+            return
+        await self._go(self._steps[-1])
+        if self._view:
+            self._view.show_problem(problem)
 
     async def on_jump_wanted(self, event: JumpWanted) -> None:
         """Go to a key."""

@@ -172,7 +172,6 @@ class ReviewView(View):
 
     _state: State | None = None
     _shown: Preset | None = None
-    _wrong: Sequence[Problem] = ()
     _timer: Timer | None = None
 
     @dataclass
@@ -225,7 +224,7 @@ class ReviewView(View):
                 area.load_text(text)
             area.move_cursor(cursor)
         area.read_only = preset is None
-        self._wrong = ()
+        area.remove_class("-wrong")
 
     def _resume(self, text: str, preset: Preset | None) -> None:
         """Go on with a text that was left unfinished, if nothing stands in the editor yet."""
@@ -235,8 +234,7 @@ class ReviewView(View):
             area.load_text(text)
 
     def _all(self) -> list[Problem]:
-        """What is wrong with the text being typed, else with the draft."""
-        return list(self._wrong) or (list(self._state.problems) if self._state else [])
+        return list(self._state.problems) if self._state else []
 
     def _list(self) -> None:
         found, options = self._all(), self.query_one("#problems", OptionList)
@@ -252,13 +250,22 @@ class ReviewView(View):
         """Go to the field of a problem, or to its line in the text."""
         event.stop()
         problem = self._all()[event.option_index]
-        if problem in self._wrong and problem.where.line:
-            self.query_one("#tabs", TabbedContent).active = "tab-preset"
-            area = self.query_one("#yaml", TextArea)
-            area.move_cursor((problem.where.line - 1, 0))
-            area.focus()
+        if self._state and self._state.unfinished:
+            self.show_problem(problem)
         elif problem.where.key:
             self.post_message(JumpWanted(problem.where.key))
+
+    def show_problem(self, problem: Problem) -> None:
+        """Go to its line in the text that is being changed, or to the list of problems."""
+        tabs = self.query_one("#tabs", TabbedContent)
+        if self._state is None or not self._state.unfinished:
+            tabs.active = "tab-problems"
+            self.query_one("#problems", OptionList).focus()
+            return
+        tabs.active = "tab-preset"
+        area = self.query_one("#yaml", TextArea)
+        area.move_cursor((max(0, (problem.where.line or 1) - 1), 0))
+        area.focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Start, save, or open the editor."""
@@ -290,16 +297,16 @@ class ReviewView(View):
         read = event.read
         if read.text != self.query_one("#yaml", TextArea).text:
             return
-        self._wrong = read.problems if read.preset is None else ()
-        self._list()
         preset = read.preset
-        if preset is not None:
-            self.post_message(Unfinished(""))
-        if preset is not None and preset != self._shown:
+        if preset is None:
+            self.post_message(Unfinished(read.text, tuple(read.problems)))
+        elif preset != self._shown:
             self._shown = preset
             self.query_one(NativeShown).stand_for(preset)
             self.post_message(Edited(lambda draft: draft.become(preset)))
-        self.query_one("#yaml", TextArea).set_class(bool(self._wrong), "-wrong")
+        if preset is not None:
+            self.post_message(Unfinished("", ()))  # only now: until then the draft is an older one
+        self.query_one("#yaml", TextArea).set_class(preset is None, "-wrong")
 
     def action_next_tab(self) -> None:
         """Show the next tab and go to it."""
