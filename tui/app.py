@@ -31,6 +31,7 @@ from tunewiz.tui.terminal.pacing import Collecting
 if TYPE_CHECKING:
     from tunewiz.presets.preset import Preset
     from tunewiz.tui.screens.wizard import WizardScreen
+    from tunewiz.tui.wizard.begin import BeginScreen
 
 
 class RunBegan(Message):
@@ -102,6 +103,18 @@ class TunewizApp(LooksApp):
     def on_wizard_wanted(self, message: messages.WizardWanted) -> None:
         """Open the wizard."""
         self.open_wizard(message.start)
+
+    def on_begin_wanted(self, message: messages.BeginWanted) -> None:
+        """Ask for the file alone."""
+        from tunewiz.tui.wizard.begin import BeginScreen
+
+        self.push_screen(BeginScreen(message.example))
+
+    def on_begin_screen_proposed(self, message: BeginScreen.Proposed) -> None:
+        """Review what was proposed; leaving that comes back to home."""
+        from tunewiz.tui.screens.wizard import WizardScreen
+
+        self.switch_screen(WizardScreen(message.state))
 
     def on_presets_wanted(self, message: messages.PresetsWanted) -> None:
         """Open the list of presets."""

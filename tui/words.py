@@ -8,6 +8,7 @@ from typing import Any, Final
 from tunewiz.backends.runs.events import STAGE_NAMES
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
+from tunewiz.problems import say
 
 # Numbers as people read them: times, bytes, speeds.
 
@@ -23,6 +24,18 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def span(seconds: float) -> str:
+    """``seconds`` in words, with one unit: how long ago something was, how long it will take."""
+    minutes = seconds / 60
+    if seconds < 60:
+        return say("{count} s", count=round(seconds)).text()
+    if minutes < 60:
+        return say("{count} min", count=round(minutes)).text()
+    if minutes < 48 * 60:
+        return say("{count} h", count=round(minutes / 60)).text()
+    return say("{count} days", count=round(min(minutes, _CENTURY / 60) / 1440)).text()
 
 
 def rate(samples_per_second: float) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from tunewiz.presets import memory, methods, tasks
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.families import KnownModel, known_models, lookup
+from tunewiz.presets.families import KnownModel, Weights, known_models, lookup
 from tunewiz.presets.losses import trained_by
 from tunewiz.presets.methods.method import LlmMethod
 from tunewiz.presets.preset import FirstModel, Preset
@@ -37,7 +37,7 @@ class Facts:
     ``rows`` counts usable training rows, ``max_length`` (tokens) covers 98 % of the texts, ``language`` is an ISO 639-1
     code, ``free`` the bytes free on the device that would train (``None``: no GPU), ``half`` whether it computes in 16
     bits. ``here`` are the ids of models on this machine; ``hubs`` says whether others can be fetched (``None``: not
-    known yet).
+    known yet). ``columns`` are the roles that were made out by what the cells hold.
     """
 
     shape: Literal["", "groups", "scored", "conversations"] = ""
@@ -49,6 +49,7 @@ class Facts:
     half: bool = True
     here: frozenset[str] = frozenset()
     hubs: bool | None = True
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,12 @@ def _task(look: _Look) -> Found:
         yield "task", Suggestion("llm", say("Your rows hold answers to write: they are for a language model."))
     elif look.facts.shape:
         yield "task", Suggestion("embedding", say("Your rows are for search: begin with the model that finds."))
+
+
+def _columns(look: _Look) -> Found:
+    if look.facts.columns and look.draft.value(("data", "train")):
+        reason = say("Made out by what the cells hold, for the headers do not say it: please check.")
+        yield "data.columns", Suggestion(dict(look.facts.columns), reason)
 
 
 def _name(look: _Look) -> Found:
@@ -239,14 +246,14 @@ def _temperature(look: _Look) -> Found:
 def _method(look: _Look) -> Found:
     if look.known is None:
         return
-    size = _millions(look.known.size.parameters)
+    size = Weights("", count=look.known.size.parameters)
     if look.kind.conversations:
         yield from _adapter(look)
     elif look.known.size.parameters > _FULL_UP_TO:
-        reason = say("The model has {size} million weights; adapters train it in a fraction of the memory.", size=size)
+        reason = say("The model has {size} weights; adapters train it in a fraction of the memory.", size=size)
         yield "method.type", Suggestion("lora", reason)
     else:
-        reason = say("The model has {size} million weights; training all of them gives the best result.", size=size)
+        reason = say("The model has {size} weights; training all of them gives the best result.", size=size)
         yield "method.type", Suggestion("full", reason)
 
 
@@ -349,11 +356,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     return preset.memory(known, facts.half)
 
 
-def _millions(count: int) -> str:
-    return f"{count / 1e6:,.0f}"
-
-
 _RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
-    _task, _name, _model, _source, _negatives, _loss, _temperature, _method, _backend,
+    _task, _columns, _name, _model, _source, _negatives, _loss, _temperature, _method, _backend,
     _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
 )  # fmt: skip

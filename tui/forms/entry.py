@@ -15,6 +15,7 @@ from textual.widgets import Input
 from tunewiz.data.reading.source import SAMPLE_PREFIX, samples
 from tunewiz.language import N_
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.problems import say
 from tunewiz.tui.forms.controls import Answered, BrowseWanted, Cleared, Control
 from tunewiz.tui.forms.questions import Question
 
@@ -153,4 +154,6 @@ class Entry(Control):
     def _placeholder(self) -> str:
         default = self.question.write(self.draft.default(self.question.path))
         examples = self.question.info.examples or ()
-        return default or (self.question.write(examples[0]) if self.question.info.is_required() and examples else "")
+        if default or not self.question.info.is_required() or not examples:
+            return default
+        return say("for example {example}", example=self.question.write(examples[0])).text()

@@ -71,6 +71,7 @@ class WizardScreen(Walk):
     CSS_PATH = "wizard.tcss"
     COMMANDS = {WizardCommands}
     HELP_TEXT = N_("Answer what is open; everything else has a good default. Your answers are kept as you go.")
+    MAIN = ("start", "next")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "start", N_("Start"), priority=True),
         Binding("f8", "save", N_("Save preset"), show=False),
@@ -83,11 +84,15 @@ class WizardScreen(Walk):
         preset: Preset
         wizard: WizardScreen
 
-    def __init__(self, start: Kept | Draft | Preset | None = None) -> None:
-        """Go on with a kept draft, or begin from a draft, from a preset, or from nothing."""
-        kept = start if isinstance(start, Kept) else fresh(_draft(start))
-        super().__init__(State(kept.draft, kept.advanced).settled(), kept.step)
-        self._keeping = Keeping(self, kept)
+    def __init__(self, start: Kept | Draft | Preset | State | None = None) -> None:
+        """Go on with a kept draft, or begin from a draft, a preset, nothing, or at the end of what was proposed."""
+        proposed = isinstance(start, State)
+        draft = start.draft if isinstance(start, State) else start
+        kept = draft if isinstance(draft, Kept) else fresh(_draft(draft))
+        state = start if isinstance(start, State) else State(kept.draft, kept.advanced)
+        step = steps_for(kept.draft)[-1].name if proposed else kept.step
+        super().__init__(state.settled(), step)
+        self._keeping = Keeping(self, replace(kept, step=step))
         self._background = Background(self)
         self._starting = False
         self._started_at = -_AGAIN

@@ -187,6 +187,13 @@ def findings(found: Inspected, colours: Colours) -> RenderableType:
     return Group(_title(N_("Findings")), *(line for kind in kinds for line in _kind(kind, colours)))
 
 
+def worst(found: Inspected, colours: Colours, most: int) -> Iterator[Text]:
+    """The first of each kind of error and warning, errors first, at most so many."""
+    kinds = sorted(found.inspection.findings, key=lambda kind: kind.severity != "error")
+    for kind in [kind for kind in kinds if kind.severity != "note"][:most]:
+        yield _problem(kind.first[0], colours, kind.count)
+
+
 def _kind(kind: Finding, colours: Colours) -> list[Text]:
     first = kind.first[0]
     lines = [_problem(first, colours, kind.count)]

@@ -71,14 +71,19 @@ def time_line(draft: Draft, rows: int, known: tuple[Pace, ...]) -> list[Part]:
     preset = draft.checked()[0]
     pace = _like(preset, known) if preset else None
     if preset is None or pace is None or not rows:
-        return [(translate("Time: told by the monitor after some steps"), "dim")]
-    training = preset.training
-    steps = rows * training.epochs / (training.batch_size * training.accumulation)
-    steps = min(steps, training.max_steps) if training.max_steps > 0 else steps
+        return [(translate("Time: estimated after the start"), "dim")]
+    training, steps = preset.training, steps_of(preset, rows)
     tokens = steps * training.batch_size * training.accumulation * _texts_a_row(preset) * training.max_length
     seconds = pace.train * tokens / pace.tokens + pace.rest
     message = say("Time: about {time}, at the pace of {run}", time=duration(seconds), run=pace.run)
     return [(message.text(), "plain")]
+
+
+def steps_of(preset: Preset, rows: int) -> float:
+    """Steps that ``rows`` training rows make; 0 while their number is not known."""
+    training = preset.training
+    steps = rows * training.epochs / (training.batch_size * training.accumulation)
+    return min(steps, training.max_steps) if training.max_steps > 0 and rows else steps
 
 
 def _like(preset: Preset, known: tuple[Pace, ...]) -> Pace | None:

@@ -200,7 +200,9 @@ class State:
     def settled(self) -> State:
         """With the draft taking up the suggestions that hold; while the data is looked through, earlier ones stay."""
         waiting = self.asked is not None and self.current is None
-        earlier = self.draft.suggested if waiting else {}
+        earlier = dict(self.draft.suggested) if waiting else {}
+        if self.inspected is None or self.asked is None or self.inspected.asked.train != self.asked.train:
+            earlier.pop("data.columns", None)  # another file has other columns
         settled = replace(self, draft=self.draft.suggest({**earlier, **values(self.suggestions)}))
         # The same answers and facts give the same suggestions: they need not be found again.
         settled.__dict__["suggestions"] = self.suggestions
