@@ -58,6 +58,7 @@ class TunewizApp(LooksApp):
         Binding("q", "quit", N_("Quit")),
         Binding("ctrl+q", "quit", show=False, priority=True),
         Binding("f1,question_mark", "help", N_("Help"), key_display="F1"),
+        Binding("ctrl+z", "suspend_process", N_("To the shell (fg comes back)"), show=False),
     ]
 
     def __init__(self, runs: Path, settings: Settings | None = None, first: Run | Message | None = None) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import ClassVar, Final
+from urllib.parse import unquote, urlsplit
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Paste
 from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Input
 
@@ -64,6 +67,31 @@ def _names(place: Path) -> list[str]:
     return names
 
 
+class PathInput(Input):
+    """Takes what is dropped or pasted as the path that it means."""
+
+    def _on_paste(self, event: Paste) -> None:
+        event.text = pasted_path(event.text)
+        if event.text.startswith("/"):
+            self.clear()  # a whole path stands alone
+        super()._on_paste(event)
+
+
+def pasted_path(text: str) -> str:
+    r"""The path that ``text`` means as it is dropped by terminals and copied from file managers.
+
+    >>> pasted_path("'/data/a b.csv' "), pasted_path("file:///data/a%20b.csv"), pasted_path("/data/a\ b.csv")
+    ('/data/a b.csv', '/data/a b.csv', '/data/a b.csv')
+    """
+    shown = text.strip().splitlines()[0].strip() if text.strip() else ""
+    if len(shown) > 1 and shown[0] == shown[-1] and shown[0] in "'\"":
+        shown = shown[1:-1]
+    if shown.startswith("file://"):
+        return unquote(urlsplit(shown).path)
+    unescaped = re.sub(r"\\([ ()&'\[\]])", r"\1", shown)
+    return shown if unescaped == shown or Path(shown).exists() else unescaped
+
+
 # A line to type into: text, numbers, lists, mappings.
 
 
@@ -88,7 +116,8 @@ class Entry(Control):
 
     def compose(self) -> ComposeResult:
         """The input, completing paths, or the field's examples."""
-        yield Input(
+        kind = PathInput if self.question.is_path else Input
+        yield kind(
             self._text(),
             placeholder=self._placeholder(),
             suggester=self._suggester(),

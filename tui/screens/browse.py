@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
-from urllib.parse import unquote, urlsplit
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -24,6 +23,7 @@ from textual.widgets.option_list import Option
 from tunewiz.language import N_, translate
 from tunewiz.printable import amount, printable
 from tunewiz.problems import say
+from tunewiz.tui.forms.entry import pasted_path
 from tunewiz.tui.screens.kinds import Dialog
 from tunewiz.tui.widgets.labels import Words
 
@@ -74,21 +74,6 @@ def data_files(folder: Path) -> list[Path]:
         return [one.path for one in entries(folder) if not one.folder]
     except OSError:
         return []
-
-
-def pasted_path(text: str) -> str:
-    r"""The path that ``text`` means as it is dropped by terminals and copied from file managers.
-
-    >>> pasted_path("'/data/a b.csv' "), pasted_path("file:///data/a%20b.csv"), pasted_path("/data/a\ b.csv")
-    ('/data/a b.csv', '/data/a b.csv', '/data/a b.csv')
-    """
-    shown = text.strip().splitlines()[0].strip() if text.strip() else ""
-    if len(shown) > 1 and shown[0] == shown[-1] and shown[0] in "'\"":
-        shown = shown[1:-1]
-    if shown.startswith("file://"):
-        return unquote(urlsplit(shown).path)
-    unescaped = shown.replace("\\ ", " ").replace("\\(", "(").replace("\\)", ")").replace("\\&", "&")
-    return shown if unescaped == shown or Path(shown).exists() else unescaped
 
 
 def _age(changed: float) -> str:

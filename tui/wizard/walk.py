@@ -25,7 +25,7 @@ class Walk(Translated[None]):
     """A screen of steps. Subclasses say how the state changes; this shows it and moves about in it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "next", N_("Next"), priority=True),
+        Binding("ctrl+n", "next", N_("Next step"), priority=True),
         Binding("escape", "back", N_("Back")),
         Binding("f6", "toggle_advanced", N_("Simple/Advanced"), priority=True),
         Binding("f7", "next_problem", N_("Problem"), priority=True),
@@ -88,6 +88,7 @@ class Walk(Translated[None]):
             await place.mount(self._view)
             await self._show()
         self._view.focus_first()
+        self.refresh_bindings()
 
     async def _go(self, step: Step) -> None:
         if step.name != self.step.name:
@@ -99,6 +100,10 @@ class Walk(Translated[None]):
         await self._go(event.step)
 
     # Keys are handled in the app's task, everything else in the screen's: what changes the screen is left to that one.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The last step has none after it."""
+        return self._number + 1 < len(self._steps) if action == "next" else True
 
     def action_go_to(self, number: int) -> None:
         """Go to a step by its number."""
