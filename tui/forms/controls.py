@@ -147,7 +147,7 @@ class Pick(Control):
         return self.chosen.value if self.chosen else Select.NULL
 
     def _prompt(self) -> str:
-        return printable(self.value) if self.value is not None else "…"
+        return printable(self.value) if self.value is not None else "○ " + translate("not chosen yet")
 
 
 class Cards(Control):
@@ -203,7 +203,7 @@ class Cards(Control):
 
     def _point(self) -> None:
         choices = self.question.choices
-        self.query_one(OptionList).highlighted = choices.index(self.chosen) if self.chosen else 0
+        self.query_one(OptionList).highlighted = choices.index(self.chosen) if self.chosen else None
 
 
 class Many(Control):

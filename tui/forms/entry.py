@@ -73,8 +73,7 @@ class PathInput(Input):
     def _on_paste(self, event: Paste) -> None:
         event.text = pasted_path(event.text)
         if event.text.startswith("/"):
-            self.clear()  # a whole path stands alone
-        super()._on_paste(event)
+            self.clear()  # a whole path stands alone; Input's own handler, called next, puts it in
 
 
 def pasted_path(text: str) -> str:

@@ -193,8 +193,8 @@ class HomeScreen(Translated[None]):
     def _fixed_entries(self) -> list[tuple[str, str]]:
         count = translate("Runs ({count})").format(count=len(self.listed)) if self.listed else translate("Runs")
         return [
-            ("file", f"▶ {translate('Fine-tune on my file')}\n  {translate(_FILE)}"),
-            ("example", f"▷ {translate('A ready-made example')}\n  {translate(_EXAMPLE)}"),
+            ("file", "▶ " + translate("Fine-tune on my file") + f"\n  {translate(_FILE)}"),
+            ("example", "▷ " + translate("A ready-made example") + f"\n  {translate(_EXAMPLE)}"),
             ("new", "+ " + translate("New fine-tune, step by step")),
             ("presets", "▸ " + translate("Open a preset")),
             ("runs", "≡ " + count),
@@ -218,7 +218,7 @@ class HomeScreen(Translated[None]):
             title = printable(kept.title or translate("without a name"), 40)
             words = translate("Go on with the draft {title}, {time} ago")
             told = f"… {words.format(title=title, time=_ago(kept.changed))}"
-            failed = f"\n  {translate('Its run ended before it trained.')}" if kept.run else ""
+            failed = "\n  " + translate("Its run ended before it trained.") if kept.run else ""
             entries.append((f"draft:{number}", told + failed))
         return entries
 

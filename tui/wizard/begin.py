@@ -118,6 +118,7 @@ class BeginScreen(FullScreen):
         here = str(Path.cwd()) + "/"
         files = self.query_one("#files", OptionList)
         files.set_options([Option(Text(printable(path.removeprefix(here)))) for path in self._files])
+        files.highlighted = 0 if self._files else None
 
     # ---- what is answered
 
@@ -298,7 +299,8 @@ class BeginScreen(FullScreen):
         if wrong:
             told = say("{count} things are still missing or wrong; the review leads to them.", count=len(wrong))
             return Text(f"✗ {told.text()}", style=self.app.theme_variables["error"])
-        return Text(f"→ {translate('Enter goes to the review; nothing starts yet.')}", style="bold")
+        told = translate("Enter goes to the review; nothing starts yet.")
+        return Text(f"→ {told}", style="bold")
 
     def relabel(self) -> None:
         """The language changed."""
@@ -314,5 +316,5 @@ class BeginScreen(FullScreen):
 
 
 def _told(label: str, value: str, why: str, dim: str) -> Text:
-    text = Text(f"{label}: ", style="bold").append(printable(value, 200), style="not bold")
+    text = Text(label + translate(": "), style="bold").append(printable(value, 200), style="not bold")
     return text.append(f"  {why}" if why else "", style=f"not bold {dim}")

@@ -21,7 +21,7 @@ from tunewiz.printable import amount, printable
 from tunewiz.problems import Finding, Message, Problem, Where, say
 from tunewiz.tui import conversation_report
 from tunewiz.tui.widgets.plotting import sparkline
-from tunewiz.tui.wizard.inspecting import Inspected
+from tunewiz.tui.wizard.inspecting import Inspected, on_screen
 from tunewiz.tui.wizard.step import State
 
 #: Names of the theme's colours.
@@ -210,6 +210,7 @@ def _kind(kind: Finding, colours: Colours) -> list[Text]:
 
 
 def _problem(problem: Problem, colours: Colours, count: int = 1) -> Text:
+    problem = on_screen(problem)
     text = Text(f"{_MARKS[problem.severity]} ", style=colours[_STYLES[problem.severity]])
     place = _place(problem.where)
     told = f"{place}: {problem.message.text()}" if place else problem.message.text()

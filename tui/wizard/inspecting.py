@@ -21,7 +21,7 @@ from tunewiz.presets.drafts.suggest import Facts
 from tunewiz.presets.sections.model import ModelKind
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.opening import absolute_path
-from tunewiz.problems import BadData, BadPreset, Problem, Report
+from tunewiz.problems import BadData, BadPreset, Problem, Report, say
 
 #: Beyond this many bytes a file is looked through, but not also split and searched for leaks: the run does that.
 PREPARED_UP_TO: Final = 200_000_000
@@ -116,7 +116,7 @@ class Inspected:
     def wrong(self) -> Problem | None:
         """The first error, which would stop a run; ``None`` if there is none."""
         own = (finding.first[0] for finding in self.inspection.findings)
-        return next((problem for problem in (*own, *self.found) if problem.severity == "error"), None)
+        return next((on_screen(problem) for problem in (*own, *self.found) if problem.severity == "error"), None)
 
     @property
     def facts(self) -> Facts:
@@ -134,6 +134,17 @@ class Inspected:
             language=_language(self.inspection),
             columns=self.guessed or tuple(dict(self.asked.options).get("columns", ())),
         )
+
+
+def on_screen(problem: Problem) -> Problem:
+    """``problem`` with advice that can be followed where columns are chosen from lists, not with options of a command.
+
+    >>> on_screen(Problem("error", "c", say("m"), fix=say("Say it: --map query=COLUMN."))).fix.text("en")
+    'Choose which column plays which role, at the step Data.'
+    """
+    if problem.fix is None or "--map" not in problem.fix.template:
+        return problem
+    return replace(problem, fix=say("Choose which column plays which role, at the step Data."))
 
 
 def inspection_request(draft: Draft) -> InspectionRequest | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, Final
@@ -28,6 +29,8 @@ _TASKS: Final = {
     "reranker": N_("It will be better at putting the right text first among those that a search found."),
     "llm": N_("It will answer as the rows of the file do."),
 }
+#: A word and a colon at the beginning.
+_LABEL: Final = re.compile(r"^[^:：;；(（]{1,8}[:：]\s*")
 Colours = Mapping[str, str]
 
 
@@ -38,9 +41,10 @@ def summary(state: State, seconds_a_step: float | None, colours: Colours) -> Tex
         missing = [problem.message.text() for problem in errors(state.problems)][:6]
         head = Text(translate("Not ready yet. F7 goes to what is missing or wrong:"), style="bold")
         return Text("\n").join([head, *(Text(f"  ○ {told}") for told in missing)])
-    lines = [Text.assemble((f"{translate(label)}  ", "bold"), told) for label, told in _lines(state, preset, colours)]
+    told = dict(_lines(state, preset, colours))
     if seconds_a_step is not None:
-        lines.insert(3, Text.assemble((f"{translate('How long')}  ", "bold"), _measured(state, preset, seconds_a_step)))
+        told["Time"] = _measured(state, preset, seconds_a_step)
+    lines = [Text.assemble((f"{translate(label)}  ", "bold"), words) for label, words in told.items()]
     return Text("\n").join([*lines, *_changed(state, colours)])
 
 
@@ -49,7 +53,8 @@ def _lines(state: State, preset: Preset, colours: Colours) -> Iterator[tuple[str
     yield N_("On what"), _on_what(state, preset).text()
     yield N_("How"), _how(state, preset)
     paces = state.machine.paces if state.machine else ()
-    yield N_("Time"), "".join(part for part, _ in time_line(state.draft, state.facts.rows, paces)).partition(": ")[2]
+    time = "".join(part for part, _ in time_line(state.draft, state.facts.rows, paces))
+    yield N_("Time"), _without_label(time, "")[0]
     parts = memory_line(state)
     style = {"good": colours["success"], "warn": colours["warning"], "bad": colours["error"]}
     yield N_("Memory"), Text.assemble(*(_without_label(text, style.get(name, "")) for text, name in parts))
@@ -65,11 +70,7 @@ def _about(preset: Preset) -> str:
 
 def _without_label(text: str, style: str) -> tuple[str, str]:
     """Without the word that stands before the line already."""
-    for mark in (": ", "："):
-        head, found, rest = text.partition(mark)
-        if found and len(head) <= len("Memory"):
-            return rest, style
-    return text, style
+    return _LABEL.sub("", text), style
 
 
 def _on_what(state: State, preset: Preset) -> Message:
@@ -113,14 +114,14 @@ def _changed(state: State, colours: Colours) -> Iterator[Text]:
     found = list(changes(state.draft))
     if not found:
         return
-    yield Text(f"\n{translate('Different from the defaults')}", style="bold")
+    yield Text("\n" + translate("Different from the defaults"), style="bold")
     reasons = state.reasons()
     for path, value, default in found[:_MOST]:
         info, key = state.draft.field(path), ".".join(path)
         title = translate(info.title) if info and info.title else path[-1]
         line = Text(f"  {title} ", style="").append(printable(_short(value), 60), style="bold")
         if default is not None:
-            line.append(f" ({translate('default')} {printable(_short(default), 40)})", style=colours["dim"])
+            line.append("  " + say("(default {value})", value=_short(default)[:40]).text(), style=colours["dim"])
         why = reasons.get(key, "")
         yield line.append(f"  {why}", style=colours["dim"]) if why else line
     if len(found) > _MOST:
