@@ -203,7 +203,7 @@ class Cards(Control):
 
     def _point(self) -> None:
         choices = self.question.choices
-        self.query_one(OptionList).highlighted = choices.index(self.chosen) if self.chosen else None
+        self.query_one(OptionList).highlighted = choices.index(self.chosen) if self.chosen else 0
 
 
 class Many(Control):

@@ -299,8 +299,7 @@ class BeginScreen(FullScreen):
         if wrong:
             told = say("{count} things are still missing or wrong; the review leads to them.", count=len(wrong))
             return Text(f"✗ {told.text()}", style=self.app.theme_variables["error"])
-        told = translate("Enter goes to the review; nothing starts yet.")
-        return Text(f"→ {told}", style="bold")
+        return Text("→ " + translate("Enter goes to the review; nothing starts yet."), style="bold")
 
     def relabel(self) -> None:
         """The language changed."""
