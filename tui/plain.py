@@ -102,6 +102,19 @@ class Plain:
                 at = max(0, at - 1)
         return self.state.draft
 
+    def mend(self) -> None:
+        """Ask for a step by its number, the first with an error by default, and ask that step again."""
+        steps = steps_for(self.state.draft)
+        names = translate(", ").join(f"{number} {translate(step.title)}" for number, step in enumerate(steps, 1))
+        wrong = [number for number, step in enumerate(steps) if errors(self.state.problems_of(step))]
+        first = wrong[0] + 1 if wrong else len(steps)
+        word = self.dialogue.ask(say("Which step again? {steps} [{first}]", steps=names, first=first).text()).strip()
+        number = int(word) if word.isascii() and word.isdigit() and 0 < int(word) <= len(steps) else first
+        try:
+            self._step(steps[number - 1], number)
+        except Back:
+            return
+
     def _step(self, step: Step, number: int) -> None:
         self.dialogue.tell(f"\n== {number}. {translate(step.title)} ==\n{translate(step.intro)}")
         at, advanced = 0, False
@@ -232,8 +245,13 @@ def run_plain(
     dialogue = Dialogue(answers or sys.stdin, out or sys.stdout)
     plain = Plain(dialogue, _begin(dialogue))
     try:
+        file = None
         plain.run()
-        file = _saved(plain)
+        while file is None:
+            try:
+                file = _saved(plain)
+            except Back:
+                plain.mend()
         dialogue.tell(say("Saved: {file}", file=str(file)).text())
         if not dialogue.yes(translate("Run it now?"), default=False):
             discard(plain.kept)
@@ -273,7 +291,8 @@ def _saved(plain: Plain) -> Path:
     if wrong:
         for problem in wrong:
             dialogue.tell(f"  ! {problem.line()}")
-        raise Left
+        raise Back
+    dialogue.tell(translate("< goes back to mend something."))
     preset = state.draft.preset()
     while True:
         name = dialogue.ask(say("Save the preset as [{name}]", name=preset.name).text()).strip() or preset.name

@@ -1,7 +1,7 @@
 """A beginner's way, from ``tunewiz`` to a verdict on one's own file, by keys in a real terminal: keys and seconds.
 
 ``python -m tests.bench.beginner_way`` plays every task in both languages at 80×24 and prints a table; ``TASKS`` and
-``LANGUAGES`` in the environment (words with commas) narrow it. Seconds are told apart: until the run is started, which
+``LANGUAGES`` in the environment (words with commas) narrow it, ``VERDICT=0`` ends each run once it is started. Seconds are told apart: until the run is started, which
 is the user's own time with a machine that never thinks, and until the verdict.
 """
 
@@ -116,8 +116,7 @@ def walk(folder: Path, task: str, language: str, to_the_end: bool = True) -> Way
         way.started = time.monotonic() - begun
         (run,) = all_runs(folder / "runs")
         if to_the_end:
-            terminal.until(lambda _screen: read_state(run).over, PATIENCE)
-            walker.until("Result", "结果")
+            walker.until("Tunewiz ▸ Result", "Tunewiz ▸ 结果", patience=PATIENCE)
             way.verdict = read_state(run).verdict or read_state(run).status
             way.ended = time.monotonic() - begun
         else:
@@ -135,7 +134,7 @@ def main() -> None:
     for task in wanted:
         for language in languages:
             folder = Path(tempfile.mkdtemp())
-            way = walk(folder, task, language)
+            way = walk(folder, task, language, os.environ.get("VERDICT") != "0")
             print(f"{task:10} {language:8} {len(way.keys):4} {MOST_KEYS:4} {way.started:11.0f} s {way.ended:13.0f} s  "
                   f"{way.verdict}", flush=True)  # fmt: skip
 

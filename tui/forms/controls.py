@@ -11,10 +11,14 @@ from typing import Any, ClassVar
 
 from rich.console import Group
 from rich.padding import Padding
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import Checkbox, OptionList, Select, SelectionList
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
@@ -80,6 +84,32 @@ class Control(Vertical):
         return next((choice for choice in self.question.choices if choice.value == str(self.value)), None)
 
 
+# Boxes to tick. Textual tells what is ticked by colour alone, which no monochrome terminal shows.
+
+
+class Box(Checkbox):
+    """Ticked or not, as can be read without colour."""
+
+    @property
+    def _button(self) -> Content:
+        return Content("[x]" if self.value else "[ ]")
+
+
+class Ticks(SelectionList[str]):
+    """A list of boxes, read in the same way."""
+
+    def render_line(self, y: int) -> Strip:
+        """The line with its box; what follows a first line has none."""
+        segments = list(super().render_line(y))
+        style = segments[0].style if segments else None
+        number = style.meta.get("option") if style is not None else None
+        if number is None or len(segments) < 4:
+            return Strip(segments)
+        ticked = self.get_option_at_index(number).value in self.selected
+        box = Segment("[x]" if ticked else "[ ]", (segments[3].style or Style.null()) + Style(meta={"option": number}))
+        return Strip([box, *segments[3:]])
+
+
 # True or false.
 
 
@@ -93,7 +123,7 @@ class Flag(Control):
 
     def compose(self) -> ComposeResult:
         """The box with its value in words."""
-        yield Checkbox(self._word(self.value), value=self.value is True, compact=True)
+        yield Box(self._word(self.value), value=self.value is True, compact=True)
 
     def show(self, draft: Draft) -> None:
         """Tick as the draft says."""
@@ -216,7 +246,7 @@ class Many(Control):
 
     def compose(self) -> ComposeResult:
         """The list, with what is taken ticked."""
-        yield SelectionList[str](*self._selections(), compact=True)
+        yield Ticks(*self._selections(), compact=True)
 
     def show(self, draft: Draft) -> None:
         """Tick as the draft says."""

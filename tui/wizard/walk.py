@@ -49,6 +49,7 @@ class Walk(Translated[None]):
         self._rails = (Rail(upright=False), Rail(upright=True))
         self._hints = (Hint(full=False), Hint(full=True))
         self._needs = Needs()
+        self._told: tuple[Problem, ...] = ()
 
     def keep(self) -> None:
         """Called when there is something new to keep: where the user is, or what was answered."""
@@ -77,6 +78,16 @@ class Walk(Translated[None]):
         self._needs.show(self.state)
         self._title.redraw()
         self._hint()
+        told = tuple(self.state.problems)
+        if told != self._told:
+            self._told = told
+            self.call_after_refresh(self._keep_in_sight)
+
+    def _keep_in_sight(self) -> None:
+        """What is told of problems takes lines: the control in use stays where it can be seen."""
+        focused, view = self.focused, self._view
+        if focused is not None and view is not None and view in focused.ancestors:
+            view.scroll_to_widget(focused, animate=False)
 
     async def _open(self, step: Step) -> None:
         """Go to ``step``, even to the one that is open: it is built anew."""

@@ -32,6 +32,7 @@ from tunewiz.printable import operand
 from tunewiz.problems import BadPreset, Problem, errors, say
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.encoded_rows import can_be_read
+from tunewiz.tui.forms.controls import Box
 from tunewiz.tui.forms.form import Form
 from tunewiz.tui.terminal.characters import original_environment
 from tunewiz.tui.wizard.background import QUIET
@@ -212,7 +213,7 @@ class ReviewView(View):
                 yield Static(id="summary")
                 yield Form(roomy=False)
             with TabPane(translate("Preset"), id="tab-preset"):
-                yield Checkbox(translate("every key, with its explanation"), id="every", compact=True)
+                yield Box(translate("every key, with its explanation"), id="every", compact=True)
                 yield TextArea("", language=None, show_line_numbers=True, id="yaml", compact=True)
             with TabPane(translate("Problems"), id="tab-problems"):
                 yield OptionList(id="problems", compact=True)
