@@ -1,8 +1,8 @@
 """A beginner's way, from ``tunewiz`` to a verdict on one's own file, by keys in a real terminal: keys and seconds.
 
 ``python -m tests.bench.beginner_way`` plays every task in both languages at 80×24 and prints a table; ``TASKS`` and
-``LANGUAGES`` in the environment (words with commas) narrow it, ``VERDICT=0`` ends each run once it is started. Seconds are told apart: until the run is started, which
-is the user's own time with a machine that never thinks, and until the verdict.
+``LANGUAGES`` in the environment (words with commas) narrow it, ``VERDICT=0`` ends each run once it is started. Seconds
+are told apart: until the run is started, which is the user's own time, and until the verdict.
 """
 
 from __future__ import annotations

@@ -16,16 +16,16 @@ from typing import Final
 
 import pytest
 
-from tests.terminal.tmux import TMUX, Tmux
+from tests.terminal.tmux import PATIENCE, TMUX, Tmux
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TYPED: Final = int(os.environ.get("TUNEWIZ_TYPED", "25"))
 LETTERS: Final = "abcxyz 0159e-.,_/~=校园问答微调数据😀🚀é"
 #: The step, the title and the key of a field of each kind: text, path, number, a list, a mapping.
 FIELDS: Final = (
+    (4, "Learning rate", "training.learning_rate"),
     (7, "Name", "name"),
     (2, "Training data", "data.train"),
-    (4, "Learning rate", "training.learning_rate"),
     (6, "Cut-offs", "evaluation.k"),
     (2, "Columns", "data.columns"),
 )
@@ -82,12 +82,12 @@ def test_what_is_typed_stands_there_as_it_was_typed(terminal: Tmux, tmp_path: Pa
             for burst in bursts(draw, text):
                 terminal.call("send-keys", "-t", "main", "-l", "--", burst)
                 time.sleep(draw.choice((0, 0.005, 0.03)))
-            wanted, end = "".join(text.split()), time.monotonic() + 30
+            wanted, end = "".join(text.split()), time.monotonic() + PATIENCE
             while wanted and typed(terminal, key, title) != wanted and time.monotonic() < end:
                 time.sleep(0.05)
             if wanted and typed(terminal, key, title) != wanted:
-                different.append((key, text, typed(terminal, key, title)))
-    assert different == []
+                different.append((key, text, typed(terminal, key, title), terminal.screen()))
+    assert different == [], "\n".join(map(str, different)) + different[0][3]
 
 
 _DEFAULTS: dict[str, str] = {}

@@ -25,6 +25,7 @@ from textual.widgets.selection_list import Selection
 
 from tunewiz.language import translate
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.preset import Preset
 from tunewiz.printable import printable
 from tunewiz.tui.forms.questions import Choice, Key, Question
 
@@ -81,6 +82,9 @@ class Control(Vertical):
     @property
     def chosen(self) -> Choice | None:
         """The choice that the draft's value is, if it is one."""
+        base = Preset.model_fields.get(self.question.path[0])
+        if base is not None and base.is_required() and self.question.path[0] not in self.draft.values:
+            return None  # a task's class fills in its own name, which nobody chose
         return next((choice for choice in self.question.choices if choice.value == str(self.value)), None)
 
 

@@ -82,9 +82,25 @@ def roles(found: Inspected) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(name, ",".join(mapping.get(name, ())) or given.get(name, ""), columns) for name in names if columns]
 
 
+#: Roles that only name columns.
+_IDS: Final = {
+    "query_id": N_("query's id"), "document_id": N_("document's id"), "similar": N_("further right text"),
+    "score": N_("score"), "prompt": N_("prompt"), "completion": N_("answer to learn"),
+}  # fmt: skip
+
+
 def role_name(role: str) -> str:
     """A role in the current language."""
-    return translate(ROLES[role]) if role in ROLES else role
+    known = ROLES | _IDS
+    return translate(known[role]) if role in known else role
+
+
+def needed_roles(found: Inspected) -> frozenset[str]:
+    """The roles that some column must play."""
+    detection = found.inspection.detection
+    known = formats(found.asked.task)
+    layout = detection.format if detection is not None else next(known[name] for name in _PLAIN if name in known)
+    return frozenset(role.name for role in layout.roles if role.required)
 
 
 def preview(found: Inspected, colours: Colours) -> RenderableType:

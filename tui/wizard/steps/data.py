@@ -130,8 +130,9 @@ class DataView(View):
         await mapping.remove_children()
         if roles:
             await mapping.mount(Words(N_("Columns: which one plays which role"), classes="view--title"))
+        needed = findings.needed_roles(found) if found else frozenset()
         for role, column, columns in roles:
-            await mapping.mount(_Role(role, column, columns))
+            await mapping.mount(_Role(role, column, columns, role in needed))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take a file used before, or a sample."""
@@ -152,11 +153,12 @@ class DataView(View):
 class _Role(Horizontal):
     """A role and the column that plays it."""
 
-    def __init__(self, role: str, column: str, columns: tuple[str, ...]) -> None:
+    def __init__(self, role: str, column: str, columns: tuple[str, ...], needed: bool) -> None:
         super().__init__(classes="row--line")
         self.role = role
         self.was = column or _ABSENT
         self.columns = columns
+        self._needed = needed
 
     def take(self, column: str) -> None:
         """Show that ``column`` plays the role now; the list stays where it is."""
@@ -174,7 +176,8 @@ class _Role(Horizontal):
 
     def _options(self) -> list[tuple[Text, str]]:
         options = [(Text(printable(name)), name) for name in self.columns]
-        none = (Text("○ " + translate("no column is chosen"), style="dim italic"), _ABSENT)
+        told = "○ " + translate("still to be chosen") if self._needed else translate("no column")
+        none = (Text(told, style="bold" if self._needed else "dim"), _ABSENT)
         # A role may be played by several columns, joined by commas: they are one entry of the list.
         extra = [(Text(printable(self.was)), self.was)] if self.was not in (*self.columns, _ABSENT) else []
         return [none, *extra, *options]
