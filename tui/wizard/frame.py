@@ -144,18 +144,18 @@ def memory_line(state: State) -> list[Part]:
     needed, machine = state.estimate, state.machine
     if needed is None:
         return [(translate("Memory: known once data and model are chosen."), "dim")]
-    told = say(
-        "Memory: about {expected} ({low} to {high})",
-        expected=amount(needed.expected),
-        low=amount(needed.low),
-        high=amount(needed.high),
+    ranges = {"expected": amount(needed.expected), "low": amount(needed.low), "high": amount(needed.high)}
+    told = (
+        say("RAM: about {expected} ({low} to {high})", **ranges)
+        if machine is not None and machine.gpu is None
+        else say("Memory: about {expected} ({low} to {high})", **ranges)
     ).text()
     if machine is None:
         return [(told, "plain")]
     free = machine.memory_free if machine.free is None else machine.free
     style = {"yes": "good", "maybe": "warn", "no": "bad"}[needed.fits(free)]
     if machine.gpu is None:
-        rest = say("; no GPU, {free} RAM free", free=amount(free))
+        rest = say("; no GPU, {free} free", free=amount(free))
     else:
         rest = say("; {free} free on {gpu}", free=amount(free), gpu=printable(machine.gpu.name))
     return [(told, style), (rest.text(), "plain")]

@@ -185,7 +185,9 @@ class ModelView(View):
         chosen = str(self._state.draft.value(("model", "id"))) if self._state else ""
         table.clear(columns=True)
         shown = _COLUMNS if self._wide else _COLUMNS[:-1]
-        table.add_columns(*(translate(title) for title in shown))
+        ram = self._state is not None and self._state.machine is not None and self._state.machine.gpu is None
+        told = {N_("memory"): N_("RAM")} if ram else {}
+        table.add_columns(*(translate(told.get(title, title)) for title in shown))
         for entry in self._entries:
             table.add_row(*self._row(entry)[: len(shown)])
         ids = [[entry.id, *entry.known.size.aliases] for entry in self._entries]
