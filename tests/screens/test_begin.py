@@ -54,6 +54,10 @@ async def test_a_file_is_enough_and_one_key_goes_to_the_review(
         await until(pilot, lambda: "Columns: query ← 用户说, positive ← 客服答" in proposed(screen))
         assert "all-MiniLM-L6-v2" in proposed(screen)
         assert "hardly knows your language" in proposed(screen)
+        # Walking over the tasks never loses the cursor, however late the answers come.
+        await pilot.press("down", "down", "up", "up")
+        await until(pilot, lambda: screen.state.draft.value(("task",)) == "embedding" and screen.state.current)
+        assert screen.query_one("#tasks").has_focus
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.step.name == "review")
         wizard = app.screen

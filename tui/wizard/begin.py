@@ -220,7 +220,10 @@ class BeginScreen(FullScreen):
         self.query_one("#files").display = not named
         self.query_one("#found", Static).update(Text("\n").join(self._found()))
         self.query_one("#found").display = named
-        ready = found is not None and found.inspection.source is not None
+        # While the same file is looked through again for another task, what is shown keeps its place and the cursor.
+        known, asked = found or state.inspected, state.asked
+        same = known is not None and asked is not None and known.asked.train == asked.train
+        ready = known is not None and same and known.inspection.source is not None
         arrived = ready and not self.query_one("#tasks").display
         for name in ("#tasks", "#tasks-title", "#proposal"):
             self.query_one(name).display = ready
