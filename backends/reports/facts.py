@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from tunewiz.backends.evaluate.metrics import canonical
-from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.records import FLOOR, Measured
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, Verdict, compare_all
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
+from tunewiz.data.blending import SourceCounts, line
+from tunewiz.data.reading.hub import on_hub
 from tunewiz.files import read_json
 from tunewiz.presets.families import lookup
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.problems import Message
 
 P = TypeVar("P", RetrievalPreset, LlmPreset)
 
@@ -71,8 +75,15 @@ class RunFacts(ABC, Generic[P]):
 
     @property
     def data_name(self) -> str:
-        """The training data by the last parts of its path."""
-        return name_of(self.preset.data.train)
+        """The training data by the last parts of its path; of several datasets each."""
+        return " + ".join(name_of(dataset.path) for dataset in self.preset.data.datasets)
+
+    @property
+    def sources(self) -> list[Message]:
+        """What became of each of several datasets."""
+        found = self.record.get("sources")
+        counts = [SourceCounts(**one) for one in found] if isinstance(found, list) else []
+        return [line(one, name_of(one.name)) for one in counts]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -98,6 +109,7 @@ class RunFacts(ABC, Generic[P]):
             metrics=compared,
             queries=known.queries if known else None,
             counts=self.counts,
+            memory=_memory(self.run),
             **more,
         )
 
@@ -128,6 +140,13 @@ class Facts(RunFacts[RetrievalPreset]):
         )
 
 
+def _memory(run: Run) -> dict[str, float]:
+    """The probe's numbers, and the most that training took by its own account."""
+    state = read_state(run)
+    most = state.values.get("memory_peak")
+    return {**state.probe, **({"training": most} if most else {})}
+
+
 def model_name(chosen: str) -> str:
     """A model's hub id, or the name of its folder, never a path of this machine."""
     known = lookup(chosen)
@@ -139,7 +158,7 @@ def model_name(chosen: str) -> str:
 
 def name_of(place: str) -> str:
     """A path without what is private of it: its last two parts for a folder called ``beir``, else its last."""
-    if place.startswith("sample:"):
+    if place.startswith("sample:") or on_hub(place):
         return place
     parts = Path(place).parts
     return "/".join(parts[-2:]) if parts and parts[-1] in ("beir", "data") else parts[-1] if parts else place
@@ -189,6 +208,8 @@ PRIMARY: Final = ("accuracy", "preference_accuracy", "kto_margin", "loss")
 class LlmFacts(RunFacts[LlmPreset]):
     """Of a language model's run."""
 
+    floor: Measured | None = None
+
     @property
     def primary(self) -> str:
         """The name of the metric that decides."""
@@ -224,4 +245,5 @@ def gather_language_model(run: Run, preset: LlmPreset) -> LlmFacts:
         record=read_json(run.record_file) or {},
         before=Measured.read(run.report / "before.json"),
         after=Measured.read(run.report / "after.json"),
+        floor=Measured.read(run.report / FLOOR) if preset.evaluation.floor else None,
     )

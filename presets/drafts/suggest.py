@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from tunewiz.presets import memory, methods, tasks
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.families import KnownModel, Weights, known_models, lookup
+from tunewiz.presets.families import KnownModel, Weights, known_models, knows, lookup
 from tunewiz.presets.losses import trained_by
 from tunewiz.presets.methods.method import LlmMethod
 from tunewiz.presets.preset import FirstModel, Preset
@@ -172,7 +172,9 @@ def _model(look: _Look) -> Found:
     if here is not None and look.facts.shape and look.facts.hubs is not None:
         speaks = _speaks(here, look.facts.language)
         words = (
-            say("No hub can be reached; this one is on this machine and knows your language.")
+            say("The smallest of this source that knows your language.")
+            if speaks and look.facts.hubs
+            else say("No hub can be reached; this one is on this machine and knows your language.")
             if speaks
             else say("No hub can be reached; this one is on this machine. It hardly knows your language: for practice.")
         )
@@ -211,7 +213,14 @@ def _here(look: _Look) -> KnownModel | None:
 
 
 def _speaks(known: KnownModel, language: str) -> bool:
-    return not language or language in known.family.languages or "multi" in known.family.languages
+    return knows(known.family, language)
+
+
+def _first_stage(look: _Look) -> Found:
+    """The preset of the embedding model that a pipeline tunes first."""
+    if "embedding" in look.kind.model_fields and look.facts.shape and look.facts.language != "en":
+        reason = say("Its model knows about a hundred languages; the default's is English.")
+        yield "embedding", Suggestion("embedding/starter-zh", reason)
 
 
 def _source(look: _Look) -> Found:
@@ -353,10 +362,10 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
-    return preset.memory(known, facts.half)
+    return preset.memory(known, memory.Conditions(facts.half, cpu=facts.free is None))
 
 
 _RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
-    _task, _columns, _name, _model, _source, _negatives, _loss, _temperature, _method, _backend,
+    _task, _columns, _name, _model, _first_stage, _source, _negatives, _loss, _temperature, _method, _backend,
     _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from textual.events import Paste
 from textual.widgets import Input, OptionList, Static
 
 from tests.screens.waiting import seen, until
+from tunewiz.presets.families import lookup
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.forms.entry import pasted_path
 from tunewiz.tui.screens.browse import BringScreen, BrowseScreen, entries
@@ -50,10 +51,12 @@ async def test_a_file_is_enough_and_one_key_goes_to_the_review(
         assert "Review" not in seen(app).splitlines()[-1]  # there is nothing to review yet
         await pilot.press("down", "enter")
         await until(pilot, lambda: screen.state.current is not None and screen.query_one("#tasks").has_focus)
-        # Headers that say nothing: the cells do. Without a network the model that is here, and what it is worth.
+        # Headers that say nothing: the cells do. Without a network a model that is here, with a reason.
         await until(pilot, lambda: "Columns: query ← 用户说, positive ← 客服答" in proposed(screen))
-        assert "all-MiniLM-L6-v2" in proposed(screen)
-        assert "hardly knows your language" in proposed(screen)
+        machine = screen.state.machine
+        assert machine is not None
+        assert lookup(str(screen.state.draft.value(("model", "id")))).size.id in machine.cached  # type: ignore[union-attr]
+        assert screen.state.reasons()["model.id"] in proposed(screen).replace("\n", " ")
         # Walking over the tasks never loses the cursor, however late the answers come.
         await pilot.press("down", "down", "up", "up")
         await until(pilot, lambda: screen.state.draft.value(("task",)) == "embedding" and screen.state.current)

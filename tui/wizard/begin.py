@@ -79,6 +79,7 @@ class BeginScreen(FullScreen):
         self._background = Background(self)
         self._files: Sequence[str] = ()
         self._tasks: list[str] = []
+        self._wanted = False
 
     def compose(self) -> ComposeResult:
         """The path, files to take, what was found, the tasks, the proposal."""
@@ -183,12 +184,15 @@ class BeginScreen(FullScreen):
 
     def _change(self, draft: Draft) -> None:
         named = draft.value(_DATA) != self.state.draft.value(_DATA)
+        self._wanted = self._wanted and not named
         self._become(replace(self.state, draft=draft.forget(("task",)) if named else draft))
 
     def _become(self, state: State) -> None:
         self.state = state.settled()
         self._show()
         self._background.follow(self.state)
+        if self._wanted and self.state.current is not None:
+            self.action_review()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is nothing to review before the file was looked at, and nothing to browse among examples."""
@@ -205,10 +209,11 @@ class BeginScreen(FullScreen):
     def action_review(self) -> None:
         """Go on with what is proposed."""
         if self.state.current is None:
-            waiting = self.state.asked is not None
+            waiting = self._wanted = self.state.asked is not None  # gone on with as soon as it is over
             told = N_("The file is still being looked through.") if waiting else N_("Name a file first.")
             self.notify(translate(told), severity="information" if waiting else "warning")
             return
+        self._wanted = False
         self.post_message(self.Proposed(self.state))
 
     # ---- what is shown

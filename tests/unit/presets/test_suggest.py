@@ -6,6 +6,7 @@ import pytest
 
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts, estimate, suggestions, values
+from tunewiz.presets.families import lookup
 
 
 def draft(**given: object) -> Draft:
@@ -47,8 +48,19 @@ def test_the_loss_fits_the_rows(shape: str, loss: str) -> None:
 
 
 def test_the_model_speaks_the_language_of_the_data() -> None:
-    assert suggested(draft(), Facts(language="zh"))["model.id"] == "BAAI/bge-small-zh-v1.5"
-    assert suggested(draft(), Facts(language="en"))["model.id"] == "all-MiniLM-L6-v2"
+    def model(language: str, **answers: str) -> tuple[object, object]:
+        found = suggested(draft(**answers), Facts(shape="groups", language=language))
+        return found["model.id"], found.get("model.source")
+
+    assert model("en") == ("all-MiniLM-L6-v2", "starter")
+    for language in ("zh", "ja", "und"):
+        assert model(language) == ("starter-multilingual", "starter")
+    assert model("zh", task="reranker")[0] == "BAAI/bge-reranker-base"
+    assert model("und", task="pipeline") == ("starter-multilingual", "starter")
+    assert (
+        suggested(draft(task="pipeline"), Facts(shape="groups", language="zh"))["embedding"] == "embedding/starter-zh"
+    )
+    assert "embedding" not in suggested(draft(task="pipeline"), FACTS)
 
 
 def test_bge_models_keep_their_temperature() -> None:
@@ -117,15 +129,16 @@ def test_a_method_brings_the_backend_that_trains_it(method: str) -> None:
 # What cannot be had is not proposed.
 
 
+E5 = lookup("starter-multilingual").size.id  # type: ignore[union-attr]
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 @pytest.mark.parametrize(
     ("facts", "model"),
     [
-        ({"hubs": True}, "BAAI/bge-small-zh-v1.5"),
+        ({"hubs": True}, "starter-multilingual"),
         ({"hubs": None}, None),
-        ({"hubs": None, "here": frozenset({"BAAI/bge-small-zh-v1.5"})}, "BAAI/bge-small-zh-v1.5"),
+        ({"hubs": None, "here": frozenset({E5})}, "starter-multilingual"),
         ({"hubs": False}, None),
         ({"hubs": False, "here": frozenset({MINILM})}, MINILM),
         ({"hubs": False, "here": frozenset({MINILM, "BAAI/bge-m3"})}, "BAAI/bge-m3"),
@@ -137,8 +150,8 @@ def test_what_cannot_be_had_is_not_proposed(facts: dict[str, object], model: str
 
 
 def test_a_source_brings_a_model_that_it_has() -> None:
-    known = Facts(shape="groups", language="zh", here=frozenset({MINILM}), hubs=True)
-    assert suggested(draft(model__source="starter"), known)["model.id"] == MINILM
+    known = Facts(shape="groups", language="zh", here=frozenset({MINILM, E5}), hubs=True)
+    assert suggested(draft(model__source="starter"), known)["model.id"] == "starter-multilingual"
     assert suggested(draft(model__source="modelscope"), known)["model.id"] == "BAAI/bge-small-zh-v1.5"
     assert "model.id" not in suggested(draft(model__source="local"), known)
     assert "model.source" not in suggested(draft(model__source="modelscope", model__id="all-MiniLM-L6-v2"), known)

@@ -131,8 +131,7 @@ def test_it_speaks_chinese(answered: tuple[list[Path], io.StringIO]) -> None:
     finally:
         use(None)
     assert "data.train" in answered[1].getvalue()
-    # Without a network what is on this machine is proposed, and said to hardly know the language.
-    assert drafts()[0].draft.value(("model", "id")) == "sentence-transformers/all-MiniLM-L6-v2"
+    assert drafts()[0].draft.value(("model", "id")) == "starter-multilingual"
 
 
 def test_hostile_answers_come_back_harmless(answered: tuple[list[Path], io.StringIO]) -> None:
