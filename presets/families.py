@@ -14,10 +14,12 @@ from typing import Final, Literal
 from pydantic import Field
 
 from tunewiz.data.text.language import OTHER, TOLD_APART
+from tunewiz.language import Language, current
 from tunewiz.presets.sections.model import EncoderModel, Instruction, ModelKind
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml.tree import parse
 from tunewiz.presets.yaml.validation import did_you_mean
+from tunewiz.problems import Message
 
 # What is known of a family of models: facts that hold for all of them, and those of each size.
 
@@ -71,6 +73,26 @@ class Family(Section):
     notes: Notes
     reference: str = Field(description="Where these facts come from.")
     models: list[Size] = Field(min_length=1)
+
+
+# How many weights a model has, as each language counts.
+
+
+@dataclass(frozen=True)
+class Weights(Message):
+    """``count`` weights, rounded: ``23 million`` and ``2300 万``.
+
+    >>> Weights("", count=278_000_000).text("en"), Weights("", count=278_000_000).text("zh")
+    ('278 million', '2.78 亿')
+    """
+
+    count: int = 0
+
+    def text(self, language: Language | None = None) -> str:
+        """In units of a million and a billion, or of ten thousand and a hundred million."""
+        if (language or current()) == "zh":
+            return f"{self.count / 1e8:.3g} 亿" if self.count >= 1e8 else f"{self.count / 1e4:.0f} 万"
+        return f"{self.count / 1e9:.3g} billion" if self.count >= 1e9 else f"{self.count / 1e6:.0f} million"
 
 
 # The model families in ``presets/models/*.yaml``, looked up by the id of a model.

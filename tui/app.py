@@ -32,6 +32,7 @@ from tunewiz.tui.terminal.pacing import Collecting
 if TYPE_CHECKING:
     from tunewiz.presets.preset import Preset
     from tunewiz.tui.screens.wizard import WizardScreen
+    from tunewiz.tui.wizard.begin import BeginScreen
 
 
 class RunBegan(Message):
@@ -59,6 +60,7 @@ class TunewizApp(LooksApp):
         Binding("q", "quit", N_("Quit")),
         Binding("ctrl+q", "quit", show=False, priority=True),
         Binding("f1,question_mark", "help", N_("Help"), key_display="F1"),
+        Binding("ctrl+z", "suspend_process", N_("To the shell (fg comes back)"), show=False),
     ]
 
     def __init__(self, runs: Path, settings: Settings | None = None, first: Run | Message | None = None) -> None:
@@ -104,6 +106,18 @@ class TunewizApp(LooksApp):
     def on_wizard_wanted(self, message: messages.WizardWanted) -> None:
         """Open the wizard."""
         self.open_wizard(message.start)
+
+    def on_begin_wanted(self, message: messages.BeginWanted) -> None:
+        """Ask for the file alone."""
+        from tunewiz.tui.wizard.begin import BeginScreen
+
+        self.push_screen(BeginScreen(message.example))
+
+    def on_begin_screen_proposed(self, message: BeginScreen.Proposed) -> None:
+        """Review what was proposed; leaving that comes back to home."""
+        from tunewiz.tui.screens.wizard import WizardScreen
+
+        self.switch_screen(WizardScreen(message.state))
 
     def on_presets_wanted(self, message: messages.PresetsWanted) -> None:
         """Open the list of presets."""
@@ -220,7 +234,7 @@ class TunewizApp(LooksApp):
         """Watch it; the wizard has done its work."""
         self._children.append(message.begun.child)
         if message.wizard is not None:
-            message.wizard.started()
+            message.wizard.started(message.begun.run)
         here = message.wizard is not None and self.screen is message.wizard
         self.on_monitor_wanted(messages.MonitorWanted(message.begun.run, replace=here))
 

@@ -5,6 +5,7 @@ The same steps, the same draft and the same checks as on the full screen; answer
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from rich.console import Console, RenderableType
 
 from tunewiz.language import translate
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.drafts.kept import Kept, discard, drafts, fresh, keep
+from tunewiz.presets.drafts.kept import Kept, discard, fresh, keep
 from tunewiz.presets.yaml import library
 from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, Problem, errors, say
@@ -25,10 +26,10 @@ from tunewiz.tui.forms.questions import Choice, Question, nearest
 from tunewiz.tui.wizard import findings, known_models
 from tunewiz.tui.wizard.frame import memory_line
 from tunewiz.tui.wizard.inspecting import examine
-from tunewiz.tui.wizard.keeping import remember
-from tunewiz.tui.wizard.machine import look
+from tunewiz.tui.wizard.keeping import remember, unfinished
+from tunewiz.tui.wizard.machine import hubs_answer, look
 from tunewiz.tui.wizard.step import State, Step, questions_of, steps_for
-from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, trust_question
+from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, SOURCE_KEY, take_source, trust_question
 
 _NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
 
@@ -83,7 +84,9 @@ class Plain:
     def __init__(self, dialogue: Dialogue, kept: Kept) -> None:
         self.dialogue = dialogue
         self.kept = kept
-        self.state = State(kept.draft, machine=look()).settled()
+        machine = look()
+        machine = replace(machine, hubs=hubs_answer()) if machine.hubs is None else machine
+        self.state = State(kept.draft, machine=machine).settled()
         self._refused: set[object] = set()  # models whose own code may not run
 
     def run(self) -> Draft:
@@ -98,6 +101,19 @@ class Plain:
             except Back:
                 at = max(0, at - 1)
         return self.state.draft
+
+    def mend(self) -> None:
+        """Ask for a step by its number, the first with an error by default, and ask that step again."""
+        steps = steps_for(self.state.draft)
+        names = translate(", ").join(f"{number} {translate(step.title)}" for number, step in enumerate(steps, 1))
+        wrong = [number for number, step in enumerate(steps) if errors(self.state.problems_of(step))]
+        first = wrong[0] + 1 if wrong else len(steps)
+        word = self.dialogue.ask(say("Which step again? {steps} [{first}]", steps=names, first=first).text()).strip()
+        number = int(word) if word.isascii() and word.isdigit() and 0 < int(word) <= len(steps) else first
+        try:
+            self._step(steps[number - 1], number)
+        except Back:
+            return
 
     def _step(self, step: Step, number: int) -> None:
         self.dialogue.tell(f"\n== {number}. {translate(step.title)} ==\n{translate(step.intro)}")
@@ -130,7 +146,9 @@ class Plain:
                 continue
             draft = self.state.draft
             if text.strip():
-                draft = draft.answer(question.path, self._meant(text, question))
+                meant = self._meant(text, question)
+                taken = question.path == SOURCE_KEY
+                draft = take_source(draft, str(meant)) if taken else draft.answer(question.path, meant)
             elif question.key in draft.missing() and draft.value(question.path) is not None:
                 draft = draft.answer(question.path, draft.value(question.path))  # what stands in brackets
             self._become(draft)
@@ -163,9 +181,11 @@ class Plain:
 
     def _meant(self, text: str, question: Question) -> object:
         known = self._choices(question)
-        number = text.strip()
-        if number.isascii() and number.isdigit() and 0 < int(number) <= len(known):
-            return question.read(known[int(number) - 1].value)
+        numbers = [part.strip() for part in re.split("[,，、]", text)]
+        if all(part.isascii() and part.isdigit() and 0 < int(part) <= len(known) for part in numbers):
+            named = [known[int(part) - 1].value for part in numbers]
+            if len(named) == 1 or question.many:
+                return question.read(", ".join(named))
         return question.read(text)
 
     def _problems(self, question: Question) -> list[Problem]:
@@ -225,11 +245,16 @@ def run_plain(
     dialogue = Dialogue(answers or sys.stdin, out or sys.stdout)
     plain = Plain(dialogue, _begin(dialogue))
     try:
+        file = None
         plain.run()
-        file = _saved(plain)
+        while file is None:
+            try:
+                file = _saved(plain)
+            except Back:
+                plain.mend()
         dialogue.tell(say("Saved: {file}", file=str(file)).text())
-        discard(plain.kept)
         if not dialogue.yes(translate("Run it now?"), default=False):
+            discard(plain.kept)
             dialogue.tell(say("Run it with: {command}", command=f"tunewiz run {operand(file)}").text())
             return int(ExitCode.OK)
     except (Left, Back):
@@ -237,12 +262,15 @@ def run_plain(
     except KeyboardInterrupt:
         dialogue.tell()
         return _left(plain, ExitCode.STOPPED)
-    return (run or _run)(file)
+    code = (run or _run)(file)
+    if code == ExitCode.OK:
+        discard(plain.kept)  # a run that failed leaves the answers
+    return code
 
 
 def _begin(dialogue: Dialogue) -> Kept:
     """The newest draft if the user wants it (nobody is asked when answers come from a pipe), else a new one."""
-    known = drafts() if dialogue.answers.isatty() else []
+    known = unfinished() if dialogue.answers.isatty() else []
     if known:
         title = printable(known[0].title) or translate("without a name")
         try:
@@ -263,7 +291,8 @@ def _saved(plain: Plain) -> Path:
     if wrong:
         for problem in wrong:
             dialogue.tell(f"  ! {problem.line()}")
-        raise Left
+        raise Back
+    dialogue.tell(translate("< goes back to mend something."))
     preset = state.draft.preset()
     while True:
         name = dialogue.ask(say("Save the preset as [{name}]", name=preset.name).text()).strip() or preset.name

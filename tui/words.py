@@ -8,6 +8,7 @@ from typing import Any, Final
 from tunewiz.backends.runs.events import STAGE_NAMES
 from tunewiz.language import N_, current, translate
 from tunewiz.printable import printable
+from tunewiz.problems import say
 
 # Numbers as people read them: times, bytes, speeds.
 
@@ -58,6 +59,18 @@ def weights(count: float) -> str:
 def _three(value: float) -> str:
     """Three figures, no more."""
     return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+
+
+def span(seconds: float) -> str:
+    """``seconds`` in words, with one unit: how long ago something was, how long it will take."""
+    minutes = seconds / 60
+    if seconds < 60:
+        return say("{count} s", count=round(seconds)).text()
+    if minutes < 60:
+        return say("{count} min", count=round(minutes)).text()
+    if minutes < 48 * 60:
+        return say("{count} h", count=round(minutes / 60)).text()
+    return say("{count} days", count=round(min(minutes, _CENTURY / 60) / 1440)).text()
 
 
 def rate(samples_per_second: float) -> str:

@@ -19,13 +19,17 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True)
 class Kept:
-    """A draft with its place on disk. ``step`` and ``advanced`` say where the user was; ``changed`` is a Unix time."""
+    """A draft with its place on disk. ``step`` and ``advanced`` say where the user was; ``changed`` is a Unix time.
+
+    ``run`` is the directory of the run that was started from it, which may not have trained yet.
+    """
 
     file: Path
     draft: Draft = field(default_factory=Draft)
     step: str = ""
     advanced: bool = False
     changed: float = 0.0
+    run: str = ""
 
     @property
     def title(self) -> str:
@@ -54,6 +58,7 @@ def keep(kept: Kept) -> Kept:
         "changed": kept.changed,
         "step": kept.step,
         "advanced": kept.advanced,
+        "run": kept.run,
         "folder": draft.folder,
         "answers": draft.answers,
         "suggested": draft.suggested,
@@ -93,4 +98,5 @@ def _read(file: Path) -> Kept | None:
         return None
     given: dict[str, Any] = {name: part for name, part in parts.items() if isinstance(part, dict)}
     draft = Draft(**given, folder=str(record.get("folder", "")), trusted=str(record.get("trusted", "")))
-    return Kept(file, draft, str(record.get("step", "")), record.get("advanced") is True, float(changed))
+    step, run = str(record.get("step", "")), str(record.get("run", ""))
+    return Kept(file, draft, step, record.get("advanced") is True, float(changed), run)

@@ -7,6 +7,8 @@ stand in the model families and beside the fields.
 from __future__ import annotations
 
 import re
+import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -14,10 +16,10 @@ from typing import Any, Final, Literal
 
 from tunewiz.presets import memory, methods, tasks
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.families import KnownModel, lookup
+from tunewiz.presets.families import KnownModel, Weights, known_models, knows, lookup
 from tunewiz.presets.losses import trained_by
 from tunewiz.presets.methods.method import LlmMethod
-from tunewiz.presets.preset import Preset
+from tunewiz.presets.preset import FirstModel, Preset
 from tunewiz.presets.yaml.fields import losses_of
 from tunewiz.problems import Message, say
 
@@ -34,7 +36,8 @@ class Facts:
 
     ``rows`` counts usable training rows, ``max_length`` (tokens) covers 98 % of the texts, ``language`` is an ISO 639-1
     code, ``free`` the bytes free on the device that would train (``None``: no GPU), ``half`` whether it computes in 16
-    bits.
+    bits. ``here`` are the ids of models on this machine; ``hubs`` says whether others can be fetched (``None``: not
+    known yet). ``columns`` are the roles that were made out by what the cells hold.
     """
 
     shape: Literal["", "groups", "scored", "conversations"] = ""
@@ -44,6 +47,9 @@ class Facts:
     language: str = ""
     free: int | None = None
     half: bool = True
+    here: frozenset[str] = frozenset()
+    hubs: bool | None = True
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,21 +113,107 @@ def _task(look: _Look) -> Found:
         yield "task", Suggestion("embedding", say("Your rows are for search: begin with the model that finds."))
 
 
+def _columns(look: _Look) -> Found:
+    if look.facts.columns and look.draft.value(("data", "train")):
+        reason = say("Made out by what the cells hold, for the headers do not say it: please check.")
+        yield "data.columns", Suggestion(dict(look.facts.columns), reason)
+
+
 def _name(look: _Look) -> Found:
     train, task = str(look.draft.value(("data", "train")) or ""), str(look.draft.value(("task",)) or "")
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(train.removeprefix("sample:")).name.partition(".")[0])
-    name = "-".join(part for part in (stem.strip("-._"), task) if part)[:64]
+    stem = latin(PurePath(train.removeprefix("sample:")).name.partition(".")[0])
+    name = "-".join(part for part in (stem[: 63 - len(task)].strip("-._"), task) if part)
     if train and name:
         yield "name", Suggestion(name, say("Made of the data and the task."))
 
 
+#: The first letter of a character's reading, by where GB 2312 has it: its first level is sorted by reading.
+_READINGS: Final = (
+    (0xB0A1, "a"), (0xB0C5, "b"), (0xB2C1, "c"), (0xB4EE, "d"), (0xB6EA, "e"), (0xB7A2, "f"), (0xB8C1, "g"),
+    (0xB9FE, "h"), (0xBBF7, "j"), (0xBFA6, "k"), (0xC0AC, "l"), (0xC2E8, "m"), (0xC4C3, "n"), (0xC5B6, "o"),
+    (0xC5BE, "p"), (0xC6DA, "q"), (0xC8BB, "r"), (0xC8F6, "s"), (0xCBFA, "t"), (0xCDDA, "w"), (0xCEF4, "x"),
+    (0xD1B9, "y"), (0xD4D1, "z"), (0xD7FA, ""),
+)  # fmt: skip
+
+
+def latin(text: str) -> str:
+    """``text`` in letters that may name a run; of Chinese the first letters of its reading.
+
+    Where letters are lost that have none, a number made of the text tells it from others.
+
+    >>> latin("校园问答 v2"), latin("faq"), latin("ответы")
+    ('xywd-v2', 'faq', '6682')
+    """
+    letters = "".join(_letter(character) for character in text)
+    found = re.sub(r"[^A-Za-z0-9._-]+", "-", letters).strip("-._")
+    lost = any(character.isalnum() and not character.isascii() for character in letters)
+    number = f"{zlib.crc32(text.encode('utf-8', 'replace')) & 0xFFFF:04x}" if lost else ""
+    return "-".join(part for part in (found, number) if part)
+
+
+def _letter(character: str) -> str:
+    code = int.from_bytes(character.encode("gb2312", "ignore")[:2], "big") if not character.isascii() else 0
+    place = bisect_right(_READINGS, code, key=lambda entry: entry[0]) - 1
+    return (_READINGS[place][1] if place >= 0 else "") or character
+
+
 def _model(look: _Look) -> Found:
+    """The first to begin with that can be had; else one that is here, though it may not know the language."""
+    source = look.draft.value(("model", "source")) if look.draft.is_answered(("model", "source")) else "auto"
+    if source == "local" or (look.facts.hubs is None and source == "auto" and _first(look, every=True) is None):
+        return
+    first = _first(look)
+    if first is not None:
+        if look.facts.hubs is None and source == "auto" and first != _first(look, every=True):
+            return  # a better one may be had as soon as a hub answers
+        yield "model.id", Suggestion(first.id, Message(first.why))
+        return
+    here = _here(look)
+    if here is not None and look.facts.shape and look.facts.hubs is not None:
+        speaks = _speaks(here, look.facts.language)
+        words = (
+            say("The smallest of this source that knows your language.")
+            if speaks and look.facts.hubs
+            else say("No hub can be reached; this one is on this machine and knows your language.")
+            if speaks
+            else say("No hub can be reached; this one is on this machine. It hardly knows your language: for practice.")
+        )
+        yield "model.id", Suggestion(here.size.id, words)
+
+
+def _first(look: _Look, every: bool = False) -> FirstModel | None:
+    """The first of the task's that suits data and machine, and, unless ``every``, can be had."""
     free = (look.facts.free or 0) / memory.GB
     for first in look.kind.first_models:
         speaks = first.language == look.facts.language if first.language else look.facts.shape
-        if speaks and free >= first.free:
-            yield "model.id", Suggestion(first.id, Message(first.why))
-            return
+        if speaks and free >= first.free and (every or _can_be_had(look, first.id)):
+            return first
+    return None
+
+
+def _can_be_had(look: _Look, model: str) -> bool:
+    known = lookup(model)
+    here = known is not None and known.size.id in look.facts.here
+    source = look.draft.value(("model", "source")) if look.draft.is_answered(("model", "source")) else "auto"
+    if source == "starter" or (known is not None and known.size.source == "starter"):
+        packaged = known is not None and known.size.source == "starter"
+        return packaged and source in ("auto", "starter") and (here or look.facts.hubs is True)
+    return here or look.facts.hubs is True
+
+
+def _here(look: _Look) -> KnownModel | None:
+    """The smallest model for the task that is on this machine, of those that know the language if there are any."""
+    free = look.facts.free
+    found = [
+        one for one in known_models(look.kind.model_kind if look.kind is not Preset else None)
+        if _can_be_had(look, one.size.id) and (free is None or 2 * one.size.parameters < free)
+    ]  # fmt: skip
+    ordered = sorted(found, key=lambda one: (not _speaks(one, look.facts.language), one.size.parameters))
+    return next(iter(ordered), None)
+
+
+def _speaks(known: KnownModel, language: str) -> bool:
+    return knows(known.family, language)
 
 
 def _first_stage(look: _Look) -> Found:
@@ -132,7 +224,7 @@ def _first_stage(look: _Look) -> Found:
 
 
 def _source(look: _Look) -> Found:
-    if look.known and look.known.size.source == "starter":
+    if look.known and look.known.size.source == "starter" and not look.draft.is_answered(("model", "source")):
         yield "model.source", Suggestion("starter", say("It installs with Tunewiz: no network is needed."))
 
 
@@ -163,14 +255,14 @@ def _temperature(look: _Look) -> Found:
 def _method(look: _Look) -> Found:
     if look.known is None:
         return
-    size = _millions(look.known.size.parameters)
+    size = Weights("", count=look.known.size.parameters)
     if look.kind.conversations:
         yield from _adapter(look)
     elif look.known.size.parameters > _FULL_UP_TO:
-        reason = say("The model has {size} million weights; adapters train it in a fraction of the memory.", size=size)
+        reason = say("The model has {size} weights; adapters train it in a fraction of the memory.", size=size)
         yield "method.type", Suggestion("lora", reason)
     else:
-        reason = say("The model has {size} million weights; training all of them gives the best result.", size=size)
+        reason = say("The model has {size} weights; training all of them gives the best result.", size=size)
         yield "method.type", Suggestion("full", reason)
 
 
@@ -273,11 +365,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     return preset.memory(known, memory.Conditions(facts.half, cpu=facts.free is None))
 
 
-def _millions(count: int) -> str:
-    return f"{count / 1e6:,.0f}"
-
-
 _RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
-    _task, _name, _model, _first_stage, _source, _negatives, _loss, _temperature, _method, _backend,
+    _task, _columns, _name, _model, _first_stage, _source, _negatives, _loss, _temperature, _method, _backend,
     _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
 )  # fmt: skip

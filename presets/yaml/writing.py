@@ -20,18 +20,38 @@ _WIDTH: Final = 100
 _NEVER_FIRST: Final = "，。；：、）”` "
 
 
-def dumps(preset: Preset) -> str:
-    """``preset`` as YAML text with comments in the current language.
+def dumps(preset: Preset, brief: bool = False) -> str:
+    """``preset`` as YAML text with comments in the current language; ``brief`` leaves out comments and defaults.
 
     :func:`tunewiz.presets.yaml.library.loads` reads it back equal.
     """
-    return "\n".join(_section(preset, 0)) + "\n"
+    return "\n".join(_briefly(preset, 0) if brief else _section(preset, 0)) + "\n"
+
+
+def _briefly(section: Section, depth: int) -> Iterator[str]:
+    """What differs from the defaults, and what tells sections apart."""
+    for number, name in enumerate(_ordered(section)):
+        info, value = type(section).model_fields[name], getattr(section, name)
+        base = Preset.model_fields.get(name) if depth == 0 else None
+        kept = info.is_required() or (depth > 0 and number == 0) or (base is not None and base.is_required())
+        if not kept and value == info.get_default(call_default_factory=True):
+            continue
+        if isinstance(value, Section):
+            yield f"{'  ' * depth}{name}:"
+            yield from _briefly(value, depth + 1)
+        else:
+            yield from _entry(name, value, depth)
+
+
+def _ordered(section: Section) -> list[str]:
+    own = type(section).model_fields
+    first = [name for name in Preset.ORDER if name in own] if isinstance(section, Preset) else []
+    return [*first, *(name for name in own if name not in first)]
 
 
 def _section(section: Section, depth: int) -> Iterator[str]:
     own = type(section).model_fields
-    first = [name for name in Preset.ORDER if name in own] if isinstance(section, Preset) else []
-    for number, name in enumerate([*first, *(name for name in own if name not in first)]):
+    for number, name in enumerate(_ordered(section)):
         value = getattr(section, name)
         if isinstance(value, Section) and number:
             yield ""

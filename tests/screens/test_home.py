@@ -21,7 +21,7 @@ from tunewiz.presets.drafts.kept import fresh, keep
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.panels.glance import GlancePanel
 from tunewiz.tui.screens.home import HomeScreen
-from tunewiz.tui.screens.messages import MonitorWanted, RunsWanted, WizardWanted
+from tunewiz.tui.screens.messages import MonitorWanted, ResultWanted, RunsWanted, WizardWanted
 from tunewiz.tui.screens.monitor import MonitorScreen
 from tunewiz.tui.screens.presets import PresetsScreen
 from tunewiz.tui.screens.runs import RunsScreen
@@ -47,7 +47,7 @@ def keys(app: TunewizApp) -> list[str]:
 async def test_what_can_be_begun_is_there_at_once(app: TunewizApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         assert isinstance(app.screen, HomeScreen)
-        assert keys(app) == ["new", "presets", "runs"]
+        assert keys(app) == ["file", "example", "new", "presets", "runs"]
         panel = app.screen.query_one(GlancePanel)
         await until(pilot, lambda: panel.sample is not None and panel.models == 0)
         assert "RAM" in seen(app)
@@ -70,8 +70,8 @@ async def test_live_runs_come_first_and_enter_goes_back_to_them(
 
 async def test_the_cursor_stays_where_the_user_put_it(app: TunewizApp, runs: Path, living: Run) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: len(keys(app)) == 4)
-        await pilot.press("down", "down")
+        await until(pilot, lambda: len(keys(app)) == 6)
+        await pilot.press("down", "down", "down", "down")
         living.emit(Progress(stage="train", step=100, total=100))
         await until(pilot, lambda: "train 100%" in seen(app))
         option = app.screen.query_one(OptionList).highlighted_option
@@ -93,7 +93,7 @@ async def test_the_mouse_works_too(app: TunewizApp) -> None:
     async with app.run_test(size=(80, 24), message_hook=asked.append) as pilot:
         await pilot.pause()
         choices = app.screen.query_one(OptionList)
-        await pilot.click(choices, offset=(6, keys(app).index("runs") + 2))
+        await pilot.click(choices, offset=(6, keys(app).index("runs") + 4))  # two entries above take two lines
         await until(pilot, lambda: any(isinstance(message, RunsWanted) for message in asked))
 
 
@@ -113,7 +113,7 @@ async def test_drafts_are_offered(app: TunewizApp) -> None:
 
 async def test_leaving_tells_how_to_come_back(app: TunewizApp, living: Run) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: len(keys(app)) == 4)
+        await until(pilot, lambda: len(keys(app)) == 6)
         await pilot.press("q")
         await pilot.pause()
     assert f"tunewiz watch {living.name}" in (app.return_value or "")
@@ -125,3 +125,15 @@ async def test_leaving_says_nothing_when_nothing_goes_on(app: TunewizApp, finish
         await pilot.press("q")
         await pilot.pause()
     assert app.return_value == ""
+
+
+async def test_the_last_results_stand_there_with_their_verdicts(app: TunewizApp, finished: Callable[..., Run]) -> None:
+    run = finished()
+    asked: list[Message] = []
+    async with app.run_test(size=(200, 50), message_hook=asked.append) as pilot:
+        await until(pilot, lambda: f"result:{run.name}" in keys(app))
+        assert "WIN" in seen(app)
+        choices = app.screen.query_one(OptionList)
+        choices.highlighted = keys(app).index(f"result:{run.name}")
+        await pilot.press("enter")
+        await until(pilot, lambda: any(isinstance(message, ResultWanted) for message in asked))

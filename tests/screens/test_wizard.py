@@ -309,6 +309,8 @@ async def test_editing_the_yaml_changes_the_draft_and_nothing_else(app: TunewizA
         screen = await opened(app, pilot, chosen_preset())
         await pilot.press("alt+7")
         area = screen.query_one("#yaml", TextArea)
+        assert "warmup" not in area.text  # only what was changed, until all is wanted
+        screen.query_one("#every", Checkbox).value = True
         await until(pilot, lambda: "epochs: 5.0" in area.text)
         area.focus()
         area.text = area.text.replace("epochs: 5.0", "epochs: nine")
@@ -318,7 +320,9 @@ async def test_editing_the_yaml_changes_the_draft_and_nothing_else(app: TunewizA
         await pilot.press("f5")
         await pilot.pause()
         assert list(app.runs.iterdir()) == []
-        await pilot.press("alt+4", "alt+7")
+        await pilot.press("alt+4")
+        await until(pilot, lambda: screen.step.name == "method")
+        await pilot.press("alt+7")
         await until(pilot, lambda: screen.query("#yaml") and "epochs: nine" in screen.query_one("#yaml", TextArea).text)
         area = screen.query_one("#yaml", TextArea)
         await until(pilot, lambda: area.has_class("-wrong"))
@@ -349,6 +353,10 @@ async def test_sample_to_start_gives_the_preset_of_its_yaml(
             await pilot.pause()
         area = screen.query_one("#yaml", TextArea)
         await until(pilot, lambda: "sample:faq-en" in area.text)
+        brief = area.text
+        screen.query_one("#every", Checkbox).value = True
+        await until(pilot, lambda: len(area.text) > len(brief))
+        assert loads(brief) == loads(area.text)
         await pilot.press("f8")
         await pilot.pause()
         app.screen.query_one(Input).value = str(tmp_path / "mine.yaml")
@@ -387,7 +395,7 @@ async def test_a_file_is_found_by_browsing(app: TunewizApp, tmp_path: Path, monk
         await pilot.press("ctrl+o")
         await until(pilot, lambda: "one.csv" in seen(app))
         assert "picture.png" not in seen(app)
-        await pilot.press("end", "enter")
+        await pilot.press(*"on", "enter")
         await until(pilot, lambda: screen.state.draft.value(("data", "train")) == str(tmp_path / "one.csv"))
 
 

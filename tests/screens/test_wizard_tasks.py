@@ -92,13 +92,13 @@ async def test_rows_are_shown_as_the_model_reads_them(app: TunewizApp, tiny_llm:
         await pilot.press(f"alt+{len(steps_for(screen.state.draft))}")
         await until(pilot, lambda: screen.step.name == "review")
         tabs = screen.query_one("#tabs", TabbedContent)
-        await pilot.press("ctrl+t", "ctrl+t", "ctrl+t")
+        await pilot.press("ctrl+t", "ctrl+t", "ctrl+t", "ctrl+t")
         assert tabs.active == "tab-rows"
         await until(pilot, lambda: "tokens, " in seen(app) and "of them learned" in seen(app), seconds=120)
         assert "<|im_start|>user" in seen(app)
         assert "to resume run it<|im_end|>" in seen(app)
         await pilot.press("ctrl+t")
-        assert tabs.active == "tab-preset"
+        assert tabs.active == "tab-summary"
 
 
 async def test_tasks_without_a_chat_have_no_rows_to_show(app: TunewizApp) -> None:

@@ -72,7 +72,7 @@ def test_by_keys_from_the_bare_command_to_the_verdict(terminal: Tmux, tmp_path: 
     fill(terminal, 4, "Max steps", "training.max_steps", "3")
     fill(terminal, 4, "Batch size", "training.batch_size", "16")
     terminal.keys("M-7")
-    terminal.until(lambda screen: "Ready to start." in screen and "task: embedding" in screen)
+    terminal.until(lambda screen: "Ready to start." in screen and "What happens" in screen)
     terminal.keys("F9")  # the user's editor gives it another name
     terminal.until(lambda screen: re.search(r"Name +by-editor ", screen) and "Ready to start." in screen)
     terminal.keys("F5")

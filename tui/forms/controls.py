@@ -11,16 +11,21 @@ from typing import Any, ClassVar
 
 from rich.console import Group
 from rich.padding import Padding
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import Checkbox, OptionList, Select, SelectionList
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from tunewiz.language import translate
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.preset import Preset
 from tunewiz.printable import printable
 from tunewiz.tui.forms.questions import Choice, Key, Question
 
@@ -77,7 +82,36 @@ class Control(Vertical):
     @property
     def chosen(self) -> Choice | None:
         """The choice that the draft's value is, if it is one."""
+        base = Preset.model_fields.get(self.question.path[0])
+        if base is not None and base.is_required() and self.question.path[0] not in self.draft.values:
+            return None  # a task's class fills in its own name, which nobody chose
         return next((choice for choice in self.question.choices if choice.value == str(self.value)), None)
+
+
+# Boxes to tick. Textual tells what is ticked by colour alone, which no monochrome terminal shows.
+
+
+class Box(Checkbox):
+    """Ticked or not, as can be read without colour."""
+
+    @property
+    def _button(self) -> Content:
+        return Content("[x]" if self.value else "[ ]")
+
+
+class Ticks(SelectionList[str]):
+    """A list of boxes, read in the same way."""
+
+    def render_line(self, y: int) -> Strip:
+        """The line with its box; what follows a first line has none."""
+        segments = list(super().render_line(y))
+        style = segments[0].style if segments else None
+        number = style.meta.get("option") if style is not None else None
+        if number is None or len(segments) < 4:
+            return Strip(segments)
+        ticked = self.get_option_at_index(number).value in self.selected
+        box = Segment("[x]" if ticked else "[ ]", (segments[3].style or Style.null()) + Style(meta={"option": number}))
+        return Strip([box, *segments[3:]])
 
 
 # True or false.
@@ -93,7 +127,7 @@ class Flag(Control):
 
     def compose(self) -> ComposeResult:
         """The box with its value in words."""
-        yield Checkbox(self._word(self.value), value=self.value is True, compact=True)
+        yield Box(self._word(self.value), value=self.value is True, compact=True)
 
     def show(self, draft: Draft) -> None:
         """Tick as the draft says."""
@@ -147,7 +181,7 @@ class Pick(Control):
         return self.chosen.value if self.chosen else Select.NULL
 
     def _prompt(self) -> str:
-        return printable(self.value) if self.value is not None else "…"
+        return printable(self.value) if self.value is not None else "○ " + translate("not chosen yet")
 
 
 class Cards(Control):
@@ -216,7 +250,7 @@ class Many(Control):
 
     def compose(self) -> ComposeResult:
         """The list, with what is taken ticked."""
-        yield SelectionList[str](*self._selections(), compact=True)
+        yield Ticks(*self._selections(), compact=True)
 
     def show(self, draft: Draft) -> None:
         """Tick as the draft says."""
@@ -232,16 +266,25 @@ class Many(Control):
     def on_selection_list_selected_changed(self, event: SelectionList.SelectedChanged[str]) -> None:
         """Post the list."""
         event.stop()
-        taken = [choice.value for choice in self.question.choices if choice.value in event.selection_list.selected]
-        if taken != self._taken():
-            self.post_message(Answered(self.question.path, taken))
+        before, ticked = self._taken(), event.selection_list.selected
+        taken = [choice.value for choice in self.question.choices if choice.value in ticked]
+        if taken == before:
+            return
+        alone = next((word for word in taken if self.question.stands_alone(word)), None)
+        if alone is not None and alone in before and len(taken) > 1:
+            taken.remove(alone)
+        elif alone is not None or not taken:
+            whole = next((one.value for one in self.question.choices if self.question.stands_alone(one.value)), None)
+            self.post_message(Answered(self.question.path, whole if whole is not None else taken))
+            return
+        self.post_message(Answered(self.question.path, taken))
 
     def _selections(self) -> list[Selection[str]]:
         taken = self._taken()
         return [Selection(_short(choice), choice.value, choice.value in taken) for choice in self.question.choices]
 
     def _taken(self) -> list[str]:
-        value = self.value if isinstance(self.value, list) else []
+        value = self.value if isinstance(self.value, list) else [str(self.value)]
         return [choice.value for choice in self.question.choices if choice.value in value]
 
 

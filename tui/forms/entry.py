@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import ClassVar, Final
+from urllib.parse import unquote, urlsplit
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Paste
 from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Input
 
 from tunewiz.data.reading.source import SAMPLE_PREFIX, samples
 from tunewiz.language import N_
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.problems import say
 from tunewiz.tui.forms.controls import Answered, BrowseWanted, Cleared, Control
 from tunewiz.tui.forms.questions import Question
 
@@ -63,6 +67,30 @@ def _names(place: Path) -> list[str]:
     return names
 
 
+class PathInput(Input):
+    """Takes what is dropped or pasted as the path that it means."""
+
+    def _on_paste(self, event: Paste) -> None:
+        event.text = pasted_path(event.text)
+        if event.text.startswith("/"):
+            self.clear()  # a whole path stands alone; Input's own handler, called next, puts it in
+
+
+def pasted_path(text: str) -> str:
+    r"""The path that ``text`` means as it is dropped by terminals and copied from file managers.
+
+    >>> pasted_path("'/data/a b.csv' "), pasted_path("file:///data/a%20b.csv"), pasted_path("/data/a\ b.csv")
+    ('/data/a b.csv', '/data/a b.csv', '/data/a b.csv')
+    """
+    shown = text.strip().splitlines()[0].strip() if text.strip() else ""
+    if len(shown) > 1 and shown[0] == shown[-1] and shown[0] in "'\"":
+        shown = shown[1:-1]
+    if shown.startswith("file://"):
+        return unquote(urlsplit(shown).path)
+    unescaped = re.sub(r"\\([ ()&'\[\]])", r"\1", shown)
+    return shown if unescaped == shown or Path(shown).exists() else unescaped
+
+
 # A line to type into: text, numbers, lists, mappings.
 
 
@@ -87,7 +115,8 @@ class Entry(Control):
 
     def compose(self) -> ComposeResult:
         """The input, completing paths, or the field's examples."""
-        yield Input(
+        kind = PathInput if self.question.is_path else Input
+        yield kind(
             self._text(),
             placeholder=self._placeholder(),
             suggester=self._suggester(),
@@ -153,4 +182,6 @@ class Entry(Control):
     def _placeholder(self) -> str:
         default = self.question.write(self.draft.default(self.question.path))
         examples = self.question.info.examples or ()
-        return default or (self.question.write(examples[0]) if self.question.info.is_required() and examples else "")
+        if default or not self.question.info.is_required() or not examples:
+            return default
+        return say("for example {example}", example=self.question.write(examples[0])).text()

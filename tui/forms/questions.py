@@ -77,6 +77,10 @@ class Question:
         """The plain data that ``text`` means as the answer, fitting or not."""
         return typed.read(text, self.info.annotation)
 
+    def stands_alone(self, word: str) -> bool:
+        """Whether ``word`` is an answer of its own among choices of which many may be taken, as ``all`` is."""
+        return self.many and isinstance(self.read(word), str)
+
     def write(self, value: Any) -> str:
         """``value`` as a line that :meth:`read` reads back."""
         return typed.write(value, self.info.annotation)

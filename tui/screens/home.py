@@ -20,10 +20,17 @@ from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.panels.glance import GlancePanel
 from tunewiz.tui.screens.kinds import Translated
-from tunewiz.tui.screens.messages import MonitorWanted, PresetsWanted, RunsWanted, WizardWanted
+from tunewiz.tui.screens.messages import (
+    BeginWanted,
+    MonitorWanted,
+    PresetsWanted,
+    ResultWanted,
+    RunsWanted,
+    WizardWanted,
+)
 from tunewiz.tui.terminal.pacing import Turns
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
-from tunewiz.tui.words import duration
+from tunewiz.tui.words import span
 
 if TYPE_CHECKING:
     from tunewiz.presets.drafts.kept import Kept
@@ -34,30 +41,40 @@ def kept_drafts() -> tuple[Kept, ...]:
     """Drafts that were left unfinished, the newest first."""
     if not any(paths.drafts().glob("*")):
         return ()  # the usual start loads nothing of presets
-    from tunewiz.presets.drafts.kept import drafts
+    from tunewiz.tui.wizard.keeping import unfinished
 
-    return tuple(drafts())
+    return tuple(unfinished())
 
 
 # Home: what goes on, what can be done, and what the machine is.
 
 
 INTERVAL = 2.0  # seconds between two looks at runs and machine
+_TALL = 32  # rows from which on there is room for more than the last results
+_FILE = N_("Task, model and settings are proposed.")
+_EXAMPLE = N_("Comes with Tunewiz: see how it goes.")
+
+
+def _ago(then: float) -> str:
+    """How long ago a Unix time was."""
+    return span(max(0.0, time.time() - then))
 
 
 class HomeScreen(Translated[None]):
     """The list holds live runs, then what can be begun, then drafts; the machine stands beside it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", N_("New fine-tune")),
+        Binding("f", "file", N_("My file")),
+        Binding("e", "example", N_("Example")),
+        Binding("n", "new", N_("Step by step")),
         Binding("p", "presets", N_("Presets")),
         Binding("r", "runs", N_("Runs")),
         Binding("w", "watch", N_("Watch"), tooltip=N_("Watch the run that goes on")),
         Binding("f2", "app.switch_language", N_("Language"), key_display="F2"),
     ]
     HELP_TEXT = N_(
-        "Begin a new fine-tune, open a preset, or go back to a run. Runs go on when you leave or the line is lost; "
-        "those that go on are at the top."
+        "Name your file and take what is proposed, try an example, or go on where you were. Runs go on when you leave "
+        "or the line is lost; those that go on are at the top."
     )
 
     class Seen(Message):
@@ -152,7 +169,7 @@ class HomeScreen(Translated[None]):
 
     def _fill(self) -> None:
         """Bring the list up to date; an entry keeps its place under the cursor, unchanged text is left alone."""
-        wanted = [*self._live_entries(), *self._fixed_entries(), *self._draft_entries()]
+        wanted = [*self._live_entries(), *self._fixed_entries(), *self._draft_entries(), *self._result_entries()]
         if wanted == self._shown:
             return
         choices = self.query_one(OptionList)
@@ -176,18 +193,33 @@ class HomeScreen(Translated[None]):
     def _fixed_entries(self) -> list[tuple[str, str]]:
         count = translate("Runs ({count})").format(count=len(self.listed)) if self.listed else translate("Runs")
         return [
-            ("new", "+ " + translate("New fine-tune")),
+            ("file", "▶ " + translate("Fine-tune on my file") + f"\n  {translate(_FILE)}"),
+            ("example", "▷ " + translate("A ready-made example") + f"\n  {translate(_EXAMPLE)}"),
+            ("new", "+ " + translate("New fine-tune, step by step")),
             ("presets", "▸ " + translate("Open a preset")),
             ("runs", "≡ " + count),
         ]
+
+    def _result_entries(self) -> list[tuple[str, str]]:
+        """The last runs that are over, with what they brought."""
+        over = [item for item in reversed(self.listed) if not item.alive and item.state.over]
+        room = 3 if self.size.height < _TALL else 12
+        words = translate("Result of {run}, {time} ago")
+        entries = []
+        for item in over[:room]:
+            told = words.format(run=printable(item.run.name, 40), time=_ago(item.state.updated))
+            gained = f"{item.progress}  {item.gain}".rstrip()
+            entries.append((f"result:{item.run.name}", f"✓ {told}\n  {gained}"))
+        return entries
 
     def _draft_entries(self) -> list[tuple[str, str]]:
         entries = []
         for number, kept in enumerate(self.drafts[:5]):
             title = printable(kept.title or translate("without a name"), 40)
             words = translate("Go on with the draft {title}, {time} ago")
-            ago = duration(max(0.0, time.time() - kept.changed) // 60 * 60)
-            entries.append((f"draft:{number}", f"… {words.format(title=title, time=ago)}"))
+            told = f"… {words.format(title=title, time=_ago(kept.changed))}"
+            failed = "\n  " + translate("Its run ended before it trained.") if kept.run else ""
+            entries.append((f"draft:{number}", told + failed))
         return entries
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -196,6 +228,8 @@ class HomeScreen(Translated[None]):
         kind, _, rest = (event.option.id or "").partition(":")
         if kind == "run":
             self._open(next((item.run for item in self.listed if item.run.name == rest), None))
+        elif kind == "result":
+            self.post_message(ResultWanted(Run(self.folder / rest)))
         elif kind == "draft":
             self.post_message(WizardWanted(self.drafts[int(rest)]))
         else:
@@ -208,6 +242,14 @@ class HomeScreen(Translated[None]):
     def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
         """There is nothing to watch while no run goes on."""
         return bool(self.living) if action == "watch" else True
+
+    def action_file(self) -> None:
+        """Begin with a file."""
+        self.post_message(BeginWanted())
+
+    def action_example(self) -> None:
+        """Begin with a sample."""
+        self.post_message(BeginWanted(example=True))
 
     def action_new(self) -> None:
         """Begin from nothing."""

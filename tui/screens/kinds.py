@@ -24,6 +24,8 @@ class Translated(Screen[T]):
 
     #: What the screen is for, shown by F1.
     HELP_TEXT: ClassVar[str] = ""
+    #: Actions whose keys are hinted first, so that they are never lost where the line is short.
+    MAIN: ClassVar[tuple[str, ...]] = ()
 
     #: As in Textual, but a new focus repaints the two widgets it concerns, not the screen: a tenth of the bytes.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)

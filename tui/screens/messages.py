@@ -19,6 +19,14 @@ class WizardWanted(Message):
         self.start = start
 
 
+class BeginWanted(Message):
+    """A fine-tune on a file of one's own, or on an ``example``: task, model and settings are proposed."""
+
+    def __init__(self, example: bool = False) -> None:
+        super().__init__()
+        self.example = example
+
+
 class PresetsWanted(Message):
     """The list of presets."""
 

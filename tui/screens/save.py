@@ -14,6 +14,7 @@ from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import library
 from tunewiz.printable import printable
 from tunewiz.problems import BadPreset
+from tunewiz.tui.forms.controls import Box
 from tunewiz.tui.screens.kinds import Dialog
 from tunewiz.tui.widgets.labels import Words
 
@@ -33,7 +34,7 @@ class SaveScreen(Dialog[Path]):
             yield Words(N_("Save the preset"), classes="title")
             yield Words(N_("A name keeps it with your presets; a path ending in .yaml writes it there. Enter saves."))
             yield Input(self._preset.name, compact=True)
-            yield Checkbox(translate("Replace a file that is there"), compact=True)
+            yield Box(translate("Replace a file that is there"), compact=True)
             yield Static(classes="problem")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

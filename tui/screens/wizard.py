@@ -14,6 +14,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.message import Message
 from textual.types import IgnoreReturnCallbackType
 
+from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import Kept, fresh
@@ -26,7 +27,7 @@ from tunewiz.tui.screens.save import SaveScreen
 from tunewiz.tui.wizard.background import Background, Discovered
 from tunewiz.tui.wizard.keeping import Keeping
 from tunewiz.tui.wizard.step import Edited, LaunchWanted, SaveWanted, State, Unfinished, by_place, steps_for
-from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, trust_question
+from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, SOURCE_KEY, take_source, trust_question
 from tunewiz.tui.wizard.walk import Walk
 
 # What the wizard adds to the command palette beside what keys do: its steps.
@@ -70,6 +71,7 @@ class WizardScreen(Walk):
     CSS_PATH = "wizard.tcss"
     COMMANDS = {WizardCommands}
     HELP_TEXT = N_("Answer what is open; everything else has a good default. Your answers are kept as you go.")
+    MAIN = ("start", "next")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "start", N_("Start"), priority=True),
         Binding("f8", "save", N_("Save preset"), show=False),
@@ -77,16 +79,20 @@ class WizardScreen(Walk):
 
     @dataclass
     class Start(Message):
-        """Run ``preset``: it is checked and has no errors. The app creates the run, then calls ``wizard.started()``."""
+        """Run ``preset``, which has no errors. The app creates the run, then calls ``wizard.started(run)``."""
 
         preset: Preset
         wizard: WizardScreen
 
-    def __init__(self, start: Kept | Draft | Preset | None = None) -> None:
-        """Go on with a kept draft, or begin from a draft, from a preset, or from nothing."""
-        kept = start if isinstance(start, Kept) else fresh(_draft(start))
-        super().__init__(State(kept.draft, kept.advanced).settled(), kept.step)
-        self._keeping = Keeping(self, kept)
+    def __init__(self, start: Kept | Draft | Preset | State | None = None) -> None:
+        """Go on with a kept draft, or begin from a draft, a preset, nothing, or at the end of what was proposed."""
+        proposed = isinstance(start, State)
+        draft = start.draft if isinstance(start, State) else start
+        kept = draft if isinstance(draft, Kept) else fresh(_draft(draft))
+        state = start if isinstance(start, State) else State(kept.draft, kept.advanced)
+        step = steps_for(kept.draft)[-1].name if proposed else kept.step
+        super().__init__(state.settled(), step)
+        self._keeping = Keeping(self, replace(kept, step=step))
         self._background = Background(self)
         self._starting = False
         self._started_at = -_AGAIN
@@ -102,13 +108,15 @@ class WizardScreen(Walk):
         self._background.stop()
         self._keeping.now()
 
-    def started(self) -> None:
-        """The run is there: the draft has done its work."""
-        self._keeping.over()
+    def started(self, run: Run) -> None:
+        """The run is there; the draft is kept until that trains."""
+        self._keeping.became(run)
 
     async def on_answered(self, event: Answered) -> None:
         """A field was answered."""
-        await self._change(self.state.draft.answer(event.path, event.value))
+        draft = self.state.draft
+        taken = event.path == SOURCE_KEY
+        await self._change(take_source(draft, str(event.value)) if taken else draft.answer(event.path, event.value))
         if event.path == REMOTE_CODE_KEY and self.state.draft.asks_trust:
             self._ask_trust()
 
@@ -131,14 +139,12 @@ class WizardScreen(Walk):
 
     async def on_unfinished(self, event: Unfinished) -> None:
         """The preset's text is being changed."""
-        self.state = replace(self.state, text=event.text, text_for=self.state.draft)
+        text_for, found = self.state.draft, event.problems
+        await self._become(replace(self.state, text=event.text, text_for=text_for, text_problems=found))
 
     async def on_discovered(self, event: Discovered) -> None:
         """Something was found out in the background."""
         await self._become(event.into(self.state))
-        if self._starting and self.state.checked:
-            self._starting = False
-            self.action_start()
 
     async def _change(self, draft: Draft) -> None:
         await self._become(replace(self.state, draft=draft))
@@ -149,6 +155,9 @@ class WizardScreen(Walk):
         self.state = state.settled()
         await self._show()
         self._background.follow(self.state)
+        if self._starting and self.state.checked:
+            self._starting = False
+            self.action_start()
 
     def keep(self) -> None:
         """Write the draft soon."""
@@ -194,11 +203,7 @@ class WizardScreen(Walk):
             self._ask_trust(self.action_start)
             return
         wrong = errors(self.state.problems)
-        if self.state.unfinished:
-            self.notify(
-                translate("The text of the preset is not taken over yet: see its problems."), severity="warning"
-            )
-        elif wrong:
+        if wrong:
             self._refuse(wrong)
         elif not self.state.checked:
             self._starting = True
@@ -213,13 +218,9 @@ class WizardScreen(Walk):
         self.call_later(self._open, self.step)
 
     def _refuse(self, wrong: list[Problem]) -> None:
-        """Say that something is wrong and go to its field; what has no field is told in full."""
+        """Say that something is wrong and go to where that is."""
         self.notify(translate("Not yet: something is missing or wrong."), severity="warning")
-        homeless = [problem for problem in wrong if not problem.where.key]
-        for problem in homeless:
-            self.notify(problem.line(), severity="error", markup=False)
-        if len(homeless) < len(wrong):
-            self.call_later(self._jump, by_place(wrong)[0].where.key)
+        self.call_later(self._go_to_problem, by_place(wrong)[0])
 
 
 def _draft(start: Draft | Preset | None) -> Draft:

@@ -97,7 +97,8 @@ class KeyHints(Sheet):
         for active in bindings.values():
             if active.binding.show and active.enabled and active.binding.description:
                 found.setdefault(active.binding.action, active)
-        return found
+        main: Sequence[str] = getattr(self.screen, "MAIN", ())
+        return {action: found[action] for action in (*(one for one in main if one in found), *found)}
 
     def on_click(self, event: Click) -> None:
         """Do what was clicked on."""

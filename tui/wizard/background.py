@@ -18,7 +18,7 @@ from tunewiz.errand import ErrandFailed, GivenUp, send
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.problems import BadPreset, Finding, errors
 from tunewiz.tui.wizard.inspecting import Inspected, InspectionRequest, inspection_request
-from tunewiz.tui.wizard.machine import look
+from tunewiz.tui.wizard.machine import hubs_answer, look
 from tunewiz.tui.wizard.step import State
 
 #: Seconds without a change before something costly is looked at again.
@@ -42,12 +42,15 @@ class Background:
         self._timers: dict[str, Timer] = {}
 
     def look_at_machine(self) -> None:
-        """GPUs, memory, disk, cached models."""
+        """GPUs, memory, disk, cached models; then whether hubs answer."""
         runs: Path | None = getattr(self._screen.app, "runs", None)
 
         def work() -> None:
             machine = look(runs)
             self._tell(lambda state: replace(state, machine=machine))
+            if machine.hubs is None:
+                reached = replace(machine, hubs=hubs_answer())
+                self._tell(lambda state: replace(state, machine=reached))
 
         self._start("machine", work)
 

@@ -21,7 +21,7 @@ from tunewiz.printable import amount, printable
 from tunewiz.problems import Finding, Message, Problem, Where, say
 from tunewiz.tui import conversation_report
 from tunewiz.tui.widgets.plotting import sparkline
-from tunewiz.tui.wizard.inspecting import Inspected
+from tunewiz.tui.wizard.inspecting import Inspected, on_screen
 from tunewiz.tui.wizard.step import State
 
 #: Names of the theme's colours.
@@ -82,9 +82,25 @@ def roles(found: Inspected) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(name, ",".join(mapping.get(name, ())) or given.get(name, ""), columns) for name in names if columns]
 
 
+#: Roles that only name columns.
+_IDS: Final = {
+    "query_id": N_("query's id"), "document_id": N_("document's id"), "similar": N_("further right text"),
+    "score": N_("score"), "prompt": N_("prompt"), "completion": N_("answer to learn"),
+}  # fmt: skip
+
+
 def role_name(role: str) -> str:
     """A role in the current language."""
-    return translate(ROLES[role]) if role in ROLES else role
+    known = ROLES | _IDS
+    return translate(known[role]) if role in known else role
+
+
+def needed_roles(found: Inspected) -> frozenset[str]:
+    """The roles that some column must play."""
+    detection = found.inspection.detection
+    known = formats(found.asked.task)
+    layout = detection.format if detection is not None else next(known[name] for name in _PLAIN if name in known)
+    return frozenset(role.name for role in layout.roles if role.required)
 
 
 def preview(found: Inspected, colours: Colours) -> RenderableType:
@@ -187,6 +203,13 @@ def findings(found: Inspected, colours: Colours) -> RenderableType:
     return Group(_title(N_("Findings")), *(line for kind in kinds for line in _kind(kind, colours)))
 
 
+def worst(found: Inspected, colours: Colours, most: int) -> Iterator[Text]:
+    """The first of each kind of error and warning, errors first, at most so many."""
+    kinds = sorted(found.inspection.findings, key=lambda kind: kind.severity != "error")
+    for kind in [kind for kind in kinds if kind.severity != "note"][:most]:
+        yield _problem(kind.first[0], colours, kind.count)
+
+
 def _kind(kind: Finding, colours: Colours) -> list[Text]:
     first = kind.first[0]
     lines = [_problem(first, colours, kind.count)]
@@ -203,6 +226,7 @@ def _kind(kind: Finding, colours: Colours) -> list[Text]:
 
 
 def _problem(problem: Problem, colours: Colours, count: int = 1) -> Text:
+    problem = on_screen(problem)
     text = Text(f"{_MARKS[problem.severity]} ", style=colours[_STYLES[problem.severity]])
     place = _place(problem.where)
     told = f"{place}: {problem.message.text()}" if place else problem.message.text()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.events import Click
 from textual.message import Message
 
-from tunewiz.language import translate
+from tunewiz.language import N_, translate
 from tunewiz.printable import amount, printable
 from tunewiz.problems import errors, say
 from tunewiz.tui.forms.questions import Question
@@ -116,8 +116,13 @@ class Needs(Sheet):
         state = self._state
         missing = [title for step in steps_for(state.draft) for title in state.missing_titles(step)]
         wrong = len([problem for problem in errors(state.problems) if problem.code != "missing-key"])
+        if state.unfinished and not state.checked:
+            return [(translate("Reading the text of the preset …"), "dim")]
+        if state.unfinished:
+            told = N_("The text of the preset cannot be read yet: {count} (F7 goes there)")
+            return [(say(told, count=len(state.problems)).text(), "bad")]
         if missing:
-            return [(translate("Still open: "), "warn"), (", ".join(missing), "plain")]
+            return [(translate("Still open: "), "warn"), (translate(", ").join(missing), "plain")]
         if wrong:
             return [(say("Problems to solve: {count} (F7 goes to them)", count=wrong).text(), "bad")]
         if not state.checked:
@@ -139,18 +144,18 @@ def memory_line(state: State) -> list[Part]:
     needed, machine = state.estimate, state.machine
     if needed is None:
         return [(translate("Memory: known once data and model are chosen."), "dim")]
-    told = say(
-        "Memory: about {expected} ({low} to {high})",
-        expected=amount(needed.expected),
-        low=amount(needed.low),
-        high=amount(needed.high),
+    ranges = {"expected": amount(needed.expected), "low": amount(needed.low), "high": amount(needed.high)}
+    told = (
+        say("RAM: about {expected} ({low} to {high})", **ranges)
+        if machine is not None and machine.gpu is None
+        else say("Memory: about {expected} ({low} to {high})", **ranges)
     ).text()
     if machine is None:
         return [(told, "plain")]
     free = machine.memory_free if machine.free is None else machine.free
     style = {"yes": "good", "maybe": "warn", "no": "bad"}[needed.fits(free)]
     if machine.gpu is None:
-        rest = say("; no GPU, {free} RAM free", free=amount(free))
+        rest = say("; no GPU, {free} free", free=amount(free))
     else:
         rest = say("; {free} free on {gpu}", free=amount(free), gpu=printable(machine.gpu.name))
     return [(told, style), (rest.text(), "plain")]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from pydantic import ValidationError
 
@@ -18,10 +19,11 @@ from tunewiz.data.retrieval.prepare import prepare
 from tunewiz.data.retrieval.prepared import Plan
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts
+from tunewiz.presets.sections.model import ModelKind
 from tunewiz.presets.sections.rows import Rows
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.opening import absolute_path
-from tunewiz.problems import BadData, BadPreset, Problem, Report
+from tunewiz.problems import BadData, BadPreset, Problem, Report, say
 
 #: Beyond this many bytes a file is looked through, but not also split and searched for leaks: the run does that.
 PREPARED_UP_TO: Final = 200_000_000
@@ -38,6 +40,8 @@ class InspectionRequest:
     datasets: tuple[Dataset, ...]
     task: str
     options: tuple[tuple[str, Any], ...]
+    #: Whether nobody chose the task, so that the rows decide.
+    open: bool = False
 
     @property
     def train(self) -> str:
@@ -100,18 +104,22 @@ def _share(fraction: float | str) -> float | None:
 
 @dataclass(frozen=True)
 class Inspected:
-    """``counts`` (rows a run would train, validate and measure on) and ``found`` (leaks, splits) may be missing."""
+    """``counts`` (rows a run would train, validate and measure on) and ``found`` (leaks, splits) may be missing.
+
+    ``guessed``: roles of columns that only the cells tell.
+    """
 
     asked: InspectionRequest
     inspection: Inspection
     counts: Mapping[str, int] = field(default_factory=dict)
     found: tuple[Problem, ...] = ()
+    guessed: tuple[tuple[str, str], ...] = ()
 
     @property
     def wrong(self) -> Problem | None:
         """The first error, which would stop a run; ``None`` if there is none."""
         own = (finding.first[0] for finding in self.inspection.findings)
-        return next((problem for problem in (*own, *self.found) if problem.severity == "error"), None)
+        return next((on_screen(problem) for problem in (*own, *self.found) if problem.severity == "error"), None)
 
     @property
     def facts(self) -> Facts:
@@ -127,7 +135,20 @@ class Inspected:
             negatives="negative" in detection.mapping,
             max_length=self.inspection.advice.max_length if self.inspection.advice else 0,
             language=self.inspection.language,
+            columns=self.guessed
+            or (tuple(self.asked.dataset.columns.items()) if len(self.asked.datasets) == 1 else ()),
         )
+
+
+def on_screen(problem: Problem) -> Problem:
+    """``problem`` with advice that can be followed where columns are chosen from lists, not with options of a command.
+
+    >>> on_screen(Problem("error", "c", say("m"), fix=say("Say it: --map query=COLUMN."))).fix.text("en")
+    'Choose which column plays which role, at the step Data.'
+    """
+    if problem.fix is None or "--map" not in problem.fix.template:
+        return problem
+    return replace(problem, fix=say("Choose which column plays which role, at the step Data."))
 
 
 def inspection_request(draft: Draft) -> InspectionRequest | None:
@@ -154,7 +175,8 @@ def inspection_request(draft: Draft) -> InspectionRequest | None:
     if not isinstance(data, Rows):
         return None
     datasets = tuple(dataset.at(_absolute(dataset.path, draft)) for dataset in data.datasets)
-    return InspectionRequest(datasets, draft.kind.model_kind, tuple(options.items()))
+    open_ = not draft.is_answered(("task",))
+    return InspectionRequest(datasets, draft.kind.model_kind, tuple(options.items()), open_)
 
 
 def _absolute(path: str, draft: Draft) -> str:
@@ -164,6 +186,10 @@ def _absolute(path: str, draft: Draft) -> str:
 def examine(asked: InspectionRequest) -> Inspected:
     """Look through the data; reads all of it, and splits what is not too large for that."""
     inspection, plan = inspect(asked.dataset, asked.task), asked.plan
+    if inspection.detection is None and inspection.source is not None and not asked.dataset.columns:
+        other = next((one for one in _otherwise(asked, inspection) if one.inspection.usable), None)
+        if other is not None:
+            return other
     others = [inspect(dataset, asked.task) for dataset in asked.datasets[1:]]
     wrong = tuple(
         problem for one in others for finding in one.findings if (problem := finding.first[0]).severity != "note"
@@ -179,6 +205,43 @@ def examine(asked: InspectionRequest) -> Inspected:
         return Inspected(asked, inspection, found=fault.problems)
     told = {finding.code for finding in inspection.findings}
     return Inspected(asked, inspection, counts, tuple(one for one in found if one.code not in told))
+
+
+def _otherwise(asked: InspectionRequest, inspection: Inspection) -> Iterator[Inspected]:
+    """What else the rows may be: those of another kind of model where none was chosen, or columns named anew."""
+    for kind in get_args(ModelKind) if asked.open else ():
+        if kind != asked.task:
+            yield Inspected(asked, inspect(asked.dataset, kind))
+    guessed = guess_columns(inspection.preview, asked.task)
+    if guessed:
+        yield Inspected(asked, inspect(replace(asked.dataset, columns=dict(guessed)), asked.task), guessed=guessed)
+
+
+#: How questions look, in English and Chinese.
+_ASKS: Final = re.compile(
+    r"[?？]|怎么|如何|什么|为何|吗|哪|多少|几|能否|是否|可以.*么|^(how|what|why|where|when|who|which|can|is|do|does)\b",
+    re.IGNORECASE,
+)
+
+
+def guess_columns(rows: Sequence[Mapping[str, str]], task: str) -> tuple[tuple[str, str], ...]:
+    """Roles by the cells of a few rows: the column of questions, and of the others that with the longest texts.
+
+    Nothing where no column looks like questions.
+
+    >>> guess_columns([{"甲": "怎么退款？", "乙": "请在订单页申请。"}], "embedding")
+    (('query', '甲'), ('positive', '乙'))
+    """
+    cells = {name: [row.get(name, "") for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+    texts = {name: found for name, found in cells.items() if not all(re.fullmatch(r"[\d\W]*", one) for one in found)}
+    asking = {name: sum(bool(_ASKS.search(text)) for text in found) / len(found) for name, found in texts.items()}
+    asked = max(asking, key=lambda name: asking[name], default="")
+    others = [name for name in texts if name != asked]
+    if not asked or asking[asked] < 0.5 or not others:
+        return ()
+    answer = max(others, key=lambda name: sum(map(len, texts[name])))
+    roles = ("prompt", "completion") if task == "llm" else ("query", "positive")
+    return ((roles[0], asked), (roles[1], answer))
 
 
 def _prepared(plan: Plan | LlmPlan, told: Report) -> Mapping[str, int]:

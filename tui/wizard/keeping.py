@@ -1,4 +1,4 @@
-"""What the wizard keeps on disk: the draft, written soon after each change; data files used lately."""
+"""What the wizard keeps on disk: drafts, written soon after each change until they train; data files used lately."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tunewiz import paths
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.process import alive
+from tunewiz.backends.runs.run import Run
 from tunewiz.data.reading.source import SAMPLE_PREFIX
 from tunewiz.files import read_json, write_json
 from tunewiz.presets.drafts.draft import Draft
-from tunewiz.presets.drafts.kept import Kept, discard, keep
+from tunewiz.presets.drafts.kept import Kept, discard, drafts, keep
 from tunewiz.printable import printable
 from tunewiz.problems import say
 
@@ -46,6 +49,30 @@ def remember(path: str) -> None:
         return
 
 
+# Drafts that are not done with.
+
+
+def unfinished() -> list[Kept]:
+    """Drafts to go on with, the newest first.
+
+    One whose run has begun to train has done its work and is discarded; while its run has yet to train it waits.
+    """
+    found = []
+    for kept in drafts():
+        run = Run(Path(kept.run)) if kept.run else None
+        if run is not None and trained(run):
+            discard(kept)
+        elif run is None or not alive(run):
+            found.append(kept)
+    return found
+
+
+def trained(run: Run) -> bool:
+    """Whether the run came as far as to train: a step is on its curves, or the stage is over."""
+    state = read_state(run)
+    return bool(state.curves) or "train" in state.done or state.status == "finished"
+
+
 # The draft on disk: written soon after each change, in a thread, and at once when the screen is left.
 
 
@@ -54,7 +81,7 @@ QUIET: Final = 0.25
 
 
 class Keeping:
-    """Keeps one draft for a screen, until it is :meth:`over`."""
+    """Keeps one draft for a screen, until it :meth:`became` a run."""
 
     def __init__(self, screen: Screen[None], kept: Kept) -> None:
         self.kept = kept
@@ -66,7 +93,7 @@ class Keeping:
 
     def later(self, draft: Draft, step: str, advanced: bool) -> None:
         """Write this soon, unless something newer comes."""
-        self.kept = replace(self.kept, draft=draft, step=step, advanced=advanced)
+        self.kept = replace(self.kept, draft=draft, step=step, advanced=advanced, run="")
         self._changed = True
         if self._timer:
             self._timer.stop()
@@ -78,12 +105,11 @@ class Keeping:
             self._timer.stop()
         self._write()
 
-    def over(self) -> None:
-        """The draft became a run: it is not needed any more."""
-        if self._timer:
-            self._timer.stop()
+    def became(self, run: Run) -> None:
+        """The draft became ``run``: it stays on disk until that trains, for a run may fail before."""
+        self.kept, self._changed = replace(self.kept, run=str(run.directory)), True
+        self.now()
         self._open = False
-        discard(self.kept)
 
     def _in_thread(self) -> None:
         self._screen.run_worker(self._write, thread=True, exclusive=True, group="draft", exit_on_error=False)

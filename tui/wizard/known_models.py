@@ -27,6 +27,8 @@ class Entry:
     fit: Fit
     cached: bool
     speaks: bool
+    #: Whether it is here or a hub that has it may answer.
+    obtainable: bool = True
 
     @property
     def id(self) -> str:
@@ -35,18 +37,27 @@ class Entry:
 
 
 def entries(draft: Draft, facts: Facts, machine: Machine | None, every: bool) -> list[Entry]:
-    """The models for the task, the fitting ones first; unless ``every``, only those that fit and know the language."""
+    """The models for the task, the fitting ones first; unless ``every``, only those that fit, can be had and know the
+    language; where no hub answers, also those on this machine that hardly know it.
+    """
     found = [_entry(one, draft, facts, machine) for one in known_models(draft.kind.model_kind)]
     if not every:
         found = [
-            entry for entry in found if entry.fit != "no" and (entry.speaks or entry.id == draft.value(("model", "id")))
+            entry
+            for entry in found
+            if entry.id == draft.value(("model", "id"))
+            or (entry.fit != "no" and entry.obtainable and (entry.speaks or facts.hubs is False))
         ]
-    return sorted(found, key=lambda entry: (entry.fit == "no", not entry.speaks, entry.known.size.parameters))
+    return sorted(
+        found,
+        key=lambda entry: (not entry.obtainable, entry.fit == "no", not entry.speaks, entry.known.size.parameters),
+    )
 
 
 def _entry(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Entry:
     cached = machine is not None and one.size.id in machine.cached
-    return Entry(one, _fit(one, draft, facts, machine), cached, knows(one.family, facts.language))
+    obtainable = cached or machine is None or machine.hubs is not False
+    return Entry(one, _fit(one, draft, facts, machine), cached, knows(one.family, facts.language), obtainable)
 
 
 def _fit(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Fit:
@@ -69,7 +80,7 @@ _STAND_INS: Mapping[tuple[str, ...], str] = {("name",): "x", ("data", "train"): 
 def cells(entry: Entry) -> tuple[str, ...]:
     """Id, weights, languages, licence, download or that it is here, and whether it fits."""
     size, family = entry.known.size, entry.known.family
-    here = translate("here") if entry.cached else amount(size.download)
+    here = translate("here") if entry.cached else amount(size.download) if entry.obtainable else translate("no network")
     words = {"yes": translate("fits"), "maybe": translate("tight"), "no": translate("too large"), "": "?"}
     return (
         size.id,
@@ -98,6 +109,8 @@ def about(entry: Entry, machine: Machine | None) -> list[str]:
         lines.append(translate("It runs code from its repository: model.trust_remote_code must be true."))
     if entry.cached:
         lines.append(translate("It is on this machine: nothing is downloaded."))
+    elif not entry.obtainable:
+        lines.append(translate("It is not on this machine and no hub can be reached: it cannot be had now."))
     elif machine is not None:
         message = say(
             "Downloads {size}; {free} are free on the disk.", size=amount(size.download), free=amount(machine.disk_free)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from tunewiz.backends import sources
 from tunewiz.backends.machine.hardware import Gpu, gpus
 from tunewiz.backends.runs.find import all_runs, runs_dir
 from tunewiz.backends.runs.follow import read_state
-from tunewiz.backends.sources import huggingface
+from tunewiz.backends.sources import huggingface, modelscope
+from tunewiz.backends.sources.asking import Answer, ask, in_time
 from tunewiz.language import translate
 from tunewiz.presets import families
 from tunewiz.presets.drafts.draft import Draft
@@ -69,14 +71,19 @@ def time_line(draft: Draft, rows: int, known: tuple[Pace, ...]) -> list[Part]:
     preset = draft.checked()[0]
     pace = _like(preset, known) if preset else None
     if preset is None or pace is None or not rows:
-        return [(translate("Time: told by the monitor after some steps"), "dim")]
-    training = preset.training
-    steps = rows * training.epochs / (training.batch_size * training.accumulation)
-    steps = min(steps, training.max_steps) if training.max_steps > 0 else steps
+        return [(translate("Time: estimated after the start"), "dim")]
+    training, steps = preset.training, steps_of(preset, rows)
     tokens = steps * training.batch_size * training.accumulation * _texts_a_row(preset) * training.max_length
     seconds = pace.train * tokens / pace.tokens + pace.rest
     message = say("Time: about {time}, at the pace of {run}", time=duration(seconds), run=pace.run)
     return [(message.text(), "plain")]
+
+
+def steps_of(preset: Preset, rows: int) -> float:
+    """Steps that ``rows`` training rows make; 0 while their number is not known."""
+    training = preset.training
+    steps = rows * training.epochs / (training.batch_size * training.accumulation)
+    return min(steps, training.max_steps) if training.max_steps > 0 and rows else steps
 
 
 def _like(preset: Preset, known: tuple[Pace, ...]) -> Pace | None:
@@ -111,13 +118,17 @@ _OLD: Final = ("V100", "T4", "P100", "P40", "P4", "K80", "GTX", "RTX 20", "TITAN
 
 @dataclass(frozen=True)
 class Machine:
-    """GPUs, memory and disk in bytes; ``cached`` holds the ids of models on this machine, ``paces`` what runs took."""
+    """GPUs, memory and disk in bytes; ``cached`` holds the ids of models on this machine, ``paces`` what runs took.
+
+    ``hubs``: whether models can be fetched; ``None`` while that is not known.
+    """
 
     gpus: tuple[Gpu, ...] = ()
     memory_free: int = 0
     disk_free: int = 0
     cached: frozenset[str] = frozenset()
     paces: tuple[Pace, ...] = ()
+    hubs: bool | None = None
 
     @property
     def gpu(self) -> Gpu | None:
@@ -143,7 +154,18 @@ def look(runs: Path | None = None) -> Machine:
         disk_free=shutil.disk_usage(_existing(huggingface.cache())).free,
         cached=frozenset(_cached()),
         paces=paces(runs_dir(runs)),
+        hubs=False if huggingface.offline() else None,
     )
+
+
+def hubs_answer() -> bool:
+    """Whether a hub answers now; takes seconds where none does."""
+    asked = {
+        name: partial(ask, address, sources.ONE_ANSWER)
+        for name, address in (("huggingface", huggingface.endpoint()), ("modelscope", modelscope.endpoint()))
+    }
+    answers = in_time(asked, sources.ALL_ANSWERS)
+    return any(isinstance(answer, Answer) and answer.status > 0 for answer in answers.values())
 
 
 def _cached() -> Iterator[str]:

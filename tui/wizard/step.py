@@ -40,9 +40,13 @@ class Edited(Message):
 
 @dataclass
 class Unfinished(Message):
-    """The text of the preset is being changed and is not taken over yet; "" once it is."""
+    """The text of the preset is being changed and is not taken over yet; "" once it is.
+
+    ``problems`` are what keeps it from being taken over; ``None`` while it is not read yet.
+    """
 
     text: str
+    problems: tuple[Problem, ...] | None = None
 
 
 @dataclass
@@ -149,7 +153,8 @@ class State:
 
     ``looking`` is what the data is being looked through for; once ``inspected`` is of the same, that is over.
     ``backend`` holds what the backend said of the draft ``backend_for``; it counts only for that one.
-    ``text`` is the YAML that the user changed to something that is not a preset (yet), when the draft was ``text_for``.
+    ``text`` is the YAML that the user changed to something that is not a preset (yet), when the draft was ``text_for``;
+    ``text_problems`` say why it is none, once it was read.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -161,6 +166,7 @@ class State:
     backend_for: Draft | None = None
     text: str = ""
     text_for: Draft | None = None
+    text_problems: tuple[Problem, ...] | None = None
 
     @property
     def unfinished(self) -> str:
@@ -171,7 +177,10 @@ class State:
     def facts(self) -> Facts:
         """What suggestions may build on."""
         facts = self.current.facts if self.current else Facts()
-        return replace(facts, free=self.machine.free, half=self.machine.half) if self.machine else facts
+        machine = self.machine
+        if machine is None:
+            return replace(facts, hubs=None)
+        return replace(facts, free=machine.free, half=machine.half, here=machine.cached, hubs=machine.hubs)
 
     @cached_property
     def asked(self) -> InspectionRequest | None:
@@ -191,7 +200,9 @@ class State:
     def settled(self) -> State:
         """With the draft taking up the suggestions that hold; while the data is looked through, earlier ones stay."""
         waiting = self.asked is not None and self.current is None
-        earlier = self.draft.suggested if waiting else {}
+        earlier = dict(self.draft.suggested) if waiting else {}
+        if self.inspected is None or self.asked is None or self.inspected.asked.train != self.asked.train:
+            earlier.pop("data.columns", None)  # another file has other columns
         settled = replace(self, draft=self.draft.suggest({**earlier, **values(self.suggestions)}))
         # The same answers and facts give the same suggestions: they need not be found again.
         settled.__dict__["suggestions"] = self.suggestions
@@ -199,7 +210,12 @@ class State:
 
     @cached_property
     def problems(self) -> Sequence[Problem]:
-        """What the draft itself says and what keeps its data from being used, then what the backend said of it."""
+        """What the draft itself says and what keeps its data from being used, then what the backend said of it.
+
+        While the text of the preset is changed to something else, what is wrong with that.
+        """
+        if self.unfinished:
+            return self.text_problems or ()
         own = [*self.draft.problems(), *self._of_data]
         return [*own, *self.backend] if self.backend_for == self.draft else own
 
@@ -215,6 +231,8 @@ class State:
     @cached_property
     def checked(self) -> bool:
         """Whether the data has been looked through, and both passes of checking are done for the draft as it is."""
+        if self.unfinished:
+            return self.text_problems is not None
         looked = self.asked is None or self.current is not None
         return bool(errors(self.problems)) or (looked and self.backend_for == self.draft)
 
@@ -232,8 +250,9 @@ class State:
         }
 
     def problems_of(self, step: Step) -> list[Problem]:
-        """Those that belong to the keys of ``step``."""
-        return [problem for problem in self.problems if problem.where.key and step_of(problem) is step]
+        """Those that belong to the keys of ``step``; to the last one what has no key, and what is wrong with a text."""
+        last = steps()[-1]
+        return [one for one in self.problems if (last if self.unfinished else step_of(one)) is step]
 
     def missing_titles(self, step: Step) -> list[str]:
         """What must still be filled in at ``step``, by its titles."""
@@ -244,18 +263,17 @@ class State:
 
 
 def step_of(problem: Problem) -> Step:
-    """The step at whose key a problem stands."""
-    return owner(tuple(problem.where.key.split(".")))
+    """The step at whose key a problem stands; what has no key is told at the last one, where all problems are."""
+    return owner(tuple(problem.where.key.split("."))) if problem.where.key else steps()[-1]
 
 
 def by_place(problems: Sequence[Problem]) -> list[Problem]:
-    """Those that have a place, errors first, in the order of the steps."""
-    found = [problem for problem in problems if problem.where.key]
-    return sorted(found, key=lambda problem: (problem.severity != "error", step_of(problem).order))
+    """``problems`` with errors first, in the order of the steps."""
+    return sorted(problems, key=lambda problem: (problem.severity != "error", step_of(problem).order))
 
 
 def after(problems: Sequence[Problem], key: str) -> Problem | None:
-    """The next problem that has a place, errors first, after the one at ``key``; ``None`` if there is none."""
+    """The next problem, errors first, after the one at ``key``; ``None`` if there is none."""
     ordered = by_place(problems)
     here = next((number for number, problem in enumerate(ordered) if problem.where.key == key), -1)
     return ordered[(here + 1) % len(ordered)] if ordered else None
@@ -304,6 +322,9 @@ class View(VerticalScroll, can_focus=False):
     def focus_on(self, path: Key) -> bool:
         """Put the cursor on the question of ``path``; whether there is one."""
         return self.form.focus_on(path)
+
+    def show_problem(self, problem: Problem) -> None:
+        """Show a problem that stands at no question."""
 
     def focus_first(self) -> None:
         """Put the cursor where one begins."""

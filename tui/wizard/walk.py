@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 
 from tunewiz.language import N_, translate
+from tunewiz.problems import Problem
 from tunewiz.tui.forms.questions import Question
 from tunewiz.tui.screens.kinds import Translated
 from tunewiz.tui.screens.lesson import LessonScreen, lesson
@@ -24,7 +25,7 @@ class Walk(Translated[None]):
     """A screen of steps. Subclasses say how the state changes; this shows it and moves about in it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "next", N_("Next"), priority=True),
+        Binding("ctrl+n", "next", N_("Next step"), priority=True),
         Binding("escape", "back", N_("Back")),
         Binding("f6", "toggle_advanced", N_("Simple/Advanced"), priority=True),
         Binding("f7", "next_problem", N_("Problem"), priority=True),
@@ -48,6 +49,7 @@ class Walk(Translated[None]):
         self._rails = (Rail(upright=False), Rail(upright=True))
         self._hints = (Hint(full=False), Hint(full=True))
         self._needs = Needs()
+        self._told: tuple[Problem, ...] = ()
 
     def keep(self) -> None:
         """Called when there is something new to keep: where the user is, or what was answered."""
@@ -76,6 +78,16 @@ class Walk(Translated[None]):
         self._needs.show(self.state)
         self._title.redraw()
         self._hint()
+        told = tuple(self.state.problems)
+        if told != self._told:
+            self._told = told
+            self.call_after_refresh(self._keep_in_sight)
+
+    def _keep_in_sight(self) -> None:
+        """What is told of problems takes lines: the control in use stays where it can be seen."""
+        focused, view = self.focused, self._view
+        if focused is not None and view is not None and view in focused.ancestors:
+            view.scroll_to_widget(focused, animate=False)
 
     async def _open(self, step: Step) -> None:
         """Go to ``step``, even to the one that is open: it is built anew."""
@@ -87,6 +99,7 @@ class Walk(Translated[None]):
             await place.mount(self._view)
             await self._show()
         self._view.focus_first()
+        self.refresh_bindings()
 
     async def _go(self, step: Step) -> None:
         if step.name != self.step.name:
@@ -98,6 +111,10 @@ class Walk(Translated[None]):
         await self._go(event.step)
 
     # Keys are handled in the app's task, everything else in the screen's: what changes the screen is left to that one.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The last step has none after it."""
+        return self._number + 1 < len(self._steps) if action == "next" else True
 
     def action_go_to(self, number: int) -> None:
         """Go to a step by its number."""
@@ -141,9 +158,19 @@ class Walk(Translated[None]):
         question = self._question()
         problem = after(self.state.problems, question.key if question else "")
         if problem is None:
-            self.notify(translate("There is no problem."))
+            told = N_("There is no problem.") if self.state.checked else N_("Nothing is known to be wrong so far.")
+            self.notify(translate(told))
         else:
-            self.call_later(self._jump, problem.where.key)
+            self.call_later(self._go_to_problem, problem)
+
+    async def _go_to_problem(self, problem: Problem) -> None:
+        """Go to the field of ``problem``; without one, or while the preset is changed as text, to the list."""
+        if problem.where.key and not self.state.unfinished:
+            await self._jump(problem.where.key)
+            return
+        await self._go(self._steps[-1])
+        if self._view:
+            self._view.show_problem(problem)
 
     async def on_jump_wanted(self, event: JumpWanted) -> None:
         """Go to a key."""

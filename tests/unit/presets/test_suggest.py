@@ -6,6 +6,7 @@ import pytest
 
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts, estimate, suggestions, values
+from tunewiz.presets.families import lookup
 
 
 def draft(**given: object) -> Draft:
@@ -123,3 +124,44 @@ def test_a_method_brings_the_backend_that_trains_it(method: str) -> None:
     assert whole.value(("backend",)) == "peft"
     assert [problem.line("en") for problem in whole.problems() if problem.severity != "note"] == []
     assert "backend" not in suggested(made.answer(("method", "type"), "lora"), Facts())
+
+
+# What cannot be had is not proposed.
+
+
+E5 = lookup("starter-multilingual").size.id  # type: ignore[union-attr]
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@pytest.mark.parametrize(
+    ("facts", "model"),
+    [
+        ({"hubs": True}, "starter-multilingual"),
+        ({"hubs": None}, None),
+        ({"hubs": None, "here": frozenset({E5})}, "starter-multilingual"),
+        ({"hubs": False}, None),
+        ({"hubs": False, "here": frozenset({MINILM})}, MINILM),
+        ({"hubs": False, "here": frozenset({MINILM, "BAAI/bge-m3"})}, "BAAI/bge-m3"),
+    ],
+)
+def test_what_cannot_be_had_is_not_proposed(facts: dict[str, object], model: str | None) -> None:
+    known = Facts(shape="groups", language="zh", **facts)  # type: ignore[arg-type]
+    assert suggested(draft(), known).get("model.id") == model
+
+
+def test_a_source_brings_a_model_that_it_has() -> None:
+    known = Facts(shape="groups", language="zh", here=frozenset({MINILM, E5}), hubs=True)
+    assert suggested(draft(model__source="starter"), known)["model.id"] == "starter-multilingual"
+    assert suggested(draft(model__source="modelscope"), known)["model.id"] == "BAAI/bge-small-zh-v1.5"
+    assert "model.id" not in suggested(draft(model__source="local"), known)
+    assert "model.source" not in suggested(draft(model__source="modelscope", model__id="all-MiniLM-L6-v2"), known)
+
+
+def test_runs_of_chinese_files_can_be_told_apart() -> None:
+    names = [str(suggested(draft(data__train=f"/data/{name}.csv"), FACTS)["name"])
+             for name in ("校园问答", "客服对话", "ответы", "вопросы", "繁體", "faq 问答", "很长" * 60)]  # fmt: skip
+    assert names[:2] == ["xywd-embedding", "kfdh-embedding"]
+    assert len(set(names)) == len(names)
+    from tunewiz.presets.preset import NAME
+
+    assert all(NAME.fullmatch(name) for name in names)

@@ -161,3 +161,23 @@ def test_paths_are_completed(tmp_path: Any) -> None:
     assert complete("no-such/x", str(tmp_path)) is None
     assert complete("~nobody-here/x", str(tmp_path)) is None
     assert complete("a\0b", str(tmp_path)) is None
+
+
+async def test_boxes_can_be_read_without_colour() -> None:
+    from textual.app import App, ComposeResult
+    from textual.widgets.selection_list import Selection
+
+    from tests.screens.waiting import seen
+    from tunewiz.tui.forms.controls import Box, Ticks
+
+    class Boxes(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Box("one", value=True, compact=True)
+            yield Box("two", compact=True)
+            yield Ticks(Selection("three", "three", True), Selection("four", "four"), compact=True)
+
+    app = Boxes()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await pilot.pause()
+        lines = [line.strip() for line in seen(app).splitlines()]
+        assert [line for line in lines if line][:4] == ["[x] one", "[ ] two", "[x] three", "[ ] four"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import drafts, fresh
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import ExitCode
-from tunewiz.tui.plain import Dialogue, Plain, run_plain
+from tunewiz.tui.plain import Dialogue, Left, Plain, run_plain
 
 
 @pytest.fixture(autouse=True)
@@ -185,3 +186,15 @@ def test_a_token_in_an_answer_is_neither_echoed_nor_kept(answered: tuple[list[Pa
     assert token not in out.getvalue()
     assert "(redacted)" in out.getvalue()
     assert token not in drafts()[0].file.read_text(encoding="utf-8")
+
+
+def test_going_back_at_the_end_mends_a_step(answered: tuple[list[Path], io.StringIO]) -> None:
+    started, out = answered
+    plain = Plain(Dialogue(io.StringIO("4\n\n7\n<\n"), out), fresh(Draft(folder=str(Path.cwd()))))
+    plain.state = replace(plain.state, draft=plain.state.draft.answer(("training", "epochs"), "many")).settled()
+    with pytest.raises(Left):
+        plain.mend()
+    assert "Which step again? 1 " in out.getvalue()
+    assert "[2]" in out.getvalue()  # the first step where something is missing or wrong
+    assert "== 4. Method ==" in out.getvalue()
+    assert started == []

@@ -15,9 +15,12 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import loads
 from tunewiz.problems import BadData
+from tunewiz.tui.forms.questions import Question
 from tunewiz.tui.wizard.inspecting import examine, inspection_request
 from tunewiz.tui.wizard.machine import Pace, look, time_line
-from tunewiz.tui.wizard.step import State, owner
+from tunewiz.tui.wizard.step import State, owner, questions_of
+from tunewiz.tui.wizard.steps.method import layers
+from tunewiz.tui.wizard.steps.model import take_source
 
 
 @pytest.fixture(autouse=True)
@@ -133,3 +136,27 @@ def test_time_is_told_by_an_earlier_run_of_the_same_model_or_not_at_all() -> Non
     assert "monitor" in time_line(made, 0, (pace,))[0][0]
     lora = made.answer(("method", "type"), "lora")
     assert "monitor" in time_line(lora, 1000, (pace,))[0][0]
+
+
+def test_layers_are_those_of_the_models_own_files(tiny_encoder: Path, tiny_llm: Path) -> None:
+    bert = draft(model__id=str(tiny_encoder), model__source="local", method__type="lora")
+    (asked,) = [one for one in questions_of(owner(("method",)), bert, True)
+                if isinstance(one, Question) and one.key == "method.target_modules"]  # fmt: skip
+    assert [choice.value for choice in asked.choices] == ["all", "query", "key", "value", "dense"]
+    assert asked.many
+    assert asked.stands_alone("all")
+    assert not asked.stands_alone("query")
+    chat = draft(task="llm", model__id=str(tiny_llm), model__source="local", method__type="lora")
+    assert layers(str(tiny_llm), "local", "")[:4] == ("q_proj", "k_proj", "v_proj", "o_proj")
+    kept = chat.answer(("method", "target_modules"), ["q_proj", "unheard_of"])
+    offered = owner(("method",)).offers()["method.target_modules"](kept)
+    assert [choice.value for choice in offered][-1] == "unheard_of"
+    assert layers("nobody/knows-it", "auto", "") == ()
+
+
+def test_a_source_forgets_a_model_that_it_does_not_have() -> None:
+    made = draft(model__id="BAAI/bge-small-zh-v1.5")
+    assert not take_source(made, "starter").is_answered(("model", "id"))
+    assert take_source(made, "modelscope").is_answered(("model", "id"))
+    assert not take_source(made, "local").is_answered(("model", "id"))
+    assert take_source(draft(model__id="/models/mine"), "local").is_answered(("model", "id"))

@@ -106,25 +106,33 @@ class DataView(View):
         told = findings.state_line(state, self.app.theme_variables)
         self.query_one("#found", Static).update(told)
         self.query_one("#found").display = bool(told.plain)
-        if found is not self._shown or found is None:
+        before = self._shown
+        if found is None and before is not None and state.asked and before.asked.train == state.asked.train:
+            return  # the same file is looked through again: what is known of it keeps its place
+        if found is not before or found is None:
             self._shown = found
-            await self._show_found(found, state.draft)
+            await self._show_found(found)
 
-    async def _show_found(self, found: Inspected | None, draft: Draft) -> None:
+    async def _show_found(self, found: Inspected | None) -> None:
         for name in ("preview", "counts", "lengths", "findings"):
             place = self.query_one(f"#{name}", Static)
             place.display = found is not None
             if found is not None:
                 place.update(getattr(findings, name)(found, self.app.theme_variables))
-        mapping = self.query_one("#mapping", Vertical)
-        await mapping.remove_children()
         if found is not None and found.inspection.usable:
             remember(found.asked.train)
         roles = findings.roles(found) if found else []
+        mapping, here = self.query_one("#mapping", Vertical), list(self.query(_Role))
+        if roles and [(one.role, one.columns) for one in here] == [(role, columns) for role, _, columns in roles]:
+            for one, (_, column, _) in zip(here, roles, strict=True):
+                one.take(column)
+            return
+        await mapping.remove_children()
         if roles:
             await mapping.mount(Words(N_("Columns: which one plays which role"), classes="view--title"))
+        needed = findings.needed_roles(found) if found else frozenset()
         for role, column, columns in roles:
-            await mapping.mount(_Role(role, column, columns))
+            await mapping.mount(_Role(role, column, columns, role in needed))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take a file used before, or a sample."""
@@ -145,20 +153,34 @@ class DataView(View):
 class _Role(Horizontal):
     """A role and the column that plays it."""
 
-    def __init__(self, role: str, column: str, columns: tuple[str, ...]) -> None:
+    def __init__(self, role: str, column: str, columns: tuple[str, ...], needed: bool) -> None:
         super().__init__(classes="row--line")
         self.role = role
         self.was = column or _ABSENT
-        self._columns = columns
+        self.columns = columns
+        self._needed = needed
+
+    def take(self, column: str) -> None:
+        """Show that ``column`` plays the role now; the list stays where it is."""
+        self.was = column or _ABSENT
+        select = self.query_one(Select)
+        if select.value != self.was:
+            with select.prevent(Select.Changed):
+                select.set_options(self._options())
+                select.value = self.was
 
     def compose(self) -> Iterable[Widget]:
         """The role, and the columns to choose from."""
-        options = [(Text(printable(name)), name) for name in self._columns]
-        none = (Text(translate("no column"), style="dim"), _ABSENT)
         yield Static(Text(findings.role_name(self.role)), classes="row--title")
+        yield Select(self._options(), value=self.was, allow_blank=False, compact=True)
+
+    def _options(self) -> list[tuple[Text, str]]:
+        options = [(Text(printable(name)), name) for name in self.columns]
+        told = "○ " + translate("still to be chosen") if self._needed else translate("no column")
+        none = (Text(told, style="bold" if self._needed else "dim"), _ABSENT)
         # A role may be played by several columns, joined by commas: they are one entry of the list.
-        extra = [(Text(printable(self.was)), self.was)] if self.was not in (*self._columns, _ABSENT) else []
-        yield Select([none, *extra, *options], value=self.was, allow_blank=False, compact=True)
+        extra = [(Text(printable(self.was)), self.was)] if self.was not in (*self.columns, _ABSENT) else []
+        return [none, *extra, *options]
 
     @property
     def column(self) -> str:

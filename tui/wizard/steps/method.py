@@ -2,8 +2,80 @@
 
 from __future__ import annotations
 
-from tunewiz.language import N_
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from tunewiz.backends import sources
+from tunewiz.language import N_, translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.families import lookup
+from tunewiz.presets.sections.model import Model
+from tunewiz.tui.forms.questions import Choice, Offer
 from tunewiz.tui.wizard.step import Step
+
+# The layers of a model that adapters can stand beside: those that its files name, or else those of its family.
+
+
+_DECODER: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_BERT: Final = ("query", "key", "value", "dense")
+#: A weight of a numbered layer: its last name is what adapters are told.
+_IN_A_LAYER: Final = re.compile(r"(?:^|\.)\d+\.(?:.+\.)?([^.]+)\.weight$")
+_LARGEST_HEADER: Final = 100_000_000  # bytes; what the safetensors format allows
+
+
+@lru_cache(maxsize=64)
+def layers(id: str, source: str, revision: str) -> tuple[str, ...]:
+    """The names of the linear layers of a model; empty where they are not known before it is downloaded."""
+    try:
+        located = sources.find_cached(Model.model_validate({"id": id, "source": source, "revision": revision}))
+    except ValidationError:
+        return ()
+    named = _named_in(Path(located.place)) if located else ()
+    known = lookup(id)
+    return named or ((_DECODER if known.size.decoder else _BERT) if known else ())
+
+
+def _named_in(folder: Path) -> tuple[str, ...]:
+    """Names of matrices in numbered layers, in the order of the first file."""
+    found: dict[str, None] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        for name, entry in sorted(_header(file).items()):
+            matched = _IN_A_LAYER.search(name)
+            if matched and isinstance(entry, dict) and len(entry.get("shape") or ()) == 2:
+                found.setdefault(matched[1])
+    usual = [*_DECODER, *_BERT]
+    return tuple(sorted(found, key=lambda name: (usual.index(name) if name in usual else len(usual), name)))
+
+
+def _header(file: Path) -> Mapping[str, object]:
+    """What a safetensors file says of its tensors (https://github.com/huggingface/safetensors, Format)."""
+    try:
+        with file.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(size)) if size <= _LARGEST_HEADER else {}
+    except (OSError, ValueError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def _layers(draft: Draft) -> Sequence[Choice]:
+    """All layers, or some of those that the draft's model has; what was answered besides is kept."""
+    path = ("method", "target_modules")
+    info, said = draft.field(path), draft.value(path)
+    model = [str(draft.value(("model", key)) or "") for key in ("id", "source", "revision")]
+    names = layers(model[0], model[1] or "auto", model[2]) if model[0] else ()
+    if not names or info is None:
+        return ()
+    other = [str(name) for name in said if name not in names] if isinstance(said, list) else []
+    whole = [Choice("all", translate("every linear layer of the model"))] if "all" in str(info.annotation) else []
+    return [*whole, *(Choice(name) for name in (*names, *other))]
+
 
 # The method and the hyperparameters, and whatever no other step asks.
 
@@ -31,6 +103,10 @@ class MethodStep(Step):
     )
     lessons = ("lora", "qlora", "methods", "why-peft", "adapters-prefix-ia3")
     rest = True
+
+    def offers(self) -> Mapping[str, Offer]:
+        """The layers of the model that adapters can stand beside."""
+        return {"method.target_modules": _layers}
 
 
 # The evaluation: on what and how the model is measured.

@@ -15,13 +15,18 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from tunewiz.backends import sources
+from tunewiz.backends.sources.huggingface import offline
+from tunewiz.backends.sources.local import is_path
 from tunewiz.backends.sources.source import Located, ModelUnavailable
 from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.families import known_models as known_models_of
+from tunewiz.presets.families import lookup
 from tunewiz.presets.sections.model import Model
 from tunewiz.printable import amount, printable
 from tunewiz.problems import Message as Spoken
 from tunewiz.problems import say
+from tunewiz.tui.forms.questions import Choice, Offer, choices
 from tunewiz.tui.widgets.labels import Words
 from tunewiz.tui.wizard import known_models
 from tunewiz.tui.wizard.known_models import Entry
@@ -42,9 +47,42 @@ class ModelStep(Step):
     lessons = ("bi-encoder-and-cross-encoder",)
     task_lessons = {"llm": ("qlora", "methods")}
 
+    def offers(self) -> Mapping[str, Offer]:
+        """The sources that something can be had from here."""
+        return {"model.source": _sources}
+
     def view(self, advanced: bool) -> View:
         """The catalogue, then the form."""
         return ModelView(self, advanced)
+
+
+def _sources(draft: Draft) -> Sequence[Choice]:
+    """All sources, less those that have nothing here; one that was answered stays."""
+    info = draft.field(SOURCE_KEY)
+    said = draft.value(SOURCE_KEY)
+    every = choices(info) if info else ()
+    return [choice for choice in every if choice.value == said or _serves(choice.value, draft)]
+
+
+def _serves(source: str, draft: Draft) -> bool:
+    """Whether anything may come from ``source``: a hub that may be asked, a starter model that is installed."""
+    if source == "starter":
+        return any(sources.catalogue()[source].local(Model(id=id, source="starter")) for id in starters(draft))
+    return source == "auto" or not sources.catalogue()[source].hub or not offline()
+
+
+def starters(draft: Draft) -> list[str]:
+    """The ids of the task's models that come as packages."""
+    return [one.size.id for one in known_models_of(draft.kind.model_kind) if one.size.source == "starter"]
+
+
+def take_source(draft: Draft, source: str) -> Draft:
+    """``draft`` with the source; a model that cannot come from it is forgotten, for another one to be suggested."""
+    draft, id = draft.answer(SOURCE_KEY, source), str(draft.value(("model", "id")) or "")
+    known = lookup(id)
+    packaged = known is not None and known.size.source == "starter"
+    fits = {"auto": True, "starter": packaged, "local": is_path(id)}.get(source, not packaged and not is_path(id))
+    return draft if fits else draft.forget(("model", "id"))
 
 
 # The model on the screen: the catalogue, what is known of the one under the cursor, and any id or path.
@@ -147,7 +185,9 @@ class ModelView(View):
         chosen = str(self._state.draft.value(("model", "id"))) if self._state else ""
         table.clear(columns=True)
         shown = _COLUMNS if self._wide else _COLUMNS[:-1]
-        table.add_columns(*(translate(title) for title in shown))
+        ram = self._state is not None and self._state.machine is not None and self._state.machine.gpu is None
+        told = {N_("memory"): N_("RAM")} if ram else {}
+        table.add_columns(*(translate(told.get(title, title)) for title in shown))
         for entry in self._entries:
             table.add_row(*self._row(entry)[: len(shown)])
         ids = [[entry.id, *entry.known.size.aliases] for entry in self._entries]
@@ -194,6 +234,7 @@ class ModelView(View):
             self.app.notify(told, markup=False)
 
 
+SOURCE_KEY: Final = ("model", "source")
 #: The key that lets code of the model's own run; the wizard wants a yes for it that names the model.
 REMOTE_CODE_KEY: Final = ("model", "trust_remote_code")
 

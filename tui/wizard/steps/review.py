@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual.app import SuspendNotSupported
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Button, OptionList, Static, TabbedContent, TabPane, Tabs, TextArea
+from textual.widgets import Button, Checkbox, OptionList, Static, TabbedContent, TabPane, Tabs, TextArea
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
@@ -29,12 +29,16 @@ from tunewiz.language import N_, translate
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import opening, writing
 from tunewiz.printable import operand
-from tunewiz.problems import BadPreset, Problem, errors
+from tunewiz.problems import BadPreset, Problem, errors, say
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.encoded_rows import can_be_read
+from tunewiz.tui.forms.controls import Box
+from tunewiz.tui.forms.form import Form
 from tunewiz.tui.terminal.characters import original_environment
 from tunewiz.tui.wizard.background import QUIET
+from tunewiz.tui.wizard.pace import measure
 from tunewiz.tui.wizard.step import Edited, JumpWanted, LaunchWanted, SaveWanted, State, Step, Unfinished, View
+from tunewiz.tui.wizard.summary import summary
 
 # The review: the preset as it will be saved, what it needs, and the start.
 
@@ -45,7 +49,7 @@ class ReviewStep(Step):
     name = "review"
     order = 70
     title = N_("Review")
-    intro = N_("This is the preset: the whole of what will happen. Change it here, save it, or start.")
+    intro = N_("This is what will happen. Start it, change it, or save it as a preset.")
     keys = ("name", "description")
     simple = ("name",)
     lessons = ("loss-curve", "metrics", "reading-before-after")
@@ -168,18 +172,35 @@ class ReviewView(View):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f9", "edit", N_("Editor")),
         Binding("ctrl+t", "next_tab", N_("Tab"), priority=True),
+        Binding("f4", "measure", N_("Measure time"), priority=True),
     ]
 
     _state: State | None = None
     _shown: Preset | None = None
-    _wrong: Sequence[Problem] = ()
     _timer: Timer | None = None
+    _pace: tuple[Preset, float] | None = None
+
+    @dataclass
+    class Measured(Message):
+        """Seconds a step of ``preset`` takes here, or why they cannot be told."""
+
+        preset: Preset
+        found: float | str
 
     @dataclass
     class Checked(Message):
         """The text was read."""
 
         read: Read
+
+    def compose(self) -> ComposeResult:
+        """What will happen comes first, the preset behind it."""
+        yield from self.below()
+
+    def focus_first(self) -> None:
+        """Begin where Enter starts the run."""
+        start = self.query_one("#start", Button)
+        (self.query_one(Tabs) if start.disabled else start).focus(scroll_visible=False)
 
     def below(self) -> Iterable[Widget]:
         """Buttons, then the preset, the problems and the native configuration as tabs."""
@@ -188,7 +209,11 @@ class ReviewView(View):
             yield Button(_labelled(N_("Save preset"), "F8"), id="save", compact=True)
             yield Button(_labelled(N_("Open in editor"), "F9"), id="edit", compact=True)
         with TabbedContent(id="tabs"):
+            with TabPane(translate("What will happen"), id="tab-summary"):
+                yield Static(id="summary")
+                yield Form(roomy=False)
             with TabPane(translate("Preset"), id="tab-preset"):
+                yield Box(translate("every key, with its explanation"), id="every", compact=True)
                 yield TextArea("", language=None, show_line_numbers=True, id="yaml", compact=True)
             with TabPane(translate("Problems"), id="tab-problems"):
                 yield OptionList(id="problems", compact=True)
@@ -207,9 +232,47 @@ class ReviewView(View):
         elif preset != self._shown:
             self._shown = preset
             self._write(preset)
+        colours = self.app.theme_variables
+        self.query_one("#summary", Static).update(summary(state, self._pace_of(preset), colours))
         self._list()
         self._offer_rows(preset)
         self.query_one("#start", Button).disabled = bool(errors(state.problems))
+
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        """Every key, or what differs from the defaults; a text that is no preset yet stays as it is."""
+        event.stop()
+        if self._state and not self._state.unfinished:
+            self._write(self._shown)
+
+    def _pace_of(self, preset: Preset | None) -> float | None:
+        """Seconds a step, if they were measured for ``preset``."""
+        return self._pace[1] if preset is not None and self._pace and self._pace[0] == preset else None
+
+    def action_measure(self) -> None:
+        """Train a few steps on the side, for the time that a step takes here."""
+        preset = self._shown
+        if preset is None or self._state is None or errors(self._state.problems):
+            self.app.notify(translate("It can be measured once nothing is missing or wrong (F7)."), severity="warning")
+            return
+        self.app.notify(translate("A few steps are trained on the side; you can go on meanwhile."))
+
+        def work() -> None:
+            worker = get_current_worker()
+            found = measure(preset, lambda: worker.is_cancelled)
+            self.post_message(self.Measured(preset, found))
+
+        self.run_worker(work, thread=True, exclusive=True, group="pace", exit_on_error=False)
+
+    def on_review_view_measured(self, event: Measured) -> None:
+        """Show how long it will take."""
+        event.stop()
+        if isinstance(event.found, float):
+            self._pace = (event.preset, event.found)
+            if self._state:
+                self.call_later(self.show, self._state)
+        else:
+            told = say("The time cannot be measured: {reason}", reason=event.found)
+            self.app.notify(told.text(), severity="warning", markup=False)
 
     def _write(self, preset: Preset | None) -> None:
         area = self.query_one("#yaml", TextArea)
@@ -217,7 +280,7 @@ class ReviewView(View):
             told = translate("# The preset stands here once nothing is missing or wrong: see the tab Problems.")
             text = f"{told}\n"
         else:
-            text = writing.dumps(preset)
+            text = writing.dumps(preset, brief=not self.query_one("#every", Checkbox).value)
             self.query_one(NativeShown).stand_for(preset)
         if area.text != text:
             cursor = area.cursor_location
@@ -225,7 +288,7 @@ class ReviewView(View):
                 area.load_text(text)
             area.move_cursor(cursor)
         area.read_only = preset is None
-        self._wrong = ()
+        area.remove_class("-wrong")
 
     def _resume(self, text: str, preset: Preset | None) -> None:
         """Go on with a text that was left unfinished, if nothing stands in the editor yet."""
@@ -235,8 +298,7 @@ class ReviewView(View):
             area.load_text(text)
 
     def _all(self) -> list[Problem]:
-        """What is wrong with the text being typed, else with the draft."""
-        return list(self._wrong) or (list(self._state.problems) if self._state else [])
+        return list(self._state.problems) if self._state else []
 
     def _list(self) -> None:
         found, options = self._all(), self.query_one("#problems", OptionList)
@@ -252,13 +314,22 @@ class ReviewView(View):
         """Go to the field of a problem, or to its line in the text."""
         event.stop()
         problem = self._all()[event.option_index]
-        if problem in self._wrong and problem.where.line:
-            self.query_one("#tabs", TabbedContent).active = "tab-preset"
-            area = self.query_one("#yaml", TextArea)
-            area.move_cursor((problem.where.line - 1, 0))
-            area.focus()
+        if self._state and self._state.unfinished:
+            self.show_problem(problem)
         elif problem.where.key:
             self.post_message(JumpWanted(problem.where.key))
+
+    def show_problem(self, problem: Problem) -> None:
+        """Go to its line in the text that is being changed, or to the list of problems."""
+        tabs = self.query_one("#tabs", TabbedContent)
+        if self._state is None or not self._state.unfinished:
+            tabs.active = "tab-problems"
+            self.query_one("#problems", OptionList).focus()
+            return
+        tabs.active = "tab-preset"
+        area = self.query_one("#yaml", TextArea)
+        area.move_cursor((max(0, (problem.where.line or 1) - 1), 0))
+        area.focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Start, save, or open the editor."""
@@ -290,16 +361,16 @@ class ReviewView(View):
         read = event.read
         if read.text != self.query_one("#yaml", TextArea).text:
             return
-        self._wrong = read.problems if read.preset is None else ()
-        self._list()
         preset = read.preset
-        if preset is not None:
-            self.post_message(Unfinished(""))
-        if preset is not None and preset != self._shown:
+        if preset is None:
+            self.post_message(Unfinished(read.text, tuple(read.problems)))
+        elif preset != self._shown:
             self._shown = preset
             self.query_one(NativeShown).stand_for(preset)
             self.post_message(Edited(lambda draft: draft.become(preset)))
-        self.query_one("#yaml", TextArea).set_class(bool(self._wrong), "-wrong")
+        if preset is not None:
+            self.post_message(Unfinished("", ()))  # only now: until then the draft is an older one
+        self.query_one("#yaml", TextArea).set_class(preset is None, "-wrong")
 
     def action_next_tab(self) -> None:
         """Show the next tab and go to it."""

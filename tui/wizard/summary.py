@@ -1,0 +1,148 @@
+"""What a run will do, in plain words: on what, how, for how long, in how much memory, and what is there afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, Final
+
+from rich.text import Text
+
+from tunewiz.data.reading.source import SAMPLE_PREFIX
+from tunewiz.language import N_, translate
+from tunewiz.presets.drafts.draft import Draft
+from tunewiz.presets.families import Weights, lookup
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml import fields
+from tunewiz.printable import amount, printable
+from tunewiz.problems import Message, errors, say
+from tunewiz.tui.wizard.frame import memory_line
+from tunewiz.tui.wizard.machine import steps_of, time_line
+from tunewiz.tui.wizard.step import State
+from tunewiz.tui.words import span
+
+#: So many values that differ from the defaults are told.
+_MOST: Final = 12
+_TASKS: Final = {
+    "embedding": N_("It will be better at finding the right texts for a question."),
+    "reranker": N_("It will be better at putting the right text first among those that a search found."),
+    "llm": N_("It will answer as the rows of the file do."),
+}
+#: A word and a colon at the beginning.
+_LABEL: Final = re.compile(r"^[^:：;；(（]{1,8}[:：]\s*")
+Colours = Mapping[str, str]
+
+
+def summary(state: State, seconds_a_step: float | None, colours: Colours) -> Text:
+    """The whole of it, a paragraph a question; empty while the draft is no preset."""
+    preset = state.draft.checked()[0]
+    if preset is None:
+        missing = [problem.message.text() for problem in errors(state.problems)][:6]
+        head = Text(translate("Not ready yet. F7 goes to what is missing or wrong:"), style="bold")
+        return Text("\n").join([head, *(Text(f"  ○ {told}") for told in missing)])
+    told = dict(_lines(state, preset, colours))
+    if seconds_a_step is not None:
+        told["Time"] = _measured(state, preset, seconds_a_step)
+    lines = [Text.assemble((f"{translate(label)}  ", "bold"), words) for label, words in told.items()]
+    return Text("\n").join([*lines, *_changed(state, colours)])
+
+
+def _lines(state: State, preset: Preset, colours: Colours) -> Iterator[tuple[str, str | Text]]:
+    yield N_("What happens"), translate(_TASKS[preset.task]) if preset.task in _TASKS else _about(preset)
+    yield N_("On what"), _on_what(state, preset).text()
+    yield N_("How"), _how(state, preset)
+    paces = state.machine.paces if state.machine else ()
+    time = "".join(part for part, _ in time_line(state.draft, state.facts.rows, paces))
+    yield N_("Time"), _without_label(time, "")[0]
+    parts = memory_line(state)
+    style = {"good": colours["success"], "warn": colours["warning"], "bad": colours["error"]}
+    yield N_("Memory"), Text.assemble(*(_without_label(text, style.get(name, "")) for text, name in parts))
+    yield N_("Afterwards"), say(
+        "runs/{name}-…: the model, a report before → after with a verdict; try it by hand, export it. If it got worse, "
+        "it says so.", name=preset.name).text()  # fmt: skip
+
+
+def _about(preset: Preset) -> str:
+    info = type(preset).model_fields["task"]
+    return translate(info.description) if info.description else preset.task
+
+
+def _without_label(text: str, style: str) -> tuple[str, str]:
+    """Without the word that stands before the line already."""
+    return _LABEL.sub("", text), style
+
+
+def _on_what(state: State, preset: Preset) -> Message:
+    train = str(getattr(getattr(preset, "data", None), "train", ""))
+    name = train if train.startswith(SAMPLE_PREFIX) else PurePath(train).name
+    counts: Mapping[str, int] = state.current.counts if state.current else {}
+    known = lookup(preset.model.id)
+    size = Weights("", count=known.size.parameters) if known else say("of unknown size")
+    here = state.machine is not None and known is not None and known.size.id in state.machine.cached
+    where = (
+        say("it is on this machine")
+        if here or known is None
+        else say("{size} are downloaded first", size=amount(known.size.download))
+    )
+    measured = counts.get("evaluation_queries", counts.get("evaluation", 0))
+    rows = counts.get("train", state.facts.rows)
+    return say("{model} ({size}; {where}) learns from {rows} rows of {file}; {measured} are kept aside to measure it "
+               "before and after.", model=preset.model.id, size=size, where=where, rows=rows, file=name,
+               measured=measured)  # fmt: skip
+
+
+def _how(state: State, preset: Preset) -> str:
+    training, method = preset.training, getattr(getattr(preset, "method", None), "type", "")
+    steps = steps_of(preset, state.facts.rows)
+    told = say("{method}; {epochs:g} times through the rows in batches of {batch}: {steps} steps, learning rate {rate}",
+               method=method or preset.backend, epochs=training.epochs, batch=training.batch_size,
+               steps=round(steps) if steps else "?", rate=f"{training.learning_rate:g}")  # fmt: skip
+    return told.text()
+
+
+def _measured(state: State, preset: Preset, seconds: float) -> str:
+    steps = steps_of(preset, state.facts.rows)
+    if not steps:
+        return say("about {time} a step, measured here", time=span(seconds)).text()
+    return say("about {time} of training ({seconds:.2f} s a step, measured here), and measuring before and after",
+               time=span(steps * seconds), seconds=seconds).text()  # fmt: skip
+
+
+def _changed(state: State, colours: Colours) -> Iterator[Text]:
+    """What differs from the defaults, answers first, and why where that is known."""
+    found = list(changes(state.draft))
+    if not found:
+        return
+    yield Text("\n" + translate("Different from the defaults"), style="bold")
+    reasons = state.reasons()
+    for path, value, default in found[:_MOST]:
+        info, key = state.draft.field(path), ".".join(path)
+        title = translate(info.title) if info and info.title else path[-1]
+        line = Text(f"  {title} ", style="").append(printable(_short(value), 60), style="bold")
+        if default is not None:
+            line.append("  " + say("(default {value})", value=_short(default)[:40]).text(), style=colours["dim"])
+        why = reasons.get(key, "")
+        yield line.append(f"  {why}", style=colours["dim"]) if why else line
+    if len(found) > _MOST:
+        yield Text("  " + say("and {count} more: see the preset", count=len(found) - _MOST).text(), colours["dim"])
+
+
+def changes(draft: Draft) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Path, value and default of each value that is not its default; sections that are always given are left out."""
+    always = {("task",), ("backend",), ("name",), ("version",), ("model", "id"), ("data", "train"), ("data", "columns")}
+    for path in draft.paths():
+        info, value = draft.field(path), draft.value(path)
+        if info is None or path in always or fields.section_of(info.annotation, value) is not None:
+            continue
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        if value is not None and value != default:
+            yield path, value, default
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return translate("yes") if value else translate("no")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {item}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
