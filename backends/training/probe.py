@@ -11,6 +11,7 @@ import copy
 import random
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -24,6 +25,7 @@ from tunewiz.backends.machine.hardware import host_free
 from tunewiz.backends.runs.events import Probed
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.out_of_memory import is_memory
 from tunewiz.files import read_object
 from tunewiz.presets.memory import GB, Estimate
 from tunewiz.presets.preset import Preset
@@ -62,7 +64,12 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
         nonlocal done
         given = signature(theirs).bind(trainer, *arguments, **options).arguments
         if not done and hasattr(given["train_dataloader"].dataset, "__len__"):  # of a stream no row is the longest
-            _tell(run, take(trainer, given["model"], given["train_dataloader"], device), estimate, device)
+            try:
+                _tell(run, take(trainer, given["model"], given["train_dataloader"], device), estimate, device)
+            except Exception as fault:
+                if is_memory(fault):
+                    raise
+                traceback.print_exc()  # training may do what cannot be tried; if not, it says so itself
         done = True
         theirs(trainer, *arguments, **options)
 

@@ -11,6 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.children.training_setup import events, groups, new_run, prepared, preset, train
+from tunewiz.backends.runs.events import Event, Probed, Progress
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training import probe
+from tunewiz.problems import OutOfMemory
+
 ROOT = Path(__file__).resolve().parents[2]
 CASES = (
     "sentence_transformers", "cached", "cross_encoder", "pieces", "flag_embedder", "flag_reranker", "llama_factory",
@@ -45,3 +51,28 @@ def test_the_peak_is_told_once_beside_the_estimate(name: str, found: dict[str, A
     assert rows == (4 if name in ("llama_factory", "peft") else 8)
     assert 100 << 20 < peak < 64 << 30
     assert 0 < estimate["low"] <= estimate["expected"] <= estimate["high"]
+
+
+def test_a_probe_that_runs_out_ends_as_training_does(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No step was taken; the advice is that of the ladder, and a run that has been probed is not probed again."""
+    run, wanted = new_run(tmp_path), preset(tiny_encoder)
+    monkeypatch.setattr(probe, "NEAR", 0.0)
+    with monkeypatch.context() as short:
+        short.setattr(probe, "_step", _out_of_memory)
+        with pytest.raises(OutOfMemory) as fault:
+            train(run, wanted, prepared(groups(2)))
+    assert [problem.code for problem in fault.value.problems][:2] == ["host-out-of-memory", "memory-step"]
+    assert not any(isinstance(one, (Progress, Probed)) for one in told(run))
+    run.emit(Probed(peak=1 << 30, device="cpu", rows=8))
+    train(run, wanted, prepared(groups(2)))
+    assert sum(isinstance(one, Probed) for one in told(run)) == 1
+
+
+def _out_of_memory(*_: Any) -> None:
+    raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+
+
+def told(run: Run) -> list[Event]:
+    return events(run) if run.events_file.exists() else []

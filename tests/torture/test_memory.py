@@ -15,7 +15,7 @@ from tests.torture.cases import LANGUAGE, RETRIEVAL, copied, events, libraries
 from tests.torture.killing import Child
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.ends import AGAIN
-from tunewiz.backends.runs.events import Adjusted, Failed, Finished, parse
+from tunewiz.backends.runs.events import Adjusted, Failed, Finished, Progress, parse
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(3600)]
 
@@ -48,7 +48,11 @@ def test_a_step_that_does_not_fit_is_taken_in_pieces(tmp_path: Path, tiny_encode
     assert "Memory ran out on cpu. The run goes on by itself" in done.stderr
     (run,) = (tmp_path / "runs").iterdir()
     told = [parse(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
-    assert next(event for event in told if isinstance(event, Adjusted)).values.keys() == {"loss"}
+    first = next(place for place, event in enumerate(told) if isinstance(event, Adjusted))
+    assert told[first].values.keys() == {"loss"}
+    assert not any(isinstance(event, Progress) and event.stage == "train" for event in told[:first]), (
+        "the probe ran out"
+    )
     assert isinstance(told[-1], Finished)
 
 
