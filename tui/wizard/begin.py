@@ -234,8 +234,10 @@ class BeginScreen(FullScreen):
             self.query_one(name).display = ready
         if ready:
             self._list_tasks()
-            lines = [_told(label, value, why, colours["dim"]) for label, value, why in self.proposal()]
-            self.query_one("#proposal", Static).update(Text("\n").join([self._next(), *lines, *self._needs()]))
+            lines = [_told(label, value, why, colours["dim"]) for label, value, why in proposal(state)]
+            self.query_one("#proposal", Static).update(
+                Text("\n").join([_next(state, colours["error"]), *lines, *_needs(state)])
+            )
         if arrived:
             self.query_one("#tasks").focus()
         self.refresh_bindings()
@@ -267,48 +269,6 @@ class BeginScreen(FullScreen):
             with listed.prevent(OptionList.OptionHighlighted):
                 listed.highlighted = self._tasks.index(chosen)
 
-    def proposal(self) -> Iterator[tuple[str, str, str]]:
-        """What is proposed, as it is called on the screen, with the reason."""
-        draft, reasons = self.state.draft, self.state.reasons()
-        columns = draft.value(("data", "columns"))
-        if columns:
-            roles = sorted(columns.items(), key=lambda item: list(ROLES).index(item[0]) if item[0] in ROLES else 99)
-            told = translate(", ").join(f"{findings.role_name(role)} ← {name}" for role, name in roles)
-            yield translate("Columns"), told, reasons.get("data.columns", "")
-        model = str(draft.value(("model", "id")) or "")
-        known = lookup(model)
-        size = say("{size} weights", size=Weights("", count=known.size.parameters)).text() if known else ""
-        yield (
-            translate("Model"),
-            f"{model}  {size}".strip() or translate("still to be chosen"),
-            reasons.get("model.id", "") or ("" if model else self._no_model()),
-        )
-        for key in ("method.type", "training.epochs"):
-            path = tuple(key.split("."))
-            info, value = draft.field(path), draft.value(path)
-            if info is not None and value is not None:
-                yield translate(info.title or path[-1]), printable(value), reasons.get(key, "")
-
-    def _no_model(self) -> str:
-        machine = self.state.machine
-        if machine is None or machine.hubs is None:
-            return translate("Asking whether a hub answers …")
-        return translate("No model for it is on this machine and no hub can be reached: choose a folder at the review.")
-
-    def _needs(self) -> Iterator[Text]:
-        state = self.state
-        paces = state.machine.paces if state.machine else ()
-        yield Text("".join(part for part, _ in memory_line(state)))
-        yield Text("".join(part for part, _ in time_line(state.draft, state.facts.rows, paces)))
-
-    def _next(self) -> Text:
-        """What Enter does, or what is still in its way."""
-        wrong = errors(self.state.problems)
-        if wrong:
-            told = say("{count} things are still missing or wrong; the review leads to them.", count=len(wrong))
-            return Text(f"✗ {told.text()}", style=self.app.theme_variables["error"])
-        return Text("→ " + translate("Enter goes to the review; nothing starts yet."), style="bold")
-
     def relabel(self) -> None:
         """The language changed."""
         super().relabel()
@@ -320,6 +280,51 @@ class BeginScreen(FullScreen):
 
     def action_nothing(self) -> None:
         """A letter that misses its field must not close the app."""
+
+
+def proposal(state: State) -> Iterator[tuple[str, str, str]]:
+    """What is proposed, as it is called on the screen, with the reason."""
+    draft, reasons = state.draft, state.reasons()
+    columns = draft.value(("data", "columns"))
+    if columns:
+        roles = sorted(columns.items(), key=lambda item: list(ROLES).index(item[0]) if item[0] in ROLES else 99)
+        told = translate(", ").join(f"{findings.role_name(role)} ← {name}" for role, name in roles)
+        yield translate("Columns"), told, reasons.get("data.columns", "")
+    model = str(draft.value(("model", "id")) or "")
+    known = lookup(model)
+    size = say("{size} weights", size=Weights("", count=known.size.parameters)).text() if known else ""
+    yield (
+        translate("Model"),
+        f"{model}  {size}".strip() or translate("still to be chosen"),
+        reasons.get("model.id", "") or ("" if model else _no_model(state)),
+    )
+    for key in ("method.type", "training.epochs"):
+        path = tuple(key.split("."))
+        info, value = draft.field(path), draft.value(path)
+        if info is not None and value is not None:
+            yield translate(info.title or path[-1]), printable(value), reasons.get(key, "")
+
+
+def _no_model(state: State) -> str:
+    machine = state.machine
+    if machine is None or machine.hubs is None:
+        return translate("Asking whether a hub answers …")
+    return translate("No model for it is on this machine and no hub can be reached: choose a folder at the review.")
+
+
+def _needs(state: State) -> Iterator[Text]:
+    paces = state.machine.paces if state.machine else ()
+    yield Text("".join(part for part, _ in memory_line(state)))
+    yield Text("".join(part for part, _ in time_line(state.draft, state.facts.rows, paces)))
+
+
+def _next(state: State, wrong_style: str) -> Text:
+    """What Enter does, or what is still in its way."""
+    wrong = errors(state.problems)
+    if wrong:
+        told = say("{count} things are still missing or wrong; the review leads to them.", count=len(wrong))
+        return Text(f"✗ {told.text()}", style=wrong_style)
+    return Text("→ " + translate("Enter goes to the review; nothing starts yet."), style="bold")
 
 
 def _told(label: str, value: str, why: str, dim: str) -> Text:
