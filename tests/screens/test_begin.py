@@ -20,7 +20,7 @@ from tunewiz.tui.wizard.begin import BeginScreen
 from tunewiz.tui.wizard.inspecting import guess_columns
 
 
-def chinese_faq(folder: Path, headers: str = "用户说,客服答") -> Path:
+def chinese_faq(folder: Path, headers: str = "甲栏,乙栏") -> Path:
     file = folder / "校园问答.csv"
     rows = [
         f"{place}怎么办理第{n}张？,请带身份证到{place}的{n}号窗口办理。"
@@ -52,7 +52,7 @@ async def test_a_file_is_enough_and_one_key_goes_to_the_review(
         await pilot.press("down", "enter")
         await until(pilot, lambda: screen.state.current is not None and screen.query_one("#tasks").has_focus)
         # Headers that say nothing: the cells do. Without a network a model that is here, with a reason.
-        await until(pilot, lambda: "Columns: query ← 用户说, positive ← 客服答" in proposed(screen))
+        await until(pilot, lambda: "Columns: query ← 甲栏, positive ← 乙栏" in proposed(screen))
         machine = screen.state.machine
         assert machine is not None
         assert lookup(str(screen.state.draft.value(("model", "id")))).size.id in machine.cached  # type: ignore[union-attr]

@@ -235,7 +235,9 @@ class BeginScreen(FullScreen):
         if ready:
             self._list_tasks()
             lines = [_told(label, value, why, colours["dim"]) for label, value, why in proposal(state)]
-            self.query_one("#proposal", Static).update(Text("\n").join([self._next(), *lines, *_needs(state)]))
+            self.query_one("#proposal", Static).update(
+                Text("\n").join([_next(state, colours["error"]), *lines, *_needs(state)])
+            )
         if arrived:
             self.query_one("#tasks").focus()
         self.refresh_bindings()
@@ -267,14 +269,6 @@ class BeginScreen(FullScreen):
             with listed.prevent(OptionList.OptionHighlighted):
                 listed.highlighted = self._tasks.index(chosen)
 
-    def _next(self) -> Text:
-        """What Enter does, or what is still in its way."""
-        wrong = errors(self.state.problems)
-        if wrong:
-            told = say("{count} things are still missing or wrong; the review leads to them.", count=len(wrong))
-            return Text(f"✗ {told.text()}", style=self.app.theme_variables["error"])
-        return Text("→ " + translate("Enter goes to the review; nothing starts yet."), style="bold")
-
     def relabel(self) -> None:
         """The language changed."""
         super().relabel()
@@ -286,11 +280,6 @@ class BeginScreen(FullScreen):
 
     def action_nothing(self) -> None:
         """A letter that misses its field must not close the app."""
-
-
-def _told(label: str, value: str, why: str, dim: str) -> Text:
-    text = Text(label + translate(": "), style="bold").append(printable(value, 200), style="not bold")
-    return text.append(f"  {why}" if why else "", style=f"not bold {dim}")
 
 
 def proposal(state: State) -> Iterator[tuple[str, str, str]]:
@@ -327,3 +316,17 @@ def _needs(state: State) -> Iterator[Text]:
     paces = state.machine.paces if state.machine else ()
     yield Text("".join(part for part, _ in memory_line(state)))
     yield Text("".join(part for part, _ in time_line(state.draft, state.facts.rows, paces)))
+
+
+def _next(state: State, wrong_style: str) -> Text:
+    """What Enter does, or what is still in its way."""
+    wrong = errors(state.problems)
+    if wrong:
+        told = say("{count} things are still missing or wrong; the review leads to them.", count=len(wrong))
+        return Text(f"✗ {told.text()}", style=wrong_style)
+    return Text("→ " + translate("Enter goes to the review; nothing starts yet."), style="bold")
+
+
+def _told(label: str, value: str, why: str, dim: str) -> Text:
+    text = Text(label + translate(": "), style="bold").append(printable(value, 200), style="not bold")
+    return text.append(f"  {why}" if why else "", style=f"not bold {dim}")

@@ -195,6 +195,6 @@ def test_going_back_at_the_end_mends_a_step(answered: tuple[list[Path], io.Strin
     with pytest.raises(Left):
         plain.mend()
     assert "Which step again? 1 " in out.getvalue()
-    assert "[2]" in out.getvalue()  # the first step where something is missing or wrong
+    assert "7 Review [1]" in out.getvalue()  # the first step where something is missing or wrong
     assert "== 4. Method ==" in out.getvalue()
     assert started == []
