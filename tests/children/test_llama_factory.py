@@ -51,7 +51,7 @@ def test_every_method_learns_and_is_exported(tiny_llm: Path, tmp_path: Path) -> 
         assert told["after"]["loss"] < told["before"]["loss"], name
         assert told["verdict"] == "WIN", name
         assert "model.safetensors" in told["files"], name
-        assert [step for step, _ in told["answered"]] == [0, 3], name
+        assert [step for step, _ in told["answered"]] == ([0, 3] if told["record"]["validated"] else []), name
         assert all(0 < count <= 3 for _, count in told["answered"]), name
         has_adapter = METHODS[name]["type"] in ("lora", "qlora", "oft")
         assert ("adapter_model.safetensors" in told["files"]) == has_adapter, name
