@@ -27,6 +27,10 @@ from tunewiz.files import read_json, write_json
 #: In the context of a validation: a value that does not fit gives way to its default.
 _READING: Final = "reading"
 
+#: Ways to search beside a model's own: by shared words, and by both with their ranks fused.
+BM25: Final = "bm25"
+FUSION: Final = "fusion"
+
 #: A number of things; what no counter reaches (2^63) is damage, and would not become a float.
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Metrics = Mapping[str, float]

@@ -71,7 +71,7 @@ def numbers(facts: LlmFacts) -> Iterator[Block]:
     if facts.comparison is None:
         yield Paragraph(translate(N_("It was not measured both before and after.")))
     else:
-        yield Paragraph(facts.comparison.sentence(say("held-out rows")).text())
+        yield Paragraph(facts.comparison.sentence(facts.measured_on).text())
     before, after = (side.metrics if side else {} for side in (facts.before, facts.after))
     names = list(after or before)
     titles = (N_("metric"), N_("before"), N_("after"), N_("difference"), N_("95 % interval"))

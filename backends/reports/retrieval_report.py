@@ -91,6 +91,8 @@ def _metrics(facts: Facts, corpus: CorpusKind) -> MetricsFile:
         compared_with=facts.before_name,
         systems={name: record.summary() for name, record in facts.systems.items()},
         reranking=side_by_side.reranking(facts),
+        ways=side_by_side.ways_after(facts),
+        best_way=side_by_side.best_way(facts),
         cosines={name: record.cosines for name, record in measured.items()},
         seconds={name: record.seconds for name, record in measured.items()},
         documents=known.documents if known else None,
