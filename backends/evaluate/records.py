@@ -118,6 +118,7 @@ class Measured(Record):
     # A language model: answers by label and by what was answered, the labels, and written answers by row.
     confusion: Mapping[str, Mapping[str, Count]] | None = None
     labels: tuple[str, ...] = ()
+    majority: Metrics = {}  # the commonest label of the training rows, and its accuracy as the answer to everything
     answers: Mapping[str, WrittenAnswer] = {}
     per_query: Mapping[str, Metrics] = {}
 

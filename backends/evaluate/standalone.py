@@ -134,7 +134,11 @@ def _in_two_stages(
     from tunewiz.backends.models.loading import device_of, load_reranker
     from tunewiz.backends.models.reranking import ready_to_score
 
-    how = MeasureOptions(device_of(preset.launch), preset.evaluation.batch_size, progress=progress)
+    def texts(done: int, total: int) -> None:
+        if total > 1:  # single queries, which are timed, are nothing to wait for
+            progress(done, total)
+
+    how = MeasureOptions(device_of(preset.launch), preset.evaluation.batch_size, progress=texts)
     found = search_candidates(preset.candidates, collection, preset.training.seed, how)
     if not found.rankings:
         raise nothing_to_measure()

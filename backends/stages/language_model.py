@@ -35,6 +35,7 @@ def chat_plan_of(preset: LlmPreset) -> LlmPlan:
         delimiter=data.delimiter,
         header=data.header,
         limit=data.limit,
+        roles=data.roles,
     )
     return LlmPlan(
         train=train,

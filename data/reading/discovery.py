@@ -49,7 +49,9 @@ def _with_answers(source: Source, dataset: Dataset) -> Source:
     if not dataset.columns and dataset.format == "auto" and dataset.like and _has(source, dataset.like.columns):
         told = dataset.like
     labels = dataset.labels or (dataset.like.labels if dataset.like else {})
-    given = {"mapping": dict(told.columns), "format": told.format, "labels": dict(labels)}
+    roles = dataset.roles or (dataset.like.roles if dataset.like else {})
+    speakers = {**source.speakers, **roles}
+    given = {"mapping": dict(told.columns), "format": told.format, "labels": dict(labels), "speakers": speakers}
     return source.altered(split=dataset.split, limit=dataset.limit, **given)
 
 

@@ -27,7 +27,7 @@ from tunewiz.language import translate as _
 from tunewiz.printable import amount, printable
 from tunewiz.problems import BadPreset, ExitCode, Finding, Where, error, say
 from tunewiz.tui import conversation_report
-from tunewiz.tui.commands.options import AsJson, RoleColumns, finish, pairs
+from tunewiz.tui.commands.options import AsJson, RoleColumns, Roles, finish, pairs, speakers
 
 # ``tunewiz data``: what a dataset is, what is wrong with it, how long it is; and a clean copy of it.
 
@@ -42,6 +42,7 @@ def data(
         str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))
     ] = None,
     mapping: RoleColumns = [],  # noqa: B006
+    roles: Roles = [],  # noqa: B006
     labels: Annotated[
         str, typer.Option("--labels", metavar="LABEL=NUMBER,...", help=_("What each label is worth: E=1,S=0.1,I=0."))
     ] = "",
@@ -53,7 +54,11 @@ def data(
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz data``."""
-    finish(lambda: run_data(file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json, labels))
+    finish(
+        lambda: run_data(
+            file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json, labels, speakers(roles)
+        )
+    )
 
 
 def run_data(
@@ -67,6 +72,7 @@ def run_data(
     fix_to: Path | None,
     as_json: bool,
     labels: str = "",
+    roles: Mapping[str, str] = {},
 ) -> int:
     """Print the report of ``path`` (or one JSON object) and write a clean copy to ``fix_to``.
 
@@ -81,6 +87,7 @@ def run_data(
         delimiter=_delimiter(delimiter),
         header=_header(header),
         labels=_labels(labels),
+        roles=roles,
     )
     if task is not None and task not in _TASKS:
         message = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=", ".join(_TASKS))

@@ -45,7 +45,11 @@ class InspectionRequest:
         names = [name for name in ("format", "split", "encoding", "delimiter", "header", "limit") if name in given]
         labels = dict(given["labels"]) if "evaluation.qrels" in given else {}  # a language model's are no numbers
         return Dataset(
-            self.train, columns=dict(given["columns"]), labels=labels, **{name: given[name] for name in names}
+            self.train,
+            columns=dict(given["columns"]),
+            labels=labels,
+            roles=dict(given.get("roles") or ()),
+            **{name: given[name] for name in names},
         )
 
     @property
@@ -138,7 +142,7 @@ def inspection_request(draft: Draft) -> InspectionRequest | None:
     except ValidationError:
         return None
     options = {name: value for name, value in data if name not in ("train", "evaluation", "negatives")}
-    for name in ("columns", "placeholders", "labels"):
+    for name in ("columns", "roles", "placeholders", "labels"):
         if name in options and not isinstance(options[name], list):
             options[name] = tuple(sorted((options[name] or {}).items()))
     options |= {f"evaluation.{name}": value for name, value in getattr(data, "evaluation", ())}
