@@ -139,8 +139,8 @@ def set_aside(path: Path, size: int) -> None:
 
 #: Seconds after which nobody is still writing one of our small files, not even on another machine of the same home.
 ABANDONED: Final = 3600.0
-_PART: Final = re.compile(r"\..+?\.(\d+)(\.\d+)?\.part")
-_LEFT: Final = re.compile(r"\.(?P<name>.+)\.(?P<kind>part(\.\w+)?|old)")
+_PART: Final = r"\..+?\.(\d+)(\.\d+)?\.part"
+_LEFT: Final = r"\.(?P<name>.+)\.(?P<kind>part(\.\w+)?|old)"
 
 
 def sweep(folder: Path, older: float = 0.0) -> list[Path]:
@@ -151,7 +151,7 @@ def sweep(folder: Path, older: float = 0.0) -> list[Path]:
     swept = []
     with suppress(OSError):
         for path in folder.iterdir():
-            named = _PART.fullmatch(path.name)
+            named = re.fullmatch(_PART, path.name)
             if named and _abandoned(path, int(named[1]), older):
                 with suppress(OSError):
                     path.unlink()
@@ -167,8 +167,10 @@ def sweep_tree(folder: Path, apart: Collection[str] = ()) -> None:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in apart]
         sweep(Path(place))
-        left = {match[0]: match for name in folders if (match := _LEFT.fullmatch(name))}
-        left |= {name: match for name in files if not _PART.fullmatch(name) and (match := _LEFT.fullmatch(name))}
+        left = {match[0]: match for name in folders if (match := re.fullmatch(_LEFT, name))}
+        left |= {
+            name: match for name in files if not re.fullmatch(_PART, name) and (match := re.fullmatch(_LEFT, name))
+        }
         folders[:] = [name for name in folders if name not in left]
         for name, match in left.items():
             path = Path(place, name)

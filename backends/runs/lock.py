@@ -13,9 +13,8 @@ import pwd
 import socket
 import stat
 import time
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psutil
 
@@ -34,8 +33,7 @@ class NoLocks(OSError):
     """The file system of the run knows no locks."""
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """Who carries a run: the child, and the ``keeper`` that waits for it (0: none). Times in seconds since the epoch.
 
     A process is its id and the time it began, since ids are used again; ``boot_time`` tells whether the machine is
@@ -62,8 +60,8 @@ def owner_of(directory: Path) -> Owner | None:
     record = _record(directory / FILE)
     if record is None:
         return None
-    known = {item.name: record[item.name] for item in fields(Owner) if item.name in record}
-    return Owner(**known) if all(_fits(value, getattr(Owner, name)) for name, value in known.items()) else None
+    known = {name: record[name] for name in Owner._fields if name in record}
+    return Owner(**known) if all(_fits(value, Owner._field_defaults[name]) for name, value in known.items()) else None
 
 
 def _fits(value: Any, default: object) -> bool:
@@ -87,7 +85,7 @@ def write_owner(directory: Path, pid: int, keeper: int = 0) -> None:
     found = Owner(
         pid, began(pid), keeper, began(keeper), psutil.boot_time(), socket.gethostname(), user_name(), time.time()
     )
-    record = json.dumps(asdict(found), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    record = json.dumps(found._asdict(), ensure_ascii=False).encode("utf-8", "backslashreplace")
     descriptor = _open(directory)
     try:
         os.pwrite(descriptor, record.ljust(_ROOM - 1) + b"\n", 0)

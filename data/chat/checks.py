@@ -105,7 +105,7 @@ def _chat_marks(row: Conversation, where: Where) -> Iterator[Problem]:
     mark = chat_mark(row.text) if row.text else ""
     if mark:
         message = say("There is a chat written out in the text ({mark}), which is trained on as it stands.", mark=mark)
-        fix = say("To train on its turns as a conversation: --map dialogue=COLUMN.")
+        fix = say("To train on its turns as a conversation: --format dialogue.")
         yield warning("chat-in-text", message, where, fix)
     inside = next((found for text in row.answers if (found := template_mark(text))), "")
     if inside:

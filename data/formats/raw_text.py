@@ -12,14 +12,14 @@ from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.reading.columns import guesses
-from tunewiz.data.reading.meaning import meaningful
+from tunewiz.data.reading.meaning import beside_text
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import chunks, lines
 from tunewiz.data.reading.turns import is_turns, text_of
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
-from tunewiz.problems import Report, note, say, warning
+from tunewiz.problems import Problem, Report, note, say, warning
 
 #: Names of files that hold running text as often as tables.
 PROSE: Final = (".txt", ".text", ".md", ".markdown")
@@ -43,7 +43,7 @@ class RawText(ConversationFormat):
 
     def assumed(self, mapping: Mapped, table: Table) -> bool:
         """Never beside another column that carries meaning: raw text is a choice, not what is left over."""
-        return table.source.format == self.name or not meaningful(table, mapping[_COLUMN])
+        return table.source.format == self.name or not beside_text(table, mapping[_COLUMN])
 
     def takes(self, source: Source, table: Table) -> Detection | None:
         """Turns of the assistant alone."""
@@ -56,23 +56,19 @@ class RawText(ConversationFormat):
 
     def plain(self, source: Source) -> Detection | None:
         """A text file that is no table as this format; None for other files."""
-        if source.container not in ("csv", "tsv") or not set(PROSE) & {s.casefold() for s in source.path.suffixes}:
-            return None
-        if is_table(source):
+        whole = as_prose(source, _COLUMN)
+        if whole is None:
             return None
         blocks = _has_blank_lines(source)
         message = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
-        kept = tuple(problem for problem in source.notes if problem.code.startswith("encoding"))
-        whole = source.altered(columns=(_COLUMN,), header=False, delimiter="", quoting="none", notes=kept)
         # 0.8, below opened._SURE: a table that nobody can read may be named .txt too, and is not trained on unasked.
-        return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, (note("plain-text", message, source.at()),))
+        told = (note("plain-text", message, source.at()), *_log_of_a_chat(source))
+        return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, told)
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
         """Paragraphs or lines of a plain text file, records of others."""
         source = detection.source
-        if source.container in ("csv", "tsv") and not source.delimiter:
-            return islice(_paragraphs(source, report, _has_blank_lines(source)), source.limit)
-        return read(source, report)
+        return prose_rows(source, report) if is_prose(source) else read(source, report)
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The text, with nothing around it."""
@@ -110,6 +106,43 @@ def is_table(source: Source) -> bool:
     return len(first) >= _FEW_LINES and len({text.count(source.delimiter) for text in first}) == 1
 
 
+def as_prose(source: Source, column: str) -> Source | None:
+    """A plain text file that is no table as running text, whose pieces are called ``column``; None for other files."""
+    if source.container not in ("csv", "tsv") or not set(PROSE) & {s.casefold() for s in source.path.suffixes}:
+        return None
+    if is_table(source):
+        return None
+    kept = tuple(problem for problem in source.notes if problem.code.startswith("encoding"))
+    return source.altered(columns=(column,), header=False, delimiter="", quoting="none", notes=kept)
+
+
+def is_prose(source: Source) -> bool:
+    """Whether ``source`` is read as running text: see :func:`as_prose`."""
+    return source.container in ("csv", "tsv") and not source.delimiter
+
+
+def prose_rows(source: Source, report: Report) -> Iterator[Row]:
+    """The paragraphs of running text, each as a row; its lines, where there are no blank ones between them."""
+    return islice(_paragraphs(source, report, _has_blank_lines(source)), source.limit)
+
+
+#: A line of a chat that some program saved: a date or a time, who speaks, and what.
+_SAID_AT: Final = re.compile(
+    r"^\W{0,2}(?:\d{2,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?,?\s*)?(?:[上下]午\s*)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?\W{0,3}\s*"
+    r"[^\s:：][^:：]{0,30}(?:[:：]|$)"
+)
+
+
+def _log_of_a_chat(source: Source) -> list[Problem]:
+    """A warning where at least every third line tells when somebody speaks."""
+    first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]
+    if len(first) < _FEW_LINES or 3 * sum(bool(_SAID_AT.match(text)) for text in first) < len(first):
+        return []
+    message = say("The lines tell when who speaks: this is a saved chat, of which every word would be trained on.")
+    fix = say("To train on answers, write each exchange as a paragraph: a line User: …, a line Assistant: …")
+    return [warning("chat-in-text", message, source.at(), fix)]
+
+
 def _has_blank_lines(source: Source) -> bool:
     """Whether the first quarter of a million characters have a blank line between others."""
     pieces = chunks(source, lambda _problem: None)
@@ -128,7 +161,7 @@ def _paragraphs(source: Source, report: Report, blocks: bool) -> Iterator[Row]:
             start = start if kept else number
             kept.append(text)
         if kept and (not blocks or not text.strip()):
-            yield Row(start, {_COLUMN: "\n".join(kept)})
+            yield Row(start, {source.columns[0]: "\n".join(kept)})
             kept = []
     if kept:
-        yield Row(start, {_COLUMN: "\n".join(kept)})
+        yield Row(start, {source.columns[0]: "\n".join(kept)})

@@ -1,15 +1,22 @@
-"""SQuAD and CMRC: questions on paragraphs; the paragraph is the document that answers."""
+"""SQuAD and CMRC: questions on paragraphs.
+
+For retrieval the paragraph is the document that answers; a language model learns to answer from it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar
 
 from tunewiz.data.formats.collections import CollectionFormat
-from tunewiz.data.formats.format import Detection, Role
+from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
+from tunewiz.data.formats.format import Detection, Mapped, Role
+from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.rows.examples import Document, Judgment
 from tunewiz.language import N_
 from tunewiz.problems import Report, Where, note, say, warning
@@ -76,6 +83,55 @@ class Squad(CollectionFormat):
                 if _text(question, _QUESTIONS) and question.get("is_impossible") is not True:
                     name = _text(question, _QUESTION_IDS) or f"q{number}"
                     yield Judgment(name, document, 1, detection.source.at(row.line))
+
+
+class Comprehension(ConversationFormat):
+    """The same files for a language model: the question and its paragraph ask, the first answer is learned."""
+
+    name: ClassVar[str] = "comprehension"
+    title: ClassVar[str] = N_("Reading comprehension, to be answered")
+    description: ClassVar[str] = N_("Questions on paragraphs (SQuAD): the model learns to answer from the paragraph.")
+    roles: ClassVar[tuple[Role, ...]] = ()
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """Never by columns: see :meth:`takes`."""
+        return False
+
+    def takes(self, source: Source, table: Table) -> Detection | None:
+        """Rows that hold ``paragraphs`` with ``qas``, or a context with ``qas``."""
+        if not any(_paragraphs(row) for row in table.rows):
+            return None
+        message = say("Each question is asked with its paragraph; its first answer is learned.")
+        mapping = {role: (role,) for role in ("prompt", "input", "completion")}
+        return Detection(self, source, mapping, 1.0, (note("squad-as-questions", message, source.at()),))
+
+    def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
+        """A row for each question that has an answer."""
+        return islice(_asked(detection, report), detection.source.limit)
+
+    def conversation(self, cells: ChatCells) -> Conversation | None:
+        """The question and its paragraph are the user's turn, the answer the assistant's."""
+        return cells.supervised(cells.exchange(("prompt", "input"), "completion"))
+
+
+def _asked(detection: Detection, report: Report) -> Iterator[Row]:
+    for row, paragraph in _each(replace(detection, source=detection.source.altered(limit=None)), report):
+        for question in _list(paragraph, "qas"):
+            answer = _answer(question)
+            if answer and question.get("is_impossible") is not True:
+                asked = {"prompt": _text(question, _QUESTIONS), "input": _text(paragraph, _CONTEXTS)}
+                yield Row(row.line, asked | {"completion": answer})
+            else:
+                message = say("A question has no answer and is left out.")
+                report(warning("empty-answer", message, detection.source.at(row.line)))
+
+
+def _answer(question: Mapping[str, Any]) -> str:
+    """The first answer; SQuAD and CMRC have objects, some copies of CMRC plain texts."""
+    found = question.get("answers") or question.get("answer") or []
+    first = found[0] if isinstance(found, list) and found else found
+    text = first.get("text") if isinstance(first, dict) else first
+    return text.strip() if isinstance(text, str) else ""
 
 
 class _Names:

@@ -194,7 +194,8 @@ class Classification(ConversationFormat):
         value = cells.value("label")
         if not isinstance(value, list):
             return " ".join(cells.string("label").split())
-        names = [" ".join(str(name).split()) for name in value if str(name).strip()]
+        # One order, or the same labels would be learned as several.
+        names = sorted({" ".join(str(name).split()) for name in value if str(name).strip()})
         if len(names) > 1:
             message = say("A row has several labels; the model learns to answer with all of them: {labels}.",
                        labels=", ".join(names))  # fmt: skip

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import ClassVar, Final
 
-from tunewiz.data.dialogues.markup import chat_mark, split_dialogue
+from tunewiz.data.dialogues.markup import chat_mark, split_dialogue, spoken
 from tunewiz.data.formats.conversations import SYSTEM, TOOLS, ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
+from tunewiz.data.formats.raw_text import as_prose, is_prose, prose_rows
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.meaning import meaningful
-from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
-from tunewiz.problems import say, warning
+from tunewiz.problems import Report, say, warning
 
 #: Texts of the sample that are dialogues: a few may be cut off.
 _NEARLY_ALL: Final = 0.9
+_COLUMN: Final = "dialogue"
+_SAMPLE: Final = 200  # rows
 
 
 class WrittenDialogue(ConversationFormat):
@@ -46,9 +51,50 @@ class WrittenDialogue(ConversationFormat):
         fix = say("To train on every word of them as it stands: --map text={column}.", column=column)
         return Detection(self, source, mapping, 0.8, (warning("chat-in-text", message, source.at(), fix),))
 
+    def plain(self, source: Source) -> Detection | None:
+        """A text file with a dialogue in each paragraph, or with a question and an answer after the other a line."""
+        whole = as_prose(source, _COLUMN)
+        if whole is None:
+            return None
+        rows = list(islice(self.rows(Detection(self, whole, {}, 0.0), lambda _problem: None), _SAMPLE))
+        if not _is_written(Table(whole, (_COLUMN,), rows), _COLUMN):
+            return None
+        message = say(
+            "The paragraphs are chats, written out ({mark}); they are read as conversations.",
+            mark=chat_mark(str(rows[0].values[_COLUMN])),
+        )
+        fix = say("To train on every word of them as it stands: --format text.")
+        told = (warning("chat-in-text", message, source.at(), fix),)
+        return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, told)
+
+    def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
+        """Of a text file its exchanges, records of others."""
+        source = detection.source
+        if not is_prose(source):
+            return super().rows(detection, report)
+        return islice(_exchanges(prose_rows(source.altered(limit=None), report)), source.limit)
+
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns between the marks."""
         return cells.supervised(cells.turns("dialogue", answered=True))
+
+
+def _exchanges(paragraphs: Iterable[Row]) -> Iterator[Row]:
+    """Paragraphs, or lines, put together up to the next in which the user begins anew after an answer."""
+    kept: list[str] = []
+    start, answered = 0, False
+    for row in paragraphs:
+        text = str(row.values[_COLUMN])
+        part, _ = spoken(text)
+        begins = (part == "user" and answered) or split_dialogue(text) is not None
+        if kept and begins:
+            yield Row(start, {_COLUMN: "\n".join(kept)})
+            kept, answered = [], False
+        start = start if kept else row.line
+        kept.append(text)
+        answered = answered or part == "assistant" or split_dialogue(text) is not None
+    if kept:
+        yield Row(start, {_COLUMN: "\n".join(kept)})
 
 
 def _is_written(table: Table, column: str) -> bool:

@@ -10,7 +10,7 @@ from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, number_in
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns
-from tunewiz.data.reading.meaning import carries, is_choice, meaningful
+from tunewiz.data.reading.meaning import beside_text, carries, is_choice, is_grade, meaningful
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns, is_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
@@ -76,7 +76,7 @@ def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
 def refuse_text_beside(source: Source, table: Table, known: Candidates) -> None:
     """Raise :class:`BadData` where a text stands beside columns that training on it alone would drop."""
     text = next((one.column for one in guesses("llm_text", table.columns) if table.kind(one.column) == "text"), "")
-    beside = meaningful(table, [text]) if text else []
+    beside = beside_text(table, [text]) if text else []
     if not beside:
         return
     message = say(
@@ -90,14 +90,29 @@ def refuse_text_beside(source: Source, table: Table, known: Candidates) -> None:
 def how_to_map(table: Table, known: Candidates) -> Message | None:
     """A mapping for columns of which not all are known by name, that reads the sample and loses none; None if none."""
     columns = meaningful(table, ())
+    texts = [column for column in columns if table.kind(column) == "text"]
+    labels = [column for column in table.columns if is_grade(table, column)]
+    if len(texts) == 1 and labels:
+        return _numbered_labels(table, known, texts[0], labels)
     turns = next((column for column in columns if first_turns(table, column)), "")
     if turns:
         advice = [tried(known, name, table, {role: (turns,)}) for name, role in _TURNS]
     else:
-        texts = [column for column in columns if table.kind(column) == "text"]
         advice = [tried(known, name, table, mapping) for name, mapping in _mappings(table, texts)]
     best = next(filter(None, advice), "")
     return say("Say which is which, for example: {mapping}", mapping=best) if best else None
+
+
+def _numbered_labels(table: Table, known: Candidates, text: str, labels: Sequence[str]) -> Message | None:
+    """The mapping of a text and the first of its numbers as the label, and what that leaves out."""
+    mapping = tried(known, "classification", table, {"text": (text,), "label": (labels[0],)})
+    if not mapping:
+        return None
+    if len(labels) == 1:
+        return say("Say which is which, for example: {mapping}", mapping=mapping)
+    rest = list_columns(labels[1:])
+    return say("One label a row is learned: {mapping} leaves out {rest}; or write all into one column of words.",
+               mapping=mapping, rest=rest)  # fmt: skip
 
 
 def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[str, tuple[str, ...]]]]:

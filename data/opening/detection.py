@@ -44,7 +44,7 @@ from tunewiz.data.opening.refusals import (
     refuse_pictures,
     refuse_retrieval,
 )
-from tunewiz.data.opening.unfolding import unfolded
+from tunewiz.data.opening.unfolding import unfolded, with_leaves
 from tunewiz.data.opening.unnamed import match_unnamed
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import columns_of, list_columns, mapping_problems
@@ -129,7 +129,11 @@ def detect_rows(
         taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
         if taken is not None:
             return taken
-    (_refuse_for_llm if for_llm else _refuse_for_retrieval)(source, table, found, given)
+    works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
+    if for_llm:
+        _refuse_for_llm(source, table, given)
+    else:
+        _refuse_for_retrieval(source, table, found, given, works)
     prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
     if not found and not (given or prose) and has_no_names(source):
         positional = match_unnamed(candidates, table)
@@ -139,8 +143,7 @@ def detect_rows(
             refuse_text_beside(source, table, candidates)
         missing = _missing(candidates, given) if given or source.format != "auto" else ()
         if for_llm:
-            raise refuse_llm_columns(source, table, missing, how_to_map(table, candidates))
-        works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
+            raise refuse_llm_columns(source, table, missing, how_to_map(with_leaves(table), candidates))
         raise refuse(source, table, works, missing)
     refuse_empty_answers(source, table, found[0])
     return _detection(source, table, found, given, for_llm)
@@ -216,16 +219,18 @@ def _speakers(source: Source, mapping: Mapping[str, str], columns: Sequence[str]
     return source.altered(speakers={**source.speakers, **said}), rest
 
 
-def _refuse_for_retrieval(source: Source, table: Table, found: Sequence[Match], given: Mapped) -> None:
+def _refuse_for_retrieval(
+    source: Source, table: Table, found: Sequence[Match], given: Mapped, works: Works | None
+) -> None:
     """Rows for language models are no pairs unless the user maps them."""
     if given or source.format != "auto":
         return
     layout, marks = llm_layout(table.columns)
     if layout and not any(item.weakest > 1 and len(item.mapping) >= 3 for item in found):
-        raise refuse_llm(source, table, layout, marks)
+        raise refuse_llm(source, table, layout, marks, works)
 
 
-def _refuse_for_llm(source: Source, table: Table, found: Sequence[Match], given: Mapped) -> None:
+def _refuse_for_llm(source: Source, table: Table, given: Mapped) -> None:
     """Pictures cannot be trained on, and rows for retrieval are no conversations unless the user maps them."""
     refuse_pictures(source, table)
     if not given and source.format == "auto":

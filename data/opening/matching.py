@@ -9,6 +9,7 @@ from itertools import islice, product
 from tunewiz.data.formats.format import Format, Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, WEAK, Guess, guesses, numbered_columns
+from tunewiz.data.reading.meaning import is_mark
 
 #: Two required roles with 44 columns each that may play them: beyond, the first (best) ones have been tried anyway.
 _TRIED_MAPPINGS = 2_000
@@ -76,7 +77,8 @@ def _settled(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> M
 def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], given: Mapped) -> list[Guess]:
     if role.name in given:
         return [Guess(given[role.name][0], EXACT)]
-    found = [guess for guess in guesses(role.known_as, free) if format_.fits(role, guess.column, table)]
+    named = [guess for guess in guesses(role.known_as, free) if not is_mark(table, guess.column)]
+    found = [guess for guess in named if format_.fits(role, guess.column, table)]
     if not found:
         counted = [column for column in numbered_columns(role.known_as, free) if format_.fits(role, column, table)]
         found = [Guess(column, EXACT) for column in counted[:1]]

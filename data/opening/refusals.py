@@ -7,17 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.opening.labels import ask_worth, map_options, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.scales import known_labels
 from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.turns import first_turns
 from tunewiz.problems import BadData, Message, Problem, error, say, warning
 
 #: Whether a mapping, role to column, makes rows that can be used of the sample.
 Works = Callable[[Mapping[str, str]], bool]
 
+_FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
+_LONGEST_LABEL: Final = 60  # characters, as for classification
 #: Columns that together show data for language models, and the name of that layout.
 _LLM_LAYOUTS = (
     (("messages",), "messages"),
@@ -45,7 +49,7 @@ def llm_layout(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
-def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) -> BadData:
+def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str], works: Works | None) -> BadData:
     """Rows for language models are not taken for retrieval pairs unless the user maps them."""
     message = say(
         "{columns}: this is the {layout} layout for language models, not pairs for retrieval.",
@@ -54,10 +58,22 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str]) 
     )
     fix = say("To train on them as pairs, map them: --map query=COLUMN --map positive=COLUMN.")
     if len(marks) >= 2:
-        fix = say(
-            "To use them as pairs: --map query={query} --map positive={positive}.", query=marks[0], positive=marks[1]
-        )
+        pair: Mapping[str, str] | None = {"query": marks[0], "positive": marks[1]}
+    else:
+        pair = next(filter(works, _turn_pairs(table, marks[0])), None) if works else None
+    if pair:
+        fix = say("To use them as pairs: --map query={query} --map positive={positive}.", **pair)
     return BadData(error("llm-layout", message, source.at(), fix), *mixed_rows(source, table))
+
+
+def _turn_pairs(table: Table, column: str) -> Iterator[dict[str, str]]:
+    """Mappings of what the user says first and the turn after it to a query and its answer."""
+    turns = [turn for turn in first_turns(table, column) if isinstance(turn, dict)]
+    key = next((key for key in ("value", "content", "text") if turns and key in turns[0]), "")
+    for place, turn in enumerate(turns[:_FEW_ROWS] if key else ()):
+        if "user" not in [part_of(str(turn.get(name))) for name in ("role", "from", "speaker")]:
+            continue
+        yield {"query": f"{column}[{place}].{key}", "positive": f"{column}[{place + 1}].{key}"}
 
 
 def kinds_of_rows(table: Table) -> tuple[int, str]:
@@ -152,7 +168,7 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     scores = [column for column in table.columns if column not in texts and _is_score(table, column)]
     roles = ("query", "positive", "negative", "title", "similar")
     named = {role: next((guess.column for guess in guesses(role, texts)), "") for role in roles}
-    if len(texts) == 2:
+    if len(texts) == 2 and not any(_are_labels(table, column) for column in texts):
         first, second = texts
         # The one that is called a query, or the shorter one by far; else the first, where it is no title.
         if (
@@ -169,6 +185,13 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     if scores and len(texts) == 3 and named["title"]:
         query, text = _ordered(table, [column for column in texts if column != named["title"]], named["query"])
         yield {"sentence1": query, "sentence2": f"{named['title']} + {text}", "score": scores[0]}
+
+
+def _are_labels(table: Table, column: str) -> bool:
+    """Whether the values are short and come again, as labels do and answers do not."""
+    values = [str(value) for value in table.values(column)]
+    few = len(values) >= _FEW_ROWS and 2 * len(set(values)) <= len(values)
+    return few and table.mean_length(column) <= _LONGEST_LABEL
 
 
 def _mappings_of_three(table: Table, texts: Sequence[str], named: Mapping[str, str]) -> Iterator[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from tunewiz.data.reading.cells import Table, is_empty
@@ -35,6 +36,15 @@ def unfolded(table: Table) -> tuple[str, ...]:
         if objects:
             found += _expressions(column, shape, objects)
     return tuple(found)
+
+
+def with_leaves(table: Table) -> Table:
+    """The table with the texts of objects, one a row, in place of the objects: what a mapping can be advised of."""
+    columns: list[str] = []
+    for column in table.columns:
+        objects, shape = _objects(table, column)
+        columns += (_expressions(column, shape, objects) if objects and not shape else []) or [column]
+    return replace(table, columns=tuple(columns))
 
 
 def with_titles(expressions: Sequence[str], table: Table) -> dict[str, str]:
@@ -82,7 +92,11 @@ def _expressions(column: str, shape: str, objects: list[dict[str, Any]]) -> list
     keys = {key: normalise_name(str(key)) for item in objects for key in item if isinstance(key, str)}
     if any(plain in _SPANS for plain in keys.values()):  # an answer cut out of a context
         return []
-    text = _text_key(objects, keys)
+    known, others = _text_keys(objects, keys)
+    if shape == "" and not known and len(others) > 1:  # texts side by side, as languages of a translation
+        whole = [key for key in keys if key in others and not any(isinstance(item.get(key), list) for item in objects)]
+        return [f"{column}.{key}" for key in whole]
+    text = next(iter((*known, *others)), "")
     if not text:
         return []
     inner = f"{text}[]" if any(isinstance(item.get(text), list) for item in objects) else text
@@ -92,8 +106,8 @@ def _expressions(column: str, shape: str, objects: list[dict[str, Any]]) -> list
     return [f"{column}{shape}.{inner}"]
 
 
-def _text_key(objects: list[dict[str, Any]], keys: dict[str, str]) -> str:
-    """The key of the text: by its name, else the one of the longest texts that differ."""
+def _text_keys(objects: list[dict[str, Any]], keys: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Keys of texts: those known by their names, best first; others whose texts differ, those of the longest first."""
     lengths: dict[str, list[int]] = {}
     values: dict[str, set[str]] = {}
     for item in objects:
@@ -104,9 +118,7 @@ def _text_key(objects: list[dict[str, Any]], keys: dict[str, str]) -> str:
                 lengths.setdefault(key, []).append(sum(map(len, texts)))
                 values.setdefault(key, set()).add(str(value))
     known = [key for name in _TEXTS for key, plain in keys.items() if plain == name and key in lengths]
-    if known:
-        return known[0]
     varied = [
         key for key in lengths if len(values[key]) > 1 and keys[key] not in _TITLES and not keys[key].endswith("id")
     ]
-    return max(varied, key=lambda key: sum(lengths[key]) / len(lengths[key]), default="")
+    return known, sorted(varied, key=lambda key: -sum(lengths[key]) / len(lengths[key]))

@@ -14,6 +14,7 @@ from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_enco
 from tunewiz.data.reading.expressions import is_expression
 from tunewiz.data.reading.folders import collection_source, folder_source
 from tunewiz.data.reading.json_document import find_rows
+from tunewiz.data.reading.json_shapes import Shape
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend, unpacked
 from tunewiz.data.reading.jsonl import FENCE
 from tunewiz.data.reading.source import Container, Dataset, Row, Source, resolve, sheet_of
@@ -146,11 +147,12 @@ def _text(base: Source, dataset: Dataset) -> Source:
     )
     peeked = _peek(source)
     refuse_binary("".join(text for _, text in peeked), source.at())
+    refuse_markup(base.path, next((text for _, text in peeked if text.strip()), ""), source.at())
     if not any(text.strip() for _, text in peeked):
         raise BadData(error("empty-file", say("The file holds nothing but blank lines."), source.at()))
     found: list[Problem] = []
-    container, under = _text_container(source, peeked, found.append)
-    source = source.altered(container=container, rows_under=under, notes=(*notes, *found))
+    container, under, shape = _text_container(source, peeked, found.append)
+    source = source.altered(container=container, rows_under=under, shape=shape, notes=(*notes, *found))
     if container in ("json", "jsonl"):
         return source.altered(columns=_keys(source))
     return delimited_layout(source, peeked, dataset)
@@ -208,13 +210,13 @@ def _peek(source: Source) -> list[tuple[int, str]]:
 
 def _text_container(
     source: Source, peeked: list[tuple[int, str]], report: Callable[[Problem], None]
-) -> tuple[Container, str]:
+) -> tuple[Container, str, Shape]:
     """csv, json or jsonl by content; the name decides only where the content leaves it open."""
     texts = [text.strip() for _, text in peeked if text.strip()]
     texts = [text for text in texts if not text.startswith(FENCE)] or texts
     named_json = any(suffix in _JSON_SUFFIXES for suffix in map(str.casefold, source.path.suffixes))
     if not named_json and not _looks_like_json(texts):
-        return "csv", ""
+        return "csv", "", ""
     if not named_json and source.path.suffix.casefold() in (".csv", ".tsv", ".xlsx"):
         report(
             note(
@@ -223,16 +225,14 @@ def _text_container(
         )
     if texts[0].startswith("["):
         lists = sum(text.startswith("[") and text.endswith("]") for text in texts)
-        return ("jsonl" if len(texts) > 1 and 2 * lists > len(texts) else "json"), ""
+        return ("jsonl" if len(texts) > 1 and 2 * lists > len(texts) else "json"), "", ""
     if unpacked(texts[0]):
-        return "jsonl", ""
+        return "jsonl", "", ""
     # Half: a damaged file of lines is still one, while of a document spread over lines hardly any line is an object.
     if len(texts) > 1 and _json_lines_share(texts) >= 0.5:
-        return "jsonl", ""
-    under = find_rows(source, report)
-    if under or len(texts) > 1:
-        return "json", under
-    return "jsonl", ""
+        return "jsonl", "", ""
+    under, shape = find_rows(source, report)
+    return ("json" if under or shape or len(texts) > 1 else "jsonl"), under, shape
 
 
 def _looks_like_json(texts: list[str]) -> bool:
@@ -310,6 +310,17 @@ def refuse_unreadable(path: Path, place: Where) -> None:
     """Raise :class:`BadData` for devices, pipes and sockets, on which reading would wait for ever."""
     if not path.is_file():
         raise BadData(error("not-a-file", say("This is neither a file nor a folder."), place))
+
+
+_MARKUP: Final = re.compile(r"\s*<(\?xml|!doctype|html)\b", re.I)
+
+
+def refuse_markup(path: Path, first: str, place: Where) -> None:
+    """Raise :class:`BadData` for YAML, XML and HTML, whose lines would be taken for a table's."""
+    if path.suffix.casefold() in (".yaml", ".yml"):
+        raise BadData(error("unsupported-file", say("This is a YAML file."), place, _CONVERT))
+    if _MARKUP.match(first):
+        raise BadData(error("unsupported-file", say("This is an XML or HTML file."), place, _CONVERT))
 
 
 def refuse_binary(text: str, place: Where) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tunewiz.data.reading.json_shapes import Shape, shape_of, told, turned
 from tunewiz.data.reading.json_text import JsonText, NotJson
 from tunewiz.data.reading.jsonl import bad_json, comment, fence, mended_warning, not_an_object, row_of
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import chunks
-from tunewiz.problems import BadData, Report, error, note, say, warning
+from tunewiz.problems import Report, error, note, say, warning
 
 #: Lists of objects under these keys are parts of a row, not the rows.
 _PARTS: Final = frozenset(
@@ -28,6 +29,9 @@ _CUSTOMARY: Final = ("data", "rows", "examples", "records", "items", "train", "æ
 def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of a JSON document."""
     text = JsonText(chunks(source, report))
+    if source.shape:
+        yield from _turned(text, source, report)
+        return
     if source.rows_under and not _enter(text, source.rows_under):
         message = say("The key {key} with the rows was not reached.", key=source.rows_under)
         report(error("bad-json", message, source.at(text.line)))
@@ -39,6 +43,22 @@ def records(source: Source, report: Report) -> Iterator[Row]:
     if inside:
         text.take()
     yield from _Rows(text, source, report, inside)
+
+
+def _turned(text: JsonText, source: Source, report: Report) -> Iterator[Row]:
+    """Rows out of one object, which go by their number: none stands on a line of its own."""
+    line = text.line
+    try:
+        value, lenient = text.value()
+    except NotJson as failure:
+        report(bad_json(source, line, text.around(failure), _short(failure)))
+        return
+    if lenient:
+        report(mended_warning("raw-newline", source, line))
+    if text.decoder.constants:
+        report(mended_warning("nan-literal", source, line))
+    for number, row in enumerate(turned(value, source.shape), 1):
+        yield Row(number, row)
 
 
 class _Rows:
@@ -138,23 +158,27 @@ def _lists(text: JsonText) -> Iterator[str]:
             text.take()
 
 
-def find_rows(source: Source, report: Report) -> str:
-    """The key of a top-level object under which the rows are, or an empty string when they stand at the top."""
+def find_rows(source: Source, report: Report) -> tuple[str, Shape]:
+    """The key of a top-level object under which the rows are, "" when they stand at the top; how they stand there."""
 
     def quiet(_problem: object) -> None:
         """What is wrong with the text is told when it is read."""
 
     text = JsonText(chunks(source, quiet))
     if text.peek() != "{":
-        return ""
+        return "", ""
     try:
         value, _ = text.value()
     except NotJson:  # longer than a row may be, or damaged: the first list that can hold rows
         again = JsonText(chunks(source, quiet))
-        return next((key for key in _lists(again) if key not in _PARTS and _begins_with_object(again)), "")
+        return next((key for key in _lists(again) if key not in _PARTS and _begins_with_object(again)), ""), ""
     if text.peek():
-        return ""
-    return _rows_key(value, source, report)
+        return "", ""
+    under = _rows_key(value, source, report)
+    shape: Shape = "" if under or collection_keys(value) else shape_of(value)
+    if shape:
+        report(note("rows-turned", told(value, shape), source.at()))
+    return under, shape
 
 
 def _begins_with_object(text: JsonText) -> bool:
@@ -171,20 +195,6 @@ def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
             message = say("Other lists of the file are not read: {keys}.", keys=rest)
             report(note("other-lists", message, source.at(), say("Save them as files of their own to use them.")))
         return best
-    if _by_columns(value):
-        message = say("The file has an object of numbered cells for each column, not an object for each row.")
-        fix = say("pandas wrote it so; write it again with df.to_json(path, orient='records').")
-        raise BadData(error("not-a-list", message, source.at(1), fix))
-    if len(value) > 1 and all(isinstance(item, dict) for item in value.values()) and not collection_keys(value):
-        message = say("The file is one object with an object under each key, not a list of rows.")
-        fix = say("Write the objects as a list, with the key as a field.")
-        raise BadData(error("not-a-list", message, source.at(1), fix))
-    columns = [item for key, item in value.items() if key not in _PARTS and isinstance(item, list)]
-    if len(columns) == len(value) > 1 and len({len(item) for item in columns}) == 1 and len(columns[0]) > 1:
-        message = say("The file has a list for each column, not an object for each row.")
-        raise BadData(
-            error("not-a-list", message, source.at(1), say("Write one object a row (pandas: orient='records')."))
-        )
     return ""
 
 
@@ -204,15 +214,6 @@ def collection_keys(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
         if queries and corpus:
             return queries, corpus, key
     return None
-
-
-def _by_columns(value: dict[str, Any]) -> bool:
-    """Whether each key holds the cells of a column under the numbers of the rows, as pandas writes by default."""
-    cells = list(value.values())
-    if not cells or not all(isinstance(item, dict) and item and item.keys() == cells[0].keys() for item in cells):
-        return False
-    plain = not any(isinstance(cell, (dict, list)) for item in cells for cell in item.values())
-    return plain and all(str(key).isdigit() for key in cells[0])
 
 
 def _is_rows(item: object) -> bool:

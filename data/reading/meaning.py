@@ -26,6 +26,8 @@ _WEIGHTS: Final = frozenset(
 )
 #: Columns of choices: the question is none without them, however alike they are.
 _CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?\d?$")
+_FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
+_MOST_GRADES: Final = 10  # different numbers of a scale; more are counts and years
 _DATE: Final = re.compile(r"^\d{4}[-/年.]\d{1,2}([-/月.]\d{1,2}日?)?([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2})?$")
 _URL: Final = re.compile(r"^(https?://|www\.|/?[\w.-]+/[\w./-]+$)")
 _CODE: Final = re.compile(r"^[\w.\-]*\d[\w.\-]*$", re.ASCII)
@@ -58,6 +60,26 @@ def carries(table: Table, column: str) -> bool:
     if all(_DATE.match(text) or _URL.match(text) for text in texts):
         return False
     return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
+
+
+def is_mark(table: Table, column: str) -> bool:
+    """Whether ``column`` is called like a source or a date, and its values come again: no text that rows are about."""
+    values = [str(value) for value in table.values(column)]
+    return normalise_name(column) in _PLAIN and len(values) >= _FEW_ROWS and 2 * len(set(values)) <= len(values)
+
+
+def is_grade(table: Table, column: str) -> bool:
+    """Whether a column holds few numbers that come again and again: stars, grades, yes or no."""
+    values = [str(value) for value in table.values(column)]
+    few = len(values) >= 2 * _FEW_ROWS and 1 < len(set(values)) <= min(_MOST_GRADES, len(values) // 2)
+    return few and table.kind(column) == "number" and not is_mark(table, column)
+
+
+def beside_text(table: Table, used: Iterable[str]) -> list[str]:
+    """The columns beside ``used`` that training on it alone would lose: what carries meaning, and grades."""
+    taken = set(used)
+    rest = [column for column in table.columns if column not in taken]
+    return [column for column in rest if carries(table, column) or is_grade(table, column)]
 
 
 def meaningful(table: Table, used: Iterable[str]) -> list[str]:

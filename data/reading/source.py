@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tunewiz.data.reading.json_shapes import Shape
 from tunewiz.problems import BadData, Message, Problem, Where, error, say
 
 SAMPLES: Final = Path(__file__).resolve().parents[1] / "samples"
@@ -132,8 +133,9 @@ class Source:
 
     ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
-    one, or the keys of the first objects in order of appearance. ``skip_lines`` stand before the table and are no part
-    of it. ``speakers`` is what the user says of who speaks in conversations, name to part.
+    one, or the keys of the first objects in order of appearance. ``shape``: how one JSON object
+    holds all rows. ``skip_lines`` stand before the table and are no part of it. ``speakers`` is what
+    the user says of who speaks in conversations, name to part.
     """
 
     path: Path
@@ -151,6 +153,7 @@ class Source:
     header: bool = False
     columns: tuple[str, ...] = ()
     rows_under: str = ""
+    shape: Shape = ""
     sheet: str = ""
     size: int = 0
     mapping: Mapping[str, str] = field(default_factory=dict)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual import work
 from textual.message import Message
@@ -22,8 +21,7 @@ from tunewiz.tui.widgets.sheet import Sheet
 SECONDS: Final = 3.0  # that a hub may take to answer
 
 
-@dataclass(frozen=True)
-class Hub:
+class Hub(NamedTuple):
     """A place that models come from, and whether it answered."""
 
     name: str

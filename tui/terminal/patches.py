@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from rich.console import Console
 from rich.control import Control
@@ -48,8 +47,7 @@ class FineCompositor(Compositor):
 # step could be reached by its number.
 
 
-@dataclass(frozen=True)
-class AltDigit:
+class AltDigit(NamedTuple):
     """Stands in Textual's table where its ``Keys`` stand, which have no such member."""
 
     value: str

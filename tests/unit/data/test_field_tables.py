@@ -54,10 +54,65 @@ def test_json_put_together_by_hand(tmp_path: Path, name: str, text: str, code: s
     assert code in told(found)
 
 
-def test_what_pandas_writes_by_columns_is_named(tmp_path: Path) -> None:
-    by_columns = {key: {str(n): row[key] for n, row in enumerate(ROWS)} for key in ROWS[0]}
-    (tmp_path / "rows.json").write_text(json.dumps(by_columns))
-    assert "orient='records'" in told(looked(tmp_path / "rows.json"))["not-a-list"]
+COLUMNS = {key: [row[key] for row in ROWS] for key in ROWS[0]}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    "made",
+    [
+        COLUMNS,
+        {key: {str(number): cell for number, cell in enumerate(cells)} for key, cells in COLUMNS.items()},
+        {"columns": list(COLUMNS), "index": [*range(12)], "data": [list(row.values()) for row in ROWS]},
+        {f"city-{number}": row for number, row in enumerate(ROWS)},
+    ],
+    ids=["lists", "cells", "split", "by-id"],
+)
+def test_one_object_with_all_rows_is_turned(tmp_path: Path, made: Any, indent: int | None) -> None:
+    (tmp_path / "rows.json").write_text(json.dumps(made, indent=indent))
+    found = looked(tmp_path / "rows.json")
+    assert is_whole(found)
+    assert "rows-turned" in told(found)
+
+
+def test_texts_under_keys_are_rows_of_which_the_user_says_what_is_what(tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps({row["question"]: row["answer"] for row in ROWS}))
+    assert "--map prompt=entry --map completion=value" in told(looked(path))["unmapped-columns"]
+    assert is_whole(looked(path, columns={"prompt": "entry", "completion": "value"}))
+    asked = inspect(Dataset(str(path), columns={"query": "entry", "positive": "value"}), task="embedding")
+    assert asked.counts["examples"] == 12
+
+
+def test_lists_of_texts_under_their_labels_are_a_row_each(tmp_path: Path) -> None:
+    path = tmp_path / "intents.json"
+    made = {
+        label: [f"{label} {city}" for city in CITIES[start:]]
+        for start, label in enumerate(["go", "stay", "eat", "see", "buy"])
+    }
+    path.write_text(json.dumps(made))
+    assert "--map text=value --map label=entry" in told(looked(path))["unmapped-columns"]
+    found = looked(path, columns={"text": "value", "label": "entry"})
+    assert (found.format, found.counts["examples"]) == ("classification", sum(map(len, made.values())))
+
+
+def test_one_row_alone_stays_one(tmp_path: Path) -> None:
+    row = {"instruction": "where?", "input": "", "output": "there", "system": "be kind", "history": []}
+    (tmp_path / "row.json").write_text(json.dumps(row, indent=1))
+    assert looked(tmp_path / "row.json").counts["examples"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("rows.yaml", "- question: a\n  answer: b, c\n", "YAML"),
+        ("rows.xml", '<?xml version="1.0"?>\n<rows><row>a, b</row></rows>\n', "XML"),
+        ("page.txt", "\n<!DOCTYPE html>\n<html><body>a, b</body></html>\n", "HTML"),
+    ],
+)
+def test_markup_is_refused_by_name(tmp_path: Path, name: str, text: str, kind: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert kind in told(looked(tmp_path / name))["unsupported-file"]
 
 
 def table(heading: str, rows: list[dict[str, Any]], sign: str = ",") -> str:

@@ -10,7 +10,7 @@ import pytest
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Dataset, Row, Source
-from tunewiz.problems import BadData, Problem
+from tunewiz.problems import Problem
 
 
 def rows_of(folder: Path, data: str | bytes, name: str) -> tuple[Source, list[Row], list[Problem]]:
@@ -139,12 +139,22 @@ def test_encodings_of_json(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "made", [{"a": {"query": 1}, "b": {"query": 2}}, {"query": ["a", "b"], "positive": ["c", "d"]}]
+    ("made", "turned"),
+    [
+        ({"a": {"query": 1}, "b": {"query": 2}}, [{"id": "a", "query": 1}, {"id": "b", "query": 2}]),
+        ({"a b": {"query": 1}, "c d": {"query": 2}}, [{"entry": "a b", "query": 1}, {"entry": "c d", "query": 2}]),
+        (
+            {"query": ["a", "b"], "positive": ["c", "d"]},
+            [{"query": "a", "positive": "c"}, {"query": "b", "positive": "d"}],
+        ),
+        ({"query": "a", "positive": ["c", "d"]}, [{"query": "a", "positive": ["c", "d"]}]),
+        ({"columns": ["query"], "data": [["a"], ["b"]]}, [{"query": "a"}, {"query": "b"}]),
+    ],
 )
-def test_layouts_that_are_no_list_of_rows(tmp_path: Path, made: object) -> None:
-    with pytest.raises(BadData) as refused:
-        rows_of(tmp_path, json.dumps(made, indent=1), "rows.json")
-    assert refused.value.problems[0].code == "not-a-list"
+def test_an_object_that_holds_all_rows(tmp_path: Path, made: object, turned: list[object]) -> None:
+    _, rows, _ = rows_of(tmp_path, json.dumps(made, indent=1), "rows.json")
+    assert [row.values for row in rows] == turned
+    assert [row.line for row in rows] == list(range(1, len(turned) + 1))
 
 
 def test_very_deep_and_very_long_numbers_are_bad_rows(tmp_path: Path) -> None:
