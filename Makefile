@@ -4,7 +4,9 @@ BIN    := $(VENV)/bin
 # The first interpreter that is new enough; name another with PYTHON=...
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
             $(shell $(p) -c 'import sys; sys.exit(not (3,11) <= sys.version_info < (3,14))' 2>/dev/null && echo $(p))))
-PRESET ?= embedding/starter
+# What decides the program's language decides the demo's sample: the first of these that is set.
+SPOKEN := $(firstword $(TUNEWIZ_LANG) $(LC_ALL) $(LC_MESSAGES) $(LANG))
+PRESET ?= embedding/starter$(if $(filter zh% ZH%,$(SPOKEN)),-zh)
 
 .PHONY: demo test check torture format messages clean help
 

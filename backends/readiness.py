@@ -12,11 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from tunewiz.backends import negatives, sources
 from tunewiz.backends.engines import find_engine
-from tunewiz.backends.machine.hardware import Gpu, gpus, most_free
+from tunewiz.backends.machine.hardware import Gpu, gpus, host_free, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.models.layers import layer_problems
 from tunewiz.backends.runs.disk import disk_problems
@@ -30,7 +28,7 @@ from tunewiz.files import read_json
 from tunewiz.presets import families
 from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.losses.matryoshka import Matryoshka
-from tunewiz.presets.memory import GB, Estimate
+from tunewiz.presets.memory import GB, Conditions, Estimate
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.sections.section import Section
@@ -216,27 +214,41 @@ def _device(launch: Launch, cards: Sequence[Gpu]) -> Iterator[Problem]:
         yield error("no-gpu", message, Where(key="launch.device"), say("Set launch.device to auto or cpu."))
 
 
-def estimate(preset: Preset, located: Located | None) -> Estimate | None:
-    """The memory of ``preset`` by what is known of its model's family, else by its ``config.json`` if it is here."""
-    return _estimator(preset.model, lambda: located, _on_cpu(preset.launch, gpus()))(preset)
+def estimate(preset: Preset, located: Located | None, texts: float = 0.0) -> Estimate | None:
+    """The memory of ``preset`` by what is known of its model's family, else by its ``config.json`` if it is here.
+
+    ``texts``: how many a row of its data makes a step read; 0 where the data was not looked at.
+    """
+    return _estimator(preset.model, lambda: located, _on_cpu(preset.launch, gpus()), texts)(preset)
 
 
 def _on_cpu(launch: Launch, cards: Sequence[Gpu]) -> bool:
     return launch.device == "cpu" or not cards
 
 
-def _estimator(model: Model, locate: Callable[[], Located | None], on_cpu: bool) -> Callable[[Preset], Estimate | None]:
+def _estimator(
+    model: Model, locate: Callable[[], Located | None], on_cpu: bool, texts: float = 0.0
+) -> Callable[[Preset], Estimate | None]:
     """Estimates for presets of ``model``, which is looked up once; ``locate`` is asked where no family knows it."""
-    half = cpu_has_bf16() if on_cpu else True
+    around = Conditions(cpu_has_bf16() if on_cpu else True, on_cpu, texts)
     known = families.lookup(model.id)
     if known:
-        return lambda preset: preset.memory(known, half)
+        return lambda preset: preset.memory(known, around)
     located = locate()
     config = read_json(Path(located.place) / "config.json") if located and located.cached else None
-    return lambda preset: preset.memory_by_config(config, half) if isinstance(config, dict) else None
+    return lambda preset: preset.memory_by_config(config, around) if isinstance(config, dict) else None
 
 
-def _memory(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
+#: The codes of what is found wrong with a preset's memory.
+MEMORY: Final = ("memory-too-small", "memory-tight")
+
+
+def memory_findings(preset: Preset, texts: float) -> list[Problem]:
+    """What is wrong with the memory of ``preset`` now that its data is known; ``texts`` as for :func:`estimate`."""
+    return list(_memory(preset, gpus(), texts))
+
+
+def _memory(preset: Preset, cards: Sequence[Gpu], texts: float = 0.0) -> Iterator[Problem]:
     """The estimate against the emptiest GPU, or the host's memory; nothing is said of models that nothing is known of.
 
     Only a warning where the estimate is not the last word: the host may swap, and ``backend_options`` may save memory
@@ -245,8 +257,8 @@ def _memory(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
     on_cpu = _on_cpu(preset.launch, cards)
     if on_cpu and preset.launch.device == "cuda":
         return
-    free = _host_free() if on_cpu else most_free(cards)
-    measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu)
+    free = host_free() if on_cpu else most_free(cards)
+    measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu, texts)
     needed = measure(preset)
     if needed is None or not free or needed.fits(free) == "yes":
         return
@@ -264,11 +276,6 @@ def _memory(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
         yield error("memory-too-small", message, where, fix)
     else:
         yield warning("memory-tight", message, where, fix)
-
-
-def _host_free() -> int:
-    """Bytes of host memory that can be had without swapping."""
-    return int(psutil.virtual_memory().available)
 
 
 #: More ways than these are no help.

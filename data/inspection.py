@@ -13,19 +13,22 @@ from typing import Any, Final
 from tunewiz.data.chat.checks import ConversationLook
 from tunewiz.data.chat.fixing import fix_conversations
 from tunewiz.data.checks.check import MAX_TOKENS, Setting, watch
+from tunewiz.data.documents.reading import holds_documents
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
-from tunewiz.data.reading.records import read
+from tunewiz.data.reading.hub import ABSENT
+from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.retrieval.checks import CollectionChecks
 from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.rows.examples import Example, ScoredPair
+from tunewiz.data.text.language import language_of
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
-from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, say
+from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, note, say
 
 PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
 
@@ -57,6 +60,11 @@ class Inspection:
         return self.detection is not None and self.detection.format.shape == "conversations"
 
     @property
+    def language(self) -> str:
+        """The language of the first rows, see :func:`tunewiz.data.text.language.language_of`."""
+        return language_of(text for row in self.preview for text in row.values())
+
+    @property
     def usable(self) -> bool:
         """Whether nothing found would stop a run."""
         return not any(finding.severity == "error" for finding in self.findings)
@@ -74,12 +82,24 @@ def inspect(
     >>> found.usable, found.format, [one.code for one in found.findings if one.severity == "error"]
     (True, 'classification', [])
     """
+    found = _looked_through(dataset, task, count, max_tokens)
+    without = task != "llm" and (found.detection is None or found.for_llm)
+    if not without or not holds_documents(dataset.path):
+        return found
+    findings = Findings()
+    message = say("These are documents without questions. A model can write some to train and to measure with.")
+    fix = say("tunewiz data {path} --questions 200", path=dataset.path)
+    findings(note("documents", message, Where(file=dataset.path), fix))
+    return replace(found, findings=(*found.findings, *findings.summary()))
+
+
+def _looked_through(dataset: Dataset, task: str | None, count: TokenCount | None, max_tokens: int) -> Inspection:
     findings = Findings()
     try:
         source = discover(dataset)
     except BadData as fault:
-        for problem in fault.problems:
-            findings(problem)
+        for problem in fault.problems:  # what is still to be downloaded stops no run: the run does that
+            findings(replace(problem, severity="warning") if problem.code == ABSENT else problem)
         return Inspection(dataset.path, findings=findings.summary())
     looking = _Looking(source, findings, LengthSample(count), Setting(source.name, max_tokens, count))
     try:
@@ -135,7 +155,7 @@ class _Looking:
         return self._inspection(detected, name, {"rows": self._rows, "examples": usable})
 
     def _read(self) -> Iterator[Row]:
-        for row in read(self._source, self._findings):
+        for row in first_unfolded(self._source, read(self._source, self._findings), self._findings):
             self._rows += 1
             yield row
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from tunewiz.data.formats.format import formats
+from tunewiz.language import N_
 from tunewiz.presets import families
 from tunewiz.presets.losses import alike, catalogue, kind_of
 from tunewiz.presets.losses.loss import Loss, Rows
@@ -154,6 +155,29 @@ def format_problems(name: str, kind: ModelKind) -> Iterator[Problem]:
     if name not in known:
         message = say("There is no format {name}.", name=name)
         yield error("unknown-format", message, Where("data.format"), suggestion(name, known))
+
+
+#: What texts are in, by code: :mod:`tunewiz.data.text.language`.
+_LANGUAGES: Final = {"zh": N_("Chinese"), "en": N_("English"), "ja": N_("Japanese"), "ko": N_("Korean")}
+
+
+def language_problems(preset: RetrievalPreset, language: str) -> Iterator[Problem]:
+    """A model that does not know the ``language`` most texts of the data are in."""
+    known = families.lookup(preset.model.id)
+    if known is None or families.knows(known.family, language):
+        return
+    spoken = say(_LANGUAGES[language]) if language in _LANGUAGES else say("a language other than English or Chinese")
+    knows = "zh" if known.family.languages == ["zh"] else "en" if known.family.languages == ["en"] else ""
+    if knows:
+        message = say("Most of your texts are in {language}; {id} knows {known} only.", language=spoken,
+                      id=known.size.id, known=say(_LANGUAGES[knows]))  # fmt: skip
+    else:
+        message = say(
+            "Most of your texts are in {language}, which {id} does not know.", language=spoken, id=known.size.id
+        )
+    better = families.starter_for(language)
+    fix = say("Set model.id={id} and model.source=starter: it knows them, and no network is needed.", id=better)
+    yield warning("model-language", message, Where("model.id"), fix)
 
 
 def data_problems(preset: RetrievalPreset) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from tunewiz.data.text.language import OTHER, TOLD_APART
 from tunewiz.presets.sections.model import EncoderModel, Instruction, ModelKind
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml.tree import parse
@@ -119,6 +120,20 @@ def lookup(model_id: str) -> KnownModel | None:
     owned, last = "/".join(name.split("/")[-2:]), name.rpartition("/")[2]
     exact = next((_index()[key] for key in (name, owned) if key in _index()), None)
     return exact or next((entry for key, entry in _index().items() if key.rpartition("/")[2] == last), None)
+
+
+def starter_for(language: str) -> str:
+    """The id of the packaged encoder for texts in ``language`` (as of :mod:`tunewiz.data.text.language`; "": any)."""
+    packaged = [known for known in known_models("embedding") if known.size.source == "starter"]
+    fitting = [known for known in packaged if language in known.family.languages] if language else []
+    return next(known.size.id for known in (*fitting, *(one for one in packaged if "multi" in one.family.languages)))
+
+
+def knows(family: Family, language: str) -> bool:
+    """Whether models of ``family`` know texts in ``language`` ("": one that could not be told)."""
+    if language == OTHER:
+        return not set(family.languages) <= TOLD_APART
+    return not language or language in family.languages or "multi" in family.languages
 
 
 def nearest(model_id: str) -> str:

@@ -6,6 +6,7 @@ search; each task adds its sections in ``presets/tasks/<task>.py``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pydantic import Field, SerializeAsAny
 from tunewiz.language import N_
 from tunewiz.presets.families import KnownModel
 from tunewiz.presets.losses.loss import Loss
-from tunewiz.presets.memory import Estimate
+from tunewiz.presets.memory import ON_GPU, Conditions, Estimate
 from tunewiz.presets.memory.encoder import Load, Shape, estimate_load, shape_of_config, shape_of_size
 from tunewiz.presets.sections.data import Data
 from tunewiz.presets.sections.evaluation import Evaluation, Export, Tracking
@@ -52,11 +53,22 @@ class FirstModel:
     free: float = 0
 
 
-#: Texts of a language that most models know need nothing that must be downloaded first.
-STARTER: Final = FirstModel(
-    "all-MiniLM-L6-v2",
-    N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
-    language="en",
+#: What needs no download: for English texts a small English model, for all others one of about a hundred languages.
+STARTERS: Final = (
+    FirstModel(
+        "all-MiniLM-L6-v2",
+        N_("Your texts are English; this one is small and installs with Tunewiz, so no network is needed."),
+        language="en",
+    ),
+    FirstModel(
+        "starter-multilingual",
+        N_("Your texts are Chinese; this one knows Chinese and installs with Tunewiz, so no network is needed."),
+        language="zh",
+    ),
+    FirstModel(
+        "starter-multilingual",
+        N_("It knows about a hundred languages and installs with Tunewiz, so no network is needed."),
+    ),
 )
 
 
@@ -120,14 +132,11 @@ class Preset(Section):
         """What does not go together, as far as that can be told without the data, the model or a library."""
         return []
 
-    def memory(self, known: KnownModel, half: bool = True) -> Estimate | None:
-        """The memory that training needs with a model that a family knows; ``None`` where it is for another task.
-
-        ``half``: whether precision auto means 16 bit on the device.
-        """
+    def memory(self, known: KnownModel, around: Conditions = ON_GPU) -> Estimate | None:
+        """The memory that training needs with a model that a family knows; ``None`` where it is for another task."""
         return None
 
-    def memory_by_config(self, config: Mapping[str, Any], half: bool = True) -> Estimate | None:
+    def memory_by_config(self, config: Mapping[str, Any], around: Conditions = ON_GPU) -> Estimate | None:
         """As :meth:`memory`, with a model that only its ``config.json`` tells of; ``None`` if it lacks the numbers."""
         return None
 
@@ -150,21 +159,22 @@ class RetrievalPreset(Preset):
         default_factory=Export, title=N_("Export"), description=N_("What is left when the run is over.")
     )
 
-    def memory(self, known: KnownModel, half: bool = True) -> Estimate | None:
+    def memory(self, known: KnownModel, around: Conditions = ON_GPU) -> Estimate | None:
         """What the formulas of :mod:`tunewiz.presets.memory.encoder` say of this preset."""
-        return self._memory(shape_of_size(known.size), half)
+        return self._memory(shape_of_size(known.size), around)
 
-    def memory_by_config(self, config: Mapping[str, Any], half: bool = True) -> Estimate | None:
+    def memory_by_config(self, config: Mapping[str, Any], around: Conditions = ON_GPU) -> Estimate | None:
         """As :meth:`memory`."""
         shape = shape_of_config(config)
-        return self._memory(shape, half) if shape else None
+        return self._memory(shape, around) if shape else None
 
-    def _memory(self, shape: Shape, half: bool) -> Estimate:
+    def _memory(self, shape: Shape, around: Conditions) -> Estimate:
         training = self.training
         load = Load(
-            texts=self._texts_at_once(),
+            texts=self._texts_at_once(around.texts),
             length=training.max_length,
-            half=training.in_16_bits(half),
+            half=training.in_16_bits(around.half),
+            cpu=around.cpu,
             trained=self._trained_weights(shape),
             optimizer=training.optimizer,
             checkpointing=training.gradient_checkpointing,
@@ -172,9 +182,9 @@ class RetrievalPreset(Preset):
         )
         return estimate_load(shape, load)
 
-    def _texts_at_once(self) -> int:
+    def _texts_at_once(self, of_row: float) -> int:
         """Texts whose activations are kept together: those of all examples of a step, or of a mini-batch."""
-        step = self.training.batch_size * self.loss.texts(self.data.negatives.mined)
+        step = math.ceil(self.training.batch_size * (of_row or self.loss.texts(self.data.negatives.mined)))
         piece = self.loss.core.encoded_at_once
         return min(step, piece) if piece else step
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 import string
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tunewiz.errand import keeping_bytecode
+
+# For the children, for xdist's workers, which begin after this, and for this process itself.
+_ENVIRONMENT = keeping_bytecode(dict(os.environ))
+if "PYTHONDONTWRITEBYTECODE" not in _ENVIRONMENT:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+os.environ.update(_ENVIRONMENT)
+sys.pycache_prefix = sys.pycache_prefix or _ENVIRONMENT.get("PYTHONPYCACHEPREFIX")
 
 #: Where the tests in tests/children train; on a machine with a GPU: TUNEWIZ_TEST_DEVICE=cuda make test.
 DEVICE = os.environ.get("TUNEWIZ_TEST_DEVICE", "cpu")
@@ -22,6 +33,26 @@ _CHINESE = (
     "显存服务器模型训练损失数据批量查询答案磁盘端口错误驱动安装检查恢复"
     "停止降低学习率文本搜索向量分数的是怎么为什么我不在了有"
 )
+
+
+#: Folders of tests that start processes and train.
+_LONG = ("children", "terminal")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the files out so that two workers are busy to the end.
+
+    xdist gives each of two workers one half of the tests, and lets the one that is through take over what lies last in
+    the other's half. Each half therefore begins with its share of the long tests and ends with short ones.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    long = [own for path, own in files.items() if path.parent.name in _LONG]
+    short = [item for path, own in files.items() if path.parent.name not in _LONG for item in own]
+    first, second = ([item for own in long[place::2] for item in own] for place in (0, 1))
+    room = max(0, len(items) // 2 - len(first))
+    items[:] = [*first, *short[:room], *second, *short[room:]]
 
 
 @pytest.fixture(scope="session")

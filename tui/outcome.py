@@ -93,8 +93,11 @@ def run_json(run: Run, state: RunState) -> dict[str, Any]:
     }
 
 
-def tell_outcome(run: Run, state: RunState, console: Console) -> None:
-    """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next."""
+def tell_outcome(run: Run, state: RunState, console: Console, why: bool = True) -> None:
+    """Print how the run stands: status or verdict, before → after, where the model and report are, what comes next.
+
+    ``why``: also why it is lost, where nobody has told yet.
+    """
     if any(value is not None for value in measures_of(state, "after").values()):
         console.print(comparison(state))
     if state.verdict in VERDICTS:
@@ -108,7 +111,7 @@ def tell_outcome(run: Run, state: RunState, console: Console) -> None:
     ):
         if there:
             console.print(Text(f"{label}: {printable(path, 4096)}"), soft_wrap=True)
-    if state.why is not None and state.status != "failed":  # how it failed was told when it did
+    if why and state.why is not None and state.status != "failed":  # how it failed was told when it did
         console.print(Text(problem_line(state.why)), soft_wrap=True)
     if state.status in ("stopped", "failed", "lost"):
         going_on = translate("Go on with: {command}").format(command=f"tunewiz run --resume {run.typed}")

@@ -11,21 +11,58 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 from tunewiz import user_paths_last
 from tunewiz.language import VARIABLE, current
+from tunewiz.paths import cache
 from tunewiz.problems import Problem, TunewizError, error, say
 
 
 def child_environment() -> dict[str, str]:
     """This process's environment, and the user's language."""
-    return user_paths_last(dict(os.environ)) | {
+    return keeping_bytecode(user_paths_last(dict(os.environ))) | {
         "PYTHONSAFEPATH": "1",  # never import a user's json.py from the working directory
         "PYTHONUTF8": "1",  # a C locale must not break Chinese text
         VARIABLE: current(),
     }
+
+
+def keeping_bytecode(environment: dict[str, str]) -> dict[str, str]:
+    """``environment`` for a Python that compiles the large libraries once, and not at every start.
+
+    Container images often forbid Python to write bytecode, installers leave the compiling to the first start, and
+    where the libraries belong to somebody else nothing can be written beside them. Then every child compiles torch and
+    transformers anew, which takes half a minute of a core: their bytecode is kept in the user's cache instead. Where it
+    lies beside the libraries, or will after the first start, or a place is named already, nothing is changed.
+    """
+    if environment.get("PYTHONPYCACHEPREFIX") or not _compiled_every_time(environment):
+        return environment
+    kept = cache() / "bytecode"
+    try:
+        kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if kept.stat().st_uid != os.getuid():
+            return environment  # whoever writes there decides what is run
+    except OSError:  # no home, or a full disk: slow, and right
+        return environment
+    kept_there = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept_there | {"PYTHONPYCACHEPREFIX": str(kept)}
+
+
+def _compiled_every_time(environment: dict[str, str]) -> bool:
+    """Whether bytecode of the large libraries is not there, and will not come to be there."""
+    with suppress(ImportError, ValueError):
+        torch = find_spec("torch")  # it stands for the others; finding it imports nothing
+        if torch is not None and torch.origin is not None:
+            folder = Path(torch.origin).parent
+            compiled = folder / "__pycache__" / f"__init__.{sys.implementation.cache_tag}.pyc"
+            forbidden = bool(environment.get("PYTHONDONTWRITEBYTECODE")) or not os.access(folder, os.W_OK)
+            return forbidden and not compiled.exists()
+    return False
 
 
 _POLL: Final = 0.1  # seconds between two looks whether the answer is still wanted

@@ -25,6 +25,7 @@ from tunewiz.backends.training import pissa
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
+from tunewiz.backends.training.probe import probed
 from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import write_whole
 from tunewiz.presets.sections.llm_training import LlmTraining
@@ -161,7 +162,12 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
 
-    with explain_out_of_memory(preset, device), computing_in(precision), no_step_too_many():
+    with (
+        explain_out_of_memory(preset, device),
+        computing_in(precision),
+        no_step_too_many(),
+        probed(run, preset, device),
+    ):
         try:
             run_exp(told, callbacks=callbacks)
         except RuntimeError as fault:

@@ -28,6 +28,7 @@ from tunewiz.backends.stages.language_model import LanguageModelBackend
 from tunewiz.backends.training.arguments import device_and_precision, dump_yaml, schedule_by_shares, settings
 from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_too_many, resume_from
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
+from tunewiz.backends.training.probe import probed
 from tunewiz.data.chat.prepared import load as load_prepared
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.presets.methods.method import WithPeft
@@ -141,7 +142,7 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
             callbacks=_callbacks(run, preset, bool(validation)),
         )
         resumed = resume_from(run)
-        with no_step_too_many():
+        with no_step_too_many(), probed(run, preset, device):
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     run.check_stop()
     trainer.save_model(str(run.checkpoints))

@@ -24,6 +24,8 @@ from pydantic import (
 from tunewiz.backends.evaluate.verdict import Comparison
 from tunewiz.files import read_json, write_json
 
+#: In a run's report: what counted words reach on the rows of a classification.
+FLOOR: Final = "floor.json"
 #: In the context of a validation: a value that does not fit gives way to its default.
 _READING: Final = "reading"
 

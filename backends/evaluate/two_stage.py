@@ -9,7 +9,7 @@ Retrievers Require Interpolation with BM25 for Effective Passage Retrieval").
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -22,9 +22,10 @@ from tunewiz.backends.evaluate import Evaluator, Measurement, MetricOptions, met
 from tunewiz.backends.evaluate.measuring import MeasureOptions, search_encoder
 from tunewiz.backends.evaluate.metrics import Rankings
 from tunewiz.backends.negatives import Strategy, Surroundings, catalogue
-from tunewiz.backends.sources.source import search_model
+from tunewiz.backends.sources.source import STARTER, search_model
 from tunewiz.data.retrieval.own_documents import own_documents
 from tunewiz.data.rows.examples import Collection
+from tunewiz.data.text.language import language_of
 from tunewiz.presets.families import instructions
 from tunewiz.presets.sections.data import Candidates
 
@@ -60,8 +61,15 @@ class CandidateSearch:
     milliseconds: Mapping[str, float] = field(default_factory=dict)
 
 
+def first_stage(wanted: Candidates, texts: Iterable[str]) -> Candidates:
+    """``wanted`` with the model named that ``starter`` stands for where ``texts`` are searched."""
+    if wanted.model != STARTER:
+        return wanted
+    return wanted.model_copy(update={"model": search_model(STARTER, language_of(texts)).id})
+
+
 def embedder(name: str, options: MeasureOptions) -> SearchEncoder:
-    """The embedding model of a first stage: a hub id, a folder or ``starter``. Raises ``ModelUnavailable``."""
+    """The embedding model of a first stage: a hub id or a folder. Raises ``ModelUnavailable``."""
     from tunewiz.backends.models.loading import PASSAGE_PROMPTS, QUERY_PROMPTS, prompts
 
     model = search_model(name)
@@ -83,9 +91,10 @@ def search_candidates(
     asked = judged_queries(collection)
     if not asked or not collection.corpus:
         return CandidateSearch({})
+    texts, groups = by_text({name: document.full for name, document in collection.corpus.items()})
+    wanted = first_stage(wanted, texts)
     # Passages alone take time to encode: their progress is shown, that of the queries is not.
     strategy = catalogue()[wanted.strategy](Surroundings(seed, lambda: embedder(wanted.model, options)))
-    texts, groups = by_text({name: document.full for name, document in collection.corpus.items()})
     strategy.index(texts)
     own = own_documents(collection)
     reach = wanted.depth + max(map(len, own.values()), default=0)

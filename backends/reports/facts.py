@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from tunewiz.backends.evaluate.metrics import canonical
-from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.evaluate.records import FLOOR, Measured
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, QUERIES, ROWS, Comparison, Verdict, compare_all
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
+from tunewiz.data.blending import SourceCounts, line
+from tunewiz.data.reading.hub import on_hub
 from tunewiz.files import read_json
 from tunewiz.presets.families import lookup
 from tunewiz.presets.preset import RetrievalPreset
@@ -75,8 +78,15 @@ class RunFacts(ABC, Generic[P]):
 
     @property
     def data_name(self) -> str:
-        """The training data by the last parts of its path."""
-        return name_of(self.preset.data.train)
+        """The training data by the last parts of its path; of several datasets each."""
+        return " + ".join(name_of(dataset.path) for dataset in self.preset.data.datasets)
+
+    @property
+    def sources(self) -> list[Message]:
+        """What became of each of several datasets."""
+        found = self.record.get("sources")
+        counts = [SourceCounts(**one) for one in found] if isinstance(found, list) else []
+        return [line(one, name_of(one.name)) for one in counts]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -102,6 +112,7 @@ class RunFacts(ABC, Generic[P]):
             metrics=compared,
             queries=known.queries if known else None,
             counts=self.counts,
+            memory=_memory(self.run),
             **more,
         )
 
@@ -132,6 +143,13 @@ class Facts(RunFacts[RetrievalPreset]):
         )
 
 
+def _memory(run: Run) -> dict[str, float]:
+    """The probe's numbers, and the most that training took by its own account."""
+    state = read_state(run)
+    most = state.values.get("memory_peak")
+    return {**state.probe, **({"training": most} if most else {})}
+
+
 def model_name(chosen: str) -> str:
     """A model's hub id, or the name of its folder, never a path of this machine."""
     known = lookup(chosen)
@@ -143,7 +161,7 @@ def model_name(chosen: str) -> str:
 
 def name_of(place: str) -> str:
     """A path without what is private of it: its last two parts for a folder called ``beir``, else its last."""
-    if place.startswith("sample:"):
+    if place.startswith("sample:") or on_hub(place):
         return place
     parts = Path(place).parts
     return "/".join(parts[-2:]) if parts and parts[-1] in ("beir", "data") else parts[-1] if parts else place
@@ -195,6 +213,8 @@ class LlmFacts(RunFacts[LlmPreset]):
 
     measured_on = ROWS
 
+    floor: Measured | None = None
+
     @property
     def primary(self) -> str:
         """The name of the metric that decides."""
@@ -230,4 +250,5 @@ def gather_language_model(run: Run, preset: LlmPreset) -> LlmFacts:
         record=read_json(run.record_file) or {},
         before=Measured.read(run.report / "before.json"),
         after=Measured.read(run.report / "after.json"),
+        floor=Measured.read(run.report / FLOOR) if preset.evaluation.floor else None,
     )

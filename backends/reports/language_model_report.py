@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from tunewiz.backends.evaluate.verdict import compare_all
 from tunewiz.backends.reports.blocks import (
     Block,
     Heading,
@@ -52,6 +53,7 @@ def _contents(facts: LlmFacts, state: RunState, picture: Path | None, steps: lis
     yield Heading(facts.preset.name, 1)
     yield verdict(facts.verdict)
     yield from numbers(facts)
+    yield from _floor(facts)
     if picture:
         yield Picture(picture, translate(N_("Training loss by step")))
     yield from _confusion(facts)
@@ -83,6 +85,41 @@ def numbers(facts: LlmFacts) -> Iterator[Block]:
     marked = names.index(facts.primary) if facts.primary in names else -1
     yield Table([translate(title) for title in titles], rows, frozenset(range(1, 5)), marked)
     yield Paragraph(_how(facts, known.queries or 0 if known else 0).text())
+
+
+def _floor(facts: LlmFacts) -> Iterator[Block]:
+    """What counted words reach on the same rows, and whether the tuned model is better."""
+    known = facts.floor
+    if known is None or "accuracy" not in known.metrics:
+        return
+    yield Heading(translate(N_("The floor: counted words")))
+    told = say(
+        "TF-IDF and logistic regression, trained on the same {rows} rows in {seconds} seconds, reach accuracy "
+        "{accuracy} and macro-F1 {f1} on the measured rows.",
+        rows=facts.counts.get("train", 0),
+        seconds=f"{known.seconds:.1f}",
+        accuracy=f"{known.metrics['accuracy']:.4f}",
+        f1=f"{known.metrics.get('macro_f1', 0.0):.4f}",
+    )
+    yield Paragraph(told.text())
+    if facts.after is None or "accuracy" not in facts.after.metrics:
+        return
+    options, seed = facts.preset.evaluation, facts.preset.training.seed
+    over = compare_all(known.per_query, facts.after.per_query, ["accuracy"], options.bootstrap, seed)["accuracy"]
+    numbers_ = {"difference": f"{over.difference:+.4f}", "low": f"{over.low:+.4f}", "high": f"{over.high:+.4f}"}
+    if over.low > 0:
+        said = say("The tuned model is above it: {difference} accuracy (95 % interval {low} to {high}).", **numbers_)
+    elif over.high < 0:
+        said = say(
+            "The tuned model stays below it: {difference} accuracy (95 % interval {low} to {high}). Counted words are "
+            "the cheaper choice for these rows.",
+            **numbers_,
+        )
+    else:
+        said = say(
+            "The tuned model is not surely better: {difference} accuracy (95 % interval {low} to {high}).", **numbers_
+        )
+    yield Paragraph(said.text())
 
 
 def _row(name: str, before: float | None, after: float | None, facts: LlmFacts) -> list[str]:
@@ -149,6 +186,7 @@ def made_from(facts: LlmFacts) -> Iterator[Message]:
     preset, training = facts.preset, facts.preset.training
     yield say("Base model: {base}", base=facts.base_model)
     yield say("Data: {data}, {rows} rows trained on", data=facts.data_name, rows=facts.counts.get("train", 0))
+    yield from facts.sources
     yield say("Method: {method}, chat template {chat}", method=preset.method.type, chat=facts.template)
     yield say(
         "{epochs} epochs, batches of {batch} x {accumulation}, learning rate {rate}, at most {length} tokens, "

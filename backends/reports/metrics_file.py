@@ -39,6 +39,11 @@ class MetricsFile(Record):
     queries: Count | None = None
     counts: Mapping[str, Count] = Field({}, description="Rows, queries, documents ... as they were prepared.")
     seconds: Mapping[str, float | None] = Field({}, description="By system: how long measuring took.")
+    memory: Metrics = Field(
+        {},
+        description="Bytes: training, the most it took; peak of the longest batch, where it was tried before training, "
+        "with low, expected and high as estimated.",
+    )
     per_query: Mapping[str, str] = Field({}, description="By system: the file with the numbers of each query or row.")
     next: tuple[str, ...] = Field((), description="What to try next, in the language of the run.")
     # Of a retrieval model.

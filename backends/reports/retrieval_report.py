@@ -247,6 +247,7 @@ def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
     yield say("Base model: {base}", base=facts.base_model)
     counts = facts.counts
     yield say("Data: {data}, {rows} training rows", data=facts.data_name, rows=counts.get("train", "?"))
+    yield from facts.sources
     if preset.data.negatives.strategy != "none":
         yield _negatives(preset, counts)
     yield say("Loss: {loss}", loss=preset.loss.name)

@@ -193,7 +193,8 @@ def _data(preset: Preset) -> int:
     if not isinstance(preset, (LlmPreset, RetrievalPreset)):
         return 0
     found = 0
-    for path in filter(None, (preset.data.train, preset.data.evaluation.data)):
+    trained = [dataset.path for dataset in preset.data.datasets]
+    for path in filter(None, (*trained, preset.data.evaluation.data)):
         try:
             place = resolve(path)
         except BadData:

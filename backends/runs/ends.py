@@ -118,7 +118,7 @@ def ended(run: Run, status: int, peak: int, kills: int | None) -> tuple[Problem,
     in bytes; ``kills`` how many processes the kernel killed meanwhile because memory ran out (``None``: not known).
     """
     if status == -signal.SIGKILL:
-        return _killed(run, peak, kills), ExitCode.OUT_OF_MEMORY
+        return _killed(run, peak, kills), ExitCode.FAILED if kills == 0 else ExitCode.OUT_OF_MEMORY
     if status >= 0:
         message = say("The run ended without a word (exit status {status}).", status=status)
         return error("run-ended", message, fix=_see(run)), ExitCode.FAILED
@@ -160,10 +160,63 @@ def _killed(run: Run, peak: int, kills: int | None) -> Problem:
     return error("run-killed", message, fix=fix)
 
 
+def given_up(run: Run, status: int, kills: int | None) -> tuple[Problem, ExitCode]:
+    """What its launcher tells of a run that nobody is left to tell of, and the exit code that goes with it.
+
+    ``status`` is how the process ended that waited for the run's child; ``kills`` as in :func:`ended`.
+    """
+    if status != -signal.SIGKILL:
+        return ended(run, status, 0, kills)
+    if kills:
+        message = say(
+            "The process of the run and the one that waited for it were killed (SIGKILL), by the kernel, because host "
+            "memory ran out."
+        )
+    elif kills is None:
+        message = say(
+            "The process of the run and the one that waited for it were killed (SIGKILL): at the end of a batch job or "
+            "of a login that takes all its processes along, by a person, or because host memory ran out."
+        )
+    else:
+        message = say(
+            "The process of the run and the one that waited for it were killed (SIGKILL), but not by the kernel for "
+            "want of memory: by a person, or at the end of a batch job or of a login that takes all its processes "
+            "along."
+        )
+    return error("run-killed", message, fix=_see(run)), ExitCode.OUT_OF_MEMORY if kills else ExitCode.FAILED
+
+
 def kernel_kills() -> int | None:
-    """How many processes the kernel has killed since the machine's start because memory ran out (Linux 4.13 on)."""
+    """How many processes the kernel has killed so far because memory ran out (Linux 4.13 on); ``None``: not known.
+
+    Those of this process's control group, which are its own children; without one, those of the whole machine.
+    """
+    return next((count for file in _counters() if (count := _kills_in(file)) is not None), None)
+
+
+def kernel_kills_since(before: int | None) -> int | None:
+    """How many were killed since :func:`kernel_kills` gave ``before``."""
+    now = kernel_kills()
+    # Moved to another control group meanwhile, it counts from another beginning.
+    return None if before is None or now is None or now < before else now - before
+
+
+def _counters() -> list[Path]:
+    """The files with the counts, the most precise one first (cgroups(7); Linux, cgroup-v1/memory and cgroup-v2)."""
+    found = []
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, controllers, folder = line.split(":", 2)
+            if not controllers:
+                found.append(Path(f"/sys/fs/cgroup{folder}/memory.events"))
+            elif "memory" in controllers.split(","):
+                found.append(Path(f"/sys/fs/cgroup/memory{folder}/memory.oom_control"))
+    return [*found, Path("/proc/vmstat")]
+
+
+def _kills_in(file: Path) -> int | None:
     try:
-        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+        lines = file.read_text(encoding="ascii").splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
     except (OSError, ValueError):
         return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

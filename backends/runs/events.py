@@ -119,6 +119,20 @@ class Adjusted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Probed(Event):
+    """The longest batch, of ``rows`` rows, was tried before training and took at most ``peak`` bytes on ``device``.
+
+    ``estimate`` is what was foreseen: low, expected and high, in bytes; empty where nothing was.
+    """
+
+    peak: int
+    device: str
+    rows: int = 0
+    seconds: float = 0.0
+    estimate: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saved(Event):
     """Something was written; ``path`` is relative to the run's directory."""
 
@@ -152,7 +166,20 @@ class Stopped(Event):
 
 _KINDS: dict[str, type[Event]] = {
     kind.__name__.lower(): kind
-    for kind in (Launched, Started, Stage, Progress, Evaluated, Noticed, Adjusted, Saved, Finished, Failed, Stopped)
+    for kind in (
+        Launched,
+        Started,
+        Stage,
+        Progress,
+        Evaluated,
+        Noticed,
+        Adjusted,
+        Probed,
+        Saved,
+        Finished,
+        Failed,
+        Stopped,
+    )
 }
 
 

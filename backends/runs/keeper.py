@@ -18,7 +18,7 @@ import psutil
 
 from tunewiz.backends.machine.hardware import gpus
 from tunewiz.backends.runs import lock
-from tunewiz.backends.runs.ends import AGAIN, ended, kernel_kills, put_in_order
+from tunewiz.backends.runs.ends import AGAIN, ended, kernel_kills, kernel_kills_since, put_in_order
 from tunewiz.backends.runs.events import Failed
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
@@ -43,8 +43,7 @@ def main(arguments: list[str]) -> int:
             write_identity(run, child.pid, os.getpid())
         _, raw, usage = os.wait4(child.pid, 0)
         status = os.waitstatus_to_exitcode(raw)
-        after = kernel_kills()
-        killed = None if kills is None or after is None else after - kills
+        killed = kernel_kills_since(kills)
         if not _goes_on(run, status, killed):
             # ru_maxrss is in KiB on Linux (getrusage(2)).
             return _tell(run, status, usage.ru_maxrss << 10, killed)

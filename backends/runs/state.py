@@ -20,6 +20,7 @@ from tunewiz.backends.runs.events import (
     Finished,
     Launched,
     Noticed,
+    Probed,
     Progress,
     Saved,
     Stage,
@@ -59,7 +60,8 @@ class Curve:
 class RunState:
     """A run as it stands. ``values``: the latest number of each name; ``measured``: metrics by when and what.
 
-    ``part``: within a stage that goes through another run, ``what/stage``.
+    ``part``: within a stage that goes through another run, ``what/stage``. ``probe``: bytes, ``peak`` of the longest
+    batch and the estimate's ``low``, ``expected`` and ``high``; empty before it was tried.
     """
 
     name: str = ""
@@ -89,6 +91,7 @@ class RunState:
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     problems: tuple[Mapping[str, Any], ...] = ()
     saved: tuple[tuple[str, str], ...] = ()
+    probe: Mapping[str, float] = field(default_factory=dict)
     verdict: str = ""
     exit_code: int | None = None
     started: float = 0.0
@@ -223,7 +226,12 @@ def _(event: Noticed, state: RunState) -> RunState:
 
 @_apply.register
 def _(event: Adjusted, state: RunState) -> RunState:
-    return replace(state, done=tuple(name for name in state.done if name not in event.repeat))
+    return replace(state, done=tuple(name for name in state.done if name not in event.repeat), probe={})
+
+
+@_apply.register
+def _(event: Probed, state: RunState) -> RunState:
+    return replace(state, probe={**_numbers(event.estimate), "peak": event.peak})
 
 
 @_apply.register

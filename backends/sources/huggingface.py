@@ -47,17 +47,17 @@ class HuggingFace(Source):
         if offline():
             told, fix = say("HF_HUB_OFFLINE is set and the model is not in the cache."), say("Unset it to download.")
             raise ModelUnavailable(error("hub-offline", told, Where("model.id"), fix))
-        place, token = hub_id(model), _token()
+        place, own = hub_id(model), token()
         revision = f"/revision/{quote(model.revision, safe='')}" if model.revision else ""
-        answer = ask(f"{endpoint()}/api/models/{quote(place)}{revision}?blobs=true", seconds, token)
+        answer = ask(f"{endpoint()}/api/models/{quote(place)}{revision}?blobs=true", seconds, own)
         record = answer.json()
         if answer.status != 200 or not isinstance(record, dict):
             raise ModelUnavailable(error(*_refused(answer, model), Where("model.id"), _fix(answer, model)))
         if record.get("gated"):
-            self._check_access(place, model, seconds, token)
-        sizes = _sizes(record.get("siblings"))
-        files = needed_files(sizes)
-        known = [size for name in files if isinstance(size := sizes[name], int)]
+            self._check_access(place, model, seconds, own)
+        known_sizes = sizes(record.get("siblings"))
+        files = needed_files(known_sizes)
+        known = [size for name in files if isinstance(size := known_sizes[name], int)]
         card = record.get("cardData")
         licence = str(card.get("license") or "") if isinstance(card, dict) else ""
         total = sum(known) if files and len(known) == len(files) else None
@@ -146,13 +146,14 @@ def other_ways() -> Message:
     )
 
 
-def _sizes(listed: Any) -> dict[str, Any]:
+def sizes(listed: Any) -> dict[str, Any]:
     """File names and sizes (bytes, or ``None``) of the hub's list of files."""
     items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     return {str(item.get("rfilename")): item.get("size") for item in items}
 
 
-def _token() -> str:
+def token() -> str:
+    """The token of the environment or of `hf auth login`; "" for none."""
     from huggingface_hub import get_token
 
     return get_token() or ""

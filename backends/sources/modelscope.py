@@ -52,9 +52,11 @@ class ModelScope(Source):
         record = answer.json()
         if answer.status != 200 or not isinstance(record, dict) or not isinstance(record.get("Data"), dict):
             raise ModelUnavailable(_refused(answer, place))
-        sizes = _sizes(record["Data"].get("Files"))
-        files = needed_files(sizes)
-        return Located(self.name, place, False, sum(sizes[name] for name in files), _licence(model), revision, files)
+        known_sizes = sizes(record["Data"].get("Files"))
+        files = needed_files(known_sizes)
+        return Located(
+            self.name, place, False, sum(known_sizes[name] for name in files), _licence(model), revision, files
+        )
 
     def fetch(self, located: Located, progress: Progress) -> Path:
         """Download into the cache; the folder."""
@@ -78,7 +80,7 @@ class ModelScope(Source):
         return folder
 
 
-def _sizes(listed: Any) -> dict[str, int]:
+def sizes(listed: Any) -> dict[str, int]:
     """File names and sizes in bytes of the hub's list of files and folders."""
     items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     files = [item for item in items if item.get("Type") != "tree"]

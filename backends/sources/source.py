@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Final
 
+from tunewiz.presets.families import starter_for
 from tunewiz.presets.sections.model import EncoderModel, Model
 from tunewiz.problems import Problem, TunewizError, Where, error, say
 
+#: What stands for the packaged model that knows the language of the texts.
+STARTER: Final = "starter"
 #: Told of bytes on disk and bytes in all (0: unknown), about twice a second.
 Progress = Callable[[int, int], None]
 #: Takes problems that do not end the search, such as a hub that did not answer.
@@ -33,7 +36,7 @@ class Located:
     """Where a model is. ``place`` is a folder when ``cached``, otherwise the id on the hub.
 
     ``size`` is in bytes (of the files that are needed), ``None`` if unknown; ``files`` are those files (empty: all).
-    ``unpacks``: whether fetching it takes a minute although nothing is downloaded.
+    ``unpacks``: the seconds that fetching it takes although nothing is downloaded (0: none).
     """
 
     source: str
@@ -43,7 +46,7 @@ class Located:
     licence: str = ""
     revision: str = ""
     files: tuple[str, ...] = ()
-    unpacks: bool = False
+    unpacks: int = 0
 
 
 class Source(ABC):
@@ -66,14 +69,16 @@ class Source(ABC):
         """The folder with the model, downloaded if need be. Raises :class:`ModelUnavailable`."""
 
 
-def search_model(name: str) -> EncoderModel:
-    """The model section that ``name`` stands for."""
-    return EncoderModel(id=name, source="starter" if name == "starter" else "local" if Path(name).is_dir() else "auto")
+def search_model(name: str, language: str = "en") -> EncoderModel:
+    """The model section that ``name`` stands for; of the starters the one for texts in ``language``."""
+    if name == STARTER:
+        return EncoderModel(id=starter_for(language), source="starter")
+    return EncoderModel(id=name, source="local" if Path(name).is_dir() else "auto")
 
 
 def loss_model(name: str) -> EncoderModel:
     """The model that an option of a loss names, ``starter`` included."""
-    return EncoderModel(id=name, source="starter" if name == "starter" else "auto")
+    return EncoderModel(id=name, source="starter" if name == STARTER else "auto")
 
 
 # Which files make a model, and whether a folder holds them all.

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
-from tunewiz.backends.stages.language_model import chat_plan_of
-from tunewiz.backends.stages.retrieval import plan_of
+from tunewiz.backends.stages.retrieval import plan_of, texts_a_row
+from tunewiz.backends.training.reranker_rows import with_groups
 from tunewiz.data.inspection import inspect
+from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
+from tunewiz.data.reading.hub import ABSENT
+from tunewiz.data.reading.source import Dataset
+from tunewiz.data.retrieval.prepared import Prepared
+from tunewiz.data.rows.examples import Example, Group, ScoredPair
+from tunewiz.presets.checks import language_problems
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
-from tunewiz.problems import BadData, Problem, Where, say
+from tunewiz.presets.tasks.pipeline import PipelinePreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.problems import BadData, BadPreset, Problem, Where, error, errors, say
 
 #: Rows of the training data that are looked at before a run: a second or two at most.
 _LOOKED_AT: Final = 1000
+#: Bytes of a test collection that are read in a second or two.
+_SMALL: Final = 20 << 20
 
 
 def data_problems(preset: Preset) -> list[Problem]:
@@ -25,22 +38,90 @@ def data_problems(preset: Preset) -> list[Problem]:
     """
     if not isinstance(preset, (LlmPreset, RetrievalPreset)):
         return []
-    dataset = (chat_plan_of(preset) if isinstance(preset, LlmPreset) else plan_of(preset)).train
+    several = preset.data.datasets
+    looked = [_looked_at(preset, dataset, f"data.train.{number}" if len(several) > 1 else "data.train")
+              for number, dataset in enumerate(several)]  # fmt: skip
+    shapes = {"groups" if shape == "collection" else shape for shape, _ in looked if shape}
+    found = [problem for _, problems in looked for problem in problems]
+    if len(shapes) > 1 and not errors(found):
+        message = say("The datasets hold rows of different kinds, which no loss learns from together: {shapes}.",
+                      shapes=", ".join(f"{dataset.path} ({shape or '?'})" for dataset, (shape, _) in
+                                       zip(several, looked, strict=True)))  # fmt: skip
+        found.append(error("unlike-datasets", message, Where(key="data.train")))
+    return found
+
+
+def _looked_at(preset: LlmPreset | RetrievalPreset, dataset: Dataset, key: str) -> tuple[str, list[Problem]]:
+    """The shape of the rows of ``dataset`` ("" if unknown), and what is wrong with the first of them."""
     dataset = replace(dataset, limit=min(dataset.limit or _LOOKED_AT, _LOOKED_AT))
     try:
         detection, _ = understood(discover(dataset), preset.model_kind)
     except BadData as fault:
-        return [_of_data(problem) for problem in fault.problems]
-    if detection.format.shape == "collection":
-        return []
-    found = [finding.first[0] for finding in inspect(dataset, preset.model_kind).findings]
+        # What is still to be downloaded is told with its size, by who asks the hub.
+        return "", [_of_data(problem, key) for problem in fault.problems if problem.code != ABSENT]
+    shape = detection.format.shape
+    if shape == "collection":
+        return shape, []
+    inspection = inspect(dataset, preset.model_kind)
+    found = [finding.first[0] for finding in inspection.findings]
     data = preset.data.model_copy(update={"format": detection.format.name})
     fitting = [one for one in preset.model_copy(update={"data": data}).problems() if one.code == "loss-rows"]
-    return [*(_of_data(problem) for problem in found if problem.severity != "note"), *fitting]
+    if len(preset.data.datasets) > 1:
+        fitting = [_of_data(replace(one, where=Where(one.where.key, dataset.path)), key) for one in fitting]
+    told = list(_of_language(preset, inspection.language)) if isinstance(preset, RetrievalPreset) else []
+    return shape, [*(_of_data(problem, key) for problem in found if problem.severity != "note"), *fitting, *told]
 
 
-def _of_data(problem: Problem) -> Problem:
+def first_texts_a_row(preset: Preset) -> float:
+    """What :func:`~tunewiz.backends.stages.retrieval.texts_a_row` says of the first rows; 0 where they do not tell.
+
+    Wrong documents that are to be mined are counted as if they had been found. A large test collection is not read.
+    """
+    if not isinstance(preset, RetrievalPreset):
+        return 0.0
+    plan = plan_of(preset)
+    dataset = replace(plan.train, limit=min(plan.train.limit or _LOOKED_AT, _LOOKED_AT))
+    try:
+        data = opened.open_dataset(dataset, _quiet, preset.task)
+        if data.is_collection and sum(path.stat().st_size for path in data.files().values()) > _SMALL:
+            return 0.0
+        split = opened.train_split(data, dataset.split, _quiet) if data.is_collection else ""
+        rows = list(islice(opened.read_examples(data, _quiet, split), _LOOKED_AT))
+    except (BadData, OSError):
+        return 0.0
+    return texts_a_row(preset, _as_mined(preset, rows)) if rows else 0.0
+
+
+def _as_mined(preset: RetrievalPreset, rows: Sequence[Example]) -> Prepared:
+    groups = [row for row in rows if isinstance(row, Group)]
+    pairs = [row for row in rows if isinstance(row, ScoredPair)]
+    prepared = Prepared("groups" if groups else "scored", groups=groups, pairs=pairs)
+    if not preset.data.negatives.mined:
+        return prepared
+    if isinstance(preset, RerankerPreset):
+        prepared = with_groups(prepared, _quiet)
+    found = ("",) * preset.data.negatives.mined
+    return replace(prepared, groups=[
+        replace(one, negatives=(*one.negatives, *found[len(one.negatives) :])) for one in prepared.groups
+    ])  # fmt: skip
+
+
+def _quiet(_problem: Problem) -> None:
+    """It is told by :func:`data_problems`."""
+
+
+def _of_data(problem: Problem, key: str) -> Problem:
     """``problem`` at the key of the data it was found in, with the file and line in its words."""
     place = Where(file=problem.where.file, line=problem.where.line)
     message = say("{place}: {what}", place=str(place), what=problem.message) if place.file else problem.message
-    return replace(problem, where=Where(key=problem.where.key or "data.train"), message=message)
+    return replace(problem, where=Where(key=problem.where.key or key), message=message)
+
+
+def _of_language(preset: RetrievalPreset, language: str) -> Iterator[Problem]:
+    """A model, the embedding model of a pipeline included, that does not know the ``language`` of the data."""
+    yield from language_problems(preset, language)
+    if isinstance(preset, PipelinePreset):
+        with suppress(BadPreset):  # it is told of elsewhere
+            for problem in language_problems(preset.first(), language):
+                fix = say("Set embedding=embedding/starter-zh, whose model knows about a hundred languages.")
+                yield replace(problem, where=Where(key="embedding"), fix=fix)

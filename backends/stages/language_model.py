@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from tunewiz.backends import readiness, sources
 from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.lengths import Reading
+from tunewiz.backends.evaluate.records import FLOOR
 from tunewiz.backends.language_models.loaded_model import Places
 from tunewiz.backends.models import run_models
 from tunewiz.backends.runs.create import add_to_record, record_folder
@@ -21,22 +23,13 @@ from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import write_whole
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.writing import dumps
-from tunewiz.problems import Problem, say, warning
+from tunewiz.problems import Problem, note, say, warning
 
 
 def chat_plan_of(preset: LlmPreset) -> LlmPlan:
     """The preset's data section in the terms of :mod:`tunewiz.data.chat.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
-    train = Dataset(
-        data.train,
-        data.format,
-        columns=data.columns,
-        encoding=data.encoding,
-        delimiter=data.delimiter,
-        header=data.header,
-        limit=data.limit,
-        roles=data.roles,
-    )
+    train, *others = data.datasets
     return LlmPlan(
         train=train,
         evaluation=Dataset(held_out.data, like=train) if held_out.data else None,
@@ -49,6 +42,7 @@ def chat_plan_of(preset: LlmPreset) -> LlmPlan:
         prompt=data.prompt,
         labels=tuple(data.labels) if data.labels is not None else None,
         system=data.system,
+        others=tuple(others),
     )
 
 
@@ -121,6 +115,7 @@ class LanguageModelBackend(Backend[LlmPreset]):
         from tunewiz.backends.language_models import encoded_rows, templates, text_pieces
         from tunewiz.data.chat.prepare import prepare_llm
 
+        run_models.fetch_datasets(run, preset)
         read = prepare_llm(chat_plan_of(preset), run.notice)
         path = self.base(run, preset)
         prepared = self._split(read, preset, path)
@@ -136,7 +131,8 @@ class LanguageModelBackend(Backend[LlmPreset]):
             "validated": bool(prepared.validation),
             "thinking": encoded_rows.thinks(prepared.train),
         }
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), llm=told)
+        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts), llm=told,
+                      sources=list(map(asdict, prepared.sources)))  # fmt: skip
         if preset.template != template:
             # The lock: whoever uses this run later reads the name, not the rule that found it.
             write_whole(run.preset_file, dumps(preset.model_copy(update={"template": template})))
@@ -151,6 +147,8 @@ class LanguageModelBackend(Backend[LlmPreset]):
 
     def evaluate(self, run: Run, preset: LlmPreset) -> None:
         """Measure the tuned model on the same rows."""
+        if preset.evaluation.floor:
+            self._measure_floor(run, preset)
         self._measure(run, preset, "after")
 
     def export(self, run: Run, preset: LlmPreset) -> None:
@@ -177,6 +175,23 @@ class LanguageModelBackend(Backend[LlmPreset]):
         verdict: str = write_report(run, preset)
         run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
         return verdict
+
+    @staticmethod
+    def _measure_floor(run: Run, preset: LlmPreset) -> None:
+        from tunewiz.backends.language_models.floor import measure_floor
+
+        found = measure_floor(load(run.data), preset.evaluation.rows, preset.training.seed)
+        if found is None:
+            message = say("evaluation.floor is for classification: these rows have no labels to tell apart.")
+            run.notice(note("floor-without-labels", message))
+            return
+        run.report.mkdir(parents=True, exist_ok=True)
+        found.save(run.report / FLOOR)
+        message = say(
+            "The floor: TF-IDF and logistic regression on the same rows reach accuracy {accuracy}, macro-F1 {f1}.",
+            accuracy=f"{found.metrics['accuracy']:.4f}", f1=f"{found.metrics['macro_f1']:.4f}",
+        )  # fmt: skip
+        run.notice(note("floor", message))
 
     def _measure(self, run: Run, preset: LlmPreset, when: Literal["before", "after"]) -> None:
         from tunewiz.backends.language_models import loaded_model

@@ -9,9 +9,11 @@ import shutil
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
+from tunewiz.backends import readiness
 from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_encoder
 from tunewiz.backends.evaluate.metrics import canonical
@@ -24,7 +26,10 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
-from tunewiz.data.rows.examples import Collection
+from tunewiz.data.rows.examples import Collection, texts_of_example
+from tunewiz.data.text.language import language_of
+from tunewiz.presets.checks import language_problems
+from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -42,17 +47,7 @@ R = TypeVar("R", bound=RetrievalPreset)
 def plan_of(preset: RetrievalPreset) -> Plan:
     """The preset's data section in the terms of :mod:`tunewiz.data.retrieval.prepare`."""
     data, held_out = preset.data, preset.data.evaluation
-    train = Dataset(
-        data.train,
-        data.format,
-        data.split,
-        data.columns,
-        data.encoding,
-        data.delimiter,
-        data.header,
-        data.limit,
-        labels=data.labels,
-    )
+    train, *others = data.datasets
     return Plan(
         train=train,
         evaluation=Dataset(held_out.data, split=held_out.split, like=train) if held_out.data else None,
@@ -66,7 +61,18 @@ def plan_of(preset: RetrievalPreset) -> Plan:
         clean=data.clean,
         task=preset.task,
         max_tokens=preset.training.max_length,
+        others=tuple(others),
     )
+
+
+def texts_a_row(preset: RetrievalPreset, prepared: Prepared) -> float:
+    """Texts that a step of training reads for a row of ``prepared``, on average over the largest that one may hold."""
+    from tunewiz.backends.training import loss_rows, reranker_rows
+
+    own = loss_rows.Own.of(preset)
+    if isinstance(preset.loss, RerankerLoss):
+        return reranker_rows.documents_a_row(preset.loss, prepared, own, preset.training.batch_size)
+    return loss_rows.texts_a_row(preset.loss, prepared.groups, own)
 
 
 def wanted_of(preset: RetrievalPreset) -> MetricOptions:
@@ -93,7 +99,11 @@ class RetrievalStages(Backend[R], Generic[R]):
         from tunewiz.backends.negatives.mining import with_negatives
         from tunewiz.data.retrieval.prepare import prepare
 
+        run_models.fetch_datasets(run, preset)
         prepared = self.shaped(run, preset, prepare(plan_of(preset), run.notice))
+        language = language_of(text for row in prepared.train for _, text in texts_of_example(row))
+        for problem in language_problems(preset, language):
+            run.notice(problem)
         path = self.base(run, preset)
         for problem in length_problems(path, preset, prepared):
             run.notice(problem)
@@ -104,19 +114,24 @@ class RetrievalStages(Backend[R], Generic[R]):
             prepared,
             preset.data.negatives,
             preset.training.seed,
-            self.miner(run, preset, path),
+            self.miner(run, preset, path, prepared),
             corpus=own_corpus,
         )
         self.check(preset, prepared)
         save(prepared, run.data)
-        add_to_record(run, data=dict(prepared.hashes), counts=dict(prepared.counts))
+        texts = texts_a_row(preset, prepared)
+        for problem in readiness.memory_findings(preset, texts):
+            run.notice(replace(problem, severity="warning"))  # what does not fit is made smaller when it is tried
+        sources = list(map(asdict, prepared.sources))
+        facts = {"data": dict(prepared.hashes), "counts": dict(prepared.counts), "sources": sources}
+        add_to_record(run, **facts, row_texts=texts)
         run.emit(Saved(what="data", path=run.relative(run.data)))
 
     def shaped(self, run: Run, preset: R, prepared: Prepared) -> Prepared:
         """``prepared`` in the shape that the task mines and trains on."""
         return prepared
 
-    def miner(self, run: Run, preset: R, path: Path) -> Callable[[], SearchEncoder]:
+    def miner(self, run: Run, preset: R, path: Path, prepared: Prepared) -> Callable[[], SearchEncoder]:
         """What loads the model that dense negatives are mined with; ``path`` is the untouched model."""
         options = measure_options(run, preset, "prepare")
         return lambda: search_encoder(path, preset, options)
@@ -269,11 +284,18 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
 
         return with_groups(prepared, run.notice) if preset.data.negatives.strategy != "none" else prepared
 
-    def miner(self, run: Run, preset: RerankerPreset, path: Path) -> Callable[[], SearchEncoder]:
+    def miner(self, run: Run, preset: RerankerPreset, path: Path, prepared: Prepared) -> Callable[[], SearchEncoder]:
         """Dense negatives are those of the embedding model that searches."""
-        from tunewiz.backends.evaluate.two_stage import embedder
+        from tunewiz.backends.evaluate.two_stage import embedder, first_stage
 
-        return lambda: embedder(preset.candidates.model, measure_options(run, preset, "prepare"))
+        texts = (text for row in prepared.train for _, text in texts_of_example(row))
+        wanted = first_stage(preset.candidates, texts)
+        if "dense" in (wanted.strategy, preset.data.negatives.strategy) and wanted != preset.candidates:
+            message = say(
+                "The search is by {id}: it installs with Tunewiz and knows the texts' language.", id=wanted.model
+            )
+            run.notice(note("search-model", message))
+        return lambda: embedder(wanted.model, measure_options(run, preset, "prepare"))
 
     def check(self, preset: RerankerPreset, prepared: Prepared) -> None:
         """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""

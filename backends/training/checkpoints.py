@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,6 +92,7 @@ def no_step_too_many() -> Iterator[None]:
 
     theirs = Trainer._run_epoch
 
+    @wraps(theirs)  # others look at what it is given
     def run_epoch(trainer: Any, *arguments: Any, **options: Any) -> None:
         if _is_over(trainer.state):
             trainer.control.should_training_stop = True

@@ -46,7 +46,9 @@ class EncoderTraining(LibraryTraining[EmbeddingPreset]):
 
     def parts(self, model: Any) -> Parts:
         """Rows of queries and passages."""
-        table = loss_rows.loss_table(self.preset.loss, self.prepared, self.preset.training.seed)
+        table = loss_rows.loss_table(
+            self.preset.loss, self.prepared, self.preset.training.seed, loss_rows.Own.of(self.preset)
+        )
         for problem in table.notes:
             self.run.notice(problem)
         data = _Batches.of(model, table)

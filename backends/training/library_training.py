@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from tunewiz.backends.training import checkpoints
 from tunewiz.backends.training.arguments import Length, measured_steps, schedule, settings
 from tunewiz.backends.training.checkpoints import no_step_too_many, resume_from, save_tuned
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
+from tunewiz.backends.training.probe import probed
 from tunewiz.backends.training.sampling import BatchPlan
 from tunewiz.backends.training.sampling import Rows as SamplingRows
 from tunewiz.backends.training.trainer import CPU_PIECE, in_pieces, trainer
@@ -66,13 +68,16 @@ class LibraryTraining(ABC, Generic[R]):
         with explain_out_of_memory(self.preset, self.device):
             model = self.model()
             running = self._trainer(model)
-            with in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output), no_step_too_many():
+            with self._pieces(model), no_step_too_many(), probed(self.run, self.preset, self.device):
                 resumed = resume_from(self.run)
                 running.train(resume_from_checkpoint=str(resumed) if resumed else None)
         self.run.check_stop()
         running.accelerator.unwrap_model(running.model, keep_fp32_wrapper=False)
         self._tell_best(running)
         return self._save(running, model)
+
+    def _pieces(self, model: Any) -> AbstractContextManager[None]:
+        return in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output)
 
     def _save(self, running: Any, model: Any) -> Path:
         return save_tuned(self.run, lambda folder: self._write(running, model, folder))
@@ -224,7 +229,7 @@ def _left_out(plan: BatchPlan) -> Problem:
         "Each epoch leaves out about {count} of {rows} rows, every time others: they would stand in a batch with "
         "hardly anything to compare them with.",
         count=plan.left_out,
-        rows=len(plan.rows),
+        rows=len(plan.rows.of_epoch(0)),
     )
     return note("rows-left-out", message, fix=say("A smaller training.batch_size takes in more of them."))
 

@@ -6,10 +6,12 @@ or two texts and a label.
 
 from __future__ import annotations
 
+import math
 import random
+import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from tunewiz.backends.training.sampling import Rows as SamplingRows
 from tunewiz.data.retrieval.prepared import Prepared
@@ -18,6 +20,7 @@ from tunewiz.data.text.duplicates import normal
 from tunewiz.language import N_
 from tunewiz.presets.losses import alike
 from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.problems import Message, Problem, Where, error, say
 from tunewiz.problems import note as noted
 
@@ -78,6 +81,10 @@ Role = Literal["query", "passage"]
 #: Random passages tried before a row is left with the negatives it has: all fail by chance only where nearly every
 #: passage answers the query.
 _TRIES: Final = 50
+#: Epochs that draw other wrong answers than those before, at most; each costs a row for every query.
+_ROUNDS: Final = 16
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,8 @@ class Table:
     """Rows ready for a loss: ``columns[name][row]`` in the order of their roles, and ``labels`` where the loss has any.
 
     ``answers[row]`` are the texts known to answer the row's query (empty without in-batch negatives);
-    ``instructions[row]`` a query instruction that came with the data.
+    ``instructions[row]`` a query instruction that came with the data. ``rounds``: the rows of each epoch, in turn,
+    where queries have more wrong answers than one takes; empty where every epoch takes all rows.
     """
 
     columns: dict[str, list[str]]
@@ -94,6 +102,7 @@ class Table:
     answers: list[frozenset[str]] = field(default_factory=list)
     instructions: list[str] = field(default_factory=list)
     notes: tuple[Problem, ...] = ()
+    rounds: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -114,20 +123,86 @@ def available(prepared: Prepared) -> frozenset[Rows]:
     return frozenset(kinds)
 
 
-def loss_table(loss: Loss, prepared: Prepared, seed: int) -> Table:
+@dataclass(frozen=True)
+class Own:
+    """How many of a query's own wrong answers an epoch takes, ``most``, drawn anew in each of ``rounds`` epochs."""
+
+    most: int = sys.maxsize
+    rounds: int = 1
+
+    @classmethod
+    def of(cls, preset: RetrievalPreset) -> Own:
+        """As many as a query is to have, and as many draws as there are epochs."""
+        training = preset.training
+        epochs = _ROUNDS if training.max_steps > 0 else math.ceil(training.epochs)
+        return cls(preset.data.negatives.per_query, max(1, min(epochs, _ROUNDS)))
+
+    def drawn(self, texts: Sequence[T], seed: int, query: str) -> list[Sequence[T]]:
+        """Which of ``texts`` each epoch takes: all of few; of many each in turn before one is taken again."""
+        if len(texts) <= self.most:
+            return [texts]
+        order = random.Random(f"{seed} {query}").sample(range(len(texts)), len(texts))
+        return [
+            [texts[order[(start * self.most + place) % len(texts)]] for place in range(self.most)]
+            for start in range(self.rounds)
+        ]
+
+    def note(self, counts: Sequence[int]) -> tuple[Problem, ...]:
+        """What is told where some of ``counts`` are more than are taken."""
+        if max(counts, default=0) <= self.most:
+            return ()
+        message = say(
+            "{count} queries have more than {most} wrong documents of their own (up to {top}): each epoch takes {most} "
+            "of them, drawn anew.",
+            count=sum(count > self.most for count in counts),
+            most=self.most,
+            top=max(counts),
+        )
+        fix = say("data.negatives.per_query says how many; memory and time of a step grow with it.")
+        return (noted("negatives-drawn", message, Where(key="data.negatives.per_query"), fix),)
+
+
+ALL: Final = Own()
+
+
+class Rounds:
+    """The numbers of the rows of each epoch, as rows are made query by query."""
+
+    def __init__(self, count: int) -> None:
+        self._rows: list[list[int]] = [[] for _ in range(count)]
+
+    def add(self, draws: Sequence[Sequence[int]]) -> None:
+        """The rows of a query, for each draw of its wrong answers; one draw stands for all."""
+        for number, rows in enumerate(self._rows):
+            rows.extend(draws[number % len(draws)])
+
+    def all(self) -> tuple[tuple[int, ...], ...]:
+        """Empty where every epoch has the same."""
+        first = self._rows[0]
+        return () if all(rows == first for rows in self._rows) else tuple(map(tuple, self._rows))
+
+
+def texts_a_row(loss: Loss, groups: Sequence[Group], own: Own) -> int:
+    """Texts that a step reads of a row of ``groups``, as :meth:`Loss.texts` counts them."""
+    # A loss over groups of a set size draws them itself.
+    most = sys.maxsize if "group_size" in type(loss.core).model_fields else own.most
+    return loss.texts(min(most, _negatives_a_row(loss.core, groups)))
+
+
+def loss_table(loss: Loss, prepared: Prepared, seed: int, own: Own = ALL) -> Table:
     """The training rows of ``prepared`` for ``loss``; that they fit is checked in ``fit.py``."""
     core = loss.core
     if prepared.shape == "scored":
         return _scored_table(core, prepared.pairs)
     if "pairs" not in core.rows and "labelled" in core.rows:
         return _labelled_table(prepared.groups)
-    return tuple_table(core, prepared.groups, random.Random(seed))
+    return tuple_table(core, prepared.groups, seed, own)
 
 
-def tuple_table(core: Loss, groups: Sequence[Group], draw: random.Random) -> Table:
-    """Rows of a query, a right passage and as many wrong ones in each as the loss takes."""
-    count = _negatives_a_row(core, groups)
-    fill = Fill(groups, draw)
+def tuple_table(core: Loss, groups: Sequence[Group], seed: int, own: Own = ALL) -> Table:
+    """Rows of a query, a right passage and as many wrong ones in each as the loss takes and ``own`` allows."""
+    count = min(own.most, _negatives_a_row(core, groups))
+    fill, rounds = Fill(groups, random.Random(seed)), Rounds(own.rounds)
     names = ["anchor", "positive", *(f"negative_{number}" for number in range(1, count + 1))]
     columns: dict[str, list[str]] = {name: [] for name in names}
     answers: list[frozenset[str]] = []
@@ -136,17 +211,24 @@ def tuple_table(core: Loss, groups: Sequence[Group], draw: random.Random) -> Tab
     for group in groups:
         right = known[normal(group.query)]
         wrong = tuple(text for text in group.negatives if normal(text) not in right) if count else ()
-        for positive, negatives in _expanded(group.positives, wrong, count, core.in_batch_negatives):
-            filled = fill.up_to(count, negatives, right)
-            if filled is None:
-                continue
-            for name, text in zip(names, (group.query, positive, *filled), strict=True):
-                columns[name].append(text)
-            answers.append(right)
-            instructions.append(group.instruction)
+        draws = []
+        for some in own.drawn(wrong, seed, group.query):
+            begun = len(answers)
+            for positive, negatives in _expanded(group.positives, tuple(some), count, core.in_batch_negatives):
+                filled = fill.up_to(count, negatives, right)
+                if filled is None:
+                    continue
+                for name, text in zip(names, (group.query, positive, *filled), strict=True):
+                    columns[name].append(text)
+                answers.append(right)
+                instructions.append(group.instruction)
+            draws.append(range(begun, len(answers)))
+        rounds.add(draws)
     roles: dict[str, Role] = {name: "query" if name == "anchor" else "passage" for name in names}
-    notes = (fill.note(count),) if fill.used else ()
-    return Table(columns, roles, answers=answers, instructions=instructions, notes=notes)
+    notes: tuple[Problem, ...] = (fill.note(count),) if fill.used else ()
+    if count:
+        notes += own.note([len(group.negatives) for group in groups])
+    return Table(columns, roles, [], answers, instructions, notes, rounds.all())
 
 
 def _negatives_a_row(core: Loss, groups: Sequence[Group]) -> int:
@@ -278,4 +360,5 @@ def sampling_rows(made: Table, lengths: Sequence[int]) -> SamplingRows:
         negatives=list(zip(*([number(text) for text in column] for column in columns[2:]), strict=True))
         or [()] * len(made),
         lengths=lengths,
+        rounds=made.rounds,
     )

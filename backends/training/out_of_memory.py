@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from tunewiz.presets.losses.loss import Loss
+from tunewiz.presets.losses.loss import Loss, RerankerLoss
 from tunewiz.presets.losses.ranking import CachedMultipleNegativesRanking, MultipleNegativesRanking
 from tunewiz.presets.methods.low_rank import Lora, LowRank, Qlora
 from tunewiz.presets.methods.method import LlmMethod, WithPeft
@@ -22,6 +22,10 @@ from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.problems import Message, OutOfMemory, Problem, Where, error, note, say
 
 S = TypeVar("S", bound=Section)
+#: Documents scored at a time, to begin with: a GPU is still busy with as many.
+_PIECE: Final = 32
+#: A batch that is not halved before other ways are tried.
+_FEW: Final = 8
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,9 @@ def _retrieval_ladder(preset: RetrievalPreset) -> Iterator[Step]:
     core, training, mined = preset.loss.core, preset.training, preset.data.negatives
     place = "loss" if core is preset.loss else "loss.loss"
     yield from _cached(core, place, training.gradient_checkpointing)
-    if training.batch_size > 8:  # half of less leaves too few to be each other's negatives
+    if isinstance(core, RerankerLoss) and not core.encoded_at_once:
+        yield from _pieces(core, training.batch_size * core.texts(mined.mined))
+    if training.batch_size > _FEW:  # half of less leaves too few to be each other's negatives
         yield _halved_batch(preset)
     if not training.gradient_checkpointing and not core.caches_gradients:
         yield _checkpointing()
@@ -107,8 +113,8 @@ def _retrieval_ladder(preset: RetrievalPreset) -> Iterator[Step]:
 
 def _cached(core: Loss, place: str, checkpointing: bool) -> Iterator[Step]:
     """Smaller mini-batches, or the loss that has them, which cannot be trained with gradient checkpointing."""
-    size = getattr(core, "mini_batch_size", 0)
-    if core.caches_gradients and size > 1:
+    size = core.encoded_at_once or 0
+    if size > 1:
         message = say("Halve it to {size}; the result stays the same.", size=size // 2)
         yield Step(f"{place}.mini_batch_size", message, {f"{place}.mini_batch_size": size // 2})
     elif isinstance(core, MultipleNegativesRanking):
@@ -118,6 +124,14 @@ def _cached(core: Loss, place: str, checkpointing: bool) -> Iterator[Step]:
         cached = CachedMultipleNegativesRanking.model_validate(core.model_dump(exclude={"name"}))
         whole = {"training.gradient_checkpointing": False} if checkpointing else {}
         yield Step(f"{place}.name", message, {place: cached, **whole})
+
+
+def _pieces(loss: RerankerLoss, scored: int) -> Iterator[Step]:
+    """The ``scored`` documents of a batch a few at a time; a batch of single pairs is made smaller first."""
+    size = min(_PIECE, scored // 2)
+    if size and (loss.layout != "pairs" or scored <= _FEW):
+        message = say("Set it to {size}: documents are scored in pieces, with the same result, slower.", size=size)
+        yield Step("loss.mini_batch_size", message, {"loss.mini_batch_size": size})
 
 
 def _halved_batch(preset: RetrievalPreset) -> Step:

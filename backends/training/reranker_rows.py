@@ -6,14 +6,21 @@ labels; query, right document, wrong ones.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tunewiz.backends.models.reranking import Pair
 from tunewiz.backends.training import loss_rows
-from tunewiz.backends.training.loss_rows import available, loss_table, sampling_rows, tuple_table
+from tunewiz.backends.training.loss_rows import (
+    ALL,
+    Own,
+    Rounds,
+    available,
+    loss_table,
+    sampling_rows,
+    tuple_table,
+)
 from tunewiz.backends.training.sampling import Rows as SamplingRows
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Group, Scale, ScoredPair, scale_of
@@ -34,7 +41,8 @@ class Examples:
     """Rows ready for a loss: ``columns`` in the order of their roles (``label`` last where there are labels).
 
     ``pairs[row]`` are the pairs that the model reads for a row; ``pos_weight`` how many negatives there are for each
-    positive, 1 where labels are no matter of yes or no.
+    positive, 1 where labels are no matter of yes or no. ``rounds``: the rows of each epoch, as in
+    :class:`~tunewiz.backends.training.loss_rows.Table`.
     """
 
     columns: dict[str, list[Any]]
@@ -42,6 +50,7 @@ class Examples:
     notes: tuple[Problem, ...] = ()
     pos_weight: float = 1.0
     sampling: Callable[[Sequence[int]], SamplingRows] | None = None
+    rounds: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -51,7 +60,7 @@ class Examples:
         if self.sampling is not None:
             return self.sampling(lengths)
         numbers, nothing = range(len(self)), [frozenset[int]()] * len(self)
-        return SamplingRows(numbers, numbers, nothing, [()] * len(self), lengths)
+        return SamplingRows(numbers, numbers, nothing, [()] * len(self), lengths, self.rounds)
 
 
 def reranker_loss_problems(loss: RerankerLoss, prepared: Prepared, mined_by: str = "none") -> list[Problem]:
@@ -59,9 +68,22 @@ def reranker_loss_problems(loss: RerankerLoss, prepared: Prepared, mined_by: str
     return loss_rows.loss_problems(loss, available(prepared), mined_by=mined_by)
 
 
-def examples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
+def examples(loss: RerankerLoss, prepared: Prepared, seed: int, own: Own = ALL) -> Examples:
     """The training rows of ``prepared`` for ``loss``; that they fit is checked with :func:`problems`."""
-    return {"pairs": _pairs, "lists": _lists, "tuples": _tuples}[loss.layout](loss, prepared, seed)
+    return {"pairs": _pairs, "lists": _lists, "tuples": _tuples}[loss.layout](loss, prepared, seed, own)
+
+
+def documents_a_row(loss: RerankerLoss, prepared: Prepared, own: Own, batch: int) -> float:
+    """Documents that a step scores for a row: of lists on average over the ``batch`` largest, which one may hold."""
+    if loss.layout == "pairs" or loss.learns_margins:
+        return 1 if loss.layout == "pairs" else 2
+    groups = prepared.groups
+    if prepared.shape == "scored":
+        groups = group_pairs(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))[0]
+    if loss.layout == "tuples":
+        return loss_rows.texts_a_row(loss, groups, own)
+    sizes = sorted(len(group.positives) + min(own.most, len(group.negatives)) for group in groups)[-batch:]
+    return sum(sizes) / max(1, len(sizes))
 
 
 def with_groups(prepared: Prepared, report: Callable[[Problem], None]) -> Prepared:
@@ -114,7 +136,7 @@ def group_pairs(pairs: Sequence[ScoredPair], scale: Scale) -> tuple[list[Group],
 # --- pairs with a label ----------------------------------------------------------------------------------------------
 
 
-def _pairs(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
+def _pairs(loss: RerankerLoss, prepared: Prepared, seed: int, _own: Own) -> Examples:
     made = loss_table(loss, prepared, seed)
     first, second = made.columns.values()
     labels, notes = made.labels, made.notes
@@ -148,18 +170,25 @@ def _balance(positive: float, count: int) -> Iterator[Problem]:
 # --- lists -----------------------------------------------------------------------------------------------------------
 
 
-def _lists(_loss: RerankerLoss, prepared: Prepared, _seed: int) -> Examples:
+def _lists(_loss: RerankerLoss, prepared: Prepared, seed: int, own: Own) -> Examples:
     columns: dict[str, list[Any]] = {"query": [], "documents": [], "label": []}
-    dropped = 0
+    dropped, rounds = 0, Rounds(own.rounds)
     scaled, notes = _graded(prepared)
     for group, labels in scaled:
         if len(set(labels)) < 2:
             dropped += 1
             continue
-        documents = [*group.positives, *group.negatives]
-        columns["query"].append(group.query)
-        columns["documents"].append(documents)
-        columns["label"].append(labels)
+        judged = list(zip((*group.positives, *group.negatives), labels, strict=True))
+        right, wrong = judged[: len(group.positives)], judged[len(group.positives) :]
+        draws = []
+        for some in own.drawn(wrong, seed, group.query):
+            documents, worth = zip(*right, *some, strict=True)
+            draws.append([len(columns["query"])] if len(set(worth)) > 1 else [])
+            if draws[-1]:
+                columns["query"].append(group.query)
+                columns["documents"].append(list(documents))
+                columns["label"].append(list(worth))
+        rounds.add(draws)
     if dropped:
         message = say("{count} queries whose documents all have the same label were left out: they have no order.",
                    count=dropped)  # fmt: skip
@@ -167,8 +196,10 @@ def _lists(_loss: RerankerLoss, prepared: Prepared, _seed: int) -> Examples:
             *notes,
             warning("one-sided-queries", message, fix=say("Mine negatives: data.negatives.strategy: bm25.")),
         )
+    notes += own.note([len(group.negatives) for group, _ in scaled])
     rows = zip(columns["query"], columns["documents"], strict=True)
-    return Examples(columns, [[(query, text) for text in documents] for query, documents in rows], notes)
+    pairs = [[(query, text) for text in documents] for query, documents in rows]
+    return Examples(columns, pairs, notes, rounds=rounds.all())
 
 
 def _graded(prepared: Prepared) -> tuple[list[tuple[Group, list[float]]], tuple[Problem, ...]]:
@@ -190,7 +221,7 @@ def _graded(prepared: Prepared) -> tuple[list[tuple[Group, list[float]]], tuple[
 # --- right against wrong ---------------------------------------------------------------------------------------------
 
 
-def _tuples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
+def _tuples(loss: RerankerLoss, prepared: Prepared, seed: int, own: Own) -> Examples:
     notes: tuple[Problem, ...] = ()
     if prepared.shape == "scored":
         groups, _ = group_pairs(prepared.pairs, scale_of([pair.score for pair in prepared.pairs]))
@@ -202,30 +233,38 @@ def _tuples(loss: RerankerLoss, prepared: Prepared, seed: int) -> Examples:
             notes = (warning("one-sided-queries", message, fix=fix),)
         prepared = replace(prepared, shape="groups", groups=both, pairs=[])
     if loss.learns_margins:
-        return _margins(prepared.groups, notes)
-    made = tuple_table(loss, prepared.groups, random.Random(seed))
+        return _margins(prepared.groups, notes, seed, own)
+    made = tuple_table(loss, prepared.groups, seed, own)
     rows = list(zip(*made.columns.values(), strict=True))
     pairs = [[(query, text) for text in texts] for query, *texts in rows]
     columns: dict[str, list[Any]] = dict(made.columns)
     return Examples(columns, pairs, (*notes, *made.notes), sampling=lambda lengths: sampling_rows(made, lengths))
 
 
-def _margins(groups: Sequence[Group], notes: tuple[Problem, ...]) -> Examples:
+def _margins(groups: Sequence[Group], notes: tuple[Problem, ...], seed: int, own: Own) -> Examples:
     """A row for each right document with each wrong one, and the difference of their scores."""
     columns: dict[str, list[Any]] = {"query": [], "positive": [], "negative": [], "label": []}
     taught = sum(bool(group.positive_scores and group.negative_scores) for group in groups)
+    rounds = Rounds(own.rounds)
     for group in groups:
         above = group.positive_scores or (1.0,) * len(group.positives)
         below = group.negative_scores or (0.0,) * len(group.negatives)
         if not (group.positive_scores and group.negative_scores):
             above, below = (1.0,) * len(group.positives), (0.0,) * len(group.negatives)
-        for right, high in zip(group.positives, above, strict=True):
-            for wrong, low in zip(group.negatives, below, strict=True):
-                for name, value in zip(columns, (group.query, right, wrong, high - low), strict=True):
-                    columns[name].append(value)
+        draws = []
+        for some in own.drawn(list(zip(group.negatives, below, strict=True)), seed, group.query):
+            begun = len(columns["query"])
+            for right, high in zip(group.positives, above, strict=True):
+                for wrong, low in some:
+                    for name, value in zip(columns, (group.query, right, wrong, high - low), strict=True):
+                        columns[name].append(value)
+            draws.append(range(begun, len(columns["query"])))
+        rounds.add(draws)
     if taught < len(groups):
         message = say("{count} of {total} queries have no teacher scores; the gap to learn is 1 for them.",
                    count=len(groups) - taught, total=len(groups))  # fmt: skip
         notes = (*notes, warning("no-teacher-scores", message, fix=say("Take loss.name: binary_cross_entropy.")))
+    notes += own.note([len(group.negatives) for group in groups])
     rows = zip(columns["query"], columns["positive"], columns["negative"], strict=True)
-    return Examples(columns, [[(query, right), (query, wrong)] for query, right, wrong in rows], notes)
+    pairs = [[(query, right), (query, wrong)] for query, right, wrong in rows]
+    return Examples(columns, pairs, notes, rounds=rounds.all())

@@ -6,6 +6,7 @@ library lacks.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar
@@ -16,6 +17,8 @@ from tunewiz.backends.models.loading import load_reranker, set_activation
 from tunewiz.backends.models.reranking import pair_features
 from tunewiz.backends.training import reranker_rows, validation
 from tunewiz.backends.training.library_training import LibraryTraining, Parts
+from tunewiz.backends.training.loss_rows import Own
+from tunewiz.backends.training.trainer import CPU_PIECE, in_pieces
 from tunewiz.data.rows.examples import Collection
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.losses.reranker.pointwise import BinaryCrossEntropy
@@ -40,6 +43,13 @@ class RerankerTraining(LibraryTraining[RerankerPreset]):
         set_activation(model, self.preset.loss)
         return self.with_adapter(model)
 
+    def _pieces(self, model: Any) -> AbstractContextManager[None]:
+        """Once more in the backward pass where the loss says so; one that caches gradients itself does it alone."""
+        size = 0 if self.preset.loss.caches_gradients else self.preset.loss.encoded_at_once
+        if not size:
+            return super()._pieces(model)
+        return in_pieces(model, min(size, CPU_PIECE) if self.device == "cpu" else size, self.output, again=True)
+
     def kinds(self) -> tuple[Any, Any]:
         """Trainer and arguments."""
         from sentence_transformers.cross_encoder.trainer import CrossEncoderTrainer
@@ -49,7 +59,7 @@ class RerankerTraining(LibraryTraining[RerankerPreset]):
 
     def parts(self, model: Any) -> Parts:
         """Rows for the loss; the library tokenizes each batch."""
-        made = reranker_rows.examples(self.preset.loss, self.prepared, self.preset.training.seed)
+        made = reranker_rows.examples(self.preset.loss, self.prepared, self.preset.training.seed, Own.of(self.preset))
         for problem in made.notes:
             self.run.notice(problem)
         plan = self._plan(made.rows(_lengths(model, made)), self.preset.loss.in_batch_negatives)

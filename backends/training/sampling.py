@@ -40,7 +40,8 @@ class Rows:
     """For each row the ids of its query, its texts, and the texts known to answer its query.
 
     Ids are whole numbers; equal texts have equal ids. ``answers`` holds the row's own positive too, ``negatives`` the
-    row's hard negatives. ``lengths`` (tokens a row costs) may be empty.
+    row's hard negatives. ``lengths`` (tokens a row costs) may be empty. ``rounds`` are the numbers of the rows that an
+    epoch goes through, in turn; empty where each goes through all.
     """
 
     queries: Sequence[int]
@@ -48,9 +49,14 @@ class Rows:
     answers: Sequence[frozenset[int]]
     negatives: Sequence[Sequence[int]]
     lengths: Sequence[int] = field(default_factory=tuple)
+    rounds: Sequence[Sequence[int]] = ()
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    def of_epoch(self, number: int) -> Sequence[int]:
+        """The numbers of the rows of epoch ``number`` (from 0)."""
+        return self.rounds[number % len(self.rounds)] if self.rounds else range(len(self))
 
 
 class _Batch:
@@ -102,7 +108,7 @@ class BatchPlan:
     @property
     def left_out(self) -> int:
         """Rows that the first epoch leaves out."""
-        return len(self.rows) - sum(map(len, self._first))
+        return len(self.rows.of_epoch(0)) - sum(map(len, self._first))
 
     @cached_property
     def _first(self) -> list[list[int]]:
@@ -112,18 +118,18 @@ class BatchPlan:
         import numpy as np
 
         draw = np.random.default_rng([self.seed, number])
-        order = self._order(draw)
+        order = self._order(draw, self.rows.of_epoch(number))
         batches = _worthwhile(list(self._filled(order))) if self.apart else list(_cut(order, self.batch_size))
         draw.shuffle(batches)
         return batches
 
-    def _order(self, draw: np.random.Generator) -> list[int]:
+    def _order(self, draw: np.random.Generator, numbers: Sequence[int]) -> list[int]:
         import numpy as np
 
-        order = draw.permutation(len(self.rows))
+        order = np.asarray(numbers, dtype=np.int64)[draw.permutation(len(numbers))]
         if not self.by_length or not len(self.rows.lengths):
             return [int(row) for row in order]
-        blurred = np.asarray(self.rows.lengths) * draw.uniform(1 - BLUR, 1 + BLUR, len(order))
+        blurred = np.asarray(self.rows.lengths) * draw.uniform(1 - BLUR, 1 + BLUR, len(self.rows))
         size = POOL * self.batch_size
         pools = [order[start : start + size] for start in range(0, len(order), size)]
         return [int(row) for pool in pools for row in pool[np.argsort(blurred[pool], kind="stable")]]

@@ -178,10 +178,10 @@ class RerankerTrial(Trial[RerankerPreset]):
 
     def _first_stage(self) -> Any:
         from tunewiz.backends.evaluate.measuring import MeasureOptions
-        from tunewiz.backends.evaluate.two_stage import embedder
+        from tunewiz.backends.evaluate.two_stage import embedder, first_stage
         from tunewiz.backends.negatives import Surroundings, catalogue
 
-        wanted = self.preset.candidates
+        wanted = first_stage(self.preset.candidates, self._corpus.texts)
         self.progress("retrieved", 0, 0)
         options = MeasureOptions(
             cache=self.run.directory / "cache" / "vectors",

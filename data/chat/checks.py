@@ -17,6 +17,7 @@ from tunewiz.data.dialogues.markup import chat_mark, template_mark, without_cont
 from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
+from tunewiz.data.reading.records import first_unfolded
 from tunewiz.data.reading.source import Row
 from tunewiz.data.rows.conversations import Conversation, texts_of_conversation
 from tunewiz.data.text.cleaning import strip_markup
@@ -179,7 +180,8 @@ class ConversationLook:
     def _read(self) -> Iterator[Row]:
         chosen = self._detection.format
         assert isinstance(chosen, ConversationFormat)
-        for row in chosen.rows(self._detection, self._findings):
+        rows = chosen.rows(self._detection, self._findings)
+        for row in first_unfolded(self._detection.source, rows, self._findings):
             self._rows += 1
             yield row
 

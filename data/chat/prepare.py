@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
+from tunewiz.data import blending
 from tunewiz.data.chat.checks import ConversationChecks
 from tunewiz.data.chat.cleaning import Placeholders, clean_conversations
 from tunewiz.data.chat.labels import ask_for_label, default_prompt, order_labels, prompt_problems
 from tunewiz.data.chat.prepared import LlmPlan, PreparedLlm, load, save
+from tunewiz.data.chat.repeats import surplus
 from tunewiz.data.chat.splitting import Parts, leaks, split_conversations
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import Opened
@@ -67,10 +70,13 @@ class _Read:
 
 
 def _prepare(plan: LlmPlan, findings: Findings) -> PreparedLlm:
-    data = _read(plan.train, plan, findings)
+    datasets = (plan.train, *plan.others)
+    several = blending.blended(datasets)
+    read = _read_all(datasets, plan, findings)
+    data = _joined(read, datasets, plan, findings) if several else read[0]
     stage = data.rows[0].stage
-    sources = [data.opened]
-    evaluation = plan.evaluation or _split_beside(plan, data.opened, findings)
+    sources = [one.opened for one in read]
+    evaluation = plan.evaluation or (None if plan.others else _split_beside(plan, data.opened, findings))
     if evaluation is not None:
         other = _read(evaluation, replace(plan, stage=stage), findings)
         sources.append(other.opened)
@@ -90,7 +96,49 @@ def _prepare(plan: LlmPlan, findings: Findings) -> PreparedLlm:
     watched = _validation(plan, parts.train)
     labels = _labels(plan, data, parts, findings)
     hashes = {name: value for source in sources for name, value in source.hashes().items()}
-    return _prepared(plan, stage, watched, parts.held_out, labels, len(data.rows), hashes)
+    if not several:
+        return _prepared(plan, stage, watched, parts.held_out, labels, len(data.rows), hashes)
+    drawn = replace(watched, train=blending.draw(watched.train, datasets, plan.seed))
+    sides = {"kept": data.rows, "held_out": [] if evaluation else parts.held_out, "validation": watched.held_out}
+    counts = blending.counts_of(datasets, [one.rows for one in read], sides | {"train": drawn.train})
+    findings(blending.told(counts))
+    return replace(_prepared(plan, stage, drawn, parts.held_out, labels, len(data.rows), hashes), sources=counts)
+
+
+def _read_all(datasets: Sequence[Dataset], plan: LlmPlan, findings: Findings) -> list[_Read]:
+    """Every dataset, for one stage of training: that of the first, unless the plan names one."""
+    first: list[Stage] = []
+
+    def read(dataset: Dataset) -> _Read:
+        found = _read(dataset, replace(plan, stage=first[0]) if first else plan, findings)
+        first.append(found.rows[0].stage)
+        return found
+
+    found = blending.read_all(datasets, read)
+    if not blending.blended(datasets):
+        return found
+    named = blending.marked([one.rows for one in found], blending.names_of(datasets))
+    return [replace(one, rows=rows) for one, rows in zip(found, named, strict=True)]
+
+
+def _joined(read: list[_Read], datasets: Sequence[Dataset], plan: LlmPlan, findings: Findings) -> _Read:
+    """The rows of all, without those that a dataset before has too; labels stay where all rows have one."""
+    rows = [row for one in read for row in one.rows]
+    repeated = set(surplus(rows))
+    if not plan.clean:  # what repeats within a dataset is told of with it
+        starts = accumulate((len(one.rows) for one in read), initial=0)
+        repeated -= {start + number for start, one in zip(starts, read, strict=False) for number in surplus(one.rows)}
+    kept = [row for number, row in enumerate(rows) if number not in repeated]
+    blending.tell_repeats([one.rows for one in read], kept, plan.clean, findings)
+    rows = kept if plan.clean else rows
+    names = order_labels(Counter(row.label for row in rows if row.label))
+    if names and not all(row.label for row in rows):
+        prompt = plan.prompt or default_prompt(row.question for row in rows if row.label)
+        wanted = plan.labels or names
+        rows = [replace(ask_for_label(row, prompt, wanted), label="") for row in rows]
+        message = say("Some rows have a label and others do not: the label is asked for as any other answer.")
+        findings(note("labels-as-answers", message, Where(key="data.train")))
+    return _Read(read[0].opened, rows)
 
 
 def _split_beside(plan: LlmPlan, data: Opened, findings: Findings) -> Dataset | None:
@@ -111,7 +159,7 @@ def _read(dataset: Dataset, plan: LlmPlan, findings: Findings) -> _Read:
     placeholders = Placeholders(plan.placeholders, data.source.name)
     found = [placeholders.fill(_with_system(row, plan)) for row in rows]
     for problem in placeholders.problems():
-        if dataset is plan.train or problem.code != "placeholder-unused":
+        if dataset in (plan.train, *plan.others) or problem.code != "placeholder-unused":
             findings(problem)
     found = _of_stage(found, plan, data, findings)
     if plan.clean:

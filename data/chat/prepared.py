@@ -1,7 +1,7 @@
 """What the user wants of the data (:class:`LlmPlan`), and data ready for a language model's run: how it lies on disk.
 
 ``train.jsonl``, ``validation.jsonl`` and ``evaluation.jsonl`` hold a conversation a line: ``turns`` (lists of speaker
-and text) and those of ``system tools chosen rejected answer desirable text label line`` that say something;
+and text) and those of ``system tools chosen rejected answer desirable text label line source`` that say something;
 ``counts.json`` holds the rest.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tunewiz.data.blending import SourceCounts
 from tunewiz.data.checks.check import DAMAGE, check_whole
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.conversations import Conversation, Stage, Turn
@@ -29,6 +30,7 @@ class LlmPlan:
     trained with; ``auto`` leaves it to their layout. ``placeholders`` fill ``{{name}}``. For rows with labels,
     ``prompt`` holds ``{text}`` and perhaps ``{labels}`` (``None``: one in the language of the texts), and ``labels``
     gives the set and its order (``None``: those of the data, sorted). ``system`` is put where a row has none.
+    ``others`` are trained on beside ``train``.
     """
 
     train: Dataset
@@ -42,6 +44,7 @@ class LlmPlan:
     prompt: str | None = None
     labels: tuple[str, ...] | None = None
     system: str | None = None
+    others: tuple[Dataset, ...] = ()
 
 
 _PARTS: Final = ("train", "validation", "evaluation")
@@ -53,7 +56,7 @@ class PreparedLlm:
 
     ``labels`` and ``prompt`` (the template that was filled) are empty unless the rows are classified. ``counts`` are
     numbers for the report (``rows train validation evaluation turns``), ``hashes`` the SHA-256 of every input file by
-    the name the user gave.
+    the name the user gave, ``sources`` tells of each of several datasets.
     """
 
     stage: Stage
@@ -64,6 +67,7 @@ class PreparedLlm:
     prompt: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[SourceCounts, ...] = ()
 
 
 def save(prepared: PreparedLlm, folder: Path) -> None:
@@ -76,6 +80,7 @@ def save(prepared: PreparedLlm, folder: Path) -> None:
         "prompt": prepared.prompt,
         "counts": dict(prepared.counts),
         "hashes": dict(prepared.hashes),
+        "sources": [asdict(one) for one in prepared.sources],
     }
     write_json(folder / "counts.json", rest)
 
@@ -95,6 +100,7 @@ def load(folder: Path) -> PreparedLlm:
             prompt=rest["prompt"],
             counts=rest["counts"],
             hashes=rest["hashes"],
+            sources=tuple(SourceCounts(**one) for one in rest.get("sources", ())),
         )
     except DAMAGE as fault:
         message = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.text.duplicates import NearDuplicates, Seen, fingerprint, normal
-from tunewiz.problems import Problem, Where, say, warning
+from tunewiz.problems import Problem, Where, note, say, warning
 
 Repeat = Literal["duplicate-row", "near-duplicate-row", "similar-row"]
 
@@ -56,6 +56,7 @@ class Repeats:
         self._answers = NearDuplicates(THRESHOLD)
         self._frames = array("Q")
         self._lines = array("Q")
+        self._more = False
 
     def add(self, conversation: Conversation) -> tuple[Repeat, int] | None:
         """What an equal earlier row is called and its line; None if there is none."""
@@ -73,6 +74,7 @@ class Repeats:
     def _compare(self, conversation: Conversation) -> None:
         """Take question and answers for the comparison at the end."""
         if len(self._lines) >= COMPARED:
+            self._more = True
             return
         question = conversation.question
         own = own_part(question)
@@ -108,6 +110,9 @@ class Repeats:
             )
             where = Where(file=file, line=self.line(pair.second))
             yield warning("similar-row", message, where, say("Cleaning keeps the first."))
+        if self._more:
+            message = say("Only the first {count} rows were compared for nearly the same ones.", count=COMPARED)
+            yield note("compared-first", message, Where(file=file))
 
 
 def surplus(conversations: Iterable[Conversation]) -> dict[int, Repeat]:

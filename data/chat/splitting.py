@@ -83,19 +83,19 @@ def _commonest(rows: Sequence[Conversation], group: Sequence[int]) -> str:
 def leaks(train: Sequence[Conversation], measured: Sequence[Conversation], file: str) -> Iterator[Problem]:
     """First questions of ``measured`` that ``train`` (of ``file``) has too, exactly or nearly, each with its row."""
     trained, near = Seen(), NearDuplicates()
-    lines: list[int] = []
+    places: list[Where] = []
     for row in train:
-        if trained.first(fingerprint(normal(row.question)), row.line) is None:
+        if trained.first(fingerprint(normal(row.question)), len(places)) is None:
             near.add(own_part(row.question))
-            lines.append(row.line)
+            places.append(Where(file=row.source or file, line=row.line))
     first = len(near)
     asked: list[str] = []
     for row in measured:
-        line = trained.get(fingerprint(normal(row.question)))
-        if line is not None:
+        place = trained.get(fingerprint(normal(row.question)))
+        if place is not None:
             message = say('The evaluation\'s question "{question}" is trained on.', question=row.question[:60])
             fix = say("Take the row out of the training data.")
-            yield warning("leak-question", message, Where(file=file, line=line), fix)
+            yield warning("leak-question", message, places[place], fix)
         else:
             near.add(own_part(row.question))
             asked.append(row.question)
@@ -106,4 +106,4 @@ def leaks(train: Sequence[Conversation], measured: Sequence[Conversation], file:
                 'The evaluation\'s question "{question}" is nearly one that is trained on.', question=question
             )
             fix = say("Take the row out of the training data if both ask the same.")
-            yield warning("leak-near-question", message, Where(file=file, line=lines[pair.first]), fix)
+            yield warning("leak-near-question", message, places[pair.first], fix)

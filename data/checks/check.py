@@ -75,8 +75,10 @@ def watch(examples: Iterable[Example], setting: Setting, report: Callable[[Probl
     """
     watching = [check(setting) for check in checks()]
     for example in examples:
+        texts, where = list(texts_of_example(example)), setting.at(example.line)  # once for all checks of texts
         for check in watching:
-            for problem in check.look(example):
+            found = check.judge(texts, where) if isinstance(check, TextCheck) else check.look(example)
+            for problem in found:
                 report(problem)
         yield example
     for check in watching:

@@ -12,7 +12,7 @@ from tunewiz.data.checks.check import Check, Setting
 from tunewiz.data.rows.examples import Example, Scale, ScoredPair, scale_of
 from tunewiz.data.text.duplicates import NearDuplicates, Seen, fingerprint, normal
 from tunewiz.language import N_
-from tunewiz.problems import Message, Problem, say, warning
+from tunewiz.problems import Message, Problem, note, say, warning
 
 # Labels of scored pairs: too few of a kind, an odd scale, contradictions.
 
@@ -193,10 +193,14 @@ class SimilarQueries(Check):
         self._seen = Seen()
         self._lines = array("I")
         self._queries = NearDuplicates()
+        self._more = False
 
     def look(self, example: Example) -> Iterator[Problem]:
         """See :meth:`Check.look`."""
-        if isinstance(example, ScoredPair) or not self.setting.retrieval or len(self._queries) >= COMPARED:
+        if isinstance(example, ScoredPair) or not self.setting.retrieval:
+            return
+        if len(self._queries) >= COMPARED:
+            self._more = True
             return
         if self._seen.first(fingerprint(normal(example.query)), example.line) is None:
             self._queries.add(example.query)
@@ -214,6 +218,9 @@ class SimilarQueries(Check):
             )
             fix = say("Nothing to do if both are meant: the split keeps them on one side.")
             yield warning("near-duplicate-query", message, self.setting.at(self._lines[second]), fix)
+        if self._more:
+            message = say("Only the first {count} queries were compared for nearly the same ones.", count=COMPARED)
+            yield note("compared-first", message, self.setting.at(0))
 
 
 # One answer to everything.

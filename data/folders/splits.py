@@ -27,7 +27,7 @@ _DEPTH: Final = 3  # folders below: repositories put the files into data/, or in
 _MOST: Final = 10_000  # files: more are one text each, not shards
 
 #: Splits by the words that files and folders are named with.
-_SPLITS: Final[Mapping[str, str]] = {
+SPLIT_WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("train", "training", "trn", "训练", "训练集"), "train"),
     **dict.fromkeys(("test", "testing", "tst", "测试", "测试集"), "test"),
     **dict.fromkeys(("dev", "devel", "development", "开发集"), "dev"),
@@ -63,7 +63,7 @@ def is_data(file: Path) -> bool:
 def split_of(file: Path, root: Path) -> str:
     """The split that a file's name, or that of a folder it lies in, tells; "" where none does."""
     for name in (file.name.split(".")[0], *(parent.name for parent in file.parents if root in parent.parents)):
-        words = [_SPLITS[word] for word in _WORDS.split(name.casefold()) if word in _SPLITS]
+        words = [SPLIT_WORDS[word] for word in _WORDS.split(name.casefold()) if word in SPLIT_WORDS]
         if words:
             return words[-1]
     return ""
@@ -85,7 +85,7 @@ def split_folder(path: Path, dataset: Dataset, discover: Discover) -> Source | N
     for file in files:
         by_split.setdefault(split_of(file, path), []).append(file)
     named = {split: of_split for split, of_split in by_split.items() if split}
-    wanted = _SPLITS.get(dataset.split.casefold(), dataset.split)
+    wanted = SPLIT_WORDS.get(dataset.split.casefold(), dataset.split)
     if wanted in named:
         chosen = named[wanted]
     elif "train" in named and wanted == "auto":

@@ -12,6 +12,7 @@ from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.reading.columns import guesses
+from tunewiz.data.reading.dialect import named_marks
 from tunewiz.data.reading.meaning import beside_text
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
@@ -99,7 +100,10 @@ def _part(item: Any) -> str | None:
 
 
 def is_table(source: Source) -> bool:
-    """Whether a file named like prose holds a table: as many tabs, or signs of several characters, on every line."""
+    """Whether a file named like prose holds a table: names in its first line, or as many separators on every line."""
+    heading = next(lines(source, lambda _problem: None), (0, ""))[1]
+    if source.columns and named_marks(heading):
+        return True
     if len(source.columns) < 2 or not (source.delimiter == "\t" or len(source.delimiter) > 1):
         return False
     first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]

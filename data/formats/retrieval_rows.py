@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of
+from tunewiz.data.reading.columns import normalise_name
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.scales import label_word, word_worth
 from tunewiz.data.reading.source import Row
@@ -250,6 +251,8 @@ class Scored(RetrievalFormat):
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """A score column must hold scores in at least half of the rows that have any."""
         if role.name == "score":
+            if table.rows and not table.varied(column) and "click" in normalise_name(column).replace("点击", "click"):
+                return False  # where only clicks were written down, each row is a right answer
             # Half: a column of grades in which many are "n/a" is still one; what cannot be read is told row by row.
             return table.score_share(column) >= 0.5 or not table.rows
         return super().fits(role, column, table)

@@ -7,6 +7,7 @@ from typing import Final
 
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.opening.labels import map_options
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, number_in
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns
@@ -35,7 +36,7 @@ def tried(known: Candidates, name: str, table: Table, mapping: Mapped) -> str:
     if found.get(name) is None:
         return ""
     best = max(matches, key=lambda one: one.strength).format.name
-    typed = " ".join(f"--map {role}={','.join(columns)}" for role, columns in mapping.items())
+    typed = map_options({role: ",".join(columns) for role, columns in mapping.items()})
     return typed if best == name else f"{typed} --format {name}"
 
 
@@ -68,7 +69,7 @@ def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
         if home in roles:
             columns = (*best.mapping.get(home, ()), *lost)
             if tried({best.format.name: best.format}, best.format.name, table, {**best.mapping, home: columns}):
-                changed = f"--map {home}={','.join(columns)}"
+                changed = map_options({home: ",".join(columns)})
                 return say("To put it into what the model reads: {mapping}.", mapping=changed)
     return say("Write into a column that is used what the model should see; take the others out.")
 
@@ -148,7 +149,7 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
     answers = tried(known, "prompt_completion", table, {"prompt": (text,), "completion": (beside[-1],)})
     labels = tried(known, "classification", table, {"text": (text,), "label": (beside[-1],)})
     whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")
-    raw = tried(known, "text", table, {"text": whole}) or f"--map text={text} --format text"
+    raw = tried(known, "text", table, {"text": whole}) or f"{map_options({'text': text})} --format text"
     if answers and labels:
         return say(
             "Say what to learn: to answer {answers}; to label {labels}; every word of the text {raw}.",

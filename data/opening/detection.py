@@ -23,6 +23,7 @@ from tunewiz.data.opening.advice import (
     unread_judgments,
 )
 from tunewiz.data.opening.labels import (
+    clicks_told,
     label_notes,
     labels_of,
     other_reading,
@@ -31,7 +32,7 @@ from tunewiz.data.opening.labels import (
     unclear_labels,
     with_labels,
 )
-from tunewiz.data.opening.left_over import marks_of, several_in_a_cell, titled, unused
+from tunewiz.data.opening.left_over import ids_for_texts, marks_of, several_in_a_cell, titled, unused
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.refusals import (
     Works,
@@ -44,7 +45,7 @@ from tunewiz.data.opening.refusals import (
     refuse_pictures,
     refuse_retrieval,
 )
-from tunewiz.data.opening.unfolding import unfolded, with_leaves
+from tunewiz.data.opening.unfolding import unclear_marks, unfolded, with_leaves
 from tunewiz.data.opening.unnamed import match_unnamed
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import columns_of, list_columns, mapping_problems
@@ -134,6 +135,11 @@ def detect_rows(
         _refuse_for_llm(source, table, given)
     else:
         _refuse_for_retrieval(source, table, found, given, works)
+    if found and not for_llm and not given:
+        used = found[0].mapping
+        wrong = unclear_marks(source, table, used) or ids_for_texts(source, table, used)
+        if wrong is not None:
+            raise BadData(wrong)
     prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
     if not found and not (given or prose) and has_no_names(source):
         positional = match_unnamed(candidates, table)
@@ -321,7 +327,7 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
     for role, rivals in best.rivals.items():
         message = say("{role} could also be {columns}.", role=role, columns=", ".join(rivals))
         told.append(warning("columns-ambiguous", message, source.at(), override))
-    told += other_reading(source, table, best, others, given)
+    told += other_reading(source, table, best, others, given) or clicks_told(source, best, given)
     for_llm = best.format.shape == "conversations"
     told += lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping)
     told += told_of_values(source, table, best)

@@ -60,7 +60,10 @@ def unclear_labels(source: Source, table: Table, best: Match, given: Mapped) -> 
     if best.format.shape == "groups":
         if source.format != "auto" or "score" in given:
             return None
-        return next((ask_worth(source, table, name) for name in spare_labels(table, best.mapping)), None)
+        pair = best.mapping.get("query", ("",))[0], best.mapping.get("positive", ("",))[0]
+        known = guesses("sentence1", [pair[0]]) and guesses("sentence2", [pair[1]])
+        texts = None if known or not all(pair) else pair
+        return next((ask_worth(source, table, name, texts) for name in spare_labels(table, best.mapping)), None)
     column = score_column(best)
     if not column:
         return None
@@ -197,10 +200,40 @@ def label_notes(source: Source, table: Table, best: Match) -> list[Problem]:
     ]
 
 
+#: Words of names of clicks: more of them are more relevant, as far as people saw the document at all.
+_CLICKS: Final = re.compile("click|ctr|点击")
+
+
+def is_clicks(column: str) -> bool:
+    """Whether a column is called by clicks."""
+    return bool(_CLICKS.search(normalise_name(column)))
+
+
+def clicks_told(source: Source, best: Match, given: Mapped) -> list[Problem]:
+    """A warning that clicks are read as grades: what was shown below, or never, is not clicked either."""
+    column = score_column(best)
+    if not column or not is_clicks(column) or "score" in given:
+        return []
+    first, second = (best.mapping[role][0] for role in ("sentence1", "sentence2"))
+    message = say(
+        "Clicks ({column}) are read as grades: the more, the more relevant {second} is to {first}; rows of one {first} "
+        "are judged together.",
+        column=column,
+        first=first,
+        second=second,
+    )
+    fix = say(
+        "If that is meant, say so: {graded}; if every row is a right answer: {plain} --format pairs.",
+        graded=map_options({"sentence1": first, "sentence2": second, "score": column}),
+        plain=map_options({"query": first, "positive": second}),
+    )
+    return [warning("clicks-as-grades", message, source.at(), fix)]
+
+
 def other_reading(source: Source, table: Table, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:
     """A column of numbers beside a query and an answer may be votes rather than labels."""
     pairs = next((item for item in others if item.format.shape == "groups" and item.weakest >= USUAL), None)
-    if best.format.shape != "scored" or pairs is None or "score" in given:
+    if best.format.shape != "scored" or pairs is None or "score" in given or is_clicks(score_column(best)):
         return []
     column = best.mapping["score"][0]
     message = say("{column} is read as a label, so a low one means not relevant.", column=column)

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Final
 
 from tunewiz.data.formats.format import Mapped
+from tunewiz.data.opening.labels import is_clicks
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import columns_in
 from tunewiz.data.reading.source import Source
-from tunewiz.problems import Problem, note, say, warning
+from tunewiz.problems import Problem, error, note, say, warning
 
 _DATE: Final = re.compile(r"\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2}.*)?$|\d{1,2}[-/.:]\d{1,2}([-/.:]\d{2,4})?.*$")
 _LINK: Final = re.compile(r"(https?|ftp)://|www\.|^/|^[\w.+-]+@[\w-]+\.")
@@ -92,6 +93,16 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     if spare:
         found.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
     return found
+
+
+def ids_for_texts(source: Source, table: Table, mapping: Mapped) -> Problem | None:
+    """An error where a log of clicks names documents by their ids alone."""
+    name = next((names[0] for role in ("positive", "sentence2") if (names := mapping.get(role))), "")
+    if not name or not any(map(is_clicks, table.columns)) or not is_name(table, name):
+        return None
+    message = say("{column} holds ids or addresses of documents, not their texts.", column=name)
+    fix = say("Put each document's text beside its id; or give a folder with corpus, queries and these as qrels.")
+    return error("ids-for-texts", message, source.at(), fix)
 
 
 def _is_part(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.opening.labels import ask_worth, map_options, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
+from tunewiz.data.opening.unfolding import unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.scales import known_labels
@@ -106,7 +107,8 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
             error("no-columns", message, source.at(), say('Write rows as {{"query": "...", "positive": "..."}}.'))
         )
     texts = [column for column in table.columns if is_text(table, column)]
-    problem = _unclear_labels(source, table, texts) if not missing else None
+    nested = {"positive": tuple(name for name in table.columns if "[]." in name)}
+    problem = (unclear_marks(source, table, nested) or _unclear_labels(source, table, texts)) if not missing else None
     if problem is not None:
         return BadData(problem)
     fix = _how_to_map_pairs(table, texts, works) if works else None
@@ -224,8 +226,13 @@ def _ordered(table: Table, pair: Sequence[str], query: str) -> tuple[str, str]:
 
 
 def _is_score(table: Table, column: str) -> bool:
-    """Whether a column holds numbers of a scale, or labels of a known one, rather than ids, years and counts."""
-    if is_named_so(column) or not table.varied(column) or table.score_share(column) < 0.9:
+    """Whether a column holds numbers of a scale, or labels of a known one, not ids, places, years and counts."""
+    if (
+        is_named_so(column)
+        or _PLACES & {normalise_name(column)}
+        or not table.varied(column)
+        or table.score_share(column) < 0.9
+    ):
         return False
     values = [number_of(value) for value in table.values(column)]
     numbers = [number for number in values if number is not None]
@@ -233,6 +240,41 @@ def _is_score(table: Table, column: str) -> bool:
         return bool(known_labels(table.values(column), {}))
     fractions = any(number != int(number) for number in numbers)
     return min(numbers) >= -1 and max(numbers) <= 100 and (fractions or len(set(numbers)) <= 10)
+
+
+#: Where a document stood in a list of results and how often it was shown: that says nothing of how right it is.
+_PLACES: Final = frozenset(
+    (
+        *(
+            "position",
+            "pos",
+            "rank",
+            "ranking",
+            "place",
+            "index",
+            "page",
+            "impressions",
+            "impression",
+            "views",
+            "shown",
+        ),
+        *(
+            "exposure",
+            "slot",
+            "dwelltime",
+            "duration",
+            "位置",
+            "展示位置",
+            "排名",
+            "名次",
+            "序号",
+            "页码",
+            "展示次数",
+            "曝光",
+        ),
+        *("曝光量", "曝光次数", "浏览量", "停留时间", "停留时长"),
+    )
+)
 
 
 def _part_of_collection(source: Source, table: Table) -> Problem | None:

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from tunewiz.data.reading.cells import Table, is_empty
-from tunewiz.data.reading.columns import normalise_name
-from tunewiz.data.reading.expressions import is_true, nested
+from tunewiz.data.formats.format import Mapped
+from tunewiz.data.opening.labels import map_options
+from tunewiz.data.reading.cells import Table, is_empty, number_of
+from tunewiz.data.reading.columns import guesses, normalise_name
+from tunewiz.data.reading.expressions import is_false, is_true, nested
+from tunewiz.data.reading.scales import word_worth
+from tunewiz.data.reading.source import Source
+from tunewiz.problems import Problem, error, say
 
 #: Keys of an object's text, best first; then the key of the longest texts.
 _TEXTS: Final = (
@@ -23,7 +28,63 @@ _TEXTS: Final = (
     "paragraph",
 )
 _TITLES: Final = ("title", "标题")
-_CHOSEN: Final = ("isselected", "selected", "ispositive", "isrelevant", "isgold", "issupporting", "relevant")
+#: Keys that say which objects are right, best first.
+_CHOSEN: Final = (
+    *("isselected", "selected", "ispositive", "isrelevant", "isgold", "issupporting", "relevant", "gold", "positive"),
+    *(
+        "iscorrect",
+        "correct",
+        "isanswer",
+        "hasanswer",
+        "supporting",
+        "issupport",
+        "support",
+        "ismatch",
+        "match",
+        "matched",
+    ),
+    *(
+        "golden",
+        "ispos",
+        "isright",
+        "istrue",
+        "clicked",
+        "isclicked",
+        "是否相关",
+        "相关",
+        "是否正确",
+        "正确",
+        "是否正例",
+    ),
+    *(
+        "正例",
+        "是否选中",
+        "选中",
+        "是否点击",
+        "点击",
+        "label",
+        "labels",
+        "relevance",
+        "relevancelabel",
+        "grade",
+        "judgment",
+    ),
+    *(
+        "judgement",
+        "rel",
+        "score",
+        "relevancescore",
+        "similarity",
+        "rating",
+        "type",
+        "kind",
+        "clicks",
+        "标签",
+        "相关性",
+        "相关度",
+    ),
+    *("得分", "分数", "评分", "类型", "点击次数"),
+)
 _LOOKED: Final = 50  # rows: what an object holds is alike in all
 _SPANS: Final = ("answerstart", "start")
 
@@ -100,10 +161,91 @@ def _expressions(column: str, shape: str, objects: list[dict[str, Any]]) -> list
     if not text:
         return []
     inner = f"{text}[]" if any(isinstance(item.get(text), list) for item in objects) else text
-    chosen = next((key for key, plain in keys.items() if plain in _CHOSEN), "")
-    if shape == "[]" and chosen and {is_true(item.get(chosen)) for item in objects} == {True, False}:
+    marks = _marks(objects, keys) if shape == "[]" else []
+    chosen = next((key for key in marks if _says_yes_and_no(objects, key)), "")
+    if chosen:
         return [f"{column}[{mark}{chosen}].{inner}" for mark in ("", "!")]
     return [f"{column}{shape}.{inner}"]
+
+
+def _marks(objects: list[dict[str, Any]], keys: dict[str, str]) -> list[str]:
+    """The keys that may say which objects are right, likely ones first."""
+    order = {name: place for place, name in enumerate(_CHOSEN)}
+    return sorted((key for key, plain in keys.items() if plain in order), key=lambda key: order[keys[key]])
+
+
+def _says_yes_and_no(objects: list[dict[str, Any]], key: str) -> bool:
+    values = [item.get(key) for item in objects]
+    told = {is_true(value) for value in values}
+    return told == {True, False} and all(is_true(value) or is_false(value) or value is None for value in values)
+
+
+def graded(table: Table, column: str) -> tuple[str, list[Any]]:
+    """The key and values of scores or words that grade the objects of a column; ("", []) where yes or no is said."""
+    objects, shape = _objects(table, column)
+    keys = {key: normalise_name(str(key)) for item in objects for key in item if isinstance(key, str)}
+    marks = _marks(objects, keys) if shape == "[]" else []
+    if any(_says_yes_and_no(objects, key) for key in marks):
+        return "", []
+    for key in marks:
+        values = [item.get(key) for item in objects if not is_empty(item.get(key))]
+        plain = all(isinstance(value, (str, int, float)) for value in values)
+        if plain and len({str(value) for value in values}) > 1 and (_are_numbers(values) or _are_words(values)):
+            return key, values
+    return "", []
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return all(number_of(value) is not None for value in values)
+
+
+def _are_words(values: list[Any]) -> bool:
+    """Words that come again, as labels do."""
+    return 2 * len({str(value) for value in values}) <= len(values)
+
+
+def unclear_marks(source: Source, table: Table, mapping: Mapped) -> Problem | None:
+    """An error where ``mapping`` takes all objects of a list for right ones though scores in them tell otherwise."""
+    for role in ("positive", "sentence2"):
+        for name in mapping.get(role, ()):
+            column, inside, text = name.partition("[].")
+            key, values = graded(table, column) if inside and "[" not in text else ("", [])
+            if key:
+                return ask_which(source, table, column, text, (key, values))
+    return None
+
+
+def ask_which(source: Source, table: Table, column: str, text: str, mark: tuple[str, list[Any]]) -> Problem:
+    """An error that asks which of the objects in a column are right, by the key and values of ``mark``."""
+    key, values = mark
+    shown = list(dict.fromkeys(str(value) for value in values))
+    message = say(
+        "The objects in {column} are graded by {key} ({values}): not all of them are right.",
+        column=column,
+        key=key,
+        values=", ".join(shown[:6]) + (" …" if len(shown) > 6 else ""),
+    )
+    query = next((guess.column for guess in guesses("query", table.columns) if guess.column != column), "COLUMN")
+    test = _test(key, values)
+    fix = say(
+        "Say from where on they are, for example: {mapping}.",
+        mapping=map_options(
+            {"query": query, "positive": f"{column}[{test}].{text}", "negative": f"{column}[!{test}].{text}"}
+        ),
+    )
+    return error("marks-unclear", message, source.at(), fix)
+
+
+def _test(key: str, values: list[Any]) -> str:
+    """A comparison that tells right from wrong objects, as an example."""
+    numbers = sorted({number for value in values if (number := number_of(value)) is not None})
+    if len(numbers) < 2:
+        best = max((str(value) for value in values), key=lambda word: word_worth(word) or 0.0)
+        return f"{key}={best}"
+    whole = all(number == int(number) for number in numbers)
+    # Grades count from 1 on, as trec_eval has it; of other scores those in the upper half.
+    start = 1.0 if whole and numbers[0] <= 0 else numbers[1] if whole else round((numbers[0] + numbers[-1]) / 2, 3)
+    return f"{key}>={start:g}"
 
 
 def _text_keys(objects: list[dict[str, Any]], keys: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -118,7 +260,6 @@ def _text_keys(objects: list[dict[str, Any]], keys: dict[str, str]) -> tuple[lis
                 lengths.setdefault(key, []).append(sum(map(len, texts)))
                 values.setdefault(key, set()).add(str(value))
     known = [key for name in _TEXTS for key, plain in keys.items() if plain == name and key in lengths]
-    varied = [
-        key for key in lengths if len(values[key]) > 1 and keys[key] not in _TITLES and not keys[key].endswith("id")
-    ]
-    return known, sorted(varied, key=lambda key: -sum(lengths[key]) / len(lengths[key]))
+    varied = [key for key in lengths if len(values[key]) > 1 and not keys[key].endswith(("id", "url", "link"))]
+    untitled = [key for key in varied if keys[key] not in _TITLES and keys[key] not in _CHOSEN]
+    return known, sorted(untitled or varied, key=lambda key: -sum(lengths[key]) / len(lengths[key]))

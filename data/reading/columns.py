@@ -32,7 +32,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("query queries anchor 问题 查询 问 提问 问句 查询语句 查询词"),
         USUAL: _names(
             "question questions querytext questiontext searchquery userquery searchterm faqquestion keyword",
-            "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词 messages",
+            "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词 关键词 关键字 搜索语句",
+            "搜索关键词 查询内容 querystring messages",
         ),
         WEAK: _names("q 问法 题目 标题 sentence1 text1 input ask prompt source"),
     },
@@ -42,7 +43,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "正例 正样本 正文档 相关文档 正向样本 正例文档 正例段落",
         ),
         USUAL: _names(
-            "answer answers document doc passage context paragraph answertext faqanswer",
+            "answer answers document doc passage context paragraph answertext faqanswer clickeddoc clickeddocument",
+            "clickedtext clickedpassage 点击文档 点击内容",
             "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
         ),
         WEAK: _names("response reply a content body sentence2 text2 target output 内容 正文 标准问 标准问题"),
@@ -68,16 +70,21 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("sentence1 text1 sentencea texta sent1 句子1 句子一 句子a 文本1 文本一 文本a 句1"),
         USUAL: _names(
             "question1 query1 s1 q1 premise first 问题1 问题一 问句1 前提",
-            "query queries question 问题 查询 用户问题 标准问",
+            "query queries question searchquery searchterm keyword 问题 查询 用户问题 标准问 搜索词 检索词 查询词",
+            "关键词 搜索语句 搜索关键词",
         ),
     },
     "sentence2": {
         EXACT: _names("sentence2 text2 sentenceb textb sent2 句子2 句子二 句子b 文本2 文本二 文本b 句2"),
         USUAL: _names(
             "question2 query2 s2 q2 hypothesis second 问题2 问题二 问句2 假设 相似问",
-            "doc document passage positive answer candidate 文档 段落 答案 回答 候选",
+            "doc document passage positive answer candidate clickeddoc clickeddocument 文档 段落 答案 回答 候选",
+            "点击文档",
         ),
-        WEAK: _names("para text content description response title 正文 内容 标题"),
+        WEAK: _names(
+            "para text content description response title clickedtitle clickeditem producttitle itemtitle producttext",
+            "item product 正文 内容 标题 点击标题 商品标题 商品名称 商品 点击商品 文档标题 网页标题",
+        ),
     },
     "score": {
         EXACT: _names("score label similarity similar relevance grade 相似度 相关性 相关度 是否相似"),
@@ -85,6 +92,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel "
             "target",
             "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配",
+            "clicks click clicked clickcount clicknum numclicks nclicks isclicked isclick clickrate ctr 点击次数",
+            "点击数 点击量 点击 是否点击 有无点击 点击率",
         ),
     },
     "instruction": {EXACT: _names("instruction prompt queryinstruction 指令")},
@@ -113,7 +122,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("prompt prompts 提示 提示词"),
         USUAL: _names(
             "query question questions ask asks 问题 提问 问 问句 题目 查询 用户问题 用户输入 input source src user",
-            "human customer 用户 客户 顾客 咨询 咨询内容 原文 源文 输入 q",
+            "human customer 用户 客户 顾客 买家 咨询 咨询内容 原文 源文 输入 q",
         ),
         WEAK: _names("content text article document passage body inputtext 正文 内容 文本 文章 上文 上联"),
     },
@@ -121,7 +130,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("completion completions response 回复 补全"),
         USUAL: _names(
             "answer answers answerkey output target tgt assistant reply replies bot gpt chatbot 回答 答案 答 解答 答复",
-            "标准答案 标准回答 标准回复 客服 助手 机器人 译文 输出 a",
+            "标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
         ),
         WEAK: _names(
             "positive content summary abstract highlights headline translation 摘要 总结 概要 概述 标题 翻译 下文 下联",
@@ -197,10 +206,33 @@ _SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#*【】\[\]「�
 _NOTE: Final = re.compile(r"[(（][^()（）]*[)）]|(?<=.)[【\[][^【】\[\]]*[】\]]$")
 #: Words around a name that change nothing of its role for a language model: ``用户问题内容``, ``reference_answer``.
 _BEFORE: Final = re.compile(
-    r"^(?:用户|客户|顾客|患者|客服|医生|专家|助手|机器人|标准|参考|正确|官方|最终|原始|您的|你的|中文|英文|模型|人工|完整|user|customer|reference|standard"
-    r"|correct|gold|golden|final|model|expected|official|original|raw|the|full|best|main)(?=.)"
+    r"^(?:用户|客户|顾客|患者|客服|医生|专家|助手|机器人|商家|店家|卖家|买家|标准|参考|正确|官方|最终|原始|您的|你的|中文|英文|模型|人工|完整|user|customer|reference|standard"
+    r"|correct|gold|golden|final|model|expected|official|original|raw|the|full|best|main|agent|bot|assistant|support)(?=.)"
 )
 _AFTER: Final = re.compile(r"(?<=.)(?:内容|文本|描述|详情|正文|字段|列|text|content|body|string|str|column|field)$")
+#: A number or letter before a name: ``1. 问题``, ``A列-问题``.
+_NUMBER: Final = re.compile(r"^(?:[(（]?\d{1,2}\s*[)）.、:：]\s*|[A-Z]列\s*[-—:：]?\s*)(?=\D)")
+#: ``问题/Question`` and ``Question 问题``.
+_TWICE: Final = re.compile(r"^([^/|\n]+?)\s*[/|\n ]\s*([^/|\n]+)$")
+_ASKING_ZH: Final = "用户|客户|顾客|买家|患者|病人|学生|访客|消费者|家长|网友|客人|对方|提问者|咨询者|你|他|她|您"
+_ANSWERING_ZH: Final = (
+    "机器人|客服|助手|小助手|智能助手|ai|bot|卖家|店家|商家|医生|老师|专家|坐席|人工|人工客服|模型|我们?|官方"
+)
+_ASKING: Final = "user|customer|client|human|caller|visitor|buyer|patient|student|people|person|you|they|he|she"
+_ANSWERING: Final = (
+    "bot|chatbot|agent|assistant|ai|support|seller|doctor|teacher|staff|model|operator|helpdesk|rep|we|i"
+)
+_THING: Final = "(?:的|了|过)?(?:话|内容|问题|文本|话术)?"
+#: Who speaks and that he speaks, or only that somebody asks.
+_ASKED: Final = re.compile(
+    f"(?:{_ASKING_ZH})(?:说|问|讲|发言|提问|询问|咨询|输入|消息|发送|话术){_THING}|(?:所|怎么)?问(?:的|了|什么|啥){_THING}"
+    f"|(?:what)?(?:the)?(?:{_ASKING})(?:says?|said|asks?|asked|questions?|utterances?|turn|message|input|wrote|writes|speech|query)"
+)
+_ANSWERED: Final = re.compile(
+    f"(?:{_ANSWERING_ZH})(?:说|答|回|讲|发言|回答|回复|答复|应答|回话|输出|消息|话术){_THING}|(?:怎么)?(?:答|回)(?:的|了|什么|啥){_THING}|应答"
+    f"|(?:what)?(?:the)?(?:{_ANSWERING})(?:says?|said|answers?|answered|repl(?:y|ies|ied)|responds?|responded|responses?"
+    "|utterances?|turn|message|output|wrote|writes|speech)|whatto(?:answer|say|reply)"
+)
 #: ``esci_label``, ``userQuery``: words joined as programs join them.
 _IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*_[A-Za-z]\w*|[a-zA-Z]+[a-z][A-Z]\w*", re.ASCII)
 #: What only expressions have: ``问题[必填]`` is a name.
@@ -223,12 +255,32 @@ def normalise_name(name: str) -> str:
 
 
 def spellings(name: str) -> tuple[str, str]:
-    """A column's name as :func:`normalise_name` writes it, whole and without the notes in brackets.
+    """A column's name as :func:`normalise_name` writes it, whole and without notes, numbers and a second language.
 
-    >>> spellings("*问题（必填）")
-    ('问题必填', '问题')
+    >>> spellings("*问题（必填）"), spellings("1. 答案 / Answer")[1]
+    (('问题必填', '问题'), '答案')
     """
-    return normalise_name(name), normalise_name(_NOTE.sub("", name))
+    return normalise_name(name), normalise_name(_one_language(_NUMBER.sub("", _NOTE.sub("", name.strip()))))
+
+
+def _one_language(name: str) -> str:
+    """The Chinese half of a name in two languages (``问题/Question``), whose English half is a known name too."""
+    for halves in _TWICE.findall(name):
+        chinese, english = sorted(halves, key=str.isascii)
+        if not chinese.isascii() and english.isascii() and normalise_name(english) in HEADINGS - _ABOUT:
+            return str(chinese)
+    return name
+
+
+@lru_cache(maxsize=1 << 12)
+def side_of(name: str) -> str:
+    """``asked`` or ``answered`` for a name that says who speaks (``用户说``, ``Bot replies``); else empty."""
+    for plain in spellings(name):
+        if _ASKED.fullmatch(plain):
+            return "asked"
+        if _ANSWERED.fullmatch(plain):
+            return "answered"
+    return ""
 
 
 def stem_of(name: str) -> str:
@@ -238,6 +290,8 @@ def stem_of(name: str) -> str:
 
 def is_known(name: str) -> bool:
     """Whether any role goes by this name: a strong sign that a line is a header."""
+    if side_of(name):
+        return True
     if _IDENTIFIER.fullmatch(name.strip()) and len(words := _words(name)) > 1 and words[-1] in HEADINGS:
         return True
     for plain in (*spellings(name), stem_of(name)):
@@ -272,12 +326,19 @@ def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
         for strength, names in known.items():
             for name in names:
                 found += [Guess(column, min(strength, USUAL)) for column in stems.get(name, ())]
+    side = next((side for side, roles in _SIDES.items() if role in roles), "")
+    found += [Guess(column, USUAL) for column in columns if side and side_of(column) == side]
     found += _by_words(role, columns)
     best = {guess.column: guess for guess in sorted(found, key=lambda guess: guess.strength)}
     order = list(dict.fromkeys(guess.column for guess in found))
     return sorted((best[column] for column in order), key=lambda guess: -guess.strength)
 
 
+#: Roles of what is asked and what is answered.
+_SIDES: Final = {
+    "asked": ("query", "sentence1", "llm_prompt", "llm_asked"),
+    "answered": ("positive", "sentence2", "llm_completion", "llm_answered"),
+}
 #: What roles are found by a word of a name, and whose names these words are.
 _WORDED: Final = {
     "query": ("query",),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from tunewiz.data.reading.columns import normalise_name
 from tunewiz.data.reading.source import Quoting, Row, Source
 from tunewiz.data.reading.streams import lines
 from tunewiz.problems import Problem, Report, error, say, warning
@@ -175,27 +176,62 @@ def dialect_of(source: Source) -> Dialect:
 
 def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of a delimited file as text cells by column name."""
-    width = len(source.columns)
+    headings = Headings(source, report)
     inside = islice(lines(source, report), source.skip_lines, None)
-    numbered = split_records(inside, dialect_of(source), width)
-    heading: list[str] | None = None
-    for record in numbered:
+    for record in split_records(inside, dialect_of(source), len(source.columns)):
         cells = [cell.strip() for cell in record.cells]
         if not any(cells):
             report(_blank(source, record.line))
-        elif source.header and heading is None:
-            heading = cells
-        elif cells == heading:
-            message = say("The header line is repeated; it is left out.")
-            report(warning("repeated-header", message, source.at(record.line)))
-        else:
-            row = _row(source, record, width, report)
+        elif not headings.take(record.line, cells):
+            row = _row(source, record, headings.columns, report)
             if row is not None:
                 yield row
 
 
-def _row(source: Source, record: Record, width: int, report: Report) -> Row | None:
-    cells = record.cells
+class Headings:
+    """The records of a header at the top of a table, and again where files were put behind one another."""
+
+    def __init__(self, source: Source, report: Report) -> None:
+        #: What the cells of a row belong to, as the last header has it.
+        self.columns = source.columns
+        self._source = source
+        self._report = report
+        self._seen: list[tuple[str, ...]] = []
+        self._longest = 0
+
+    def take(self, line: int, cells: Sequence[str]) -> bool:
+        """Whether a record that is not blank belongs to a header and so is no row."""
+        if self._source.header and len(self._seen) < self._source.heading:
+            self._seen.append(_plain(cells))
+            # Other blanks and marks around the same names are a few characters.
+            self._longest = max(self._longest, 2 * sum(map(len, cells)) + 8)
+            return True
+        if not self._seen or sum(map(len, cells)) > self._longest:
+            return False
+        plain, first = _plain(cells), self._seen[0]
+        if plain in self._seen:
+            if plain == first:
+                self.columns = self._source.columns
+            message = say("The header line is repeated; it is left out.")
+        elif self._source.heading == 1 and sorted(plain) == sorted(first) and len(set(plain)) == len(plain) > 1:
+            self.columns = tuple(self._source.columns[first.index(name)] for name in plain)
+            message = say("The header line is repeated in another order, which the rows below it are read in.")
+        else:
+            return False
+        self._report(warning("repeated-header", message, self._source.at(line)))
+        return True
+
+
+def _plain(cells: Sequence[str]) -> tuple[str, ...]:
+    """Names as they are compared, without the empty ones at the end."""
+    names = [normalise_name(cell) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return tuple(names)
+
+
+def _row(source: Source, record: Record, columns: Sequence[str], report: Report) -> Row | None:
+    cells, width = record.cells, len(source.columns)
     if record.open:
         report(_unclosed(source, record.line))
         return None
@@ -205,7 +241,7 @@ def _row(source: Source, record: Record, width: int, report: Report) -> Row | No
     if len(cells) < width:
         report(_ragged(source, record, width))
     padded = [*cells, *[""] * (width - len(cells))]
-    return Row(record.line, dict(zip(source.columns, padded, strict=False)))
+    return Row(record.line, dict(zip(columns, padded, strict=False)))
 
 
 def _ragged(source: Source, record: Record, width: int) -> Problem:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import statistics
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,7 +74,10 @@ def _candidates(lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
 
 
 #: Signs of several characters that people put between cells because they are in no text.
-_LONG: Final = ("_!_", "|||", "||", "@@@", "@@", "::::", "::", "<sep>", "<SEP>", "[SEP]", "$$", "^_^", "{|}")
+_LONG: Final = (
+    *("<sep>", "<SEP>", "[SEP]", "<tab>", "[TAB]", "::::", "_!_", "|||", "@@@", "$$$", "###", "^_^", "{|}"),
+    *("||", "@@", "::", "$$", "^^", "~~", "=>", "\\t", "\x01", "\x02", "\x1f"),
+)
 _LONG_ROWS: Final = 3  # on fewer lines the same number of them may be chance
 
 
@@ -82,7 +86,29 @@ def _long_delimiter(lines: Sequence[tuple[int, str]]) -> str:
     texts = [text for _, text in lines if text.strip()]
     if len(texts) < _LONG_ROWS:
         return ""
+    if mark := next((mark for mark in named_marks(texts[0]) if _is_regular(texts, mark)), ""):
+        return mark
     return next((sign for sign in _LONG if sign in texts[0] and len({text.count(sign) for text in texts}) == 1), "")
+
+
+#: A run of signs between two names of a header; those that people put around a name are no separators.
+_SIGNS: Final = re.compile(r"""[ ]*(?:[\x1c-\x1f]+|[^\w\s"'()（）【】\[\]*＊#]+|##+)[ ]*""")
+
+
+def named_marks(heading: str) -> list[str]:
+    """Signs, other than the usual delimiters, that cut a line into known names and nothing else; longest first."""
+    runs = _SIGNS.findall(heading.strip("\r\n"))
+    found = {
+        sign for run in runs for sign in (run, run.strip(" ")) if sign == " | " or sign.strip(" ") not in _DELIMITERS
+    }
+    longest_first = sorted(found, key=lambda sign: (-len(sign), sign))
+    return [sign for sign in longest_first if len(parts := heading.split(sign)) > 1 and all(map(is_known, parts))]
+
+
+def _is_regular(texts: Sequence[str], mark: str) -> bool:
+    """Whether a mark of the first line stands as often on nearly all lines."""
+    wanted = texts[0].count(mark)
+    return sum(text.count(mark) == wanted for text in texts) >= _NUMERIC * len(texts)
 
 
 def _score(found: Sniffed, hint: str) -> float:
@@ -258,7 +284,18 @@ def layout_of(source: Source, rows: Sequence[tuple[int, list[str]]], header: str
         source = source.altered(skip_lines=records[0].line - 1)
         message = say("What stands above the header is left out: {text}.", text=_shown(rows[:titles]))
         notes.append(note("title-rows", message, source.at(records[0].line)))
-    named = has_header(records) if header == "auto" else header == "yes"
+    grouped = header == "auto" and _is_grouped(records)
+    named = grouped or (has_header(records) if header == "auto" else header == "yes")
+    if grouped:
+        records = [Record(records[0].line, _combined(records[0].cells, records[1].cells)), *records[2:]]
+        message = say("The header has two rows; the columns are called {names}.", names=", ".join(records[0].cells))
+        notes.append(note("header-rows", message, source.at(records[0].line)))
+    units = _units(records) if named else 0
+    if units:
+        message = say("What stands under the header is no row and is left out: {text}.", text=_row_shown(records[1]))
+        notes.append(note("units-row", message, source.at(records[1].line)))
+    if named:
+        source = source.altered(heading=1 + grouped + units)
     width = _width(records, named)
     if not named:
         names = [f"column_{index}" for index in range(1, width + 1)]
@@ -275,13 +312,96 @@ _TITLE_LENGTH: Final = 60  # characters of a title that are shown
 
 
 def _titles(records: Sequence[Record]) -> int:
-    """How many records above the header hold one cell only, as titles do, and are no part of the table."""
+    """How many records above the header are no part of the table, as they hold one cell, or come before the names."""
+    if above := _above_names(records):
+        return above
     filled = [sum(bool(cell.strip()) for cell in record.cells) for record in records]
     first = next((index for index, count in enumerate(filled[: _TITLES + 1]) if count > 1), 0)
     below = filled[first:]
     if not first or sum(count > 1 for count in below) * 2 < len(below):
         return 0
     return first if has_header(records[first:]) else 0
+
+
+def _above_names(records: Sequence[Record]) -> int:
+    """How many short records without a known name stand above one of nothing but known names; 0 if that is the first.
+
+    ``Exported on | 2024-05-01`` above ``question | answer``.
+    """
+    for index, record in enumerate(records[: _TITLES + 1]):
+        names = [cell for cell in record.cells if cell.strip()]
+        known = sum(map(is_known, names))
+        if not index and known:
+            return 0
+        if len(names) > 1 and known == len(names) and has_header(records[index:]):
+            below = [sum(map(len, other.cells)) for other in records[index + 1 :]]
+            short = statistics.median(below) / 2 if below else 0
+            return index if all(sum(map(len, other.cells)) <= short for other in records[:index]) else 0
+        if known:
+            return 0
+    return 0
+
+
+def _is_grouped(records: Sequence[Record]) -> bool:
+    """Whether the first record only groups the columns (with blanks, or the same again) that the second one names."""
+    if len(records) < 3:
+        return False
+    groups = [cell.strip() for cell in records[0].cells if cell.strip()]
+    names = [cell.strip() for cell in records[1].cells if cell.strip()]
+    width = max(len(records[0].cells), len(records[1].cells))
+    if not groups or (len(groups) == width and len(set(groups)) == width):
+        return False
+    known = sum(map(is_known, names))
+    return known > max(1, sum(map(is_known, set(groups)))) and 2 * known > len(names) and has_header(records[1:])
+
+
+def _combined(groups: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The names of columns under groups; one that stands under several groups goes with its group's name."""
+    found, group = [], ""
+    for index in range(max(len(groups), len(names))):
+        above = groups[index].strip() if index < len(groups) else ""
+        name = names[index].strip() if index < len(names) else ""
+        group = above or group
+        found.append(f"{group} {name}" if name and names.count(names[index]) > 1 else name or above)
+    return found
+
+
+#: What people write under a name: its type, its unit, whether it must be filled in, an example, Markdown's rule.
+_UNIT: Final = re.compile(
+    r"(?:text|string|str|n?varchar|char|longtext|int(?:eger)?\d*|bigint|float\d*|double|number|numeric|decimal|bool(?:ean)?"
+    r"|date|datetime|timestamp|enum|json|list|array|object|文本|字符串?|文字|数字|数值|整数|整型|浮点数?|小数|布尔值?|日期|时间|枚举"
+    r"|列表|单选|多选)(?:\s*\(\d+\))?"
+    r"|(?:必填|选填|非必填|可选|必选|required|optional|mandatory)(?:[项,:;、. (].{0,40})?"
+    r"|(?:示例|例如|例|样例|example|e\.g\.)\s*:.*"
+    r"|[(\[<{【][^()\[\]<>{}【】]{1,30}[)\]>}】]"
+    r"|:?-{2,}:?|={2,}"
+    r"|元|万元|人民币|分钟?|秒|小时|天|次|个|条|字|[%‰]|kg|usd|eur|cny|ms|s|sec|seconds|minutes|min|hours?|days?|chars"
+    r"|characters|tokens|words"
+)
+
+
+def _units(records: Sequence[Record]) -> int:
+    """1 where the record under the header tells units, types or the names once more in another language, else 0."""
+    if len(records) < 3:
+        return 0
+    under, rest = records[1].cells, records[2 : 2 + _COMPARED]
+    columns = [[r.cells[index].strip() for r in rest if index < len(r.cells)] for index in range(len(under))]
+    filled = [(cell.strip(), values) for cell, values in zip(under, columns, strict=True) if cell.strip()]
+    if not filled or any(cell in values for cell, values in filled):
+        return 0
+    if all(_is_unit(cell) for cell, _ in filled):
+        return int(not any(_is_unit(value) for _, values in filled for value in values))
+    # The names once more, in another language; rows of single words would be known names too.
+    again = len(filled) > 1 and all(is_known(cell) for cell, _ in filled)
+    return int(again and not any(is_known(value) for _, values in filled for value in values))
+
+
+def _is_unit(cell: str) -> bool:
+    return _UNIT.fullmatch(unicodedata.normalize("NFKC", cell).strip().casefold()) is not None
+
+
+def _row_shown(record: Record) -> str:
+    return " / ".join(filter(None, map(str.strip, record.cells)))[:_TITLE_LENGTH]
 
 
 def _shown(rows: Sequence[tuple[int, list[str]]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
@@ -13,11 +14,11 @@ from tunewiz.data.reading.dialect import delimited_layout, layout_of
 from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
 from tunewiz.data.reading.expressions import is_expression
 from tunewiz.data.reading.folders import collection_source, folder_source
+from tunewiz.data.reading.hub import hub_dataset, kept_folder
 from tunewiz.data.reading.json_document import find_rows
-from tunewiz.data.reading.json_shapes import Shape
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend, unpacked
 from tunewiz.data.reading.jsonl import FENCE
-from tunewiz.data.reading.source import Container, Dataset, Row, Source, resolve, sheet_of
+from tunewiz.data.reading.source import Container, Dataset, Row, Shape, Source, resolve, sheet_of
 from tunewiz.data.reading.streams import chunks, compression_of, open_bytes
 from tunewiz.problems import BadData, Message, Problem, Where, error, note, say, warning
 
@@ -35,9 +36,19 @@ def discover(dataset: Dataset) -> Source:
     Raises :class:`BadData` when there is no such file, it is empty, or no reader knows it.
     """
     path = resolve(dataset.path)
+    dataset = _of_repository(dataset)
     if path.is_dir():
         return folder_source(path, dataset, discover)
     return _with_answers(_file(path, dataset), dataset)
+
+
+def _of_repository(dataset: Dataset) -> Dataset:
+    """What is said of a hub's dataset in its name alone: the last part may be a configuration's."""
+    named = hub_dataset(dataset.path)
+    folder = kept_folder(named) if named else None
+    if named is None or folder is None or not named.inside or (folder / named.inside).exists():
+        return dataset
+    return replace(dataset, path=str(named.root), subset=dataset.subset or named.inside)
 
 
 def discover_files(corpus: Dataset, queries: Dataset, qrels: Dataset) -> Source:
@@ -52,8 +63,16 @@ def _with_answers(source: Source, dataset: Dataset) -> Source:
     labels = dataset.labels or (dataset.like.labels if dataset.like else {})
     roles = dataset.roles or (dataset.like.roles if dataset.like else {})
     speakers = {**source.speakers, **roles}
+    if GENERATED in source.columns:
+        message = say("Its questions are generated: a model wrote them (column {column}).", column=GENERATED)
+        fix = say("What is measured on them says how well such questions are answered; people may ask otherwise.")
+        source = source.altered(notes=(*source.notes, warning("generated-questions", message, source.at(), fix)))
     given = {"mapping": dict(told.columns), "format": told.format, "labels": dict(labels), "speakers": speakers}
     return source.altered(split=dataset.split, limit=dataset.limit, **given)
+
+
+#: The column that says which model wrote a question (:mod:`tunewiz.backends.questions`).
+GENERATED: Final = "generated_by"
 
 
 def _has(source: Source, mapping: Mapping[str, str]) -> bool:
@@ -112,27 +131,46 @@ def _xlsx(base: Source, dataset: Dataset) -> Source:
         raise BadData(error("empty-file", say("No sheet of the workbook holds anything."), source.at()))
     tables = [_sheet(source.altered(sheet=name), dataset) for name in ([wanted] if wanted else names[:_SHEETS])]
     # The first of those with the most known names in their header: notes and covers stand before the table.
-    best = max(tables, key=lambda table: sum(map(is_known, table.columns)) if table.header else 0)
+    best, _ = max(tables, key=lambda table: _worth(*table))
     rest = [name for name in names if name != best.sheet]
+    alike = [table.sheet for table, _ in tables if table.sheet != best.sheet and table.columns == best.columns]
     if rest and not wanted:
         message = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=best.sheet,
                    sheets=", ".join(rest))  # fmt: skip
         fix = say("Name another as {path}.", path=f"{dataset.path}#{rest[0]}")
-        best = best.altered(notes=(*best.notes, note("sheet-chosen", message, source.at(), fix)))
+        told = note("sheet-chosen", message, source.at(), fix)
+        if alike and best.header:
+            message = say("Only the sheet {sheet} is read; {sheets} has the same columns.", sheet=best.sheet,
+                          sheets=", ".join(alike))  # fmt: skip
+            fix = say("Put the rows of all sheets into one, or name another as {path}.",
+                      path=f"{dataset.path}#{alike[0]}")  # fmt: skip
+            told = warning("sheet-chosen", message, source.at(), fix)
+        best = best.altered(notes=(*best.notes, told))
     return best
 
 
 _SHEETS: Final = 20  # of a workbook, looked at for the one with the table
 
 
-def _sheet(source: Source, dataset: Dataset) -> Source:
-    from tunewiz.data.reading.xlsx import sheet_rows
+def _sheet(source: Source, dataset: Dataset) -> tuple[Source, list[tuple[int, list[str]]]]:
+    """A sheet laid out, and its first rows."""
+    from tunewiz.data.reading.xlsx import sheet_rows, written
 
-    rows = [
-        (number, ["" if cell is None else str(cell) for cell in cells])
-        for number, cells in islice(sheet_rows(source, _quiet), 101)  # a header and the hundred rows it is judged by
-    ]
-    return layout_of(source, rows, dataset.header)
+    # A header and the hundred rows it is judged by.
+    rows = [(number, written(cells)) for number, cells in islice(sheet_rows(source, _quiet), 101)]
+    return layout_of(source, rows, dataset.header), rows
+
+
+#: Cells of at least so many characters in two columns of several rows are texts rather than a list of codes.
+_TEXT_LENGTH: Final = 10
+_TEXT_ROWS: Final = 3
+
+
+def _worth(table: Source, rows: list[tuple[int, list[str]]]) -> tuple[bool, int]:
+    """How likely a sheet is the one that is meant: two columns of texts, then the known names of its header."""
+    long = [sum(len(cell) >= _TEXT_LENGTH for cell in cells) >= 2 for _, cells in rows]
+    known = sum(map(is_known, table.columns)) if table.header else 0
+    return sum(long) >= max(_TEXT_ROWS, len(rows) // 2), known
 
 
 def _text(base: Source, dataset: Dataset) -> Source:

@@ -1,7 +1,8 @@
 """What a mapping names beside plain columns: texts inside objects, and several texts put together.
 
 ``positive_ctxs[].text`` is the text of each object in a list, ``documents[is_selected].paragraphs[]`` the paragraphs of
-those objects whose ``is_selected`` is true (``[!is_selected]``: of the others), ``passages[0]`` the first of a list,
+those objects whose ``is_selected`` is true (``[!is_selected]``: of the others), ``ctx[score>=2].text`` the texts of
+those with such a score, ``ctx[label=good].text`` of those so called, ``passages[0]`` the first of a list,
 ``title + content`` both in one text. A list inside a list is the parts of one text. A column that has such a name
 itself goes first.
 """
@@ -15,9 +16,14 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from tunewiz.data.reading.scales import label_word, word_worth
+
 #: ast.literal_eval needs 200 to 500 bytes a character; a long conversation in one cell has room.
 _NESTED_LIMIT: Final = 1 << 22
 _JOIN: Final = re.compile(r"\s*\+\s*")
+_COMPARISON: Final = re.compile(r"(.+?)(>=|<=|=|>|<)(.+)")
+#: Between steps; one in brackets is of a number.
+_DOT: Final = re.compile(r"\.(?![^\[\]]*\])")
 _STEP: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
 Step = tuple[str, tuple[str, ...]]
@@ -26,7 +32,7 @@ Step = tuple[str, tuple[str, ...]]
 @lru_cache(maxsize=4096)
 def _parts(expression: str) -> tuple[tuple[Step, ...], ...]:
     """For each text that is put together: the steps to it, a key and what stands in brackets behind it."""
-    return tuple(tuple(_step(step) for step in part.split(".")) for part in _JOIN.split(expression) if part)
+    return tuple(tuple(_step(step) for step in _DOT.split(part)) for part in _JOIN.split(expression) if part)
 
 
 def _step(text: str) -> Step:
@@ -87,14 +93,42 @@ def _chosen(value: Any, mark: str, beside: Mapping[str, Any]) -> Any:
         return value[int(mark)] if int(mark) < len(value) else None
     name, wanted = mark.removeprefix("!"), not mark.startswith("!")
     if all(isinstance(item, dict) for item in value):
-        return [item for item in value if is_true(item.get(name)) == wanted]
+        return [item for item in value if _fits(item, name) == wanted]
     index = beside.get(name)
     return value[index] if isinstance(index, int) and 0 <= index < len(value) else None
 
 
+def _fits(item: Mapping[str, Any], mark: str) -> bool:
+    """Whether an object has what a mark names: a yes, or a value that compares so."""
+    found = None if mark in item else _COMPARISON.fullmatch(mark)
+    if found is None:
+        return is_true(item.get(mark))
+    value, sign, wanted = item.get(found[1].strip()), found[2], found[3].strip()
+    if sign == "=":
+        return value is not None and label_word(value) == label_word(wanted)
+    try:
+        left, right = float(str(value)), float(wanted)
+    except ValueError:
+        return False
+    return (
+        left >= right
+        if sign == ">="
+        else left <= right
+        if sign == "<="
+        else left > right
+        if sign == ">"
+        else left < right
+    )
+
+
 def is_true(value: object) -> bool:
-    """Whether a mark on an object says yes: true, 1, "1" or "true"."""
-    return str(value).strip().casefold() in ("true", "1", "1.0", "yes")
+    """Whether a mark on an object says yes: true, 1, "1", "true", "positive", 相关."""
+    return label_word(value) == "1" or word_worth(str(value)) == 1
+
+
+def is_false(value: object) -> bool:
+    """Whether a mark on an object says no: false, 0, "no", "negative", 不相关."""
+    return label_word(value) == "0" or word_worth(str(value)) == 0
 
 
 def parse_nested(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tunewiz.data.folders.class_folders import text_folder
+from tunewiz.data.folders.hub_cards import card_folder
 from tunewiz.data.folders.saved import listed_folder, saved_folder
 from tunewiz.data.folders.splits import split_folder
 from tunewiz.data.reading.columns import guesses
@@ -26,6 +27,10 @@ _QRELS: Final = ("qrels", "qrel", "judgments", "relevance")
 
 def folder_source(path: Path, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source:
     """What a folder is. Raises :class:`BadData` with what was found when it is neither a collection nor one file."""
+    if dataset.subset:
+        named = card_folder(path, dataset, discover)
+        if named is not None:
+            return _as_told(named, dataset)
     files = _data_files(path, dataset)
     corpus, queries, qrels = _named(files, _CORPUS), _named(files, _QUERIES), _qrels(path, files)
     if not files and (shards := _part_folders(path)):
@@ -73,10 +78,18 @@ def _split(file: Path) -> str:
 
 def _known_folder(path: Path, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source | None:
     """A folder that a program saved, of splits, of shards, or of text files; None where it is none of these."""
-    found = saved_folder(path, dataset) or listed_folder(path, dataset, discover) or text_folder(path, dataset)
+    found = (
+        saved_folder(path, dataset)
+        or card_folder(path, dataset, discover)
+        or listed_folder(path, dataset, discover)
+        or text_folder(path, dataset)
+    )
     found = found or (None if _holds_collection(path) else split_folder(path, dataset, discover))
-    if found is None:
-        return None
+    return None if found is None else _as_told(found, dataset)
+
+
+def _as_told(found: Source, dataset: Dataset) -> Source:
+    """A source with what the user says of the whole folder."""
     given = dict(dataset.columns) or found.mapping
     return found.altered(mapping=given, format=dataset.format, split=dataset.split, limit=dataset.limit)
 

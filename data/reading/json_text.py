@@ -13,6 +13,8 @@ from typing import Any, Final
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _INNER_COMMA: Final = re.compile(r",(\s*[}\]]\s*)$")
+#: Levels of nesting; conversations with calls of tools have about ten, and Python's own recursion ends near a thousand.
+_DEEPEST: Final = 100
 #: Python's literal parser is only asked about lines of a sane length.
 _LITERAL_LIMIT: Final = 1 << 20
 
@@ -51,9 +53,26 @@ class Decoder:
             raise NotJson(reason.pos, cut, reason.msg) from None
         except (ValueError, RecursionError) as reason:  # a number of thousands of digits; nesting without end
             raise NotJson(position, False, str(reason)) from None
+        if max(text.count("{", position, end), text.count("[", position, end)) > _DEEPEST and _is_too_deep(found):
+            raise NotJson(position, False, "nested too deeply")
         if _ESCAPED_SURROGATE.search(text, position, end):
             found = without_surrogates(found)
         return found, end
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether lists and objects lie in one another beyond what anybody writes by hand or program."""
+    layer = [value]
+    for _ in range(_DEEPEST):
+        layer = [
+            inner
+            for item in layer
+            if isinstance(item, (list, dict))
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def without_surrogates(value: Any) -> Any:

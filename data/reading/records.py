@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
@@ -10,9 +10,9 @@ from typing import Final
 
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import open_bytes
-from tunewiz.problems import BadData, Report, error, say
+from tunewiz.problems import BadData, Report, error, say, warning
 
-__all__ = ["Report", "Row", "read"]
+__all__ = ["Report", "Row", "first_unfolded", "read"]
 
 _READERS: Final = {
     "csv": "reading.delimited",
@@ -42,6 +42,43 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     ).records
     rows = islice(records(source, report), source.limit)
     return _by_number(rows) if source.container == "json" and _is_one_line(source) else rows
+
+
+#: A file that unfolds to so many characters and so many times its own size repeats itself: its first rows tell enough.
+_UNFOLDED: Final = 16 << 20
+_TIMES: Final = 50
+
+
+def first_unfolded(source: Source, rows: Iterable[Row], report: Report) -> Iterator[Row]:
+    """``rows``; of a small file that unfolds to gigabytes only the first, which is reported.
+
+    A parquet of a kilobyte may hold 200,000 rows of 10,000 characters, and so may an archive.
+    """
+    packed = source.container in ("parquet", "arrow", "xlsx") or bool(source.compression)
+    limit = max(_UNFOLDED, _TIMES * source.size)
+    number = characters = 0
+    for row in rows:
+        yield row
+        if packed and source.size:
+            number += 1
+            characters += _characters(row.values)
+            if characters > limit:
+                message = say(
+                    "The file unfolds to more than {times} times its size: what is told is of the first {rows} rows.",
+                    times=characters // source.size,
+                    rows=number,
+                )
+                fix = say("If it should not repeat itself so much, see how it was written.")
+                report(warning("first-rows-only", message, source.at(row.line), fix))
+                return
+
+
+def _characters(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_characters, value.values()))
+    return sum(map(_characters, value)) if isinstance(value, (list, tuple)) else 1
 
 
 def _one_after_another(source: Source, report: Report) -> Iterator[Row]:

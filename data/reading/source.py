@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tunewiz.data.reading.json_shapes import Shape
+from tunewiz.data.reading.hub import downloaded, on_hub
 from tunewiz.problems import BadData, Message, Problem, Where, error, say
 
 SAMPLES: Final = Path(__file__).resolve().parents[1] / "samples"
@@ -27,7 +27,8 @@ class Dataset:
     ``labels`` says what each label is worth, whatever end is right; ``roles`` who speaks in conversations, name to part
     (``{"客服": "assistant"}``).
     ``limit`` counts rows that are read, from the top of the file. ``like`` is data probably laid out the same way: what
-    the user said of its columns and format holds here too if all those columns are there.
+    the user said of its columns and format holds here too if all those columns are there. ``weight`` says how many of
+    its rows are drawn where it is one of several (1: all); ``subset`` which configuration of a hub's dataset is meant.
     """
 
     path: str
@@ -41,6 +42,12 @@ class Dataset:
     like: Dataset | None = None
     labels: Mapping[str, float] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
+    weight: float = 1.0
+    subset: str = ""
+
+    def at(self, path: str) -> Dataset:
+        """The same, said of another path."""
+        return replace(self, path=path)
 
 
 def samples(conversations: bool | None = None) -> tuple[str, ...]:
@@ -62,7 +69,7 @@ def sheet_of(path: str) -> tuple[str, str]:
 
 
 def resolve(path: str) -> Path:
-    """The file or folder that ``path`` names, relative to the current directory or ``sample:NAME``.
+    """The file or folder that ``path`` names: relative to the current directory, ``sample:NAME``, or of a hub.
 
     A sheet named behind it (``book.xlsx#Sheet 2``) is not part of the result.
 
@@ -70,6 +77,8 @@ def resolve(path: str) -> Path:
     """
     if path.startswith(SAMPLE_PREFIX):
         return _sample(path.removeprefix(SAMPLE_PREFIX))
+    if on_hub(path):
+        return downloaded(path)
     try:
         found = Path(path).expanduser()
         if not found.exists():
@@ -121,6 +130,8 @@ def _nearest_sibling(path: str) -> Message:
 
 #: ``files`` are read one after another, of ``texts`` each file is a row; ``beir`` has parts that are no rows.
 Container = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "arrow", "files", "texts", "beir"]
+#: How one JSON object holds all rows: see :mod:`tunewiz.data.reading.json_document`; "" where it does not.
+Shape = Literal["", "columns", "cells", "split", "objects", "entries"]
 Compression = Literal["", "gz", "bz2", "xz"]
 Quoting = Literal["", "doubled", "backslash", "none"]
 Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
@@ -134,8 +145,9 @@ class Source:
     ``name`` is the path as the user wrote it and stands in every :class:`Where`. ``csv`` covers any one-character
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
     one, or the keys of the first objects in order of appearance. ``shape``: how one JSON object
-    holds all rows. ``skip_lines`` stand before the table and are no part of it. ``speakers`` is what
-    the user says of who speaks in conversations, name to part.
+    holds all rows. ``skip_lines`` stand before the table and are no part of it; ``heading`` records are the header:
+    groups of columns, their names, units. ``speakers`` is what the user says of who speaks in conversations, name to
+    part.
     """
 
     path: Path
@@ -151,6 +163,7 @@ class Source:
     skip_space: bool = False
     skip_lines: int = 0
     header: bool = False
+    heading: int = 1
     columns: tuple[str, ...] = ()
     rows_under: str = ""
     shape: Shape = ""

@@ -8,9 +8,10 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from tunewiz.data.reading.delimited import Headings
 from tunewiz.data.reading.parquet import seekable
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import BadData, Report, error, say
@@ -24,15 +25,17 @@ _DAMAGE: Final = (
 
 def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of the sheet; ``line`` is Excel's row number. Cells keep their type (text, number, date, None)."""
-    heading = source.header
+    headings = Headings(source, report)
     for number, cells in sheet_rows(source, report):
-        if number <= source.skip_lines:
-            continue
-        if heading:
-            heading = False
+        if number <= source.skip_lines or headings.take(number, written(cells)):
             continue
         padded = [*cells, *[None] * (len(source.columns) - len(cells))]
-        yield Row(number, dict(zip(source.columns, padded, strict=False)))
+        yield Row(number, dict(zip(headings.columns, padded, strict=False)))
+
+
+def written(cells: Sequence[Any]) -> list[str]:
+    """Cells as texts; an empty one is ""."""
+    return ["" if cell is None else str(cell).strip() for cell in cells]
 
 
 def sheet_rows(source: Source, report: Report) -> Iterator[tuple[int, list[Any]]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tunewiz.data import blending
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import Opened
 from tunewiz.data.reading.columns import guesses
@@ -43,7 +44,7 @@ def evaluation_set(plan: Plan, data: Opened, rows: list[Example], split_name: st
     if plan.evaluation is not None:
         other = opened.open_dataset(plan.evaluation, findings, plan.task)
         return _from_other(plan, other, rows, data, split_name, findings)
-    if data.is_collection:
+    if data.is_collection and not blending.blended((plan.train, *plan.others)):
         name = opened.measured_split(data, plan.evaluation_split, split_name)
         if name and name != split_name:
             evaluation = opened.read_collection(data, name, findings, told=True)

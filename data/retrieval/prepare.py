@@ -7,18 +7,19 @@ cleaned if asked, split by query, and searched in a corpus made of their own pas
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from tunewiz.data.opening import opened
+from tunewiz.data import blending
 from tunewiz.data.reading.source import resolve
-from tunewiz.data.retrieval.cleaning import usable_rows as rows_of
 from tunewiz.data.retrieval.evaluation import EvaluationSet, evaluation_set, weak_evaluation
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
+from tunewiz.data.retrieval.several import datasets_of, read_rows
 from tunewiz.data.retrieval.splitting import Split, split
 from tunewiz.data.rows.examples import Example, Group, ScoredPair, query_of
 from tunewiz.data.text.duplicates import normal
 from tunewiz.files import sha256
-from tunewiz.problems import BadData, Findings, Report, error, report_findings, say, stop_on_errors, warning
+from tunewiz.problems import Findings, Report, report_findings, say, stop_on_errors, warning
 
 __all__ = ["Plan", "Prepared", "load", "prepare", "save"]
 
@@ -39,15 +40,9 @@ def prepare(plan: Plan, report: Report) -> Prepared:
 
 
 def _prepare(plan: Plan, findings: Findings) -> Prepared:
-    data = opened.open_dataset(plan.train, findings, plan.task)
-    split_name = opened.train_split(data, plan.train.split, findings) if data.is_collection else ""
-    rows = rows_of(data, plan, findings, split_name)
-    stop_on_errors(findings)
-    if not rows:
-        message = say("No row can be trained on.")
-        fix = say("See what is wrong with each: tunewiz data {path}", path=plan.train.path)
-        raise BadData(error("no-usable-rows", message, data.source.at(), fix))
-    measured_on = evaluation_set(plan, data, rows, split_name, findings)
+    read = read_rows(plan, findings)
+    data, rows = read.first.data, read.rows
+    measured_on = evaluation_set(plan, data, rows, read.first.split, findings)
     stop_on_errors(findings)
     if not measured_on.evaluation.qrels:
         message = say("There is nothing to measure on: no held-out query has a relevant document.")
@@ -58,10 +53,19 @@ def _prepare(plan: Plan, findings: Findings) -> Prepared:
         for problem in weak_evaluation(measured_on.evaluation, data.source.at()):
             findings(problem)
     parts = _validation(plan, measured_on.train)
-    hashes = {name: value for source in (data, *measured_on.sources) for name, value in source.hashes().items()}
+    hashes = read.hashes() | {name: value for one in measured_on.sources for name, value in one.hashes().items()}
     if plan.corpus is not None and plan.corpus not in hashes:
         hashes[plan.corpus] = sha256(resolve(plan.corpus))
-    return _prepared(parts, measured_on, len(rows), hashes)
+    datasets = datasets_of(plan)
+    if not blending.blended(datasets):
+        return _prepared(parts, measured_on, len(rows), hashes)
+    drawn = replace(parts, train=blending.draw(parts.train, datasets, plan.seed))
+    trained = set(map(id, measured_on.train))
+    held_out = [row for row in rows if id(row) not in trained]
+    sides = {"kept": rows, "held_out": held_out, "validation": parts.held_out}
+    counts = blending.counts_of(datasets, [part.rows for part in read.parts], sides | {"train": drawn.train})
+    findings(blending.told(counts))
+    return replace(_prepared(drawn, measured_on, len(rows), hashes), sources=counts)
 
 
 def _validation(plan: Plan, rows: Sequence[Example]) -> Split[Example]:

@@ -1,18 +1,19 @@
 """What the user wants of the data (:class:`Plan`), and data ready for a run: how it lies in the run's directory.
 
 ``train.jsonl`` and ``validation.jsonl`` hold groups in FlagEmbedding's layout (``query pos neg pos_scores neg_scores``
-and ours: ``query_id pos_ids prompt line``) or scored pairs (``sentence1 sentence2 score line``); ``corpus.jsonl``,
-``queries.jsonl`` and ``qrels.tsv`` are BEIR's; ``counts.json`` holds the rest.
+and ours: ``query_id pos_ids prompt line source``) or scored pairs (``sentence1 sentence2 score line source``);
+``corpus.jsonl``, ``queries.jsonl`` and ``qrels.tsv`` are BEIR's; ``counts.json`` holds the rest.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tunewiz.data.blending import SourceCounts
 from tunewiz.data.checks.check import DAMAGE, MAX_TOKENS, check_whole
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.examples import Collection, Document, Group, ScoredPair
@@ -28,7 +29,7 @@ class Plan:
     ``corpus``, ``queries`` and ``qrels`` (files), the train folder's ``evaluation_split`` is used, or ``fraction`` of
     the queries is held out. ``validation`` is the share of the training queries to watch training by: 0 for none,
     ``None`` for a tenth where there are :data:`tunewiz.data.retrieval.prepare.AUTO_VALIDATION_FROM` or more. Texts of
-    more than ``max_tokens`` (what the model will read) are told of.
+    more than ``max_tokens`` (what the model will read) are told of. ``others`` are trained on beside ``train``.
     """
 
     train: Dataset
@@ -43,6 +44,7 @@ class Plan:
     clean: bool = True
     task: str = "embedding"
     max_tokens: int = MAX_TOKENS
+    others: tuple[Dataset, ...] = ()
 
 
 Shape = Literal["groups", "scored"]
@@ -56,7 +58,8 @@ class Prepared:
 
     ``corpus`` says whether the evaluation's documents came with the data (``given``), were collected from its passages
     (``built``), or there are none. ``counts`` are numbers for the report (``rows train train_queries validation
-    evaluation_queries documents judgments``), ``hashes`` the SHA-256 of every input file by the name the user gave.
+    evaluation_queries documents judgments``), ``hashes`` the SHA-256 of every input file by the name the user gave;
+    ``sources`` tells the same of each of several datasets.
     """
 
     shape: Shape
@@ -68,6 +71,7 @@ class Prepared:
     corpus: CorpusKind = "none"
     counts: Mapping[str, int] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[SourceCounts, ...] = ()
 
     @property
     def train(self) -> list[Group] | list[ScoredPair]:
@@ -97,6 +101,7 @@ def save(prepared: Prepared, folder: Path) -> None:
         "corpus": prepared.corpus,
         "counts": dict(prepared.counts),
         "hashes": dict(prepared.hashes),
+        "sources": [asdict(one) for one in prepared.sources],
     }
     write_json(folder / "counts.json", record)
 
@@ -122,6 +127,7 @@ def load(folder: Path) -> Prepared:
             corpus=record["corpus"],
             counts=record["counts"],
             hashes=record["hashes"],
+            sources=tuple(SourceCounts(**one) for one in record.get("sources", ())),
         )
     except DAMAGE as fault:
         message = say("The prepared data is missing or damaged: {fault}.", fault=repr(fault))
@@ -135,7 +141,8 @@ def load(folder: Path) -> Prepared:
 def record_of(example: Group | ScoredPair) -> dict[str, Any]:
     """``example`` as a JSON object; keys without a value are left out."""
     if isinstance(example, ScoredPair):
-        return {"sentence1": example.first, "sentence2": example.second, "score": example.score, "line": example.line}
+        pair = {"sentence1": example.first, "sentence2": example.second, "score": example.score, "line": example.line}
+        return pair | ({"source": example.source} if example.source else {})
     record = {
         "query": example.query,
         "pos": list(example.positives),
@@ -146,6 +153,7 @@ def record_of(example: Group | ScoredPair) -> dict[str, Any]:
         "pos_ids": list(example.positive_ids),
         "prompt": example.instruction,
         "line": example.line,
+        "source": example.source,
     }
     return {key: value for key, value in record.items() if value or key in ("query", "pos", "neg")}
 
@@ -167,11 +175,14 @@ def _group(record: dict[str, Any]) -> Group:
         positive_ids=tuple(record.get("pos_ids", ())),
         instruction=record.get("prompt", ""),
         line=record.get("line", 0),
+        source=record.get("source", ""),
     )
 
 
 def _pair(record: dict[str, Any]) -> ScoredPair:
-    return ScoredPair(record["sentence1"], record["sentence2"], record["score"], record.get("line", 0))
+    return ScoredPair(
+        record["sentence1"], record["sentence2"], record["score"], record.get("line", 0), record.get("source", "")
+    )
 
 
 def _collection(folder: Path) -> Collection:

@@ -217,19 +217,19 @@ def leaks(train: Sequence[Example], evaluation: Collection, file: str) -> Iterat
 def _queries(train: Sequence[Example], queries: Iterable[str], file: str) -> Iterator[Problem]:
     trained = Seen()
     near = NearDuplicates()
-    lines: list[int] = []
+    places: list[Where] = []
     for example in train:
-        if trained.first(fingerprint(normal(_query(example))), example.line) is None:
+        if trained.first(fingerprint(normal(_query(example))), len(places)) is None:
             near.add(_query(example))
-            lines.append(example.line)
+            places.append(Where(file=example.source or file, line=example.line))
     first_measured = len(near)
     texts: list[str] = []
     for text in queries:
-        line = trained.get(fingerprint(normal(text)))
-        if line is not None:
+        place = trained.get(fingerprint(normal(text)))
+        if place is not None:
             message = say('The evaluation\'s query "{query}" is trained on.', query=text)
             fix = say("Take the row out of the training data.")
-            yield warning("leak-query", message, Where(file=file, line=line), fix)
+            yield warning("leak-query", message, places[place], fix)
         else:
             near.add(text)
             texts.append(text)
@@ -238,7 +238,7 @@ def _queries(train: Sequence[Example], queries: Iterable[str], file: str) -> Ite
             text = texts[pair.second - first_measured]
             message = say('The evaluation\'s query "{query}" is nearly one that is trained on.', query=text)
             fix = say("Take the row out of the training data if both ask the same.")
-            yield warning("leak-near-query", message, Where(file=file, line=lines[pair.first]), fix)
+            yield warning("leak-near-query", message, places[pair.first], fix)
 
 
 def _query(example: Example) -> str:

@@ -30,7 +30,7 @@ class Conversation:
     ``turns`` end with ``assistant`` or ``call`` for sft, with the user (or a tool) for preference and kto, whose
     answers stand in ``chosen`` and ``rejected``, or ``answer`` and ``desirable``; for pretrain there are none but
     ``text``. ``tools`` is a JSON list, as text. ``label`` is the gold label of a classification row, whose last turn
-    is the label's text. ``line`` counts from 1.
+    is the label's text. ``line`` counts from 1, in ``source`` where there are several datasets.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -43,6 +43,7 @@ class Conversation:
     text: str = ""
     label: str = ""
     line: int = 0
+    source: str = ""
 
     @property
     def stage(self) -> Stage:

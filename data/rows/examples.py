@@ -19,7 +19,8 @@ class Group:
     """One query with the texts that answer it and, where known, texts that do not.
 
     ``positive_ids`` is parallel to ``positives`` (empty when the source has no document ids); ``negative_scores`` and
-    ``positive_scores`` are teacher scores, parallel to their texts or empty. ``line`` counts from 1.
+    ``positive_scores`` are teacher scores, parallel to their texts or empty. ``line`` counts from 1, in ``source``
+    where there are several datasets.
     """
 
     query: str
@@ -31,6 +32,7 @@ class Group:
     positive_ids: tuple[str, ...] = ()
     instruction: str = ""
     line: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class ScoredPair:
     second: str
     score: float
     line: int = 0
+    source: str = ""
 
 
 Example = Group | ScoredPair

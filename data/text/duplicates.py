@@ -6,29 +6,29 @@ import re
 import unicodedata
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import groupby, pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 # Sentence punctuation of both scripts. Symbols stay ("C++" is not "C#"), and so does the point in "3.5".
 _NOISE: Final = re.compile(
     r"[\s_,;:!?'\"()\[\]{}`~|<>«»…·—–\-\u2010-\u201f\u3000-\u3003\u3008-\u3011\u3014-\u301f、。]+|(?<!\d)\.|\.(?!\d)"
 )
+_POINT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
+_NO_NOISE: Final = {code: None for code in range(128) if chr(code) != "." and _NOISE.fullmatch(chr(code))}
 _EMPTY: Final = 0
 _FIRST_SIZE: Final = 1 << 10  # slots: 12 KB, doubled as it fills; a power of two, so that a mask finds the slot
 
 
 def fingerprint(*texts: str) -> int:
     """64 bits of ``texts`` in order, the same in every process; never 0."""
-    digest = blake2b(digest_size=8)
+    parts: list[bytes] = []
     for text in texts:
         raw = text.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "little"))
-        digest.update(raw)
-    return int.from_bytes(digest.digest(), "little") or 1
+        parts += (len(raw).to_bytes(8, "little"), raw)
+    return int.from_bytes(blake2b(b"".join(parts), digest_size=8).digest(), "little") or 1
 
 
 @lru_cache(maxsize=64)  # several checks ask for the same text in turn
@@ -37,8 +37,10 @@ def normal(text: str) -> str:
 
     A text of nothing but punctuation stays as it is, so that "?" and "!" differ.
     """
-    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    folded = folded.casefold()
+    if text.isascii():  # the same, but several times as fast
+        folded = text.lower()
+        return (_POINT.sub("", folded) if "." in folded else folded).translate(_NO_NOISE) or folded.strip()
+    folded = unicodedata.normalize("NFKC", text).casefold()
     return _NOISE.sub("", folded) or folded.strip()
 
 
@@ -121,7 +123,7 @@ _WINDOW: Final = 8  # neighbours of a band a text is compared with; keeps templa
 _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _DIGITS: Final = re.compile(r"\d+")
 _MASK: Final = 0xFFFFFFFF
-_MASK64: Final = 0xFFFFFFFFFFFFFFFF
+_BATCH: Final = 1 << 16  # characters sketched at once: a few dozen bytes each while it lasts
 
 
 class NearPair(NamedTuple):
@@ -144,6 +146,8 @@ class NearDuplicates:
         self._starts = array("Q", [0])
         self._digits = array("I")
         self._bands = [array("Q") for _ in range(_BANDS)]  # band hash in the high half, text in the low half
+        self._waiting: list[str] = []
+        self._characters = 0
 
     def __len__(self) -> int:
         return len(self._digits)
@@ -152,25 +156,42 @@ class NearDuplicates:
         """Take one more text; its index."""
         index = len(self)
         plain = normal(text)
-        hashes = _shingles(plain)
         self._digits.append(crc32(" ".join(_DIGITS.findall(plain)).encode()))
-        self._hashes.extend(sorted(hashes)[:_SKETCH])
-        self._starts.append(len(self._hashes))
-        for band, key in zip(self._bands, _bands(hashes), strict=False):
-            band.append(key << 32 | index)
+        self._waiting.append(plain)
+        self._characters += len(plain)
+        if self._characters >= _BATCH:
+            self._sketch_waiting()
         return index
 
     def pairs(self) -> Iterator[NearPair]:
         """Each near-duplicate pair once, ordered by band and so the same every time."""
+        self._sketch_waiting()
         told: set[int] = set()
         for number, band in enumerate(self._bands):
-            for _, entries in groupby(sorted(band), key=lambda entry: entry >> 32):
-                bucket = [entry & _MASK for entry in entries]
+            for bucket in _buckets(band):
                 for pair in self._neighbours(self._arranged(bucket, number)):
                     both = pair.first << 32 | pair.second
                     if both not in told:
                         told.add(both)
                         yield pair
+
+    def _sketch_waiting(self) -> None:
+        """Sketch the texts that wait, all at once: what Python costs a character is paid once a batch."""
+        if not self._waiting:
+            return
+        first = len(self._digits) - len(self._waiting)
+        counts, hashes, bands = _sketches(self._waiting)
+        self._hashes.frombytes(hashes.tobytes())
+        end = self._starts[-1]
+        for count in counts.tolist():
+            end += count
+            self._starts.append(end)
+        full = counts > 0
+        numbers = (full.nonzero()[0] + first).astype("uint64")
+        for band, keys in zip(self._bands, bands, strict=True):
+            band.frombytes((keys[full] << 32 | numbers).tobytes())
+        self._waiting.clear()
+        self._characters = 0
 
     def _arranged(self, bucket: list[int], band: int) -> list[int]:
         """``bucket``; a big one, of texts from one template, with those most alike brought together."""
@@ -194,6 +215,7 @@ class NearDuplicates:
 
     def similarity(self, first: int, second: int) -> float:
         """Jaccard similarity of two texts' n-grams; 0 if their numbers differ."""
+        self._sketch_waiting()
         if self._digits[first] != self._digits[second]:
             return 0.0
         return _jaccard(self._sketch(first), self._sketch(second))
@@ -220,35 +242,72 @@ def _jaccard(left: set[int], right: set[int]) -> float:
     return sum(value in left and value in right for value in smallest) / len(smallest)
 
 
-def _shingles(plain: str) -> set[int]:
-    """32-bit hashes of the n-grams of ``plain``: 2 characters where the script is Chinese or Japanese, else 3."""
-    codes = plain.encode("utf-32-le", "surrogatepass")
-    points = memoryview(codes).cast("I")
-    if len(points) < 3:
-        return {crc32(codes)} if codes else set()
-    if _CJK.search(plain):
-        grams = {first << 21 | second for first, second in pairwise(points)}
-    else:
-        grams = {
-            (first << 21 | second) << 21 | third
-            for first, second, third in zip(points, points[1:], points[2:], strict=False)
-        }
+def _buckets(band: array[int]) -> Iterator[list[int]]:
+    """The texts that share a key of ``band``, by key, those of one key in their order."""
+    import numpy as np
+
+    entries = np.sort(np.frombuffer(band, dtype="uint64")) if band else np.zeros(0, dtype="uint64")
+    keys = entries >> np.uint64(32)
+    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.zeros(0, dtype=int)
+    ends = np.append(starts[1:], len(entries))
+    shared = ends - starts > 1
+    for start, end in zip(starts[shared].tolist(), ends[shared].tolist(), strict=True):
+        yield (entries[start:end] & np.uint64(_MASK)).tolist()
+
+
+def _sketches(texts: Sequence[str]) -> tuple[Any, Any, list[Any]]:
+    """Of each text how many hashes are kept, these hashes (uint32, ascending) one text after another, and its bands.
+
+    Each of the ``_BANDS`` arrays (uint64) holds a 32-bit key a text; texts that share one are candidates. A text
+    without a character has no hash, and its keys mean nothing.
+    """
+    import numpy as np
+
+    keys = np.sort(_shingles(texts))  # by text, then by hash
+    if len(keys):
+        keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))]
+    rows, hashes = (keys >> np.uint64(32)).astype("int64"), keys & np.uint64(_MASK)
+    starts = np.searchsorted(rows, np.arange(len(texts) + 1))
+    least: Any = np.full(len(texts) * _BINS, _MASK, dtype="uint64")
+    # Of several values for one place the last one stays: backwards, that is the smallest.
+    least[(rows * _BINS + (hashes & np.uint64(_BINS - 1)).astype("int64"))[::-1]] = hashes[::-1]
+    least = least.reshape(len(texts), _BINS)
+    filled = least.copy()
+    for step in range(1, _BINS):
+        # An empty bin borrows from the next full one, so that short texts do not all share the "empty" band.
+        filled = np.where(filled == _MASK, np.roll(least, -step, axis=1), filled)
+    bands = [
+        (filled[:, 2 * band] * np.uint64(31) + filled[:, 2 * band + 1] * np.uint64(0x85EBCA6B)) & np.uint64(_MASK)
+        for band in range(_BANDS)
+    ]
+    kept = np.arange(len(keys)) - starts[rows] < _SKETCH
+    return np.minimum(np.diff(starts), _SKETCH), hashes[kept].astype("uint32"), bands
+
+
+def _shingles(texts: Sequence[str]) -> Any:
+    """32-bit hashes of the n-grams of each text, its number in the high half: uint64, in order, with repetitions.
+
+    Of 2 characters where the script is Chinese or Japanese, else of 3; a shorter text is hashed whole.
+    """
+    import numpy as np
+
+    lengths = np.array([len(text) for text in texts], dtype="int64")
+    sizes = np.array([2 if _CJK.search(text) else 3 for text in texts], dtype="int64")
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="uint32").astype("uint64")
+    rows = np.repeat(np.arange(len(texts)), lengths)
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(points))
+    whole = (left >= sizes[rows]) & (lengths[rows] >= 3)
+    next_one, next_two = np.append(points[1:], 0), np.append(points[2:], (0, 0))[: len(points)]
+    pairs = points << np.uint64(21) | next_one.astype("uint64")
+    triples = pairs << np.uint64(21) | next_two.astype("uint64")
+    grams = np.where(sizes[rows] == 2, pairs, triples)[whole]
     # Fibonacci hashing (2^64 by the golden ratio), then a second odd factor, so that the low bits, which choose a bin,
     # depend on all characters. Plus one, since zero would hash to zero.
-    return {((gram + 1) * 0x9E3779B97F4A7C15 & _MASK64) * 0xD6E8FEB9 >> 32 & _MASK for gram in grams}
-
-
-def _bands(hashes: set[int]) -> Iterator[int]:
-    """A 32-bit key for each band, or none for an empty text; texts that share one are candidates."""
-    smallest = [_MASK] * _BINS
-    for value in hashes:
-        if value < smallest[value & (_BINS - 1)]:
-            smallest[value & (_BINS - 1)] = value
-    full = [value for value in smallest if value != _MASK]
-    if not full:
-        return
-    # An empty bin borrows from the next full one, so that short texts do not all share the "empty" band.
-    filled = [next(smallest[(bin_ + step) % _BINS] for step in range(_BINS) if smallest[(bin_ + step) % _BINS] != _MASK)
-              for bin_ in range(_BINS)]  # fmt: skip
-    for band in range(_BANDS):
-        yield (filled[2 * band] * 31 + filled[2 * band + 1] * 0x85EBCA6B) & _MASK
+    hashes = (grams + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) * np.uint64(0xD6E8FEB9) >> np.uint64(32)
+    short = [
+        row << 32 | crc32(text.encode("utf-32-le", "surrogatepass"))
+        for row, text in enumerate(texts)
+        if 0 < len(text) < 3
+    ]
+    numbered = rows[whole].astype("uint64") << np.uint64(32) | hashes
+    return np.concatenate((numbered, np.array(short, dtype="uint64")))

@@ -31,8 +31,11 @@ def estimate_tokens(text: str) -> int:
     for every further 9. Multilingual vocabularies (XLM-R, Qwen) need about a third less for Chinese, so that this errs
     on the long side.
     """
-    pieces = len(_ONE_EACH.findall(text)) + len(_MARK.findall(text)) + SPECIAL_TOKENS
-    return pieces + sum(1 + (len(word) - 1) // _LETTERS for word in _WORD.findall(text))
+    words = _WORD.findall(text)
+    pieces = len(words) + len(_MARK.findall(text)) + SPECIAL_TOKENS
+    if not text.isascii():
+        pieces += len(_ONE_EACH.findall(text))
+    return pieces + sum([(len(word) - 1) // _LETTERS for word in words if len(word) > _LETTERS])
 
 
 def estimate_each(texts: Sequence[str]) -> list[int]:

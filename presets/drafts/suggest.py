@@ -124,6 +124,13 @@ def _model(look: _Look) -> Found:
             return
 
 
+def _first_stage(look: _Look) -> Found:
+    """The preset of the embedding model that a pipeline tunes first."""
+    if "embedding" in look.kind.model_fields and look.facts.shape and look.facts.language != "en":
+        reason = say("Its model knows about a hundred languages; the default's is English.")
+        yield "embedding", Suggestion("embedding/starter-zh", reason)
+
+
 def _source(look: _Look) -> Found:
     if look.known and look.known.size.source == "starter":
         yield "model.source", Suggestion("starter", say("It installs with Tunewiz: no network is needed."))
@@ -263,7 +270,7 @@ def estimate(draft: Draft, facts: Facts) -> memory.Estimate | None:
     preset = draft.checked()[0] if known else None
     if known is None or preset is None:
         return None
-    return preset.memory(known, facts.half)
+    return preset.memory(known, memory.Conditions(facts.half, cpu=facts.free is None))
 
 
 def _millions(count: int) -> str:
@@ -271,6 +278,6 @@ def _millions(count: int) -> str:
 
 
 _RULES: Final[tuple[Callable[[_Look], Found], ...]] = (
-    _task, _name, _model, _source, _negatives, _loss, _temperature, _method, _backend,
+    _task, _name, _model, _first_stage, _source, _negatives, _loss, _temperature, _method, _backend,
     _learning_rate, _max_length, _epochs, _batch_size, _evaluations,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.section import Section, about
 from tunewiz.problems import Problem
 
 Rows = Literal["pairs", "triplets", "scored", "labelled"]
@@ -87,8 +87,29 @@ class RerankerLoss(Loss):
     layout: ClassVar[Layout] = "pairs"
     #: What the tuned model does with its logit when it predicts.
     activation: ClassVar[Literal["sigmoid", "identity"]] = "identity"
+    mini_batch_size: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        title=N_("Mini-batch size"),
+        description=N_(
+            "How many documents are scored at a time, each twice, so that their memory is that of one mini-batch; what "
+            "is learned stays the same. null scores those of all queries of a batch at once."
+        ),
+        examples=[None, 32, 8],
+        json_schema_extra=about(
+            typical=N_("null; 8 to 32 where memory runs out, in about a third more time."),
+            larger=N_("Faster, more memory."),
+            smaller=N_("Slower, less memory."),
+        ),
+    )
     #: Whether tuples come with the score of the right document less that of each wrong one.
     learns_margins: ClassVar[bool] = False
+
+    @property
+    def encoded_at_once(self) -> int | None:
+        """A mini-batch, where one is set."""
+        return self.mini_batch_size
 
     def texts(self, negatives: int) -> int:
         """As :meth:`Loss.texts`; a query and a document are read as one text."""

@@ -15,6 +15,26 @@ Optimizer = Literal["adamw", "adamw_8bit", "adafactor", "sgd"]
 STATE: Final[dict[str, float]] = {"adamw": 8, "adamw_8bit": 2, "adafactor": 4, "sgd": 0}
 
 
+#: GiB beside the model, low, expected, high: CUDA's context and libraries; on the host the libraries, the rows, and
+#: what measuring before training left (tests/bench/host_memory.py).
+DEVICE: Final = (0.3, 0.5, 0.9)
+HOST: Final = (0.7, 1.0, 1.4)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a preset does not say. ``half``: whether precision auto means 16 bit on the device; ``cpu``: whether that is
+    a CPU. ``texts``: how many a row of its data makes a step read, on average over the largest rows; 0: not known.
+    """
+
+    half: bool = True
+    cpu: bool = False
+    texts: float = 0.0
+
+
+ON_GPU: Final = Conditions()
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Bytes on the device: ``low`` when texts are short, ``expected``, ``high`` when all are at full length."""

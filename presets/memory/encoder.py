@@ -7,11 +7,13 @@ In bytes, for one process::
     optimizer    8 T                  AdamW's two moments; 2 T in 8 bit, 4 T for Adafactor at most, 0 for SGD
     cast copies  2 W                  autocast keeps 16-bit copies of the matrices (W of the P weights)
     activations  s b N (c h + e m)    kept for the backward pass: N layers of width h, MLP width m
-    fixed        0.3 to 0.9 GB        CUDA context and libraries
+    scores       s s b N n d          on a CPU, where attention drops out: n heads keep every weight, d = 12
+    fixed        0.3 to 0.9 GB        CUDA context and libraries; on a CPU 0.7 to 1.4
 
 ``b`` counts the texts of a step, batch x (2 + negatives), or of a mini-batch where a loss caches gradients; ``s`` their
 padded length in tokens. The form is that of Korthikanti et al. (2022, "Reducing Activation Recomputation in Large
-Transformer Models", eq. 1) without the scores of attention, which fused kernels do not keep. Its numbers are for pure
+Transformer Models", eq. 1) without the scores of attention, which fused kernels do not keep; torch's for CPUs knows no
+dropout, so that BERT's layers keep them there: as much again at 256 tokens. Its numbers are for pure
 16 bit, though: under autocast norms and residuals are kept in 32 bit as well, so c and e were measured with
 ``torch.autograd.graph.saved_tensors_hooks`` (tests/children/test_activations.py repeats it): in 16 bit c = 30 for BERT
 and ModernBERT and 45 for Qwen3, e = 4, or 8 for a gated MLP; in 32 bit c = 44 and 56, e doubles.
@@ -25,10 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from tunewiz.presets.families import Size
-from tunewiz.presets.memory import GB, STATE, Estimate, Optimizer
+from tunewiz.presets.memory import DEVICE, GB, HOST, STATE, Estimate, Optimizer
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Shape:
     gated: bool = False
     decoder: bool = False
     vocabulary: int = 0
+    heads: int = 0
+    #: Whether training drops out of what attention weighs, as BERT and its kin do.
+    drops: bool = False
 
     @property
     def matrices(self) -> int:
@@ -55,6 +60,15 @@ class Shape:
         inside = (8 if self.gated else 4) * (1 if half else 2)
         return around * self.hidden + inside * self.intermediate
 
+    @property
+    def scores(self) -> int:
+        """Bytes kept for each two tokens of a text in each layer where no kernel weighs attention in one piece."""
+        return self.heads * SCORES if self.drops else 0
+
+
+#: Bytes a head keeps of each two tokens: what they weigh, what is dropped, and what is left; in 32 bit always.
+SCORES: Final = 12
+
 
 @dataclass(frozen=True)
 class Load:
@@ -66,16 +80,19 @@ class Load:
     trained: int
     optimizer: Optimizer = "adamw"
     checkpointing: bool = False
+    cpu: bool = False
     #: Numbers a token that the loss makes beside the model.
     beside: int = 0
 
 
 def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: float) -> int:
     """One case of the formula above; ``share`` of the length, ``fixed`` in bytes, ``waste`` a factor from 1."""
-    tokens = load.texts * max(1, round(load.length * share))
+    length = max(1, round(load.length * share))
+    tokens = load.texts * length
     state = 4 * shape.parameters + (4 + STATE[load.optimizer]) * load.trained
     copies = 2 * shape.matrices if load.half else 0
-    layer = tokens * shape.kept(load.half)
+    scores = length * shape.scores if load.cpu else 0
+    layer = tokens * (shape.kept(load.half) + scores)
     inputs = tokens * shape.hidden * (2 if load.half else 4) * shape.layers
     kept = layer + inputs if load.checkpointing else layer * shape.layers
     beside = tokens * load.beside * (2 if load.half else 4)
@@ -83,11 +100,12 @@ def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: fl
 
 
 def estimate_load(shape: Shape, load: Load) -> Estimate:
-    """What ``load`` needs on a GPU with ``shape``."""
+    """What ``load`` needs with ``shape``: of a GPU's memory, or of the host's where that computes."""
+    fixed = HOST if load.cpu else DEVICE
     return Estimate(
-        low=bytes_needed(shape, load, share=0.5, fixed=0.3 * GB, waste=1.0),
-        expected=bytes_needed(shape, load, share=0.75, fixed=0.5 * GB, waste=1.1),
-        high=bytes_needed(shape, load, share=1.0, fixed=0.9 * GB, waste=1.25),
+        low=bytes_needed(shape, load, share=0.5, fixed=fixed[0] * GB, waste=1.0),
+        expected=bytes_needed(shape, load, share=0.75, fixed=fixed[1] * GB, waste=1.1),
+        high=bytes_needed(shape, load, share=1.0, fixed=fixed[2] * GB, waste=1.25),
         texts=load.texts,
         trained=load.trained,
     )
@@ -96,7 +114,8 @@ def estimate_load(shape: Shape, load: Load) -> Estimate:
 def shape_of_size(size: Size) -> Shape:
     """The shape of a model that a family knows."""
     numbers = (size.parameters, size.hidden, size.layers, size.intermediate, size.gated, size.decoder)
-    return Shape(*numbers, size.vocabulary)
+    # Decoders and ModernBERT, the encoders with a gate, are trained without.
+    return Shape(*numbers, size.vocabulary, size.heads, drops=not (size.gated or size.decoder))
 
 
 def shape_of_config(config: Mapping[str, Any]) -> Shape | None:
@@ -108,5 +127,9 @@ def shape_of_config(config: Mapping[str, Any]) -> Shape | None:
     hidden, layers, intermediate, vocabulary = (int(number or 0) for number in numbers)
     kind = str(config.get("model_type", ""))
     decoder = kind.startswith(("qwen", "llama", "mistral", "gemma"))
-    empty = Shape(0, hidden, layers, intermediate, decoder or kind == "modernbert", decoder, vocabulary)
+    heads, dropout = config.get("num_attention_heads"), config.get("attention_probs_dropout_prob", 0)
+    empty = Shape(
+        0, hidden, layers, intermediate, decoder or kind == "modernbert", decoder, vocabulary,
+        heads if isinstance(heads, int) else 0, drops=bool(dropout),
+    )  # fmt: skip
     return replace(empty, parameters=vocabulary * hidden + empty.matrices)

@@ -8,7 +8,7 @@ In bytes, for one process::
     activations  s b N (c h + e m)    kept for the backward pass; with checkpointing one layer, and 2 s b h a layer
     logits       s b V (6 to 14)      the vocabulary's scores: 16 bit, fp32, and their gradients
     workspace    2 h m                a quantised matrix is unpacked when it is used
-    fixed        0.3 to 0.9 GB        CUDA context and libraries
+    fixed        0.3 to 0.9 GB        CUDA context and libraries; on a CPU 0.7 to 1.4
 
 ``b`` counts the sequences of a step (two for each preference pair), ``s`` their padded length in tokens, ``V`` the
 vocabulary. c and e were measured with ``torch.autograd.graph.saved_tensors_hooks`` on Llama and Qwen3
@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from tunewiz.presets.families import Size
-from tunewiz.presets.memory import GB, STATE, Estimate, Optimizer
+from tunewiz.presets.memory import DEVICE, GB, HOST, STATE, Estimate, Optimizer
 
 Bits = Literal[4, 8, 16, 32]
 #: Bytes a quantised matrix weight takes: nf4 keeps an fp32 constant for 64 weights, doubly quantised 8 bits; 8-bit a
@@ -93,30 +93,33 @@ class Sequences:
     dropout: bool = False
     optimizer: Optimizer = "adamw"
     checkpointing: bool = True
+    cpu: bool = False
     chunked: bool = False
     reference: bool = False
 
 
 @dataclass(frozen=True)
 class _Case:
-    """``share`` of the length, bytes a score of the vocabulary, GiB for the libraries, and the allocator's waste.
+    """``share`` of the length, bytes a score of the vocabulary, and the allocator's waste.
 
     ``overlap``: how much of the gradients is there while activations still are (0 none, 1 all).
     """
 
     share: float
     logits: int
-    fixed: float
     waste: float
     overlap: float
 
 
-_CASES: Final = (_Case(0.5, 6, 0.3, 1.0, 0.0), _Case(0.75, 10, 0.5, 1.1, 0.5), _Case(1.0, 14, 0.9, 1.25, 1.0))
+_CASES: Final = (_Case(0.5, 6, 1.0, 0.0), _Case(0.75, 10, 1.1, 0.5), _Case(1.0, 14, 1.25, 1.0))
 
 
 def estimate_sequences(shape: Decoder, load: Sequences) -> Estimate:
-    """What ``load`` needs on a GPU with ``shape``."""
-    low, expected, high = (round(_case(shape, load, case)) for case in _CASES)
+    """What ``load`` needs with ``shape``: of a GPU's memory, or of the host's where that computes."""
+    fixed = HOST if load.cpu else DEVICE
+    low, expected, high = (
+        round(_case(shape, load, case) + beside * GB) for case, beside in zip(_CASES, fixed, strict=True)
+    )
     return Estimate(low, expected, high, load.count, load.trained)
 
 
@@ -124,7 +127,7 @@ def _case(shape: Decoder, load: Sequences, case: _Case) -> float:
     # Gradients arrive while activations go, so that the peak lies between the larger of them and their sum.
     passing, gradients = _working(shape, load, case), (2 if load.pure else 4) * load.trained
     peak = max(passing, gradients) + case.overlap * min(passing, gradients)
-    return _weights(shape, load) + peak + case.fixed * GB
+    return _weights(shape, load) + peak
 
 
 def _weights(shape: Decoder, load: Sequences) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from tunewiz.language import N_
+from tunewiz.presets.sections.rows import NamedLabels, Rows, Train
 from tunewiz.presets.sections.section import Section, about, vary_field
 
 # Which data is used for training and evaluation.
@@ -115,7 +116,10 @@ class Negatives(Section):
         ge=1,
         le=64,
         title=N_("Negatives per query"),
-        description=N_("How many hard negatives each query gets; a step then encodes batch size x (2 + this) texts."),
+        description=N_(
+            "How many hard negatives each query gets, mined and of the data's own; where the data has more, each epoch "
+            "draws others. A step then encodes batch size x (2 + this) texts."
+        ),
         json_schema_extra=about(
             typical=N_("1 to 7."), larger=N_("A harder lesson, more memory and time."), smaller=N_("Cheaper.")
         ),
@@ -166,81 +170,6 @@ class Negatives(Section):
         return self.per_query if self.strategy != "none" else 0
 
 
-class Rows(Section):
-    """Training rows: where they are and how they are read."""
-
-    train: str = Field(
-        min_length=1,
-        title=N_("Training data"),
-        description=N_(
-            "A file (csv, tsv, json, jsonl, parquet, xlsx, also .gz), a BEIR folder, or sample:NAME for data that "
-            "comes with Tunewiz."
-        ),
-        examples=["faq.csv", "/data/beir/scifact", "sample:faq-en"],
-        json_schema_extra=about(path=True, typical=N_("1,000 to 100,000 pairs; a few hundred good ones already help.")),
-    )
-    format: str = Field(
-        "auto",
-        min_length=1,
-        title=N_("Format"),
-        description=N_("How rows are laid out; auto goes by the columns. `tunewiz data FILE` shows what is found."),
-        examples=["auto", "pairs", "triplets", "scored"],
-        json_schema_extra=about(typical=N_("auto.")),
-    )
-    columns: dict[str, str] = Field(
-        default_factory=dict,
-        title=N_("Columns"),
-        description=N_("Which column plays which role, where the guess is wrong or unsure."),
-        examples=[{"query": "问题", "positive": "答案"}],
-    )
-    encoding: str = Field(
-        "auto",
-        min_length=1,
-        title=N_("Encoding"),
-        description=N_("How the file stores characters; auto detects it and reports what it found."),
-        examples=["auto", "utf-8", "gb18030", "utf-16", "cp1252"],
-        json_schema_extra=about(typical=N_("auto; name it when the preview shows wrong characters.")),
-    )
-    delimiter: Annotated[str, StringConstraints(strip_whitespace=False)] = Field(
-        "auto",
-        min_length=1,
-        title=N_("Delimiter"),
-        description=N_("The character between columns of a text table; auto detects it."),
-        examples=["auto", ",", ";", "\t"],
-    )
-    header: Literal["auto", "yes", "no"] = Field(
-        "auto",
-        title=N_("Header line"),
-        description=N_("Whether the first line of a table names the columns."),
-        json_schema_extra=about(
-            choices={
-                "auto": N_("decided by the first lines"),
-                "yes": N_("the first line holds names"),
-                "no": N_("the first line is data already"),
-            },
-        ),
-    )
-    limit: int | None = Field(
-        None,
-        ge=1,
-        title=N_("Limit"),
-        description=N_("Use at most this many training rows; null uses all."),
-        examples=[None, 1000],
-        json_schema_extra=about(typical=N_("null; 1000 for a quick trial.")),
-    )
-    clean: bool = Field(
-        True,
-        title=N_("Clean"),
-        description=N_("Drop empty and duplicate rows, strip HTML and control characters; the run says how many."),
-        json_schema_extra=about(typical=N_("true.")),
-    )
-
-
-def _texts(labels: Any) -> Any:
-    """Labels as text: YAML has numbers and truth values for ``0`` and ``true``."""
-    return {str(label): worth for label, worth in labels.items()} if isinstance(labels, dict) else labels
-
-
 class Data(Rows):
     """Training and evaluation data."""
 
@@ -251,7 +180,7 @@ class Data(Rows):
         description=N_("Which judgments of a BEIR folder to train on (qrels/SPLIT.tsv)."),
         examples=["train", "dev"],
     )
-    labels: Annotated[dict[str, float], BeforeValidator(_texts)] = Field(
+    labels: NamedLabels = Field(
         default_factory=dict,
         title=N_("Labels"),
         description=N_(
@@ -375,13 +304,15 @@ class LlmHeldOut(Section):
 class LlmData(Rows):
     """Training and evaluation data of a language model."""
 
-    train: str = vary_field(
+    train: Train = vary_field(
         Rows,
         "train",
         description=N_(
             "A file (json, jsonl, csv, tsv, parquet, xlsx, txt, also .gz) with instructions and answers, "
-            "conversations, texts, pairs of answers, or texts with a label; or sample:NAME for data that comes "
-            "with Tunewiz."
+            "conversations, texts, pairs of answers, or texts with a label; a dataset of a hub (hf:OWNER/NAME, "
+            "modelscope:OWNER/NAME), or sample:NAME for data that comes with Tunewiz. Several are listed: [a.jsonl, "
+            "{path: b.csv, columns: ..., weight: 0.3}]; rows to measure on are held out of all of them before a "
+            "weight draws from what is left."
         ),
         examples=["alpaca.json", "chats.jsonl", "tickets.csv"],
         typical=N_("500 to 50,000 rows; a thousand good ones beat many bad ones."),
@@ -393,6 +324,13 @@ class LlmData(Rows):
         title=N_("Roles"),
         description=N_("Who speaks in conversations, where a name is none of the usual ones."),
         examples=[{"客服": "assistant", "客户": "user"}],
+    )
+    split: str = Field(
+        "auto",
+        min_length=1,
+        title=N_("Training split"),
+        description=N_("Which split of a folder or of a dataset of a hub to train on; auto takes train."),
+        examples=["auto", "train"],
     )
     placeholders: dict[str, str] = Field(
         default_factory=dict,

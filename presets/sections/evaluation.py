@@ -194,3 +194,14 @@ class LlmEvaluation(Section):
         "bootstrap",
         description=N_("How often the rows are drawn anew to find how sure the gain is (95% confidence interval)."),
     )
+    floor: bool = Field(
+        False,
+        title=N_("Floor"),
+        description=N_(
+            "For classification: also train TF-IDF with logistic regression on the same rows, in seconds, and say in "
+            "the report what it reaches on the rows that the model is measured on."
+        ),
+        json_schema_extra=about(
+            typical=N_("true for a first run: a model that does not beat counted words is not worth its cost.")
+        ),
+    )

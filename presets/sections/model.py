@@ -27,7 +27,13 @@ class Model(Section):
             "model. `tunewiz models` lists those with known settings."
         ),
         min_length=1,
-        examples=["BAAI/bge-small-zh-v1.5", "BAAI/bge-m3", "/models/my-encoder", "all-MiniLM-L6-v2"],
+        examples=[
+            "BAAI/bge-small-zh-v1.5",
+            "BAAI/bge-m3",
+            "/models/my-encoder",
+            "all-MiniLM-L6-v2",
+            "starter-multilingual",
+        ],
         json_schema_extra=about(
             typical=N_(
                 "Choose a model trained on your language; small ones (24-33 million parameters) fit any machine."
@@ -46,7 +52,10 @@ class Model(Section):
                 "huggingface": N_("huggingface.co, or the mirror named by HF_ENDPOINT"),
                 "modelscope": N_("modelscope.cn, quick to reach from mainland China"),
                 "local": N_("a folder on this machine"),
-                "starter": N_("the English MiniLM model that installs with Tunewiz: no network needed"),
+                "starter": N_(
+                    "what installs with Tunewiz, no network needed: MiniLM (English) as starter, multilingual E5 as "
+                    "starter-multilingual"
+                ),
             },
         ),
     )

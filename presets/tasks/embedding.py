@@ -10,7 +10,7 @@ from pydantic import Field
 from tunewiz.language import N_
 from tunewiz.presets import checks, families
 from tunewiz.presets.losses import AnyLoss
-from tunewiz.presets.preset import STARTER, FirstModel, Preset, RetrievalPreset
+from tunewiz.presets.preset import STARTERS, FirstModel, Preset, RetrievalPreset
 from tunewiz.presets.sections.model import ModelKind
 from tunewiz.presets.sections.section import vary_field
 from tunewiz.problems import Problem, Where, error, say, warning
@@ -21,12 +21,7 @@ class EmbeddingPreset(RetrievalPreset):
 
     model_kind: ClassVar[ModelKind] = "embedding"
     gives_vectors: ClassVar[bool] = True
-    first_models: ClassVar[tuple[FirstModel, ...]] = (
-        FirstModel(
-            "BAAI/bge-small-zh-v1.5", N_("Your texts are Chinese; this one is small, Chinese and a good start."), "zh"
-        ),
-        STARTER,
-    )
+    first_models: ClassVar[tuple[FirstModel, ...]] = STARTERS
     first_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "groups": ("multiple_negatives_ranking", "info_nce"),
         "scored": ("cosent",),

@@ -10,7 +10,7 @@ from pydantic import Field
 from tunewiz.language import N_
 from tunewiz.presets import checks, families
 from tunewiz.presets.families import KnownModel
-from tunewiz.presets.memory import Estimate
+from tunewiz.presets.memory import ON_GPU, Conditions, Estimate
 from tunewiz.presets.memory.language_model import (
     Decoder,
     Sequences,
@@ -110,18 +110,18 @@ class LlmPreset(Preset):
         every = (_model, _data, _backend, _method, _stage, _schedule, _device)
         return [problem for check in every for problem in check(self)]
 
-    def memory(self, known: KnownModel, half: bool = True) -> Estimate | None:
+    def memory(self, known: KnownModel, around: Conditions = ON_GPU) -> Estimate | None:
         """What the formulas of :mod:`tunewiz.presets.memory.language_model` say of this preset."""
         if self.model_kind not in known.family.tasks:
             return None
-        return self._memory(decoder_of_size(known.size, known.family.normalised_queries), half)
+        return self._memory(decoder_of_size(known.size, known.family.normalised_queries), around)
 
-    def memory_by_config(self, config: Mapping[str, Any], half: bool = True) -> Estimate | None:
+    def memory_by_config(self, config: Mapping[str, Any], around: Conditions = ON_GPU) -> Estimate | None:
         """As :meth:`memory`."""
         shape = decoder_of_config(config)
-        return self._memory(shape, half) if shape else None
+        return self._memory(shape, around) if shape else None
 
-    def _memory(self, shape: Decoder, half: bool) -> Estimate:
+    def _memory(self, shape: Decoder, around: Conditions) -> Estimate:
         method, training = self.method, self.training
         # The engine on peft knows neither: all activations and all logits are kept.
         plain = isinstance(method, WithPeft)
@@ -131,7 +131,8 @@ class LlmPreset(Preset):
             trained=method.trained(shape),
             adapters=method.adapter,
             bits=method.stored_bits,
-            half=training.in_16_bits(half),
+            half=training.in_16_bits(around.half),
+            cpu=around.cpu,
             dropout=getattr(method, "dropout", 0.0) > 0,
             doubly_quantised=getattr(method, "double_quantisation", True),
             optimizer=training.optimizer,

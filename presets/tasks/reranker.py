@@ -10,7 +10,7 @@ from pydantic import Field
 from tunewiz.language import N_
 from tunewiz.presets import checks
 from tunewiz.presets.losses import AnyRerankerLoss
-from tunewiz.presets.preset import STARTER, FirstModel, Preset, RetrievalPreset
+from tunewiz.presets.preset import STARTERS, FirstModel, Preset, RetrievalPreset
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.data import Candidates
 from tunewiz.presets.sections.model import ModelKind
@@ -27,7 +27,7 @@ class RerankerPreset(RetrievalPreset):
         FirstModel(
             "BAAI/bge-reranker-base", N_("Your texts are Chinese; this one knows how to rank them already."), "zh"
         ),
-        STARTER,
+        *STARTERS,
     )
     first_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "groups": ("binary_cross_entropy",),

@@ -85,16 +85,18 @@ def is_chosen(section: type[Section], value: Mapping[str, Any]) -> bool:
 
 
 def steps(root: type[Section], path: KeyPath, value: Any) -> Iterator[tuple[type[Section] | None, FieldInfo | None]]:
-    """For each part of ``path``, the section it is a key of and its field; ``None`` below lists and unknown keys.
+    """For each part of ``path``, the section it is a key of and its field; ``None`` for items and unknown keys.
 
     ``value`` is the plain data, which decides between sections of a union and between losses.
     """
     section: type[Section] | None = root
+    holder: FieldInfo | None = None
     for part in path:
         field = section.model_fields.get(str(part)) if section else None
         yield section, field
         value = child(value, part)
-        section = section_of(field.annotation, value) if field else None
+        taken = field.annotation if field else items(holder.annotation) if holder and isinstance(part, int) else None
+        section, holder = section_of(taken, value), field
 
 
 def field_at(root: type[Section], path: KeyPath, value: Any) -> FieldInfo | None:

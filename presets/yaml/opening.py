@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tunewiz.data.reading.hub import on_hub
 from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import fields, syntax, validation
@@ -30,14 +31,25 @@ def anchor(tree: Tree, folder: Path, kind: type[Preset]) -> None:
     """Make the paths in ``tree`` absolute; ``folder`` is the preset's own."""
     for key in list(fields.keys(kind, tree.value)):
         field = fields.field_at(kind, key, tree.value)
-        value = tree.node(key)
-        if field is None or not isinstance(value, str) or not value.strip():
+        if field is None:
             continue
-        base = Path.cwd() if tree.where(key).file.startswith("--set ") else folder
-        is_path = bool(fields.about(field, "path")) and not value.startswith(SAMPLE)
-        is_model = key == ("model", "id") and _is_folder(value, base, tree.node(("model", "source")))
-        if is_path or is_model:
-            _replace(tree, key, absolute_path(value, base))
+        takes_path = bool(fields.about(field, "path"))
+        for place in _places(key, tree.node(key)) if takes_path else [key]:
+            value = tree.node(place)
+            if not isinstance(value, str) or not value.strip():
+                continue
+            base = Path.cwd() if tree.where(place).file.startswith("--set ") else folder
+            is_path = takes_path and not value.startswith(SAMPLE) and not on_hub(value)
+            is_model = place == ("model", "id") and _is_folder(value, base, tree.node(("model", "source")))
+            if is_path or is_model:
+                _replace(tree, place, absolute_path(value, base))
+
+
+def _places(key: Keys, value: Any) -> list[Keys]:
+    """Where the paths stand that a key holds: there, or in each item of its list."""
+    if not isinstance(value, list):
+        return [key]
+    return [(*key, number, "path") if isinstance(item, dict) else (*key, number) for number, item in enumerate(value)]
 
 
 def absolute_path(value: str, base: Path) -> str:
@@ -58,9 +70,10 @@ def _is_folder(value: str, base: Path, source: Any) -> bool:
 
 
 def _replace(tree: Tree, key: Keys, value: str) -> None:
-    holder = tree.node(key[:-1])
-    if isinstance(holder, dict):
-        holder[key[-1]] = value
+    holder: Any = tree.node(key[:-1])
+    last: Any = key[-1]
+    if isinstance(holder, (dict, list)):
+        holder[last] = value
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,10 @@ def read(text: str, takes: Any) -> Any:
     if _is_text(takes):
         inner = _unquoted(shown)
         return text if inner is None else inner
+    if _is_text_or_list(kinds):
+        found = _yaml(shown) if shown.startswith("[") else None
+        inner = _unquoted(shown)
+        return found if isinstance(found, list) else text if inner is None else inner
     if bool in kinds and shown.lower() in _TRUTH:
         return _TRUTH[shown.lower()]
     for kind in kinds:
@@ -63,7 +67,7 @@ def write(value: Any, takes: Any = Any) -> str:
         return ""
     if isinstance(value, (Mapping, list)):
         items = value.values() if isinstance(value, Mapping) else value
-        if any(isinstance(item, (Mapping, list)) for item in items):
+        if any(isinstance(item, (Mapping, list)) for item in items) or _is_text_or_list(members(takes)):
             return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
         return ", ".join(f"{_part(name)}={_part(item)}" for name, item in value.items())
@@ -81,6 +85,11 @@ def write(value: Any, takes: Any = Any) -> str:
 def _is_text(takes: Any) -> bool:
     """Whether free text and nothing else is taken, but for null."""
     return set(members(takes)) - {NoneType} == {str}
+
+
+def _is_text_or_list(kinds: list[Any]) -> bool:
+    """Whether free text is taken, and a list too: only brackets make one, for commas are common in names of files."""
+    return str in kinds and any(get_origin(kind) is list for kind in kinds)
 
 
 def _is_word(text: str, takes: Any) -> bool:

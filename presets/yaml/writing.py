@@ -48,8 +48,23 @@ def _entry(name: str, value: Any, depth: int) -> Iterator[str]:
         yield f"{indent}{name}:"
         for key, item in value.items():
             yield f"{indent}  {write_scalar(key)}: {write_scalar(item)}"
+    elif isinstance(value, list) and any(isinstance(item, Section) for item in value):
+        yield f"{indent}{name}:"
+        for item in value:
+            yield from _item_lines(item, f"{indent}  ")
     else:
         yield f"{indent}{name}: {_value(value)}"
+
+
+def _item_lines(item: Any, indent: str) -> Iterator[str]:
+    """An item of a list, a key a line: what it says and no more."""
+    if not isinstance(item, Section):
+        yield f"{indent}- {_value(item)}"
+        return
+    for number, (key, value) in enumerate(item.model_dump(mode="json").items()):
+        shown = f"{{{', '.join(f'{_item(str(name))}: {_item(one)}' for name, one in value.items())}}}" if isinstance(
+            value, Mapping) else _value(value)  # fmt: skip
+        yield f"{indent}{'  ' if number else '- '}{key}: {shown}"
 
 
 def _value(value: Any) -> str:

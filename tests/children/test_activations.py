@@ -90,6 +90,23 @@ def test_activations_a_layer_match_what_autograd_keeps(kind: str, half: bool) ->
     assert shape.kept(half) == pytest.approx(measured, rel=0.15)
 
 
+@pytest.mark.parametrize("half", [True, False], ids=["16 bit", "32 bit"])
+def test_attention_that_drops_out_keeps_its_scores_on_a_processor(half: bool) -> None:
+    pytest.importorskip("torch")
+    from transformers import BertConfig, BertModel
+
+    def kept(layers: int, length: int) -> int:
+        config = BertConfig(vocab_size=1000, hidden_size=128, num_hidden_layers=layers, num_attention_heads=4,
+                            intermediate_size=512, attention_probs_dropout_prob=0.1)  # fmt: skip
+        model = BertModel(config)
+        return kept_by_autograd(model, model, BATCH, length, half)
+
+    # Twice a layer of half the length leaves what grows with the square, and the copies of the weights.
+    short, mid, long = (kept(2, length) - kept(1, length) for length in (64, 128, 256))
+    squares = ((long - mid) - 2 * (mid - short)) / BATCH / (256**2 - 128**2 - 2 * (128**2 - 64**2))
+    assert Shape(0, 128, 1, 512, heads=4, drops=True).scores == pytest.approx(squares, rel=0.05)
+
+
 # The numbers of the language models' memory estimate, measured: what PyTorch keeps for the backward pass.
 
 

@@ -89,31 +89,50 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
         assert written == known != [], name
 
 
-def test_a_resumed_run_ends_as_an_uninterrupted_one(tiny_llm: Path, tmp_path: Path) -> None:
+WRONG: dict[str, tuple[list[str], int]] = {
+    "no-template": (["unknown-template"], 2),
+    "other-template": (["template-mismatch"], 2),
+    "no-model": (["model-missing"], 1),
+    "code-in-weights": (["model-not-loadable"], 2),
+    "nothing-left": (["no-usable-rows"], 3),
+    "cut-away": (["no-usable-rows"], 3),
+}
+
+
+@pytest.fixture(scope="module")
+def interrupted_and_wrong(tiny_llm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder, and what became of an interrupted run, the same one whole, and those that cannot be: in one child."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    empty = _rows(folder, "empty", [{"instruction": "", "output": ""}, {"instruction": "only this", "output": ""}])
+    few = _rows(folder, "few", [{"text": "short text here"}] * 1)
+    shutil.copytree(tiny_llm, folder / "evil")
+    evil(folder / "evil")
     longer = {"training": {"max_steps": 6}}
-    found = ran(tmp_path, tiny_llm, {"whole": longer, "stopped": longer | {"interrupted": True}})
+    cases: dict[str, Any] = {
+        "whole": longer,
+        "stopped": longer | {"interrupted": True},
+        "no-template": {"template": "qwenn3"},
+        "other-template": {"template": "llama3"},
+        "no-model": {"model": {"id": str(folder / "nothing")}},
+        "code-in-weights": {"model": {"id": str(folder / "evil")}},
+        "nothing-left": {"data": {"train": empty}},
+        "cut-away": {"stage": "pretrain", "data": {"train": few}, "training": {"packing": True}},
+    }
+    return folder, ran(folder / "runs", tiny_llm, cases)
+
+
+def test_a_resumed_run_ends_as_an_uninterrupted_one(interrupted_and_wrong: tuple[Path, dict[str, Any]]) -> None:
+    _, found = interrupted_and_wrong
     assert found["stopped"]["before"] == found["whole"]["before"]
     assert found["whole"]["after"]["loss"] < found["whole"]["before"]["loss"]
     assert found["stopped"]["after"]["loss"] == pytest.approx(found["whole"]["after"]["loss"], abs=1e-4)
 
 
-def test_what_a_user_can_get_wrong_is_told(tiny_llm: Path, tmp_path: Path) -> None:
-    empty = _rows(tmp_path, "empty", [{"instruction": "", "output": ""}, {"instruction": "only this", "output": ""}])
-    shutil.copytree(tiny_llm, tmp_path / "evil")
-    evil(tmp_path / "evil")
-    wrong = {
-        "no-template": ({"template": "qwenn3"}, ["unknown-template"], 2),
-        "other-template": ({"template": "llama3"}, ["template-mismatch"], 2),
-        "no-model": ({"model": {"id": str(tmp_path / "nothing")}}, ["model-missing"], 1),
-        "code-in-weights": ({"model": {"id": str(tmp_path / "evil")}}, ["model-not-loadable"], 2),
-        "nothing-left": ({"data": {"train": empty}}, ["no-usable-rows"], 3),
-        "cut-away": ({"stage": "pretrain", "data": {"train": _rows(tmp_path, "few", [{"text": "short text here"}] * 1)},
-                      "training": {"packing": True}}, ["no-usable-rows"], 3),
-    }  # fmt: skip
-    found = ran(tmp_path / "runs", tiny_llm, {name: sections for name, (sections, *_) in wrong.items()})
-    for name, (_, codes, exit_code) in wrong.items():
+def test_what_a_user_can_get_wrong_is_told(interrupted_and_wrong: tuple[Path, dict[str, Any]]) -> None:
+    folder, found = interrupted_and_wrong
+    for name, (codes, exit_code) in WRONG.items():
         assert (found[name].get("codes"), found[name].get("exit")) == (codes, exit_code), (name, found[name])
-    assert not list(tmp_path.rglob("PWNED"))
+    assert not list(folder.rglob("PWNED"))
 
 
 @pytest.mark.parametrize("options", [{"use_moun": True}, {"output_dir": "/x"}])

@@ -86,12 +86,12 @@ def written(folder: Path, documents: str) -> Path:
     return folder
 
 
-#: Runs serve.py in each folder, with the port and the key beside it: a process each, of which the libraries are loaded
-#: only once. What Python prints of them is their processes' numbers.
+#: Runs serve.py in each folder, with the port, the key and the options beside it: a process each, of which the
+#: libraries are loaded only once. What Python prints of them is their processes' numbers.
 STARTS = """
 import json, os, runpy, sys
 import faiss, fastapi, sentence_transformers, uvicorn
-for folder, port, key in json.loads(sys.argv[1]):
+for folder, port, key, options in json.loads(sys.argv[1]):
     child = os.fork()
     if child:
         print(child, flush=True)
@@ -99,7 +99,7 @@ for folder, port, key in json.loads(sys.argv[1]):
     os.chdir(folder)
     log = os.open("log", os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1), os.dup2(log, 2)
-    os.environ["SEARCH_API_KEY"], sys.argv = key, ["serve.py", "--port", str(port)]
+    os.environ["SEARCH_API_KEY"], sys.argv = key, ["serve.py", "--port", str(port), *options]
     runpy.run_path("serve.py", run_name="__main__")
     os._exit(0)
 os.wait(), os.wait()
@@ -111,18 +111,18 @@ def services(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     """The program with a tiny model, by the key it asks for; where it asks its documents are as BEIR writes them."""
     plain = [{"id": f"d{number}", "text": text} for number, text in enumerate(TEXTS)]
     beir = [{"_id": row["id"], "title": "", "text": row["text"], "metadata": {}} for row in plain]
-    begun: list[tuple[str, int, str]] = []
+    begun: list[tuple[str, int, str, list[str]]] = []
     for key, rows in (("", plain), (KEY, beir)):
         folder = written(tmp_path_factory.mktemp("service"), "\ufeff" + "\r\n\n".join(map(json.dumps, rows)))
         shutil.copytree(tiny_encoder, folder / "model")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            begun.append((str(folder), free.getsockname()[1], key))
+            begun.append((str(folder), free.getsockname()[1], key, []))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", STARTS, json.dumps(begun)]
     both = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     assert both.stdout is not None
-    found = {key: Service(port, int(both.stdout.readline())) for _, port, key in begun}
+    found = {key: Service(port, int(both.stdout.readline())) for _, port, key, _ in begun}
     logs = [Path(folder, "log") for folder, *_ in begun]
     try:
         for service, log in zip(found.values(), logs, strict=True):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,8 +20,10 @@ from textual.widgets import Input
 from tests.children.llm_setup import preset as llm_preset
 from tests.children.llm_setup import ran
 from tests.children.test_command import NOUNS, VERBS, Shell
+from tests.children.test_service import STARTS
 from tests.conftest import DEVICE
 from tests.screens.waiting import seen
+from tunewiz.backends.export.embedding_files import embed
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import write_whole
 from tunewiz.presets.yaml.writing import dumps
@@ -174,32 +178,34 @@ def test_the_exported_program_runs_by_itself(used: Shell, tmp_path: Path) -> Non
     assert [line.split("\t")[1] for line in done.stdout.splitlines()] == measured
 
 
-@pytest.mark.parametrize("reranked", [False, True], ids=["search", "reranked"])
-def test_the_search_service_answers(reranked: bool, used: Shell, tiny_encoder: Path, tmp_path: Path) -> None:
+def test_the_search_service_answers_with_and_without_a_reranker(
+    used: Shell, tiny_encoder: Path, tmp_path: Path
+) -> None:
     run, out = used.last(), tmp_path / "service"
     assert used("export", run.name, "--to", "service", "--out", str(out)).returncode == 0
-    reranker = (
-        ["--reranker", str(_reranker(tiny_encoder, tmp_path)), "--candidates", "8", "--search-share", "0.5"]
-        if reranked
-        else []
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (tmp_path / "log").open("w") as log:
-        command = [sys.executable, "serve.py", "--port", str(port), *reranker]
-        serving = subprocess.Popen(command, cwd=out, stdout=log, stderr=log)
-        try:
+    shutil.copytree(out, tmp_path / "reranked")
+    reranker = ["--reranker", str(_reranker(tiny_encoder, tmp_path)), "--candidates", "8", "--search-share", "0.5"]
+    begun: list[tuple[str, int, str, list[str]]] = []
+    for folder, options in ((out, []), (tmp_path / "reranked", reranker)):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            begun.append((str(folder), free.getsockname()[1], "", options))
+    serving = subprocess.Popen([sys.executable, "-c", STARTS, json.dumps(begun)], stdout=subprocess.PIPE)
+    assert serving.stdout is not None
+    processes = [int(serving.stdout.readline()) for _ in begun]
+    try:
+        for _, port, _, options in begun:
             health = answered(f"http://127.0.0.1:{port}/health", None)
-            assert health["reranker"] == reranked
+            assert health["reranker"] == bool(options)
             assert health["documents"] == len((out / "documents.jsonl").read_text("utf-8").splitlines())
             found = answered(f"http://127.0.0.1:{port}/search", (out / "example.json").read_bytes())
             scores = [hit["score"] for hit in found["hits"]]
             assert len(scores) == 5
             assert scores == sorted(scores, reverse=True)
-        finally:
-            serving.terminate()
-            serving.wait(30)
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGTERM)
+        serving.wait(30)
 
 
 def _reranker(encoder: Path, folder: Path) -> Path:
@@ -216,9 +222,9 @@ def test_embed_writes_the_vectors_in_the_order_of_the_rows(used: Shell) -> None:
 
     texts = used.folder / "texts.txt"
     texts.write_text("stop the gpu\n\ntrain the model\nstop the gpu\n", encoding="utf-8")
-    for name in ("vectors.npy", "vectors.parquet"):
-        done = used("embed", used.last().name, str(texts), "--out", str(used.folder / name))
-        assert done.returncode == 0, done.stderr
+    done = used("embed", used.last().name, str(texts), "--out", str(used.folder / "vectors.parquet"))
+    assert done.returncode == 0, done.stderr
+    assert embed(used.last(), texts, "", used.folder / "vectors.npy", False) == (3, 32)  # what the command sends
     vectors = np.load(used.folder / "vectors.npy")
     table = parquet.read_table(used.folder / "vectors.parquet")
     assert vectors.shape == (3, 32)

@@ -84,8 +84,8 @@ LANGUAGE: Mapping[str, Made] = {
 def libraries(case: str) -> tuple[str, ...]:
     """What the child of ``case`` imports before it is forked for every run."""
     if case in LANGUAGE:
-        return ("torch", "llamafactory.train.tuner", "peft", "datasets")
-    return ("torch", "sentence_transformers", "FlagEmbedding", "peft", "datasets")
+        return ("torch", "llamafactory.train.tuner", "peft", "datasets", "matplotlib.figure")
+    return ("torch", "sentence_transformers", "FlagEmbedding", "peft", "datasets", "matplotlib.figure", "faiss")
 
 
 def copied(run: Path, name: str) -> Path:

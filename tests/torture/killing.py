@@ -3,7 +3,8 @@
 ``python -m tests.torture.killing LIBRARY...`` imports the libraries once, then forks for every line of JSON that it
 reads: ``{"run": folder, "stage": "export", "at": 7}``. The fork is the run's child, ``tunewiz.backends.runs.worker``,
 and sends itself SIGKILL before the operation with that number in that stage (or the first that looks like ``before``);
-or its parent does after some seconds; without any of these it goes to its end. What is written back is the exit
+or its parent does after some seconds; without any of these it goes to its end. With ``memory`` it may take that many
+bytes beyond those that the fork begins with (RLIMIT_DATA). What is written back is the exit
 status and all operations of the stage that came to pass.
 
 An operation is whatever changes the run's directory as others find it: a file opened for writing, fsync, rename (and
@@ -15,6 +16,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -80,15 +82,21 @@ class Child:
         self._server.wait(30)
 
     def run(
-        self, run: Path, stage: str = "", at: int | None = None, before: tuple[str, ...] = (), after: float = 0.0
+        self,
+        run: Path,
+        stage: str = "",
+        at: int | None = None,
+        before: tuple[str, ...] = (),
+        after: float = 0.0,
+        memory: int = 0,
     ) -> Ended:
         """Let the child of the run in the folder ``run`` go to its end, or to an operation in ``stage``.
 
         ``at`` is the operation's number; ``before`` what it is, with patterns (of fnmatch) of its paths; ``after``
-        kills it after that many seconds instead, wherever it is.
+        kills it after that many seconds instead, wherever it is. ``memory``: the bytes that it may take.
         """
         assert self._server.stdin is not None and self._server.stdout is not None
-        request = {"run": str(run), "stage": stage, "at": at, "before": before, "after": after}
+        request = {"run": str(run), "stage": stage, "at": at, "before": before, "after": after, "memory": memory}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         told = json.loads(self._server.stdout.readline())
@@ -129,11 +137,20 @@ def _forked(request: dict[str, Any], told: int) -> int:
         _Watch(run, request["stage"], request["at"], request["before"], told).begin()
         from tunewiz.backends.runs.worker import main
 
+        if request["memory"]:
+            limit = _data() + request["memory"]
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         status = main([str(run)])
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _data() -> int:
+    """Bytes of data of this process, as RLIMIT_DATA counts them."""
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) << 10 for line in told.splitlines() if line.startswith("VmData:"))
 
 
 class _Watch:

@@ -1,4 +1,4 @@
-"""``make torture``: a run whose processes are allowed less memory than its preset needs goes on by itself."""
+"""``make torture``: a run whose processes are allowed less memory than it needs goes on by itself, or says so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tunewiz.backends.runs.events import Adjusted, Finished, parse
+from tests.torture.cases import LANGUAGE, RETRIEVAL, copied, events, libraries
+from tests.torture.killing import Child
+from tunewiz.backends.runs.create import create
+from tunewiz.backends.runs.ends import AGAIN
+from tunewiz.backends.runs.events import Adjusted, Failed, Finished, parse
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(3600)]
 
@@ -46,3 +50,28 @@ def test_a_step_that_does_not_fit_is_taken_in_pieces(tmp_path: Path, tiny_encode
     told = [parse(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
     assert next(event for event in told if isinstance(event, Adjusted)).values.keys() == {"loss"}
     assert isinstance(told[-1], Finished)
+
+
+#: MiB that the child of a tiny run may take; a whole run of the tiny encoder takes about 150.
+AMOUNTS = (2, 8, 24, 48, 96)
+
+
+@pytest.mark.parametrize("case", [*RETRIEVAL, *LANGUAGE])
+def test_too_little_memory_is_told_wherever_it_runs_out(
+    case: str, tmp_path: Path, tiny_encoder: Path, tiny_llm: Path
+) -> None:
+    """Every end is one with words: finished, or out of memory after all that could be made smaller was."""
+    made = RETRIEVAL.get(case) or LANGUAGE[case]
+    preset = made(tmp_path, tiny_encoder if case in RETRIEVAL else tiny_llm)
+    base = create(preset, tmp_path / "runs", "x").directory
+    with Child(*libraries(case)) as child:
+        for amount in AMOUNTS:
+            run = copied(base, f"within-{amount}")
+            while (status := child.run(run, memory=amount << 20).status) == AGAIN:
+                assert isinstance(events(run)[-2], Adjusted) or isinstance(events(run)[-1], Adjusted)
+            end = events(run)[-1]
+            log = (run / "output.log").read_text("utf-8")[-3000:]
+            assert (status, type(end)) in ((0, Finished), (4, Failed)), (amount, status, end, log)
+            if isinstance(end, Failed):
+                assert end.exit_code == 4
+                assert "memory" in str(end.problems[-1]["message"]), (amount, end)

@@ -14,27 +14,27 @@ from rich.text import Text
 
 from tunewiz.backends import engines
 from tunewiz.backends.evaluate.lengths import Reading
-from tunewiz.backends.readiness import check_preset, estimate
-from tunewiz.backends.sources import resolve
+from tunewiz.backends.readiness import MEMORY, check_preset, estimate, memory_findings
+from tunewiz.backends.sources import datasets, resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
-from tunewiz.backends.stages.first_rows import data_problems
+from tunewiz.backends.stages.first_rows import data_problems, first_texts_a_row
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import memory
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.presets.yaml.opening import ParsedPreset
-from tunewiz.problems import BadPreset, ExitCode, Message, Problem, errors, say
+from tunewiz.problems import BadData, BadPreset, ExitCode, Message, Problem, Where, errors, note, say
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.commands.models import free_memory
-from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, Roles, SetKeys, TrainFile, finish, with_data
+from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, Roles, SetKeys, TrainFiles, finish, with_data
 from tunewiz.tui.words import problem_line
 
 
 def check(
     preset: PresetName,
     settings: SetKeys = [],  # noqa: B006
-    train: TrainFile = None,
+    train: TrainFiles = [],  # noqa: B006
     mapping: RoleColumns = [],  # noqa: B006
     roles: Roles = [],  # noqa: B006
     rows: Annotated[
@@ -83,13 +83,28 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
         if not errors(found):
             known = {problem.code for problem in found}
             found += opened.placed([one for one in data_problems(opened.preset) if one.code not in known])
+            found += opened.placed(_of_hubs(opened.preset))
     except BadPreset as fault:
         return _tell(Checked(name, list(fault.problems)), as_json)
-    located = _located(opened, found)
-    checked = Checked(name, found, opened, located, estimate(opened.preset, located))
+    located, texts = _located(opened, found), first_texts_a_row(opened.preset)
+    if texts:
+        of_memory = opened.placed(memory_findings(opened.preset, texts))
+        found = [*(one for one in found if one.code not in MEMORY), *of_memory]
+    checked = Checked(name, found, opened, located, estimate(opened.preset, located, texts))
     if rows and checked.sound:
         checked = replace(checked, reading=_read(opened.preset, rows))
     return _tell(checked, as_json)
+
+
+def _of_hubs(preset: Preset) -> list[Problem]:
+    """The datasets that a run would download, with their size, or why they cannot be had."""
+    found: list[Problem] = []
+    for dataset in datasets.absent(datasets.hub_datasets(preset)):
+        try:
+            found.append(note("dataset-download", datasets.look(dataset).told, Where("data.train")))
+        except (ModelUnavailable, BadData) as fault:
+            found += [replace(problem, where=Where("data.train", problem.where.file)) for problem in fault.problems]
+    return found
 
 
 def _read(preset: Preset, rows: int) -> Reading:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from tunewiz.data.checks.check import MAX_TOKENS
 from tunewiz.data.inspection import Inspection, fix, inspect
+from tunewiz.data.reading.hub import at_revision, on_hub
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.data.retrieval.fixing import Fixed
 from tunewiz.data.rows.examples import ROLES
@@ -37,7 +39,10 @@ _TASKS = ("embedding", "reranker", "llm")
 
 
 def data(
-    file: Annotated[str, typer.Argument(metavar="FILE", help=_("A file, a BEIR folder, or sample:NAME."))],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help=_("A file, a BEIR folder, hf:OWNER/NAME, or sample:NAME; or several.")),
+    ],
     task: Annotated[
         str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))
     ] = None,
@@ -50,15 +55,88 @@ def data(
     delimiter: Annotated[str, typer.Option("--delimiter", help=_("auto, or the character between columns."))] = "auto",
     header: Annotated[str, typer.Option("--header", help=_("auto, yes or no."))] = "auto",
     layout: Annotated[str, typer.Option("--format", help=_("auto, or one of the formats by name."))] = "auto",
+    split: Annotated[str, typer.Option("--split", help=_("auto, or a split of a folder or a hub's dataset."))] = "auto",
+    subset: Annotated[str, typer.Option("--subset", help=_("Which configuration of a hub's dataset."))] = "",
+    revision: Annotated[str, typer.Option("--revision", help=_("A branch, tag or commit of a hub's dataset."))] = "",
     fix: Annotated[Path | None, typer.Option("--fix", metavar="OUT", help=_("Write a clean copy to OUT."))] = None,
+    questions: Annotated[
+        int | None,
+        typer.Option("--questions", metavar="N", help=_("FILE holds documents: write N questions that they answer.")),
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help=_("Where the questions go: FILE-questions, by default."))
+    ] = "",
+    writer: Annotated[
+        str,
+        typer.Option(
+            "--writer",
+            metavar="MODEL",
+            help=_(
+                "Who writes the questions: starter, a language model (id or folder), or endpoint:MODEL for the server "
+                "at OPENAI_BASE_URL."
+            ),
+        ),
+    ] = "starter",
+    retriever: Annotated[
+        str,
+        typer.Option(
+            "--retriever",
+            metavar="NAME",
+            help=_("What must find the passage by its question: bm25, or an embedding model."),
+        ),
+    ] = "bm25",
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz data``."""
-    finish(
-        lambda: run_data(
-            file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json, labels, speakers(roles)
-        )
-    )
+    if len(files) > 1 and (questions is not None or fix is not None):
+        finish(_one_at_a_time)
+    if questions is not None:
+        finish(lambda: _questions(files[0], questions, out, writer, retriever, as_json))
+
+    def look(file: str, told: list[dict[str, Any]]) -> int:
+        return run_data(file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json, labels,
+                        split=split, subset=subset, revision=revision, roles=speakers(roles), told=told)  # fmt: skip
+
+    finish(lambda: _each(files, look, as_json))
+
+
+def _each(files: list[str], look: Callable[[str, list[dict[str, Any]]], int], as_json: bool) -> int:
+    """Look at every file; the worst of their exit codes."""
+    told: list[dict[str, Any]] = []
+    codes = [look(file, told) for file in files]
+    if as_json:
+        print(json.dumps(told[0] if len(told) == 1 else told, ensure_ascii=False))
+    elif len(files) > 1:
+        _in_all(told)
+    return max(codes)
+
+
+def _one_at_a_time() -> int:
+    raise BadPreset(error("one-at-a-time", say("--fix and --questions take one FILE.")))
+
+
+def _in_all(told: list[dict[str, Any]]) -> None:
+    """A line for each of several datasets."""
+    print()
+    for one in told:
+        counts = ", ".join(f"{name} {number:,}" for name, number in one["counts"].items())
+        print(printable(f"{one['path']}: {one['format'] or '?'}; {counts or '-'}", 1000))
+
+
+def _downloaded(dataset: Dataset) -> None:
+    """Bring a hub's dataset here, after its size was told."""
+    if not on_hub(dataset.path):
+        return
+    from tunewiz.backends.sources import datasets
+
+    datasets.fetch_all([dataset], lambda message: print(message.text(), file=sys.stderr), lambda _done, _total: None)
+
+
+def _questions(path: str, count: int, out: str, writer: str, retriever: str, as_json: bool) -> int:
+    from tunewiz.backends.questions.making import QuestionPlan
+    from tunewiz.tui.commands.questions import default_out, run_questions
+
+    return run_questions(QuestionPlan(path, out or default_out(path), count, writer, retriever), as_json)
 
 
 def run_data(
@@ -72,16 +150,23 @@ def run_data(
     fix_to: Path | None,
     as_json: bool,
     labels: str = "",
+    *,
+    split: str = "auto",
+    subset: str = "",
+    revision: str = "",
     roles: Mapping[str, str] = {},
+    told: list[dict[str, Any]] | None = None,
 ) -> int:
-    """Print the report of ``path`` (or one JSON object) and write a clean copy to ``fix_to``.
+    """Print the report of ``path`` (or add one JSON object to ``told``) and write a clean copy to ``fix_to``.
 
     Returns 0, or 3 when something would stop a run and no copy without it was written. Raises ``BadPreset`` for
     options that make no sense.
     """
     dataset = Dataset(
-        path=path,
+        path=at_revision(path, revision),
         format=format_,
+        split=split,
+        subset=subset,
         columns=mapping,
         encoding=encoding,
         delimiter=_delimiter(delimiter),
@@ -93,15 +178,15 @@ def run_data(
         message = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=", ".join(_TASKS))
         raise BadPreset(error("unknown-task", message, Where(key="--task")))
     console = Console()
+    _downloaded(dataset)
     inspection = inspect(dataset, task)
     if not as_json:
         data_report(inspection, console)
     fixed = fix(dataset, fix_to, task) if fix_to is not None else None
     if fixed is not None and not as_json:
         fixed_report(fixed, CLEANED, console)
-    if as_json:
-        record = inspection_json(inspection) | ({} if fixed is None else {"fixed": _fixed_json(fixed)})
-        print(json.dumps(record, ensure_ascii=False))
+    if told is not None:
+        told.append(inspection_json(inspection) | ({} if fixed is None else {"fixed": _fixed_json(fixed)}))
     good = inspection.usable or (fixed is not None and fixed.kept > 0)
     return int(ExitCode.OK if good else ExitCode.BAD_DATA)
 

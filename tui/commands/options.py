@@ -28,8 +28,9 @@ SetKeys = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help=_("Change a key, such as training.epochs=3; repeatable.")),
 ]
-TrainFile = Annotated[
-    str | None, typer.Option("--data", metavar="FILE", help=_("What to train on: short for --set data.train=FILE."))
+TrainFiles = Annotated[
+    list[str],
+    typer.Option("--data", metavar="FILE", help=_("What to train on: short for --set data.train=FILE; repeatable.")),
 ]
 RoleColumns = Annotated[
     list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
@@ -97,12 +98,13 @@ def speakers(given: Sequence[str]) -> dict[str, str]:
 
 
 def with_data(
-    settings: Sequence[str], train: str | None, mapping: Sequence[str], roles: Sequence[str] = ()
+    settings: Sequence[str], train: Sequence[str], mapping: Sequence[str], roles: Sequence[str] = ()
 ) -> list[str]:
     """``--data``, ``--map`` and ``--roles`` as settings of the preset, before ``--set``, which may change them."""
+    from tunewiz.presets.sections.rows import Train
     from tunewiz.presets.yaml import typed
 
-    found = [f"data.train={typed.write(train, str)}"] if train is not None else []
+    found = [f"data.train={typed.write(train[0] if len(train) == 1 else list(train), Train)}"] if train else []
     found += [f"data.columns={typed.write(pairs(mapping), dict[str, str])}"] if mapping else []
     found += [f"data.roles={typed.write(speakers(roles), dict[str, str])}"] if roles else []
     return [*found, *settings]

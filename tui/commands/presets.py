@@ -58,7 +58,7 @@ def _row(entry: Entry) -> dict[str, object]:
     told |= {"task": preset.task, "model": preset.model.id, "description": preset.description}
     known = families.lookup(preset.model.id)
     if isinstance(preset, (RetrievalPreset, LlmPreset)):
-        told |= {"method": preset.method.type, "data": preset.data.train}
+        told |= {"method": preset.method.type, "data": " + ".join(dataset.path for dataset in preset.data.datasets)}
         told |= {"loss": preset.loss.name} if isinstance(preset, RetrievalPreset) else {}
         needed = preset.memory(known) if known else None
         if needed:

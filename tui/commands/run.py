@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tunewiz.backends.readiness import require_runnable
 from tunewiz.backends.runs.create import create
+from tunewiz.backends.runs.ends import given_up, kernel_kills, kernel_kills_since
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.launching import launch
@@ -28,7 +29,7 @@ from tunewiz.presets.yaml.library import open_preset
 from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
-from tunewiz.tui.commands.options import AsJson, RoleColumns, Roles, RunsDir, SetKeys, TrainFile, finish, with_data
+from tunewiz.tui.commands.options import AsJson, RoleColumns, Roles, RunsDir, SetKeys, TrainFiles, finish, with_data
 from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
 from tunewiz.tui.words import problem_line
 
@@ -36,7 +37,7 @@ from tunewiz.tui.words import problem_line
 def run(
     preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help=_("A YAML file or a preset's name."))] = None,
     settings: SetKeys = [],  # noqa: B006  typer copies it
-    train: TrainFile = None,
+    train: TrainFiles = [],  # noqa: B006
     mapping: RoleColumns = [],  # noqa: B006
     roles: Roles = [],  # noqa: B006
     runs_dir: RunsDir = None,
@@ -84,13 +85,14 @@ def run_run(options: RunOptions) -> int:
         run = create(preset, folder, options.name, sys.argv)
     follower = Follower(run)
     follower.update()  # what a resumed run told before is not told again
+    kills = kernel_kills()
     child = launch(run, lambda problem: lines.say(problem_line(problem.as_json())))
     words = translate("Run {name} in {folder}")
     lines.say(words.format(name=printable(run.name), folder=printable(run.directory, 4096)))
     if options.detach:
         return _detached(run, options, lines)
     state = follow_in_charge(follower, lines, child)
-    code = _ended(state, child.wait(), lines)
+    state, code = _ended(run, state, child.wait(), kernel_kills_since(kills), lines)
     return _told(run, state, options, code)
 
 
@@ -129,17 +131,13 @@ def _detached(run: Run, options: RunOptions, lines: RunLines) -> int:
     return int(ExitCode.OK)
 
 
-def _ended(state: RunState, returncode: int, lines: RunLines) -> int | None:
-    """The exit code of a child that could not tell its own end: killed from outside."""
+def _ended(run: Run, state: RunState, status: int, kills: int | None, lines: RunLines) -> tuple[RunState, int | None]:
+    """The state, and the exit code, of a run that nobody was left to tell the end of: this process saw it."""
     if state.status != "lost":
-        return None
-    if returncode == -9:
-        lines.say(translate("The run was killed (SIGKILL). Most often the machine was out of memory (RAM)."))
-        return int(ExitCode.OUT_OF_MEMORY)
-    lines.say(
-        translate("The run ended without a word (exit status {status}); see output.log.").format(status=returncode)
-    )
-    return int(ExitCode.FAILED)
+        return state, None
+    problem, code = given_up(run, status, kills)
+    lines.say(problem_line(problem.as_json()))
+    return replace(state, problems=(*state.problems[:-1], problem.as_json())), int(code)
 
 
 def _told(run: Run, state: RunState, options: RunOptions, code: int | None) -> int:
@@ -147,5 +145,5 @@ def _told(run: Run, state: RunState, options: RunOptions, code: int | None) -> i
     if options.as_json:
         print(json_text(run_json(run, state) | {"exit_code": result}))
     else:
-        tell_outcome(run, state, Console(highlight=False))
+        tell_outcome(run, state, Console(highlight=False), why=code is None)
     return result

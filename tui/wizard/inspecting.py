@@ -12,11 +12,13 @@ from pydantic import ValidationError
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan
 from tunewiz.data.inspection import Inspection, inspect
+from tunewiz.data.reading.hub import on_hub
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
 from tunewiz.data.retrieval.prepared import Plan
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts
+from tunewiz.presets.sections.rows import Rows
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.opening import absolute_path
 from tunewiz.problems import BadData, BadPreset, Problem, Report
@@ -27,30 +29,25 @@ PREPARED_UP_TO: Final = 200_000_000
 _SHAPES: Final[Mapping[str, Literal["groups", "scored", "conversations"]]] = {
     "groups": "groups", "collection": "groups", "scored": "scored", "conversations": "conversations",
 }  # fmt: skip
-_CJK: Final = ("\u3400", "\u9fff")
 
 
 @dataclass(frozen=True)
 class InspectionRequest:
     """What was looked at: the parts of a draft that decide the result. Paths are absolute."""
 
-    train: str
+    datasets: tuple[Dataset, ...]
     task: str
     options: tuple[tuple[str, Any], ...]
 
     @property
+    def train(self) -> str:
+        """The path of the training data, of several datasets the first."""
+        return self.dataset.path
+
+    @property
     def dataset(self) -> Dataset:
-        """The training data."""
-        given = dict(self.options)
-        names = [name for name in ("format", "split", "encoding", "delimiter", "header", "limit") if name in given]
-        labels = dict(given["labels"]) if "evaluation.qrels" in given else {}  # a language model's are no numbers
-        return Dataset(
-            self.train,
-            columns=dict(given["columns"]),
-            labels=labels,
-            roles=dict(given.get("roles") or ()),
-            **{name: given[name] for name in names},
-        )
+        """The training data, of several datasets the first."""
+        return self.datasets[0]
 
     @property
     def plan(self) -> Plan | LlmPlan | None:
@@ -66,6 +63,7 @@ class InspectionRequest:
         }
         return Plan(
             train=self.dataset,
+            others=self.datasets[1:],
             evaluation=Dataset(held["data"], split=held["split"], like=self.dataset) if held["data"] else None,
             evaluation_split=held["split"],
             fraction=held["fraction"],
@@ -83,6 +81,7 @@ class InspectionRequest:
         labels = given.get("labels")
         return LlmPlan(
             train=self.dataset,
+            others=self.datasets[1:],
             evaluation=Dataset(held, like=self.dataset) if held else None,
             fraction=given["evaluation.fraction"],
             validation=_share(given["evaluation.validation_fraction"]),
@@ -127,7 +126,7 @@ class Inspected:
             rows=rows,
             negatives="negative" in detection.mapping,
             max_length=self.inspection.advice.max_length if self.inspection.advice else 0,
-            language=_language(self.inspection),
+            language=self.inspection.language,
         )
 
 
@@ -152,17 +151,25 @@ def inspection_request(draft: Draft) -> InspectionRequest | None:
             options[".".join(path[1:])] = _absolute(value, draft)
     seed = draft.value(("training", "seed"))
     options["seed"] = seed if isinstance(seed, int) else 0
-    train = _absolute(draft.value(("data", "train")), draft)
-    return InspectionRequest(train, draft.kind.model_kind, tuple(options.items()))
+    if not isinstance(data, Rows):
+        return None
+    datasets = tuple(dataset.at(_absolute(dataset.path, draft)) for dataset in data.datasets)
+    return InspectionRequest(datasets, draft.kind.model_kind, tuple(options.items()))
 
 
 def _absolute(path: str, draft: Draft) -> str:
-    return path if path.startswith(SAMPLE_PREFIX) else absolute_path(path, Path(draft.folder or "."))
+    return path if path.startswith(SAMPLE_PREFIX) or on_hub(path) else absolute_path(path, Path(draft.folder or "."))
 
 
 def examine(asked: InspectionRequest) -> Inspected:
     """Look through the data; reads all of it, and splits what is not too large for that."""
     inspection, plan = inspect(asked.dataset, asked.task), asked.plan
+    others = [inspect(dataset, asked.task) for dataset in asked.datasets[1:]]
+    wrong = tuple(
+        problem for one in others for finding in one.findings if (problem := finding.first[0]).severity != "note"
+    )
+    if any(not one.usable for one in others):
+        return Inspected(asked, inspection, found=wrong)
     if not inspection.usable or inspection.detection is None or _too_large(inspection) or plan is None:
         return Inspected(asked, inspection)
     found: list[Problem] = []
@@ -180,11 +187,3 @@ def _prepared(plan: Plan | LlmPlan, told: Report) -> Mapping[str, int]:
 
 def _too_large(inspection: Inspection) -> bool:
     return inspection.source is not None and inspection.source.size > PREPARED_UP_TO
-
-
-def _language(inspection: Inspection) -> str:
-    """``zh`` or ``en`` by the letters of the preview; empty where they are neither."""
-    letters = [letter for row in inspection.preview for text in row.values() for letter in text if letter.isalpha()]
-    chinese = sum(_CJK[0] <= letter <= _CJK[1] for letter in letters)
-    latin = sum(letter.isascii() for letter in letters)
-    return "zh" if chinese > 0.3 * len(letters) else "en" if latin > 0.9 * len(letters) and letters else ""

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from tunewiz.language import current, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts, estimate
-from tunewiz.presets.families import KnownModel, known_models
+from tunewiz.presets.families import KnownModel, known_models, knows
 from tunewiz.printable import amount
 from tunewiz.problems import say
 from tunewiz.tui.wizard.machine import Machine
@@ -45,10 +45,8 @@ def entries(draft: Draft, facts: Facts, machine: Machine | None, every: bool) ->
 
 
 def _entry(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Entry:
-    languages = one.family.languages
-    speaks = not facts.language or facts.language in languages or "multi" in languages
     cached = machine is not None and one.size.id in machine.cached
-    return Entry(one, _fit(one, draft, facts, machine), cached, speaks)
+    return Entry(one, _fit(one, draft, facts, machine), cached, knows(one.family, facts.language))
 
 
 def _fit(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Fit:

@@ -6,6 +6,7 @@ From prepared groups and a model that sentence-transformers loaded to a tuned mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from tunewiz.backends.models.reranking import pair_features
 from tunewiz.backends.training.encoder_training import EncoderTraining
 from tunewiz.backends.training.reranker_rows import group_pairs
 from tunewiz.backends.training.reranker_training import RerankerTraining
+from tunewiz.backends.training.trainer import scored_in_pieces
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import scale_of
 from tunewiz.files import discard
@@ -157,6 +159,10 @@ class FlagReranking(RerankerTraining):
         assert isinstance(loss, GroupSoftmax)  # checked with the preset
         return super().problems() or group_problems(loss, in_groups(self.prepared))
 
+    def _pieces(self, model: Any) -> AbstractContextManager[None]:
+        """The library's model is around a part of ours, and has pieces of its own."""
+        return super(RerankerTraining, self)._pieces(model)
+
     def _trainer(self, model: Any) -> Any:
         loss, training = self.preset.loss, self.preset.training
         assert isinstance(loss, GroupSoftmax)
@@ -164,6 +170,8 @@ class FlagReranking(RerankerTraining):
         for problem in made.notes:
             self.run.notice(problem)
         tuned = TunedReranker(model, _losses_of(model, training.batch_size), made.size)
+        if loss.mini_batch_size:
+            tuned.model.encode = scored_in_pieces(tuned.model.encode, loss.mini_batch_size)
         plan = self._plan(made.sampling(_costs(model, made)), False)
         length, metric = self._extent(plan)
         parts = Parts(

@@ -11,7 +11,7 @@ import pytest
 from tunewiz.backends.runs import worker
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.ends import AGAIN
-from tunewiz.backends.runs.events import Adjusted, Failed, Launched, Noticed, Progress, Stage, parse
+from tunewiz.backends.runs.events import Adjusted, Failed, Launched, Noticed, Probed, Progress, Stage, parse
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.adjusting import adjust, change
@@ -93,6 +93,30 @@ def test_an_embedding_model_keeps_its_negatives(tmp_path: Path) -> None:
         assert now(run).loss.mini_batch_size == size
     assert not adjust(run, on_cpu=True)
     assert now(run).training.batch_size == 64
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("reranker/starter", (28, 14, 7, 3, 1)), ("reranker/flag-starter", (16, 8, 4, 2, 1))]
+)
+def test_a_reranker_scores_its_groups_in_pieces_first(tmp_path: Path, name: str, sizes: tuple[int, ...]) -> None:
+    run = in_stage(tmp_path, name, "train", "training.batch_size=8", "training.gradient_checkpointing=false")
+    run.emit(Probed(peak=5 << 30, device="cpu", rows=8))
+    assert read_state(run).probe == {"peak": 5 << 30}
+    before = now(run)
+    for size in sizes:
+        assert adjust(run, on_cpu=True)
+        assert now(run).loss.mini_batch_size == size
+    assert now(run).loss == before.loss.model_copy(update={"mini_batch_size": 1})
+    assert now(run).training == before.training
+    assert read_state(run).probe == {}, "what was tried was of another preset"
+
+
+def test_single_pairs_are_halved_before_they_are_scored_in_pieces(tmp_path: Path) -> None:
+    run = in_stage(tmp_path, "reranker/starter", "train", "loss=binary_cross_entropy", "training.batch_size=16")
+    for _ in range(2):
+        assert adjust(run, on_cpu=True)
+    assert (now(run).training.batch_size, now(run).training.accumulation) == (8, 2)
+    assert now(run).loss.mini_batch_size == 4
 
 
 @pytest.mark.parametrize("stage", ["baseline", "evaluate"])

@@ -29,7 +29,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network, no GPU, memory without end, every package installed."""
     monkeypatch.setattr(sources, "problems", lambda _: [])
     monkeypatch.setattr(readiness, "_installed", lambda _: True)
-    monkeypatch.setattr(readiness, "_host_free", lambda: 1024**5)
+    monkeypatch.setattr(readiness, "host_free", lambda: 1024**5)
     monkeypatch.setattr(readiness, "gpus", lambda: ())
 
 
@@ -112,7 +112,7 @@ def test_what_is_advised_is_enough(
 def test_advice_is_no_more_than_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     card(monkeypatch, 24)
     (problem,) = told(library.load(GROUPS, LARGE))
-    assert problem.fix and problem.fix.values["ways"] == "loss.group_size=3"
+    assert problem.fix and problem.fix.values["ways"] == "loss.mini_batch_size=16; loss.group_size=3"
     card(monkeypatch, 18)
     (problem,) = told(library.load(LORA_8B))
     assert problem.fix and str(problem.fix.values["ways"]).endswith("; method.type=qlora")
@@ -137,14 +137,14 @@ def test_host_memory_is_only_warned_of(name: str, device: str, monkeypatch: pyte
         card(monkeypatch, 800)
     preset = library.load(name, [f"launch.device={device}"])
     assert verdict(preset) is None
-    monkeypatch.setattr(readiness, "_host_free", lambda: GB)
+    monkeypatch.setattr(readiness, "host_free", lambda: GB)
     assert verdict(preset) == WARNED
     assert "GPU" not in told(preset)[0].line("en")
     assert "qlora" not in told(preset)[0].line("en")
 
 
 def test_nothing_is_said_where_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "_host_free", lambda: GB)
+    monkeypatch.setattr(readiness, "host_free", lambda: GB)
     card(monkeypatch, None)  # a driver that does not tell: neither of it nor of the host
     assert verdict(library.load(LORA_8B)) is None
     card(monkeypatch, 6)

@@ -32,7 +32,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network, no GPU, memory without end, every package installed."""
     monkeypatch.setattr(sources, "problems", lambda _: [])
     monkeypatch.setattr(readiness, "gpus", lambda: ())
-    monkeypatch.setattr(readiness, "_host_free", lambda: 1024**5)
+    monkeypatch.setattr(readiness, "host_free", lambda: 1024**5)
     monkeypatch.setattr(readiness, "_installed", lambda _: True)
 
 

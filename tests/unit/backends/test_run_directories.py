@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tunewiz.backends.runs import lock
+from tunewiz.backends.runs import ends, lock
 from tunewiz.backends.runs.create import add_to_record, create
-from tunewiz.backends.runs.ends import ended, kernel_kills, why_lost
+from tunewiz.backends.runs.ends import ended, given_up, kernel_kills, kernel_kills_since, why_lost
 from tunewiz.backends.runs.events import Failed, Finished, Launched, Progress, Stage, Started
 from tunewiz.backends.runs.follow import EventReader, read_state
 from tunewiz.backends.runs.launching import launch
@@ -370,7 +370,7 @@ def test_setting_aside_does_not_follow_a_link(tmp_path: Path) -> None:
     [
         (-signal.SIGKILL, 1, "run-killed", 4, "killed by signal 9, by the kernel, because host memory ran out"),
         (-signal.SIGKILL, None, "run-killed", 4, "killed by signal 9, most likely out of host memory"),
-        (-signal.SIGKILL, 0, "run-killed", 4, "by a person, a batch system or a memory guard"),
+        (-signal.SIGKILL, 0, "run-killed", 1, "by a person, a batch system or a memory guard"),
         (-signal.SIGSEGV, 0, "run-crashed", 1, "signal 11, SIGSEGV"),
         (-signal.SIGTERM, 0, "run-ended", 1, "somebody ended it by signal 15"),
         (3, 0, "run-ended", 1, "exit status 3"),
@@ -388,9 +388,41 @@ def test_an_end_without_a_word_is_told_by_its_signal(
     assert str(run.log_file) in problem.line("en")
 
 
-def test_the_kernels_count_of_kills_is_read_where_there_is_one() -> None:
+@pytest.mark.parametrize(
+    ("status", "kills", "code", "exit_code", "says"),
+    [
+        (-signal.SIGKILL, 1, "run-killed", 4, "(SIGKILL), by the kernel, because host memory ran out"),
+        (-signal.SIGKILL, None, "run-killed", 1, "(SIGKILL): at the end of a batch job"),
+        (-signal.SIGKILL, 0, "run-killed", 1, "(SIGKILL), but not by the kernel for want of memory"),
+        (-signal.SIGTERM, 0, "run-ended", 1, "somebody ended it by signal 15"),
+        (2, 0, "run-ended", 1, "exit status 2"),
+    ],
+)
+def test_a_run_that_nobody_is_left_to_tell_of_is_told_by_its_launcher(
+    tmp_path: Path, status: int, kills: int | None, code: str, exit_code: int, says: str
+) -> None:
+    run = a_run(tmp_path)
+    problem, told = given_up(run, status, kills)
+    assert (problem.code, int(told)) == (code, exit_code)
+    assert says in problem.line("en")
+    assert str(run.log_file) in problem.line("en")
+
+
+def test_the_kernels_count_of_kills_is_that_of_the_control_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = kernel_kills()
     assert known is None or known >= 0
+    group, machine = tmp_path / "memory.events", tmp_path / "vmstat"
+    machine.write_text("nr_free_pages 10\noom_kill 7\n", encoding="ascii")
+    monkeypatch.setattr(ends, "_counters", lambda: [group, machine])
+    assert kernel_kills() == 7  # the root of the groups has no file of its own
+    group.write_text("oom 9\noom_kill 2\noom_group_kill 0\n", encoding="ascii")
+    assert (kernel_kills(), kernel_kills_since(1), kernel_kills_since(None)) == (2, 1, None)
+    assert kernel_kills_since(7) is None  # of another group: this process was moved
+    for file in (group, machine):
+        file.write_bytes(b"oom_kill \xff\noom_kill\n")
+    assert kernel_kills() is None
 
 
 def test_progress_goes_untold_on_a_full_disk_and_other_events_raise(

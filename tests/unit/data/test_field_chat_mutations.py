@@ -132,7 +132,7 @@ def advised(found: Inspection) -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("seed", range(10))
 def test_no_traceback_no_silent_raw_text_and_advice_that_helps(tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
-    for number in range(12):
+    for number in range(24):
         kind, rows = varied(draw)
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -110,3 +110,10 @@ def test_long_texts_are_compared_by_estimate() -> None:
     found.add(" ".join(f"w{word}" for word in draw.sample(words, 400)))
     assert found.similarity(0, 1) > 0.8
     assert found.similarity(0, 2) < 0.5
+
+
+def test_a_text_is_normal_in_one_way_whether_or_not_it_is_ascii() -> None:
+    draw = random.Random(3)
+    for _ in range(3000):
+        text = "A" + "".join(draw.choices([*map(chr, range(128)), *".,1 ."], k=draw.randint(0, 12)))
+        assert normal(f"{text}中") == f"{normal(text)}中", repr(text)

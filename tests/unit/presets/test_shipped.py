@@ -7,8 +7,10 @@ import re
 import pytest
 
 from tunewiz.presets import families, memory
+from tunewiz.presets.checks import language_problems
 from tunewiz.presets.families import Family
 from tunewiz.presets.memory import encoder
+from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.sections.model import EncoderModel
 from tunewiz.presets.tasks.comparison import ComparisonPreset
@@ -236,7 +238,32 @@ def test_the_promised_rerankers_are_there() -> None:
     wanted = {"starter", "bge-reranker-base", "bge-reranker-large", "bge-reranker-v2-m3", "ms-marco-minilm"}
     wanted |= {"qwen3-reranker-0.6b-lora", "jina-reranker-v2"}
     assert {f"reranker/{name}" for name in wanted} <= set(RERANKERS)
-    assert {"pipeline/starter", "comparison/negatives"} <= set(WHOLE)
+    wanted |= {"starter-zh", "flag-starter-zh"}
+    assert {f"reranker/{name}" for name in wanted} <= set(RERANKERS)
+    assert {"pipeline/starter", "pipeline/starter-zh", "comparison/negatives"} <= set(WHOLE)
+
+
+def test_starters_know_the_language_of_their_samples() -> None:
+    for name in [name for name in library.names() if "starter" in name and not name.startswith("llm/")]:
+        preset = library.load(name)
+        assert isinstance(preset, RetrievalPreset)
+        language = preset.data.train[-2:]
+        assert preset.model.id == families.starter_for(language), name
+        assert list(language_problems(preset, language)) == []
+
+
+def test_a_model_that_does_not_know_the_texts_is_told_with_one_that_does() -> None:
+    preset = library.load("embedding/starter")
+    assert isinstance(preset, RetrievalPreset)
+    for language in ("zh", "ja", "und"):
+        (problem,) = language_problems(preset, language)
+        assert (problem.code, problem.severity, problem.where.key) == ("model-language", "warning", "model.id")
+        assert "starter-multilingual" in problem.line("en")
+    assert "中文" in next(language_problems(preset, "zh")).line("zh")
+    chinese = library.load("embedding/bge-small-zh")
+    assert isinstance(chinese, RetrievalPreset)
+    assert "all-MiniLM-L6-v2" in next(language_problems(chinese, "en")).line("en")
+    assert list(language_problems(chinese, "")) == []
 
 
 @pytest.mark.parametrize("name", [*RERANKERS, *WHOLE])

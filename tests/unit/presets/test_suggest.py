@@ -47,8 +47,19 @@ def test_the_loss_fits_the_rows(shape: str, loss: str) -> None:
 
 
 def test_the_model_speaks_the_language_of_the_data() -> None:
-    assert suggested(draft(), Facts(language="zh"))["model.id"] == "BAAI/bge-small-zh-v1.5"
-    assert suggested(draft(), Facts(language="en"))["model.id"] == "all-MiniLM-L6-v2"
+    def model(language: str, **answers: str) -> tuple[object, object]:
+        found = suggested(draft(**answers), Facts(shape="groups", language=language))
+        return found["model.id"], found.get("model.source")
+
+    assert model("en") == ("all-MiniLM-L6-v2", "starter")
+    for language in ("zh", "ja", "und"):
+        assert model(language) == ("starter-multilingual", "starter")
+    assert model("zh", task="reranker")[0] == "BAAI/bge-reranker-base"
+    assert model("und", task="pipeline") == ("starter-multilingual", "starter")
+    assert (
+        suggested(draft(task="pipeline"), Facts(shape="groups", language="zh"))["embedding"] == "embedding/starter-zh"
+    )
+    assert "embedding" not in suggested(draft(task="pipeline"), FACTS)
 
 
 def test_bge_models_keep_their_temperature() -> None:

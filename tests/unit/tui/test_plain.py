@@ -130,7 +130,7 @@ def test_it_speaks_chinese(answered: tuple[list[Path], io.StringIO]) -> None:
     finally:
         use(None)
     assert "data.train" in answered[1].getvalue()
-    assert drafts()[0].draft.value(("model", "id")) == "BAAI/bge-small-zh-v1.5"
+    assert drafts()[0].draft.value(("model", "id")) == "starter-multilingual"
 
 
 def test_hostile_answers_come_back_harmless(answered: tuple[list[Path], io.StringIO]) -> None:

@@ -156,9 +156,9 @@ def test_map_takes_pairs_and_what_it_takes_stands_in_the_preset() -> None:
             pairs([text])
     start = TASKS["embedding"][0]
     for train in ("it's, a: b #c.csv", " x", '"q".csv', "null", "", "a\\b"):
-        (setting,) = with_data([], train, [])
+        (setting,) = with_data([], [train], [])
         key, _, text = setting.partition("=")
         assert by_set(start, key, text) == train
-    (_, setting) = with_data([], "x", ['"a=b"=c', "query=0"])
+    (_, setting) = with_data([], ["x"], ['"a=b"=c', "query=0"])
     key, _, text = setting.partition("=")
     assert by_set(start, key, text) == {"a=b": "c", "query": "0"}

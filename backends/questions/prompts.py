@@ -1,0 +1,79 @@
+"""What a model is asked to write, in the passage's language, and the questions in what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tunewiz.data.text.duplicates import normal
+
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+_LETTER: Final = re.compile(r"[^\W\d_]")
+
+_ENGLISH_PROMPT: Final = """Read this text:
+
+{passage}
+
+Write {count} different questions that a person could type into a search engine and that this text answers. Name the \
+things you ask about; do not write "the text" or "it". One question per line, nothing else."""
+
+_CHINESE_PROMPT: Final = """阅读下面的内容：
+
+{passage}
+
+请写出 {count} 个不同的问题，像用户在搜索引擎里输入的那样，答案都在上面的内容里。\
+问题中写明所问的事物，不要写“本文”“上文”。每行一个问题，不要写别的。"""
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a fifth or more of the letters of ``text`` are Chinese: names in English are common in Chinese texts."""
+    letters = len(_LETTER.findall(text))
+    return letters > 0 and len(_CHINESE.findall(text)) >= 0.2 * letters
+
+
+def prompt_for(passage: str, count: int) -> str:
+    """The request for ``count`` questions that ``passage`` answers."""
+    return (_CHINESE_PROMPT if is_chinese(passage) else _ENGLISH_PROMPT).format(passage=passage, count=count)
+
+
+#: What models put before a question: numbers, dashes, "Q:", 问题一：.
+_BEFORE: Final = re.compile(
+    r"^\s*(?:[-*•>#]+\s*|\(?\d{1,2}[).、:：]\s*|[一二三四五六七八九十]{1,2}、\s*|\*\*|"
+    r"(?:q(?:uestion)?|问题?|提问)\s*[\d一二三四五六七八九十]{0,2}\s*[:：.、]\s*)+",
+    re.IGNORECASE,
+)
+_SPOKEN: Final = re.compile(
+    r"^(?:what|how|why|who|whom|whose|when|where|which|is|are|was|were|do|does|did|can|could|should|will|would|has|have)\b",
+    re.IGNORECASE,
+)
+_ASKED: Final = re.compile(r"什么|哪|怎么|怎样|如何|为何|为什么|多少|多久|几|谁|吗|是否|能否|可否|何时|何地")
+#: Questions about the text itself mean nothing to who has not got it before them.
+_ABOUT_TEXT: Final = re.compile(
+    r"\b(?:this|the|above|following|given|provided)\s+(?:text|passage|article|document|paragraph|section|excerpt)\b|"
+    r"\b(?:search engine)\b|(?:本文|上文|文中|文章|上述|上面|该段|这段|段落|内容中|内容里|搜索引擎)",
+    re.IGNORECASE,
+)
+_FEWEST: Final = 6  # characters; Chinese says more with each
+_MOST: Final = 200
+_COPIED: Final = 0.9
+
+
+def questions_in(answer: str, passage: str) -> Iterator[str]:
+    """The questions in what a model answered: in the passage's language, each once, none that only copies the passage.
+
+    >>> list(questions_in("1. How long is the warranty? 2. how long is the warranty? Good luck!", "The warranty ..."))
+    ['How long is the warranty?']
+    """
+    chinese, seen, told = is_chinese(passage), set[str](), normal(passage)
+    for line in re.split(r"\n+|(?<=[?？])\s+(?=\S)|(?<=？)", answer):
+        question = _BEFORE.sub("", line).strip().strip('"“”*`').strip()
+        key = normal(question)
+        fewest = _FEWEST if chinese else 2 * _FEWEST
+        if not fewest <= len(question) <= _MOST or key in seen or is_chinese(question) != chinese:
+            continue
+        asks = question.endswith(("?", "？")) or bool((_ASKED if chinese else _SPOKEN).search(question))
+        if not asks or _ABOUT_TEXT.search(question) or key in told:
+            continue
+        seen.add(key)
+        yield question
