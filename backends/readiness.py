@@ -16,6 +16,7 @@ from tunewiz.backends import negatives, sources
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.machine.hardware import Gpu, gpus, host_free, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
+from tunewiz.backends.models.layers import layer_problems
 from tunewiz.backends.runs.disk import disk_problems
 from tunewiz.backends.runs.find import runs_dir
 from tunewiz.backends.sources import Located
@@ -100,6 +101,7 @@ def problems(preset: Preset, packages: Sequence[str] = ()) -> list[Problem]:
         *negatives.strategy_problems(strategy),
         *sources.problems(preset.model),
         *_named_models(preset),
+        *layer_problems(preset),
         *_device(preset.launch, cards),
         *_memory(preset, cards),
     ]

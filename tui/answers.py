@@ -26,6 +26,8 @@ Look = Callable[[Sequence[Sequence[Mapping[str, Any]]], int], RenderableType]
 SEARCH_SIDES: Final = {
     "before": N_("untouched"),
     "after": N_("tuned"),
+    "bm25": N_("shared words (BM25)"),
+    "fusion": N_("tuned and BM25, fused"),
     "retrieved": N_("search alone"),
     "reranked_before": N_("reranked, untouched"),
     "reranked_after": N_("reranked, tuned"),
@@ -120,4 +122,5 @@ LOADING: Final[Mapping[str, str]] = {
 
 def looks_by_task() -> Mapping[str, Look]:
     """What draws the answers, by task."""
-    return {"embedding": search_answers, "reranker": search_answers, "llm": chat_answers}
+    searches = ("embedding", "reranker", "pipeline", "comparison")
+    return {**dict.fromkeys(searches, search_answers), "llm": chat_answers}

@@ -111,7 +111,7 @@ COMMANDS: Final = {
     "doctor": N_("What is installed, reachable and free here, which tasks can run, and how to mend the rest."),
     "try": N_("Ask the models of a run, before and after, side by side; queries may come on stdin."),
     "compare": N_("Runs on one page: measures, paired differences on the same queries, settings that differ."),
-    "eval": N_("Measure a run's embedding model, or any other, on a test collection."),
+    "eval": N_("Measure the search of a run, or any model, on a test collection."),
     "export": N_("Write a run's model in the form that other software wants; without --to, list the forms."),
     "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),
 }

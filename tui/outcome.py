@@ -42,11 +42,16 @@ def measures_of(state: RunState, when: str) -> Mapping[str, float]:
     )
 
 
+def _before(state: RunState) -> Mapping[str, float]:
+    """What there was without training: the untouched model, or the search alone where a reranker's head is fresh."""
+    return measures_of(state, "before") or state.measured.get("before:search", {})
+
+
 def gain(run: Run, state: RunState) -> str:
     """The measure that decides, or until that is told the most telling one, before and after; "" without both."""
     from tunewiz.backends.reports.metrics_file import MetricsFile  # with pydantic: not before there is a run to show
 
-    before, after = measures_of(state, "before"), measures_of(state, "after")
+    before, after = _before(state), measures_of(state, "after")
     known = [name for name, value in after.items() if value is not None and before.get(name) is not None]
     shared = [name for start in _TELLING for name in known if name.startswith(start)]
     decides = MetricsFile.of(run.report).primary if shared else ""
@@ -83,7 +88,7 @@ def run_json(run: Run, state: RunState) -> dict[str, Any]:
         "model": state.model,
         "verdict": state.verdict,
         "exit_code": state.exit_code,
-        "before": dict(measures_of(state, "before")),
+        "before": dict(_before(state)),
         "after": dict(measures_of(state, "after")),
         "values": dict(state.values),
         "seconds": dict(state.seconds),
@@ -121,7 +126,7 @@ def tell_outcome(run: Run, state: RunState, console: Console, why: bool = True) 
 
 def comparison(state: RunState) -> Table:
     """Before, after and difference of each metric."""
-    before, after = measures_of(state, "before"), measures_of(state, "after")
+    before, after = _before(state), measures_of(state, "after")
     table = Table(box=None, pad_edge=False)
     for title in (N_("metric"), N_("before"), N_("after"), N_("difference")):
         table.add_column(translate(title), justify="left" if title == "metric" else "right")

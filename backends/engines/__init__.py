@@ -73,7 +73,7 @@ class Backend(ABC, Generic[P]):
 
     @abstractmethod
     def report(self, run: Run, preset: P) -> str:
-        """Write ``run.report``; the verdict: WIN, MARGINAL, REGRESSION or NONE."""
+        """Write ``run.report``; the verdict: WIN, MARGINAL, UNPROVEN, REGRESSION or NONE."""
 
     def left(self, run: Run, preset: P, stage: StageName) -> Path | None:
         """The folder that ``stage`` left and a later one needs, as :func:`record_folder` knows it; ``None``: none."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from tunewiz.backends.engines import Backend, find_engine
+from tunewiz.backends.models.run_models import VARIANTS
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Evaluated, Saved
@@ -20,9 +21,6 @@ from tunewiz.files import replacing
 from tunewiz.language import N_
 from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.problems import Problem, TunewizError, Where, error, say
-
-#: Where the runs of the variants lie, below the run.
-VARIANTS = "variants"
 
 
 class Comparison(Backend[ComparisonPreset]):

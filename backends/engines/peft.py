@@ -5,12 +5,20 @@ Data, template, measures, export and report are those of the engine on LLaMA-Fac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunewiz.backends import trackers
-from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row
-from tunewiz.backends.language_models.loaded_model import Loaded, Places, load, ready_process
+from tunewiz.backends.language_models.encoded_rows import IGNORED, encode_row
+from tunewiz.backends.language_models.loaded_model import (
+    LOADING_OPTIONS,
+    ROW_OPTIONS,
+    Loaded,
+    Places,
+    load,
+    read_prefixes_by_layer,
+    ready_process,
+)
 from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.runs.callback import run_callback
@@ -26,13 +34,25 @@ from tunewiz.data.chat.prepared import load as load_prepared
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.presets.methods.method import WithPeft
 from tunewiz.presets.tasks.llm import LlmPreset
-from tunewiz.problems import BadData, error, say
+from tunewiz.problems import BadData, Problem, Where, error, say
 
 
 class Peft(LanguageModelBackend):
     """Trains an adapter of any kind that peft knows and :mod:`tunewiz.presets.methods` describes."""
 
     name = "peft"
+
+    def problems(self, preset: LlmPreset) -> list[Problem]:
+        """As every language model's, and arguments of LLaMA-Factory's own training."""
+        found = super().problems(preset)
+        known = {problem.where.key for problem in found}
+        for name in preset.backend_options:
+            where = Where(key=f"backend_options.{name}")
+            if name not in (*LOADING_OPTIONS, *ROW_OPTIONS) and where.key not in known:
+                message = say("{method} is trained without LLaMA-Factory, which alone reads {name}.",
+                              method=preset.method.type, name=name)  # fmt: skip
+                found.append(error("backend-option-unused", message, where, say("Leave it out.")))
+        return found
 
     def native(self, preset: LlmPreset) -> str:
         """The configuration of the adapter and the Trainer's arguments, as YAML."""
@@ -102,6 +122,7 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
     set_seed(preset.training.seed)
     with explain_out_of_memory(preset, device):
         loaded = load(preset, places, None)
+        read_prefixes_by_layer()
         kind, options = adapter_options(preset)
         if kind == "PromptTuningConfig":
             options |= {"tokenizer_name_or_path": places.model}
@@ -129,13 +150,17 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
     record_folder(run, run.checkpoints)
 
 
-def _rows(loaded: Loaded, rows: Sequence[Conversation]) -> list[Tokens]:
+#: A row as the Trainer takes it: ``input_ids``, by whose length it puts rows of a kind together, and ``labels``.
+_Row = Mapping[str, Sequence[int]]
+
+
+def _rows(loaded: Loaded, rows: Sequence[Conversation]) -> list[_Row]:
     """Rows with tokens that count."""
     found = [encode_row(loaded, row)["answer"] for row in rows]
-    return [row for row in found if row.counted]
+    return [{"input_ids": row.ids, "labels": row.labels} for row in found if row.counted]
 
 
-def _some(rows: list[Tokens], preset: LlmPreset) -> list[Tokens]:
+def _some(rows: list[_Row], preset: LlmPreset) -> list[_Row]:
     if not rows:
         message = say(
             "No row is left to train on once it is cut to {length} tokens.", length=preset.training.max_length
@@ -160,16 +185,16 @@ class _Padded:
     def __init__(self, padding: int) -> None:
         self._padding = padding
 
-    def __call__(self, rows: Sequence[Tokens]) -> dict[str, Any]:
+    def __call__(self, rows: Sequence[_Row]) -> dict[str, Any]:
         import torch
 
-        longest = max(len(row.ids) for row in rows)
+        longest = max(len(row["input_ids"]) for row in rows)
 
         def filled(values: Sequence[int], filler: int) -> list[int]:
             return [*values, *[filler] * (longest - len(values))]
 
         return {
-            "input_ids": torch.tensor([filled(row.ids, self._padding) for row in rows]),
-            "attention_mask": torch.tensor([filled([1] * len(row.ids), 0) for row in rows]),
-            "labels": torch.tensor([filled(row.labels, IGNORED) for row in rows]),
+            "input_ids": torch.tensor([filled(row["input_ids"], self._padding) for row in rows]),
+            "attention_mask": torch.tensor([filled([1] * len(row["input_ids"]), 0) for row in rows]),
+            "labels": torch.tensor([filled(row["labels"], IGNORED) for row in rows]),
         }

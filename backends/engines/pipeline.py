@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from tunewiz.backends import engines, readiness
 from tunewiz.backends.engines import Backend
+from tunewiz.backends.models.run_models import EMBEDDING
 from tunewiz.backends.runs.events import StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.inner_run import InnerRun
@@ -20,8 +21,6 @@ from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import Problem, Where, say
 
-#: Folder of the embedding model's run, below that of the run.
-EMBEDDING = "embedding"
 #: Sections in which a problem of one part is one of the other, word for word.
 _SHARED = ("launch.", "tracking.")
 

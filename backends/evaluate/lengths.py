@@ -13,8 +13,9 @@ from typing import Any, Final
 from tunewiz.backends.models.loading import check_tokenizer, loading_explained
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.text.lengths import Lengths, LengthSample, TokenCount, percentile
-from tunewiz.presets.families import instructions
+from tunewiz.presets.families import instructions, lookup
 from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.problems import Message, Problem, Where, note, say, warning
 
 #: A share of texts cut off from which on it is worth a warning: the longest one in twenty are often pasted or damaged.
@@ -66,14 +67,22 @@ def length_problems(path: Path, preset: RetrievalPreset, prepared: Prepared) -> 
         yield warning("texts-cut-off", message, _KEY, _longer(limit, advice.max_length, most_read(path, preset)))
 
 
-def most_read(path: Path, preset: RetrievalPreset) -> int | None:
-    """The most tokens that the model in ``path`` can number; ``None`` where its configuration does not say."""
+def most_read(path: Path, preset: RetrievalPreset | LlmPreset) -> int | None:
+    """The most tokens that the model in ``path`` reads; ``None`` where neither its family nor its folder says.
+
+    The lower of what it was made for and what it can number: MiniLM numbers 512 positions and was trained on 256.
+    """
+    known = lookup(preset.model.id)
+    numbered = _numbered(path, preset.model.trust_remote_code)
+    found = [most for most in (known.size.max_length if known else None, numbered) if most]
+    return min(found, default=None)
+
+
+def _numbered(path: Path, trusted: bool) -> int | None:
     from transformers import AutoConfig
 
     try:
-        config: Any = AutoConfig.from_pretrained(
-            str(path), trust_remote_code=preset.model.trust_remote_code, local_files_only=True
-        )
+        config: Any = AutoConfig.from_pretrained(str(path), trust_remote_code=trusted, local_files_only=True)
     except (OSError, ValueError):
         return None
     known = getattr(config, "max_position_embeddings", None)
@@ -187,6 +196,8 @@ class Reading:
     limit: int = 0
     why_not: Message | None = None
     asked_less: int = 0
+    #: The most tokens that the model reads, where that is known.
+    most: int | None = None
 
     @property
     def cut(self) -> int:
@@ -202,12 +213,14 @@ class Reading:
             percent = round(100 * self.cut / len(self.wholes))
             message = say("{percent} % of the rows are longer than {limit} tokens and are cut off.",
                        percent=percent, limit=self.limit)  # fmt: skip
-            fix = say("Set training.max_length to {length}, if memory allows.", length=self._advised())
+            fix = self._longer(say("Set training.max_length to {length}, if memory allows.", length=self._advised()))
             yield warning("rows-cut-off", message, _ROW_KEY, fix)
         if self.asked_less:
             message = say("{count} rows lose the end of a question and the mark after which the model answers.",
                        count=self.asked_less)  # fmt: skip
-            fix = say("Set training.max_length to {length}, or shorten the questions.", length=self._advised())
+            fix = self._longer(
+                say("Set training.max_length to {length}, or shorten the questions.", length=self._advised())
+            )
             yield warning("questions-cut-off", message, _ROW_KEY, fix)
 
     def _lengths(self) -> Message:
@@ -224,5 +237,12 @@ class Reading:
         )
 
     def _advised(self) -> int:
-        """A length that 95 % of the rows fit into."""
-        return -(-percentile(sorted(self.wholes), 95) // _STEP) * _STEP
+        """A length that 95 % of the rows fit into, or all that the model reads."""
+        wanted = -(-percentile(sorted(self.wholes), 95) // _STEP) * _STEP
+        return min(wanted, self.most) if self.most else wanted
+
+    def _longer(self, fix: Message) -> Message:
+        """``fix``, unless the model reads no more than it does."""
+        if self.most and self.limit >= self.most:
+            return say("Shorten the rows: the model reads {most} tokens at most.", most=self.most)
+        return fix

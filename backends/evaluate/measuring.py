@@ -78,6 +78,11 @@ def measure_with(encoder: Callable[[], SearchEncoder], collection: Collection, w
     from tunewiz.backends.evaluate.full_search import Retrieval
 
     if not any(grade > 0 for grades in collection.qrels.values() for grade in grades.values()):
-        message = say("No query of the collection has a relevant document: there is nothing to measure.")
-        raise BadData(error("nothing-to-measure", message, fix=say("Check the judgments (qrels) against the queries.")))
+        raise nothing_to_measure()
     return Retrieval().measure(encoder(), collection, wanted)
+
+
+def nothing_to_measure() -> BadData:
+    """That a collection has no query with a relevant document."""
+    message = say("No query of the collection has a relevant document: there is nothing to measure.")
+    return BadData(error("nothing-to-measure", message, fix=say("Check the judgments (qrels) against the queries.")))

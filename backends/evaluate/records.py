@@ -29,6 +29,10 @@ FLOOR: Final = "floor.json"
 #: In the context of a validation: a value that does not fit gives way to its default.
 _READING: Final = "reading"
 
+#: Ways to search beside a model's own: by shared words, and by both with their ranks fused.
+BM25: Final = "bm25"
+FUSION: Final = "fusion"
+
 #: A number of things; what no counter reaches (2^63) is damage, and would not become a float.
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Metrics = Mapping[str, float]
@@ -116,6 +120,7 @@ class Measured(Record):
     # A language model: answers by label and by what was answered, the labels, and written answers by row.
     confusion: Mapping[str, Mapping[str, Count]] | None = None
     labels: tuple[str, ...] = ()
+    majority: Metrics = {}  # the commonest label of the training rows, and its accuracy as the answer to everything
     answers: Mapping[str, WrittenAnswer] = {}
     per_query: Mapping[str, Metrics] = {}
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewiz.backends.evaluate.measuring import MeasureOptions, measure_with
+from tunewiz.backends.evaluate.measuring import MeasureOptions, measure_with, nothing_to_measure
 from tunewiz.backends.models.loading import at_times
-from tunewiz.backends.models.run_models import tuned_encoder
+from tunewiz.backends.models.run_models import ranking, searching, tuned_encoder, tuned_folder
 from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.opening import opened
@@ -28,10 +28,12 @@ from tunewiz.data.rows.examples import Collection, Group, ScoredPair
 from tunewiz.errand import child_environment
 from tunewiz.presets.sections.training import Launch
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import BadPreset, Problem, error, say
 
 if TYPE_CHECKING:
+    from tunewiz.backends.evaluate import Measurement, MetricOptions
     from tunewiz.backends.models.encoding import SearchEncoder
 
 
@@ -56,11 +58,15 @@ def evaluate(wanted: Mapping[str, Any], progress: Callable[[int, int], None]) ->
     """The record with ``model metrics queries documents seconds notes``; ``told`` is told of texts done and in all."""
     notes: list[Problem] = []
     collection = _collection(str(wanted["data"]), str(wanted.get("split") or "auto"), notes)
-    preset = _preset(wanted)
+    searcher, reranker = _parts(wanted)
     from tunewiz.backends.evaluate import MetricOptions
 
     options = MetricOptions(tuple(wanted["k"]), ("ndcg@10",))
-    measured = measure_with(lambda: _encoder(wanted, preset, at_times(progress)), collection, options)
+    measured = (
+        _in_two_stages(*reranker, collection, options, at_times(progress))
+        if reranker
+        else measure_with(lambda: _encoder(wanted, searcher, at_times(progress)), collection, options)
+    )
     record = measured.record().as_json()
     record.pop("cosines", None)
     notes_told = [problem.as_json() for problem in notes if problem.severity != "note"]
@@ -81,16 +87,25 @@ def _collection(place: str, split: str, notes: list[Problem]) -> Collection:
     return opened.read_collection(found, opened.measured_split(found, split) or split, notes.append)
 
 
-def _preset(wanted: Mapping[str, Any]) -> EmbeddingPreset | None:
-    preset = load(str(wanted["preset"])) if wanted.get("preset") else None
-    if preset is not None and not isinstance(preset, EmbeddingPreset):
-        message = say("Only embedding models are measured here; this is a run of the task {task}.", task=preset.task)
+def _parts(
+    wanted: Mapping[str, Any],
+) -> tuple[tuple[Run, EmbeddingPreset] | None, tuple[Run, RerankerPreset] | None]:
+    """What is measured of a run: its embedding model alone, or a reranker over the search that it was tuned on."""
+    if not wanted.get("preset"):
+        return None, None
+    run, preset = Run(Path(str(wanted["run"]))), load(str(wanted["preset"]))
+    found = ranking(run, preset)
+    if found is not None:
+        return None, found
+    part = searching(run, preset)
+    if part is None:
+        message = say("Only models of a search are measured here; this is a run of the task {task}.", task=preset.task)
         raise BadPreset(error("task-not-measured", message, fix=say("Its own report has the numbers of its task.")))
-    return preset
+    return part, None
 
 
 def _encoder(
-    wanted: Mapping[str, Any], preset: EmbeddingPreset | None, progress: Callable[[int, int], None]
+    wanted: Mapping[str, Any], part: tuple[Run, EmbeddingPreset] | None, progress: Callable[[int, int], None]
 ) -> SearchEncoder:
     """The run's tuned model as its preset wants it, or a model by its name, with its family's instructions."""
     from tunewiz.backends.evaluate.two_stage import embedder
@@ -98,11 +113,39 @@ def _encoder(
     from tunewiz.backends.models.encoding import SearchEncoder
     from tunewiz.backends.models.loading import device_of
 
-    device = device_of(preset.launch if preset else Launch())
-    if preset is None:
+    device = device_of(part[1].launch if part else Launch())
+    if part is None:
         return embedder(str(wanted["model"]), MeasureOptions(device=device, progress=progress))
-    model = tuned_encoder(Run(Path(str(wanted["run"]))), preset, device)
+    run, preset = part
+    model = tuned_encoder(run, preset, device)
     return SearchEncoder(model, EncodeOptions(most=preset.evaluation.batch_size), progress=progress)
+
+
+def _in_two_stages(
+    run: Run,
+    preset: RerankerPreset,
+    collection: Collection,
+    options: MetricOptions,
+    progress: Callable[[int, int], None],
+) -> Measurement:
+    """The tuned reranker over the candidates of the search that its run was measured with."""
+    from tunewiz.backends.evaluate.two_stage import TwoStage, search_candidates
+    from tunewiz.backends.models.batching import EncodeOptions
+    from tunewiz.backends.models.loading import device_of, load_reranker
+    from tunewiz.backends.models.reranking import ready_to_score
+
+    def texts(done: int, total: int) -> None:
+        if total > 1:  # single queries, which are timed, are nothing to wait for
+            progress(done, total)
+
+    how = MeasureOptions(device_of(preset.launch), preset.evaluation.batch_size, progress=texts)
+    found = search_candidates(preset.candidates, collection, preset.training.seed, how)
+    if not found.rankings:
+        raise nothing_to_measure()
+    model = load_reranker(tuned_folder(run), preset, how.device)
+    evaluator = TwoStage(found.rankings, preset.candidates.search_share)
+    with ready_to_score(model, EncodeOptions(most=how.batch_size), progress, how.check_stop) as scorer:
+        return evaluator.measure(scorer, collection, options)
 
 
 def main() -> None:

@@ -10,16 +10,17 @@ from typing import Any, Final, Literal, NamedTuple
 from tunewiz.problems import Message, say
 
 QUERIES: Final = say("queries")
+ROWS: Final = say("held-out rows")
 PerQuery = Mapping[str, Mapping[str, float]]
 
 #: Measures of language models of which less is better.
 LOWER_IS_BETTER: Final = frozenset({"loss", "perplexity", "chosen_loss", "liked_loss", "invalid"})
 
 
-# The verdict: four words, what they say, and how good that is.
+# The verdict: five words, what they say, and how good that is.
 
 
-Verdict = Literal["WIN", "MARGINAL", "REGRESSION", "NONE"]
+Verdict = Literal["WIN", "MARGINAL", "UNPROVEN", "REGRESSION", "NONE"]
 
 
 class Wording(NamedTuple):
@@ -32,6 +33,7 @@ class Wording(NamedTuple):
 VERDICTS: Final[Mapping[str, Wording]] = {
     "WIN": Wording(say("WIN: the tuned model is better."), "good"),
     "MARGINAL": Wording(say("MARGINAL: hardly any difference."), "warn"),
+    "UNPROVEN": Wording(say("UNPROVEN: the change may be chance."), "warn"),
     "REGRESSION": Wording(say("REGRESSION: worse than before."), "bad"),
     "NONE": Wording(say("No verdict: before and after were not both measured."), "warn"),
 }
@@ -40,7 +42,7 @@ VERDICTS: Final[Mapping[str, Wording]] = {
 # Before and after compared, query by query.
 
 
-#: A mean difference from which on training is called a win (sentence-transformers' rule).
+#: A mean difference from which on training is called a win (sentence-transformers' rule); less is hardly any.
 WIN_FROM: Final = 0.005
 #: Differences smaller than this are ties: pytrec_eval computes in doubles, printed to fewer digits.
 _SAME: Final = 1e-9
@@ -70,18 +72,24 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """WIN from a gain of 0.005 on, MARGINAL from 0 on, REGRESSION below, NONE without queries."""
+        """What the interval says; of the mean difference alone nothing is said.
+
+        WIN: it lies above zero, and the gain is 0.005 or more. REGRESSION: it lies below zero. MARGINAL: it holds only
+        differences below 0.005, or a gain that is less. UNPROVEN: it includes zero and more than that on either side.
+        NONE: nothing was compared.
+        """
         if not self.queries:
             return "NONE"
         gain = -self.difference if self.lower_is_better else self.difference
-        if gain >= WIN_FROM - _SAME:
-            return "WIN"
-        return "MARGINAL" if gain >= -_SAME else "REGRESSION"
+        if self.certain:
+            return "REGRESSION" if gain < -_SAME else "WIN" if gain >= WIN_FROM - _SAME else "MARGINAL"
+        small = self.queries > 1 and max(-self.low, self.high) < WIN_FROM - _SAME
+        return "MARGINAL" if small or not (self.wins or self.losses) else "UNPROVEN"
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval leaves zero out; of one query alone there is none."""
+        return self.queries > 1 and (self.low > 0 or self.high < 0)
 
     def record(self) -> dict[str, Any]:
         """As JSON, the verdict included."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tunewiz.backends.models.run_models import tuned_encoder
+from tunewiz.backends.models.run_models import searching, tuned_encoder
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.reading.records import read
@@ -32,11 +32,12 @@ def embed(run: Run, file: Path, column: str, out: Path, as_queries: bool) -> tup
     """
     check_suffix(out)
     preset = load(str(run.preset_file))
-    if not isinstance(preset, EmbeddingPreset):
+    part = searching(run, preset)
+    if part is None:
         message = say("A run of the task {task} gives no vectors.", task=preset.task)
-        raise BadPreset(error("no-vectors", message, fix=say("Name a run of the task embedding.")))
+        raise BadPreset(error("no-vectors", message, fix=say("Name a run of the task embedding or pipeline.")))
     found = texts(file, column)
-    vectors = _encoded(run, preset, found, as_queries)
+    vectors = _encoded(*part, found, as_queries)
     _write(out, found, vectors)
     return vectors.shape[0], vectors.shape[1]
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from tunewiz.backends.reports.blocks import Block, Bullets, Code, Heading, Paragraph, markdown
+from tunewiz.backends.reports.blocks import Block, Bullets, Code, Heading, Paragraph, markdown, verdict
 from tunewiz.backends.reports.facts import Facts
 from tunewiz.backends.reports.retrieval_report import made_from, numbers
 from tunewiz.language import N_, translate
@@ -56,6 +56,7 @@ def _body(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Blo
         yield Paragraph(printable(facts.preset.description, 2000))  # a card, not a book
     template = _KINDS["reranker" if facts.preset.task == "reranker" else "embedding"]
     yield Paragraph(Message(template, {"base": facts.base_model, "data": facts.data_name}).text())
+    yield verdict(facts.verdict)
     yield from numbers(facts)
     yield Heading(translate(N_("How to use it")))
     yield from reranker_usage(facts, adapter) if facts.preset.task == "reranker" else _usage(facts, prompts, adapter)

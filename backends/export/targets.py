@@ -19,17 +19,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from tunewiz.backends.models.run_models import has_model
+from tunewiz.backends.models.run_models import has_model, searching
+from tunewiz.backends.negatives import words
+from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying.corpus import run_documents
-from tunewiz.files import read_json, replacing, write_jsonl, write_whole
+from tunewiz.files import read_json, replacing, write_json, write_jsonl, write_whole
 from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.tasks.comparison import ComparisonPreset
+from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.printable import operand
 from tunewiz.problems import BadPreset, Message, TunewizError, error, say
 from tunewiz.registry import Registry
+
+#: The tasks whose models every form takes.
+EVERY: Final = frozenset({"embedding", "reranker", "llm", "pipeline", "comparison"})
+#: How an exported search searches, beside its program.
+SETTINGS: Final = "search.json"
 
 
 class Target(ABC):
@@ -59,6 +68,12 @@ def copy_model(run: Run, folder: Path) -> None:
     shutil.copytree(whole_model(run), folder, ignore=shutil.ignore_patterns("adapter"), dirs_exist_ok=True)
 
 
+def parts(run: Run, preset: Preset) -> dict[str, Run]:
+    """The runs whose models ``run`` left, by the folder that each goes to: a pipeline has two, any other one ("")."""
+    found = searching(run, preset) if isinstance(preset, PipelinePreset) else None
+    return {"embedding": found[0], "reranker": run} if found else {"": run}
+
+
 @cache
 def catalogue() -> Mapping[str, Target]:
     """Every target by name: a module that defines a concrete :class:`Target` of the module's name."""
@@ -74,7 +89,9 @@ def write(run: Run, name: str, out: Path) -> Message:
     fitting = [target for target in catalogue() if preset.task in catalogue()[target].tasks]
     if name not in fitting:
         message = say("A run of the task {task} cannot be exported to {name}.", task=preset.task, name=name)
-        fix = suggestion(name, fitting) or say("Choose one of: {names}.", names=", ".join(fitting))
+        fix = suggestion(name, fitting) or (
+            say("Choose one of: {names}.", names=", ".join(fitting)) if fitting else None
+        )
         raise BadPreset(error("unknown-target", message, fix=fix))
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         message = say("{path} is not empty.", path=out)
@@ -94,12 +111,16 @@ class Merged(Target):
     """What sentence-transformers, transformers, vLLM, TEI and others load by the folder's path."""
 
     name: ClassVar[str] = "merged"
-    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker", "llm"})
+    tasks: ClassVar[frozenset[str]] = EVERY
     summary: ClassVar[str] = N_("the whole model as one folder")
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy it; it was compared with the tuned model when the run wrote it."""
-        copy_model(run, folder)
+        for name, part in parts(run, preset).items():
+            copy_model(part, folder / name)
+        if isinstance(preset, PipelinePreset):
+            return say("Search with the folder embedding, then put what it finds in order with the folder reranker; "
+                       "README.md in each shows how.")  # fmt: skip
         return say("Load it by the folder's path; README.md in it shows how.")
 
 
@@ -110,17 +131,19 @@ class Adapter(Target):
     """A few megabytes that go onto the untouched model; peft and vLLM read them."""
 
     name: ClassVar[str] = "adapter"
-    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker", "llm"})
+    tasks: ClassVar[frozenset[str]] = EVERY
     summary: ClassVar[str] = N_("the adapter alone, for peft or vLLM")
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy it. Raises :class:`BadPreset` (``no-adapter``) for runs that trained all weights."""
-        found = run.model / "adapter"
-        if not (found / "adapter_config.json").is_file():
+        adapters = {name: part.model / "adapter" for name, part in parts(run, preset).items()}
+        there = {name: found for name, found in adapters.items() if (found / "adapter_config.json").is_file()}
+        if not there:
             message = say("The run {name} has no adapter.", name=run.name)
             fix = say("It trained all weights, or is not over: export --to merged.")
             raise BadPreset(error("no-adapter", message, fix=fix))
-        shutil.copytree(found, folder, dirs_exist_ok=True)
+        for name, found in there.items():
+            shutil.copytree(found, folder / name, dirs_exist_ok=True)
         return say("It goes onto {base}; README.md in it shows how.", base=preset.model.id)
 
 
@@ -273,29 +296,49 @@ class Script(Target):
     """``model/`` and ``run.py``, one program a task."""
 
     name: ClassVar[str] = "script"
-    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker", "llm"})
+    tasks: ClassVar[frozenset[str]] = EVERY
     summary: ClassVar[str] = N_("the model with a program that uses it")
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model, and the program of the task."""
-        copy_model(run, folder / "model")
-        write_whole(folder / "run.py", (_SOURCES / f"{preset.task}.py.txt").read_text(encoding="utf-8"))
+        for name, part in parts(run, preset).items():
+            copy_model(part, folder / (name or "model"))
+        # A comparison leaves its best reranker.
+        program = "reranker" if isinstance(preset, ComparisonPreset) else preset.task
+        write_whole(folder / "run.py", (_SOURCES / f"{program}.py.txt").read_text(encoding="utf-8"))
+        if isinstance(preset, PipelinePreset):
+            write_json(folder / SETTINGS, _of_reranking(preset))
         return say("Run it: {command}", command="python run.py --help")
+
+
+def _of_reranking(preset: PipelinePreset) -> dict[str, Any]:
+    return {"candidates": preset.candidates.depth, "search_share": preset.candidates.search_share}
 
 
 # A search service over HTTP: FAISS finds candidates with the tuned model, a reranker may put them in order.
 
 
 class Service(Target):
-    """``serve.py``, ``model/`` and ``documents.jsonl``; the documents are those of the run, to be replaced by yours."""
+    """``serve.py``, ``model/`` and ``documents.jsonl``; the documents are those of the run, to be replaced by yours.
+
+    Of a pipeline ``reranker/`` too. ``search.json`` says how it searches: what measured best is the default.
+    """
 
     name: ClassVar[str] = "service"
-    tasks: ClassVar[frozenset[str]] = frozenset({"embedding"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "pipeline"})
     summary: ClassVar[str] = N_("a search service (FastAPI, FAISS), with reranking if you have a reranker")
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model, the run's documents and the program."""
-        copy_model(run, folder / "model")
+        places = {"": "model", "embedding": "model", "reranker": "reranker"}
+        for name, part in parts(run, preset).items():
+            copy_model(part, folder / places[name])
+        if isinstance(preset, PipelinePreset):  # measured with the reranker over what the vectors find
+            settings = {"search": "dense", "reranker": "reranker", **_of_reranking(preset)}
+        else:
+            settings = {"search": MetricsFile.of(run.report).best_way}
+        write_json(folder / SETTINGS, settings)
+        shutil.copyfile(Path(words.__file__), folder / "words.py")
         corpus = run_documents(run)
         rows = ({"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True))
         write_jsonl(folder / "documents.jsonl", rows)

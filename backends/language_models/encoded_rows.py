@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz.backends.evaluate.lengths import Piece, Reading, ReadRow
+from tunewiz.backends.evaluate.lengths import Piece, Reading, ReadRow, most_read
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, tokenizing
 from tunewiz.data.chat.prepared import PreparedLlm
 from tunewiz.data.rows.conversations import Conversation, Stage
@@ -169,9 +169,9 @@ def read_rows(preset: LlmPreset, places: Places, rows: Sequence[Conversation], s
     counted = [one for row in _spread(rows, COUNTED) for one in _read(loaded, uncut, row, limit, text=False)]
     looked = tuple(one for row in _spread(rows, shown) for one in _read(loaded, uncut, row, limit, text=True))
     asked_less = sum(one.asked_less for one in counted)
-    return Reading(
-        looked, [one.whole for one in counted], sum(one.learned for one in counted), limit, asked_less=asked_less
-    )
+    wholes, learned = [one.whole for one in counted], sum(one.learned for one in counted)
+    most = most_read(Path(places.model), preset)
+    return Reading(looked, wholes, learned, limit, asked_less=asked_less, most=most)
 
 
 def _spread(rows: Sequence[Conversation], count: int) -> Sequence[Conversation]:

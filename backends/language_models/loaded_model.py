@@ -32,11 +32,15 @@ class Places:
 
 
 #: Arguments of the training that a loaded model needs too.
-_SHARED: Final = ("quantization_bit", "quantization_method", "quantization_type", "double_quantization", "flash_attn",
-                  "rope_scaling")  # fmt: skip
+LOADING_OPTIONS: Final = ("quantization_bit", "quantization_method", "quantization_type", "double_quantization",
+                          "flash_attn", "rope_scaling")  # fmt: skip
 
 #: What changes how rows become tokens holds for measuring, showing and chat as it does for training.
-_ROWS: Final = ("enable_thinking", "tool_format", "default_system", "train_on_prompt", "mask_history")
+ROW_OPTIONS: Final = (
+    "enable_thinking", "preserve_thinking", "tool_format", "default_system", "train_on_prompt", "mask_history",
+    "use_fast_tokenizer", "split_special_tokens", "add_tokens", "add_special_tokens", "new_special_tokens_config",
+    "init_special_tokens", "resize_vocab",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
         if adapter is not None and told_apart:
             from peft import PeftModel
 
+            read_prefixes_by_layer()
             model = PeftModel.from_pretrained(model, str(adapter))
     return Loaded(model.eval(), tokenizer, template, data_args)
 
@@ -121,6 +126,19 @@ def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
     return Loaded(None, tokenizer, template, data_args)
 
 
+def read_prefixes_by_layer() -> None:
+    """Let peft put trained keys and values before the text of Gemma's layers as it does for every other model.
+
+    peft 0.18 has a way of its own for Gemma 2 and 3, which takes the list of layers for keys and values (``get_prompt``
+    in ``peft_model.py``) and fails beyond two layers.
+    """
+    from peft.utils import constants
+    from transformers import DynamicCache
+
+    for kind in ("gemma2", "gemma3_text"):
+        constants.TRANSFORMERS_MODELS_TO_PREFIX_TUNING_POSTPROCESS_MAPPING[kind] = DynamicCache
+
+
 def speaks_first(adapter: Path) -> bool:
     """Whether an adapter is virtual tokens before the text, which cannot be merged into weights."""
     settings = read_json(adapter / "adapter_config.json")
@@ -133,7 +151,7 @@ def _name(dtype: Any) -> str:
 
 def _told(preset: LlmPreset, places: Places, adapter: Path | None, merged: bool) -> dict[str, Any]:
     options = {**preset.method.arguments(), **preset.backend_options}
-    shared = () if merged else _SHARED
+    shared = () if merged else LOADING_OPTIONS
     training = preset.training
     return {
         "model_name_or_path": places.model,
@@ -145,7 +163,7 @@ def _told(preset: LlmPreset, places: Places, adapter: Path | None, merged: bool)
         "mask_history": training.trained_on == "last_answer",
         "train_on_prompt": training.trained_on == "everything",
         **({"adapter_name_or_path": str(adapter)} if adapter else {}),
-        **{key: options[key] for key in (*shared, *_ROWS) if key in options},
+        **{key: options[key] for key in (*shared, *ROW_OPTIONS) if key in options},
     }
 
 

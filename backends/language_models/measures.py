@@ -9,7 +9,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
@@ -17,8 +17,9 @@ from typing import Any, Final
 from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row, row_prompt
 from tunewiz.backends.language_models.loaded_model import Loaded
+from tunewiz.data.chat.labels import fill_prompt
 from tunewiz.data.chat.prepared import PreparedLlm
-from tunewiz.data.rows.conversations import Conversation
+from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.presets.sections.evaluation import LlmEvaluation
 
 # How near written answers come to the expected ones: BLEU-4 and ROUGE-L, Chinese cut into words first.
@@ -281,7 +282,7 @@ def measure(
             # e to the 710th is beyond a double; a loss above a few dozen says no more than "broken" anyway.
             found.metrics["perplexity"] = math.exp(min(700.0, found.metrics["loss"]))
     if prepared.labels:
-        _labels(loaded, rows, prepared.labels, options, found, progress)
+        _labels(loaded, rows, prepared, options, found, progress)
     elif prepared.stage != "pretrain" and options.answers:
         some = [str(places[place]) for place in drawn([rows[str(place)] for place in places], options.answers, seed)]
         _written(loaded, {name: rows[name] for name in some}, options, found, progress)
@@ -325,12 +326,16 @@ def _judged(
 def _labels(
     loaded: Loaded,
     rows: Mapping[str, Conversation],
-    labels: Sequence[str],
+    prepared: PreparedLlm,
     options: LlmEvaluation,
     found: HeldOutMeasures,
     progress: Progress,
 ) -> None:
-    """Greedy answers, no longer than the longest label and a little, compared with the labels."""
+    """Greedy answers, no longer than the longest label and a little, compared with the labels.
+
+    Beside them what the commonest label of the training rows would reach if it were the answer to everything.
+    """
+    labels = prepared.labels
     longest = max(len(loaded.tokenizer.encode(label, add_special_tokens=False)) for label in labels)
     prompts = [row_prompt(loaded, row) for row in rows.values()]
     # Four tokens beyond the longest label: quotes or a line end around it, the full stop, and the end of the turn.
@@ -341,7 +346,25 @@ def _labels(
     found.add({name: float(one == other) for name, one, other in zip(rows, gold, given, strict=True)}, "accuracy")
     found.metrics |= {name: told_of[name] for name in ("macro_f1", "invalid")}
     found.details |= {"confusion": told_of["confusion"], "labels": list(labels)}
-    found.details["answers"] = shown(rows, written)
+    most = Counter(row.label for row in prepared.train).most_common(1)
+    if most:
+        label = most[0][0]
+        found.details["majority"] = {label: sum(one == label for one in gold) / max(1, len(gold))}
+    texts = {name: replace(row, turns=_bare(row.turns, prepared)) for name, row in rows.items()}
+    found.details["answers"] = shown(texts, written)
+
+
+def _bare(turns: Sequence[Turn], prepared: PreparedLlm) -> tuple[Turn, ...]:
+    """``turns`` whose first is the text that is classified, without the prompt around it, which is every row's."""
+    head, _, tail = fill_prompt(prepared.prompt, _MARK, prepared.labels).partition(_MARK)
+    first = turns[0].text if turns else ""
+    if not (first.startswith(head) and first.endswith(tail) and len(first) >= len(head) + len(tail)):
+        return tuple(turns)
+    return (replace(turns[0], text=first[len(head) : len(first) - len(tail)]), *turns[1:])
+
+
+#: What no text holds.
+_MARK: Final = "\0"
 
 
 def _written(

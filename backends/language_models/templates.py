@@ -15,7 +15,7 @@ from typing import Final
 
 from tunewiz.files import read_json
 from tunewiz.presets import families
-from tunewiz.presets.yaml.validation import suggestion
+from tunewiz.presets.yaml.validation import did_you_mean, suggestion
 from tunewiz.problems import BadPreset, Problem, Where, error, say
 
 PACKAGE: Final = "llamafactory"
@@ -114,7 +114,18 @@ OWNED: Final[Mapping[str, str]] = {
     "predict_with_generate": "evaluation.answers",
     "resume_from_checkpoint": "name",
     "overwrite_output_dir": "name",
+    "tokenized_path": "data.train",
+    "max_samples": "data.limit",
+    "val_size": "data.evaluation.validation_fraction",
+    "cutoff_len": "training.max_length",
+    "packing": "training.packing",
+    "neat_packing": "training.packing",
 }
+#: Arguments that spread one training over processes, which are started from outside (torchrun).
+_SPREAD: Final = ("deepspeed", "fsdp", "fsdp_config")
+#: Arguments that name a file on this machine, and those that may name a folder or a model on a hub.
+_FILES: Final = ("deepspeed", "fsdp_config", "new_special_tokens_config")
+_FOLDERS: Final = ("adapter_name_or_path", "ref_model", "ref_model_adapters", "reward_model", "reward_model_adapters")
 
 
 def option_problems(options: Mapping[str, object]) -> Iterator[Problem]:
@@ -128,6 +139,28 @@ def option_problems(options: Mapping[str, object]) -> Iterator[Problem]:
         elif known and name not in known:
             message = say("LLaMA-Factory has no argument {name}.", name=name)
             yield error("backend-option-unknown", message, where, suggestion(name, sorted(known)))
+        else:
+            yield from _files_missing(name, options[name])
+            if name in _SPREAD and options[name]:
+                message = say("{name} needs several processes; this backend trains in one.", name=name)
+                fix = say("Leave it out; `tunewiz check` shows what takes less memory.")
+                yield error("backend-option-distributed", message, where, fix)
+
+
+def _files_missing(name: str, value: object) -> Iterator[Problem]:
+    """A file or folder that an argument names and that is not there, with the name that is nearest to it."""
+    if not isinstance(value, str) or name not in (*_FILES, *_FOLDERS):
+        return
+    for place in [part.strip() for part in value.split(",")] if name in _FOLDERS else [value]:
+        path = Path(place).expanduser()
+        is_hub = name in _FOLDERS and place.count("/") == 1 and not place.startswith((".", "~", "/"))
+        if not place or path.exists() or is_hub or place == "auto":
+            continue
+        message = say("There is no file or folder {path}.", path=str(path.absolute()))
+        beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = did_you_mean(path.name, beside)
+        fix = say("Did you mean {near}?", near=str(path.with_name(near))) if near else say("Check the path.")
+        yield error("backend-option-file", message, Where(key=f"backend_options.{name}"), fix)
 
 
 #: By the model type in config.json, for folders whose name tells nothing.

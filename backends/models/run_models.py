@@ -1,12 +1,13 @@
 """The two models of a run: the untouched one that it began with, and the tuned one that it left.
 
-The untouched one is where the run had it, else where it is found or downloaded to now.
+The untouched one is where the run had it, else where it is found or downloaded to now. A pipeline and a comparison hold
+runs inside them; which of these searches and which puts results in order is said here, for whoever uses what they left.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tunewiz.backends import sources
 from tunewiz.backends.models.loading import at_times
@@ -16,7 +17,42 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
+from tunewiz.presets.tasks.comparison import ComparisonPreset
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.tasks.pipeline import PipelinePreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.presets.yaml.library import load
 from tunewiz.problems import BadPreset, Message, error, note, say
+
+# The runs inside a run.
+
+#: Where the embedding model's run of a pipeline lies, and those of a comparison's variants, below the run.
+EMBEDDING: Final = "embedding"
+VARIANTS: Final = "variants"
+
+
+def searching(run: Run, preset: Preset) -> tuple[Run, EmbeddingPreset] | None:
+    """The run of the embedding model that ``run`` left, with its preset; ``None`` where it tuned none."""
+    if isinstance(preset, EmbeddingPreset):
+        return run, preset
+    if not isinstance(preset, PipelinePreset):
+        return None
+    inner = Run(run.directory / EMBEDDING)
+    own = load(str(inner.preset_file))
+    return (inner, own) if isinstance(own, EmbeddingPreset) else None
+
+
+def ranking(run: Run, preset: Preset) -> tuple[Run, RerankerPreset] | None:
+    """The run of the reranker that ``run`` left, with its preset; of a comparison the best variant's."""
+    if isinstance(preset, PipelinePreset):
+        return run, preset.reranker(str(Run(run.directory / EMBEDDING).model))
+    if isinstance(preset, ComparisonPreset):
+        told = read_json(run.report / "metrics.json")
+        best = told.get("best") if isinstance(told, dict) else None
+        chosen = best if best in preset.strategies else preset.strategies[0]
+        return Run(run.directory / VARIANTS / chosen), preset.variant(chosen)
+    return (run, preset) if isinstance(preset, RerankerPreset) else None
+
 
 # The untouched model of a run: where the run had it, else where it is found or downloaded to now.
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import FLOOR, Measured
-from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, Verdict, compare_all
+from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, QUERIES, ROWS, Comparison, Verdict, compare_all
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -29,6 +29,9 @@ P = TypeVar("P", RetrievalPreset, LlmPreset)
 @dataclass(frozen=True)
 class RunFacts(ABC, Generic[P]):
     """A run's preset, its record (``run.json``), and what was measured before and after (``None`` where it was not)."""
+
+    #: What it was measured on, in the plural.
+    measured_on: ClassVar[Message] = QUERIES
 
     run: Run
     preset: P
@@ -101,7 +104,7 @@ class RunFacts(ABC, Generic[P]):
             primary=self.primary,
             verdict=self.verdict,
             comparison=self.comparison,
-            sentence=self.comparison.sentence().text() if self.comparison else "",
+            sentence=self.comparison.sentence(self.measured_on).text() if self.comparison else "",
             before=self.before.metrics if self.before else None,
             after=self.after.metrics if self.after else None,
             difference={name: item.difference for name, item in compared.items()},
@@ -207,6 +210,8 @@ PRIMARY: Final = ("accuracy", "preference_accuracy", "kto_margin", "loss")
 @dataclass(frozen=True)
 class LlmFacts(RunFacts[LlmPreset]):
     """Of a language model's run."""
+
+    measured_on = ROWS
 
     floor: Measured | None = None
 

@@ -73,14 +73,17 @@ def numbers(facts: LlmFacts) -> Iterator[Block]:
     if facts.comparison is None:
         yield Paragraph(translate(N_("It was not measured both before and after.")))
     else:
-        yield Paragraph(facts.comparison.sentence(say("held-out rows")).text())
+        yield Paragraph(facts.comparison.sentence(facts.measured_on).text())
     before, after = (side.metrics if side else {} for side in (facts.before, facts.after))
     names = list(after or before)
     titles = (N_("metric"), N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
     rows = [_row(name, before.get(name), after.get(name), facts) for name in names]
+    known = facts.after or facts.before
+    for label, accuracy in known.majority.items() if known else ():
+        told = say("accuracy of always {label}", label=printable(label, 40)).text()
+        rows.append([told, f"{accuracy:.4f}", f"{accuracy:.4f}", "–", "–"])
     marked = names.index(facts.primary) if facts.primary in names else -1
     yield Table([translate(title) for title in titles], rows, frozenset(range(1, 5)), marked)
-    known = facts.after or facts.before
     yield Paragraph(_how(facts, known.queries or 0 if known else 0).text())
 
 
@@ -162,10 +165,12 @@ def _confusion(facts: LlmFacts) -> Iterator[Block]:
 
 
 def _answers(facts: LlmFacts) -> Iterator[Block]:
-    """The same prompts answered before and after."""
+    """The same prompts answered before and after; of a classification the wrong answers first."""
     before, after = (side.answers if side else {} for side in (facts.before, facts.after))
     if not after:
         return
+    right = {name: told.get("accuracy", 0.0) for name, told in facts.after.per_query.items()} if facts.after else {}
+    after = {name: after[name] for name in sorted(after, key=lambda name: right.get(name, 0.0))}
     yield Heading(translate(N_("The same prompts, before and after")))
     titles = (N_("prompt"), N_("expected"), N_("before"), N_("after"))
     rows = []

@@ -51,6 +51,8 @@ class MetricsFile(Record):
     compared_with: str = Field("", description="The system that stands for before: the better of those untrained.")
     systems: Mapping[str, Measured] = Field({}, description="A search in two stages: every system, without its rows.")
     reranking: Compared | None = Field(None, description="The tuned reranker against the search alone.")
+    ways: Mapping[str, Metrics] = Field({}, description="By way to search, the tuned model's measures: dense, bm25 ...")
+    best_way: str = Field("dense", description="The way that is surely better than by dense vectors, if one is.")
     cosines: Mapping[str, Cosines | None] = {}
     documents: Count | None = None
     rankings: Mapping[str, str] = Field({}, description="By system: the file with its rankings, in TREC's format.")

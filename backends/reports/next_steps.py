@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from tunewiz.backends.evaluate.verdict import QUERIES, Comparison
+from tunewiz.backends.evaluate.verdict import QUERIES, ROWS, Comparison
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.smoothing import smooth
@@ -231,7 +231,7 @@ def _uncertain(known: Known) -> Iterator[Message]:
         yield say(
             "The difference is not certain on {count} {of}: measure on more ({where}).",
             count=compared.queries,
-            of=say("held-out rows") if known.writes else QUERIES,
+            of=ROWS if known.writes else QUERIES,
             where=_more_to_measure_on(known, compared.queries),
         )
     elif compared and compared.queries < _FEW_QUERIES and not known.writes:
@@ -325,12 +325,46 @@ def _still_learning(known: Known) -> Iterator[Message]:
 
 
 def _hardly_changed(known: Known) -> Iterator[Message]:
-    if known.verdict != "MARGINAL" or _is_easy(known):
+    if known.verdict not in ("MARGINAL", "UNPROVEN") or _is_easy(known):
         return
     if not _still_falls(known):
+        yield from _gentler(known)
         yield say("Try a higher learning rate or more epochs while the loss on held-out rows still falls.")
     if not known.writes and known.rows >= _FEW_ROWS:
         yield say("If the base model is good already on your queries, more data brings more than more training.")
+
+
+#: What a model is hardly ever hurt by, in the order of the libraries' own recipes: every weight, and adapters.
+_GENTLE: Final[Mapping[bool, float]] = {True: 2e-5, False: 1e-4}
+
+
+def _gentler(known: Known) -> Iterator[Message]:
+    """Fewer epochs at a lower rate, where there were more: a model that is good already is soon trained too much."""
+    settings = known.settings
+    if not isinstance(settings, (LlmPreset, RetrievalPreset)) or settings.training.max_steps > 0:
+        return
+    training, rate = settings.training, _GENTLE[settings.method.type in ("full", "freeze")]
+    wanted = {"training.epochs": (training.epochs, 1.0), "training.learning_rate": (training.learning_rate, rate)}
+    less = [f"{key} {most:g}" for key, (now, most) in wanted.items() if now > most]
+    if less:
+        yield say("Try it gentler ({settings}): a model that is good already is soon trained too much.",
+                  settings=", ".join(less))  # fmt: skip
+
+
+def _other_way(known: Known) -> Iterator[Message]:
+    """Search by words where it finds more than the tuned model, alone or beside it."""
+    numbers, metric = known.numbers, known.numbers.primary
+    way, ways = numbers.best_way, numbers.ways
+    if way not in ("bm25", "fusion") or way not in ways or not isinstance(known.retrieval, EmbeddingPreset):
+        return
+    values = {name: f"{ways[name].get(metric, 0.0):.4f}" for name in (way, "dense") if name in ways}
+    told = {"metric": metric, "better": values[way], "model": values.get("dense", "?")}
+    if way == "bm25":
+        yield say("Search by shared words (BM25) finds more here than the tuned model ({metric} {better} against "
+                  "{model}): `tunewiz try` and --to service search so.", **told)  # fmt: skip
+    else:
+        yield say("The tuned model and BM25 together, ranks fused, find more than the model alone ({metric} {better} "
+                  "against {model}): `tunewiz try` and --to service search so.", **told)  # fmt: skip
 
 
 def _few_rows(known: Known) -> Iterator[Message]:
@@ -353,7 +387,7 @@ def _full_to_lora(known: Known) -> Iterator[Message]:
 
 def _lora_to_full(known: Known) -> Iterator[Message]:
     preset, small = known.retrieval, known.model is not None and known.model.size.parameters < _SMALL
-    if preset and preset.method.type == "lora" and small and known.verdict in ("MARGINAL", "NONE"):
+    if preset and preset.method.type == "lora" and small and known.verdict in ("MARGINAL", "UNPROVEN", "NONE"):
         yield say("A model this small usually learns more with all weights trained (method.type: full).")
 
 
@@ -384,6 +418,7 @@ _FINISHED: Final[tuple[Rule, ...]] = (
     _reranker_hurts,
     _worse,
     _nothing_compared,
+    _other_way,
     _uncertain,
     _easy,
     _wrong_above_right,

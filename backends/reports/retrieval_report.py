@@ -91,6 +91,8 @@ def _metrics(facts: Facts, corpus: CorpusKind) -> MetricsFile:
         compared_with=facts.before_name,
         systems={name: record.summary() for name, record in facts.systems.items()},
         reranking=side_by_side.reranking(facts),
+        ways=side_by_side.ways_after(facts),
+        best_way=side_by_side.best_way(facts),
         cosines={name: record.cosines for name, record in measured.items()},
         seconds={name: record.seconds for name, record in measured.items()},
         documents=known.documents if known else None,
@@ -247,12 +249,7 @@ def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
     yield say("Data: {data}, {rows} training rows", data=facts.data_name, rows=counts.get("train", "?"))
     yield from facts.sources
     if preset.data.negatives.strategy != "none":
-        message = say(
-            "Hard negatives: {strategy}, {count} a query",
-            strategy=preset.data.negatives.strategy,
-            count=preset.data.negatives.per_query,
-        )
-        yield message
+        yield _negatives(preset, counts)
     yield say("Loss: {loss}", loss=preset.loss.name)
     yield say("Method: {method}", method=_method(facts))
     yield say(
@@ -274,6 +271,21 @@ def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
     shown = ", ".join(f"{name} {versions[name]}" for name in named if name in versions)
     if shown:
         yield say("Versions: {versions}", versions=shown)
+
+
+def _negatives(preset: RetrievalPreset, counts: Mapping[str, int]) -> Message:
+    """What was mined, and why nothing was where nothing was."""
+    strategy, mined = preset.data.negatives.strategy, counts.get("negatives_mined")
+    if mined:
+        told = {"strategy": strategy, "count": preset.data.negatives.per_query, "mined": mined}
+        return say("Hard negatives: {strategy}, up to {count} a query, {mined} in all", **told)
+    if mined is None:
+        return say("Hard negatives: none; scored pairs have no queries to mine them for")
+    if counts.get("negatives_missing", 0):
+        return say("Hard negatives: none; {strategy} found no passage that is not an answer, or too near one",
+                   strategy=strategy)  # fmt: skip
+    return say("Hard negatives: those of the data; each query has {count} or more, so that none were mined",
+               count=preset.data.negatives.per_query)  # fmt: skip
 
 
 def _method(facts: Facts) -> Message | str:

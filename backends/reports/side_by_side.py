@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tunewiz.backends.evaluate.metrics import canonical
-from tunewiz.backends.evaluate.records import Measured, Metrics
+from tunewiz.backends.evaluate.records import BM25, FUSION, Measured, Metrics
 from tunewiz.backends.evaluate.verdict import Comparison, Verdict, compare
 from tunewiz.backends.reports.blocks import Block, Bullets, Heading, Paragraph, Table, advice, write_pages
 from tunewiz.backends.reports.facts import Facts
@@ -19,7 +19,9 @@ from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, translate
+from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.comparison import ComparisonPreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import Message, say
 
 # What a report says of a search in two stages: every system side by side, what reranking is worth, what it costs.
@@ -52,7 +54,7 @@ def two_stage_blocks(facts: Facts) -> Iterator[Block]:
     if compared:
         yield Paragraph(say("Reranking against search alone: {told}", told=compared.sentence()).text())
     if compared and compared.verdict == "REGRESSION":
-        yield Paragraph(_warning().text(), strong=True)
+        yield Paragraph(_warning(facts.preset).text(), strong=True)
     yield _table(facts)
     tuned = facts.systems.get("after")
     if tuned and tuned.search_share:
@@ -70,7 +72,15 @@ def _blended(share: float) -> Message:
     )
 
 
-def _warning() -> Message:
+def _warning(preset: RetrievalPreset) -> Message:
+    share = preset.candidates.search_share if isinstance(preset, RerankerPreset) else 0.0
+    if share:
+        return say(
+            "This reranker makes the search worse, although the search's own scores count {percent} %: use the search "
+            "without it, or raise candidates.search_share. Usual causes: right documents among the mined negatives, a "
+            "training length that cuts the answer off, or too few training queries.",
+            percent=round(100 * share),
+        )
     return say(
         "This reranker makes the search worse: use the search without it, or let the search's own scores count too "
         "(candidates.search_share). Usual causes: right documents among the mined negatives, a training length that "
@@ -113,26 +123,58 @@ def _ceiling(alone: Measured) -> Message:
 
 WAYS: Final[Mapping[str, str]] = {
     "dense": N_("dense vectors"),
+    BM25: N_("shared words (BM25), no training"),
+    FUSION: N_("dense vectors and BM25, ranks fused"),
     "sparse": N_("word weights (sparse)"),
     "multi_vector": N_("token vectors (multi-vector)"),
     "all": N_("all three together"),
 }
 
 
+#: Those of a model that has more than dense vectors.
+_OWN: Final = ("sparse", "multi_vector", "all")
+
+
 def file_of_way(way: str, when: str) -> str:
     """The stem of the files of ``way``, measured ``when`` (before, after), in a run's report."""
-    return f"{way}.{when}"
+    return way if way == BM25 else f"{way}.{when}"
+
+
+def ways_after(facts: Facts) -> Mapping[str, Metrics]:
+    """What each way to search reaches with the tuned model; empty where there is only one."""
+    found = {way: _metrics(facts, way)["after"] for way in WAYS}
+    known = {way: metrics for way, metrics in found.items() if metrics}
+    return known if "dense" in known and len(known) > 1 else {}
+
+
+def best_way(facts: Facts) -> str:
+    """The way to search that is surely better than by dense vectors: "bm25" or "fusion"; else "dense"."""
+    if facts.after is None or facts.systems:
+        return "dense"
+    beside = {way: Measured.read(facts.run.report / f"{file_of_way(way, 'after')}.json") for way in (BM25, FUSION)}
+    options, better = facts.preset.evaluation, {}
+    for way, record in beside.items():
+        if record is not None:
+            seed = facts.preset.training.seed
+            compared = compare(facts.after.per_query, record.per_query, facts.primary, options.bootstrap, seed)
+            if compared.verdict == "WIN":
+                better[way] = compared.after
+    return max(better, key=lambda way: better[way], default="dense")
 
 
 def way_blocks(facts: Facts) -> Iterator[Block]:
     """A table with a row a way; nothing where there is only one."""
-    found = {way: _metrics(facts, way) for way in WAYS}
-    if not any(found[way]["after"] for way in WAYS if way != "dense"):
+    found = {way: sides for way in WAYS if any((sides := _metrics(facts, way)).values())}
+    if facts.systems or not {*found} - {"dense"}:
         return
     yield Heading(translate(N_("Ways to search")))
     columns = [translate(N_("way")), *(translate(text) for text in (N_("before"), N_("after"), N_("difference")))]
     rows = [[translate(WAYS[way]), *_cells(sides, facts.primary)] for way, sides in found.items()]
     yield Table([f"{columns[0]} ({facts.primary})", *columns[1:]], rows, frozenset({1, 2, 3}))
+    if not any(way in found for way in _OWN):
+        words = say("The verdict is on the dense vectors. Fused: a document counts 1 / (60 + its rank) in each list.")
+        yield Paragraph(words.text())
+        return
     message = say(
         "The verdict is on the dense vectors. Token vectors, and all three together, put the first 100 documents of "
         "the dense and of the sparse search in order."

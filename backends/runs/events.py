@@ -161,7 +161,7 @@ class Saved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Finished(Event):
-    """The run is complete. ``verdict`` is WIN, MARGINAL, REGRESSION or NONE (no baseline)."""
+    """The run is complete. ``verdict`` is WIN, MARGINAL, UNPROVEN, REGRESSION or NONE (no baseline)."""
 
     verdict: str = "NONE"
     exit_code: int = 0

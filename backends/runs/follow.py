@@ -134,7 +134,7 @@ def read_state(run: Run) -> RunState:
 
     >>> from tunewiz.backends.runs.find import find, runs_dir
     >>> state = read_state(find("last", runs_dir()))
-    >>> state.status, state.verdict in ("WIN", "MARGINAL", "REGRESSION", "NONE"), "loss" in state.curves
+    >>> state.status, state.verdict in ("WIN", "MARGINAL", "UNPROVEN", "REGRESSION", "NONE"), "loss" in state.curves
     ('finished', True, True)
     >>> sorted(state.measured)
     ['after:retrieval', 'before:retrieval']

@@ -79,6 +79,14 @@ class RunState:
     stage: str = ""
     part: str = ""
     stage_since: float = 0.0
+    #: Step and time from which a stage that is gone on with is paced; ``None`` until it tells its first step.
+    paced_from: tuple[int, float] | None = None
+    goes_on: bool = False
+    #: Stages that were begun, when this one was, when it last told of itself, and seconds of earlier attempts.
+    begun: tuple[str, ...] = ()
+    stage_begun: float = 0.0
+    heard: float = 0.0
+    spent: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     step: int = 0
     total: int = 0
@@ -113,10 +121,14 @@ class RunState:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds left in this stage at the pace so far; ``None`` before there is a pace."""
-        if not self.step or self.total <= self.step or self.updated <= self.stage_since:
+        """Seconds left in this stage at the pace so far; ``None`` before there is a pace.
+
+        Steps that were made before a stop are not of this pace.
+        """
+        start, since = (0, self.stage_since) if not self.goes_on else self.paced_from or (self.step, self.updated)
+        if self.step <= start or self.total <= self.step or self.updated <= since:
             return None
-        return (self.updated - self.stage_since) / self.step * (self.total - self.step)
+        return (self.updated - since) / (self.step - start) * (self.total - self.step)
 
 
 def fold(state: RunState, events: Iterable[Event]) -> RunState:
@@ -162,8 +174,18 @@ def _progressed(stretch: Sequence[Any], state: RunState) -> RunState:
     values = dict(state.values)
     for event in stretch:
         values.update(_numbers(event.values))
-    last = stretch[-1]
+    first, last = stretch[0], stretch[-1]
+    paced = state.paced_from or (max(0, first.step), first.time)
+    state = replace(state, paced_from=paced, heard=last.time)
     return replace(state, step=max(0, last.step), total=max(0, last.total), part=_name(last.part), values=values)
+
+
+def _left_off(state: RunState) -> RunState:
+    """``state`` as its process leaves it: what the stage that was not ended took counts for it later."""
+    if not state.stage_begun:
+        return state
+    took = max(0.0, state.heard - state.stage_begun) + state.spent.get(state.stage, 0.0)
+    return replace(state, spent={**state.spent, state.stage: took}, stage_begun=0.0)
 
 
 def _numbers(measures: Mapping[str, float]) -> dict[str, float]:
@@ -190,13 +212,13 @@ def _apply(event: Event, state: RunState) -> RunState:
 
 @_apply.register
 def _(event: Launched, state: RunState) -> RunState:
-    return replace(state, status="waiting", stage="", exit_code=None, verdict="")
+    return replace(_left_off(state), status="waiting", stage="", exit_code=None, verdict="")
 
 
 @_apply.register
 def _(event: Started, state: RunState) -> RunState:
     task, backend, model = map(_name, (event.task, event.backend, event.model))
-    state = replace(state, name=_name(event.name), task=task, backend=backend, model=model, pid=event.pid)
+    state = replace(_left_off(state), name=_name(event.name), task=task, backend=backend, model=model, pid=event.pid)
     stages, begun = tuple(map(_name, event.stages)), state.started or event.time
     return replace(state, status="running", stages=stages, exit_code=None, verdict="", started=begun)
 
@@ -206,8 +228,13 @@ def _(event: Stage, state: RunState) -> RunState:
     name = _name(event.name)
     if event.ended:
         done = state.done if name in state.done else (*state.done, name)
-        return replace(state, done=done, seconds={**state.seconds, name: event.seconds})
-    return replace(state, stage=name, part="", stage_since=event.time, step=0, total=0)
+        seconds = {**state.seconds, name: event.seconds + state.spent.get(name, 0.0)}
+        return replace(state, done=done, seconds=seconds, stage_begun=0.0)
+    begun = state.begun if name in state.begun else (*state.begun, name)
+    # A run inside the stage has it begin again for each of its own, which is no other attempt.
+    since = state.stage_begun if name == state.stage and state.stage_begun else event.time
+    state = replace(state, goes_on=name in state.begun, paced_from=None, begun=begun, stage_begun=since)
+    return replace(state, stage=name, part="", stage_since=event.time, heard=event.time, step=0, total=0)
 
 
 @_apply.register
@@ -248,10 +275,12 @@ def _(event: Finished, state: RunState) -> RunState:
 
 @_apply.register
 def _(event: Failed, state: RunState) -> RunState:
+    state = _left_off(replace(state, heard=max(state.heard, event.time)))
     problems = (*state.problems, *event.problems)[-KEPT:]
     return replace(state, status="failed", exit_code=event.exit_code, problems=problems)
 
 
 @_apply.register
 def _(event: Stopped, state: RunState) -> RunState:
+    state = _left_off(replace(state, heard=max(state.heard, event.time)))
     return replace(state, status="stopped", exit_code=event.exit_code)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from tunewiz.backends import readiness
 from tunewiz.backends.engines import Backend
 from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_encoder
+from tunewiz.backends.evaluate.metrics import canonical
+from tunewiz.backends.evaluate.records import FUSION
 from tunewiz.backends.models import run_models
 from tunewiz.backends.models.loading import at_times
 from tunewiz.backends.runs.create import add_to_record, record_folder
@@ -31,7 +33,7 @@ from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.problems import BadPreset, Problem, note, say, warning
+from tunewiz.problems import BadPreset, Message, Problem, note, say, warning
 
 if TYPE_CHECKING:
     from tunewiz.backends.evaluate import Measurement, MetricOptions
@@ -235,6 +237,29 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
         measured: Measurement = measure(path, collection, wanted_of(preset), preset, options)
         Retrieval().save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
+        self._beside(run, preset, collection, measured, when)
+
+    def _beside(
+        self, run: Run, preset: EmbeddingPreset, collection: Collection, measured: Measurement, when: When
+    ) -> None:
+        """Search by shared words on the same queries, and both together."""
+        from tunewiz.backends.evaluate import by_words
+
+        wanted, metric = wanted_of(preset), canonical(preset.evaluation.metric)
+        words = by_words.measure_by_words(collection, wanted, run.report)
+        if words is None:
+            return
+        stem = run.report / f"{FUSION}.{when}"
+        both = by_words.measure_fused(measured.rankings, words.rankings, collection, wanted, stem)
+        values: dict[str, Measurement] = {"words": words, "model": measured, "both": both}
+        told: dict[str, str | Message] = {name: f"{item.metrics.get(metric, 0.0):.4f}" for name, item in values.items()}
+        told["side"] = say("the untouched model") if when == "before" else say("the tuned model")
+        message = say(
+            "{metric} of search by shared words (BM25): {words}; by {side}: {model}; by both, ranks fused: {both}.",
+            metric=metric,
+            **told,
+        )
+        run.notice(note("by-words", message))
 
 
 # What every backend that tunes a reranker shares: all stages but training.

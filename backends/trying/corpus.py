@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tunewiz.backends.negatives import Encoder, Surroundings
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.retrieval.prepared import Prepared, load
 from tunewiz.data.text.duplicates import normal
@@ -104,3 +105,44 @@ class Search:
     def _hit(self, rank: int, row: int, score: float, known: Collection[str]) -> dict[str, Any]:
         name = self._corpus.ids[row]
         return {"rank": rank, "id": name, "score": score, "text": self._corpus.texts[row], "known": name in known}
+
+
+class WordSearch:
+    """The documents of ``corpus`` by BM25, alone or in one order with those that another search found."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        from tunewiz.backends.negatives.strategies import Bm25
+
+        self._corpus = corpus
+        self._rows = {name: row for row, name in enumerate(corpus.ids)}
+        self._strategy = Bm25(Surroundings(0, _no_encoder))
+        self._strategy.index(list(corpus.texts))
+
+    def find(
+        self, query: str, k: int, known: Collection[str], beside: Sequence[Mapping[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        """As :meth:`Search.find`; with the hits ``beside`` the ranks of both are fused."""
+        from tunewiz.backends.evaluate.by_words import FUSED, fused
+
+        begun = time.perf_counter()
+        ranked = self._strategy.search([query], min(max(k, FUSED), len(self._corpus.ids)))
+        pairs = zip(ranked.passages[0].tolist(), ranked.scores[0].tolist(), strict=True)
+        order = [(self._corpus.ids[row], float(score)) for row, score in pairs if row >= 0]
+        if beside is not None:
+            order = fused([(str(hit["id"]), float(hit["score"])) for hit in beside], order)
+        hits = [
+            {
+                "rank": rank,
+                "id": name,
+                "score": score,
+                "text": self._corpus.texts[self._rows[name]],
+                "known": name in known,
+            }
+            for rank, (name, score) in enumerate(order[:k], 1)
+        ]
+        ranks = [rank for rank, (name, _) in enumerate(order, 1) if name in known]
+        return {"hits": hits, "known_rank": min(ranks, default=None), "seconds": time.perf_counter() - begun}
+
+
+def _no_encoder() -> Encoder:
+    raise RuntimeError("search by words asks no model")

@@ -10,12 +10,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from tunewiz.backends.evaluate.by_words import FUSED
+from tunewiz.backends.evaluate.records import BM25, FUSION
 from tunewiz.backends.evaluate.two_stage import blend_scores
 from tunewiz.backends.models.reranking import Reranker
-from tunewiz.backends.models.run_models import base_folder, tuned_encoder, tuned_folder
+from tunewiz.backends.models.run_models import base_folder, ranking, tuned_encoder, tuned_folder
+from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying import Fact, Progress, Trial
-from tunewiz.backends.trying.corpus import Corpus, Search, run_documents
+from tunewiz.backends.trying.corpus import Corpus, Search, WordSearch, run_documents
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -33,6 +36,8 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
     name: ClassVar[str] = "embedding"
     _corpus: Corpus
     _searches: Mapping[str, Search]
+    _words: WordSearch | None = None
+    _way = ""
 
     def load(self) -> Fact:
         """Load both models and encode the documents with each, or read the vectors kept from last time."""
@@ -40,6 +45,9 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
         base = base_folder(self.run, self.preset)
         encoders = {"before": self._before(base), "after": self._after()}
         self._searches = {when: Search(encoder, self._corpus) for when, encoder in encoders.items()}
+        # The way that measured best stands beside them: nobody should search worse than he could without a model.
+        self._way = MetricsFile.of(self.run.report).best_way
+        self._words = WordSearch(self._corpus) if self._way in (BM25, FUSION) else None
         return {
             "documents": len(self._corpus.ids),
             "examples": list(self._corpus.queries),
@@ -47,10 +55,16 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
         }
 
     def answer(self, asked: Mapping[str, Any]) -> Iterator[Fact]:
-        """``asked`` has ``query`` and ``k``; the answer has ``before`` and ``after``, see :meth:`Search.find`."""
+        """``asked`` has ``query`` and ``k``; the answer has ``before`` and ``after``, see :meth:`Search.find`.
+
+        Where search by words measured best, alone or fused with the tuned model, that is a third side.
+        """
         query, k = str(asked["query"]), max(1, int(asked.get("k", 5)))
         known = self._corpus.known(query)
         found = {when: search.find(query, k, known) for when, search in self._searches.items()}
+        if self._words is not None:
+            beside = self._searches["after"].find(query, FUSED, known)["hits"] if self._way == FUSION else None
+            found[self._way] = self._words.find(query, k, known, beside)
         yield {"query": query, "known": sorted(known), **found}
 
     def _before(self, base: Path) -> SearchEncoder:
@@ -140,7 +154,7 @@ class RerankerTrial(Trial[RerankerPreset]):
     name: ClassVar[str] = "reranker"
 
     def __init__(self, run: Run, preset: RerankerPreset, progress: Progress) -> None:
-        super().__init__(run, preset, progress)
+        super().__init__(*(ranking(run, preset) or (run, preset)), progress)
         self._corpus = Corpus([], [])
         self._search: Any = None
         self._rerankers: dict[str, Reranker] = {}
@@ -210,3 +224,15 @@ class RerankerTrial(Trial[RerankerPreset]):
         ]
         ranks = [rank for rank, (row, _) in enumerate(order, 1) if ids[row] in known]
         return {"hits": hits, "known_rank": min(ranks, default=None), "seconds": time.monotonic() - begun}
+
+
+class PipelineTrial(RerankerTrial):
+    """The tuned reranker on top of the tuned embedding model."""
+
+    name: ClassVar[str] = "pipeline"
+
+
+class ComparisonTrial(RerankerTrial):
+    """The best variant."""
+
+    name: ClassVar[str] = "comparison"

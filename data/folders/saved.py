@@ -128,7 +128,7 @@ def listed_folder(path: Path, dataset: Dataset, discover: Discover) -> Source | 
     tags = entry.get("tags")
     speakers = _speakers(tags) if isinstance(tags, Mapping) else {}
     told = note("file-chosen", message, Where(file=dataset.path))
-    return source.altered(notes=(*source.notes, told), speakers=speakers)
+    return source.altered(notes=(*source.notes, told), speakers={**speakers, **source.speakers})
 
 
 def _columns(entry: Mapping[str, Any]) -> dict[str, str]:

@@ -61,11 +61,13 @@ def _with_answers(source: Source, dataset: Dataset) -> Source:
     if not dataset.columns and dataset.format == "auto" and dataset.like and _has(source, dataset.like.columns):
         told = dataset.like
     labels = dataset.labels or (dataset.like.labels if dataset.like else {})
+    roles = dataset.roles or (dataset.like.roles if dataset.like else {})
+    speakers = {**source.speakers, **roles}
     if GENERATED in source.columns:
         message = say("Its questions are generated: a model wrote them (column {column}).", column=GENERATED)
         fix = say("What is measured on them says how well such questions are answered; people may ask otherwise.")
         source = source.altered(notes=(*source.notes, warning("generated-questions", message, source.at(), fix)))
-    given = {"mapping": dict(told.columns), "format": told.format, "labels": dict(labels)}
+    given = {"mapping": dict(told.columns), "format": told.format, "labels": dict(labels), "speakers": speakers}
     return source.altered(split=dataset.split, limit=dataset.limit, **given)
 
 

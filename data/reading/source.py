@@ -24,7 +24,8 @@ class Dataset:
     """A path and what the user says about it; ``auto`` leaves the choice to discovery.
 
     ``columns`` maps a role (query, positive, ...) to a column name; several columns for one role are joined by commas.
-    ``labels`` says what each label is worth, whatever end is right.
+    ``labels`` says what each label is worth, whatever end is right; ``roles`` who speaks in conversations, name to part
+    (``{"客服": "assistant"}``).
     ``limit`` counts rows that are read, from the top of the file. ``like`` is data probably laid out the same way: what
     the user said of its columns and format holds here too if all those columns are there. ``weight`` says how many of
     its rows are drawn where it is one of several (1: all); ``subset`` which configuration of a hub's dataset is meant.
@@ -40,6 +41,7 @@ class Dataset:
     limit: int | None = None
     like: Dataset | None = None
     labels: Mapping[str, float] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
     weight: float = 1.0
     subset: str = ""
 

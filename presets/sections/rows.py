@@ -194,6 +194,7 @@ class Rows(ReadingOptions, TrainingData):  # of classes listed, the fields of th
             self.limit,
             labels=labels if isinstance(labels := getattr(self, "labels", None), dict) else {},
             subset=self.subset,
+            roles=getattr(self, "roles", {}),
         )
         if isinstance(self.train, str):
             return (_placed(own, self.train, self.revision),)
@@ -216,6 +217,7 @@ class Rows(ReadingOptions, TrainingData):  # of classes listed, the fields of th
             source.limit or own.limit,
             like=own if general and not told else None,
             labels=source.labels or own.labels,
+            roles=own.roles,
             subset=source.subset or own.subset,
             weight=source.weight,
         )

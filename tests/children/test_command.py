@@ -104,7 +104,7 @@ def test_a_run_ends_with_a_verdict_a_report_and_a_model(shell: Shell) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["status"] == "finished"
-    assert told["verdict"] in ("WIN", "MARGINAL", "REGRESSION")
+    assert told["verdict"] in ("WIN", "MARGINAL", "UNPROVEN", "REGRESSION")
     assert set(told["before"]) == set(told["after"]) >= {"ndcg@10", "recall@1", "mrr@10", "map@100"}
     run = Run(Path(told["directory"]))
     assert (run.model / "modules.json").is_file()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DEVICE
+from tests.conftest import DEVICE, bpe
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.run import Run
@@ -23,7 +23,7 @@ METHODS = {
 }
 
 
-def _preset(model: Path, data: Path, method: str, more: str = "") -> LlmPreset:
+def _preset(model: Path, data: Path, method: str, steps: int = 30) -> LlmPreset:
     text = f"""
 name: tiny
 task: llm
@@ -31,7 +31,8 @@ backend: peft
 model: {{id: {model}, source: local}}
 data: {{train: {data}, evaluation: {{fraction: 0.2, validation_fraction: 0}}}}
 method: {METHODS[method]}
-training: {{max_steps: 30, batch_size: 8, accumulation: 1, max_length: 64, learning_rate: 0.03, log_every: 5{more}}}
+training: {{max_steps: {steps}, batch_size: 8, accumulation: 1, max_length: 64, learning_rate: 0.03, log_every: 5,
+  group_by_length: true}}
 evaluation: {{answers: 1, max_new_tokens: 4}}
 launch: {{device: {DEVICE}, threads: 1}}
 """
@@ -72,6 +73,33 @@ def test_a_method_lowers_the_held_out_loss(method: str, tiny_llm: Path, rows: Pa
     assert (run.model / "config.json").is_file() == (method == "ia3")
     assert (run.report / "report.md").is_file()
     _loads_with_peft(run, tiny_llm)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_starters_architecture_learns_by_every_method(method: str, rows: Path, tmp_path: Path) -> None:
+    """Gemma 3 has layers that look back a window only, with a cache of their own."""
+    model = _tiny_gemma(tmp_path / "gemma")
+    preset = _preset(model, rows, method, steps=6)
+    run = _run(tmp_path, preset)
+    before, after = (json.loads((run.report / f"{when}.json").read_text("utf-8")) for when in ("before", "after"))
+    assert after["metrics"]["loss"] != before["metrics"]["loss"]
+
+
+def _tiny_gemma(folder: Path) -> Path:
+    import torch
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+
+    torch.manual_seed(0)
+    tokenizer = bpe()
+    config = Gemma3TextConfig(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=1,
+        head_dim=16, intermediate_size=128, max_position_embeddings=512, sliding_window=16,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
+    )  # fmt: skip
+    Gemma3ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def _loads_with_peft(run: Run, base: Path) -> None:

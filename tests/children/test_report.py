@@ -45,7 +45,8 @@ def test_all_files_are_there(done: tuple[Path, str]) -> None:
     names = {path.name for path in report.iterdir()}
     assert names == {
         "report.md", "report.html", "metrics.json", "metrics.png", "cosines.png",
-        "before.json", "after.json", "before.run.tsv", "after.run.tsv",
+        "before.json", "after.json", "before.run.tsv", "after.run.tsv", "bm25.json", "bm25.run.tsv",
+        "fusion.before.json", "fusion.before.run.tsv", "fusion.after.json", "fusion.after.run.tsv",
     }  # fmt: skip  # no loss.png: nothing was trained step by step
 
 
@@ -58,6 +59,7 @@ def test_the_numbers_are_those_measured(done: tuple[Path, str]) -> None:
     assert metrics["primary"] == "ndcg@3"
     assert metrics["before"] == before["metrics"]
     assert metrics["after"] == after["metrics"]
+    assert metrics["ways"]["dense"] == after["metrics"] and metrics["ways"].keys() >= {"bm25", "fusion"}
     assert metrics["difference"]["ndcg@3"] == pytest.approx(after["metrics"]["ndcg@3"] - before["metrics"]["ndcg@3"])
     assert metrics["interval"]["ndcg@3"] == pytest.approx([expected.low, expected.high])
     assert (report / metrics["per_query"]["after"]).is_file()

@@ -27,7 +27,7 @@ from tunewiz.presets.yaml.opening import ParsedPreset
 from tunewiz.problems import BadData, BadPreset, ExitCode, Message, Problem, Where, errors, note, say
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.commands.models import free_memory
-from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, SetKeys, TrainFiles, finish, with_data
+from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, Roles, SetKeys, TrainFiles, finish, with_data
 from tunewiz.tui.words import problem_line
 
 
@@ -36,13 +36,14 @@ def check(
     settings: SetKeys = [],  # noqa: B006
     train: TrainFiles = [],  # noqa: B006
     mapping: RoleColumns = [],  # noqa: B006
+    roles: Roles = [],  # noqa: B006
     rows: Annotated[
         int, typer.Option("--rows", metavar="N", help=_("Show N training rows as the model reads them."))
     ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz check``."""
-    finish(lambda: run_check(preset, with_data(settings, train, mapping), as_json, rows))
+    finish(lambda: run_check(preset, with_data(settings, train, mapping, roles), as_json, rows))
 
 
 @dataclass(frozen=True)

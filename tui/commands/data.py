@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -29,7 +29,7 @@ from tunewiz.language import translate as _
 from tunewiz.printable import amount, printable
 from tunewiz.problems import BadPreset, ExitCode, Finding, Where, error, say
 from tunewiz.tui import conversation_report
-from tunewiz.tui.commands.options import AsJson, RoleColumns, finish, pairs
+from tunewiz.tui.commands.options import AsJson, RoleColumns, Roles, finish, pairs, speakers
 
 # ``tunewiz data``: what a dataset is, what is wrong with it, how long it is; and a clean copy of it.
 
@@ -63,6 +63,7 @@ def data(
         str | None, typer.Option("--task", help=_("embedding, reranker or llm: what the rows are for."))
     ] = None,
     mapping: RoleColumns = [],  # noqa: B006
+    roles: Roles = [],  # noqa: B006
     labels: Annotated[
         str, typer.Option("--labels", metavar="LABEL=NUMBER,...", help=_("What each label is worth: E=1,S=0.1,I=0."))
     ] = "",
@@ -86,21 +87,22 @@ def data(
     if questions is not None:
         finish(lambda: _questions(files[0], questions, out, writer, retriever, as_json))
 
-    def body() -> int:
-        told: list[dict[str, Any]] = []
-        roles = pairs(mapping)
-        codes = [
-            run_data(file, task, roles, encoding, delimiter, header, layout, fix, as_json, labels, split=split,
-                     subset=subset, revision=revision, told=told)
-            for file in files
-        ]  # fmt: skip
-        if as_json:
-            print(json.dumps(told[0] if len(told) == 1 else told, ensure_ascii=False))
-        elif len(files) > 1:
-            _in_all(told)
-        return max(codes)
+    def look(file: str, told: list[dict[str, Any]]) -> int:
+        return run_data(file, task, pairs(mapping), encoding, delimiter, header, layout, fix, as_json, labels,
+                        split=split, subset=subset, revision=revision, roles=speakers(roles), told=told)  # fmt: skip
 
-    finish(body)
+    finish(lambda: _each(files, look, as_json))
+
+
+def _each(files: list[str], look: Callable[[str, list[dict[str, Any]]], int], as_json: bool) -> int:
+    """Look at every file; the worst of their exit codes."""
+    told: list[dict[str, Any]] = []
+    codes = [look(file, told) for file in files]
+    if as_json:
+        print(json.dumps(told[0] if len(told) == 1 else told, ensure_ascii=False))
+    elif len(files) > 1:
+        _in_all(told)
+    return max(codes)
 
 
 def _one_at_a_time() -> int:
@@ -146,6 +148,7 @@ def run_data(
     split: str = "auto",
     subset: str = "",
     revision: str = "",
+    roles: Mapping[str, str] = {},
     told: list[dict[str, Any]] | None = None,
 ) -> int:
     """Print the report of ``path`` (or add one JSON object to ``told``) and write a clean copy to ``fix_to``.
@@ -163,6 +166,7 @@ def run_data(
         delimiter=_delimiter(delimiter),
         header=_header(header),
         labels=_labels(labels),
+        roles=roles,
     )
     if task is not None and task not in _TASKS:
         message = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=", ".join(_TASKS))

@@ -36,6 +36,13 @@ RoleColumns = Annotated[
     list[str], typer.Option("--map", metavar="ROLE=COLUMN", help=_("Which column has which role; repeatable."))
 ]
 
+Roles = Annotated[
+    list[str],
+    typer.Option(
+        "--roles", metavar="NAME=ROLE", help=_("Who a name in a conversation is: clerk=assistant; repeatable.")
+    ),
+]
+
 
 def finish(command: Callable[[], int]) -> None:
     """Run a command's body; problems go to stderr in the user's language, the exit code to the shell."""
@@ -74,11 +81,30 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def with_data(settings: Sequence[str], train: Sequence[str], mapping: Sequence[str]) -> list[str]:
-    """``--data`` and ``--map`` as settings of the preset, before those of ``--set``, which may change them again."""
+def speakers(given: Sequence[str]) -> dict[str, str]:
+    """What ``--roles NAME=ROLE`` said. Raises :class:`BadPreset` (``bad-roles``)."""
+    from tunewiz.data.dialogues.roles import PARTS
+    from tunewiz.presets.yaml import typed
+
+    found: dict[str, str] = {}
+    for text in given:
+        roles = typed.read(text, dict[str, str])
+        if not isinstance(roles, dict) or not roles or not all(part in PARTS for part in roles.values()):
+            problem = say("--roles {text} is not of the form NAME=ROLE.", text=text)
+            fix = say("For example: --roles clerk=assistant. Roles: {names}.", names=", ".join(PARTS))
+            raise BadPreset(error("bad-roles", problem, fix=fix))
+        found |= roles
+    return found
+
+
+def with_data(
+    settings: Sequence[str], train: Sequence[str], mapping: Sequence[str], roles: Sequence[str] = ()
+) -> list[str]:
+    """``--data``, ``--map`` and ``--roles`` as settings of the preset, before ``--set``, which may change them."""
     from tunewiz.presets.sections.rows import Train
     from tunewiz.presets.yaml import typed
 
     found = [f"data.train={typed.write(train[0] if len(train) == 1 else list(train), Train)}"] if train else []
     found += [f"data.columns={typed.write(pairs(mapping), dict[str, str])}"] if mapping else []
+    found += [f"data.roles={typed.write(speakers(roles), dict[str, str])}"] if roles else []
     return [*found, *settings]

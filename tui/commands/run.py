@@ -29,7 +29,7 @@ from tunewiz.presets.yaml.library import open_preset
 from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.following import RunLines, follow_in_charge
-from tunewiz.tui.commands.options import AsJson, RoleColumns, RunsDir, SetKeys, TrainFiles, finish, with_data
+from tunewiz.tui.commands.options import AsJson, RoleColumns, Roles, RunsDir, SetKeys, TrainFiles, finish, with_data
 from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
 from tunewiz.tui.words import problem_line
 
@@ -39,6 +39,7 @@ def run(
     settings: SetKeys = [],  # noqa: B006  typer copies it
     train: TrainFiles = [],  # noqa: B006
     mapping: RoleColumns = [],  # noqa: B006
+    roles: Roles = [],  # noqa: B006
     runs_dir: RunsDir = None,
     name: Annotated[str | None, typer.Option("--name", help=_("Name of the run, in place of the preset's."))] = None,
     detach: Annotated[bool, typer.Option("--detach", help=_("Return at once; the run goes on by itself."))] = False,
@@ -53,7 +54,7 @@ def run(
     """What is typed after ``tunewiz run``."""
 
     def body() -> int:
-        told = with_data(settings, train, mapping)
+        told = with_data(settings, train, mapping, roles)
         return run_run(RunOptions(preset, told, runs_dir, name, detach, as_json, resume, fail_on_regression))
 
     finish(body)

@@ -39,6 +39,11 @@ class Change:
         return (self.difference or 0.0) < 0 if self.lower_is_better else (self.difference or 0.0) > 0
 
     @property
+    def certain(self) -> bool:
+        """Whether an interval is known and leaves zero out."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    @property
     def difference(self) -> float | None:
         """After less before; without a measure before, less what the search alone reaches."""
         start = self.search if self.before is None else self.before

@@ -143,7 +143,7 @@ def _table(found: Evidence, width: int) -> list[Line]:
 
 def _row(change: Change, name_width: int, primary: bool, searched: bool = False) -> Line:
     difference = change.difference
-    style = "dim" if not difference else "good" if change.better else "bad"
+    style = "dim" if not difference or not change.certain else "good" if change.better else "bad"
     before = "" if change.before is None else f"{change.before:.4f}"
     interval = "" if change.low is None or change.high is None else f"{change.low:+.4f} … {change.high:+.4f}"
     return [

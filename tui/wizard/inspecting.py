@@ -162,7 +162,7 @@ def inspection_request(draft: Draft) -> InspectionRequest | None:
     except ValidationError:
         return None
     options = {name: value for name, value in data if name not in ("train", "evaluation", "negatives")}
-    for name in ("columns", "placeholders", "labels"):
+    for name in ("columns", "roles", "placeholders", "labels"):
         if name in options and not isinstance(options[name], list):
             options[name] = tuple(sorted((options[name] or {}).items()))
     options |= {f"evaluation.{name}": value for name, value in getattr(data, "evaluation", ())}

@@ -17,6 +17,7 @@ from tunewiz.backends.runs.events import (
     Event,
     Failed,
     Finished,
+    Launched,
     Noticed,
     Progress,
     Saved,
@@ -214,3 +215,22 @@ def test_a_short_run_is_read_whole(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     write(file, 2000)
     assert len([event for event in EventReader(file).read() if isinstance(event, Progress)]) == 2000
+
+
+def test_what_was_done_before_a_stop_counts_as_time_and_not_as_pace() -> None:
+    stage = Stage(time=100.0, name="train")
+    stopped = fold(RunState(), [stage, progress(50, 200), Stopped(time=260.0)])
+    again = [Launched(time=9000.0), Stage(time=9010.0, name="train"), progress(51, 9020)]
+    state = fold(stopped, again)
+    assert state.remaining is None  # one point is no pace
+    state = fold(state, [progress(61, 9040)])
+    assert state.remaining == pytest.approx(2.0 * (state.total - 61))
+    ended = fold(state, [Stage(time=9100.0, name="train", ended=True, seconds=90.0)])
+    assert ended.seconds["train"] == pytest.approx(160.0 + 90.0)
+
+
+def test_a_stage_that_was_killed_counts_until_it_was_last_heard_of() -> None:
+    state = fold(RunState(), [Stage(time=100.0, name="train"), progress(50, 200)])
+    ended = fold(state, [Launched(time=500.0), Stage(time=510.0, name="train"),
+                         Stage(time=540.0, name="train", ended=True, seconds=30.0)])  # fmt: skip
+    assert ended.seconds["train"] == pytest.approx(100.0 + 30.0)

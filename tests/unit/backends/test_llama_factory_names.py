@@ -80,3 +80,13 @@ def test_the_native_configuration_is_made_of_known_arguments(stage: str) -> None
 def test_wrong_options_name_the_near_one() -> None:
     found = LlamaFactory().problems(open_preset("llm/starter", ["backend_options.lora_ramk=4"]).preset)  # type: ignore[arg-type]
     assert "lora_rank" in next(problem.line("en") for problem in found if problem.code == "backend-option-unknown")
+
+
+def test_files_that_options_name_are_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "zero2.json").write_text("{}", "utf-8")
+    options = {"deepspeed": str(tmp_path / "zero3.json"), "ref_model": "org/name", "cutoff_len": 10}
+    found = {(one.code, one.where.key): one.line("en") for one in templates.option_problems(options)}
+    assert "zero2.json" in found["backend-option-file", "backend_options.deepspeed"]
+    assert "several processes" in found["backend-option-distributed", "backend_options.deepspeed"]
+    assert "training.max_length" in found["backend-option-owned", "backend_options.cutoff_len"]
+    assert len(found) == 3

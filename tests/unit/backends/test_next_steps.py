@@ -29,7 +29,7 @@ OWN: dict[str, dict[str, Any]] = {
     "comparison": {"loss": "binary_cross_entropy"},
     "llm": {},
 }
-GAINS = {"WIN": 0.1, "MARGINAL": 0.001, "REGRESSION": -0.1}
+GAINS = {"WIN": 0.1, "MARGINAL": 0.001, "UNPROVEN": 0.1, "REGRESSION": -0.1}
 
 
 def preset(task: str, **changes: Any) -> Preset:
@@ -39,7 +39,7 @@ def preset(task: str, **changes: Any) -> Preset:
 
 def compared(verdict: str, certain: bool = True, queries: int = 500, before: float = 0.5) -> Comparison:
     gain = GAINS[verdict]
-    low, high = (gain - 0.0001, gain + 0.0001) if certain else (-0.5, 0.5)
+    low, high = (gain - 0.0001, gain + 0.0001) if certain and verdict != "UNPROVEN" else (-0.5, 0.5)
     return Comparison("ndcg@10", before, before + gain, gain, low, high, 60, 40, queries - 100, queries)
 
 
@@ -192,8 +192,22 @@ def test_a_loss_that_still_falls_asks_for_more_unless_unseen_rows_say_otherwise(
     limited = preset("embedding", training={"max_steps": 30})
     assert has(advice(limited, metrics("MARGINAL"), state=state), "train longer (60 steps)")
     assert not has(advice(limited, metrics("MARGINAL"), state=state), "higher learning rate")
+    assert not has(advice(limited, metrics("MARGINAL"), state=state), "gentler")
     by_heart = RunState(curves={"loss": falling, "eval_loss": Curve((1, 2, 3), (1.0, 0.8, 1.2))})
     assert not has(advice(preset("embedding"), metrics("WIN"), state=by_heart), "train longer")
+
+
+@pytest.mark.parametrize("verdict", ["MARGINAL", "UNPROVEN"])
+def test_where_little_changed_both_directions_are_named_with_numbers(verdict: str) -> None:
+    strong = {"epochs": 5, "learning_rate": 5e-5}
+    steps = advice(preset("embedding", training=strong), metrics(verdict))
+    assert has(steps, "gentler (training.epochs 1, training.learning_rate 2e-05)") and has(
+        steps, "higher learning rate"
+    )
+    assert has(advice(preset("llm", method="lora", training=strong), metrics(verdict)), "gentler (training.epochs 1)")
+    assert not has(
+        advice(preset("embedding", training={"epochs": 1, "learning_rate": 2e-5}), metrics(verdict)), "gentler"
+    )
 
 
 def test_a_win_is_there_to_be_used_as_it_was_exported() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunewiz.backends.evaluate.verdict import Comparison, compare, compare_all
+from tunewiz.backends.evaluate.verdict import VERDICTS, Comparison, compare, compare_all
 from tunewiz.problems import say
 
 METRIC = "ndcg@10"
@@ -27,6 +28,29 @@ def test_verdicts(gain: float, verdict: str) -> None:
     found = compare(side(0.5, 0.5), side(0.5 + gain, 0.5 + gain), METRIC)
     assert found.verdict == verdict
     assert found.difference == pytest.approx(gain)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.01, 0.05, "UNPROVEN"),
+        (-0.05, 0.01, "UNPROVEN"),
+        (-0.004, 0.006, "UNPROVEN"),
+        (-0.004, 0.004, "MARGINAL"),
+        (0.001, 0.007, "MARGINAL"),
+        (0.001, 0.02, "WIN"),
+        (-0.02, -0.001, "REGRESSION"),
+    ],
+)
+def test_the_interval_decides(low: float, high: float, verdict: str) -> None:
+    gain = (low + high) / 2
+    found = Comparison(METRIC, 0.5, 0.5 + gain, gain, low, high, wins=60, losses=40, ties=0, queries=100)
+    assert found.verdict == verdict
+    # What is better by being less is judged by the same interval, turned round.
+    turned = replace(found, difference=-gain, low=-high, high=-low, lower_is_better=True)
+    assert turned.verdict == verdict
+    assert replace(found, queries=1).verdict == "UNPROVEN" and not replace(found, queries=1).certain
+    assert (" better" in VERDICTS[verdict].sentence.text("en")) == (verdict == "WIN")
 
 
 def test_counts_and_means() -> None:

@@ -112,6 +112,12 @@ def test_unusual_speakers_are_mapped_as_advised(tmp_path: Path) -> None:
     assert (mapped.counts["examples"], warned(mapped)) == (len(FRUIT), set())
 
 
+def test_unusual_speakers_are_who_the_user_says_they_are(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"dialog": talk(("甲", f"{one}?"), ("乙", "yes"), who="speaker")} for one in FRUIT])
+    found = inspect(Dataset(str(path), roles={"甲": "user", "乙": "assistant"}), "llm")
+    assert (found.counts["examples"], warned(found)) == (len(FRUIT), set())
+
+
 def test_names_of_roles_and_words_of_judgment() -> None:
     assert [part_of(name) for name in ("Human", "客户1", "<|assistant|>", "ipython", "nobody")] == [
         "user", "user", "assistant", "tool", None]  # fmt: skip
