@@ -262,9 +262,17 @@ def read_lines(path: Path, longest: int = LARGEST >> 4) -> Iterator[str]:
 def read_json(path: Path) -> Any:
     """The JSON value in ``path``; ``None`` when it is missing, damaged or nothing that we could have written."""
     try:
-        return parse_json(read_bytes(path).decode("utf-8"))
+        return read_own_json(path)
     except (OSError, ValueError, MemoryError):
         return None
+
+
+def read_own_json(path: Path) -> Any:
+    """The JSON value that this run wrote to ``path``. Raises ``OSError``, ``ValueError`` (damaged), ``MemoryError``.
+
+    Where a run lacks memory that must be told, not that its own file is damaged.
+    """
+    return parse_json(read_bytes(path).decode("utf-8"))
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tunewiz.data.blending import SourceCounts
 from tunewiz.data.checks.check import DAMAGE, check_whole
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.conversations import Conversation, Stage, Turn
-from tunewiz.files import read_json, write_json, write_jsonl
+from tunewiz.files import read_own_json, write_json, write_jsonl
 from tunewiz.problems import BadData, Where, error, say
 
 
@@ -88,7 +88,7 @@ def save(prepared: PreparedLlm, folder: Path) -> None:
 def load(folder: Path) -> PreparedLlm:
     """What :func:`save` wrote. Raises :class:`BadData` (``prepared-data-missing``) when it is not all there."""
     try:
-        rest = read_json(folder / "counts.json")
+        rest = read_own_json(folder / "counts.json")
         train, validation, evaluation = (list(_conversations(folder / f"{part}.jsonl")) for part in _PARTS)
         check_whole({"train": train, "validation": validation, "evaluation": evaluation}, rest["counts"])
         return PreparedLlm(

@@ -17,7 +17,7 @@ from tunewiz.data.blending import SourceCounts
 from tunewiz.data.checks.check import DAMAGE, MAX_TOKENS, check_whole
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.examples import Collection, Document, Group, ScoredPair
-from tunewiz.files import read_json, whole, write_json, write_jsonl
+from tunewiz.files import read_own_json, whole, write_json, write_jsonl
 from tunewiz.problems import BadData, Where, error, say
 
 
@@ -109,7 +109,7 @@ def save(prepared: Prepared, folder: Path) -> None:
 def load(folder: Path) -> Prepared:
     """What :func:`save` wrote. Raises :class:`BadData` (``prepared-data-missing``) when it is not all there."""
     try:
-        record = read_json(folder / "counts.json")
+        record = read_own_json(folder / "counts.json")
         shape: Shape = record["shape"]
         train, validation = (list(_rows(folder / f"{name}.jsonl")) for name in ("train", "validation"))
         evaluation = _collection(folder)
