@@ -16,7 +16,7 @@ from tunewiz.data.checks.check import MAX_TOKENS, Setting, watch
 from tunewiz.data.documents.reading import holds_documents
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
-from tunewiz.data.formats.format import Detection
+from tunewiz.data.formats.format import Detection, takes_conversations
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
@@ -83,7 +83,7 @@ def inspect(
     (True, 'classification', [])
     """
     found = _looked_through(dataset, task, count, max_tokens)
-    without = task != "llm" and (found.detection is None or found.for_llm)
+    without = not takes_conversations(task) and (found.detection is None or found.for_llm)
     if not without or not holds_documents(dataset.path):
         return found
     findings = Findings()

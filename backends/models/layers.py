@@ -73,7 +73,7 @@ def _head(file: Path) -> dict[str, Any]:
 def _known_decoder(model: str) -> dict[str, tuple[int, ...]]:
     """The weights of a language model that is not on this machine, by what is known of its family."""
     known = families.lookup(model)
-    if known is None or "llm" not in known.family.tasks or not known.size.gated:
+    if known is None or LlmPreset.model_kind not in known.family.tasks or not known.size.gated:
         return {}
     shape = decoder_of_size(known.size, known.family.normalised_queries)
     blocks = {

@@ -120,6 +120,11 @@ def _all() -> Mapping[str, Format]:
     return {name: kind() for name, kind in FORMATS.classes().items()}
 
 
+def takes_conversations(task: str | None) -> bool:
+    """Whether rows of ``task`` are conversations; without a task they are rows for retrieval."""
+    return task is not None and any(item.shape == "conversations" for item in formats(task).values())
+
+
 def formats(task: str | None = None) -> dict[str, Format]:
     """Every format by name, or those of one task."""
     return {name: item for name, item in _all().items() if task is None or task in item.tasks}

@@ -99,7 +99,7 @@ async def test_without_colours_the_cursor_is_still_seen(runs: Path, monkeypatch:
         for line_filter in app.get_line_filters():
             strips = [strip.apply_filter(line_filter, app.screen.styles.background) for strip in strips]
         reversed_text = "".join(part.text for strip in strips for part in strip if part.style and part.style.reverse)
-        assert "New fine-tune" in reversed_text
+        assert "Fine-tune on my file" in reversed_text
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan
 from tunewiz.data.folders.hub_ids import on_hub
+from tunewiz.data.formats.format import takes_conversations
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
@@ -240,7 +241,7 @@ def guess_columns(rows: Sequence[Mapping[str, str]], task: str) -> tuple[tuple[s
     if not asked or asking[asked] < 0.5 or not others:
         return ()
     answer = max(others, key=lambda name: sum(map(len, texts[name])))
-    roles = ("prompt", "completion") if task == "llm" else ("query", "positive")
+    roles = ("prompt", "completion") if takes_conversations(task) else ("query", "positive")
     return ((roles[0], asked), (roles[1], answer))
 
 
