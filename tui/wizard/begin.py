@@ -153,10 +153,12 @@ class BeginScreen(FullScreen):
             self.query_one("#tasks").focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter after the path goes to the tasks once they are there."""
+        """Enter goes to the tasks once they are there, and with no path to the files below."""
         event.stop()
-        if self.query_one("#tasks").display:
-            self.query_one("#tasks").focus()
+        for name in ("#tasks", "#files"):
+            if self.query_one(name).display and (name == "#tasks" or self._files):
+                self.query_one(name).focus()
+                return
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A file is taken, or the proposal for a task."""

@@ -86,7 +86,7 @@ def test_no_odd_run_takes_a_reader_down(round_: int, tmp_path: Path, capsys: pyt
                     assert fault.problems[0].code in ("no-report", "run-not-found")
                 if run.name in {one.name for one in all_runs(runs)}:
                     run_compare([good.name, run.name], runs, as_json)
-                    run_watch(run.name, runs, as_json)
+                    run_watch([run.name], runs, as_json)
         told(capsys)
     with soon(3 * SECONDS):
         listed = {item.run.name: item for item in Listing(runs).look()}
@@ -223,7 +223,7 @@ def test_no_escape_of_a_stranger_reaches_the_terminal(tmp_path: Path, capsys: py
     (run.report / "report.md").write_text(f"# {HOSTILE}\n\n| {HOSTILE} | b |\n|---|---|\n| 1 | 2 |\n", "utf-8")
     for as_json in (False, True):
         run_runs(runs, as_json)
-        run_watch(name, runs, as_json)
+        run_watch([name], runs, as_json)
         run_report(name, runs, as_json)
         run_compare([good.name, name], runs, as_json)
         assert "owned" in told(capsys)
