@@ -43,7 +43,7 @@ class HardwarePanel(Panel):
         return [*drawn[: height - 1], [(translate("{count} more GPUs: zoom in").format(count=hidden), "dim")]]
 
     def _all_lines(self, view: View, sample: Sample, width: int, height: int) -> list[Line]:
-        host = host_lines(sample, width, view.state.values.get("memory_peak"))
+        host = host_lines(sample, width)
         if not sample.gpus:
             return [[(translate("No NVIDIA GPU: the processor trains."), "dim")], *host]
         tall = width < WIDE and 2 * len(sample.gpus) + len(host) <= height
@@ -80,8 +80,8 @@ def gpu_lines(
     return [join_groups([name, [*busy, (" ", "plain"), *graph], held, heat, power], width)]
 
 
-def host_lines(sample: Sample, width: int, peak: float | None = None) -> list[Line]:
-    """Host memory and disk, and what the run uses."""
+def host_lines(sample: Sample, width: int) -> list[Line]:
+    """Host memory and disk, and what the run uses now; its peak is told in the status line."""
     known: list[Line] = [
         _labelled(N_("RAM"), _of(sample.host_used, sample.host_total)),
     ]
@@ -90,8 +90,6 @@ def host_lines(sample: Sample, width: int, peak: float | None = None) -> list[Li
     own: list[Line] = [_labelled(N_("processor"), f"{sample.load:.0f}%")]
     if sample.child_memory is not None:
         own.append(_labelled(N_("this run"), amount(sample.child_memory)))
-    if peak:
-        own.append(_labelled(N_("its peak"), amount(peak)))
     together = join_groups([*known, *own], width)
     if together == join_groups([*known, *own], 1 << 16):
         return [together]

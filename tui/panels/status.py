@@ -85,9 +85,15 @@ def _numbers(view: View) -> list[Line]:
     if state.trains and values.get("epoch") is not None:
         groups.append([(translate("epoch {epoch}").format(epoch=f"{values['epoch']:.2f}"), "plain")])
     if values.get("memory_peak"):
-        groups.append([(translate("peak {amount}").format(amount=amount(values["memory_peak"])), "plain")])
+        groups.append([(translate("peak {amount}").format(amount=amount(_peak(view))), "plain")])
     groups.append([(printable(state.model, 60), "dim")])
     return groups
+
+
+def _peak(view: View) -> float:
+    """The peak of the last step that told it; without a GPU also what is seen now, which no peak is lower than."""
+    seen = view.sample.child_memory if view.sample is not None and not view.sample.gpus else None
+    return max(view.state.values["memory_peak"], seen or 0)
 
 
 # Warnings in plain words, each with what to do.
