@@ -17,6 +17,7 @@ from tunewiz.data.documents.reading import holds_documents
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection, takes_conversations
+from tunewiz.data.formats.raw_text import as_prose
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.reading.discovery import discover
@@ -111,10 +112,14 @@ def _looked_through(dataset: Dataset, task: str | None, count: TokenCount | None
 
 
 def _detected(source: Source, task: str | None, findings: Findings) -> Detection | None:
-    """How the rows are understood; None, and told, if not at all."""
+    """How the rows are understood; None, and told, if not at all. Raises :class:`BadData` for text without rows."""
     try:
         detection, told = understood(source, task)
     except BadData as refusal:
+        if not takes_conversations(task) and len(source.columns) < 2 and as_prose(source, "text") is not None:
+            message = say("This is running text: no row of it holds a query and a text that answers it.")
+            fix = say("Write both into each row of a table.")
+            raise BadData(error("running-text", message, source.at(), fix)) from None
         detection, told = None, refusal.problems
     for problem in (*(detection.source if detection else source).notes, *told):
         findings(problem)

@@ -94,9 +94,10 @@ def _on_what(state: State, preset: Preset) -> Message:
 
 def _how(state: State, preset: Preset) -> str:
     training, method = preset.training, getattr(getattr(preset, "method", None), "type", "")
+    batch = training.batch_size * training.accumulation
     steps = steps_of(preset, state.facts.rows)
     told = say("{method}; {epochs:g} times through the rows in batches of {batch}: {steps} steps, learning rate {rate}",
-               method=method or preset.backend, epochs=training.epochs, batch=training.batch_size,
+               method=method or preset.backend, epochs=training.epochs, batch=batch,
                steps=round(steps) if steps else "?", rate=f"{training.learning_rate:g}")  # fmt: skip
     return told.text()
 
