@@ -90,7 +90,6 @@ _ABOUT_TEXT: Final = re.compile(
 )
 _FEWEST: Final = 6  # characters; Chinese says more with each
 _MOST: Final = 200
-_COPIED: Final = 0.9
 
 
 def questions_in(answer: str, passage: str) -> Iterator[str]:

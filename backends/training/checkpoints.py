@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,28 +83,40 @@ def save_tuned(run: Run, write: Callable[[Path], None]) -> Path:
 
 
 @contextmanager
-def no_step_too_many() -> Iterator[None]:
-    """Let no Trainer take a step after the last one.
-
-    transformers 5.5 looks whether training is over at the end of a step only: resumed from the checkpoint of the last
-    step, in the middle of an epoch, it takes another, and after early stopping it goes on training.
-    """
+def epochs_through(around: Callable[[Any, Callable[[], None], Mapping[str, Any]], None]) -> Iterator[None]:
+    """Let every epoch of a Trainer go through ``around``: the trainer, the epoch as it would run, what it is given."""
     from transformers import Trainer
 
     theirs = Trainer._run_epoch
 
     @wraps(theirs)  # others look at what it is given
     def run_epoch(trainer: Any, *arguments: Any, **options: Any) -> None:
-        if _is_over(trainer.state):
-            trainer.control.should_training_stop = True
-        else:
-            theirs(trainer, *arguments, **options)
+        given = signature(theirs).bind(trainer, *arguments, **options).arguments
+        around(trainer, lambda: theirs(trainer, *arguments, **options), given)
 
     Trainer._run_epoch = run_epoch
     try:
         yield
     finally:
         Trainer._run_epoch = theirs
+
+
+@contextmanager
+def no_step_too_many() -> Iterator[None]:
+    """Let no Trainer take a step after the last one.
+
+    transformers 5.5 looks whether training is over at the end of a step only: resumed from the checkpoint of the last
+    step, in the middle of an epoch, it takes another, and after early stopping it goes on training.
+    """
+
+    def unless_over(trainer: Any, epoch: Callable[[], None], _given: Mapping[str, Any]) -> None:
+        if _is_over(trainer.state):
+            trainer.control.should_training_stop = True
+        else:
+            epoch()
+
+    with epochs_through(unless_over):
+        yield
 
 
 def _is_over(state: Any) -> bool:

@@ -12,10 +12,8 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import wraps
-from inspect import signature
 from typing import Any, Final
 
 import psutil
@@ -25,6 +23,7 @@ from tunewiz.backends.machine.hardware import host_free
 from tunewiz.backends.runs.events import Probed
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.checkpoints import epochs_through
 from tunewiz.backends.training.out_of_memory import is_memory
 from tunewiz.files import read_object
 from tunewiz.presets.memory import GB, Estimate
@@ -54,15 +53,10 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
     if not _is_due(run, estimate, device):
         yield
         return
-    from transformers import Trainer
-
-    theirs = Trainer._run_epoch
     done = False
 
-    @wraps(theirs)
-    def run_epoch(trainer: Any, *arguments: Any, **options: Any) -> None:
+    def probe_first(trainer: Any, epoch: Callable[[], None], given: Mapping[str, Any]) -> None:
         nonlocal done
-        given = signature(theirs).bind(trainer, *arguments, **options).arguments
         if not done and hasattr(given["train_dataloader"].dataset, "__len__"):  # of a stream no row is the longest
             try:
                 _tell(run, take(trainer, given["model"], given["train_dataloader"], device), estimate, device)
@@ -71,13 +65,10 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
                     raise
                 traceback.print_exc()  # training may do what cannot be tried; if not, it says so itself
         done = True
-        theirs(trainer, *arguments, **options)
+        epoch()
 
-    Trainer._run_epoch = run_epoch
-    try:
+    with epochs_through(probe_first):
         yield
-    finally:
-        Trainer._run_epoch = theirs
 
 
 def _is_due(run: Run, estimate: Estimate | None, device: str) -> bool:

@@ -19,7 +19,7 @@ from textual.widgets import DataTable, Input
 from tunewiz.language import N_, translate
 from tunewiz.printable import amount, printable
 from tunewiz.tui.dialogs.copying import Copyable, Copying
-from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.dialogs.narrowed import NarrowedScreen
 from tunewiz.tui.screens.messages import WizardWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
 from tunewiz.tui.words import weights
@@ -107,7 +107,7 @@ def _cached() -> set[str]:
     return {folder.name.removeprefix("models--").replace("--", "/", 1).lower() for folder in folders}
 
 
-class ModelsScreen(Copying, FullScreen):
+class ModelsScreen(Copying, NarrowedScreen):
     """A table, a line to search it, and what is known of the model under the cursor."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
@@ -212,28 +212,9 @@ class ModelsScreen(Copying, FullScreen):
         """Say more of it."""
         self._tell()
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Begin with it."""
-        event.stop()
-        self.action_open()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrow the table while typing; words find models of the library too."""
-        self.words = event.value
-        self._fill()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Back to the table."""
-        event.stop()
-        self.query_one(DataTable).focus()
-
     def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
         """What needs a model is offered where there is one."""
         return self._current() is not None if self.is_mounted and action in ("open", "copy") else True
-
-    def action_filter(self) -> None:
-        """Go to the line above the table."""
-        self.set_focus(self.query_one(Input))  # now, not once the queue is empty
 
     def action_all(self) -> None:
         """All that LLaMA-Factory knows, or the known ones alone."""

@@ -15,9 +15,8 @@ from textual.message import Message
 from tunewiz.language import N_, translate
 from tunewiz.tui.dialogs.copying import Copyable, Copying
 from tunewiz.tui.machine.machine_lines import Going, Look, MachineLooks, lines
-from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.kinds import FullScreen, Watching
 from tunewiz.tui.screens.messages import MonitorWanted
-from tunewiz.tui.terminal.pacing import Turns
 from tunewiz.tui.widgets.drawing import Line
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 from tunewiz.tui.widgets.sheet import Story
@@ -44,7 +43,7 @@ class MachineStory(Story):
         return runs[self.chosen] if self.chosen < len(runs) else None
 
 
-class TopScreen(Copying, FullScreen):
+class TopScreen(Copying, Watching, FullScreen):
     """Looked at in a thread; arrows choose a run."""
 
     CSS = "TopScreen VerticalScroll { padding: 0 1; height: 1fr; }"
@@ -74,7 +73,6 @@ class TopScreen(Copying, FullScreen):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
-        self._turns = Turns()
 
     def compose(self) -> ComposeResult:
         """One story that scrolls."""
@@ -86,18 +84,6 @@ class TopScreen(Copying, FullScreen):
     def on_mount(self) -> None:
         """Begin to look."""
         self._look()
-
-    def on_unmount(self) -> None:
-        """Stop looking."""
-        self._turns.end()
-
-    def on_screen_suspend(self) -> None:
-        """Covered: nothing is drawn until it is seen again."""
-        self._turns.cover()
-
-    def on_screen_resume(self) -> None:
-        """Seen again."""
-        self._turns.uncover()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="machine")
     def _look(self) -> None:

@@ -19,7 +19,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.panels.glance import GlancePanel
-from tunewiz.tui.screens.kinds import Translated
+from tunewiz.tui.screens.kinds import Watching
 from tunewiz.tui.screens.messages import (
     BeginWanted,
     MonitorWanted,
@@ -28,7 +28,6 @@ from tunewiz.tui.screens.messages import (
     RunsWanted,
     WizardWanted,
 )
-from tunewiz.tui.terminal.pacing import Turns
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 from tunewiz.tui.words import span
 
@@ -60,7 +59,7 @@ def _ago(then: float) -> str:
     return span(max(0.0, time.time() - then))
 
 
-class HomeScreen(Translated[None]):
+class HomeScreen(Watching):
     """The list holds live runs, then what can be begun, then drafts; the machine stands beside it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -100,7 +99,6 @@ class HomeScreen(Translated[None]):
         self.folder = runs
         self.listed: tuple[Listed, ...] = ()
         self.drafts: tuple[Kept, ...] = ()
-        self._turns = Turns()
         self._shown: list[tuple[str, str]] = []
 
     def compose(self) -> ComposeResult:
@@ -118,17 +116,8 @@ class HomeScreen(Translated[None]):
         self.query_one(OptionList).focus()
         self.call_after_refresh(self._look)
 
-    def on_unmount(self) -> None:
-        """Stop looking."""
-        self._turns.end()
-
-    def on_screen_suspend(self) -> None:
-        """Covered: nothing is drawn until it is seen again."""
-        self._turns.cover()
-
     def on_screen_resume(self) -> None:
         """Back from another screen: drafts may have come or gone."""
-        self._turns.uncover()
         self.call_after_refresh(self._find_drafts)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="runs")

@@ -14,6 +14,7 @@ from textual.worker import Worker, WorkerState
 
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
+from tunewiz.tui.terminal.pacing import Turns
 from tunewiz.tui.terminal.patches import FineCompositor
 
 T = TypeVar("T")
@@ -102,6 +103,26 @@ class FullScreen(Translated[None]):
     def action_leave(self) -> None:
         """Go back to where this screen was opened."""
         self.app.pop_screen()
+
+
+class Watching(Translated[None]):
+    """A screen that looks at something in a thread, by :attr:`_turns`: none is taken while it is covered or gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turns = Turns()
+
+    def on_unmount(self) -> None:
+        """Stop looking."""
+        self._turns.end()
+
+    def on_screen_suspend(self) -> None:
+        """Covered: nothing is drawn until it is seen again."""
+        self._turns.cover()
+
+    def on_screen_resume(self) -> None:
+        """Seen again."""
+        self._turns.uncover()
 
 
 class Dialog(ModalScreen[T], Translated[T]):

@@ -22,11 +22,11 @@ from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.problems import say
 from tunewiz.tui.dialogs.copying import Copyable, Copying, of_run
+from tunewiz.tui.dialogs.narrowed import NarrowedScreen
 from tunewiz.tui.outcome import Listed, Listing, ending
 from tunewiz.tui.screens.confirm import ConfirmScreen
-from tunewiz.tui.screens.kinds import FullScreen
+from tunewiz.tui.screens.kinds import Watching
 from tunewiz.tui.screens.messages import CloneWanted, ComparisonWanted, MonitorWanted, ResultWanted, ResumeWanted
-from tunewiz.tui.terminal.pacing import Turns
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 
 # Runs as a table: live ones first, then the newest; only cells that changed are touched.
@@ -95,7 +95,7 @@ INTERVAL = 1.0  # seconds between two looks
 _NEEDS_RUN = {"resume", "clone", "compare", "mark", "delete", "copy"}
 
 
-class RunsScreen(Copying, FullScreen):
+class RunsScreen(Copying, Watching, NarrowedScreen):
     """A table, newest first, live ones above all; a line to narrow it."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
@@ -130,7 +130,6 @@ class RunsScreen(Copying, FullScreen):
         self.listed: tuple[Listed, ...] = ()
         self.marked: set[str] = set()
         self.words = ""
-        self._turns = Turns()
 
     def compose(self) -> ComposeResult:
         """The line and the table."""
@@ -144,18 +143,6 @@ class RunsScreen(Copying, FullScreen):
         self.query_one(RunTable).head()
         self.query_one(RunTable).focus()
         self._look()
-
-    def on_unmount(self) -> None:
-        """Stop looking."""
-        self._turns.end()
-
-    def on_screen_suspend(self) -> None:
-        """Covered: nothing is drawn until it is seen again."""
-        self._turns.cover()
-
-    def on_screen_resume(self) -> None:
-        """Seen again."""
-        self._turns.uncover()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="runs")
     def _look(self) -> None:
@@ -207,25 +194,6 @@ class RunsScreen(Copying, FullScreen):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """What can be done depends on the run."""
         self.refresh_bindings()
-
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Open it."""
-        event.stop()
-        self.action_open()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrow the table while typing."""
-        self.words = event.value
-        self._fill()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Back to the table."""
-        event.stop()
-        self.query_one(RunTable).focus()
-
-    def action_filter(self) -> None:
-        """Go to the line above the table."""
-        self.set_focus(self.query_one(Input))  # now, not once the queue is empty
 
     def copies(self) -> list[Copyable]:
         """Of the run under the cursor."""
