@@ -19,7 +19,7 @@ from tunewiz.data.formats.conversations import (
 from tunewiz.data.formats.format import Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses
-from tunewiz.data.reading.meaning import is_choice
+from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.turns import first_turns
 from tunewiz.data.rows.conversations import Conversation, Turn
@@ -148,7 +148,6 @@ class Messages(_TurnList):
 
 _HAN: Final = re.compile("[\u3400-\u9fff]")
 #: A label is short, and in a sample hardly every row has another one.
-_LONGEST_LABEL: Final = 60
 _FEW_ROWS: Final = 20  # among fewer rows each may have another label and still be one of a few
 #: Different labels a row. Intents come to 77 among thousands of rows (Banking77): in a sample of 200, 0.4 a row.
 _DIFFERENT: Final = 0.6
@@ -205,7 +204,7 @@ class Classification(ConversationFormat):
 
 def _short(table: Table, column: str) -> bool:
     names = [str(name) for value in table.values(column) for name in (value if isinstance(value, list) else [value])]
-    return bool(names) and sum(map(len, names)) / len(names) <= _LONGEST_LABEL
+    return bool(names) and sum(map(len, names)) / len(names) <= LONGEST_LABEL
 
 
 def _recurs(table: Table, column: str) -> bool:

@@ -12,6 +12,7 @@ from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.formats.raw_text import as_prose, is_prose, prose_rows
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import guesses
+from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import meaningful
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.rows.conversations import Conversation
@@ -48,7 +49,7 @@ class WrittenDialogue(ConversationFormat):
             column=column,
             mark=chat_mark(str(table.values(column)[0])),
         )
-        fix = say("To train on every word of them as it stands: --map text={column}.", column=column)
+        fix = say("To train on every word of them as it stands: {mapping}.", mapping=map_options({"text": column}))
         return Detection(self, source, mapping, 0.8, (warning("chat-in-text", message, source.at(), fix),))
 
     def plain(self, source: Source) -> Detection | None:

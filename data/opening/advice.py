@@ -7,11 +7,11 @@ from typing import Final
 
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.formats.format import Format, Mapped
-from tunewiz.data.opening.labels import map_options
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, number_in
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns
-from tunewiz.data.reading.meaning import beside_text, carries, is_choice, is_grade, meaningful
+from tunewiz.data.reading.expressions import map_options
+from tunewiz.data.reading.meaning import beside_text, carries, comes_again, is_choice, is_grade, meaningful
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns, is_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
@@ -126,7 +126,7 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
     asked = [guess.column for guess in guesses("llm_prompt", open_texts) if guess.strength >= USUAL]
     rest = [column for column in open_texts if column not in asked]
     answered = [guess.column for guess in guesses("llm_completion", rest) if guess.strength >= USUAL][:1] or rest[-1:]
-    labels = [column for column in rest if _repeats(table, column)]
+    labels = [column for column in rest if comes_again(table, column)]
     if labels and not asked and not more and len(open_texts) > 1:
         yield "classification", {"text": tuple(c for c in open_texts if c != labels[0]), "label": (labels[0],)}
     if answered and len(open_texts) > 1:
@@ -138,11 +138,6 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
 
 #: Formats of turns, and the role that holds them.
 _TURNS: Final = (("messages", "messages"), ("sharegpt", "conversations"))
-
-
-def _repeats(table: Table, column: str) -> bool:
-    values = [str(value) for value in table.values(column)]
-    return len(values) >= _FEW_ROWS and len(set(values)) * 2 <= len(values)
 
 
 def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:
@@ -171,7 +166,7 @@ def refuse_empty_answers(source: Source, table: Table, best: Match) -> None:
         return
     message = say("The column {column} of the answers is empty in all of the first {count} rows.", column=column,
                count=len(table.rows))  # fmt: skip
-    fix = say("Fill it in; or, to pre-train on the texts alone: --map text={column}.", column=text)
+    fix = say("Fill it in; or, to pre-train on the texts alone: {mapping}.", mapping=map_options({"text": text}))
     raise BadData(error("empty-column", message, source.at(), fix))
 
 

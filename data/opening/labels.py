@@ -10,6 +10,7 @@ from tunewiz.data.formats.format import Mapped
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.reading.cells import Table, number_of, score_of
 from tunewiz.data.reading.columns import USUAL, guesses, normalise_name, spoken_name
+from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.scales import INFERENCE, known_labels, label_word, word_worth, words_in
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Message, Problem, error, note, say, warning
@@ -109,14 +110,6 @@ def ask_worth(source: Source, table: Table, column: str, texts: tuple[str, str] 
     message = say("The labels in {column} are words: {values}.", column=column, values=", ".join(values[:LABELS]))
     roles = dict(zip(("sentence1", "sentence2"), texts or (), strict=False)) | {"score": column}
     return error("label-words", message, source.at(), _worth(map_options(roles), values))
-
-
-def map_options(mapping: Mapping[str, str]) -> str:
-    """A mapping as it is typed: names that a shell would take apart are in quotes."""
-    odd = re.compile(r"[\s\[\]()&;|<>*?$!']")
-    return " ".join(
-        f'--map {role}="{name}"' if odd.search(name) else f"--map {role}={name}" for role, name in mapping.items()
-    )
 
 
 def _worth(mapping: str, values: Sequence[str]) -> Message:

@@ -14,7 +14,7 @@ from tunewiz.data.opening.unfolding import with_titles
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import guesses, list_columns, normalise_name
 from tunewiz.data.reading.discovery import GENERATED
-from tunewiz.data.reading.expressions import columns_in
+from tunewiz.data.reading.expressions import columns_in, map_options
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, note, say, warning
 
@@ -204,6 +204,6 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     for column in spare_columns(table, mapping):
         if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column):
             message = say("Cells of {column} hold several texts and are not used.", column=column)
-            fix = say("If they are other ways to ask, say so: --map similar={column}.", column=column)
+            fix = say("If they are other ways to ask, say so: {mapping}.", mapping=map_options({"similar": column}))
             found.append(warning("several-questions", message, source.at(), fix))
     return found

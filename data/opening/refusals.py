@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tunewiz.data.dialogues.roles import part_of
-from tunewiz.data.opening.labels import ask_worth, map_options, spare_labels, unclear_order
+from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
 from tunewiz.data.opening.unfolding import unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
+from tunewiz.data.reading.expressions import map_options
+from tunewiz.data.reading.meaning import LONGEST_LABEL, comes_again
 from tunewiz.data.reading.scales import known_labels
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns
@@ -21,8 +23,7 @@ from tunewiz.problems import BadData, Message, Problem, error, say, warning
 #: Whether a mapping, role to column, makes rows that can be used of the sample.
 Works = Callable[[Mapping[str, str]], bool]
 
-_FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
-_LONGEST_LABEL: Final = 60  # characters, as for classification
+_FIRST_TURNS: Final = 5  # among which the user speaks
 #: Columns that together show data for language models, and the name of that layout.
 _LLM_LAYOUTS = (
     (("messages",), "messages"),
@@ -63,7 +64,7 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str], 
     else:
         pair = next(filter(works, _turn_pairs(table, marks[0])), None) if works else None
     if pair:
-        fix = say("To use them as pairs: --map query={query} --map positive={positive}.", **pair)
+        fix = say("To use them as pairs: {mapping}.", mapping=map_options(pair))
     return BadData(error("llm-layout", message, source.at(), fix), *mixed_rows(source, table))
 
 
@@ -71,7 +72,7 @@ def _turn_pairs(table: Table, column: str) -> Iterator[dict[str, str]]:
     """Mappings of what the user says first and the turn after it to a query and its answer."""
     turns = [turn for turn in first_turns(table, column) if isinstance(turn, dict)]
     key = next((key for key in ("value", "content", "text") if turns and key in turns[0]), "")
-    for place, turn in enumerate(turns[:_FEW_ROWS] if key else ()):
+    for place, turn in enumerate(turns[:_FIRST_TURNS] if key else ()):
         if "user" not in [part_of(str(turn.get(name))) for name in ("role", "from", "speaker")]:
             continue
         yield {"query": f"{column}[{place}].{key}", "positive": f"{column}[{place + 1}].{key}"}
@@ -191,9 +192,7 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
 
 def _are_labels(table: Table, column: str) -> bool:
     """Whether the values are short and come again, as labels do and answers do not."""
-    values = [str(value) for value in table.values(column)]
-    few = len(values) >= _FEW_ROWS and 2 * len(set(values)) <= len(values)
-    return few and table.mean_length(column) <= _LONGEST_LABEL
+    return comes_again(table, column) and table.mean_length(column) <= LONGEST_LABEL
 
 
 def _mappings_of_three(table: Table, texts: Sequence[str], named: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -315,25 +314,16 @@ def refuse_retrieval(source: Source, table: Table) -> None:
     query = _first(guesses("query", asked), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
     if query and right and query != right:
-        fix = say(
-            "Set the task to embedding or reranker; or map them: --map prompt={first} --map completion={second}.",
-            first=query,
-            second=right,
-        )
-        raise _retrieval(source, (query, right), fix)
+        raise _retrieval(source, (query, right), {"prompt": query, "completion": right})
     pair = [_first(guesses(role, table.columns), USUAL) for role in ("sentence1", "sentence2")]
     score = _first(guesses("score", table.columns), USUAL)
     if all(pair) and score and pair[0] != pair[1]:
-        fix = say(
-            "Set the task to embedding or reranker; or map them: --map text={first},{second} --map label={score}.",
-            first=pair[0],
-            second=pair[1],
-            score=score,
-        )
-        raise _retrieval(source, (*pair, score), fix)
+        raise _retrieval(source, (*pair, score), {"text": ",".join(pair), "label": score})
 
 
-def _retrieval(source: Source, columns: Sequence[str], fix: Message) -> BadData:
+def _retrieval(source: Source, columns: Sequence[str], mapping: Mapping[str, str]) -> BadData:
+    """A layout for retrieval; ``mapping`` takes it for rows of a language model all the same."""
+    fix = say("Set the task to embedding or reranker; or map them: {mapping}.", mapping=map_options(mapping))
     message = say(
         "{columns}: this is a layout for retrieval, not rows for a language model.", columns=", ".join(columns)
     )
@@ -381,7 +371,8 @@ def refuse_llm_columns(
     odd = _odd_labels(table)
     if odd and not missing:
         message = say("{column} has too many different values for labels, or too long ones.", column=odd)
-        fix = say("To train on answers, map them: --map prompt=COLUMN --map completion={column}.", column=odd)
+        mapping = map_options({"prompt": "COLUMN", "completion": odd})
+        fix = say("To train on answers, map them: {mapping}.", mapping=mapping)
         return BadData(error("unmapped-columns", message, source.at(), fix))
     fix = advice or say("Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN.")
     return BadData(error("unmapped-columns", unclear(table, missing), source.at(), fix))

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tunewiz.data.formats.format import Mapped
-from tunewiz.data.opening.labels import map_options
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import guesses, normalise_name
-from tunewiz.data.reading.expressions import is_false, is_true, nested
+from tunewiz.data.reading.expressions import is_false, is_true, map_options, nested
 from tunewiz.data.reading.scales import word_worth
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, say

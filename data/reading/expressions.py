@@ -26,6 +26,9 @@ _COMPARISON: Final = re.compile(r"(.+?)(>=|<=|=|>|<)(.+)")
 _DOT: Final = re.compile(r"\.(?![^\[\]]*\])")
 _STEP: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
+#: Signs for which a shell would take a name apart.
+_ODD: Final = re.compile(r"[\s\[\]()&;|<>*?$!']")
+
 Step = tuple[str, tuple[str, ...]]
 
 
@@ -156,6 +159,13 @@ def nested(value: Any) -> Any:
         if len(lengths) == 1 and lengths != {0}:
             return [dict(zip(found, items, strict=True)) for items in zip(*found.values(), strict=True)]
     return found
+
+
+def map_options(mapping: Mapping[str, str]) -> str:
+    """A mapping as it is typed: names that a shell would take apart are in quotes."""
+    return " ".join(
+        f'--map {role}="{name}"' if _ODD.search(name) else f"--map {role}={name}" for role, name in mapping.items()
+    )
 
 
 def _flat(value: Any) -> Any:

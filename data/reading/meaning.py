@@ -27,6 +27,7 @@ _WEIGHTS: Final = frozenset(
 #: Columns of choices: the question is none without them, however alike they are.
 _CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?\d?$")
 _FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
+LONGEST_LABEL: Final = 60  # characters of an average label
 _MOST_GRADES: Final = 10  # different numbers of a scale; more are counts and years
 _DATE: Final = re.compile(r"^\d{4}[-/年.]\d{1,2}([-/月.]\d{1,2}日?)?([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2})?$")
 _URL: Final = re.compile(r"^(https?://|www\.|/?[\w.-]+/[\w./-]+$)")
@@ -62,10 +63,15 @@ def carries(table: Table, column: str) -> bool:
     return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
 
 
+def comes_again(table: Table, column: str) -> bool:
+    """Whether half of the values of ``column`` or more stood there before, as labels do and answers do not."""
+    values = [str(value) for value in table.values(column)]
+    return len(values) >= _FEW_ROWS and 2 * len(set(values)) <= len(values)
+
+
 def is_mark(table: Table, column: str) -> bool:
     """Whether ``column`` is called like a source or a date, and its values come again: no text that rows are about."""
-    values = [str(value) for value in table.values(column)]
-    return normalise_name(column) in _PLAIN and len(values) >= _FEW_ROWS and 2 * len(set(values)) <= len(values)
+    return normalise_name(column) in _PLAIN and comes_again(table, column)
 
 
 def is_grade(table: Table, column: str) -> bool:

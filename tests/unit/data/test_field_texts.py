@@ -91,7 +91,7 @@ def test_turns_are_advised_as_pairs_by_their_place(tmp_path: Path) -> None:
     talks = [[{"from": "human", "value": row["question"]}, {"from": "gpt", "value": row["answer"]}] for row in ROWS]
     for before, place in ((), 0), (start, 1):
         path.write_text(lines([{"conversations": [*before, *talk]} for talk in talks]))
-        fix = f"--map query=conversations[{place}].value --map positive=conversations[{place + 1}].value"
+        fix = f'--map query="conversations[{place}].value" --map positive="conversations[{place + 1}].value"'
         assert fix in told(inspect(Dataset(str(path)), task="embedding"))["llm-layout"]
         mapping = {"query": f"conversations[{place}].value", "positive": f"conversations[{place + 1}].value"}
         assert inspect(Dataset(str(path), columns=mapping), task="embedding").counts["examples"] == 12
