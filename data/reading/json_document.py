@@ -307,7 +307,9 @@ def _by_split(value: Values) -> bool:
 
 
 def _by_objects(value: Values) -> bool:
-    """Whether objects that share a field stand under keys that are none themselves."""
+    """Whether objects that share a field stand under keys that are no names of columns, as those of one row are."""
+    if any(len(key) > 1 and is_known(key) for key in value):
+        return False
     rows = list(value.values())
     if len(rows) < 2 or not all(isinstance(row, dict) and row for row in rows):
         return False

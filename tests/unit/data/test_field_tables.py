@@ -96,6 +96,22 @@ def test_lists_of_texts_under_their_labels_are_a_row_each(tmp_path: Path) -> Non
     assert (found.format, found.counts["examples"]) == ("classification", sum(map(len, made.values())))
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"chosen": {"role": "assistant", "content": "yes"}, "rejected": {"role": "assistant", "content": "no"}},
+        {"positive": {"text": "this"}, "negative": {"text": "that"}},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_objects_of_one_row_are_not_taken_for_rows(tmp_path: Path, row: Any, indent: int | None) -> None:
+    (tmp_path / "row.json").write_text(json.dumps(row, indent=indent))
+    found = looked(tmp_path / "row.json")
+    assert found.source
+    assert (found.source.columns, found.format) == (tuple(row), "")
+    assert "rows-turned" not in told(found)
+
+
 def test_one_row_alone_stays_one(tmp_path: Path) -> None:
     row = {"instruction": "where?", "input": "", "output": "there", "system": "be kind", "history": []}
     (tmp_path / "row.json").write_text(json.dumps(row, indent=1))
