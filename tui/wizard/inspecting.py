@@ -146,8 +146,10 @@ def on_screen(problem: Problem) -> Problem:
 
     >>> on_screen(Problem("error", "c", say("m"), fix=say("Say it: --map query=COLUMN."))).fix.text("en")
     'Choose which column plays which role, at the step Data.'
+    >>> on_screen(Problem("error", "c", say("m"), fix=say("Say: {told}.", told="--map query=a"))).fix.text("en")
+    'Choose which column plays which role, at the step Data.'
     """
-    if problem.fix is None or "--map" not in problem.fix.template:
+    if problem.fix is None or "--map" not in problem.fix.text("en"):
         return problem
     return replace(problem, fix=say("Choose which column plays which role, at the step Data."))
 
