@@ -14,17 +14,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
 from tests.playing import a_run, closing, log_lines, opening, training
+from tunewiz.backends.runs.events import Progress
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import LANGUAGES, Language, use
 from tunewiz.tui.app import TunewizApp
-from tunewiz.tui.forms.controls import Answered
 from tunewiz.tui.screens.messages import MonitorWanted, ResultWanted
 from tunewiz.tui.terminal.looks import Settings
 
@@ -45,7 +46,8 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 def a_finished_run(runs: Path) -> Run:
     """A run with a verdict."""
     run = a_run(runs, "faq-20260101-090000")
-    for event in (*opening(run, 1000.0), *training(600, 1010.0, 0.2), *closing(1140.0)):
+    begun = time.time() - 3 * 3600  # the home screen tells how long ago it was
+    for event in (*opening(run, begun), *training(600, begun + 10, 0.2), *closing(begun + 140)):
         run.emit(event)
     return run
 
@@ -56,10 +58,11 @@ def a_living_run(runs: Path, pid: int) -> Run:
     write_identity(run, pid)
     log_lines(run, "==> prepare\n==> baseline\n==> train\n")
     begun = time.time() - 120
-    for event in (*opening(run, begun, pid), *training(600, begun + 10, 0.28)):
-        if getattr(event, "step", 0) <= 380:
-            run.emit(event)
-            log_lines(run, f"step {event.step}: {event.values['loss']:.3f}\n" if hasattr(event, "values") else "")
+    so_far = takewhile(lambda event: getattr(event, "step", 0) <= 380, training(600, begun + 10, 0.28))
+    for event in (*opening(run, begun, pid), *so_far):
+        run.emit(event)
+        if isinstance(event, Progress) and "loss" in event.values:
+            log_lines(run, f"step {event.step}: {event.values['loss']:.3f}\n")
     return run
 
 
@@ -97,7 +100,6 @@ async def wizard(app: TunewizApp, pilot: Pilot[Any], folder: Path, language: Lan
     await pilot.press(*f"sample:faq-{language}")
     await until(pilot, lambda: screen.state.current is not None and not screen.state.draft.missing())
     save(app, folder / f"data.{language}.svg")
-    screen.post_message(Answered(("model", "id"), "all-MiniLM-L6-v2"))  # the one that needs no hub
     await until(pilot, lambda: screen.state.draft.value(("model", "source")) == "starter")
     await pilot.press("alt+7")
     await until(pilot, lambda: screen.step.name == "review" and screen.state.checked)
