@@ -32,7 +32,7 @@ _TABLES: Final = ("embed", "wte", "wpe", "shared", "relative_attention_bias")
 #: Parts of encoders that no adapter goes on: see :func:`tunewiz.backends.models.adapters.linear_layers`.
 _BESIDE_ENCODERS: Final = ("pooler", "lm_head", "cls", "classifier", "score")
 #: The linear layers of a block of every decoder in the catalogue of families, in the order of ``Decoder.linear``.
-_OF_DECODERS: Final = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj",
+OF_DECODERS: Final = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj",
                        "mlp.up_proj", "mlp.down_proj")  # fmt: skip
 _REAL: Final = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 
@@ -79,7 +79,7 @@ def _known_decoder(model: str) -> dict[str, tuple[int, ...]]:
     blocks = {
         f"model.layers.{number}.{name}.weight": (outputs, inputs)
         for number in range(shape.layers)
-        for name, (inputs, outputs) in zip(_OF_DECODERS, shape.linear, strict=True)
+        for name, (inputs, outputs) in zip(OF_DECODERS, shape.linear, strict=True)
     }
     return {
         "model.embed_tokens.weight": (shape.vocabulary, shape.hidden),

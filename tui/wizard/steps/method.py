@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from tunewiz.backends import sources
+from tunewiz.backends.models.layers import OF_DECODERS, weights_in
 from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import lookup
@@ -22,11 +22,10 @@ from tunewiz.tui.wizard.step import Step
 # The layers of a model that adapters can stand beside: those that its files name, or else those of its family.
 
 
-_DECODER: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_DECODER: Final = tuple(name.rpartition(".")[2] for name in OF_DECODERS)
 _BERT: Final = ("query", "key", "value", "dense")
 #: A weight of a numbered layer: its last name is what adapters are told.
 _IN_A_LAYER: Final = re.compile(r"(?:^|\.)\d+\.(?:.+\.)?([^.]+)\.weight$")
-_LARGEST_HEADER: Final = 100_000_000  # bytes; what the safetensors format allows
 
 
 @lru_cache(maxsize=64)
@@ -42,26 +41,14 @@ def layers(id: str, source: str, revision: str) -> tuple[str, ...]:
 
 
 def _named_in(folder: Path) -> tuple[str, ...]:
-    """Names of matrices in numbered layers, in the order of the first file."""
+    """Names of matrices in numbered layers, usual ones first."""
     found: dict[str, None] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        for name, entry in sorted(_header(file).items()):
-            matched = _IN_A_LAYER.search(name)
-            if matched and isinstance(entry, dict) and len(entry.get("shape") or ()) == 2:
-                found.setdefault(matched[1])
+    for name, shape in weights_in(folder).items():
+        matched = _IN_A_LAYER.search(name)
+        if matched and len(shape) == 2:
+            found.setdefault(matched[1])
     usual = [*_DECODER, *_BERT]
     return tuple(sorted(found, key=lambda name: (usual.index(name) if name in usual else len(usual), name)))
-
-
-def _header(file: Path) -> Mapping[str, object]:
-    """What a safetensors file says of its tensors (https://github.com/huggingface/safetensors, Format)."""
-    try:
-        with file.open("rb") as stream:
-            size = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(size)) if size <= _LARGEST_HEADER else {}
-    except (OSError, ValueError):
-        return {}
-    return header if isinstance(header, dict) else {}
 
 
 def _layers(draft: Draft) -> Sequence[Choice]:
