@@ -46,12 +46,13 @@ def clock(seconds: float) -> str:
 
 
 def weights(count: float) -> str:
-    """How many weights a model has, as people say it in their language: ``7.6B``, ``22.7M``; 76 亿, 2270 万."""
+    """How many weights a model has, as people say it in their language: ``7.6B``, ``22.7M``; 76 亿, 2271 万."""
     if not count:
         return "?"
     if current() == "zh":
-        size, unit = (1e8, "亿") if count >= 1e8 else (1e4, "万")
-        return f"{_three(count / size)} {unit}"
+        from tunewiz.presets.families import Weights  # which home need not load
+
+        return Weights("", count=round(count)).text("zh")
     size, unit = (1e9, "B") if count >= 9.995e8 else (1e6, "M")
     return f"{_three(count / size)}{unit}"
 

@@ -20,6 +20,7 @@ from tunewiz.backends.language_models.loaded_model import Loaded
 from tunewiz.data.chat.labels import fill_prompt
 from tunewiz.data.chat.prepared import PreparedLlm
 from tunewiz.data.rows.conversations import Conversation, Turn
+from tunewiz.data.text.language import is_chinese
 from tunewiz.presets.sections.evaluation import LlmEvaluation
 
 # How near written answers come to the expected ones: BLEU-4 and ROUGE-L, Chinese cut into words first.
@@ -29,17 +30,7 @@ from tunewiz.presets.sections.evaluation import LlmEvaluation
 # to 1. They compare wording, not truth.
 
 
-_CJK: Final = (("\u3400", "\u9fff"), ("\uf900", "\ufaff"))
-
 CLOSENESS: Final = ("bleu4", "rouge_l")
-#: Of the letters: a Chinese answer full of English commands and names keeps more, an English one quotes fewer.
-_CHINESE_FROM: Final = 0.2
-
-
-def is_chinese(text: str) -> bool:
-    """Whether a noticeable part of ``text`` is written in Chinese characters."""
-    letters = [letter for letter in text if letter.isalpha()]
-    return sum(any(low <= letter <= high for low, high in _CJK) for letter in letters) > _CHINESE_FROM * len(letters)
 
 
 def closeness(written: str, expected: str) -> dict[str, float]:

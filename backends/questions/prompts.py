@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tunewiz.data.text.duplicates import normal
-
-_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
-_LETTER: Final = re.compile(r"[^\W\d_]")
+from tunewiz.data.text.language import is_chinese
 
 _ENGLISH_PROMPT: Final = """Read this text:
 
@@ -24,12 +22,6 @@ _CHINESE_PROMPT: Final = """阅读下面的内容：
 
 请写出 {count} 个不同的问题，像用户在搜索引擎里输入的那样，答案都在上面的内容里。\
 问题中写明所问的事物，不要写“本文”“上文”。每行一个问题，不要写别的。"""
-
-
-def is_chinese(text: str) -> bool:
-    """Whether a fifth or more of the letters of ``text`` are Chinese: names in English are common in Chinese texts."""
-    letters = len(_LETTER.findall(text))
-    return letters > 0 and len(_CHINESE.findall(text)) >= 0.2 * letters
 
 
 def prompt_for(passage: str, count: int) -> str:

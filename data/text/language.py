@@ -14,11 +14,14 @@ TOLD_APART: Final = frozenset(("zh", "en", "ja", "ko"))
 _TEXTS: Final = 200  # looked at: a model is chosen for most of the texts, not for each
 _LETTERS: Final = 2000  # of each text
 _HAN: Final = ("\u3400", "\u9fff")
+_HAN_ALSO: Final = ("\uf900", "\ufaff")  # for compatibility with older standards
 _KANA: Final = ("\u3040", "\u30ff")
 _HANGUL: Final = ("\uac00", "\ud7a3")
 #: Shares of the letters. Chinese texts name products and commands in Latin letters; Japanese ones are full of Han, but
 #: never without kana; English ones hold an accent now and then.
 _CHINESE: Final = 0.3
+#: Of one text: a Chinese one full of English commands and names keeps more, an English one quotes fewer.
+_NOTICEABLE: Final = 0.2
 _JAPANESE: Final = 0.1
 _KOREAN: Final = 0.3
 _ENGLISH: Final = 0.9
@@ -56,6 +59,16 @@ def language_of(texts: Iterable[str]) -> str:
     words = Counter(re.findall(r"[^\W\d_]+", joined.lower()))
     own, foreign = (sum(words[word] for word in small.split()) for small in (_OWN, _FOREIGN))
     return OTHER if foreign >= _ENOUGH and foreign > own else "en"
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a noticeable part of one text is written in Chinese characters.
+
+    >>> is_chinese("用 docker run 启动，再看日志"), is_chinese("the sign 水 means water")
+    (True, False)
+    """
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(_share(letters, *script) for script in (_HAN, _HAN_ALSO)) > _NOTICEABLE if letters else False
 
 
 def _share(letters: list[str], first: str, last: str) -> float:

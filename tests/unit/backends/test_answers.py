@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tunewiz.backends.evaluate.verdict import compare_all
-from tunewiz.backends.language_models.measures import INVALID, closeness, is_chinese, label_scores, named_label
+from tunewiz.backends.language_models.measures import INVALID, closeness, label_scores, named_label
+from tunewiz.data.text.language import is_chinese
 
 # Measures of written answers and of labels.
 
