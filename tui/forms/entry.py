@@ -79,7 +79,7 @@ class PathInput(Input):
 def pasted_path(text: str) -> str:
     r"""The path that ``text`` means as it is dropped by terminals and copied from file managers.
 
-    >>> pasted_path("'/data/a b.csv' "), pasted_path("file:///data/a%20b.csv"), pasted_path("/data/a\ b.csv")
+    >>> pasted_path("'/data/a b.csv' "), pasted_path("file:///data/a%20b.csv"), pasted_path(r"/data/a\ b.csv")
     ('/data/a b.csv', '/data/a b.csv', '/data/a b.csv')
     """
     shown = text.strip().splitlines()[0].strip() if text.strip() else ""
