@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.text import Text
+from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.widgets import DataTable, Input
 
@@ -23,6 +25,7 @@ from tunewiz.tui.screens.monitor import MonitorScreen
 from tunewiz.tui.screens.result import ResultScreen
 from tunewiz.tui.screens.runs import RunsScreen
 from tunewiz.tui.terminal.looks import Settings
+from tunewiz.tui.widgets.table import Table
 
 Make = Callable[..., Run]
 
@@ -175,3 +178,22 @@ async def test_growth_changes_cells_and_keeps_the_cursor(app: TunewizApp, finish
             run.emit(event)
         await until(pilot, lambda: "stopped" in seen(app))
         assert app.screen.query_one(DataTable).cursor_row == names(app).index("two-20260101-120000")
+
+
+async def test_rows_that_were_drawn_before_they_were_measured_are_drawn_again() -> None:
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Table[Text]()
+
+    app = Alone()
+    async with app.run_test(size=(60, 6)) as pilot:
+        table = app.query_one(Table)
+        for early in (False, True):  # the second time as in a change of language: filled again with the same rows
+            await pilot.pause()
+            table.clear(columns=True)
+            table.add_column("run")
+            table.add_row(Text("a-name-longer-than-its-title"))
+            if early:
+                assert "title" not in table.render_line(1).text, "drawn after it was measured: this proves nothing"
+        await pilot.pause()
+        assert "a-name-longer-than-its-title" in table.render_line(1).text

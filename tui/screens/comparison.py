@@ -25,6 +25,7 @@ from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.lesson import lesson_of
 from tunewiz.tui.screens.messages import LessonWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
+from tunewiz.tui.widgets.table import Table
 
 
 class ComparisonScreen(Copying, FullScreen):
@@ -58,9 +59,9 @@ class ComparisonScreen(Copying, FullScreen):
         with VerticalScroll(can_focus=False):
             yield OverlayPanel()
             yield Words(N_("Measures, before → after"), classes="heading")
-            yield DataTable[Text](id="measures", cursor_type="row")
+            yield Table[Text](id="measures", cursor_type="row")
             yield Words(N_("Settings that differ"), classes="heading")
-            yield DataTable[Text](id="settings", cursor_type="row")
+            yield Table[Text](id="settings", cursor_type="row")
         yield KeyHints()
 
     def copies(self) -> list[Copyable]:

@@ -28,6 +28,7 @@ from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.kinds import Watching
 from tunewiz.tui.screens.messages import CloneWanted, ComparisonWanted, MonitorWanted, ResultWanted, ResumeWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
+from tunewiz.tui.widgets.table import Table
 
 # Runs as a table: live ones first, then the newest; only cells that changed are touched.
 
@@ -36,7 +37,7 @@ COLUMNS: Final = (N_("run"), N_("status"), N_("before → after"), N_("model"), 
 WIDE: Final = 110  # cells of a screen with room for all columns
 
 
-class RunTable(DataTable[Text]):
+class RunTable(Table[Text]):
     """The cursor stays on its run whatever comes and goes; narrow screens have the first three columns."""
 
     def __init__(self) -> None:

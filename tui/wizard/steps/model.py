@@ -28,6 +28,7 @@ from tunewiz.problems import Message as Spoken
 from tunewiz.problems import say
 from tunewiz.tui.forms.questions import Choice, Offer, choices
 from tunewiz.tui.widgets.labels import Words
+from tunewiz.tui.widgets.table import Table
 from tunewiz.tui.wizard import known_models
 from tunewiz.tui.wizard.known_models import Entry
 from tunewiz.tui.wizard.step import Edited, State, Step, View
@@ -117,7 +118,7 @@ class ModelView(View):
 
     def above(self) -> Iterable[Widget]:
         """The catalogue and what is known of one model."""
-        yield DataTable(id="models", cursor_type="row", zebra_stripes=False)
+        yield Table[Text](id="models", cursor_type="row", zebra_stripes=False)
         yield Static(id="about")
         yield Words(N_("Or any other: a hub id, or a folder on this machine"), classes="view--title")
 
