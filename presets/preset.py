@@ -24,7 +24,7 @@ from tunewiz.presets.sections.evaluation import Evaluation, Export, Tracking
 from tunewiz.presets.sections.method import Full, Lora, Method
 from tunewiz.presets.sections.model import EncoderModel, Model, ModelKind
 from tunewiz.presets.sections.section import Section, about, vary_field
-from tunewiz.presets.sections.training import Launch, Training
+from tunewiz.presets.sections.training import Launch, RetrievalTraining, Training
 from tunewiz.problems import Problem, Where, error, say
 
 #: A name that is safe as part of a directory's: no slash, no leading dot or dash.
@@ -150,6 +150,7 @@ class RetrievalPreset(Preset):
         default_factory=Full, title=N_("Method"), description=N_("How much of the model is trained.")
     )
     loss: SerializeAsAny[Loss]
+    training: RetrievalTraining = vary_field(Preset, "training", default_factory=RetrievalTraining)
     evaluation: Evaluation = Field(
         default_factory=Evaluation,
         title=N_("Evaluation"),

@@ -110,13 +110,16 @@ def restore_adapter(model: Any, folder: Path) -> bool:
 def _inside(name: str) -> str:
     """``base_model.model.x.lora_A.weight`` -> ``x.lora_A.default.weight``, as injected layers are called.
 
-    A head's ``classifier.dense.weight`` is in there as ``classifier.modules_to_save.default.dense.weight``.
+    A head's ``classifier.dense.weight`` is in there as ``classifier.modules_to_save.default.dense.weight``, DoRA's
+    ``x.lora_magnitude_vector`` as ``x.lora_magnitude_vector.default.weight``.
     """
     path = name.removeprefix(_PREFIX)
     head, _, rest = path.partition(".")
     if head in HEADS:
         return f"{head}.modules_to_save.{ADAPTER_NAME}.{rest}"
     layer, _, kind = path.rpartition(".")
+    if kind == "lora_magnitude_vector":
+        return f"{path}.{ADAPTER_NAME}.weight"
     return f"{layer}.{ADAPTER_NAME}.{kind}"
 
 

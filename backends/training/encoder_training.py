@@ -33,9 +33,9 @@ class EncoderTraining(LibraryTraining[EmbeddingPreset]):
         mined_by = self.preset.data.negatives.strategy
         return loss_rows.loss_problems(self.preset.loss, loss_rows.available(self.prepared), mined_by=mined_by)
 
-    def model(self) -> Any:
+    def loaded(self) -> Any:
         """The encoder."""
-        return self.with_adapter(load_encoder(self.folder, self.preset, self.device))
+        return load_encoder(self.folder, self.preset, self.device)
 
     def kinds(self) -> tuple[Any, Any]:
         """Trainer and arguments."""

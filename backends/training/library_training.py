@@ -20,6 +20,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training import checkpoints
 from tunewiz.backends.training.arguments import Length, measured_steps, schedule, settings
 from tunewiz.backends.training.checkpoints import no_step_too_many, resume_from, save_tuned
+from tunewiz.backends.training.interpolating import Between, choose, measured
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.backends.training.probe import probed
 from tunewiz.backends.training.sampling import BatchPlan
@@ -74,7 +75,35 @@ class LibraryTraining(ABC, Generic[R]):
         self.run.check_stop()
         running.accelerator.unwrap_model(running.model, keep_fp32_wrapper=False)
         self._tell_best(running)
+        with explain_out_of_memory(self.preset, self.device):
+            self._interpolate(model)
         return self._save(running, model)
+
+    def _interpolate(self, model: Any) -> None:
+        """Set ``model``'s weights to the share of the tuned ones that the preset or validation wants."""
+        wanted, metric = self.preset.training.tuned_share, self._metric()
+        if wanted == 1 or not self._knew() or (wanted == "auto" and metric is None):
+            return
+        between = Between(model, self._untouched().state_dict())
+        if wanted == "auto":
+            values = self._evaluator().values
+            found = measured(between, lambda: values(model), self.run.check_stop)
+            choice = choose(found, self.preset.training.seed)
+            self.run.notice(choice.told(str(metric)))
+            between.set(choice.share)
+        else:
+            between.set(wanted)
+
+    def _knew(self) -> bool:
+        """Whether the untouched model could do what it is tuned for: a fresh head could not."""
+        return True
+
+    def _untouched(self) -> Any:
+        """The model as it was before training, with LoRA layers where the preset wants them."""
+        model = self.loaded()
+        if isinstance(self.preset.method, Lora):
+            adapters.add_lora(model, self.preset.method)
+        return model
 
     def _pieces(self, model: Any) -> AbstractContextManager[None]:
         return in_pieces(model, CPU_PIECE if self.device == "cpu" else 0, self.output)
@@ -104,9 +133,13 @@ class LibraryTraining(ABC, Generic[R]):
         training = self.preset.training
         return BatchPlan(rows, training.batch_size, training.seed, training.group_by_length, apart)
 
-    @abstractmethod
     def model(self) -> Any:
         """The model to train, in training mode, with an adapter if the preset wants one."""
+        return self.with_adapter(self.loaded())
+
+    @abstractmethod
+    def loaded(self) -> Any:
+        """The untouched model, as the preset wants it loaded."""
 
     @abstractmethod
     def parts(self, model: Any) -> Parts:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.models.batching import EncodeOptions
-from tunewiz.backends.models.loading import load_reranker, set_activation
+from tunewiz.backends.models.loading import has_head, load_reranker, set_activation
 from tunewiz.backends.models.reranking import pair_features
 from tunewiz.backends.training import reranker_rows, validation
 from tunewiz.backends.training.library_training import LibraryTraining, Parts
@@ -37,11 +37,14 @@ class RerankerTraining(LibraryTraining[RerankerPreset]):
         mined_by = self.preset.data.negatives.strategy
         return reranker_rows.reranker_loss_problems(self.preset.loss, self.prepared, mined_by)
 
-    def model(self) -> Any:
+    def loaded(self) -> Any:
         """The reranker, which predicts the way the loss trains it."""
         model = load_reranker(self.folder, self.preset, self.device)
         set_activation(model, self.preset.loss)
-        return self.with_adapter(model)
+        return model
+
+    def _knew(self) -> bool:
+        return has_head(self.folder)
 
     def _pieces(self, model: Any) -> AbstractContextManager[None]:
         """Once more in the backward pass where the loss says so; one that caches gradients itself does it alone."""

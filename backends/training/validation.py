@@ -6,14 +6,14 @@ Encoders search among passages; rerankers put candidates of the validation queri
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tunewiz.backends.evaluate import MetricOptions
+from tunewiz.backends.evaluate import Measurement, MetricOptions
 from tunewiz.backends.evaluate.full_search import Retrieval
 from tunewiz.backends.evaluate.measuring import MeasureOptions
-from tunewiz.backends.evaluate.metrics import Rankings, canonical
+from tunewiz.backends.evaluate.metrics import PerQuery, Rankings, canonical
 from tunewiz.backends.evaluate.two_stage import measure_rankings, rerank_candidates, search_candidates
 from tunewiz.backends.models.batching import EncodeOptions
 from tunewiz.backends.models.encoding import SearchEncoder
@@ -49,12 +49,24 @@ def search_evaluator(
         """Calls our own evaluator, or correlates scores."""
 
         def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
+            if prepared.shape == "scored":
+                return {CORRELATION: sum(self.values(model).values()) / max(1, len(pairs))}
+            return dict(self._measured(model).metrics)
+
+        def values(self, model: Any) -> dict[str, float]:
+            """The metric of each query; of scored pairs, what each adds to the correlation."""
+            if prepared.shape == "scored":
+                with unwrap_forward(model):
+                    parts = correlation(SearchEncoder(model, options, check_stop=check_stop), pairs)
+                return {str(place): part for place, part in enumerate(parts)}
+            found = self._measured(model).per_query
+            return {query: told[canonical(primary)] for query, told in found.items()}
+
+        def _measured(self, model: Any) -> Measurement:
             with unwrap_forward(model):
                 encoder = SearchEncoder(model, options, check_stop=check_stop)
-                if prepared.shape == "scored":
-                    return {CORRELATION: correlation(encoder, pairs)}
                 wanted = MetricOptions(cutoffs=(), also=(primary,), seed=seed)
-                return dict(Retrieval().measure(encoder, collection, wanted).metrics)
+                return Retrieval().measure(encoder, collection, wanted)
 
     return Validation()
 
@@ -84,8 +96,11 @@ def held_out(validation: Sequence[Group], training: Sequence[Group], seed: int) 
     return collection_from_groups(validation, others)
 
 
-def correlation(encoder: SearchEncoder, pairs: Sequence[ScoredPair]) -> float:
-    """Spearman's rank correlation of the pairs' cosines with their scores, -1 to 1; 0 where it is undefined."""
+def correlation(encoder: SearchEncoder, pairs: Sequence[ScoredPair]) -> list[float]:
+    """What each pair adds to Spearman's rank correlation of the pairs' cosines with their scores.
+
+    The mean is the correlation, -1 to 1; all are 0 where it is undefined.
+    """
     import numpy as np
     from scipy.stats import rankdata
 
@@ -93,9 +108,11 @@ def correlation(encoder: SearchEncoder, pairs: Sequence[ScoredPair]) -> float:
     second = encoder.passages([pair.second for pair in pairs])
     cosines = rankdata((first * second).sum(axis=1))
     scores = rankdata([pair.score for pair in pairs])
-    if np.ptp(cosines) == 0 or np.ptp(scores) == 0:
-        return 0.0
-    return float(np.corrcoef(cosines, scores)[0, 1])
+    if len(pairs) == 0 or np.ptp(cosines) == 0 or np.ptp(scores) == 0:
+        return [0.0] * len(pairs)
+    standard = [(ranks - ranks.mean()) / ranks.std() for ranks in (cosines, scores)]
+    parts: list[float] = (standard[0] * standard[1]).tolist()
+    return parts
 
 
 # Measuring while training: the candidates of validation queries, reranked, by the primary metric.
@@ -130,9 +147,15 @@ def reranking_evaluator(
         """Calls our own evaluator."""
 
         def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
+            return {canonical(primary): self._measured(model)[1][canonical(primary)]}
+
+        def values(self, model: Any) -> dict[str, float]:
+            """The metric of each query."""
+            return {query: told[canonical(primary)] for query, told in self._measured(model)[0].items()}
+
+        def _measured(self, model: Any) -> tuple[PerQuery, Mapping[str, float]]:
             with unwrap_forward(model), ready_to_score(model, options, check_stop=check_stop) as scorer:
-                means = measure_rankings(rerank_candidates(scorer, candidates, collection), collection, wanted)[1]
-            return {canonical(primary): means[canonical(primary)]}
+                return measure_rankings(rerank_candidates(scorer, candidates, collection), collection, wanted)
 
     return Validation()
 

@@ -289,6 +289,25 @@ class Training(Optimisation, Extent):
         return auto if self.precision == "auto" else self.precision != "fp32"
 
 
+class RetrievalTraining(Training):
+    """As :class:`Training`, with what embedding models and rerankers have beside."""
+
+    tuned_share: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
+        "auto",
+        title=N_("Share of the tuned weights"),
+        description=N_(
+            "How much of the tuned weights is kept; the rest is the untouched model's (WiSE-FT). auto measures several "
+            "shares on the validation queries, 0 and 1 among them; without validation queries it keeps all."
+        ),
+        examples=["auto", 1, 0.5],
+        json_schema_extra=about(
+            typical=N_("auto; 1 keeps what training ended with."),
+            larger=N_("Closer to the training data."),
+            smaller=N_("Closer to what the model knew; 0 undoes the training."),
+        ),
+    )
+
+
 # On how many processes and machines a run is launched.
 
 

@@ -188,7 +188,9 @@ def test_early_stopping_counts_on_where_it_was(
     monkeypatch.setattr(validation, "search_evaluator", lambda *_: Scripted())
     run = new_run(tmp_path)
     early = {"enabled": True, "patience": 2}
-    wanted = preset(tiny_encoder, training={"max_steps": 20, "evaluations": 10, "early_stopping": early})
+    wanted = preset(
+        tiny_encoder, training={"max_steps": 20, "evaluations": 10, "tuned_share": 1, "early_stopping": early}
+    )
     rows = prepared(groups()[8:], groups()[:8])
     with pytest.MonkeyPatch.context() as patch:
         seen = iter(range(1, 100))
@@ -219,7 +221,8 @@ def test_a_best_checkpoint_that_is_lost_is_told(
 
     monkeypatch.setattr(validation, "search_evaluator", lambda *_: Scripted())
     run = new_run(tmp_path)
-    wanted, rows = preset(tiny_encoder, training=CHECKPOINTED), prepared(groups()[8:], groups()[:8])
+    wanted = preset(tiny_encoder, training=CHECKPOINTED | {"tuned_share": 1})
+    rows = prepared(groups()[8:], groups()[:8])
     with pytest.MonkeyPatch.context() as patch:
         seen = iter(range(1, 100))
         patch.setattr(type(run), "stop_requested", lambda self: next(seen) >= 4)
@@ -312,7 +315,7 @@ def test_the_kept_model_is_the_best_checkpoint(
 
     monkeypatch.setattr(validation, "search_evaluator", lambda *_: Scripted())
     run = new_run(tmp_path)
-    wanted = preset(tiny_encoder, method=method, training=CHECKPOINTED | {"keep_checkpoints": 3})
+    wanted = preset(tiny_encoder, method=method, training=CHECKPOINTED | {"keep_checkpoints": 3, "tuned_share": 1})
     tuned = train(run, wanted, prepared(groups()[8:], groups()[:8]))
     kept = weights(tuned, wanted)
     assert not changed(kept, weights(run.checkpoints / "checkpoint-4", wanted))
@@ -332,7 +335,8 @@ def test_no_gain_on_validation_is_said(tiny_encoder: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(validation, "search_evaluator", lambda *_: Falling())
     run = new_run(tmp_path)
-    train(run, preset(tiny_encoder, training=CHECKPOINTED), prepared(groups()[8:], groups()[:8]))
+    wanted = preset(tiny_encoder, training=CHECKPOINTED | {"tuned_share": 1})
+    train(run, wanted, prepared(groups()[8:], groups()[:8]))
     assert "validation-no-gain" in {event.problem["code"] for event in events(run) if isinstance(event, Noticed)}
 
 

@@ -25,7 +25,7 @@ from tunewiz.backends.training.trainer import scored_in_pieces
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import scale_of
 from tunewiz.files import discard
-from tunewiz.presets.losses.info_nce import Grouped
+from tunewiz.presets.losses.info_nce import Grouped, M3Unified
 from tunewiz.presets.losses.reranker.listwise import GroupSoftmax
 from tunewiz.problems import BadPreset, Problem, Where, error, say
 
@@ -66,6 +66,9 @@ class FlagTraining(EncoderTraining):
         folder = super()._save(running, model)
         discard(self.run.checkpoints / READ)
         return folder
+
+    def _knew(self) -> bool:
+        return not isinstance(self.preset.loss, M3Unified)  # whose heads for words and tokens are outside the encoder
 
     def _write(self, running: Any, model: Any, folder: Path) -> None:
         running.parts.tuned.save(folder)
