@@ -12,6 +12,7 @@ from tunewiz.backends.runs.events import STAGE_NAMES, Evaluated, Event, Noticed,
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import write_json, write_whole
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import Message, note, say
 
@@ -47,6 +48,7 @@ class InnerRun(Run):
             write_json(self.record_file, {"created": time.time(), "within": self.outer.name})
             write_whole(self.preset_file, dumps(preset))
         for name in stages_to_do(self, backend, preset):
+            preset = load(str(self.preset_file))  # in which a stage may have written what it chose
             if name == "report":
                 backend.tidy(self, preset)
             self.check_stop()

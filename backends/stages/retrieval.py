@@ -31,6 +31,7 @@ from tunewiz.data.text.language import language_of
 from tunewiz.presets.checks import language_problems
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.recipe import Known, open_keys
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import BadPreset, Message, Problem, note, say, warning
@@ -118,6 +119,7 @@ class RetrievalStages(Backend[R], Generic[R]):
             corpus=own_corpus,
         )
         self.check(preset, prepared)
+        preset = self.settled(run, preset, path, prepared)
         save(prepared, run.data)
         texts = texts_a_row(preset, prepared)
         for problem in readiness.memory_findings(preset, texts):
@@ -126,6 +128,20 @@ class RetrievalStages(Backend[R], Generic[R]):
         facts = {"data": dict(prepared.hashes), "counts": dict(prepared.counts), "sources": sources}
         add_to_record(run, **facts, row_texts=texts)
         run.emit(Saved(what="data", path=run.relative(run.data)))
+
+    def settled(self, run: Run, preset: R, path: Path, prepared: Prepared) -> R:
+        """``preset`` with what its recipe leaves open chosen; the run is told, and its preset written anew."""
+        from tunewiz.backends.training.recipes import rows_of, settled
+
+        if not open_keys(preset.training):
+            return preset
+        validated = bool(prepared.validation) and preset.training.tuned_share == "auto"
+        known = replace(self.known(run, preset, path, prepared), rows=rows_of(prepared), validated=validated)
+        return settled(run, preset, known)
+
+    def known(self, run: Run, preset: R, path: Path, prepared: Prepared) -> Known:
+        """What the task knows of the untouched model in the folder ``path``."""
+        return Known(0)
 
     def shaped(self, run: Run, preset: R, prepared: Prepared) -> Prepared:
         """``prepared`` in the shape that the task mines and trains on."""
@@ -212,6 +228,20 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
     def train(self, run: Run, preset: EmbeddingPreset) -> None:
         """Train from :meth:`base`'s model and leave the tuned one (or its adapter) in :meth:`tuned`'s folder."""
 
+    def known(self, run: Run, preset: EmbeddingPreset, path: Path, prepared: Prepared) -> Known:
+        """How much the untouched model finds of what training queries ask for."""
+        from tunewiz.backends.training.recipes import sample
+
+        collection = sample(prepared, preset.training.seed)
+        if collection is None:
+            return Known(0)
+        from tunewiz.backends.evaluate import MetricOptions
+
+        metric = canonical(preset.evaluation.metric)
+        wanted = MetricOptions((), (metric,), preset.training.seed)
+        measured = measure(path, collection, wanted, preset, measure_options(run, preset, "prepare"))
+        return Known(0, measured.metrics[metric], metric)
+
     def baseline(self, run: Run, preset: EmbeddingPreset) -> None:
         """Measure the untouched model, unless the preset does without."""
         if preset.evaluation.baseline:
@@ -296,6 +326,12 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
             )
             run.notice(note("search-model", message))
         return lambda: embedder(wanted.model, measure_options(run, preset, "prepare"))
+
+    def known(self, run: Run, preset: RerankerPreset, path: Path, prepared: Prepared) -> Known:
+        """Whether the model has a head that ranks."""
+        from tunewiz.backends.models.loading import has_head
+
+        return Known(0, fresh=not has_head(path))
 
     def check(self, preset: RerankerPreset, prepared: Prepared) -> None:
         """Raise :class:`BadPreset` where the loss cannot learn from what was prepared."""

@@ -14,6 +14,7 @@ from tunewiz.backends.machine.precision import choose
 from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.losses.matryoshka import Matryoshka
 from tunewiz.presets.preset import Preset, RetrievalPreset
+from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.sections.training import Training
 from tunewiz.presets.tasks.llm import LlmPreset
@@ -23,6 +24,14 @@ OPTIMIZERS: Final[Mapping[str, str]] = {
     "adamw_8bit": "adamw_bnb_8bit",
     "adafactor": "adafactor",
     "sgd": "sgd",
+}
+
+
+#: What the recipe may choose, in the library's names.
+_CHOSEN: Final[Mapping[str, str]] = {
+    "epochs": "num_train_epochs",
+    "learning_rate": "learning_rate",
+    "batch_size": "per_device_train_batch_size",
 }
 
 
@@ -165,11 +174,13 @@ def trainer_sections(preset: RetrievalPreset) -> dict[str, Any]:
     wanted = preset.training.precision
     # On a GPU the choice asks torch, which is too slow here; auto is bf16 on every GPU since 2020.
     precision = "bf16" if device == "cuda" and wanted == "auto" else choose(wanted, device)[0]
+    left = open_keys(preset.training)
+    given = settings(preset, precision, device)
+    chosen = [name for key, name in _CHOSEN.items() if key in left]
     sections: dict[str, Any] = {
-        "TrainingArguments": {
-            key: value for key, value in settings(preset, precision, device).items() if value is not None
-        },
+        "TrainingArguments": {key: value for key, value in given.items() if value is not None and key not in chosen},
         "set when the rows are counted": {
+            **({", ".join(chosen): "chosen from the data (training.recipe)"} if chosen else {}),
             "warmup_steps": f"{preset.training.warmup:g} of all steps",
             "eval_steps, save_steps": f"{preset.training.evaluations} times, evenly spread",
         },

@@ -18,13 +18,15 @@ from tunewiz.backends.evaluate.two_stage import measure_rankings, rerank_candida
 from tunewiz.backends.models.batching import EncodeOptions
 from tunewiz.backends.models.encoding import SearchEncoder
 from tunewiz.backends.models.reranking import ready_to_score
-from tunewiz.data.retrieval.built_corpus import collection_from_groups, collection_from_pairs
+from tunewiz.data.retrieval.built_corpus import Passages, collection_from_groups, collection_from_pairs
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Collection, Group, ScoredPair
 from tunewiz.presets.sections.data import Candidates
 
 #: Passages searched at most while training; more take long and hardly change which checkpoint is best.
 MOST_PASSAGES: Final = 5000
+#: And at least, where there are as many: among fewer nearly everything is found.
+FEWEST_PASSAGES: Final = 500
 #: What scored pairs are measured by: the rank correlation of cosines and scores (Spearman, 1904).
 CORRELATION: Final = "spearman"
 
@@ -42,7 +44,7 @@ def search_evaluator(
     """A sentence-transformers evaluator over the validation rows; its values are named without prefix."""
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    collection = held_out(prepared.validation_groups, prepared.groups, seed)
+    collection = held_out(prepared.validation_groups, prepared, seed)
     pairs = prepared.validation_pairs
 
     class Validation(BaseEvaluator):  # type: ignore[misc]  # the library is untyped at our edge
@@ -82,18 +84,24 @@ def unwrap_forward(model: Any) -> Iterator[None]:
             model.forward = wrapped
 
 
-def held_out(validation: Sequence[Group], training: Sequence[Group], seed: int) -> Collection:
-    """The validation queries over their own passages and as many of training's as :data:`MOST_PASSAGES` allows."""
-    drawn = list(training)
-    random.Random(seed).shuffle(drawn)
-    others: list[Group] = []
-    passages = 0
-    for group in drawn:
-        passages += len(group.positives) + len(group.negatives)
-        if passages > MOST_PASSAGES:
-            break
-        others.append(group)
-    return collection_from_groups(validation, others)
+def held_out(validation: Sequence[Group], prepared: Prepared, seed: int, most: int = MOST_PASSAGES) -> Collection:
+    """The queries of ``validation`` over their own passages and others drawn from what the evaluation searches.
+
+    Passages that training teaches to stay away from every query but their own are easy to tell from the right ones: a
+    search among them alone tells of gains that new documents do not see. Where there is no evaluation they must do.
+    Of the evaluation nothing but its documents is used. There are ``most`` passages at most, and no more than twice
+    as many as training reads: a measure must not take longer than an epoch.
+    """
+    passages = Passages()
+    found = collection_from_groups(validation, (), passages)
+    others = [document.full for document in prepared.evaluation.corpus.values()] or [
+        text for group in prepared.groups for text in (*group.positives, *group.negatives)
+    ]
+    room = min(most, max(FEWEST_PASSAGES, 2 * len(prepared.groups))) - len(passages.documents)
+    random.Random(seed).shuffle(others)
+    for text in others[: max(0, room)]:
+        passages.add(text)
+    return found
 
 
 def correlation(encoder: SearchEncoder, pairs: Sequence[ScoredPair]) -> list[float]:
@@ -127,7 +135,7 @@ MOST_QUERIES: Final = 150
 def collection_of(prepared: Prepared, seed: int) -> Collection:
     """The validation queries over their own passages and many of training's."""
     if prepared.shape == "groups":
-        whole = held_out(prepared.validation_groups, prepared.groups, seed)
+        whole = held_out(prepared.validation_groups, prepared, seed)
     else:
         whole = collection_from_pairs(prepared.validation_pairs, prepared.pairs)
     kept = list(whole.qrels)[:MOST_QUERIES]

@@ -19,7 +19,9 @@ from pydantic.fields import FieldInfo
 
 from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.training import Training
 from tunewiz.presets.yaml import fields, opening, validation
 from tunewiz.presets.yaml.tree import KeyPath, Tree, dotted_path
 from tunewiz.problems import BadPreset, Problem, Where, error, errors, say
@@ -124,11 +126,24 @@ class Draft:
         draft, wanted = self, Draft.of(preset, self.folder)
         whole = Draft(answers=preset.model_dump(mode="json"), folder=self.folder)
         paths = sorted(whole.paths(), key=lambda path: (path[-1] not in fields.CHOOSERS or len(path) == 1, len(path)))
+        left = {("training", key) for key in open_keys(preset.training)}
         for path in paths:
             value = whole.value(path)
-            if draft.value(path) != value and not _is_section(whole, path):
+            if path in left:
+                draft = draft.forget(path)
+            elif (draft.value(path) != value or path in draft.left_open) and not _is_section(whole, path):
                 draft = draft.answer(path, value)
         return draft if draft.checked()[0] == preset else replace(wanted, trusted=self.trusted)
+
+    @cached_property
+    def left_open(self) -> tuple[tuple[str, str], ...]:
+        """Keys that neither an answer nor a suggestion fills, and that the run's recipe will choose."""
+        section = fields.section_of(self.kind.model_fields["training"].annotation, None)
+        try:
+            training = section.model_validate(self.values.get("training") or {}) if section else None
+        except ValidationError:
+            return ()
+        return tuple(("training", key) for key in open_keys(training)) if isinstance(training, Training) else ()
 
     @property
     def code_of(self) -> str:

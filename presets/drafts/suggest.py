@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
-from tunewiz.presets import memory, methods, tasks
+from tunewiz.presets import memory, methods, recipe, tasks
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import KnownModel, Weights, known_models, knows, lookup
 from tunewiz.presets.losses import trained_by
@@ -286,7 +286,14 @@ def _backend(look: _Look) -> Found:
         yield "backend", Suggestion(own.backend, reason)
 
 
+def _is_chosen_later(look: _Look) -> bool:
+    """Whether the run's recipe chooses how long and how fast it learns, once it has seen the rows and the model."""
+    return bool(look.draft.value(("training", "recipe")) == "auto")
+
+
 def _learning_rate(look: _Look) -> Found:
+    if _is_chosen_later(look):
+        return
     if look.of_llm and look.of_llm.rate:
         yield "training.learning_rate", Suggestion(look.of_llm.rate, say("The usual one for this method."))
         return
@@ -317,7 +324,7 @@ def _max_length(look: _Look) -> Found:
 
 def _epochs(look: _Look) -> Found:
     rows = look.facts.rows
-    if rows:
+    if rows and not _is_chosen_later(look):
         epochs = 1.0 if rows >= 100_000 else 2.0 if rows >= 20_000 else 3.0 if rows >= 2_000 else 5.0
         reason = say("For {rows} rows: enough to learn them, not enough to know them by heart.", rows=rows)
         yield "training.epochs", Suggestion(epochs, reason)
@@ -327,8 +334,10 @@ def _batch_size(look: _Look) -> Found:
     if look.known is None:
         return
     size = look.known.size.batch_size
+    # The others of a batch are what an embedding model tells the right passage from.
+    least = recipe.LEAST[True] if look.kind.gives_vectors else _SMALLEST_BATCH
     if look.facts.rows:
-        while size > _SMALLEST_BATCH and look.facts.rows < 20 * size:
+        while size > least and look.facts.rows < recipe.STEPS * size:
             size //= 2
     if size < look.known.size.batch_size:
         reason = say("Small, so that {rows} rows still make enough steps.", rows=look.facts.rows)

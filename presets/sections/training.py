@@ -292,6 +292,21 @@ class Training(Optimisation, Extent):
 class RetrievalTraining(Training):
     """As :class:`Training`, with what embedding models and rerankers have beside."""
 
+    recipe: Literal["auto", "fixed"] = Field(
+        "auto",
+        title=N_("Recipe"),
+        description=N_(
+            "Who chooses epochs, learning rate, batch size, warm-up and evaluations where they are not written here. "
+            "What is written stays."
+        ),
+        json_schema_extra=about(
+            typical=N_("auto."),
+            choices={
+                "auto": N_("the run, from rows, model and how much the untouched model finds; each with its reason"),
+                "fixed": N_("nobody: the default of each key, whatever the data"),
+            },
+        ),
+    )
     tuned_share: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
         "auto",
         title=N_("Share of the tuned weights"),

@@ -63,6 +63,7 @@ class PipelinePreset(RerankerPreset):
 
     def reranker(self, embedder: str = "tuned") -> RerankerPreset:
         """The reranker's preset; ``embedder`` is the folder of the tuned embedding model that finds the candidates."""
-        own = self.model_dump(exclude={"embedding", "task", "backend", "candidates"})
+        own = self.model_dump(exclude={"embedding", "task", "backend", "candidates", "training"})
         candidates = self.candidates.model_copy(update={"strategy": "dense", "model": embedder})
-        return RerankerPreset.model_validate({**own, "candidates": candidates})
+        # The section itself knows which of its keys were written.
+        return RerankerPreset.model_validate({**own, "candidates": candidates, "training": self.training})

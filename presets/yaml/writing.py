@@ -1,4 +1,7 @@
-"""A preset as YAML that explains itself: every default written out, every key with its help above it."""
+"""A preset as YAML that explains itself: every default written out, every key with its help above it.
+
+What the recipe is still to choose stays open: it is not written, for what is written stays.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from pydantic.fields import FieldInfo
 
 from tunewiz.language import translate
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.recipe import KEYS, open_keys
 from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.training import RetrievalTraining
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.problems import say
@@ -34,13 +39,27 @@ def _briefly(section: Section, depth: int) -> Iterator[str]:
         info, value = type(section).model_fields[name], getattr(section, name)
         base = Preset.model_fields.get(name) if depth == 0 else None
         kept = info.is_required() or (depth > 0 and number == 0) or (base is not None and base.is_required())
-        if not kept and value == info.get_default(call_default_factory=True):
+        if name in _open(section):
+            continue
+        said = name in _said(section) or bool(isinstance(value, Section) and _said(value))
+        if not kept and not said and value == info.get_default(call_default_factory=True):
             continue
         if isinstance(value, Section):
             yield f"{'  ' * depth}{name}:"
             yield from _briefly(value, depth + 1)
         else:
             yield from _entry(name, value, depth)
+
+
+def _open(section: Section) -> tuple[str, ...]:
+    """Keys that the recipe is still to choose."""
+    return open_keys(section) if isinstance(section, RetrievalTraining) else ()
+
+
+def _said(section: Section) -> set[str]:
+    """Keys that say something even with their default: what is written is not chosen by the recipe."""
+    open_to_choice = isinstance(section, RetrievalTraining) and section.recipe == "auto"
+    return set(KEYS) & section.model_fields_set if open_to_choice else set()
 
 
 def _ordered(section: Section) -> list[str]:
@@ -56,7 +75,11 @@ def _section(section: Section, depth: int) -> Iterator[str]:
         if isinstance(value, Section) and number:
             yield ""
         yield from _comment(own[name], value, depth)
-        yield from _entry(name, value, depth)
+        if name in _open(section):
+            later = translate("chosen from the data when the run begins (recipe)")
+            yield f"{'  ' * depth}# {name}: {later}"
+        else:
+            yield from _entry(name, value, depth)
 
 
 def _entry(name: str, value: Any, depth: int) -> Iterator[str]:

@@ -304,7 +304,8 @@ def proposal(state: State) -> Iterator[tuple[str, str, str]]:
         path = tuple(key.split("."))
         info, value = draft.field(path), draft.value(path)
         if info is not None and value is not None:
-            yield translate(info.title or path[-1]), printable(value), reasons.get(key, "")
+            told = translate("by the run") if path in draft.left_open else printable(value)
+            yield translate(info.title or path[-1]), told, reasons.get(key, "")
 
 
 def _no_model(state: State) -> str:

@@ -243,7 +243,8 @@ class State:
 
     def reasons(self) -> dict[str, str]:
         """Why the suggested values are suggested, by key, where they are in use."""
-        return {
+        later = translate("Chosen from the data when the run begins; what you enter stays.")
+        return {".".join(path): later for path in self.draft.left_open} | {
             key: suggestion.reason.text()
             for key, suggestion in self.suggestions.items()
             if not self.draft.is_answered(tuple(key.split(".")))

@@ -14,6 +14,7 @@ from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import Weights, lookup
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.yaml import fields
 from tunewiz.printable import amount, printable
 from tunewiz.problems import Message, errors, say
@@ -95,6 +96,9 @@ def _on_what(state: State, preset: Preset) -> Message:
 def _how(state: State, preset: Preset) -> str:
     training, method = preset.training, getattr(getattr(preset, "method", None), "type", "")
     batch = training.batch_size * training.accumulation
+    if "epochs" in open_keys(training):
+        return say("{method}, in batches of {batch}; how long and how fast is chosen from the data when the run begins",
+                   method=method or preset.backend, batch=batch).text()  # fmt: skip
     steps = steps_of(preset, state.facts.rows)
     told = say("{method}; {epochs:g} times through the rows in batches of {batch}: {steps} steps, learning rate {rate}",
                method=method or preset.backend, epochs=training.epochs, batch=batch,

@@ -1,0 +1,171 @@
+"""What a preset leaves open about training, chosen from the data: one rule for presets that ship and for wizards.
+
+The rule looks at the rows, at the model's size and kind, and at how much the untouched model finds already. Where that
+is much, few small steps are enough and more do harm; where it is little, more and larger ones are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from tunewiz.presets.families import lookup
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.sections.method import Lora
+from tunewiz.presets.sections.training import Optimisation, RetrievalTraining
+from tunewiz.problems import Message, say
+
+#: The keys of ``training`` that are chosen where nobody wrote them.
+KEYS: Final = ("epochs", "learning_rate", "batch_size", "warmup", "evaluations")
+
+#: From this nDCG@10 on (or what else decides) a model is good already: MiniLM on English abstracts had 0.72, and five
+#: epochs at 5e-5 brought it 0.002 where one at 2e-5 brought 0.016.
+_STRONG: Final = 0.6
+#: Below it the texts are foreign to the model: MiniLM on Chinese had 0.02 to 0.35 and learned for five epochs.
+_WEAK: Final = 0.3
+#: Times through few rows, and what the usual rate is multiplied with, by how much the model finds.
+_EPOCHS: Final = {"strong": 1.0, "middle": 3.0, "weak": 5.0}
+_FASTER: Final = {"strong": 1.0, "middle": 1.5, "weak": 2.5}
+_FASTEST: Final = 5e-5  # beyond it training all weights begins to forget
+#: Rows from which on fewer times are enough.
+_ENOUGH: Final = ((100_000, 1.0), (20_000, 2.0), (2_000, 3.0))
+#: The library's rate with adapters, and ours for a head that begins from nothing.
+_LORA_RATE: Final = 1e-4
+_FRESH_RATE: Final = 1e-4
+#: Batches that are not made smaller: in-batch losses need others to compare with, the rest only steps.
+LEAST: Final = {True: 32, False: 8}
+STEPS: Final = 20  # an epoch, for which a batch is halved
+_NO_WARMUP: Final = 10  # steps: of so few none is spared for climbing from zero
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the rule knows of the data and the untouched model.
+
+    ``score`` is the primary metric (0 to 1) on a sample of the training queries, which it has never seen; ``None``
+    where it was not measured. ``validated``: whether rows are kept aside to choose by. ``fresh``: whether a reranker's
+    head begins from nothing.
+    """
+
+    rows: int
+    score: float | None = None
+    metric: str = ""
+    validated: bool = False
+    fresh: bool = False
+
+    @property
+    def level(self) -> str:
+        """How much the untouched model finds: ``strong`` (also where that is not known), ``middle`` or ``weak``."""
+        if self.score is None or self.score >= _STRONG:
+            return "strong"
+        return "middle" if self.score >= _WEAK else "weak"
+
+
+class Chosen(NamedTuple):
+    """A value and why."""
+
+    value: Any
+    reason: Message
+
+
+def open_keys(training: Optimisation) -> tuple[str, ...]:
+    """The keys of ``training`` that are to be chosen: those that nobody wrote, unless the recipe is fixed.
+
+    Whoever wrote how long it trains, in epochs or steps, is left with the defaults of what hangs on that.
+    """
+    if not isinstance(training, RetrievalTraining) or training.recipe != "auto":
+        return ()
+    found = tuple(key for key in KEYS if key not in training.model_fields_set)
+    if "epochs" not in found or training.max_steps > 0:
+        return tuple(key for key in found if key == "learning_rate")
+    return found
+
+
+def choose(preset: RetrievalPreset, known: Known) -> Mapping[str, Chosen]:
+    """A value and its reason for each of the open keys of ``preset``."""
+    training, left = preset.training, open_keys(preset.training)
+    found = {"epochs": _epochs(preset, known), "batch_size": _batch(preset, known)}
+    epochs = found["epochs"].value if "epochs" in left else training.epochs
+    batch = found["batch_size"].value if "batch_size" in left else training.batch_size
+    found["learning_rate"] = _rate(preset, known)
+    found["warmup"] = _warmup(known.rows * epochs / (batch * training.accumulation))
+    found["evaluations"] = _evaluations(known, epochs)
+    return {key: found[key] for key in left}
+
+
+def _warmup(steps: float) -> Chosen:
+    if steps < _NO_WARMUP:
+        return Chosen(0.0, say("In so few steps none is spared for climbing to the full rate."))
+    return Chosen(0.1, say("As the libraries do."))
+
+
+def _epochs(preset: RetrievalPreset, known: Known) -> Chosen:
+    if preset.cross_encoder:
+        if known.fresh:
+            reason = say("A fresh head learns from nothing; after two times through, new queries get worse.")
+            return Chosen(min(2.0, _most(known.rows)), reason)
+        return Chosen(1.0, say("The model ranks already; the libraries' own recipe."))
+    epochs = _EPOCHS[known.level]
+    if known.level == "strong" and known.validated and known.score is not None:
+        reason = say("{found} Once more than the libraries, since validation tells when it is too much.",
+                     found=_finds(known))  # fmt: skip
+        return Chosen(min(2.0, _most(known.rows)), reason)
+    reason = say("{found} For {rows} rows.", found=_finds(known), rows=known.rows)
+    return Chosen(min(epochs, _most(known.rows)), reason)
+
+
+def _most(rows: int) -> float:
+    return next((most for enough, most in _ENOUGH if rows >= enough), 5.0)
+
+
+def _finds(known: Known) -> Message:
+    """How much the untouched model finds, in words."""
+    if known.score is None:
+        return say("How much the untouched model finds is not known: the libraries' own recipe.")
+    values: dict[str, str] = {"metric": known.metric, "score": f"{known.score:.2f}"}
+    if known.level == "strong":
+        return say(
+            "The untouched model finds most of what training queries ask for ({metric} {score}): more would soon be "
+            "too much.",
+            **values,
+        )
+    if known.level == "middle":
+        return say("The untouched model finds a part of what training queries ask for ({metric} {score}).", **values)
+    return say(
+        "The untouched model finds little of what training queries ask for ({metric} {score}): it has much to learn.",
+        **values,
+    )
+
+
+def _rate(preset: RetrievalPreset, known: Known) -> Chosen:
+    size = getattr(lookup(preset.model.id), "size", None)
+    if isinstance(preset.method, Lora):
+        rate = size.lora_learning_rate if size else _LORA_RATE
+        return Chosen(rate, say("The usual one for adapters, whose few weights need larger steps."))
+    if preset.cross_encoder and known.fresh:
+        return Chosen(_FRESH_RATE, say("The head is new and needs large steps."))
+    usual = size.learning_rate if size else preset.full_rate
+    rate = float(f"{max(usual, min(usual * _FASTER[known.level], _FASTEST)):.1g}")
+    if preset.cross_encoder or rate == usual:
+        return Chosen(usual, say("The usual one for this model when all weights are trained."))
+    return Chosen(rate, say("{found} Larger steps than the usual {usual}.", found=_finds(known), usual=f"{usual:g}"))
+
+
+def _batch(preset: RetrievalPreset, known: Known) -> Chosen:
+    size = getattr(lookup(preset.model.id), "size", None)
+    usual: int = size.batch_size if size else RetrievalTraining.model_fields["batch_size"].default
+    if preset.cross_encoder:
+        usual = min(usual, LEAST[False] if known.fresh else usual)
+    least, batch = LEAST[preset.loss.core.in_batch_negatives], usual
+    while batch // 2 >= least and known.rows < STEPS * batch:
+        batch //= 2
+    if batch < usual:
+        return Chosen(batch, say("Small, so that {rows} rows still make enough steps.", rows=known.rows))
+    return Chosen(batch, say("The usual one for this model."))
+
+
+def _evaluations(known: Known, epochs: float) -> Chosen:
+    if known.rows >= _ENOUGH[1][0]:
+        return Chosen(4, say("Often enough that little is lost if the machine is."))
+    return Chosen(max(1, min(4, round(epochs))), say("Once an epoch: each measure costs as much as many steps."))
