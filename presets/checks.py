@@ -13,6 +13,7 @@ from tunewiz.language import N_
 from tunewiz.presets import families
 from tunewiz.presets.losses import alike, catalogue, kind_of
 from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.sections.model import Model, ModelKind
@@ -248,6 +249,7 @@ def _loss_with_negatives(core: Loss) -> str:
 def method_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     """Learning rates that are unusual for the method, and layers named wrongly."""
     rate, where = preset.training.learning_rate, Where("training.learning_rate")
+    left = "learning_rate" in open_keys(preset.training)  # chosen to suit the method
     if not isinstance(preset.method, Lora):
         if rate > 2e-4:
             message = say(
@@ -255,7 +257,7 @@ def method_problems(preset: RetrievalPreset) -> Iterator[Problem]:
             )
             yield warning("learning-rate-high", message, where, say("Usual: 1e-5 to 5e-5."))
         return
-    if rate < 5e-5:
+    if rate < 5e-5 and not left:
         message = say("{rate} is low for LoRA: little may change.", rate=f"{rate:g}")
         yield warning("learning-rate-low", message, where, say("Usual: 1e-4 to 5e-4."))
     modules = preset.method.target_modules

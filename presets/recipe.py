@@ -72,11 +72,13 @@ class Chosen(NamedTuple):
 def open_keys(training: Optimisation) -> tuple[str, ...]:
     """The keys of ``training`` that are to be chosen: those that nobody wrote, unless the recipe is fixed.
 
-    Whoever wrote how long it trains, in epochs or steps, is left with the defaults of what hangs on that.
+    Whoever wrote how long it trains, in epochs or steps, is left with the defaults of what hangs on that; early
+    stopping needs its measures.
     """
     if not isinstance(training, RetrievalTraining) or training.recipe != "auto":
         return ()
-    found = tuple(key for key in KEYS if key not in training.model_fields_set)
+    said = training.model_fields_set | ({"evaluations"} if training.early_stopping.enabled else set())
+    found = tuple(key for key in KEYS if key not in said)
     if "epochs" not in found or training.max_steps > 0:
         return tuple(key for key in found if key == "learning_rate")
     return found

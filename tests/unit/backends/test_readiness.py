@@ -200,11 +200,20 @@ def test_memory_is_held_against_the_emptiest_gpu(
 @pytest.mark.parametrize("name", sorted(losses.trained_by("sentence_transformers")))
 def test_native_is_yaml_with_the_losss_class(name: str) -> None:
     loss = {"name": name} | ({"guide": "starter"} if name == "gist" else {})
-    told = yaml.safe_load(engines.find_engine("sentence_transformers").native(preset(loss)))
+    told = yaml.safe_load(
+        engines.find_engine("sentence_transformers").native(preset(loss, training={"recipe": "fixed"}))
+    )
     (kind,) = told["loss"]
     assert kind.endswith("Loss")
     arguments = told["SentenceTransformerTrainingArguments"]
     assert arguments["per_device_train_batch_size"] == 64 and arguments["learning_rate"] == 2e-5
+
+
+def test_native_says_what_the_recipe_is_still_to_choose() -> None:
+    told = yaml.safe_load(engines.find_engine("sentence_transformers").native(preset(training={"epochs": 2})))
+    assert "learning_rate" not in told["SentenceTransformerTrainingArguments"]
+    assert told["SentenceTransformerTrainingArguments"]["num_train_epochs"] == 2
+    assert "recipe" in told["set when the rows are counted"]["learning_rate"]
 
 
 def test_native_tells_the_adapter() -> None:

@@ -39,7 +39,7 @@ def test_a_plain_preset_has_no_problem() -> None:
         (["data.evaluation.fraction=0"], "nothing-held-out", "warning data.evaluation.fraction"),
         (["data.negatives.strategy=bm25", "data.negatives.candidates=3"], "too-few-candidates", "candidates"),
         (["training.learning_rate=1e-3"], "learning-rate-high", "0.001 is high"),
-        (["method=lora"], "learning-rate-low", "2e-05 is low for LoRA"),
+        (["method=lora", "training.learning_rate=2e-5"], "learning-rate-low", "2e-05 is low for LoRA"),
         (["method=lora", "method.target_modules=[]"], "target-modules", "error method.target_modules"),
         (["data.format=scored"], "loss-rows", "Losses for these rows: angle,"),
         (["data.format=pairs", "loss=triplet"], "loss-rows", "multiple_negatives_ranking"),
