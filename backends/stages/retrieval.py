@@ -229,10 +229,10 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
         """Train from :meth:`base`'s model and leave the tuned one (or its adapter) in :meth:`tuned`'s folder."""
 
     def known(self, run: Run, preset: EmbeddingPreset, path: Path, prepared: Prepared) -> Known:
-        """How much the untouched model finds of what training queries ask for."""
+        """How much the untouched model finds of what training queries ask for, where the epochs hang on it."""
         from tunewiz.backends.training.recipes import sample
 
-        collection = sample(prepared, preset.training.seed)
+        collection = sample(prepared, preset.training.seed) if "epochs" in open_keys(preset.training) else None
         if collection is None:
             return Known(0)
         from tunewiz.backends.evaluate import MetricOptions

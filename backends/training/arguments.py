@@ -176,13 +176,16 @@ def trainer_sections(preset: RetrievalPreset) -> dict[str, Any]:
     precision = "bf16" if device == "cuda" and wanted == "auto" else choose(wanted, device)[0]
     left = open_keys(preset.training)
     given = settings(preset, precision, device)
+    chosen_later = "chosen from the data (training.recipe)"
     chosen = [name for key, name in _CHOSEN.items() if key in left]
     sections: dict[str, Any] = {
         "TrainingArguments": {key: value for key, value in given.items() if value is not None and key not in chosen},
         "set when the rows are counted": {
-            **({", ".join(chosen): "chosen from the data (training.recipe)"} if chosen else {}),
-            "warmup_steps": f"{preset.training.warmup:g} of all steps",
-            "eval_steps, save_steps": f"{preset.training.evaluations} times, evenly spread",
+            **({", ".join(chosen): chosen_later} if chosen else {}),
+            "warmup_steps": chosen_later if "warmup" in left else f"{preset.training.warmup:g} of all steps",
+            "eval_steps, save_steps": chosen_later
+            if "evaluations" in left
+            else f"{preset.training.evaluations} times, evenly spread",
         },
     }
     if isinstance(preset.method, Lora):

@@ -120,7 +120,7 @@ async def test_all_places_agree_after_any_edit(app: TunewizApp, monkeypatch: pyt
 
 async def test_a_broken_text_is_where_f7_goes(app: TunewizApp) -> None:
     async with app.run_test(size=(120, 50)) as pilot:
-        screen = await opened(app, pilot, begun())
+        screen = await opened(app, pilot, begun().answer(("training", "epochs"), 3))
         await pilot.press("alt+7")
         await until(pilot, lambda: "epochs: " in screen.query_one("#yaml", TextArea).text)
         area = screen.query_one("#yaml", TextArea)
