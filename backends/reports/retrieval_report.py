@@ -261,6 +261,9 @@ def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
         scheduler=training.scheduler,
         warmup=f"{training.warmup:g}",
     )
+    share = facts.record.get("tuned_share", 1)
+    if share != 1:
+        yield say("Weights: {percent} % tuned, the rest the untouched model's (WiSE-FT)", percent=round(100 * share))
     yield say("At most {length} tokens a text; seed {seed}", length=training.max_length, seed=training.seed)
     if any(prompts):
         yield say(

@@ -16,6 +16,7 @@ from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import device_of
 from tunewiz.backends.runs.callback import run_callback
+from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training import checkpoints
 from tunewiz.backends.training.arguments import Length, measured_steps, schedule, settings
@@ -90,9 +91,9 @@ class LibraryTraining(ABC, Generic[R]):
             found = measured(between, lambda: values(model), self.run.check_stop)
             choice = choose(found, self.preset.training.seed)
             self.run.notice(choice.told(str(metric)))
-            between.set(choice.share)
-        else:
-            between.set(wanted)
+            wanted = choice.share
+        between.set(wanted)
+        add_to_record(self.run, tuned_share=wanted)
 
     def _knew(self) -> bool:
         """Whether the untouched model could do what it is tuned for: a fresh head could not."""

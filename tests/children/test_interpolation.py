@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def test_worse_on_validation_ends_with_the_untouched_weights(
     tuned, base = weights(train(run, wanted, rows()), wanted), weights(tiny_encoder, wanted)
     assert all(tuned[name].equal(base[name]) for name in base)
     assert told(run)[0]["severity"] == "warning" and "0: 0.7000" in told(run)[0]["message"]
+    assert json.loads(run.record_file.read_text("utf-8"))["tuned_share"] == 0
 
 
 def test_a_stop_while_shares_are_measured_resumes_to_the_same(
