@@ -300,7 +300,7 @@ async def test_f1_opens_the_field_and_a_lesson(app: TunewizApp) -> None:
 def chosen_preset() -> Preset:
     return loads(
         "task: embedding\nname: mine\nmodel: {id: all-MiniLM-L6-v2, source: starter}\n"
-        "data: {train: sample:faq-en}\nloss: {name: multiple_negatives_ranking}\n"
+        "data: {train: sample:faq-en}\nloss: {name: multiple_negatives_ranking}\ntraining: {epochs: 5}\n"
     )
 
 
