@@ -205,7 +205,7 @@ async def test_hostile_text_is_shown_harmlessly(app: TunewizApp, tmp_path: Path)
 
 async def test_a_model_of_the_catalogue_is_taken_with_enter(app: TunewizApp) -> None:
     async with app.run_test(size=(120, 50)) as pilot:
-        screen = await opened(app, pilot)
+        screen = await opened(app, pilot, answers(training__recipe="fixed"))
         await pilot.press("alt+3")
         await until(pilot, lambda: screen.state.machine is not None)
         await pilot.press("a", "down", "enter")
