@@ -74,6 +74,12 @@ def resumed(case: Case, run: Path) -> tuple[bool, bool, list[str]]:
     return *same, sorted(there ^ expected)
 
 
+def spread(count: int, most: int) -> list[int]:
+    """At most ``most`` numbers of ``count`` operations, from the first to the last."""
+    most = min(most, count)
+    return sorted({round(place * (count - 1) / max(1, most - 1)) for place in range(most)})
+
+
 def told(case: Case, where: str, operations: int, ends: list[tuple[bool, bool, list[str]]]) -> None:
     """A line of the table; then what must hold."""
     measures, bits = sum(end[0] for end in ends), sum(end[1] for end in ends)
@@ -89,9 +95,8 @@ def test_a_kill_before_any_file_operation(case: Case, stage: str) -> None:
     watched = copied(case.run, f"{stage}-watched")
     operations = case.child.run(watched, stage).operations
     shutil.rmtree(watched.parent)
-    count = min(KILLS, len(operations))
     ends = []
-    for number in sorted({round(place * (len(operations) - 1) / max(1, count - 1)) for place in range(count)}):
+    for number in spread(len(operations), KILLS):
         run = copied(case.run, f"{stage}-{number}")
         assert case.child.run(run, stage, number).status == -9
         ends.append(resumed(case, run))
