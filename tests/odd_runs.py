@@ -157,6 +157,31 @@ def _odd_within(tree: Any, draw: random.Random) -> Any:
     return draw.choice(ODD)
 
 
+def lines_changed(path: Path, draw: random.Random) -> None:
+    """Lines of a file of JSON lines taken out, doubled, moved, cut, joined, and values in them changed."""
+    lines: list[Any] = path.read_bytes().splitlines(keepends=True)
+    for _ in range(draw.randint(1, 12)):
+        if not lines:
+            break
+        at, other = draw.randrange(len(lines)), draw.randrange(len(lines))
+        line = lines[at]
+        kind = draw.randrange(7)
+        if kind == 0:
+            del lines[at]
+        elif kind == 1:
+            lines[at:at] = [line] * draw.choice([1, 2, 50])
+        elif kind == 2:
+            lines[at], lines[other] = lines[other], line
+        elif kind == 3:
+            lines[at] = line[: draw.randint(0, len(line))]
+        elif kind == 4:
+            lines[at] = line[: draw.randrange(len(line) + 1)] + draw.randbytes(draw.randint(1, 4)) + line[-9:]
+        else:
+            with suppress(ValueError):
+                lines[at] = json.dumps(_odd_within(json.loads(line), draw)).encode() + b"\n"
+    path.write_bytes(b"".join(lines))
+
+
 def _no_folder(path: Path, draw: random.Random) -> None:
     """Something else in place of the folder that the file would be in."""
     if path.parent.name in ("report", "data"):
