@@ -20,6 +20,7 @@ from tunewiz.backends.sources import datasets, resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
 from tunewiz.backends.stages.first_rows import First, data_problems, first_rows
 from tunewiz.backends.stages.foresight import guessed
+from tunewiz.backends.training.batch_sizes import Settled, settled
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import memory
@@ -58,6 +59,7 @@ class Checked:
     located: Located | None = None
     needed: memory.Estimate | None = None
     first: First | None = None
+    chosen: Settled | None = None
     reading: Reading | None = None
 
     @property
@@ -78,8 +80,8 @@ class Checked:
     def native(self) -> str:
         """The configuration it stands for; "" while it cannot run."""
         return (
-            engines.find_engine(self.opened.preset.backend).native(self.opened.preset)
-            if self.sound and self.opened
+            engines.find_engine(self.chosen.preset.backend).native(self.chosen.preset)
+            if self.sound and self.chosen
             else ""
         )
 
@@ -103,7 +105,8 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
     if texts:
         of_memory = opened.placed(memory_findings(opened.preset, texts))
         found = [*(one for one in found if one.code not in MEMORY), *of_memory]
-    checked = Checked(name, found, opened, located, estimate(opened.preset, located, texts), first)
+    chosen = settled(opened.preset, texts)
+    checked = Checked(name, found, opened, located, estimate(chosen.preset, located, texts), first, chosen)
     if rows and checked.sound:
         checked = replace(checked, reading=_read(opened.preset, rows))
     return _tell(checked, as_json)
@@ -184,6 +187,8 @@ def _print(checked: Checked) -> None:
         console.print(Text(translate(N_("No errors: this preset can run."))))
     if checked.opened and checked.located:
         console.print(Text(_where(checked.opened.preset, checked.located).text()), soft_wrap=True)
+    for reason in checked.chosen.why if checked.chosen else ():
+        console.print(Text(reason.text()), soft_wrap=True)
     if checked.needed:
         console.print(Text(_memory(checked.needed).text()), soft_wrap=True)
     if checked.time:

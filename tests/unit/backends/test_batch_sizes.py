@@ -18,6 +18,7 @@ from tunewiz.presets.sections.section import Auto
 from tunewiz.presets.yaml.library import load, loads
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadPreset
+from tunewiz.tui.commands.check import run_check
 
 GB = 1 << 30
 AUTO = ["training.batch_size=auto", "evaluation.batch_size=auto"]
@@ -129,3 +130,18 @@ def test_what_is_no_auto_is_left_alone(tmp_path: Path) -> None:
     before = run.preset_file.read_bytes()
     assert settle(run, preset, "train") is preset
     assert run.preset_file.read_bytes() == before
+
+
+def test_a_batch_that_will_fit_is_not_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_sizes.readiness, "host_free", lambda: 6 * GB)
+    large = ["launch.device=cpu", "training.precision=fp32"]
+    for size, codes in (("64", ["memory-tight"]), ("auto", [])):
+        preset = load("reranker/starter", [*large, f"training.batch_size={size}"])
+        assert [problem.code for problem in batch_sizes.readiness.memory_findings(preset, 8.0)] == codes
+
+
+def test_check_shows_the_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_check("llm/starter", [*AUTO, "training.accumulation=4", "launch.device=cpu"], as_json=False) == 0
+    told = capsys.readouterr().out
+    assert "training.batch_size: auto is " in told and "8 rows a step" in told
+    assert "per_device_train_batch_size: auto" not in told
