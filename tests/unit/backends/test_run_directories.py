@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tunewiz import files
+from tunewiz.backends.language_models.loaded_model import places_of
 from tunewiz.backends.runs import ends, lock
 from tunewiz.backends.runs.create import add_to_record, create
 from tunewiz.backends.runs.ends import ended, given_up, kernel_kills, kernel_kills_since, why_lost
@@ -32,7 +33,7 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import drafts, fresh, keep
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import loads
-from tunewiz.problems import BadPreset, Problem, TunewizError
+from tunewiz.problems import BadData, BadPreset, Problem, TunewizError
 from tunewiz.redaction import RedactingWriter
 
 PRESET = "name: tiny\ntask: embedding\nmodel: starter\ndata: {train: 'sample:faq'}\nloss: multiple_negatives_ranking\n"
@@ -545,3 +546,14 @@ def test_a_record_that_cannot_be_read_now_is_not_replaced_by_less(
 
 def _no_memory(_: str) -> None:
     raise MemoryError
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"llm": [], "model": {"path": "/m"}}, {"llm": {"template": "x"}, "model": None}]
+)
+def test_a_record_without_what_preparing_wrote_is_named_as_damaged(record: dict[str, Any], tmp_path: Path) -> None:
+    run = Run(tmp_path / "a run")
+    with pytest.raises(BadData, match="is damaged") as fault:
+        places_of(record, run.data, run.checkpoints)
+    assert fault.value.problems[0].fix is not None
+    assert f"tunewiz run '{run.preset_file}'" in fault.value.problems[0].fix.text()
