@@ -36,7 +36,8 @@ def test_a_full_disk_is_told_in_every_stage(case: str, tmp_path: Path, tiny_enco
         cells = (case, f"full disk, {stage['stage']}", stage["operations"], len(ends), *kept, ", ".join(left) or "0")
         TABLE.append(f"| {' | '.join(map(str, cells))} |")
     for end in told:
-        assert (end["status"], end["again"]) == (1, 1), end
+        # Gone on with, it may find room in the megabyte that was kept for the last word: a report takes less.
+        assert end["status"] == 1 and end["again"] in (0, 1), end
         assert end["codes"][:1] == ["disk-full"], end
     for stage in stages:
         for end in stage["ends"]:
