@@ -27,6 +27,8 @@ KILLS: Final = int(os.environ.get("TUNEWIZ_KILLS", "3"))
 #: Measures of a run that was killed may differ by this much; on one machine they do not differ at all.
 TOLERANCE: Final = 1e-3
 TABLE: Final[list[str]] = []
+#: Where the runs lie that these go through.
+INSIDE: Final = {"pipeline": "embedding", "comparison": "variants/random"}
 
 
 class Case(NamedTuple):
@@ -90,17 +92,30 @@ def told(case: Case, where: str, operations: int, ends: list[tuple[bool, bool, l
     assert (measures, bits, left) == (len(ends), len(ends), [])
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_kill_before_any_file_operation(case: Case, stage: str) -> None:
-    watched = copied(case.run, f"{stage}-watched")
+def killed_in(case: Case, stage: str) -> None:
+    name = stage.replace("/", "-")
+    watched = copied(case.run, f"{name}-watched")
     operations = case.child.run(watched, stage).operations
     shutil.rmtree(watched.parent)
     ends = []
     for number in spread(len(operations), KILLS):
-        run = copied(case.run, f"{stage}-{number}")
+        run = copied(case.run, f"{name}-{number}")
         assert case.child.run(run, stage, number).status == -9
         ends.append(resumed(case, run))
     told(case, stage, len(operations), ends)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_kill_before_any_file_operation(case: Case, stage: str) -> None:
+    killed_in(case, stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_kill_within_a_run_inside_a_run(case: Case, stage: str) -> None:
+    """The embedding model of a pipeline, the first variant of a comparison."""
+    if case.name not in INSIDE:
+        pytest.skip("a run with no other inside")
+    killed_in(case, f"{INSIDE[case.name]}/{stage}")
 
 
 def test_a_kill_at_any_moment(case: Case) -> None:
