@@ -8,7 +8,6 @@ bounds.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Final, NamedTuple
 from tunewiz.backends.machine.precision import choose, cpu_has_bf16
 from tunewiz.backends.training import loss_rows, reranker_rows
 from tunewiz.backends.training.probe import about
+from tunewiz.cores import usable_cores
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import scale_of
 from tunewiz.data.text.lengths import estimate_each
@@ -115,7 +115,7 @@ def guessed(preset: RetrievalPreset, found: Work, folder: Path | None, whole: bo
     shape = shape_of(preset, folder)
     if shape is None or not found.texts:
         return None
-    cores, half = preset.launch.threads or os.cpu_count() or 1, preset.training.in_16_bits(cpu_has_bf16())
+    cores, half = preset.launch.threads or usable_cores(), preset.training.in_16_bits(cpu_has_bf16())
     times = epochs(preset, found.rows) if whole else 1.0
     quick, slow = (times * operations(shape, found) / (cores * speed) for speed in reversed(CORE[half]))
     if slow < WORTH:

@@ -8,7 +8,6 @@ each other's wrong answers a smaller batch would teach less: it stays, and mini-
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -18,6 +17,7 @@ from tunewiz.backends.machine.hardware import gpus, host_free, most_free
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.adjusting import write_preset
 from tunewiz.backends.training.out_of_memory import assignments, ladder, with_values
+from tunewiz.cores import usable_cores
 from tunewiz.files import read_object
 from tunewiz.presets import families
 from tunewiz.presets.memory import GB
@@ -103,7 +103,7 @@ def _trained(preset: LlmPreset | RetrievalPreset, texts: float) -> tuple[LlmPres
         return _kept_together(
             with_values(preset, {"training.batch_size": int(preset.training.batch_size)}), fits, on_cpu
         )
-    most = _ROWS_A_CORE * (preset.launch.threads or os.cpu_count() or 1) if on_cpu else rows
+    most = _ROWS_A_CORE * (preset.launch.threads or usable_cores()) if on_cpu else rows
     for size in _parts(rows):
         made = with_values(preset, {"training.batch_size": size, "training.accumulation": rows // size})
         if size == 1 or (size <= most and fits(made)):
