@@ -73,11 +73,10 @@ def _chosen_before(run: Run, preset: P) -> P:
         return preset
     kept = load(str(run.preset_file))
     values: dict[str, Any] = {}
-    for name in _SECTIONS:
-        mine, theirs = getattr(preset, name), getattr(kept, name)
-        if isinstance(mine.batch_size, Auto) and not isinstance(theirs.batch_size, Auto):
-            names = ("batch_size", "accumulation") if name == "training" else ("batch_size",)
-            values |= {f"{name}.{one}": getattr(theirs, one) for one in names}
+    if not isinstance(kept.training.batch_size, Auto):
+        values |= {name: getattr(kept, name) for name in ("training", "loss") if hasattr(kept, name)}
+    if not isinstance(getattr(kept, "evaluation").batch_size, Auto):  # noqa: B009  of a task that measures
+        values["evaluation.batch_size"] = getattr(kept, "evaluation").batch_size  # noqa: B009
     return with_values(preset, values)
 
 
@@ -98,11 +97,14 @@ def settled(preset: Preset, texts: float = 0.0, training: bool = True) -> Settle
 def _trained(preset: LlmPreset | RetrievalPreset, texts: float) -> tuple[LlmPreset | RetrievalPreset, Message]:
     rows, on_cpu, free = int(preset.training.batch_size) * preset.training.accumulation, _on_cpu(preset), _free(preset)
     located = sources.find_cached(preset.model)
+    plain = with_values(preset, {"training.batch_size": int(preset.training.batch_size)})
+    if readiness.estimate(plain, located, texts) is None:
+        message = say("training.batch_size: auto is {size}: nothing is known of the size of this model.",
+                      size=plain.training.batch_size)  # fmt: skip
+        return plain, message
     fits = _fitting(lambda one: readiness.estimate(one, located, texts), free, on_cpu)
-    if isinstance(preset, RetrievalPreset) and preset.loss.core.in_batch_negatives:
-        return _kept_together(
-            with_values(preset, {"training.batch_size": int(preset.training.batch_size)}), fits, on_cpu
-        )
+    if isinstance(plain, RetrievalPreset) and plain.loss.core.in_batch_negatives:
+        return _kept_together(plain, fits, on_cpu)
     most = _ROWS_A_CORE * (preset.launch.threads or usable_cores()) if on_cpu else rows
     for size in _parts(rows):
         made = with_values(preset, {"training.batch_size": size, "training.accumulation": rows // size})
@@ -145,7 +147,7 @@ def _parts(rows: int) -> Iterator[int]:
 
 
 def _fitting(estimate: Callable[[Any], Any], free: int, on_cpu: bool) -> Callable[[Any], bool]:
-    """Whether a preset's high estimate is within its share of ``free``; of a model that is not known nothing is."""
+    """Whether a preset's high estimate is within its share of ``free``."""
 
     def fits(preset: Any) -> bool:
         needed = estimate(preset)

@@ -132,6 +132,26 @@ def test_what_is_no_auto_is_left_alone(tmp_path: Path) -> None:
     assert run.preset_file.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["embedding/starter", "reranker/starter"])
+def test_of_a_model_that_is_not_known_the_default_is_taken(card: Any, name: str) -> None:
+    card(1)
+    made, why = settled(load(name, [*AUTO, "model={id: somebody/something, source: huggingface}"]))
+    plain = load(name, ["training.batch_size=64"])
+    assert rows(made) == made.training.batch_size == int(load(name, AUTO).training.batch_size)
+    assert made.loss == plain.loss  # type: ignore[attr-defined]
+    assert "nothing is known of the size" in why[-1].text()
+
+
+def test_a_loss_that_was_changed_for_it_is_kept_too(tmp_path: Path, card: Any) -> None:
+    card(16)
+    preset = load("embedding/bge-m3", AUTO)
+    run = create(preset, tmp_path)
+    first = settle(run, preset, "train")
+    assert first.loss.name == "cached_multiple_negatives_ranking"  # type: ignore[attr-defined]
+    card(2000)
+    assert settle(run, preset, "train") == first
+
+
 def test_a_batch_that_will_fit_is_not_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_sizes.readiness, "host_free", lambda: 6 * GB)
     large = ["launch.device=cpu", "training.precision=fp32"]
