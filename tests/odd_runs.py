@@ -55,10 +55,12 @@ def a_whole_run(folder: Path, name: str = "faq-20260101-120000", gain: float = 0
     return run
 
 
-def an_odd_run(folder: Path, seed: int) -> Run:
-    """A whole run of which one to three things were made odd."""
-    draw = random.Random(seed)
-    run = a_whole_run(folder, f"odd{seed}-20260101-120000")
+def an_odd_run(folder: Path, seed: int, whole: Run | None = None) -> Run:
+    """A run of which one to three things were made odd; a copy of ``whole``, which spares the waits for the disk."""
+    draw, name = random.Random(seed), f"odd{seed}-20260101-120000"
+    run = Run(folder / name) if whole else a_whole_run(folder, name)
+    if whole:
+        shutil.copytree(whole.directory, run.directory)
     for _ in range(draw.randint(1, 3)):
         path = run.directory / draw.choice(FILES)
         with suppress(OSError):  # an earlier one took its folder away
@@ -136,7 +138,7 @@ def _replaced(path: Path, draw: random.Random) -> None:
     try:
         text = path.read_text(encoding="utf-8")
         trees = [json.loads(line) for line in (text.splitlines() if lines else [text])]
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     for _ in range(draw.randint(1, 8)):
         at = draw.randrange(len(trees)) if trees else 0

@@ -97,7 +97,7 @@ def test_damaged_run_directories_are_read(
     good = a_whole_run(tmp_path / "good", "good-20260101-120000", gain=0.1)
     for number in range(1000 * thousand, 1000 * (thousand + 1)):
         runs = tmp_path / str(number)
-        run = an_odd_run(runs, number)
+        run = an_odd_run(runs, number, good)
         _read(run)
         with soon(SECONDS):
             run_compare([str(good.directory), str(run.directory)], runs, as_json=True)
