@@ -187,7 +187,6 @@ def lines_changed(path: Path, draw: random.Random) -> None:
 def _no_folder(path: Path, draw: random.Random) -> None:
     """Something else in place of the folder that the file would be in."""
     if path.parent.name in ("report", "data"):
-        shutil.rmtree(path.parent, ignore_errors=True)
         draw.choice([_pipe, _loop, _written(lambda _: b"x")])(path.parent, draw)
         return
     _room(path)
