@@ -10,6 +10,7 @@ from typing import Any
 from tunewiz.backends.engines import Backend, stages_to_do
 from tunewiz.backends.runs.events import STAGE_NAMES, Evaluated, Event, Noticed, Progress, Stage, StageName
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.batch_sizes import settle
 from tunewiz.files import write_json, write_whole
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
@@ -49,6 +50,7 @@ class InnerRun(Run):
             write_whole(self.preset_file, dumps(preset))
         for name in stages_to_do(self, backend, preset):
             preset = load(str(self.preset_file))  # in which a stage may have written what it chose
+            preset = settle(self, preset, name)
             if name == "report":
                 backend.tidy(self, preset)
             self.check_stop()

@@ -17,6 +17,7 @@ from tunewiz.presets.preset import Preset
 from tunewiz.presets.recipe import KEYS, open_keys
 from tunewiz.presets.sections.section import Section
 from tunewiz.presets.sections.training import RetrievalTraining
+from tunewiz.presets.sections.section import Auto, Section
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.problems import say
@@ -43,6 +44,7 @@ def _briefly(section: Section, depth: int) -> Iterator[str]:
             continue
         said = name in _said(section) or bool(isinstance(value, Section) and _said(value))
         if not kept and not said and value == info.get_default(call_default_factory=True):
+        if not kept and not isinstance(value, Auto) and value == info.get_default(call_default_factory=True):
             continue
         if isinstance(value, Section):
             yield f"{'  ' * depth}{name}:"
