@@ -149,8 +149,7 @@ def _work(run: Run) -> int:
     add_to_record(run, started=time.time(), hardware=describe(run.directory))
     verdict = "NONE"
     for name in dict.fromkeys((*stages_to_do(run, backend, preset), "report")):
-        preset = load(str(run.preset_file))  # in which a stage may have written what it chose
-        preset = settle(run, preset, name)
+        preset = settle(run, load(str(run.preset_file)), name)  # in which a stage may have written what it chose
         if name == "report":
             backend.tidy(run, preset)
         verdict = _stage(run, backend, preset, name) or verdict

@@ -49,8 +49,7 @@ class InnerRun(Run):
             write_json(self.record_file, {"created": time.time(), "within": self.outer.name})
             write_whole(self.preset_file, dumps(preset))
         for name in stages_to_do(self, backend, preset):
-            preset = load(str(self.preset_file))  # in which a stage may have written what it chose
-            preset = settle(self, preset, name)
+            preset = settle(self, load(str(self.preset_file)), name)  # in which a stage may have written what it chose
             if name == "report":
                 backend.tidy(self, preset)
             self.check_stop()

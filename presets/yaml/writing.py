@@ -15,9 +15,8 @@ from pydantic.fields import FieldInfo
 from tunewiz.language import translate
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.recipe import KEYS, open_keys
-from tunewiz.presets.sections.section import Section
-from tunewiz.presets.sections.training import RetrievalTraining
 from tunewiz.presets.sections.section import Auto, Section
+from tunewiz.presets.sections.training import RetrievalTraining
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.problems import say
@@ -43,8 +42,8 @@ def _briefly(section: Section, depth: int) -> Iterator[str]:
         if name in _open(section):
             continue
         said = name in _said(section) or bool(isinstance(value, Section) and _said(value))
+        said = said or isinstance(value, Auto)
         if not kept and not said and value == info.get_default(call_default_factory=True):
-        if not kept and not isinstance(value, Auto) and value == info.get_default(call_default_factory=True):
             continue
         if isinstance(value, Section):
             yield f"{'  ' * depth}{name}:"
