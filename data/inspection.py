@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from tunewiz.data.chat.checks import ConversationLook
 from tunewiz.data.chat.fixing import fix_conversations
-from tunewiz.data.checks.check import MAX_TOKENS, Setting, watch
+from tunewiz.data.checks.check import MAX_TOKENS, Setting, Watch
+from tunewiz.data.checks.placed import Placed
 from tunewiz.data.documents.reading import holds_documents
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection, takes_conversations
+from tunewiz.data.formats.retrieval_rows import GroupFormat
 from tunewiz.data.formats.raw_text import as_prose
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
@@ -29,7 +31,7 @@ from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.rows.examples import Example, ScoredPair
 from tunewiz.data.text.language import language_of
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
-from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, note, say
+from tunewiz.problems import BadData, BadPreset, Finding, Findings, Report, Where, error, note, say
 
 PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
 
@@ -146,29 +148,35 @@ class _Looking:
             self._preview += look.preview
             whole = self._inspection(detected, name, look.counts)
             return replace(whole, source=detected.source, conversations=look.conversations, advice=look.advice)
-        examples: Iterator[Example] = self._raw()
-        if detected is not None:
-            examples = opened.examples_of(detected, self._read(), self._findings)
         usable = 0
-        for example in watch(examples, self._setting, self._findings):
-            usable += 1
-            self._sample.watch(example)
-            if len(self._preview) < PREVIEWED:
-                self._preview.append(_shown(example))
+        placed = Placed()
+        if detected is None:
+            self._raw()
+        else:
+            watching = Watch(self._setting, placed, lambda batch: self._sample.watch(*batch), opposed(detected))
+            examples = opened.examples_of(detected, self._read(placed), placed)
+            try:
+                for example in watching(examples):
+                    usable += 1
+                    if len(self._preview) < PREVIEWED:
+                        self._preview.append(_shown(example))
+                watching.end()
+            finally:
+                placed.flush(self._findings)
         if detected and not usable and not self._findings.errors:
             self._nothing()
         return self._inspection(detected, name, {"rows": self._rows, "examples": usable})
 
-    def _read(self) -> Iterator[Row]:
-        for row in first_unfolded(self._source, read(self._source, self._findings), self._findings):
+    def _read(self, report: Report) -> Iterator[Row]:
+        for row in first_unfolded(self._source, read(self._source, report), report):
             self._rows += 1
             yield row
 
-    def _raw(self) -> Iterator[Example]:
-        """No example, but the rows counted, the first shown as they are, and judgments looked at line by line."""
+    def _raw(self) -> None:
+        """Count the rows, show the first as they are, and look at judgments line by line."""
         if self._source.container == "beir":
             return
-        for row in self._read():
+        for row in self._read(self._findings):
             if len(self._preview) < PREVIEWED:
                 self._preview.append({column: _cell(value) for column, value in row.values.items()})
         if any(finding.code == "part-of-collection" for finding in self._findings.summary()):
@@ -177,7 +185,6 @@ class _Looking:
                     pass
             except BadData:  # a corpus or queries, which have nothing more to tell
                 return
-        yield from ()
 
     def _nothing(self) -> None:
         message = say("No row can be used.") if self._rows else say("There are no rows.")
@@ -207,6 +214,12 @@ class _Looking:
             advice=self._sample.advice(),
             findings=self._findings.summary(),
         )
+
+
+def opposed(detected: Detection) -> bool:
+    """Whether rows may have a text that is right in one of them and wrong in another."""
+    bare = type(detected.format).examples is GroupFormat.examples
+    return not bare or any(role.name == "negative" for role in detected.format.roles)
 
 
 def _shown(example: Example) -> dict[str, str]:

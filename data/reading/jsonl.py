@@ -48,8 +48,14 @@ class _Lines:
         self.kind: type | None = None  # objects or lists: as the first row is, so are the others
 
     def __iter__(self) -> Iterator[Row]:
+        plain = self._decoder.plain
         while item := self._next():
             line, text = item
+            found = plain(text)
+            if found is not None and self.kind in (dict, None):
+                self.kind = dict
+                yield Row(line, found)
+                continue
             for value in self._values(line, text.strip()):
                 whole = rows_inside(value)
                 if whole:
