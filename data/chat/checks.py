@@ -6,23 +6,21 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tunewiz.data.chat.cleaning import Placeholders
-from tunewiz.data.chat.labels import LabelChecks, ask_for_label, default_prompt, fill_prompt, order_labels
 from tunewiz.data.chat.columns import RowColumns
+from tunewiz.data.chat.labels import LabelChecks, ask_for_label, default_prompt, fill_prompt, order_labels
 from tunewiz.data.checks.check import Setting
 from tunewiz.data.checks.placed import END, Placed
 from tunewiz.data.checks.text_checks import Characters
 from tunewiz.data.dialogues.markup import chat_mark, template_mark, without_control
-from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
-from tunewiz.data.reading.records import first_unfolded
 from tunewiz.data.reading.source import Row
 from tunewiz.data.rows.conversations import Conversation, texts_of_conversation
 from tunewiz.data.text.cleaning import strip_markup
-from tunewiz.data.text.lengths import Advice, LengthSample, estimate_tokens
+from tunewiz.data.text.lengths import Advice, LengthSample, TokenCount, estimate_tokens
 from tunewiz.problems import Findings, Problem, Where, error, note, say, warning
 
 #: KTO learns from the difference of good and bad, and one in twenty of the other kind is hardly any: its authors advise
@@ -102,9 +100,7 @@ class ConversationChecks:
         if turns and row.stage == "sft" and not row.label and said == row.question.strip():
             message = say("The answer repeats the question: there is nothing to learn.")
             where = Where(file=self._file, line=row.line)
-            self._placed.take(
-                warning("answer-equals-question", message, where, say("Take the row out.")), number, 4
-            )
+            self._placed.take(warning("answer-equals-question", message, where, say("Take the row out.")), number, 4)
         if marked or row.text:
             where = Where(file=self._file, line=row.line)
             self._found(_chat_marks(row, where), number, 5)
@@ -130,8 +126,17 @@ class ConversationChecks:
             if len(self._answers) > 1000 or any(len(answer) > _SHORT_ANSWER for answer in answers):
                 self._answers = None
 
+    def handed(self) -> ConversationChecks:
+        """The same for another process, which needs no copy of what is known here."""
+        self.finish_part()
+        if self.rows is not None:
+            self.rows.handed()
+        self._part = RowColumns()
+        self._placed = Placed()
+        return self
+
     def behind(self, other: ConversationChecks) -> None:
-        """Take what ``other`` saw of the rows that follow those of this one; findings lie with their :class:`Placed`."""
+        """Take what ``other`` saw of the rows that follow those of this one, but for the findings."""
         before = sum(self.turns.values())
         self.turns.update(other.turns)
         self.labels.behind(other.labels, before)
@@ -213,32 +218,29 @@ class Look:
 class ConversationLook:
     """Memory: some hundreds of bytes a row, and the first few rows."""
 
-    def __init__(
-        self, detection: Detection, findings: Findings, sample: LengthSample, sketching: bool = True
-    ) -> None:
+    def __init__(self, detection: Detection, count: TokenCount | None, sketching: bool = True) -> None:
+        self.rows = 0
+        self.sample = LengthSample(count)
+        self.placed = Placed()
         self._detection = detection
-        self._findings = findings
-        self._sample = sample
-        self._rows = 0
         self._counts: Counter[str] = Counter()
         self._first: list[Conversation] = []
         self._longest: list[tuple[int, int, int]] = []  # characters, the line below 0, and tokens; shortest first
-        self._placed = Placed()
-        self.checks = ConversationChecks(detection.source.name, self._placed, sketching=sketching)
+        self._waiting: list[Conversation] = []
+        self._checks = ConversationChecks(detection.source.name, self.placed, sketching=sketching)
 
-    def run(self) -> Look:
-        """Read all rows; findings go to the ``findings``, lengths to the ``sample``."""
-        try:
-            self.read(self._read())
-            return self.end()
-        finally:
-            self._placed.flush(self._findings)
+    @property
+    def sketching(self) -> bool:
+        """Whether rows are still sketched."""
+        return self._checks.rows is None or not self._checks.rows.full
 
-    def read(self, rows: Iterable[Row]) -> None:
+    def read(self, rows: Iterator[Row]) -> None:
         """Look at ``rows``."""
-        for row in opened.conversations_of(self._detection, self._placed, rows):
-            self.checks.look(row)
-            self._measure(row)
+        for row in opened.conversations_of(self._detection, self.placed, rows):
+            self._checks.look(row)
+            self._waiting.append(row)
+            if len(self._waiting) >= _BATCH:
+                self._measure_waiting()
             self._counts[f"stage:{row.stage}"] += 1
             if row.system:
                 self._counts["system"] += 1
@@ -246,69 +248,92 @@ class ConversationLook:
                 self._counts["tools"] += 1
             if len(self._first) < PREVIEWED:
                 self._first.append(row)
-        self.checks.finish_part()
+        self._measure_waiting()
+        self._checks.finish_part()
 
-    def end(self) -> Look:
-        """What all rows tell."""
-        checks = self.checks
+    def seen(self) -> Any:
+        """What was seen, to be handed to another process."""
+        checks = self._checks.handed()
+        return self.rows, self.placed, self.sample.measured(), checks, self._counts, self._first, self._longest
+
+    def behind(self, seen: Any) -> None:
+        """Take what was seen of the rows that follow."""
+        rows, placed, sample, checks, counts, first, longest = seen
+        self.rows += rows
+        self.placed.behind(placed)
+        self.sample.take(sample)
+        self._checks.behind(checks)
+        self._counts.update(counts)
+        self._first += first[: PREVIEWED - len(self._first)]
+        self._longest = heapq.nlargest(_LONGEST, [*self._longest, *longest])
+        heapq.heapify(self._longest)
+
+    def end(self, findings: Findings) -> Look:
+        """What all rows tell; findings go to the ``findings``."""
+        checks = self._checks
         checks.end()
-        self._placed.flush(self._findings)
+        self.placed.flush(findings)
         usable = sum(checks.turns.values())
         labels = order_labels(checks.labels.counts)
         prompt = default_prompt(row.question for row in self._first) if labels else ""
         extra = estimate_tokens(fill_prompt(prompt, "", labels)) if prompt else 0
-        advice = self._sample.advice(extra)
-        self._tell_whole(advice, extra)
-        if not usable and not self._findings.errors:
-            message = say("No row can be used.") if self._rows else say("There are no rows.")
-            self._findings(error("no-usable-rows", message, self._detection.source.at()))
+        advice = self.sample.advice(extra)
+        self._tell_whole(advice, extra, findings)
+        if not usable and not findings.errors:
+            message = say("No row can be used.") if self.rows else say("There are no rows.")
+            findings(error("no-usable-rows", message, self._detection.source.at()))
         first = tuple(ask_for_label(row, prompt, labels) for row in self._first)
         return Look(self._counted(checks, usable), tuple(map(preview, self._first)), first, advice)
 
     def _counted(self, checks: ConversationChecks, usable: int) -> dict[str, int]:
-        counts = {"rows": self._rows, "examples": usable} | dict(self._counts)
+        counts = {"rows": self.rows, "examples": usable} | dict(self._counts)
         if any(checks.turns):
             counts |= {"turns:median": _median(checks.turns), "turns:most": max(checks.turns)}
         return counts | {f"label:{name}": checks.labels.counts[name] for name in order_labels(checks.labels.counts)}
 
-    def _read(self) -> Iterator[Row]:
-        chosen = self._detection.format
-        assert isinstance(chosen, ConversationFormat)
-        rows = chosen.rows(self._detection, self._placed)
-        for row in first_unfolded(self._detection.source, rows, self._placed):
-            self._rows += 1
-            yield row
-
-    def _measure(self, row: Conversation) -> None:
+    def _measure_waiting(self) -> None:
         """Lengths by role, and of the whole that a model reads at once."""
-        parts = texts_of_conversation(row)
+        rows, self._waiting = self._waiting, []
+        parts = [texts_of_conversation(row) for row in rows]
+        pairs = zip(parts, rows, strict=True)
+        if not all(len(own) == 2 and own[1][0] == "answer" and not row.label for own, row in pairs):
+            for row, own in zip(rows, parts, strict=True):
+                self._measure(row, own)
+            return
+        lines = [row.line for row in rows]
+        wholes = ["\n".join([text for _, text in own]) for own in parts]
+        for number, role in enumerate(("question", "answer")):
+            self.sample.add_all(role, [own[number][1] for own in parts], lines)
+        self.sample.add_all("conversation", wholes, lines)
+        for whole, line in zip(wholes, lines, strict=True):
+            self._keep_longest(whole, line)
+
+    def _measure(self, row: Conversation, parts: list[tuple[str, str]]) -> None:
         names = {"question": "text", "answer": "label"} if row.label else {}
         for role, text in parts if row.turns else ():
-            self._sample.add(names.get(role, role), text, row.line)
+            self.sample.add(names.get(role, role), text, row.line)
         longer = max((row.chosen, row.rejected), key=len)
         whole = "\n".join([text for _, text in parts if text not in (row.chosen, row.rejected) or text == longer])
-        self._sample.add("conversation" if row.turns else "text", whole, row.line)
+        self.sample.add("conversation" if row.turns else "text", whole, row.line)
+        self._keep_longest(whole, row.line)
+
+    def _keep_longest(self, whole: str, line: int) -> None:
         if len(self._longest) < _LONGEST or len(whole) > self._longest[0][0]:
-            self._keep_longest((len(whole), -row.line, estimate_tokens(whole)))
+            heapq.heappush(self._longest, (len(whole), -line, estimate_tokens(whole)))
+            if len(self._longest) > _LONGEST:
+                heapq.heappop(self._longest)
 
-    def _keep_longest(self, found: tuple[int, int, int]) -> None:
-        heapq.heappush(self._longest, found)
-        if len(self._longest) > _LONGEST:
-            heapq.heappop(self._longest)
-
-    def _tell_whole(self, advice: Advice | None, prompt: int) -> None:
+    def _tell_whole(self, advice: Advice | None, prompt: int, findings: Findings) -> None:
         """Rows of different kinds, what a prompt of ``prompt`` tokens takes, and lines far longer than ``advice``."""
         stages = [name.partition(":")[2] for name in self._counts if name.startswith("stage:")]
         where = self._detection.source.at()
         if len(stages) > 1:
             message = say("The rows are for different kinds of training: {kinds}.", kinds=", ".join(stages))
             fix = say("Put each kind into a file of its own, or say which to train: stage in the preset.")
-            self._findings(error("mixed-stages", message, where, fix))
+            findings(error("mixed-stages", message, where, fix))
         if prompt:
             message = say("The prompt that lists the labels adds about {tokens} tokens to each text.", tokens=prompt)
-            self._findings(
-                note("label-prompt", message, where, say("Another one can be set: data.prompt in the preset."))
-            )
+            findings(note("label-prompt", message, where, say("Another one can be set: data.prompt in the preset.")))
         for characters, line, tokens in sorted(self._longest, reverse=True) if advice else ():
             if advice and tokens > _FAR * advice.max_length:
                 message = say(
@@ -318,7 +343,7 @@ class ConversationLook:
                     limit=advice.max_length,
                 )
                 fix = say("What is beyond the maximum length is cut off: shorten it, or take it out.")
-                self._findings(note("very-long", message, self._detection.source.at(-line), fix))
+                findings(note("very-long", message, self._detection.source.at(-line), fix))
 
 
 def preview(row: Conversation) -> dict[str, str]:

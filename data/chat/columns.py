@@ -66,6 +66,17 @@ class RowColumns:
             self.frames.append(frame(row) or _PLAIN)
             self.compared.append(number)
 
+    @property
+    def full(self) -> bool:
+        """Whether no more rows are compared."""
+        return len(self.compared) >= COMPARED
+
+    def handed(self) -> None:
+        """Make this ready for another process, which needs no copy of what is known here."""
+        self._known = set()
+        self.questions.sketch()
+        self.answers.sketch()
+
     def behind(self, other: RowColumns) -> None:
         """Take the rows of ``other``, which follow those of this one."""
         before = len(self)
@@ -99,9 +110,7 @@ class RowColumns:
         here = np.arange(len(self))
 
         def warn(kind: Repeat, first: Any) -> Callable[[int], Problem]:
-            return lambda row: repeat_warning(
-                kind, self.lines[int(first[row])], Where(file=file, line=self.lines[row])
-            )
+            return lambda row: repeat_warning(kind, self.lines[int(first[row])], Where(file=file, line=self.lines[row]))
 
         yield (exact < here).nonzero()[0].tolist(), warn("duplicate-row", exact)
         yield ((exact == here) & (near < here)).nonzero()[0].tolist(), warn("near-duplicate-row", near)

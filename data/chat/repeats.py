@@ -94,12 +94,11 @@ class Repeats:
 
 
 def alike(questions: NearDuplicates, answers: NearDuplicates, frames: Sequence[int]) -> list[Alike]:
-    """Rows whose ``questions`` and ``answers`` are nearly the same and whose ``frames`` are, the later ones in order."""
+    """Rows whose ``questions`` and ``answers`` are nearly the same and ``frames`` the same, ordered by the later one."""
     found = [
         Alike(pair.first, pair.second, pair.similarity)
         for pair in questions.pairs()
-        if frames[pair.first] == frames[pair.second] != 0
-        and answers.similarity(pair.first, pair.second) >= THRESHOLD
+        if frames[pair.first] == frames[pair.second] != 0 and answers.similarity(pair.first, pair.second) >= THRESHOLD
     ]
     return sorted(found, key=lambda pair: (pair.second, pair.first))
 
@@ -112,7 +111,9 @@ def similar_rows(pairs: Iterable[Alike], lines: Sequence[int], file: str) -> Ite
             line=lines[pair.first],
             percent=round(100 * pair.similarity),
         )
-        yield warning("similar-row", message, Where(file=file, line=lines[pair.second]), say("Cleaning keeps the first."))
+        yield warning(
+            "similar-row", message, Where(file=file, line=lines[pair.second]), say("Cleaning keeps the first.")
+        )
 
 
 def surplus(conversations: Iterable[Conversation]) -> dict[int, Repeat]:

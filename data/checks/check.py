@@ -41,7 +41,7 @@ class Setting:
 Found = tuple[Sequence[int], Callable[[int], Problem]]
 
 
-class Check(ABC):
+class Check:
     """Looks for one kind of damage: at rows one by one, and at what was kept of all of them."""
 
     def __init__(self, setting: Setting) -> None:
@@ -60,7 +60,7 @@ class Check(ABC):
         return ()
 
 
-class TextCheck(Check):
+class TextCheck(Check, ABC):
     """A check that looks at texts one by one, whatever part they play: it serves documents of a corpus too."""
 
     def look(self, example: Example) -> Iterable[Problem]:
@@ -73,7 +73,7 @@ class TextCheck(Check):
 
     def pass_all(self, texts: Sequence[str]) -> bool:
         """Whether all of ``texts`` pass, seen at once where that is faster."""
-        return all([self.passes(text) for text in texts])
+        return all(map(self.passes, texts))
 
     @abstractmethod
     def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
@@ -134,7 +134,7 @@ class Watch:
                 if check.pass_all(whole):
                     continue
                 for row, (example, own) in enumerate(zip(batch, texts, strict=True), first):
-                    if not all([check.passes(text) for text in own]):
+                    if not check.pass_all(own):
                         self._found(check.look(example), row, step)
             elif step in self._rows:
                 for row, example in enumerate(batch, first):

@@ -128,6 +128,17 @@ class Columns:
                 self.queries.add_plain(plain[start])
                 self.sketched.append(row)
 
+    @property
+    def full(self) -> bool:
+        """Whether no more queries are compared."""
+        return len(self.queries) >= COMPARED
+
+    def handed(self) -> Columns:
+        """The same for another process, which needs no copy of what is known here."""
+        self._known = set()
+        self.queries.sketch()
+        return self
+
     def behind(self, other: Columns) -> None:
         """Take the rows of ``other``, which follow those of this one."""
         before = len(self)

@@ -67,6 +67,10 @@ class Placed:
                 self._keep(kept, (row + self.row, step), problem)
         self.row += other.row
 
+    def holds(self, code: str) -> bool:
+        """Whether there is a problem of that code."""
+        return any(told == code for _, told in self._codes)
+
     def flush(self, findings: Findings) -> None:
         """Hand everything on: the codes by their first problem, of each the first ones."""
         ordered = sorted(self._codes.items(), key=lambda item: item[1].first[0][0])

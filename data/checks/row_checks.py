@@ -122,9 +122,13 @@ class Overlap(Check):
         if isinstance(example, ScoredPair):
             return ()
         query, positives = example.query, example.positives
-        if len(positives) == 1 and not example.negatives and query[-8:] != positives[0][-8:] == positives[0].strip()[-8:]:
+        if (
+            len(positives) == 1
+            and not example.negatives
+            and query[-8:] != positives[0][-8:] == positives[0].strip()[-8:]
+        ):
             return ()
-        query, positives = example.query.strip(), [text.strip() for text in example.positives]
+        query, positives = example.query.strip(), tuple(text.strip() for text in example.positives)
         found: list[Problem] = []
         if query and query in positives:
             message = say("The query and its positive are the same text: there is nothing to learn.")

@@ -39,18 +39,19 @@ class Decoder:
     def __init__(self) -> None:
         self.constants = []
         self._strict = json.JSONDecoder(parse_constant=self._constant)
+        self._scan = json.scanner.make_scanner(self._strict)  # type: ignore[attr-defined]  # typeshed knows it not
         self._lenient = json.JSONDecoder(parse_constant=self._constant, strict=False)
 
     def _constant(self, name: str) -> None:
         self.constants.append(name)
 
     def plain(self, text: str) -> dict[str, Any] | None:
-        """The object that the line ``text`` is, if there is nothing to say of it; None where :meth:`value` has to tell."""
+        """The object that the line ``text`` is, nothing being wrong with it; None where :meth:`value` has to look."""
         if text[:1] != "{" or "\\u" in text or text.count("{") > _DEEPEST or text.count("[") > _DEEPEST:
             return None
         self.constants.clear()
         try:
-            found, end = self._strict.scan_once(text, 0)
+            found, end = self._scan(text, 0)
         except (StopIteration, ValueError, RecursionError):
             return None
         if self.constants or text[end:] not in _LINE_ENDS:

@@ -184,7 +184,7 @@ class Seen:
 
 
 def first_of(keys: array[int]) -> Any:
-    """For each of ``keys`` (64 bits) the place where the same one stands first: int64, its own where it is the first."""
+    """For each of ``keys`` (64 bits) the place (int64) where the same one stands first, which may be its own."""
     import numpy as np
 
     values = np.frombuffer(keys, dtype="uint64") if keys else np.zeros(0, dtype="uint64")
@@ -257,15 +257,15 @@ class NearDuplicates:
         self._waiting.append(plain)
         self._characters += len(plain)
         if self._characters >= _BATCH:
-            self._sketch_waiting()
+            self.sketch()
         return index
 
     def take(self, other: NearDuplicates, chosen: Sequence[int]) -> None:
         """Take the texts ``chosen`` (ascending) of ``other``, as if each had been added here."""
         import numpy as np
 
-        self._sketch_waiting()
-        other._sketch_waiting()
+        self.sketch()
+        other.sketch()
         if not len(chosen):
             return
         texts = np.array(chosen, dtype="int64")
@@ -287,7 +287,7 @@ class NearDuplicates:
         """Each near-duplicate pair once, ordered by band and so the same every time."""
         import numpy as np
 
-        self._sketch_waiting()
+        self.sketch()
         digits = np.frombuffer(self._digits, dtype="uint32") if self._digits else np.zeros(0, dtype="uint32")
         counts = np.diff(np.frombuffer(self._starts, dtype="uint64").astype("int64"))
         compared = np.zeros(0, dtype="uint64")
@@ -309,7 +309,7 @@ class NearDuplicates:
                 for place in (found >= self._threshold).nonzero()[0].tolist():
                     yield NearPair(int(left[start + place]), int(right[start + place]), float(found[place]))
 
-    def _sketch_waiting(self) -> None:
+    def sketch(self) -> None:
         """Sketch the texts that wait, all at once: what Python costs a character is paid once a batch."""
         if not self._waiting:
             return
@@ -383,7 +383,7 @@ class NearDuplicates:
         return padded
 
     def _alike(self, left: Any, right: Any) -> Any:
-        """Jaccard similarity of each pair: exact where sketches hold whole sets, else of the smallest hashes of both."""
+        """Jaccard similarity of each pair: exact where sketches hold whole sets, else by the smallest of both."""
         import numpy as np
 
         one, other = self._padded(left), self._padded(right)
@@ -401,7 +401,7 @@ class NearDuplicates:
 
     def similarity(self, first: int, second: int) -> float:
         """Jaccard similarity of two texts' n-grams; 0 if their numbers differ."""
-        self._sketch_waiting()
+        self.sketch()
         if self._digits[first] != self._digits[second]:
             return 0.0
         return _jaccard(self._sketch(first), self._sketch(second))

@@ -111,19 +111,19 @@ class LengthSample:
     def watch(self, *examples: Example) -> None:
         """Take the texts of ``examples``."""
         plain = [example for example in examples if isinstance(example, Group) and len(example.positives) == 1]
-        if len(plain) == len(examples) > 1 and not any([example.negatives for example in plain]):
+        if len(plain) == len(examples) > 1 and not any(example.negatives for example in plain):
             lines = [example.line for example in plain]
-            self._add_all("query", [example.query for example in plain], lines)
-            self._add_all("positive", [example.positives[0] for example in plain], lines)
+            self.add_all("query", [example.query for example in plain], lines)
+            self.add_all("positive", [example.positives[0] for example in plain], lines)
             return
         for example in examples:
             for role, text in texts_of_example(example):
                 self.add(role, text, example.line)
 
-    def _add_all(self, role: str, texts: list[str], lines: list[int]) -> None:
-        """As :meth:`add` for each text."""
+    def add_all(self, role: str, texts: list[str], lines: list[int]) -> None:
+        """As :meth:`add` for each of ``texts``, on the ``lines``."""
         kept = self._roles.get(role)
-        if kept is None or not kept.add_all(texts, lines):
+        if not texts or kept is None or not kept.add_all(texts, lines):
             for text, line in zip(texts, lines, strict=True):
                 self.add(role, text, line)
 
