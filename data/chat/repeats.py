@@ -94,7 +94,7 @@ class Repeats:
 
 
 def alike(questions: NearDuplicates, answers: NearDuplicates, frames: Sequence[int]) -> list[Alike]:
-    """Rows whose ``questions`` and ``answers`` are nearly the same and ``frames`` the same, ordered by the later one."""
+    """Rows nearly the same in ``questions`` and ``answers``, the same in ``frames``, in the order of the later one."""
     found = [
         Alike(pair.first, pair.second, pair.similarity)
         for pair in questions.pairs()

@@ -154,7 +154,10 @@ class ChatCells(Cells):
             answer = self.answered(answered)
             return replace(prompt, turns=(*prompt.turns, Turn("assistant", answer))) if answer else None
         names = {"call": "function_call"}
-        items = [{"role": names.get(turn.speaker, turn.speaker), "content": turn.text} for turn in prompt.turns]
+        items = [
+            {"role": names.get(turn.speaker, turn.speaker), "content": turn.text, "weight": int(turn.learned)}
+            for turn in prompt.turns
+        ]
         found = self.talk([*items, *value], answered=True)
         if found is None:
             return None

@@ -17,10 +17,14 @@ Speaker = Literal["user", "assistant", "tool", "call"]
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of a conversation; of a ``call``, ``text`` is JSON: an object with name and arguments, or a list."""
+    """One turn of a conversation; of a ``call``, ``text`` is JSON: an object with name and arguments, or a list.
+
+    An answer that is not ``learned`` is read as the others are, and its tokens are left out of the loss.
+    """
 
     speaker: Speaker
     text: str
+    learned: bool = True
 
 
 @dataclass(frozen=True)
