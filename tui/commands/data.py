@@ -123,7 +123,36 @@ def _downloaded(dataset: Dataset) -> None:
         return
     from tunewiz.backends.sources import datasets
 
-    datasets.fetch_all([dataset], lambda message: print(message.text(), file=sys.stderr), lambda _done, _total: None)
+    bar = _ProgressLine()
+    try:
+        datasets.fetch_all([dataset], lambda message: print(message.text(), file=sys.stderr), bar)
+    finally:
+        bar.end()
+
+
+class _ProgressLine:
+    """What is downloaded so far, on one line that is written over; in a file, each tenth on a line of its own."""
+
+    def __init__(self) -> None:
+        self._written = ""
+        self._tenth = 0
+        self._over = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        """``done`` of ``total`` bytes (0: unknown) are here."""
+        told = f"{amount(done)} / {amount(total)}" if total else amount(done)
+        tenth = 10 * done // total if total else 0
+        if self._over and told != self._written:
+            print(f"\r{told.ljust(len(self._written))}", end="", file=sys.stderr, flush=True)
+            self._written = told
+        elif not self._over and tenth > self._tenth:
+            print(told, file=sys.stderr, flush=True)
+            self._tenth = tenth
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._written:
+            print(file=sys.stderr)
 
 
 def _questions(path: str, count: int, out: str, writer: str, retriever: str, as_json: bool) -> int:
