@@ -123,36 +123,14 @@ def _downloaded(dataset: Dataset) -> None:
         return
     from tunewiz.backends.sources import datasets
 
-    bar = _ProgressLine()
-    try:
-        datasets.fetch_all([dataset], lambda message: print(message.text(), file=sys.stderr), bar)
-    finally:
-        bar.end()
+    over = "\r" if sys.stderr.isatty() else ""  # a terminal has one line for it, a file none
 
+    def progress(done: int, total: int) -> None:
+        if over:
+            told = f"{amount(done)} / {amount(total)}" if total else amount(done)
+            print(f"{over}{told:24}", end=over if done == total else "", file=sys.stderr, flush=True)
 
-class _ProgressLine:
-    """What is downloaded so far, on one line that is written over; in a file, each tenth on a line of its own."""
-
-    def __init__(self) -> None:
-        self._written = ""
-        self._tenth = 0
-        self._over = sys.stderr.isatty()
-
-    def __call__(self, done: int, total: int) -> None:
-        """``done`` of ``total`` bytes (0: unknown) are here."""
-        told = f"{amount(done)} / {amount(total)}" if total else amount(done)
-        tenth = 10 * done // total if total else 0
-        if self._over and told != self._written:
-            print(f"\r{told.ljust(len(self._written))}", end="", file=sys.stderr, flush=True)
-            self._written = told
-        elif not self._over and tenth > self._tenth:
-            print(told, file=sys.stderr, flush=True)
-            self._tenth = tenth
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self._written:
-            print(file=sys.stderr)
+    datasets.fetch_all([dataset], lambda message: print(message.text(), file=sys.stderr), progress)
 
 
 def _questions(path: str, count: int, out: str, writer: str, retriever: str, as_json: bool) -> int:
