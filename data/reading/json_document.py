@@ -182,9 +182,9 @@ def find_rows(source: Source, report: Report) -> tuple[str, Shape]:
         return under, ""
     shape = _shape_of(value)
     held: Values = value
-    if not shape and (under := _objects_key(value)):
-        held, shape = value[under], "objects"
-        report(note("rows-under-key", say("The rows are read from the key {key}.", key=under), source.at()))
+    if not shape and (under := _held_key(value, source, report)):
+        held = value[under]
+        shape = _shape_of(held)
     if shape:
         report(note("rows-turned", _told_of(held, shape), source.at()))
     elif _are_unequal(value):
@@ -251,6 +251,7 @@ _TOLD: Final[Mapping[str, str]] = {
 #: The column of keys that are texts: a name that says nothing of what they are, so that nothing is guessed from it.
 ENTRY: Final = "entry"
 _FEW: Final = 5  # of fewer keys one cannot tell a mapping of texts from one row
+_HELD: Final = ("objects", "columns", "cells", "split")  # texts by key may be anything beside other data
 _NUMBERED: Final = re.compile(r"(\D+?)[-_ ]?\d+")
 _SPLIT: Final = ("columns", "index", "data")
 
@@ -290,6 +291,8 @@ def _key_column(value: Values) -> str:
     """What the keys are called as a column: ``id`` where they are some, of objects that have no other."""
     if any(not isinstance(row, dict) or "id" in row for row in value.values()):
         return ENTRY
+    if _are_numbered(value):
+        return "id"
     return ENTRY if any(any(sign.isspace() or sign > "\u2e80" for sign in key) for key in value) else "id"
 
 
@@ -311,13 +314,20 @@ def _are_unequal(value: Values) -> bool:
     return plain and len({len(cells) for cells in columns}) > 1
 
 
-def _objects_key(value: Values) -> str:
-    """The key under which objects stand under keys of their own; "" where there is none, or other data beside it."""
-    found = [key for key, item in value.items() if key not in _PARTS and isinstance(item, dict) and _by_objects(item)]
-    large = [key for key, item in value.items() if isinstance(item, list) and item and key not in found]
-    if len(found) == 1 and not large:
-        return found[0]
-    return next((key for key in _CUSTOMARY if key in found), "")
+def _held_key(value: Values, source: Source, report: Report) -> str:
+    """The key of an object that holds the rows, as :func:`_shape_of` knows them; "" where none does for certain."""
+    shapes = {key: _shape_of(item) for key, item in value.items() if key not in _PARTS and isinstance(item, dict)}
+    found = [key for key, shape in shapes.items() if shape in _HELD]
+    beside = any(isinstance(item, list) and item for item in value.values())
+    single = found[0] if len(found) == 1 and not beside else ""
+    best = next((key for key in _CUSTOMARY if key in found), single)
+    if best:
+        report(note("rows-under-key", say("The rows are read from the key {key}.", key=best), source.at()))
+    rest = ", ".join(key for key in found if key != best)
+    if best and rest:
+        message = say("Other lists of the file are not read: {keys}.", keys=rest)
+        report(note("other-lists", message, source.at(), say("Save them as files of their own to use them.")))
+    return best
 
 
 def _by_cells(value: Values) -> bool:
@@ -344,6 +354,8 @@ def _by_objects(value: Values) -> bool:
         return False
     rows = list(value.values())
     if len(rows) < 2 or not all(isinstance(row, dict) and row for row in rows):
+        return False
+    if _by_objects(rows[0]):  # splits, with objects in each
         return False
     return bool(set.intersection(*(set(row) for row in rows)))
 

@@ -114,6 +114,12 @@ def test_answers_that_are_not_to_be_learned_are_read_as_such(tmp_path: Path, mar
     assert [turn.learned for turn in looked(out).conversations[0].turns] == [True, False, True, True]
 
 
+def test_masks_beside_the_turns_are_told(tmp_path: Path) -> None:
+    rows = [{"messages": talk(*QA), "loss_mask": [0, 1]}] * 3
+    assert "loss_mask" in line(looked(written(tmp_path, rows)), "columns-unused")
+    assert "columns-unused" in warned(looked(written(tmp_path, rows)))
+
+
 def test_weights_between_are_told(tmp_path: Path) -> None:
     half = {"role": "assistant", "content": "a stone", "weight": 0.5}
     found = looked(written(tmp_path, [{"messages": [*talk(QA[0]), half, *talk(("user", "no"), QA[1])]}]))

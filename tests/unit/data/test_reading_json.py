@@ -205,3 +205,17 @@ def test_columns_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
         found = inspect(Dataset(str(path)), task)
         assert [finding.code for finding in found.findings if finding.severity == "error"] == ["unequal-columns"]
         assert "query 2, positive 1" in found.findings[0].first[0].line("en")
+
+
+def test_splits_and_columns_below_keys_are_read(tmp_path: Path) -> None:
+    rows = {f"id_{number}": {"question": f"what is {number}?", "answer": f"{number} it is"} for number in range(6)}
+    columns = {"question": [f"what is {number}?" for number in range(6)], "answer": ["it is"] * 6}
+    for held, codes in (({"train": rows, "test": rows}, {"other-lists"}), ({"meta": {"v": 1}, "data": columns}, set())):
+        path = tmp_path / "rows.json"
+        path.write_text(json.dumps(held), encoding="utf-8")
+        found = inspect(Dataset(str(path)), "embedding")
+        assert found.counts == {"rows": 6, "examples": 6}
+        assert codes | {"rows-under-key", "rows-turned"} <= {finding.code for finding in found.findings}
+    named = {"\u7f16\u53f7" + key: row for key, row in rows.items()}
+    path.write_text(json.dumps({"data": named}), encoding="utf-8")
+    assert "texts-unused" not in {finding.code for finding in inspect(Dataset(str(path)), "embedding").findings}
