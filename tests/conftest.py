@@ -18,6 +18,8 @@ if "PYTHONDONTWRITEBYTECODE" not in _ENVIRONMENT:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
 os.environ.update(_ENVIRONMENT)
+# Two workers on two cores: more threads than that spin while they wait for each other, three times the processor time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.pycache_prefix = sys.pycache_prefix or _ENVIRONMENT.get("PYTHONPYCACHEPREFIX")
 
 #: Where the tests in tests/children train; on a machine with a GPU: TUNEWIZ_TEST_DEVICE=cuda make test.

@@ -145,9 +145,9 @@ class TunewizApp(LooksApp):
 
     def on_models_wanted(self, message: messages.ModelsWanted) -> None:
         """Show the models that are known."""
-        from tunewiz.tui.machine.models import ModelsScreen
+        from tunewiz.tui.machine.models import ModelChoice, ModelsScreen
 
-        self.push_screen(ModelsScreen())
+        self.push_screen(ModelChoice(message.kind, message.take) if message.take else ModelsScreen())
 
     def on_lesson_wanted(self, message: messages.LessonWanted) -> None:
         """Open a lesson."""

@@ -23,7 +23,7 @@ from tunewiz.backends.runs.state import RunState
 from tunewiz.files import read_object
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
-from tunewiz.problems import ExitCode
+from tunewiz.problems import ExitCode, reworded
 from tunewiz.tui.words import STATUS_NAMES, duration, problem_line, stage_name, verdict_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
@@ -179,7 +179,7 @@ class Listed:
     def gain(self) -> str:
         """The main measure, before → after, or why nothing can be read; empty while there is none."""
         if self.state.status == "unreadable" and self.state.why is not None:
-            return printable(self.state.why.get("message", ""))
+            return printable(reworded(self.state.why).get("message", ""))
         return gain(self.run, self.state)
 
 

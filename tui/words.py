@@ -8,7 +8,7 @@ from typing import Any, Final
 from tunewiz.backends.runs.events import STAGE_NAMES
 from tunewiz.language import N_, current, translate
 from tunewiz.printable import printable
-from tunewiz.problems import say
+from tunewiz.problems import reworded, say
 
 # Numbers as people read them: times, bytes, speeds.
 
@@ -89,7 +89,8 @@ def stage_name(name: str, part: str = "") -> str:
 
 
 def problem_line(problem: Mapping[str, Any]) -> str:
-    """A problem as it stands in an event (``Problem.as_json``) on one line."""
+    """A problem as it stands in an event (``Problem.record``) on one line, in the current language."""
+    problem = reworded(problem)
     words = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
     severity = translate(words.get(str(problem.get("severity")), "note"))
     place = " ".join(part for part in (_file_line(problem), str(problem.get("key") or "")) if part)

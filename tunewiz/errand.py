@@ -18,18 +18,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz import user_paths_last
+from tunewiz.cores import threads
 from tunewiz.language import VARIABLE, current
 from tunewiz.paths import cache
 from tunewiz.problems import Problem, TunewizError, error, say
 
 
 def child_environment() -> dict[str, str]:
-    """This process's environment, and the user's language."""
-    return keeping_bytecode(user_paths_last(dict(os.environ))) | {
-        "PYTHONSAFEPATH": "1",  # never import a user's json.py from the working directory
-        "PYTHONUTF8": "1",  # a C locale must not break Chinese text
-        VARIABLE: current(),
-    }
+    """This process's environment, the user's language, and as many threads as there are cores to use."""
+    return (
+        keeping_bytecode(user_paths_last(dict(os.environ)))
+        | threads(os.environ)
+        | {
+            "PYTHONSAFEPATH": "1",  # never import a user's json.py from the working directory
+            "PYTHONUTF8": "1",  # a C locale must not break Chinese text
+            VARIABLE: current(),
+        }
+    )
 
 
 def keeping_bytecode(environment: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, ClassVar, Final, Literal
@@ -98,6 +98,43 @@ class Problem:
             "message": self.message.text(language),
             "fix": self.fix.text(language) if self.fix else "",
         }
+
+    def record(self) -> dict[str, object]:
+        """:meth:`as_json`, and under ``said`` what :func:`reworded` needs to say it in another language."""
+        said = {"message": _packed(self.message)} | ({"fix": _packed(self.fix)} if self.fix else {})
+        return {**self.as_json(), "said": said}
+
+
+def _packed(value: object) -> object:
+    """A message, or a value of one, as JSON holds it: without secrets, as :meth:`Message.text` shows it."""
+    if isinstance(value, Message):
+        return {"say": value.template, "with": {key: _packed(one) for key, one in value.values.items()}}
+    return value if isinstance(value, (int, float)) else printable(redacted(str(value)))
+
+
+def reworded(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record of a problem (:meth:`Problem.record`) with ``message`` and ``fix`` in the current language.
+
+    Both stay as they are where the record does not say how, or says what no catalogue knows: it may be a stranger's,
+    and is no template of ours then.
+    """
+    said = record.get("said")
+    if not isinstance(said, Mapping):
+        return record
+    told = dict(record)
+    for key in ("message", "fix"):
+        with suppress(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+            told[key] = _unpacked(said[key]).text()
+    return told
+
+
+def _unpacked(packed: Mapping[str, Any]) -> Message:
+    """What :func:`_packed` made. Raises ``ValueError`` and others where it is something else."""
+    template = packed["say"]
+    if translate(template, "zh") == template:
+        raise ValueError("no message of Tunewiz")
+    values = {key: _unpacked(one) if isinstance(one, Mapping) else one for key, one in packed["with"].items()}
+    return Message(template, values)
 
 
 def error(code: str, message: Message, where: Where = Where(), fix: Message | None = None) -> Problem:

@@ -5,7 +5,6 @@ And how it fares while a run goes on.
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import shutil
@@ -20,6 +19,7 @@ import psutil
 
 from tunewiz.backends.runs.process import process
 from tunewiz.backends.runs.run import Run
+from tunewiz.cores import usable_cores
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def describe(folder: Path) -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "memory": psutil.virtual_memory().total,
         "disk_free": shutil.disk_usage(folder).free,
         "gpus": [asdict(gpu) for gpu in gpus()],

@@ -19,7 +19,7 @@ from tunewiz.backends.runs.events import STAGE_NAMES, STAGES
 from tunewiz.backends.runs.state import RunState
 from tunewiz.files import write_whole
 from tunewiz.language import N_, current, translate
-from tunewiz.problems import Message, say
+from tunewiz.problems import Message, reworded, say
 from tunewiz.redaction import redacted
 
 
@@ -188,8 +188,9 @@ def advice(steps: Sequence[Message]) -> Iterator[Block]:
 
 
 def notices(state: RunState) -> list[str]:
-    """Warnings and notes of the run, each once; the command's own words."""
-    shown = [f"{problem.get('message', '')} {problem.get('fix', '')}".strip() for problem in state.problems]
+    """Warnings and notes of the run, each once, in the current language."""
+    worded = map(reworded, state.problems)
+    shown = [f"{problem.get('message', '')} {problem.get('fix', '')}".strip() for problem in worded]
     return list(dict.fromkeys(text for text in shown if text))
 
 

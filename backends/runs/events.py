@@ -121,7 +121,7 @@ class Answered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Noticed(Event):
-    """A problem in a run that goes on: what ``Problem.as_json`` gives, in the run's language."""
+    """A problem in a run that goes on: what ``Problem.record`` gives."""
 
     problem: Mapping[str, Any]
 

@@ -125,7 +125,7 @@ class Follower:
     def _without_end(self, told: RunState) -> RunState:
         unreadable = why_unreadable(self.run, self._reader)
         problem = unreadable or why_lost(self.run)
-        problems = (*told.problems, problem.as_json())
+        problems = (*told.problems, problem.record())
         return replace(told, status="unreadable" if unreadable else "lost", problems=problems)
 
 

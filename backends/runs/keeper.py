@@ -115,7 +115,7 @@ def _tell(run: Run, status: int, peak: int, kills: int | None) -> int:
     else:
         problem, code = ended(run, status, peak, kills)
         with suppress(OSError):  # the folder may be gone
-            run.emit(Failed(exit_code=int(code), problems=(problem.as_json(),)))
+            run.emit(Failed(exit_code=int(code), problems=(problem.record(),)))
     put_in_order(run)
     return int(code)
 

@@ -125,7 +125,7 @@ class Run:
 
     def notice(self, problem: Problem) -> None:
         """Tell of a problem that does not end the run."""
-        self.emit(Noticed(problem=problem.as_json()))
+        self.emit(Noticed(problem=problem.record()))
 
     def ask_to_stop(self) -> None:
         """Ask whoever carries the run to save and leave. Raises ``OSError``."""

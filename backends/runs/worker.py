@@ -93,7 +93,7 @@ def _told(run: Run, fault: BaseException) -> int:
     if is_full(fault):
         with suppress(Exception):  # the short words do if even looking around fails
             found, code = tuple(full_problems(run, fault)), int(ExitCode.FAILED)
-    run.emit(Failed(exit_code=code, problems=tuple(problem.as_json() for problem in found)))
+    run.emit(Failed(exit_code=code, problems=tuple(problem.record() for problem in found)))
     return code
 
 

@@ -16,6 +16,7 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.problems import errors
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.forms.form import Row
+from tunewiz.tui.machine.models import ModelChoice
 from tunewiz.tui.screens.wizard import WizardScreen
 from tunewiz.tui.wizard.step import View, steps_for
 
@@ -135,3 +136,32 @@ async def test_another_backend_offers_its_own_losses(app: TunewizApp) -> None:
         offered = {choice.value for choice in loss.question.choices}
         assert "info_nce" in offered
         assert "triplet" not in offered
+
+
+async def test_any_model_that_the_library_knows_is_found_and_taken(app: TunewizApp) -> None:
+    draft = Draft(folder=str(Path.cwd())).answer(("task",), "llm")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot, draft)
+        await pilot.press("alt+3")
+        await until(pilot, lambda: "Which model" in seen(app))
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(app.screen, ModelChoice) and bool(app.screen.others))
+        choice = app.screen
+        assert isinstance(choice, ModelChoice)
+        assert all("llm" in row.task.split() for row in choice.rows())
+        await pilot.press(*"internlm chat 7b")
+        await until(pilot, lambda: "internlm" in seen(app) and 0 < len(choice.shown) < 20)
+        name = choice.shown[0].id
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: app.screen is screen and screen.state.draft.value(("model", "id")) == name)
+
+
+async def test_a_key_that_a_line_of_text_takes_is_not_offered(app: TunewizApp) -> None:
+    draft = Draft(folder=str(Path.cwd())).answer(("task",), "llm")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, draft)
+        await pilot.press("alt+3")
+        await until(pilot, lambda: "/ Search" in seen(app).splitlines()[-1])
+        next(row for row in screen.query(Row) if row.question.key == "model.id").take_focus()
+        await until(pilot, lambda: "/ Search" not in seen(app).splitlines()[-1])
+        assert "a All or fitting" not in seen(app).splitlines()[-1]

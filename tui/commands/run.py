@@ -137,7 +137,7 @@ def _ended(run: Run, state: RunState, status: int, kills: int | None, lines: Run
         return state, None
     problem, code = given_up(run, status, kills)
     lines.say(problem_line(problem.as_json()))
-    return replace(state, problems=(*state.problems[:-1], problem.as_json())), int(code)
+    return replace(state, problems=(*state.problems[:-1], problem.record())), int(code)
 
 
 def _told(run: Run, state: RunState, options: RunOptions, code: int | None) -> int:

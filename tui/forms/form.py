@@ -41,6 +41,7 @@ class Row(Vertical):
         self._seen: object = None
         self.set_class(isinstance(self.control, (Cards, Many)), "-stacked")
         self.set_class(roomy, "-roomy")
+        self.set_class(question.is_long, "-long")
 
     def compose(self) -> ComposeResult:
         """Title, control and key on a line (or under each other), then the words about it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -28,6 +28,9 @@ class Choice:
 
 #: What is offered for a key besides what its field says, found out when it is asked.
 Offer = Callable[[Draft], Sequence[Choice]]
+
+
+_WORD: Final = 12  # characters of an answer that fits beside the name of its key
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class Question:
     def is_path(self) -> bool:
         """Whether it takes a file or folder."""
         return bool(fields.about(self.info, "path"))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether answers are paths, ids and the like, which want the room of a line."""
+        return self.is_path or any(len(self.write(example)) > _WORD for example in self.info.examples or ())
 
     def read(self, text: str) -> Any:
         """The plain data that ``text`` means as the answer, fitting or not."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import DataTable, Input
 
 from tunewiz.language import N_, translate
@@ -112,6 +112,7 @@ class ModelsScreen(Copying, NarrowedScreen):
     """A table, a line to search it, and what is known of the model under the cursor."""
 
     CSS_PATH = Path(__file__).with_suffix(".tcss")
+    FIRST: ClassVar[type[Widget]] = DataTable  # what has the focus in the beginning
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", N_("Fine-tune it"), key_display="⏎"),
         Binding("slash", "filter", N_("Search"), key_display="/"),
@@ -148,7 +149,7 @@ class ModelsScreen(Copying, NarrowedScreen):
 
     def on_mount(self) -> None:
         """List them in a thread."""
-        self.query_one(DataTable).focus()
+        self.query_one(self.FIRST).focus()
         self._list()
 
     @work(thread=True, exclusive=True, exit_on_error=False)
@@ -165,7 +166,11 @@ class ModelsScreen(Copying, NarrowedScreen):
     def _count(self) -> str:
         if not self.known:
             return translate("Looking ...")
-        return translate("{count} of {all}").format(count=len(self.shown), all=len(self.known) + len(self.others))
+        return translate("{count} of {all}").format(count=len(self.shown), all=len(self.rows(every=True)))
+
+    def rows(self, every: bool = False) -> list[ModelRow]:
+        """The models to choose among: the known ones, and all others where they are wanted or ``every`` one is."""
+        return [*self.known, *(self.others if self.every or every else ())]
 
     def on_resize(self, event: Resize) -> None:
         """A narrow screen has fewer columns."""
@@ -181,19 +186,13 @@ class ModelsScreen(Copying, NarrowedScreen):
         wide = self.app.size.width >= WIDE
         titles = [N_("model"), N_("weights"), *([N_("task"), N_("languages")] if wide else []), N_("fits"), N_("here")]
         words = self.words.lower().split()
-        every = [*self.known, *(self.others if self.every else ())]
-        self.shown = [row for row in every if all(word in row.sought for word in words)]
+        self.shown = [row for row in self.rows() if all(word in row.sought for word in words)]
         table.clear(columns=True)
-        lines = []
+        table.add_columns(*map(translate, titles))
         for row in self.shown:
             here = translate(N_("yes")) if row.here else amount(row.download) if row.download else "?"
             middle = [row.task, row.languages] if wide else []
             cells = [printable(row.id, 60), weights(row.parameters), *middle, translate(row.fits), here]
-            lines.append(cells)
-        # Widths of our own: the table's are those of the headings where it is filled twice before it is drawn.
-        for place, title in enumerate(map(translate, titles)):
-            table.add_column(title, width=max(map(cell_len, (title, *(cells[place] for cells in lines)))))
-        for cells in lines:
             table.add_row(*map(Text, cells))
         self.query_one(TitleBar).redraw()
         self._tell()
@@ -237,3 +236,31 @@ class ModelsScreen(Copying, NarrowedScreen):
         if row is None:
             return []
         return [Copyable(N_("Model"), row.id), Copyable(N_("Command"), f"--set model.id={row.id}")]
+
+
+class ModelChoice(ModelsScreen):
+    """The models of one kind, for a draft that is being filled in."""
+
+    FIRST = Input
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", N_("Take it"), key_display="⏎")]
+
+    def __init__(self, kind: str, take: Callable[[str], None]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.take = take
+        self.every = kind == "llm"
+
+    def rows(self, every: bool = False) -> list[ModelRow]:
+        """Those of the kind."""
+        return [row for row in super().rows(every) if self.kind in ("", *row.task.split())]
+
+    def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
+        """Only language models have a longer list."""
+        return self.kind in ("", "llm") if action == "all" else super().check_action(action, parameters)
+
+    def action_open(self) -> None:
+        """Take it and go back."""
+        row = self._current()
+        if row is not None:
+            self.app.pop_screen()
+            self.take(row.id)

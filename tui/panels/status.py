@@ -8,6 +8,7 @@ from typing import Any
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import amount, printable
+from tunewiz.problems import reworded
 from tunewiz.tui.panels.panel import Panel, View
 from tunewiz.tui.widgets.drawing import Line, Part, join_groups, spread, width_of, wrap_text
 from tunewiz.tui.widgets.plotting import bar
@@ -133,7 +134,8 @@ def findings(view: View) -> list[tuple[str, str, str]]:
 
 
 def _told(problem: Mapping[str, Any]) -> tuple[str, str, str]:
-    """A problem out of an event: worded by the run, so made printable here."""
+    """A problem out of an event: worded by the run or a stranger, so made printable here."""
+    problem = reworded(problem)
     place = ":".join(str(part) for part in (problem.get("file"), problem.get("line")) if part)
     message = f"{place} {problem.get('message') or ''}".strip()
     return str(problem.get("severity")), printable(message, 500), printable(problem.get("fix") or "", 500)

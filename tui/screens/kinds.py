@@ -38,7 +38,11 @@ class Translated(Screen[T]):
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The bindings with translated descriptions; the footer, the help and the palette all take them from here."""
-        return {key: _translated(active) for key, active in super().active_bindings.items()}
+        found = super().active_bindings
+        # Textual leaves out the keys that a line of text takes for itself, but for this one, whose character it misses.
+        if self.focused is not None and self.focused.check_consume_key("slash", "/"):
+            found.pop("slash", None)
+        return {key: _translated(active) for key, active in found.items()}
 
     def relabel(self) -> None:
         """The language changed: everything that holds text draws it again. Screens that fill tables extend this."""

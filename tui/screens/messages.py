@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,12 @@ class DoctorWanted(Message):
 
 
 class ModelsWanted(Message):
-    """The models that are known."""
+    """The models that are known; with ``take`` those of ``kind``, for one to be taken by its id."""
+
+    def __init__(self, kind: str = "", take: Callable[[str], None] | None = None) -> None:
+        super().__init__()
+        self.kind = kind
+        self.take = take
 
 
 class LessonWanted(Message):

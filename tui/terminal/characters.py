@@ -37,10 +37,26 @@ def characters(environment: Mapping[str, str]) -> Characters:
         return "unicode"
     if environment.get("TERM", "").lower() in _POOR:
         return "ascii"
-    locale = next((environment[name] for name in _LOCALE if environment.get(name)), "")
-    codeset = locale.partition(".")[2].partition("@")[0].lower().replace("-", "")
+    locale, codeset = _locale(environment)
     # macOS sends LC_CTYPE=UTF-8 over SSH: a codeset without a language.
     return "unicode" if codeset == "utf8" or locale.lower() in ("utf-8", "utf8") else "ascii"
+
+
+def _locale(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The locale of characters and its codeset in lower case without hyphens; "" where none is named."""
+    locale = next((environment[name] for name in _LOCALE if environment.get(name)), "")
+    return locale, locale.partition(".")[2].partition("@")[0].lower().replace("-", "")
+
+
+def letters_show(environment: Mapping[str, str]) -> bool:
+    """Whether letters of any script may be drawn though ``characters`` says ASCII.
+
+    A locale that is missing on a server says little of the terminal at the other end of the line, which mostly knows
+    UTF-8: names of files are legible there, and no drawing depends on them. A console, a codeset that is named, or the
+    user's own word do say something.
+    """
+    poor = environment.get("TERM", "").lower() in _POOR
+    return not poor and environment.get(VARIABLE, "").lower() != "ascii" and not _locale(environment)[1]
 
 
 def original_environment() -> dict[str, str]:
@@ -72,12 +88,18 @@ _ALIKE: Final = {
     **dict.fromkeys("░□▱·•∙", "."),
     **dict.fromkeys("●◉◆⬤", "*"),
     **dict.fromkeys("○◯◇⭘", "o"),
-    **dict.fromkeys("→▸▶►❯›»⏵", ">"),
+    **dict.fromkeys("→▸▶►▷⇥❯›»⏵", ">"),
     **dict.fromkeys("←◂◀◄❮‹«⏴", "<"),
     **dict.fromkeys("↑▲△⏶⬆", "^"),
     **dict.fromkeys("↓▼▽⏷⬇", "v"),
     "━": "=", "✓": "+", "✔": "+", "✗": "x", "✘": "x", "×": "x", "…": "~", "—": "-", "–": "-",
     "‘": "'", "’": "'", "“": '"', "”": '"', "±": "~", "°": " ", "≤": "<", "≥": ">", "⚠": "!", "\u00a0": " ", "⏎": "<",
+    "≡": "=", "␣": "_",
+}  # fmt: skip
+#: Punctuation of two cells, which stays where letters do.
+_WIDE: Final = {
+    "，": ", ", "。": ". ", "、": ", ", "：": ": ", "；": "; ", "？": "? ", "！": "! ", "（": " (", "）": ") ",
+    "《": " <", "》": "> ", "【": " [", "】": "] ", "\u3000": "  ",
 }  # fmt: skip
 _TABLE: Final = str.maketrans(_ALIKE)
 
@@ -99,7 +121,7 @@ def _in_ascii(character: str, letters: bool) -> str:
         return character
     if "\u2800" <= character <= "\u28ff":
         return " " if character == "\u2800" else "*"
-    return "?" * cell_len(character)
+    return _WIDE.get(character) or "?" * cell_len(character)
 
 
 class AsciiOnly(LineFilter):

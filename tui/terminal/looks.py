@@ -18,7 +18,14 @@ from tunewiz.files import read_json, write_json
 from tunewiz.language import LANGUAGES, N_, Language, current, translate, use
 from tunewiz.printable import printable
 from tunewiz.tui.screens.kinds import Translated
-from tunewiz.tui.terminal.characters import AsciiOnly, Characters, ColourFree, characters, original_environment
+from tunewiz.tui.terminal.characters import (
+    AsciiOnly,
+    Characters,
+    ColourFree,
+    characters,
+    letters_show,
+    original_environment,
+)
 from tunewiz.tui.terminal.escapes import clipboard, notification
 from tunewiz.tui.terminal.patches import read_as_keys
 from tunewiz.tui.terminal.pictures import Shot, Written, shot, write
@@ -158,7 +165,8 @@ class LooksApp(App[str]):
         if self.no_color:
             # Textual's own filter turns colours to greys, which is still colour to a terminal.
             self._filters = [ColourFree() if isinstance(one, Monochrome) else one for one in self._filters]
-        self._suits = characters(original_environment())
+        environment = original_environment()
+        self._suits, self._letters = characters(environment), letters_show(environment)
         if self.settings.language:
             use(self.settings.language)
         for theme in (DARK, LIGHT):
@@ -262,7 +270,7 @@ class LooksApp(App[str]):
     def _draw(self) -> None:
         self._ascii_only.enabled = self.characters == "ascii"
         # Whoever chose Chinese can read it: only drawing characters are replaced then.
-        self._ascii_only.letters = current() != "en"
+        self._ascii_only.letters = (self._letters and self.settings.characters is None) or current() != "en"
 
     def _keep(self, settings: Settings) -> None:
         self.settings = settings

@@ -102,4 +102,5 @@ def test_ascii_is_as_wide_as_before(text: str, letters: bool) -> None:
 
 def test_ascii_keeps_the_shape_of_things() -> None:
     assert in_ascii("╭─ 损失 ─╮│●✓⣀→…") == "+- ???? -+|*+*>~"
-    assert in_ascii("╭─ 损失 ─╮", letters=True) == "+- 损失 -+"
+    assert in_ascii("╭─ 损失，低 ─╮", letters=True) == "+- 损失，低 -+"
+    assert in_ascii("低，高（▷≡）") == "??, ?? (>=) "

@@ -22,11 +22,13 @@ from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import known_models as known_models_of
 from tunewiz.presets.families import lookup
+from tunewiz.presets.preset import Preset
 from tunewiz.presets.sections.model import Model
 from tunewiz.printable import amount, printable
 from tunewiz.problems import Message as Spoken
 from tunewiz.problems import say
 from tunewiz.tui.forms.questions import Choice, Offer, choices
+from tunewiz.tui.screens.messages import ModelsWanted
 from tunewiz.tui.widgets.labels import Words
 from tunewiz.tui.widgets.table import Table
 from tunewiz.tui.wizard import known_models
@@ -100,7 +102,10 @@ _COLOURS = {"yes": "success", "maybe": "warning", "no": "error", "": "dim"}
 class ModelView(View):
     """Enter takes the model under the cursor; the form below takes any other."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "every", N_("All or fitting"))]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "every", N_("All or fitting")),
+        Binding("slash", "search", N_("Search"), tooltip=N_("Find one among all models that are known")),
+    ]
 
     _entries: Sequence[Entry] = ()
     _every = False
@@ -230,9 +235,17 @@ class ModelView(View):
         event.stop()
         entry = self._under_cursor()
         if entry:
-            self.post_message(Edited(lambda draft: take_model(draft, entry)))
-            told = translate("{model} is chosen. Go on with Ctrl-N.").format(model=printable(entry.id))
-            self.app.notify(told, markup=False)
+            self._take(entry.id)
+
+    def action_search(self) -> None:
+        """Look among all models of the kind, those that LLaMA-Factory knows too."""
+        kind = self._state.draft.kind if self._state else Preset
+        self.post_message(ModelsWanted("" if kind is Preset else kind.model_kind, self._take))
+
+    def _take(self, model: str) -> None:
+        self.post_message(Edited(lambda draft: take_model(draft, model)))
+        told = translate("{model} is chosen. Go on with Ctrl-N.").format(model=printable(model))
+        self.app.notify(told, markup=False)
 
 
 SOURCE_KEY: Final = ("model", "source")
@@ -250,11 +263,11 @@ def trust_question(draft: Draft) -> tuple[Spoken, Spoken]:
     return question, detail
 
 
-def take_model(draft: Draft, entry: Entry) -> Draft:
+def take_model(draft: Draft, model: str) -> Draft:
     """``draft`` with the model; what was said of the source and the code of another one is forgotten."""
     for key in ("source", "revision", REMOTE_CODE_KEY[-1], "pooling", "template"):
         draft = draft.forget(("model", key))
-    return draft.answer(("model", "id"), entry.id)
+    return draft.answer(("model", "id"), model)
 
 
 def _told(found: Located | ModelUnavailable, colours: Mapping[str, str]) -> Text:
