@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
+from tunewiz.cores import usable_cores
 from tunewiz.data.checks.placed import Placed
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.parallel import spans
-from tunewiz.data.parallel.processes import Killed, cores, in_processes
+from tunewiz.data.parallel.processes import Killed, in_processes
 from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Row, Span
 from tunewiz.problems import BadData, Findings, say, warning
@@ -66,7 +67,7 @@ def look_through(
     is told.
     """
     killed = False
-    if not alone and detection.source.size >= spans.LARGE and cores() > 1 and spans.may_be_cut(detection):
+    if not alone and detection.source.size >= spans.LARGE and usable_cores() > 1 and spans.may_be_cut(detection):
         try:
             found = _in_parts(make, detection, known)
         except Killed:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, TypeVar
+
+from tunewiz.cores import usable_cores
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -23,14 +24,6 @@ class Killed(Exception):
     """A process ended before its work was done."""
 
 
-def cores() -> int:
-    """How many processes may work at once."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no affinity
-        return os.cpu_count() or 1
-
-
 def in_processes(
     work: Callable[[Any, Task], Result], setting: Any, tasks: Iterable[Task], count: int | None = None
 ) -> Generator[Result, None, None]:
@@ -40,7 +33,7 @@ def in_processes(
     what ``work`` raised. Processes end with the iterator, whatever ends it, and by themselves when this one is gone.
     """
     context = multiprocessing.get_context("spawn")  # forking is not safe beside threads, as in the full screen
-    crew = [_Worker(context, work, setting) for _ in range(min(count or cores(), _MOST))]
+    crew = [_Worker(context, work, setting) for _ in range(min(count or usable_cores(), _MOST))]
     try:
         yield from _ordered(crew, tasks)
     finally:

@@ -39,7 +39,7 @@ def both(path: Path, task: str, monkeypatch: pytest.MonkeyPatch, part: int) -> t
     with monkeypatch.context() as patched:
         patched.setattr(spans, "LARGE", 0)
         patched.setattr(spans, "PART", part)
-        patched.setattr(look, "cores", lambda: 2)
+        patched.setattr(look, "usable_cores", lambda: 2)
         patched.setattr(look, "in_processes", counted)
         return alone, inspect(Dataset(str(path)), task), len(parts)
 
@@ -187,7 +187,7 @@ def test_a_killed_process_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatc
         yield
 
     monkeypatch.setattr(spans, "LARGE", 0)
-    monkeypatch.setattr(look, "cores", lambda: 2)
+    monkeypatch.setattr(look, "usable_cores", lambda: 2)
     monkeypatch.setattr(look, "in_processes", killed)
     found = inspect(Dataset(str(path)), "embedding")
     assert found.counts == {"rows": 50, "examples": 50}
