@@ -288,8 +288,6 @@ class NearDuplicates:
         import numpy as np
 
         self.sketch()
-        digits = np.frombuffer(self._digits, dtype="uint32") if self._digits else np.zeros(0, dtype="uint32")
-        counts = np.diff(np.frombuffer(self._starts, dtype="uint64").astype("int64"))
         compared = np.zeros(0, dtype="uint64")
         for number, band in enumerate(self._bands):
             first, second = self._candidates(band, number)
@@ -299,10 +297,6 @@ class NearDuplicates:
             both = both[~np.isin(both, compared)]
             compared = np.concatenate((compared, both))
             left, right = (both >> np.uint64(32)).astype("int64"), (both & np.uint64(_MASK)).astype("int64")
-            # The smaller of two sets shares no more than all it has.
-            few, more = np.minimum(counts[left], counts[right]), np.maximum(counts[left], counts[right])
-            perhaps = (digits[left] == digits[right]) & (few >= self._threshold * more - 1e-9)
-            left, right = left[perhaps], right[perhaps]
             for start in range(0, len(left), _COMPARED_AT_ONCE):
                 end = start + _COMPARED_AT_ONCE
                 found = self._alike(left[start:end], right[start:end])
@@ -348,11 +342,22 @@ class NearDuplicates:
         firsts, seconds, ends = [], [], []
         for back in range(_WINDOW, 0, -1):
             at = (place >= back).nonzero()[0]
+            at = at[self._perhaps_alike(texts[at - back], texts[at])]
             firsts.append(texts[at - back])
             seconds.append(texts[at])
             ends.append(at)
         order = np.argsort(np.concatenate(ends), kind="stable")
         return np.concatenate(firsts)[order], np.concatenate(seconds)[order]
+
+    def _perhaps_alike(self, first: Any, second: Any) -> Any:
+        """Which pairs are worth comparing: numbers are the same, and one set is large enough to share what it must."""
+        import numpy as np
+
+        digits, starts = np.frombuffer(self._digits, dtype="uint32"), np.frombuffer(self._starts, dtype="uint64")
+        first, second = first.astype("int64"), second.astype("int64")
+        one, other = starts[first + 1] - starts[first], starts[second + 1] - starts[second]
+        few = np.minimum(one, other) >= self._threshold * np.maximum(one, other) - 1e-9
+        return (digits[first] == digits[second]) & few
 
     def _order(self, texts: Any, buckets: Any, band: int) -> Any:
         """The order of ``texts`` within their ``buckets`` by their smallest hashes under a permutation of the band's
