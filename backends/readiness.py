@@ -22,7 +22,7 @@ from tunewiz.backends.runs.find import runs_dir
 from tunewiz.backends.sources import Located
 from tunewiz.backends.sources.source import loss_model, search_model
 from tunewiz.backends.trackers import catalogue as trackers
-from tunewiz.backends.training.out_of_memory import assignments, ways_to_fit
+from tunewiz.backends.training.out_of_memory import assignments, ways_to_fit, with_values
 from tunewiz.data.reading.source import resolve
 from tunewiz.files import read_json
 from tunewiz.presets import families
@@ -31,7 +31,7 @@ from tunewiz.presets.losses.matryoshka import Matryoshka
 from tunewiz.presets.memory import GB, Conditions, Estimate
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
-from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.section import Auto, Section
 from tunewiz.presets.sections.training import Launch
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -257,6 +257,8 @@ def _memory(preset: Preset, cards: Sequence[Gpu], texts: float = 0.0) -> Iterato
     on_cpu = _on_cpu(preset.launch, cards)
     if on_cpu and preset.launch.device == "cuda":
         return
+    if isinstance(preset.training.batch_size, Auto):  # it will be as small as it must be
+        preset = with_values(preset, {"training.batch_size": 1})
     free = host_free() if on_cpu else most_free(cards)
     measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu, texts)
     needed = measure(preset)

@@ -55,10 +55,12 @@ def a_whole_run(folder: Path, name: str = "faq-20260101-120000", gain: float = 0
     return run
 
 
-def an_odd_run(folder: Path, seed: int) -> Run:
-    """A whole run of which one to three things were made odd."""
-    draw = random.Random(seed)
-    run = a_whole_run(folder, f"odd{seed}-20260101-120000")
+def an_odd_run(folder: Path, seed: int, whole: Run | None = None) -> Run:
+    """A run of which one to three things were made odd; a copy of ``whole``, which spares the waits for the disk."""
+    draw, name = random.Random(seed), f"odd{seed}-20260101-120000"
+    run = Run(folder / name) if whole else a_whole_run(folder, name)
+    if whole:
+        shutil.copytree(whole.directory, run.directory)
     for _ in range(draw.randint(1, 3)):
         path = run.directory / draw.choice(FILES)
         with suppress(OSError):  # an earlier one took its folder away
@@ -136,7 +138,7 @@ def _replaced(path: Path, draw: random.Random) -> None:
     try:
         text = path.read_text(encoding="utf-8")
         trees = [json.loads(line) for line in (text.splitlines() if lines else [text])]
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     for _ in range(draw.randint(1, 8)):
         at = draw.randrange(len(trees)) if trees else 0
@@ -157,10 +159,34 @@ def _odd_within(tree: Any, draw: random.Random) -> Any:
     return draw.choice(ODD)
 
 
+def lines_changed(path: Path, draw: random.Random) -> None:
+    """Lines of a file of JSON lines taken out, doubled, moved, cut, joined, and values in them changed."""
+    lines: list[Any] = path.read_bytes().splitlines(keepends=True)
+    for _ in range(draw.randint(1, 12)):
+        if not lines:
+            break
+        at, other = draw.randrange(len(lines)), draw.randrange(len(lines))
+        line = lines[at]
+        kind = draw.randrange(7)
+        if kind == 0:
+            del lines[at]
+        elif kind == 1:
+            lines[at:at] = [line] * draw.choice([1, 2, 50])
+        elif kind == 2:
+            lines[at], lines[other] = lines[other], line
+        elif kind == 3:
+            lines[at] = line[: draw.randint(0, len(line))]
+        elif kind == 4:
+            lines[at] = line[: draw.randrange(len(line) + 1)] + draw.randbytes(draw.randint(1, 4)) + line[-9:]
+        else:
+            with suppress(ValueError):
+                lines[at] = json.dumps(_odd_within(json.loads(line), draw)).encode() + b"\n"
+    path.write_bytes(b"".join(lines))
+
+
 def _no_folder(path: Path, draw: random.Random) -> None:
     """Something else in place of the folder that the file would be in."""
     if path.parent.name in ("report", "data"):
-        shutil.rmtree(path.parent, ignore_errors=True)
         draw.choice([_pipe, _loop, _written(lambda _: b"x")])(path.parent, draw)
         return
     _room(path)

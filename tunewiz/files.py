@@ -260,10 +260,14 @@ def read_lines(path: Path, longest: int = LARGEST >> 4) -> Iterator[str]:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in ``path``; ``None`` when it is missing, damaged or nothing that we could have written."""
+    """The JSON value in ``path``; ``None`` when it is missing, damaged or nothing that we could have written.
+
+    A lack of memory is none of these, and raised: a run that took it for a damaged file would go on without what is in
+    it.
+    """
     try:
         return read_own_json(path)
-    except (OSError, ValueError, MemoryError):
+    except (OSError, ValueError):
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from tunewiz.backends.machine.hardware import gpus
 from tunewiz.backends.machine.precision import choose
 from tunewiz.backends.models.loading import check_tokenizer, device_of, loading_explained, use_threads
 from tunewiz.data.rows.conversations import Stage
-from tunewiz.files import read_json
+from tunewiz.files import read_json, read_object
 from tunewiz.presets.sections.training import Launch
 from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.problems import BadData, Where, error, say
 
 
 @dataclass(frozen=True)
@@ -177,23 +179,34 @@ def adapter_in(folder: Path) -> Path | None:
 
 
 def places_of(record: Mapping[str, Any], data: Path, output: Path) -> Places:
-    """What the run's record says of places, once data and model are there."""
-    told = record.get("llm", {})
-    return Places(
-        model=str(record["model"]["path"]),
-        data=str(data / "llama_factory"),
-        output=str(output),
-        template=str(told["template"]),
-        rows=told["rows"],
-        validated=bool(told["validated"]),
-        thinking=bool(told["thinking"]),
-    )
+    """What the run's record says of places, once data and model are there.
+
+    Raises :class:`BadData` (``record-damaged``) where it does not say it.
+    """
+    told, model = record.get("llm"), record.get("model")
+    try:
+        return Places(
+            model=str(model["path"]),  # type: ignore[index]  # whatever it is
+            data=str(data / "llama_factory"),
+            output=str(output),
+            template=str(told["template"]),  # type: ignore[index]
+            rows=told["rows"],  # type: ignore[index]
+            validated=bool(told["validated"]),  # type: ignore[index]
+            thinking=bool(told["thinking"]),  # type: ignore[index]
+        )
+    except (KeyError, TypeError) as fault:
+        file = data.parent / "run.json"
+        message = say("{file} is damaged: what preparing the data wrote there is gone.", file=file)
+        fix = say(
+            "Start a new run from its preset: {command}",
+            command=f"tunewiz run {shlex.quote(str(data.parent / 'preset.yaml'))}",
+        )
+        raise BadData(error("record-damaged", message, Where(file=str(file)), fix)) from fault
 
 
 def read_record(file: Path) -> dict[str, Any]:
     """The run's record."""
-    found = read_json(file)
-    return found if isinstance(found, dict) else {}
+    return read_object(file)
 
 
 def load_tuned(preset: LlmPreset, places: Places, folder: Path, *, merged: bool = False) -> Loaded:

@@ -14,7 +14,7 @@ from tunewiz.backends.runs.disk import disk_problems
 from tunewiz.backends.runs.ends import reason
 from tunewiz.backends.runs.manifest import Fault, described, faults
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import PRIVATE, read_object, write_json, write_whole
+from tunewiz.files import PRIVATE, read_object, read_own_json, write_json, write_whole
 from tunewiz.presets.preset import Preset, name_problems
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadPreset, Message, Problem, error, errors, say
@@ -64,8 +64,15 @@ def create(preset: Preset, runs: Path, name: str | None = None, command: Sequenc
 
 
 def add_to_record(run: Run, **facts: Any) -> None:
-    """Add ``facts`` to ``run.json``; only the child does this once it is started."""
-    write_json(run.record_file, read_object(run.record_file) | facts, PRIVATE)
+    """Add ``facts`` to ``run.json``; only the child does this once it is started.
+
+    Raises ``OSError`` where what is there cannot be read, and must not be replaced by less; a damaged one may.
+    """
+    try:
+        found = read_own_json(run.record_file)
+    except (FileNotFoundError, ValueError):
+        found = {}
+    write_json(run.record_file, (found if isinstance(found, dict) else {}) | facts, PRIVATE)
 
 
 def record_folder(run: Run, folder: Path) -> None:

@@ -141,13 +141,15 @@ class Adjusted(Event):
 class Probed(Event):
     """The longest batch, of ``rows`` rows, was tried before training and took at most ``peak`` bytes on ``device``.
 
-    ``estimate`` is what was foreseen: low, expected and high, in bytes; empty where nothing was.
+    ``estimate`` is what was foreseen: low, expected and high, in bytes; empty where nothing was. ``training``: seconds
+    that all steps will take by what this one took, without what is measured and saved between them; 0: not known.
     """
 
     peak: int
     device: str
     rows: int = 0
     seconds: float = 0.0
+    training: float = 0.0
     estimate: Mapping[str, float] = field(default_factory=dict)
 
 

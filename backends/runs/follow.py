@@ -82,10 +82,12 @@ class EventReader:
                     self._offset, rest, self._inside = self._offset + len(rest), b"", True
 
     def _parsed(self, line: bytes) -> Event | None:
+        if not line:
+            return None
         try:
             event = parse(line.decode("utf-8", "replace"))
         except Unreadable:
-            self.unreadable += bool(line)
+            self.unreadable += 1
             return None
         self.read_any = True
         return event

@@ -66,6 +66,7 @@ class RunState:
     ``machine``: curves over seconds since the start, by the names of :class:`Sampled`. ``answers``: rounds of sample
     answers. ``part``: within a stage that goes through another run, ``what/stage``. ``probe``: bytes, ``peak`` of the
     longest batch and the estimate's ``low``, ``expected`` and ``high``; empty before it was tried.
+    ``foreseen``: seconds that the stage at hand will take, by what was tried before its first step.
     """
 
     name: str = ""
@@ -98,6 +99,7 @@ class RunState:
     problems: tuple[Mapping[str, Any], ...] = ()
     saved: tuple[tuple[str, str], ...] = ()
     probe: Mapping[str, float] = field(default_factory=dict)
+    foreseen: float = 0.0
     verdict: str = ""
     exit_code: int | None = None
     started: float = 0.0
@@ -121,13 +123,13 @@ class RunState:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds left in this stage at the pace so far; ``None`` before there is a pace.
+        """Seconds left in this stage at the pace so far, before that as foreseen; ``None`` where neither is known.
 
         Steps that were made before a stop are not of this pace.
         """
         start, since = (0, self.stage_since) if not self.goes_on else self.paced_from or (self.step, self.updated)
         if self.step <= start or self.total <= self.step or self.updated <= since:
-            return None
+            return self.foreseen or None if self.step <= start else None
         return (self.updated - since) / (self.step - start) * (self.total - self.step)
 
 
@@ -234,7 +236,7 @@ def _(event: Stage, state: RunState) -> RunState:
     # A run inside the stage has it begin again for each of its own, which is no other attempt.
     since = state.stage_begun if name == state.stage and state.stage_begun else event.time
     state = replace(state, goes_on=name in state.begun, paced_from=None, begun=begun, stage_begun=since)
-    return replace(state, stage=name, part="", stage_since=event.time, heard=event.time, step=0, total=0)
+    return replace(state, stage=name, part="", stage_since=event.time, heard=event.time, step=0, total=0, foreseen=0.0)
 
 
 @_apply.register
@@ -260,7 +262,8 @@ def _(event: Adjusted, state: RunState) -> RunState:
 
 @_apply.register
 def _(event: Probed, state: RunState) -> RunState:
-    return replace(state, probe={**_numbers(event.estimate), "peak": event.peak})
+    probe = {**_numbers(event.estimate), "peak": event.peak}
+    return replace(state, probe=probe, foreseen=event.training)
 
 
 @_apply.register

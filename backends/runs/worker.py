@@ -31,6 +31,7 @@ from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run, StopRequested
 from tunewiz.backends.training.adjusting import adjust
+from tunewiz.backends.training.batch_sizes import settle
 from tunewiz.files import causes, is_full, sweep_tree
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
@@ -148,6 +149,7 @@ def _work(run: Run) -> int:
     add_to_record(run, started=time.time(), hardware=describe(run.directory))
     verdict = "NONE"
     for name in dict.fromkeys((*stages_to_do(run, backend, preset), "report")):
+        preset = settle(run, preset, name)
         if name == "report":
             backend.tidy(run, preset)
         verdict = _stage(run, backend, preset, name) or verdict

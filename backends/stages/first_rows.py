@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
+from tunewiz.backends.stages.foresight import Work, work
 from tunewiz.backends.stages.retrieval import plan_of, texts_a_row
 from tunewiz.backends.training.reranker_rows import with_groups
 from tunewiz.data.folders.hub_ids import ABSENT
@@ -72,24 +73,37 @@ def _looked_at(preset: LlmPreset | RetrievalPreset, dataset: Dataset, key: str) 
     return shape, [*(_of_data(problem, key) for problem in found if problem.severity != "note"), *fitting, *told]
 
 
-def first_texts_a_row(preset: Preset) -> float:
-    """What :func:`~tunewiz.backends.stages.retrieval.texts_a_row` says of the first rows; 0 where they do not tell.
+class First(NamedTuple):
+    """What the first training rows of a preset tell; ``whole``: whether there are no others.
 
-    Wrong documents that are to be mined are counted as if they had been found. A large test collection is not read.
+    ``texts``: what :func:`~tunewiz.backends.stages.retrieval.texts_a_row` says of them. Wrong documents that are to be
+    mined are counted as if they had been found.
     """
+
+    texts: float
+    work: Work
+    whole: bool
+
+
+def first_rows(preset: Preset) -> First | None:
+    """See :class:`First`; ``None`` where they do not tell. A large test collection is not read."""
     if not isinstance(preset, RetrievalPreset):
-        return 0.0
+        return None
     plan = plan_of(preset)
     dataset = replace(plan.train, limit=min(plan.train.limit or _LOOKED_AT, _LOOKED_AT))
     try:
         data = opened.open_dataset(dataset, _quiet, preset.task)
         if data.is_collection and sum(path.stat().st_size for path in data.files().values()) > _SMALL:
-            return 0.0
+            return None
         split = opened.train_split(data, dataset.split, _quiet) if data.is_collection else ""
         rows = list(islice(opened.read_examples(data, _quiet, split), _LOOKED_AT))
     except (BadData, OSError):
-        return 0.0
-    return texts_a_row(preset, _as_mined(preset, rows)) if rows else 0.0
+        return None
+    if not rows:
+        return None
+    prepared = _as_mined(preset, rows)
+    whole = not plan.others and (len(rows) < _LOOKED_AT or plan.train.limit == len(rows))
+    return First(texts_a_row(preset, prepared), work(preset, prepared), whole)
 
 
 def _as_mined(preset: RetrievalPreset, rows: Sequence[Example]) -> Prepared:

@@ -10,6 +10,7 @@ from typing import Any
 from tunewiz.backends.engines import Backend, stages_to_do
 from tunewiz.backends.runs.events import STAGE_NAMES, Evaluated, Event, Noticed, Progress, Stage, StageName
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.batch_sizes import settle
 from tunewiz.files import write_json, write_whole
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.writing import dumps
@@ -47,6 +48,7 @@ class InnerRun(Run):
             write_json(self.record_file, {"created": time.time(), "within": self.outer.name})
             write_whole(self.preset_file, dumps(preset))
         for name in stages_to_do(self, backend, preset):
+            preset = settle(self, preset, name)
             if name == "report":
                 backend.tidy(self, preset)
             self.check_stop()

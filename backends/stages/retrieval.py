@@ -19,10 +19,11 @@ from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_
 from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import FUSION
 from tunewiz.backends.models import run_models
-from tunewiz.backends.models.loading import at_times
+from tunewiz.backends.models.loading import at_times, device_of
 from tunewiz.backends.runs.create import add_to_record, record_folder
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.stages.foresight import foreseen
 from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
@@ -122,6 +123,8 @@ class RetrievalStages(Backend[R], Generic[R]):
         texts = texts_a_row(preset, prepared)
         for problem in readiness.memory_findings(preset, texts):
             run.notice(replace(problem, severity="warning"))  # what does not fit is made smaller when it is tried
+        for problem in foreseen(preset, prepared, path, device_of(preset.launch)):
+            run.notice(problem)
         sources = list(map(asdict, prepared.sources))
         facts = {"data": dict(prepared.hashes), "counts": dict(prepared.counts), "sources": sources}
         add_to_record(run, **facts, row_texts=texts)

@@ -85,7 +85,7 @@ def _take(run: Run, step: Step, text: str, on_cpu: bool) -> None:
             changes=changes,
         )
     )
-    _write(run, text, message)
+    write_preset(run, text, message)
     # What was measured before was measured with other texts, or another model.
     repeat = () if step.same else ("baseline",)
     if not step.same or step.key == "backend_options":
@@ -94,10 +94,10 @@ def _take(run: Run, step: Step, text: str, on_cpu: bool) -> None:
     run.notice(warning("memory-adjusted", message, Where(key=step.key)))
 
 
-def _write(run: Run, text: str, why: Message) -> None:
+def write_preset(run: Run, text: str, *why: Message) -> None:
     """The preset in ``text``, with ``why`` and the reasons of earlier changes as comments on top."""
     kept = [line for line in run.preset_file.read_text("utf-8").splitlines() if line.startswith(_MARK)]
-    write_whole(run.preset_file, "\n".join([*kept, f"{_MARK}{why.text()}", text]), PRIVATE)
+    write_whole(run.preset_file, "\n".join([*kept, *(f"{_MARK}{one.text()}" for one in why), text]), PRIVATE)
 
 
 def _plain(value: Any) -> Any:
@@ -119,7 +119,7 @@ def change(run: Run, settings: Sequence[str]) -> None:
     if changed:
         values = {key: new.get(key) for key in changed}
         message = say("The run goes on with {changes}.", changes=assignments(values))
-        _write(run, dumps(after), message)
+        write_preset(run, dumps(after), message)
         run.emit(Adjusted(values=values))
         run.notice(warning("preset-changed", message))
 

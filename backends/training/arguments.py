@@ -53,7 +53,7 @@ def settings(preset: Preset, precision: str, device: str) -> dict[str, Any]:
     return {
         "num_train_epochs": training.epochs,
         "max_steps": training.max_steps,
-        "per_device_train_batch_size": training.batch_size,
+        "per_device_train_batch_size": int(training.batch_size),
         "gradient_accumulation_steps": training.accumulation,
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": training.scheduler,
@@ -116,7 +116,7 @@ def schedule_by_shares(preset: LlmPreset, validated: bool) -> dict[str, Any]:
         "eval_strategy": "steps",
         "eval_steps": share,
         "eval_on_start": True,
-        "per_device_eval_batch_size": preset.evaluation.batch_size,
+        "per_device_eval_batch_size": int(preset.evaluation.batch_size),
         "load_best_model_at_end": training.best_checkpoint,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,

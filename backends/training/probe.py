@@ -1,8 +1,9 @@
 """A probe before training: the longest batch, forward and backward, with the optimizer's whole state in memory.
 
 Training begins with whatever batch the draw puts first; the one that memory runs out on may come hours later. The
-probe takes that batch first, in seconds, and tells the peak beside what was estimated. It leaves no trace: neither
-weights nor optimizer nor any random number of the training to come differ from what they would be without it.
+probe takes that batch first, in seconds, and tells the peak beside what was estimated, and how long all steps will
+take by this one. It leaves no trace: neither weights nor optimizer nor any random number of the training to come differ
+from what they would be without it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psutil
 
@@ -28,11 +29,13 @@ from tunewiz.backends.training.out_of_memory import is_memory
 from tunewiz.files import read_object
 from tunewiz.presets.memory import GB, Estimate
 from tunewiz.presets.preset import Preset
-from tunewiz.problems import note, say
+from tunewiz.problems import Message, note, say
 
 #: On a CPU the probe is taken where the high estimate passes this share of the memory that is free: below it there is
 #: room for twice of what is expected, and seconds of a short training are not spent.
 NEAR: Final = 0.5
+#: ... and where it has at least as many steps as this, beside which two more are nothing: then for the time alone.
+LONG: Final = 200
 #: Seconds between two looks at the resident memory.
 _LOOK: Final = 0.005
 #: What trainers gather of each step for their log, beside the loss.
@@ -50,14 +53,15 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
     """
     located = sources.find_cached(preset.model)
     estimate = readiness.estimate(preset, located, read_object(run.record_file).get("row_texts", 0))
-    if not _is_due(run, estimate, device):
+    if read_state(run).probe:  # once for a run, and anew where its preset was changed
         yield
         return
-    done = False
+    done, due = False, _is_due(estimate, device)
 
     def probe_first(trainer: Any, epoch: Callable[[], None], given: Mapping[str, Any]) -> None:
         nonlocal done
-        if not done and hasattr(given["train_dataloader"].dataset, "__len__"):  # of a stream no row is the longest
+        countable = hasattr(given["train_dataloader"].dataset, "__len__")  # of a stream no row is the longest
+        if not done and countable and (due or _ahead(trainer) >= LONG):
             try:
                 _tell(run, take(trainer, given["model"], given["train_dataloader"], device), estimate, device)
             except Exception as fault:
@@ -71,18 +75,34 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
         yield
 
 
-def _is_due(run: Run, estimate: Estimate | None, device: str) -> bool:
-    """On a GPU always, on a CPU where it may become tight; once for a run, and anew where its preset was changed."""
-    if read_state(run).probe:
-        return False
+def _is_due(estimate: Estimate | None, device: str) -> bool:
+    """On a GPU always, on a CPU where it may become tight."""
     return device != "cpu" or (estimate is not None and estimate.high > NEAR * host_free())
 
 
-def _tell(run: Run, found: tuple[int, int, float], estimate: Estimate | None, device: str) -> None:
-    peak, texts, seconds = found
+def _ahead(trainer: Any) -> int:
+    """Steps that are still to be taken."""
+    return int(trainer.state.max_steps) - int(trainer.state.global_step)
+
+
+class Taken(NamedTuple):
+    """What a probe found: the ``peak`` in bytes (of a GPU what torch reserved, else resident), ``rows`` of the longest
+    batch, ``seconds`` of all of it, and those that one batch took; ``training``: those that all batches will take.
+    """
+
+    peak: int
+    rows: int
+    seconds: float
+    batch: float
+    training: float
+
+
+def _tell(run: Run, found: Taken, estimate: Estimate | None, device: str) -> None:
     foreseen = {name: float(getattr(estimate, name)) for name in _CASES} if estimate else {}
-    run.emit(Probed(peak=peak, device=device, rows=texts, seconds=seconds, estimate=foreseen))
-    numbers: dict[str, Any] = {"peak": round(peak / GB, 1), "seconds": round(seconds, 1), "rows": texts}
+    seconds = {"seconds": found.seconds, "training": found.training}
+    run.emit(Probed(peak=found.peak, device=device, rows=found.rows, **seconds, estimate=foreseen))
+    numbers: dict[str, Any] = {"peak": round(found.peak / GB, 1), "seconds": round(found.seconds, 1)}
+    numbers["rows"] = found.rows
     if estimate is None:
         message = say("The longest batch ({rows} rows) took {peak} GiB of memory, tried before training.", **numbers)
     else:
@@ -93,26 +113,58 @@ def _tell(run: Run, found: tuple[int, int, float], estimate: Estimate | None, de
             **{name: round(value / GB, 1) for name, value in foreseen.items()},
         )
     run.notice(note("memory-probed", message))
+    run.notice(note("time-foreseen", time_told(found)))
 
 
-def take(trainer: Any, model: Any, loader: Any, device: str) -> tuple[int, int, float]:
-    """The peak in bytes (of a GPU what torch reserved, else resident), rows of the batch, and seconds it took.
+def time_told(found: Taken) -> Message:
+    """How long training will take by what the probe took."""
+    batch = round(found.batch, 2 if found.batch < 1 else 1)
+    return say(
+        "Training will take about {time}: the longest batch took {batch} s, others less as they are shorter.",
+        time=about(found.training),
+        batch=batch,
+    )
+
+
+def about(seconds: float) -> Message:
+    """``seconds`` as one says what is only roughly known: ``40 s``, ``25 minutes``, ``3.5 hours``, ``4 days``."""
+    if seconds < 90:
+        return say("{count} s", count=round(seconds))
+    if seconds < 90 * 60:
+        return say("{count} minutes", count=round(seconds / 60))
+    if seconds < 48 * 3600:
+        return say("{count} hours", count=round(seconds / 3600, 1 if seconds < 10 * 3600 else None))
+    return say("{count} days", count=round(seconds / 86400))
+
+
+def take(trainer: Any, model: Any, loader: Any, device: str) -> Taken:
+    """Try the longest batch.
 
     ``model`` is what ``trainer`` gives its steps, ``loader`` where their rows are from; its optimizer is made.
     """
     begun = time.monotonic()
     with _as_before(trainer, model), _peak(device) as peak:
-        rows = longest(trainer, loader.dataset)
+        lengths = _lengths(trainer, loader.dataset)
+        rows = longest(lengths, trainer.args.train_batch_size)
         for _ in range(2):  # the second with the optimizer's state
+            stepped = time.monotonic()
             _step(trainer, model, loader.collate_fn([loader.dataset[row] for row in rows]))
-    return peak[0], len(rows), time.monotonic() - begun
+            batch = time.monotonic() - stepped
+    over = time.monotonic() - begun
+    return Taken(peak[0], len(rows), over, batch, batch * _batches_like(trainer, lengths, rows))
 
 
-def longest(trainer: Any, rows: Any) -> list[int]:
-    """The numbers of the longest of ``rows`` that fill a batch."""
-    lengths = _lengths(trainer, rows)
+def _batches_like(trainer: Any, lengths: Sequence[int], rows: Sequence[int]) -> float:
+    """How many batches of ``rows`` cost as much as all that are still to be trained, by what each row costs."""
+    mean, cost = sum(lengths) / max(1, len(lengths)), sum(lengths[row] for row in rows)
+    batches = _ahead(trainer) * trainer.args.gradient_accumulation_steps
+    return float(batches * len(rows) * mean / cost) if cost else float(batches)
+
+
+def longest(lengths: Sequence[int], count: int) -> list[int]:
+    """The numbers of the ``count`` longest rows, which fill a batch."""
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    return order[: trainer.args.train_batch_size]
+    return order[:count]
 
 
 def _lengths(trainer: Any, rows: Any) -> Sequence[int]:
@@ -156,7 +208,7 @@ def _size(value: Any) -> int:
 def _step(trainer: Any, model: Any, inputs: Any) -> None:
     """A step that teaches nothing: its gradients are thrown away before the optimizer sees them."""
     trainer.current_gradient_accumulation_steps = 1
-    trainer.training_step(model, inputs)
+    float(trainer.training_step(model, inputs))  # a GPU is asked for the number, and so waited for
     _allocate(trainer.optimizer)
     model.zero_grad()
 

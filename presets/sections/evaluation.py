@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section, about, vary_field
+from tunewiz.presets.sections.section import Batches, Section, about, vary_field
 
 # Names of retrieval measures, as the evaluators read them: ``ndcg@10``, ``mrr@10``, ``recall@5``, ``map`` ...
 
@@ -43,7 +43,7 @@ def metrics_at(cutoffs: list[int]) -> list[str]:
     return [*(f"{name}@{k}" for name in METRICS for k in cutoffs if name != "map"), "map"]
 
 
-class Evaluation(Section):
+class Evaluation(Batches):
     """Retrieval measures before and after training."""
 
     k: list[Annotated[int, Field(ge=1, le=1000)]] = Field(
@@ -81,7 +81,10 @@ class Evaluation(Section):
         title=N_("Evaluation batch size"),
         description=N_("Texts encoded at once when measuring; it changes speed and memory, never the result."),
         json_schema_extra=about(
-            typical=N_("32 to 256."), larger=N_("Faster on a GPU, more memory."), smaller=N_("Less memory.")
+            rule=N_("auto, or a whole number from 1 to 65536"),
+            typical=N_("32 to 256; auto takes what fits the memory."),
+            larger=N_("Faster on a GPU, more memory."),
+            smaller=N_("Less memory."),
         ),
     )
     bootstrap: int = Field(
@@ -148,7 +151,7 @@ class Tracking(Section):
 # How a language model is measured.
 
 
-class LlmEvaluation(Section):
+class LlmEvaluation(Batches):
     """Measures on held-out rows before and after training, with the same template and labels on answers only."""
 
     baseline: bool = vary_field(Evaluation, "baseline")
@@ -187,7 +190,9 @@ class LlmEvaluation(Section):
         le=65536,
         title=N_("Evaluation batch size"),
         description=N_("Rows measured at once; it changes speed and memory, never the result."),
-        json_schema_extra=about(typical=N_("4 to 32.")),
+        json_schema_extra=about(
+            rule=N_("auto, or a whole number from 1 to 65536"), typical=N_("4 to 32; auto takes what fits the memory.")
+        ),
     )
     bootstrap: int = vary_field(
         Evaluation,

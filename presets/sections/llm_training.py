@@ -31,7 +31,7 @@ class LlmTraining(Training):
         2,
         description=N_("Rows computed at once on a device. Together with accumulation it makes the step's batch."),
         examples=[1, 2, 4, 8],
-        typical=N_("1 to 8; what fits the memory."),
+        typical=N_("1 to 8; auto takes what fits the memory, with as many rows a step."),
         larger=N_("Faster on a large GPU; more memory."),
         smaller=N_("Less memory; raise accumulation to keep the same step."),
     )

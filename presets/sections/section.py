@@ -8,8 +8,17 @@ from dataclasses import asdict, is_dataclass
 from typing import Any, get_args
 
 from annotated_types import BaseMetadata
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_serializer, field_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
+
+
+class Auto(int):
+    """A number that a key with the value ``auto`` has until a run chooses one: its default, written as ``auto``."""
+
+    def __str__(self) -> str:
+        return "auto"
+
+    __repr__ = __str__
 
 
 class Section(BaseModel):
@@ -29,6 +38,21 @@ class Section(BaseModel):
         if isinstance(value, bool) and not _holds(field.annotation, bool):
             raise PydanticCustomError("truth_value", "true or false is not a value of this key")
         return value
+
+
+class Batches(Section):
+    """A section whose ``batch_size`` may be ``auto``; see :class:`Auto`."""
+
+    @field_validator("batch_size", mode="wrap", check_fields=False)
+    @classmethod
+    def _number_or_auto(cls, value: Any, taken: Callable[[Any], Any], info: ValidationInfo) -> Any:
+        if isinstance(value, Auto) or value == "auto":
+            return Auto(cls.model_fields[info.field_name or ""].default)
+        return taken(value)
+
+    @field_serializer("batch_size", check_fields=False)
+    def _as_written(self, value: int) -> int | str:
+        return "auto" if isinstance(value, Auto) else value
 
 
 def _holds(annotation: Any, kind: type) -> bool:

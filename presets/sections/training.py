@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tunewiz.language import N_
-from tunewiz.presets.sections.section import Section, about
+from tunewiz.presets.sections.section import Batches, Section, about
 
 # How much is learned, and how far each step goes.
 
@@ -15,7 +15,7 @@ from tunewiz.presets.sections.section import Section, about
 Scheduler = Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
 
 
-class Extent(Section):
+class Extent(Batches):
     """How much of the data a run and a step see."""
 
     epochs: float = Field(
@@ -50,7 +50,8 @@ class Extent(Section):
         ),
         examples=[16, 32, 64, 128],
         json_schema_extra=about(
-            typical=N_("32 to 128; the largest that fits the memory."),
+            rule=N_("auto, or a whole number from 1 to 65536"),
+            typical=N_("32 to 128; auto takes the largest that fits the memory."),
             larger=N_("More and harder wrong answers to compare with, better search; more memory."),
             smaller=N_("Less memory; a weaker lesson in each step."),
         ),

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from tunewiz.language import translate
 from tunewiz.presets.preset import Preset
-from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.section import Auto, Section
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.problems import say
@@ -34,7 +34,7 @@ def _briefly(section: Section, depth: int) -> Iterator[str]:
         info, value = type(section).model_fields[name], getattr(section, name)
         base = Preset.model_fields.get(name) if depth == 0 else None
         kept = info.is_required() or (depth > 0 and number == 0) or (base is not None and base.is_required())
-        if not kept and value == info.get_default(call_default_factory=True):
+        if not kept and not isinstance(value, Auto) and value == info.get_default(call_default_factory=True):
             continue
         if isinstance(value, Section):
             yield f"{'  ' * depth}{name}:"

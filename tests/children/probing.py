@@ -73,7 +73,7 @@ def weights(run: Run) -> str:
 def main(folder: Path, encoder: Path, llm: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, train in cases(encoder, llm).items():
-        found[name] = {"losses": [], "weights": [], "peak": [], "estimate": [], "rows": []}
+        found[name] = {"losses": [], "weights": [], "peak": [], "estimate": [], "rows": [], "seconds": []}
         for near in (float("inf"), 0.0):
             probe.NEAR = near  # type: ignore[misc]
             run = Run(folder / f"{name}-{near}")
@@ -88,6 +88,7 @@ def main(folder: Path, encoder: Path, llm: Path) -> dict[str, Any]:
                     found[name]["peak"].append(one.peak)
                     found[name]["rows"].append(one.rows)
                     found[name]["estimate"].append(one.estimate)
+                    found[name]["seconds"].append([one.seconds, one.training])
         sys.stderr.write(f"{name} {found[name]}\n")
     return found
 

@@ -6,13 +6,13 @@ To be started in a mount namespace of its own (``unshare --mount``). Prints one 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from tests.torture.killing import fill
 from tunewiz.backends.runs.events import STAGES
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import Follower
@@ -80,18 +80,6 @@ def until_in(run: Run, stage: str, child: subprocess.Popen[str]) -> str:
         begun = begun if state.stage == begun else ""
         time.sleep(0.01)
     return ""
-
-
-def fill(filler: Path) -> None:
-    """Take all that is free, to the last byte."""
-    with filler.open("wb", buffering=0) as stream:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while True:
-                    stream.write(b"\0" * size)
-            except OSError:
-                continue
-        os.fsync(stream.fileno())
 
 
 if __name__ == "__main__":

@@ -51,6 +51,9 @@ def test_the_peak_is_told_once_beside_the_estimate(name: str, found: dict[str, A
     assert rows == (4 if name in ("llama_factory", "peft") else 8)
     assert 100 << 20 < peak < 64 << 30
     assert 0 < estimate["low"] <= estimate["expected"] <= estimate["high"]
+    ((seconds, training),) = told["seconds"]
+    # Four steps of two batches, none longer than the one that was tried twice.
+    assert 0 < training <= 8 * seconds
 
 
 def test_a_probe_that_runs_out_ends_as_training_does(

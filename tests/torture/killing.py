@@ -4,8 +4,9 @@
 reads: ``{"run": folder, "stage": "export", "at": 7}``. The fork is the run's child, ``tunewiz.backends.runs.worker``,
 and sends itself SIGKILL before the operation with that number in that stage (or the first that looks like ``before``);
 or its parent does after some seconds; without any of these it goes to its end. With ``memory`` it may take that many
-bytes beyond those that the fork begins with (RLIMIT_DATA). What is written back is the exit
-status and all operations of the stage that came to pass.
+bytes beyond those that the fork begins with (RLIMIT_DATA). With ``filler``, a file on the run's disk, it goes on after
+it has filled that disk to the last byte instead of being killed. What is written back is the exit status and all
+operations of the stage that came to pass.
 
 An operation is whatever changes the run's directory as others find it: a file opened for writing, fsync, rename (and
 replace), mkdir, unlink, rmdir. A stage lasts until the next one begins, so that what is taken away after it counts.
@@ -91,14 +92,17 @@ class Child:
         before: tuple[str, ...] = (),
         after: float = 0.0,
         memory: int = 0,
+        filler: Path | None = None,
     ) -> Ended:
         """Let the child of the run in the folder ``run`` go to its end, or to an operation in ``stage``.
 
         ``at`` is the operation's number; ``before`` what it is, with patterns (of fnmatch) of its paths; ``after``
-        kills it after that many seconds instead, wherever it is. ``memory``: the bytes that it may take.
+        kills it after that many seconds instead, wherever it is. ``memory``: the bytes that it may take. ``filler``:
+        what is to take all of the disk at that operation, which then comes to pass.
         """
         assert self._server.stdin is not None and self._server.stdout is not None
         request = {"run": str(run), "stage": stage, "at": at, "before": before, "after": after, "memory": memory}
+        request["filler"] = str(filler or "")
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         told = json.loads(self._server.stdout.readline())
@@ -148,7 +152,7 @@ def _forked(request: dict[str, Any], told: int) -> int:
         log = os.open(run / "output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        _Watch(run, request["stage"], request["at"], request["before"], told).begin()
+        _Watch(run, request["stage"], request["at"], request["before"], request["filler"], told).begin()
         from tunewiz.backends.runs.worker import main
 
         if request["memory"]:
@@ -170,11 +174,14 @@ def _data() -> int:
 
 
 class _Watch:
-    """Writes down the operations of a stage as lines of JSON into ``told``, and kills this process before one."""
+    """Writes down the operations of a stage as lines of JSON into ``told``, and kills this process before one.
 
-    def __init__(self, run: Path, stage: str, at: int | None, before: list[str], told: int) -> None:
+    With ``filler`` it fills the disk instead.
+    """
+
+    def __init__(self, run: Path, stage: str, at: int | None, before: list[str], filler: str, told: int) -> None:
         self._run, self._stage, self._at, self._before, self._told = run.resolve(), stage, at, before, told
-        self._now, self._count = "", 0
+        self._now, self._count, self._filler = "", 0, filler
         self._fsync = os.fsync
 
     def begin(self) -> None:
@@ -221,9 +228,21 @@ class _Watch:
             return
         alike = map(fnmatch, (what, path, to), self._before)
         if self._count == self._at or (self._before and all(alike)):
-            os.kill(os.getpid(), signal.SIGKILL)
+            if not self._filler:
+                os.kill(os.getpid(), signal.SIGKILL)
+            fill(Path(self._filler))
         self._count += 1
         os.write(self._told, (json.dumps([what, path, to]) + "\n").encode())
+
+
+def fill(filler: Path) -> None:
+    """Take all that is free on the disk of ``filler``, to the last byte."""
+    with filler.open("wb", buffering=0) as stream:
+        for size in (1 << 20, 1 << 12, 1):
+            with suppress(OSError):
+                while True:
+                    stream.write(b"\0" * size)
+        os.fsync(stream.fileno())
 
 
 def _of_handle(number: int) -> Path:

@@ -27,6 +27,8 @@ KILLS: Final = int(os.environ.get("TUNEWIZ_KILLS", "3"))
 #: Measures of a run that was killed may differ by this much; on one machine they do not differ at all.
 TOLERANCE: Final = 1e-3
 TABLE: Final[list[str]] = []
+#: Where the runs lie that these go through.
+INSIDE: Final = {"pipeline": "embedding", "comparison": "variants/random"}
 
 
 class Case(NamedTuple):
@@ -74,6 +76,12 @@ def resumed(case: Case, run: Path) -> tuple[bool, bool, list[str]]:
     return *same, sorted(there ^ expected)
 
 
+def spread(count: int, most: int) -> list[int]:
+    """At most ``most`` numbers of ``count`` operations, from the first to the last."""
+    most = min(most, count)
+    return sorted({round(place * (count - 1) / max(1, most - 1)) for place in range(most)})
+
+
 def told(case: Case, where: str, operations: int, ends: list[tuple[bool, bool, list[str]]]) -> None:
     """A line of the table; then what must hold."""
     measures, bits = sum(end[0] for end in ends), sum(end[1] for end in ends)
@@ -84,18 +92,30 @@ def told(case: Case, where: str, operations: int, ends: list[tuple[bool, bool, l
     assert (measures, bits, left) == (len(ends), len(ends), [])
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_kill_before_any_file_operation(case: Case, stage: str) -> None:
-    watched = copied(case.run, f"{stage}-watched")
+def killed_in(case: Case, stage: str) -> None:
+    name = stage.replace("/", "-")
+    watched = copied(case.run, f"{name}-watched")
     operations = case.child.run(watched, stage).operations
     shutil.rmtree(watched.parent)
-    count = min(KILLS, len(operations))
     ends = []
-    for number in sorted({round(place * (len(operations) - 1) / max(1, count - 1)) for place in range(count)}):
-        run = copied(case.run, f"{stage}-{number}")
+    for number in spread(len(operations), KILLS):
+        run = copied(case.run, f"{name}-{number}")
         assert case.child.run(run, stage, number).status == -9
         ends.append(resumed(case, run))
     told(case, stage, len(operations), ends)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_kill_before_any_file_operation(case: Case, stage: str) -> None:
+    killed_in(case, stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_kill_within_a_run_inside_a_run(case: Case, stage: str) -> None:
+    """The embedding model of a pipeline, the first variant of a comparison."""
+    if case.name not in INSIDE:
+        pytest.skip("a run with no other inside")
+    killed_in(case, f"{INSIDE[case.name]}/{stage}")
 
 
 def test_a_kill_at_any_moment(case: Case) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,11 +18,13 @@ from tunewiz.backends.evaluate.lengths import Reading
 from tunewiz.backends.readiness import MEMORY, check_preset, estimate, memory_findings
 from tunewiz.backends.sources import datasets, resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
-from tunewiz.backends.stages.first_rows import data_problems, first_texts_a_row
+from tunewiz.backends.stages.first_rows import First, data_problems, first_rows
+from tunewiz.backends.stages.foresight import guessed
+from tunewiz.backends.training.batch_sizes import Settled, settled
 from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import memory
-from tunewiz.presets.preset import Preset
+from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.presets.yaml.opening import ParsedPreset
 from tunewiz.problems import BadData, BadPreset, ExitCode, Message, Problem, Where, errors, note, say
@@ -55,6 +58,8 @@ class Checked:
     opened: ParsedPreset | None = None
     located: Located | None = None
     needed: memory.Estimate | None = None
+    first: First | None = None
+    chosen: Settled | None = None
     reading: Reading | None = None
 
     @property
@@ -62,12 +67,21 @@ class Checked:
         """Whether it can run."""
         return self.opened is not None and not errors(self.found)
 
+    @property
+    def time(self) -> Message | None:
+        """How long training will take by the first rows; ``None`` where that is minutes, or not known."""
+        preset = self.opened.preset if self.opened else None
+        if self.first is None or not isinstance(preset, RetrievalPreset) or free_memory() is not None:
+            return None
+        folder = Path(self.located.place) if self.located and self.located.cached else None
+        return guessed(preset, self.first.work, folder, self.first.whole)
+
     @cached_property
     def native(self) -> str:
         """The configuration it stands for; "" while it cannot run."""
         return (
-            engines.find_engine(self.opened.preset.backend).native(self.opened.preset)
-            if self.sound and self.opened
+            engines.find_engine(self.chosen.preset.backend).native(self.chosen.preset)
+            if self.sound and self.chosen
             else ""
         )
 
@@ -86,11 +100,13 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
             found += opened.placed(_of_hubs(opened.preset))
     except BadPreset as fault:
         return _tell(Checked(name, list(fault.problems)), as_json)
-    located, texts = _located(opened, found), first_texts_a_row(opened.preset)
+    located, first = _located(opened, found), first_rows(opened.preset)
+    texts = first.texts if first else 0.0
     if texts:
         of_memory = opened.placed(memory_findings(opened.preset, texts))
         found = [*(one for one in found if one.code not in MEMORY), *of_memory]
-    checked = Checked(name, found, opened, located, estimate(opened.preset, located, texts))
+    chosen = settled(opened.preset, texts)
+    checked = Checked(name, found, opened, located, estimate(chosen.preset, located, texts), first, chosen)
     if rows and checked.sound:
         checked = replace(checked, reading=_read(opened.preset, rows))
     return _tell(checked, as_json)
@@ -145,6 +161,7 @@ def _record(checked: Checked) -> dict[str, Any]:
         "model": where | size if where and size else None,
         "memory": sizes,
         "memory_free": free_memory(),
+        "time": checked.time.text() if checked.time else None,
         "native": checked.native,
     } | ({"rows": _rows(checked.reading)} if checked.reading else {})
 
@@ -170,8 +187,12 @@ def _print(checked: Checked) -> None:
         console.print(Text(translate(N_("No errors: this preset can run."))))
     if checked.opened and checked.located:
         console.print(Text(_where(checked.opened.preset, checked.located).text()), soft_wrap=True)
+    for reason in checked.chosen.why if checked.chosen else ():
+        console.print(Text(reason.text()), soft_wrap=True)
     if checked.needed:
         console.print(Text(_memory(checked.needed).text()), soft_wrap=True)
+    if checked.time:
+        console.print(Text(say("Time: {about}.", about=checked.time).text()), soft_wrap=True)
     if checked.reading:
         console.print()
         console.print(Text(translate(N_("What the model reads:")), style="bold"))

@@ -17,14 +17,15 @@ from tunewiz.backends.runs.find import all_runs, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.sources import huggingface, modelscope
 from tunewiz.backends.sources.asking import Answer, ask, in_time
+from tunewiz.backends.stages.foresight import Work, guessed
 from tunewiz.language import translate
 from tunewiz.presets import families
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import lookup
-from tunewiz.presets.preset import Preset
+from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml import library
-from tunewiz.problems import BadPreset, say
+from tunewiz.problems import BadPreset, Message, say
 from tunewiz.tui.widgets.drawing import Part
 from tunewiz.tui.words import duration
 
@@ -71,12 +72,22 @@ def time_line(draft: Draft, rows: int, known: tuple[Pace, ...]) -> list[Part]:
     preset = draft.checked()[0]
     pace = _like(preset, known) if preset else None
     if preset is None or pace is None or not rows:
-        return [(translate("Time: estimated after the start"), "dim")]
+        guess = _guessed(preset, rows) if preset and rows else None
+        told = say("Time: {about}", about=guess).text() if guess else translate("Time: estimated after the start")
+        return [(told, "dim")]
     training, steps = preset.training, steps_of(preset, rows)
     tokens = steps * training.batch_size * training.accumulation * _texts_a_row(preset) * training.max_length
     seconds = pace.train * tokens / pace.tokens + pace.rest
     message = say("Time: about {time}, at the pace of {run}", time=duration(seconds), run=pace.run)
     return [(message.text(), "plain")]
+
+
+def _guessed(preset: Preset, rows: int) -> Message | None:
+    """Between bounds, where it is not minutes: what a processor takes for texts of half the length that is read."""
+    if not isinstance(preset, RetrievalPreset) or (preset.launch.device != "cpu" and gpus()):
+        return None
+    texts = rows * (_texts_a_row(preset) - preset.cross_encoder)  # a reranker reads the query with each document
+    return guessed(preset, Work(rows, texts, preset.training.max_length / 2), None)
 
 
 def steps_of(preset: Preset, rows: int) -> float:

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.backends.test_reranker_rows import loss, scored
 from tunewiz.backends import readiness
 from tunewiz.backends.sources import find_cached
-from tunewiz.backends.stages.first_rows import first_texts_a_row
+from tunewiz.backends.stages.first_rows import first_rows
 from tunewiz.backends.stages.retrieval import texts_a_row
 from tunewiz.backends.training.loss_rows import Own, loss_table, sampling_rows
 from tunewiz.backends.training.reranker_rows import Examples, examples
@@ -94,17 +94,23 @@ def judged(folder: Path) -> RetrievalPreset:
     return made
 
 
+def texts_of(preset: RetrievalPreset) -> float:
+    found = first_rows(preset)
+    assert found is not None and found.whole
+    return found.texts
+
+
 def test_memory_is_told_for_the_groups_that_the_data_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     preset = judged(tmp_path)
-    texts = first_texts_a_row(preset)
+    texts = texts_of(preset)
     assert texts == texts_a_row(preset, POOLED) == 8  # two right ones and six wrong
     every = preset.model_copy(
         update={"data": preset.data.model_copy(update={"negatives": preset.data.negatives.model_copy(
             update={"per_query": 64, "strategy": "none"})})}
     )  # fmt: skip
-    assert first_texts_a_row(every) == texts_a_row(every, POOLED) == 66
+    assert texts_of(every) == texts_a_row(every, POOLED) == 66
     located = find_cached(preset.model)
-    small, large = (readiness.estimate(preset, located, each) for each in (texts, first_texts_a_row(every)))
+    small, large = (readiness.estimate(preset, located, each) for each in (texts, texts_of(every)))
     assert small and large and large.high > 4 * small.high
     monkeypatch.setattr(readiness, "host_free", lambda: (small.high + large.high) // 2)
     assert readiness.memory_findings(preset, texts) == []
@@ -114,5 +120,5 @@ def test_memory_is_told_for_the_groups_that_the_data_makes(tmp_path: Path, monke
 def test_data_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
     preset = judged(tmp_path)
     (tmp_path / "judged.jsonl").unlink()
-    assert first_texts_a_row(preset) == 0
-    assert first_texts_a_row(load("llm/starter")) == 0
+    assert first_rows(preset) is None
+    assert first_rows(load("llm/starter")) is None

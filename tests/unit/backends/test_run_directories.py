@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tunewiz import files
+from tunewiz.backends.language_models.loaded_model import places_of
 from tunewiz.backends.runs import ends, lock
 from tunewiz.backends.runs.create import add_to_record, create
 from tunewiz.backends.runs.ends import ended, given_up, kernel_kills, kernel_kills_since, why_lost
@@ -31,7 +33,7 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import drafts, fresh, keep
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import loads
-from tunewiz.problems import BadPreset, Problem, TunewizError
+from tunewiz.problems import BadData, BadPreset, Problem, TunewizError
 from tunewiz.redaction import RedactingWriter
 
 PRESET = "name: tiny\ntask: embedding\nmodel: starter\ndata: {train: 'sample:faq'}\nloss: multiple_negatives_ranking\n"
@@ -522,3 +524,36 @@ def test_a_run_is_swept_when_it_is_launched(tmp_path: Path, gone: int) -> None:
     left = left_by(run.data, gone)
     assert ended_soon(run, launch(run)) == "failed"
     assert [path.exists() for path in (left, half, run.data / ".v.part.npz", mine, other)] == [False] * 3 + [True] * 2
+
+
+def test_a_record_that_cannot_be_read_now_is_not_replaced_by_less(
+    preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lack of memory, or of anything else, while it is read: what is in it is still needed."""
+    run = create(preset, tmp_path)
+    before = run.record_file.read_bytes()
+    with monkeypatch.context() as short:
+        short.setattr(files, "parse_json", _no_memory)
+        with pytest.raises(MemoryError):
+            add_to_record(run, more=1)
+    assert run.record_file.read_bytes() == before
+    with run.record_file.open("ab") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(OSError, match="File too large"):
+        add_to_record(run, more=1)
+    assert run.record_file.stat().st_size == 1 << 40
+
+
+def _no_memory(_: str) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"llm": [], "model": {"path": "/m"}}, {"llm": {"template": "x"}, "model": None}]
+)
+def test_a_record_without_what_preparing_wrote_is_named_as_damaged(record: dict[str, Any], tmp_path: Path) -> None:
+    run = Run(tmp_path / "a run")
+    with pytest.raises(BadData, match="is damaged") as fault:
+        places_of(record, run.data, run.checkpoints)
+    assert fault.value.problems[0].fix is not None
+    assert f"tunewiz run '{run.preset_file}'" in fault.value.problems[0].fix.text()

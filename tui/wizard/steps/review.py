@@ -24,6 +24,7 @@ from textual.worker import get_current_worker
 
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.evaluate.lengths import Reading
+from tunewiz.backends.training.batch_sizes import settled
 from tunewiz.errand import ErrandFailed, GivenUp
 from tunewiz.language import N_, translate
 from tunewiz.presets.preset import Preset
@@ -95,7 +96,7 @@ class NativeShown(Static):
 
         def work() -> None:
             try:
-                text = find_engine(preset.backend).native(preset)
+                text = find_engine(preset.backend).native(settled(preset).preset)
             except BadPreset as fault:
                 text = "\n".join(problem.line() for problem in fault.problems)
             self.post_message(self.Found(preset, text))
