@@ -45,7 +45,7 @@ class DoctorWanted(Message):
 
 
 class ModelsWanted(Message):
-    """The models that are known; with ``take`` those for ``kind`` (a class of presets), for one to be taken by its id."""
+    """The models that are known; with ``take`` those for ``kind`` (a class of presets), to take one by its id."""
 
     def __init__(self, kind: Any = None, take: Callable[[str], None] | None = None) -> None:
         super().__init__()
