@@ -5,33 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tunewiz.data.chat.checks import ConversationLook
 from tunewiz.data.chat.fixing import fix_conversations
-from tunewiz.data.checks.check import MAX_TOKENS, Setting, watch
+from tunewiz.data.checks.check import MAX_TOKENS, Setting
 from tunewiz.data.documents.reading import holds_documents
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection, takes_conversations
 from tunewiz.data.formats.raw_text import as_prose
-from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import understood
+from tunewiz.data.parallel.look import look_through
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.retrieval.checks import CollectionChecks
 from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
+from tunewiz.data.retrieval.look import PREVIEWED, ExampleLook
 from tunewiz.data.rows.conversations import Conversation
-from tunewiz.data.rows.examples import Example, ScoredPair
 from tunewiz.data.text.language import language_of
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
-from tunewiz.problems import BadData, BadPreset, Finding, Findings, Where, error, note, say
-
-PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
+from tunewiz.problems import BadData, BadPreset, Finding, Findings, Report, Where, error, note, say
 
 
 @dataclass(frozen=True)
@@ -142,33 +140,40 @@ class _Looking:
         if detected is not None and detected.format.shape == "collection":
             return self._collection(detected, name)
         if detected is not None and detected.format.shape == "conversations":
-            look = ConversationLook(detected, self._findings, self._sample).run()
+            seen = look_through(
+                ConversationLook, detected, self._setting.count, findings=self._findings, alone=self._counting
+            )
+            look = seen.end(self._findings)
+            self._sample = seen.sample
             self._preview += look.preview
             whole = self._inspection(detected, name, look.counts)
             return replace(whole, source=detected.source, conversations=look.conversations, advice=look.advice)
-        examples: Iterator[Example] = self._raw()
-        if detected is not None:
-            examples = opened.examples_of(detected, self._read(), self._findings)
-        usable = 0
-        for example in watch(examples, self._setting, self._findings):
-            usable += 1
-            self._sample.watch(example)
-            if len(self._preview) < PREVIEWED:
-                self._preview.append(_shown(example))
-        if detected and not usable and not self._findings.errors:
-            self._nothing()
-        return self._inspection(detected, name, {"rows": self._rows, "examples": usable})
+        if detected is None:
+            self._raw()
+            return self._inspection(detected, name, {"rows": self._rows, "examples": 0})
+        found = look_through(ExampleLook, detected, self._setting, findings=self._findings, alone=self._counting)
+        found.end(self._findings)
+        self._preview += found.preview
+        self._sample = found.sample
+        if not found.usable and not self._findings.errors:
+            self._nothing(found.rows)
+        return self._inspection(detected, name, {"rows": found.rows, "examples": found.usable})
 
-    def _read(self) -> Iterator[Row]:
-        for row in first_unfolded(self._source, read(self._source, self._findings), self._findings):
+    @property
+    def _counting(self) -> bool:
+        """Whether a tokenizer counts tokens, which is at hand in this process alone."""
+        return self._setting.count is not None
+
+    def _read(self, report: Report) -> Iterator[Row]:
+        for row in first_unfolded(self._source, read(self._source, report), report):
             self._rows += 1
             yield row
 
-    def _raw(self) -> Iterator[Example]:
-        """No example, but the rows counted, the first shown as they are, and judgments looked at line by line."""
+    def _raw(self) -> None:
+        """Count the rows, show the first as they are, and look at judgments line by line."""
         if self._source.container == "beir":
             return
-        for row in self._read():
+        for row in self._read(self._findings):
             if len(self._preview) < PREVIEWED:
                 self._preview.append({column: _cell(value) for column, value in row.values.items()})
         if any(finding.code == "part-of-collection" for finding in self._findings.summary()):
@@ -177,10 +182,9 @@ class _Looking:
                     pass
             except BadData:  # a corpus or queries, which have nothing more to tell
                 return
-        yield from ()
 
-    def _nothing(self) -> None:
-        message = say("No row can be used.") if self._rows else say("There are no rows.")
+    def _nothing(self, rows: int) -> None:
+        message = say("No row can be used.") if rows else say("There are no rows.")
         self._findings(error("no-usable-rows", message, self._source.at()))
 
     def _collection(self, detection: Detection, name: str) -> Inspection:
@@ -207,19 +211,6 @@ class _Looking:
             advice=self._sample.advice(),
             findings=self._findings.summary(),
         )
-
-
-def _shown(example: Example) -> dict[str, str]:
-    """The first text of each part, and how many more there are."""
-    if isinstance(example, ScoredPair):
-        return {"first": example.first, "second": example.second, "score": f"{example.score:g}"}
-    shown = {"query": example.query, "positive": _first(example.positives)}
-    return shown | {"negative": _first(example.negatives)} if example.negatives else shown
-
-
-def _first(texts: Iterable[str]) -> str:
-    first, *more = texts
-    return f"{first} (+{len(more)})" if more else first
 
 
 def _cell(value: Any) -> str:

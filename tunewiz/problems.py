@@ -218,6 +218,13 @@ class Findings:
         if len(first) < self._kept:
             first.append(problem)
 
+    def take(self, finding: Finding) -> None:
+        """Take all problems of one code that were counted elsewhere."""
+        key = (finding.severity, finding.code)
+        self._counts[key] += finding.count
+        first = self._first.setdefault(key, [])
+        first += finding.first[: max(0, self._kept - len(first))]
+
     def summary(self) -> tuple[Finding, ...]:
         """One :class:`Finding` a code: errors first, then warnings, then notes; in order of appearance."""
         ordered = sorted(self._first, key=lambda key: _ORDER[key[0]])

@@ -15,6 +15,7 @@ from tunewiz.backends import trackers
 from tunewiz.backends.language_models.loaded_model import Places, ready_process
 from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
+from tunewiz.backends.language_models.unlearned import marks_kept
 from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import record_folder
@@ -168,6 +169,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
         computing_in(precision),
         no_step_too_many(),
         probed(run, preset, device),
+        marks_kept(),
     ):
         try:
             run_exp(told, callbacks=callbacks)

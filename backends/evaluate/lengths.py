@@ -50,7 +50,7 @@ def counter(path: Path, trusted: bool = False) -> TokenCount:
 
 def length_problems(path: Path, preset: RetrievalPreset, prepared: Prepared) -> Iterator[Problem]:
     """A note with the lengths, and a warning when the maximum length cuts off many texts."""
-    sample = LengthSample(counter(path, preset.model.trust_remote_code), seed=preset.training.seed)
+    sample = LengthSample(counter(path, preset.model.trust_remote_code))
     (_pairs if preset.cross_encoder else _texts)(sample, preset, prepared)
     lengths, advice = sample.lengths(), sample.advice()
     if not lengths or advice is None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tunewiz.backends.evaluate.lengths import Piece, Reading, ReadRow, most_read
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, tokenizing
+from tunewiz.backends.language_models.unlearned import LEARNED, has_unlearned, leaving_out
 from tunewiz.data.chat.prepared import PreparedLlm
 from tunewiz.data.rows.conversations import Conversation, Stage
 from tunewiz.files import write_json, write_jsonl
@@ -35,7 +36,8 @@ def write(prepared: PreparedLlm, folder: Path) -> Path:
         rows: list[Conversation] = getattr(prepared, name)
         if rows:
             file = target / f"{name}.jsonl"
-            write_jsonl(file, (_record(row, prepared.stage) for row in rows))
+            masks = has_unlearned(rows)
+            write_jsonl(file, (_record(row, prepared.stage, masks) for row in rows))
             info[name] = {"file_name": str(file.absolute())} | _layout(prepared.stage)
     write_json(target / "dataset_info.json", info)
     return target
@@ -52,10 +54,13 @@ def _layout(stage: Stage) -> dict[str, Any]:
     return {"formatting": "sharegpt", "ranking": stage == "preference", "columns": columns}
 
 
-def _record(row: Conversation, stage: Stage) -> dict[str, Any]:
+def _record(row: Conversation, stage: Stage, masks: bool) -> dict[str, Any]:
     if stage == "pretrain":
         return {"text": row.text}
-    turns = [{"from": _TAGS[turn.speaker], "value": turn.text} for turn in row.turns]
+    turns: list[dict[str, Any]] = [
+        {"from": _TAGS[turn.speaker], "value": turn.text} | ({LEARNED: turn.learned} if masks else {})
+        for turn in row.turns
+    ]
     record: dict[str, Any] = {"conversations": turns, "system": row.system, "tools": row.tools}
     if stage == "preference":
         record |= {name: {"from": "gpt", "value": getattr(row, name)} for name in ("chosen", "rejected")}
@@ -67,7 +72,9 @@ def _record(row: Conversation, stage: Stage) -> dict[str, Any]:
 
 def example(row: Conversation) -> dict[str, list[Any]]:
     """``row`` as a batch of one of what LLaMA-Factory's dataset processors read."""
-    turns = [{"role": _ROLES[turn.speaker], "content": turn.text} for turn in row.turns]
+    turns: list[dict[str, Any]] = [
+        {"role": _ROLES[turn.speaker], "content": turn.text, LEARNED: turn.learned} for turn in row.turns
+    ]
     if row.stage == "pretrain":
         prompt, response = [{"role": "user", "content": row.text}], []
     elif row.stage == "preference":
@@ -81,7 +88,7 @@ def example(row: Conversation) -> dict[str, list[Any]]:
     return {key: [value] for key, value in (told | {"_images": None, "_videos": None, "_audios": None}).items()}
 
 
-def _said(text: str) -> dict[str, str]:
+def _said(text: str) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
 
 
@@ -135,9 +142,8 @@ def _processor(loaded: Loaded, stage: Stage) -> Any:
         "kto": processor.FeedbackDatasetProcessor,
     }
     loaded.data.packing = False
-    return kinds[stage](
-        template=loaded.template, tokenizer=loaded.tokenizer, processor=None, data_args=loaded.data
-    )  # fmt: skip
+    found = kinds[stage](template=loaded.template, tokenizer=loaded.tokenizer, processor=None, data_args=loaded.data)
+    return leaving_out(found) if stage == "sft" else found
 
 
 def prompt_ids(loaded: Loaded, turns: Sequence[dict[str, str]], system: str = "", tools: str = "") -> list[int]:

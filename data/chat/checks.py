@@ -4,89 +4,171 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tunewiz.data.chat.cleaning import Placeholders
+from tunewiz.data.chat.columns import RowColumns
 from tunewiz.data.chat.labels import LabelChecks, ask_for_label, default_prompt, fill_prompt, order_labels
-from tunewiz.data.chat.repeats import Repeats, repeat_warning
 from tunewiz.data.checks.check import Setting
+from tunewiz.data.checks.placed import END, Placed
 from tunewiz.data.checks.text_checks import Characters
 from tunewiz.data.dialogues.markup import chat_mark, template_mark, without_control
-from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
-from tunewiz.data.reading.records import first_unfolded
 from tunewiz.data.reading.source import Row
 from tunewiz.data.rows.conversations import Conversation, texts_of_conversation
 from tunewiz.data.text.cleaning import strip_markup
-from tunewiz.data.text.lengths import Advice, LengthSample, estimate_tokens
+from tunewiz.data.text.lengths import Advice, LengthSample, TokenCount, estimate_tokens
 from tunewiz.problems import Findings, Problem, Where, error, note, say, warning
 
 #: KTO learns from the difference of good and bad, and one in twenty of the other kind is hardly any: its authors advise
 #: 1 : 1 to 4 : 3, weights included (Ethayarajh et al., 2024).
 _ONE_SIDED: Final = 0.95
+_BATCH: Final = 128  # rows looked at at once: enough that what a batch costs is little a row
+_PART: Final = 20_000  # rows kept apart from the others, so that a long stream costs as much a row as a short one
 _FEW_ANSWERS: Final = 0.05  # different answers a row, below which rows look like a classification
 _SHORT_ANSWER: Final = 60  # characters; a label is a word or two, rarely a path of categories
 _MANY_ROWS: Final = 50  # among fewer, two or three answers that repeat are no pattern
 
 
 class ConversationChecks:
-    """Looks at conversations as they stream by; memory: some hundreds of bytes a row, never the texts.
+    """Looks at conversations as they stream by, a batch at a time; memory: some hundreds of bytes a row, no texts.
 
-    ``turns`` counts conversations by their number of answers, ``labels`` rows by label.
+    Findings go to ``placed``. ``turns`` counts conversations by their number of answers, ``labels`` rows by label.
     """
 
-    def __init__(self, file: str, repeats: bool = True, placeholders: bool = True) -> None:
+    def __init__(
+        self, file: str, placed: Placed, repeats: bool = True, placeholders: bool = True, sketching: bool = True
+    ) -> None:
         self.turns: Counter[int] = Counter()
         self.labels = LabelChecks(file)
         self._file = file
+        self._placed = placed
         self._characters = Characters(Setting(file))
         self._placeholders = Placeholders({}, file) if placeholders else None
-        self._repeats = Repeats() if repeats else None
+        self.rows = RowColumns(sketching) if repeats else None
+        self._sketching = sketching
+        self._part = RowColumns(sketching)
         self._judged: Counter[bool] = Counter()
         self._answers: Counter[str] | None = Counter()
+        self._batch: list[Conversation] = []
 
-    def look(self, row: Conversation) -> Iterator[Problem]:
-        """What is wrong with ``row``, as far as the rows until now tell."""
-        where = Where(file=self._file, line=row.line)
-        self.turns[sum(turn.speaker in ("assistant", "call") for turn in row.turns)] += 1
-        yield from self._characters.judge(texts_of_conversation(row), where)
-        yield from self.labels.look(row)
-        if self._placeholders is not None:
-            self._placeholders.fill(row)
+    def look(self, row: Conversation) -> None:
+        """Take one more row."""
+        self._batch.append(row)
+        self._placed.row += 1
+        if len(self._batch) >= _BATCH:
+            self.finish_batch()
+
+    def finish_batch(self) -> None:
+        """Look at the rows that wait."""
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        first = self._placed.row - len(batch)
+        parts = [texts_of_conversation(row) for row in batch]
+        joined = "\n".join([text for own in parts for _, text in own])
+        if not self._characters.passes(joined):
+            for number, (row, own) in enumerate(zip(batch, parts, strict=True), first):
+                self._found(self._characters.judge(own, Where(file=self._file, line=row.line)), number, 1)
+        marked = "<" in joined or "[" in joined
+        for number, row in enumerate(batch, first):
+            self._look(row, number, marked)
+        if self._placeholders is not None and "{{" in joined:
+            for row in batch:
+                self._placeholders.fill(row)
+        if self.rows is not None:
+            self._part.add(batch)
+            if len(self._part) >= _PART:
+                self.finish_part()
+
+    def finish_part(self) -> None:
+        """Put the rows since the last part to the others."""
+        self.finish_batch()
+        if self.rows is not None:
+            self.rows.behind(self._part)
+            self._part = RowColumns(self._sketching)
+
+    def _look(self, row: Conversation, number: int, marked: bool) -> None:
+        turns = row.turns
+        self.turns[sum([turn.speaker in ("assistant", "call") for turn in turns])] += 1
+        self.labels.look(row, number)
         self._count(row)
-        if self._repeats is not None:
-            found = self._repeats.add(row)
-            if found is not None:
-                yield repeat_warning(*found, where)
-        if row.turns and row.turns[-1].text.strip() == row.question.strip() and row.stage == "sft" and not row.label:
+        said = turns[-1].text.strip() if turns else ""
+        if turns and row.stage == "sft" and not row.label and said == row.question.strip():
             message = say("The answer repeats the question: there is nothing to learn.")
-            yield warning("answer-equals-question", message, where, say("Take the row out."))
-        yield from _chat_marks(row, where)
-        texts = [without_control(text) for _, text in texts_of_conversation(row) if "</" in text]
-        if any("</" in text and strip_markup(text) != text for text in texts):
-            message = say("There is HTML in the text; it stays, as the model may be meant to write it.")
-            yield note("html", message, where)
+            where = Where(file=self._file, line=row.line)
+            self._placed.take(warning("answer-equals-question", message, where, say("Take the row out.")), number, 4)
+        if marked or row.text:
+            where = Where(file=self._file, line=row.line)
+            self._found(_chat_marks(row, where), number, 5)
+            texts = [without_control(text) for _, text in texts_of_conversation(row) if "</" in text]
+            if any("</" in text and strip_markup(text) != text for text in texts):
+                message = say("There is HTML in the text; it stays, as the model may be meant to write it.")
+                self._placed.take(note("html", message, where), number, 6)
+
+    def _found(self, problems: Iterable[Problem], number: int, step: int) -> None:
+        for problem in problems:
+            self._placed.take(problem, number, step)
 
     def _count(self, row: Conversation) -> None:
         if row.desirable is not None:
             self._judged[row.desirable] += 1
         if self._answers is not None and not row.label and row.stage == "sft" and row.turns:
-            answer = row.turns[-1].text.strip()
-            self._answers[answer] += 1
+            self._count_answers({row.turns[-1].text.strip(): 1})
+
+    def _count_answers(self, answers: Mapping[str, int]) -> None:
+        if self._answers is not None:
+            self._answers.update(answers)
             # More different answers than a thousand are no labels, whatever the number of rows: counting them ends.
-            if len(answer) > _SHORT_ANSWER or len(self._answers) > 1000:
+            if len(self._answers) > 1000 or any(len(answer) > _SHORT_ANSWER for answer in answers):
                 self._answers = None
 
-    def end(self) -> Iterator[Problem]:
-        """What only the whole of the rows tells."""
-        if self._repeats is not None:
-            yield from self._repeats.problems(self._file)
-        if self._placeholders is not None:
-            yield from self._placeholders.problems()
-        yield from self.labels.end()
+    def handed(self) -> ConversationChecks:
+        """The same for another process, which needs no copy of what is known here."""
+        self.finish_part()
+        if self.rows is not None:
+            self.rows.handed()
+        self._part = RowColumns()
+        self._placed = Placed()
+        return self
+
+    def behind(self, other: ConversationChecks) -> None:
+        """Take what ``other`` saw of the rows that follow those of this one, but for the findings."""
+        before = sum(self.turns.values())
+        self.turns.update(other.turns)
+        self.labels.behind(other.labels, before)
+        self._judged.update(other._judged)
+        if other._answers is None:
+            self._answers = None
+        else:
+            self._count_answers(other._answers)
+        if self._placeholders is not None and other._placeholders is not None:
+            self._placeholders.behind(other._placeholders)
+        if self.rows is not None and other.rows is not None:
+            self.rows.behind(other.rows)
+
+    def end(self) -> None:
+        """Compare rows with each other, and look at the whole of them."""
+        self.finish_part()
+        placed = self._placed
+        contradicting, contradiction = self.labels.contradictions()
+        placed.many(contradicting, 2, contradiction)
+        for rows, make in self.rows.repeated(self._file) if self.rows is not None else ():
+            placed.many(rows, 3, make)
+        for step, problems in enumerate(self._whole(), 1):
+            for problem in problems:
+                placed.take(problem, END, step)
+
+    def _whole(self) -> Iterator[Iterable[Problem]]:
+        yield self.rows.similar(self._file) if self.rows is not None else ()
+        yield self._placeholders.problems() if self._placeholders is not None else ()
+        yield self.labels.end()
+        yield self._ends()
+
+    def _ends(self) -> Iterator[Problem]:
         where, total = Where(file=self._file), sum(self._judged.values())
         if total and max(self._judged.values()) >= _ONE_SIDED * total:
             percent = round(100 * max(self._judged.values()) / total, 1)
@@ -136,83 +218,123 @@ class Look:
 class ConversationLook:
     """Memory: some hundreds of bytes a row, and the first few rows."""
 
-    def __init__(self, detection: Detection, findings: Findings, sample: LengthSample) -> None:
+    def __init__(self, detection: Detection, count: TokenCount | None, sketching: bool = True) -> None:
+        self.rows = 0
+        self.sample = LengthSample(count)
+        self.placed = Placed()
         self._detection = detection
-        self._findings = findings
-        self._sample = sample
-        self._rows = 0
         self._counts: Counter[str] = Counter()
         self._first: list[Conversation] = []
-        self._longest: list[tuple[int, int, int]] = []  # characters, tokens and line, shortest first
+        self._longest: list[tuple[int, int, int]] = []  # characters, the line below 0, and tokens; shortest first
+        self._waiting: list[Conversation] = []
+        self._checks = ConversationChecks(detection.source.name, self.placed, sketching=sketching)
 
-    def run(self) -> Look:
-        """Read all rows; findings go to the ``findings``, lengths to the ``sample``."""
-        checks = ConversationChecks(self._detection.source.name)
-        for row in opened.conversations_of(self._detection, self._findings, self._read()):
-            for problem in checks.look(row):
-                self._findings(problem)
-            self._measure(row)
+    @property
+    def sketching(self) -> bool:
+        """Whether rows are still sketched."""
+        return self._checks.rows is None or not self._checks.rows.full
+
+    def read(self, rows: Iterator[Row]) -> None:
+        """Look at ``rows``."""
+        for row in opened.conversations_of(self._detection, self.placed, rows):
+            self._checks.look(row)
+            self._waiting.append(row)
+            if len(self._waiting) >= _BATCH:
+                self._measure_waiting()
             self._counts[f"stage:{row.stage}"] += 1
-            self._counts["system"] += bool(row.system)
-            self._counts["tools"] += bool(row.tools)
+            if row.system:
+                self._counts["system"] += 1
+            if row.tools:
+                self._counts["tools"] += 1
             if len(self._first) < PREVIEWED:
                 self._first.append(row)
-        for problem in checks.end():
-            self._findings(problem)
+        self._measure_waiting()
+        self._checks.finish_part()
+
+    def seen(self) -> Any:
+        """What was seen, to be handed to another process."""
+        checks = self._checks.handed()
+        return self.rows, self.placed, self.sample.measured(), checks, self._counts, self._first, self._longest
+
+    def behind(self, seen: Any) -> None:
+        """Take what was seen of the rows that follow."""
+        rows, placed, sample, checks, counts, first, longest = seen
+        self.rows += rows
+        self.placed.behind(placed)
+        self.sample.take(sample)
+        self._checks.behind(checks)
+        self._counts.update(counts)
+        self._first += first[: PREVIEWED - len(self._first)]
+        self._longest = heapq.nlargest(_LONGEST, [*self._longest, *longest])
+        heapq.heapify(self._longest)
+
+    def end(self, findings: Findings) -> Look:
+        """What all rows tell; findings go to the ``findings``."""
+        checks = self._checks
+        checks.end()
+        self.placed.flush(findings)
         usable = sum(checks.turns.values())
         labels = order_labels(checks.labels.counts)
         prompt = default_prompt(row.question for row in self._first) if labels else ""
         extra = estimate_tokens(fill_prompt(prompt, "", labels)) if prompt else 0
-        advice = self._sample.advice(extra)
-        self._tell_whole(advice, extra)
-        if not usable and not self._findings.errors:
-            message = say("No row can be used.") if self._rows else say("There are no rows.")
-            self._findings(error("no-usable-rows", message, self._detection.source.at()))
+        advice = self.sample.advice(extra)
+        self._tell_whole(advice, extra, findings)
+        if not usable and not findings.errors:
+            message = say("No row can be used.") if self.rows else say("There are no rows.")
+            findings(error("no-usable-rows", message, self._detection.source.at()))
         first = tuple(ask_for_label(row, prompt, labels) for row in self._first)
         return Look(self._counted(checks, usable), tuple(map(preview, self._first)), first, advice)
 
     def _counted(self, checks: ConversationChecks, usable: int) -> dict[str, int]:
-        counts = {"rows": self._rows, "examples": usable} | {name: n for name, n in self._counts.items() if n}
+        counts = {"rows": self.rows, "examples": usable} | dict(self._counts)
         if any(checks.turns):
             counts |= {"turns:median": _median(checks.turns), "turns:most": max(checks.turns)}
         return counts | {f"label:{name}": checks.labels.counts[name] for name in order_labels(checks.labels.counts)}
 
-    def _read(self) -> Iterator[Row]:
-        chosen = self._detection.format
-        assert isinstance(chosen, ConversationFormat)
-        rows = chosen.rows(self._detection, self._findings)
-        for row in first_unfolded(self._detection.source, rows, self._findings):
-            self._rows += 1
-            yield row
-
-    def _measure(self, row: Conversation) -> None:
+    def _measure_waiting(self) -> None:
         """Lengths by role, and of the whole that a model reads at once."""
-        parts = texts_of_conversation(row)
+        rows, self._waiting = self._waiting, []
+        parts = [texts_of_conversation(row) for row in rows]
+        pairs = zip(parts, rows, strict=True)
+        if not all(len(own) == 2 and own[1][0] == "answer" and not row.label for own, row in pairs):
+            for row, own in zip(rows, parts, strict=True):
+                self._measure(row, own)
+            return
+        lines = [row.line for row in rows]
+        wholes = ["\n".join([text for _, text in own]) for own in parts]
+        for number, role in enumerate(("question", "answer")):
+            self.sample.add_all(role, [own[number][1] for own in parts], lines)
+        self.sample.add_all("conversation", wholes, lines)
+        for whole, line in zip(wholes, lines, strict=True):
+            self._keep_longest(whole, line)
+
+    def _measure(self, row: Conversation, parts: list[tuple[str, str]]) -> None:
         names = {"question": "text", "answer": "label"} if row.label else {}
         for role, text in parts if row.turns else ():
-            self._sample.add(names.get(role, role), text)
+            self.sample.add(names.get(role, role), text, row.line)
         longer = max((row.chosen, row.rejected), key=len)
-        whole = "\n".join(text for _, text in parts if text not in (row.chosen, row.rejected) or text == longer)
-        self._sample.add("conversation" if row.turns else "text", whole)
+        whole = "\n".join([text for _, text in parts if text not in (row.chosen, row.rejected) or text == longer])
+        self.sample.add("conversation" if row.turns else "text", whole, row.line)
+        self._keep_longest(whole, row.line)
+
+    def _keep_longest(self, whole: str, line: int) -> None:
         if len(self._longest) < _LONGEST or len(whole) > self._longest[0][0]:
-            heapq.heappush(self._longest, (len(whole), estimate_tokens(whole), row.line))
+            heapq.heappush(self._longest, (len(whole), -line, estimate_tokens(whole)))
             if len(self._longest) > _LONGEST:
                 heapq.heappop(self._longest)
 
-    def _tell_whole(self, advice: Advice | None, prompt: int) -> None:
+    def _tell_whole(self, advice: Advice | None, prompt: int, findings: Findings) -> None:
         """Rows of different kinds, what a prompt of ``prompt`` tokens takes, and lines far longer than ``advice``."""
         stages = [name.partition(":")[2] for name in self._counts if name.startswith("stage:")]
         where = self._detection.source.at()
         if len(stages) > 1:
             message = say("The rows are for different kinds of training: {kinds}.", kinds=", ".join(stages))
             fix = say("Put each kind into a file of its own, or say which to train: stage in the preset.")
-            self._findings(error("mixed-stages", message, where, fix))
+            findings(error("mixed-stages", message, where, fix))
         if prompt:
             message = say("The prompt that lists the labels adds about {tokens} tokens to each text.", tokens=prompt)
-            self._findings(
-                note("label-prompt", message, where, say("Another one can be set: data.prompt in the preset."))
-            )
-        for characters, tokens, line in sorted(self._longest, reverse=True) if advice else ():
+            findings(note("label-prompt", message, where, say("Another one can be set: data.prompt in the preset.")))
+        for characters, line, tokens in sorted(self._longest, reverse=True) if advice else ():
             if advice and tokens > _FAR * advice.max_length:
                 message = say(
                     "The row has {characters} characters, about {tokens} tokens; {limit} fit nearly all others.",
@@ -221,7 +343,7 @@ class ConversationLook:
                     limit=advice.max_length,
                 )
                 fix = say("What is beyond the maximum length is cut off: shorten it, or take it out.")
-                self._findings(note("very-long", message, self._detection.source.at(line), fix))
+                findings(note("very-long", message, self._detection.source.at(-line), fix))
 
 
 def preview(row: Conversation) -> dict[str, str]:

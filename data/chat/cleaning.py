@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from tunewiz.data.chat.repeats import surplus
-from tunewiz.data.rows.conversations import Conversation, map_texts
+from tunewiz.data.rows.conversations import Conversation, map_texts, texts_of_conversation
 from tunewiz.data.text.cleaning import tidy_text
 from tunewiz.problems import Problem, Where, note, say, warning
 
@@ -56,15 +56,8 @@ _PLACEHOLDER: Final = re.compile(r"(?<!\$)\{\{\s*([^\W\d][\w-]{0,39})\s*\}\}")
 
 def names_in(conversation: Conversation) -> set[str]:
     """The placeholders that stand in any of its texts."""
-    found: set[str] = set()
-
-    def look(text: str) -> str:
-        if "{{" in text:
-            found.update(_PLACEHOLDER.findall(text))
-        return text
-
-    map_texts(conversation, look)
-    return found
+    texts = [text for _, text in texts_of_conversation(conversation) if "{{" in text]
+    return {name for text in texts for name in _PLACEHOLDER.findall(text)}
 
 
 class Placeholders:
@@ -87,6 +80,12 @@ class Placeholders:
         if names.isdisjoint(self._values):
             return conversation
         return map_texts(conversation, lambda text: _PLACEHOLDER.sub(self._value, text))
+
+    def behind(self, other: Placeholders) -> None:
+        """Count what ``other`` saw in later rows."""
+        self._rows.update(other._rows)
+        for name, line in other._first.items():
+            self._first.setdefault(name, line)
 
     def _value(self, found: re.Match[str]) -> str:
         return self._values.get(found[1], found[0])

@@ -115,7 +115,9 @@ def _turns_of(row: Conversation, detection: Detection, column: str) -> dict[str,
     """The turns of a conversation, the system prompt before them unless it stands in a column, and the tools."""
     answer = row.chosen if detection.format.name == "rejected_answer" else row.answer
     turns = [*row.turns, *([Turn("assistant", answer)] if answer else [])]
-    written = [_turn(turn, detection.format.name == "sharegpt") for turn in turns]
+    written = [
+        _turn(turn, detection.format.name == "sharegpt") | ({} if turn.learned else {"weight": 0}) for turn in turns
+    ]
     if row.system and "system" not in detection.mapping:
         system = {"from": "system", "value": row.system}
         written.insert(0, system if detection.format.name == "sharegpt" else _said("system", row.system))

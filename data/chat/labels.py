@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from tunewiz.data.rows.conversations import Conversation, Turn
-from tunewiz.data.text.duplicates import Seen, fingerprint, normal
+from tunewiz.data.text.duplicates import fingerprint, first_of, normal
 from tunewiz.problems import Problem, Where, error, note, say, warning
 
 _SKEW: Final = 0.9  # a model that always answers this label is right nine times of ten
@@ -24,28 +26,43 @@ class LabelChecks:
     def __init__(self, file: str) -> None:
         self.counts: Counter[str] = Counter()
         self._file = file
-        self._texts = Seen()
-        self._labels: list[str] = []
-        self._lines: list[int] = []
+        self._texts, self._lines, self._rows = array("Q"), array("Q"), array("Q")
+        self._names: list[str] = []  # of each row
 
-    def look(self, row: Conversation) -> Iterator[Problem]:
-        """The same text under another label in an earlier row."""
-        if not row.label:
-            return
-        self.counts[row.label] += 1
-        earlier = self._texts.first(fingerprint(normal(row.question)), len(self._labels))
-        if earlier is None:
-            self._labels.append(row.label)
+    def look(self, row: Conversation, number: int) -> None:
+        """Take the row of that ``number`` (from 0, of all rows), if it has a label."""
+        if row.label:
+            self.counts[row.label] += 1
+            self._texts.append(fingerprint(normal(row.question)))
             self._lines.append(row.line)
-        elif self._labels[earlier] != row.label:
+            self._rows.append(number)
+            self._names.append(sys.intern(row.label))
+
+    def behind(self, other: LabelChecks, rows: int) -> None:
+        """Take what ``other`` saw of the rows that follow the first ``rows``."""
+        self.counts.update(other.counts)
+        self._texts.extend(other._texts)
+        self._lines.extend(other._lines)
+        self._rows.extend([number + rows for number in other._rows])
+        self._names.extend(map(sys.intern, other._names))
+
+    def contradictions(self) -> tuple[list[int], Callable[[int], Problem]]:
+        """Rows whose text has another label in an earlier row, and what makes the problem of one."""
+        first = first_of(self._texts).tolist() if self._texts else []
+        wrong = {self._rows[at]: at for at, earlier in enumerate(first) if self._names[earlier] != self._names[at]}
+
+        def contradiction(row: int) -> Problem:
+            at = wrong[row]
             message = say(
                 "The same text has the label {other} in line {line} and {label} here.",
-                other=self._labels[earlier],
-                line=self._lines[earlier],
-                label=row.label,
+                other=self._names[first[at]],
+                line=self._lines[first[at]],
+                label=self._names[at],
             )
-            where = Where(file=self._file, line=row.line)
-            yield warning("contradicting-label", message, where, say("Keep the right one."))
+            where = Where(file=self._file, line=self._lines[at])
+            return warning("contradicting-label", message, where, say("Keep the right one."))
+
+        return list(wrong), contradiction
 
     def end(self) -> Iterator[Problem]:
         """What the whole of the labels tells."""

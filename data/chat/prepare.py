@@ -15,6 +15,7 @@ from tunewiz.data.chat.labels import ask_for_label, default_prompt, order_labels
 from tunewiz.data.chat.prepared import LlmPlan, PreparedLlm, load, save
 from tunewiz.data.chat.repeats import surplus
 from tunewiz.data.chat.splitting import Parts, leaks, split_conversations
+from tunewiz.data.checks.placed import Placed
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import Opened
 from tunewiz.data.reading.source import Dataset
@@ -168,12 +169,12 @@ def _read(dataset: Dataset, plan: LlmPlan, findings: Findings) -> _Read:
             if count:
                 what = say("Cleaning: {what} ({count}).", what=Message(CLEANED[code]), count=count)
                 findings(note(f"cleaned-{code}", what, data.source.at()))
-    checks = ConversationChecks(data.source.name, repeats=not plan.clean, placeholders=False)
+    placed = Placed()
+    checks = ConversationChecks(data.source.name, placed, repeats=not plan.clean, placeholders=False)
     for row in found:
-        for problem in checks.look(row):
-            findings(problem)
-    for problem in checks.end():
-        findings(problem)
+        checks.look(row)
+    checks.end()
+    placed.flush(findings)
     stop_on_errors(findings)
     if not found:
         raise _nothing(dataset, data)

@@ -111,7 +111,7 @@ def load(folder: Path) -> PreparedLlm:
 def record_of(conversation: Conversation) -> dict[str, Any]:
     """A conversation as a JSON object, without what says nothing."""
     kept = {item.name: getattr(conversation, item.name) for item in fields(conversation) if item.name != "turns"}
-    turns = [[turn.speaker, turn.text] for turn in conversation.turns]
+    turns = [[turn.speaker, turn.text, *([] if turn.learned else [False])] for turn in conversation.turns]
     return ({"turns": turns} if turns else {}) | {
         name: value for name, value in kept.items() if (value is not None and value not in ("", 0)) or value is False
     }
@@ -119,7 +119,7 @@ def record_of(conversation: Conversation) -> dict[str, Any]:
 
 def conversation_from(kept: Mapping[str, Any]) -> Conversation:
     """The conversation that :func:`record` made the object of."""
-    turns = tuple(Turn(speaker, text) for speaker, text in kept.get("turns", ()))
+    turns = tuple(Turn(*turn) for turn in kept.get("turns", ()))
     return Conversation(turns=turns, **{name: value for name, value in kept.items() if name != "turns"})
 
 

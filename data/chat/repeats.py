@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.text.duplicates import NearDuplicates, Seen, fingerprint, normal
-from tunewiz.problems import Problem, Where, note, say, warning
+from tunewiz.problems import Problem, Where, say, warning
 
 Repeat = Literal["duplicate-row", "near-duplicate-row", "similar-row"]
 
@@ -47,6 +47,15 @@ class Alike:
     similarity: float
 
 
+def frame(conversation: Conversation) -> int:
+    """What else has to be the same where questions and answers are nearly so; 0 for a row that has nothing else."""
+    question = conversation.question
+    head = question.removesuffix(own_part(question))
+    judged = "" if conversation.desirable is None else str(conversation.desirable)
+    rest = (normal(head) if head else "", conversation.system, conversation.tools, conversation.label, judged)
+    return fingerprint(*rest) if any(rest) else 0
+
+
 class Repeats:
     """Takes conversations as they come; about 600 bytes a row, the texts are not kept."""
 
@@ -55,8 +64,7 @@ class Repeats:
         self._questions = NearDuplicates(THRESHOLD)
         self._answers = NearDuplicates(THRESHOLD)
         self._frames = array("Q")
-        self._lines = array("Q")
-        self._more = False
+        self._compared = 0
 
     def add(self, conversation: Conversation) -> tuple[Repeat, int] | None:
         """What an equal earlier row is called and its line; None if there is none."""
@@ -73,46 +81,39 @@ class Repeats:
 
     def _compare(self, conversation: Conversation) -> None:
         """Take question and answers for the comparison at the end."""
-        if len(self._lines) >= COMPARED:
-            self._more = True
+        if self._compared >= COMPARED:
             return
-        question = conversation.question
-        own = own_part(question)
-        head = question.removesuffix(own)
-        self._questions.add(own)
+        self._questions.add(own_part(conversation.question))
         self._answers.add("\n".join(conversation.answers))
-        judged = "" if conversation.desirable is None else str(conversation.desirable)
-        frame = (normal(head), conversation.system, conversation.tools, conversation.label, judged)
-        self._frames.append(fingerprint(*frame))
-        self._lines.append(conversation.line)
+        self._frames.append(frame(conversation) or 1)
+        self._compared += 1
 
     def alike(self) -> Iterator[Alike]:
         """Rows whose questions and answers are nearly the same, in the order of the later one."""
-        found = [
-            Alike(pair.first, pair.second, pair.similarity)
-            for pair in self._questions.pairs()
-            if self._frames[pair.first] == self._frames[pair.second] != 0
-            and self._answers.similarity(pair.first, pair.second) >= THRESHOLD
-        ]
-        yield from sorted(found, key=lambda pair: (pair.second, pair.first))
+        yield from alike(self._questions, self._answers, self._frames)
 
-    def line(self, row: int) -> int:
-        """The line of a row by its number among those that repeat no earlier one."""
-        return self._lines[row]
 
-    def problems(self, file: str) -> Iterator[Problem]:
-        """A warning for each row that nearly repeats an earlier one."""
-        for pair in self.alike():
-            message = say(
-                "Nearly the same as line {line} ({percent} % alike), question and answer.",
-                line=self.line(pair.first),
-                percent=round(100 * pair.similarity),
-            )
-            where = Where(file=file, line=self.line(pair.second))
-            yield warning("similar-row", message, where, say("Cleaning keeps the first."))
-        if self._more:
-            message = say("Only the first {count} rows were compared for nearly the same ones.", count=COMPARED)
-            yield note("compared-first", message, Where(file=file))
+def alike(questions: NearDuplicates, answers: NearDuplicates, frames: Sequence[int]) -> list[Alike]:
+    """Rows nearly the same in ``questions`` and ``answers``, the same in ``frames``, in the order of the later one."""
+    found = [
+        Alike(pair.first, pair.second, pair.similarity)
+        for pair in questions.pairs()
+        if frames[pair.first] == frames[pair.second] != 0 and answers.similarity(pair.first, pair.second) >= THRESHOLD
+    ]
+    return sorted(found, key=lambda pair: (pair.second, pair.first))
+
+
+def similar_rows(pairs: Iterable[Alike], lines: Sequence[int], file: str) -> Iterator[Problem]:
+    """A warning for each of ``pairs``, of rows whose lines are given."""
+    for pair in pairs:
+        message = say(
+            "Nearly the same as line {line} ({percent} % alike), question and answer.",
+            line=lines[pair.first],
+            percent=round(100 * pair.similarity),
+        )
+        yield warning(
+            "similar-row", message, Where(file=file, line=lines[pair.second]), say("Cleaning keeps the first.")
+        )
 
 
 def surplus(conversations: Iterable[Conversation]) -> dict[int, Repeat]:

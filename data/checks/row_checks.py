@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
-from statistics import median
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from math import isnan
+from typing import Any, Final
 
-from tunewiz.data.checks.check import Check, Setting
+from tunewiz.data.checks.check import Check, Found
+from tunewiz.data.checks.columns import COMPARED, Columns
 from tunewiz.data.rows.examples import Example, Scale, ScoredPair, scale_of
-from tunewiz.data.text.duplicates import NearDuplicates, Seen, fingerprint, normal
+from tunewiz.data.text.duplicates import Seen, first_of
 from tunewiz.language import N_
 from tunewiz.problems import Message, Problem, note, say, warning
 
@@ -25,66 +26,59 @@ _ONE_SIDED: Final = 0.95  # fewer than one pair in twenty shows the other side o
 class Labels(Check):
     """Scores of pairs, as a whole and against each other."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._pairs = Seen()
-        self._scores = array("d")
-        self._lines = array("I")
-        self._values: Counter[float] = Counter()
-        self._more_values = False
-
-    def look(self, example: Example) -> Iterator[Problem]:
+    def compare(self, rows: Columns) -> Iterator[Found]:
         """Contradictions: the same two texts with another score."""
-        if not isinstance(example, ScoredPair):
+        if _no_pairs(rows):
             return
-        if example.score in self._values or len(self._values) < _DISTINCT:
-            self._values[example.score] += 1
-        else:
-            self._more_values = True
-        earlier = self._pairs.first(fingerprint(example.first, example.second), len(self._scores))
-        self._scores.append(example.score)
-        self._lines.append(example.line)
-        if earlier is not None and self._scores[earlier] != example.score:
-            message = say(
-                "The same two texts have score {other} in line {line} and {score} here.",
-                other=self._scores[earlier],
-                line=self._lines[earlier],
-                score=example.score,
-            )
-            yield warning("contradicting-label", message, self.setting.at(example.line), say("Keep the right one."))
+        first = first_of(rows.asked)
+        scores = _array(rows.scores)
+        wrong = (scores[first] != scores) & ~_isnan(scores)
+        yield wrong.nonzero()[0].tolist(), lambda row: self._contradiction(rows, int(first[row]), row)
 
-    def end(self) -> Iterator[Problem]:
+    def _contradiction(self, rows: Columns, earlier: int, row: int) -> Problem:
+        message = say(
+            "The same two texts have score {other} in line {line} and {score} here.",
+            other=rows.scores[earlier],
+            line=rows.lines[earlier],
+            score=rows.scores[row],
+        )
+        return warning("contradicting-label", message, self.setting.at(rows.lines[row]), say("Keep the right one."))
+
+    def end(self, rows: Columns) -> Iterator[Problem]:
         """Balance and scale."""
-        if not self._scores:
+        if _no_pairs(rows):
             return
+        scores = [score for score in rows.scores if not isnan(score)]
         where = self.setting.at(0)
-        scale = scale_of(self._scores)
-        if len(self._values) == 1:
-            message = say("All {count} pairs have score {score}.", count=len(self._scores), score=self._scores[0])
+        scale = scale_of(scores)
+        values = _values(scores)
+        if values is not None and len(values) == 1:
+            message = say("All {count} pairs have score {score}.", count=len(scores), score=scores[0])
             fix = say("Scored training needs both: pairs that match and pairs that do not.")
             yield warning("single-label", message, where, fix)
             return
-        yield from self._balance(scale)
+        yield from self._balance(scale, scores, values)
         if scale.odd is not None:
-            line = self._lines[scale.odd]
+            lines = [line for line, score in zip(rows.lines, rows.scores, strict=True) if not isnan(score)]
             message = say(
                 "Scores go from {low} to {high} with {score} among them: two scales seem mixed.",
                 low=scale.low,
                 high=scale.high,
-                score=self._scores[scale.odd],
+                score=scores[scale.odd],
             )
-            yield warning("odd-scale", message, self.setting.at(line), say("Bring all scores to one scale."))
+            where = self.setting.at(lines[scale.odd])
+            yield warning("odd-scale", message, where, say("Bring all scores to one scale."))
 
-    def _balance(self, scale: Scale) -> Iterator[Problem]:
-        where, total = self.setting.at(0), len(self._scores)
-        value, most = self._values.most_common(1)[0]
-        if not self._more_values and most > _SKEW * total:
+    def _balance(self, scale: Scale, scores: list[float], values: Counter[float] | None) -> Iterator[Problem]:
+        where, total = self.setting.at(0), len(scores)
+        value, most = values.most_common(1)[0] if values else (0.0, 0)
+        if most > _SKEW * total:
             message = say(
                 "{percent} % of the pairs have score {score}.", percent=round(100 * most / total, 1), score=value
             )
             yield warning("label-skew", message, where, say("Add pairs of the other kinds, or weigh them."))
             return
-        upper = sum(score >= scale.middle for score in self._scores) / total
+        upper = sum(score >= scale.middle for score in scores) / total
         if max(upper, 1 - upper) >= _ONE_SIDED:
             side = say("match") if upper > 0.5 else say("do not match")
             message = say(
@@ -93,132 +87,152 @@ class Labels(Check):
             yield warning("one-sided-labels", message, where, say("Add pairs of the other kind."))
 
 
+def _no_pairs(rows: Columns) -> bool:
+    return not len(rows) or bool(_isnan(_array(rows.scores)).all())
+
+
+def _values(scores: Sequence[float]) -> Counter[float] | None:
+    """How often each score comes; None where they are more than are told apart."""
+    values: Counter[float] = Counter()
+    for score in scores:
+        values[score] += 1
+        if len(values) > _DISTINCT:
+            return None
+    return values
+
+
+def _array(values: array[Any]) -> Any:
+    import numpy as np
+
+    return np.frombuffer(values, dtype=values.typecode) if values else np.zeros(0, dtype=values.typecode)
+
+
+def _isnan(values: Any) -> Any:
+    return values != values
+
+
 # Texts that play two parts that exclude each other.
 
 
 class Overlap(Check):
     """A query that is its own positive; a positive that is also a negative, in one row or across rows of a query."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._positives = Seen()
-        self._negatives = Seen()
-
-    def look(self, example: Example) -> Iterator[Problem]:
-        """See :meth:`Check.look`."""
+    def look(self, example: Example) -> Iterable[Problem]:
+        """What is wrong within the row."""
         if isinstance(example, ScoredPair):
-            return
-        query = example.query.strip()
-        positives = [text.strip() for text in example.positives]
-        negatives = [text.strip() for text in example.negatives]
-        where = self.setting.at(example.line)
+            return ()
+        query, positives = example.query, example.positives
+        if (
+            len(positives) == 1
+            and not example.negatives
+            and query[-8:] != positives[0][-8:] == positives[0].strip()[-8:]
+        ):
+            return ()
+        query, positives = example.query.strip(), tuple(text.strip() for text in example.positives)
+        found: list[Problem] = []
         if query and query in positives:
             message = say("The query and its positive are the same text: there is nothing to learn.")
-            yield warning("query-equals-positive", message, where, say("Cleaning drops the positive."))
-        if set(filter(None, positives)) & set(negatives):
+            where, fix = self.setting.at(example.line), say("Cleaning drops the positive.")
+            found.append(warning("query-equals-positive", message, where, fix))
+        if example.negatives and set(filter(None, positives)) & {text.strip() for text in example.negatives}:
             message = say("A text is positive and negative in one row.")
-            yield warning("positive-among-negatives", message, where, say("Cleaning drops the negative."))
-            return
-        told_across = self._across(query, positives, negatives, example.line)
-        if told_across is not None:
-            yield warning("positive-among-negatives", told_across, where, say("Take it out of the negatives."))
+            where, fix = self.setting.at(example.line), say("Cleaning drops the negative.")
+            found.append(warning("positive-among-negatives", message, where, fix))
+        return found
 
-    def _across(self, query: str, positives: list[str], negatives: list[str], line: int) -> Message | None:
-        """A text that has the other part in an earlier row of the same query; this row is taken down."""
-        right = [fingerprint(query, text) for text in positives]
-        wrong = [fingerprint(query, text) for text in negatives]
-        for keys, others, told in (
-            (wrong, self._positives, N_("A negative is a positive of the same query in line {line}.")),
-            (right, self._negatives, N_("A positive is a negative of the same query in line {line}.")),
-        ):
-            earlier = next((found for key in keys if (found := others.get(key)) is not None), None)
-            if earlier is not None:
-                return Message(told, {"line": earlier})
-        for keys, seen in ((right, self._positives), (wrong, self._negatives)):
-            for key in keys:
-                seen.first(key, line)
-        return None
+    def compare(self, rows: Columns) -> Iterator[Found]:
+        """A text that has the other part in an earlier row of the same query."""
+        positives, negatives = Seen(), Seen()
+        told: dict[int, Message] = {}
+        for row, right, wrong in _contested(rows):
+            if set(right) & set(wrong):  # within the row
+                continue
+            message = _earlier(wrong, positives, right, negatives)
+            if message is not None:
+                told[row] = message
+                continue
+            for keys, seen in ((right, positives), (wrong, negatives)):
+                for key in keys:
+                    seen.first(key, rows.lines[row])
+        fix = say("Take it out of the negatives.")
+        yield (
+            list(told),
+            lambda row: warning("positive-among-negatives", told[row], self.setting.at(rows.lines[row]), fix),
+        )
+
+
+def _earlier(wrong: Sequence[int], positives: Seen, right: Sequence[int], negatives: Seen) -> Message | None:
+    for keys, others, told in (
+        (wrong, positives, N_("A negative is a positive of the same query in line {line}.")),
+        (right, negatives, N_("A positive is a negative of the same query in line {line}.")),
+    ):
+        earlier = next((found for key in keys if (found := others.get(key)) is not None), None)
+        if earlier is not None:
+            return Message(told, {"line": earlier})
+    return None
+
+
+def _contested(rows: Columns) -> Iterator[tuple[int, Sequence[int], Sequence[int]]]:
+    """Rows with a text that is positive here and negative there, and the fingerprints of both sides."""
+    import numpy as np
+
+    if not rows.right or not rows.wrong:
+        return
+    both = np.intersect1d(_array(rows.right), _array(rows.wrong))
+    ends = [np.cumsum(_array(counts).astype("int64")) for counts in (rows.rights, rows.wrongs)]
+    contested = [np.isin(_array(keys), both) for keys in (rows.right, rows.wrong)]
+    counts = (_array(rows.rights), _array(rows.wrongs))
+    numbers = [np.repeat(np.arange(len(rows)), count)[one] for count, one in zip(counts, contested, strict=True)]
+    for row in np.unique(np.concatenate(numbers)).tolist():
+        right_end, wrong_end = int(ends[0][row]), int(ends[1][row])
+        right = rows.right[right_end - rows.rights[row] : right_end]
+        yield row, right, rows.wrong[wrong_end - rows.wrongs[row] : wrong_end]
 
 
 # Rows and queries that were there before.
 
 
-#: Queries compared for near-duplicates; beyond, only those that are equal but for case, spaces and punctuation. At 300
-#: bytes a query these are 60 MB.
-COMPARED: Final = 200_000
-
-
-def exact_key(example: Example) -> int:
-    """The same for rows with the same texts (and score)."""
-    if isinstance(example, ScoredPair):
-        return fingerprint("pair", example.first, example.second, repr(example.score))
-    return fingerprint("group", example.query, *example.positives, "", *example.negatives)
-
-
-def near_key(example: Example) -> int:
-    """The same for rows whose texts differ only in case, width, spaces and punctuation."""
-    if isinstance(example, ScoredPair):
-        return fingerprint("pair", normal(example.first), normal(example.second), repr(example.score))
-    return fingerprint(
-        "group", normal(example.query), *map(normal, example.positives), "", *map(normal, example.negatives)
-    )
-
-
 class Repeats(Check):
     """The same row twice, exactly or but for case, width, spaces and punctuation."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._exact = Seen()
-        self._near = Seen()
+    def compare(self, rows: Columns) -> Iterator[Found]:
+        """See :meth:`Check.compare`."""
+        import numpy as np
 
-    def look(self, example: Example) -> Iterator[Problem]:
-        """See :meth:`Check.look`."""
-        earlier = self._exact.first(exact_key(example), example.line)
-        if earlier is not None:
-            code, told = "duplicate-row", say("The same row as line {line}.", line=earlier)
-        else:
-            earlier = self._near.first(near_key(example), example.line)
-            told = say("The same as line {line} but for case, spaces and punctuation.", line=earlier)
-            code = "near-duplicate-row"
-        if earlier is not None:
-            yield warning(code, told, self.setting.at(example.line), say("Cleaning keeps the first."))
+        exact, near = first_of(rows.exact), first_of(rows.near)
+        here = np.arange(len(rows))
+        same, alike = exact < here, (exact == here) & (near < here)
+        fix = say("Cleaning keeps the first.")
+
+        def repeated(row: int) -> Problem:
+            told = say("The same row as line {line}.", line=rows.lines[int(exact[row])])
+            return warning("duplicate-row", told, self.setting.at(rows.lines[row]), fix)
+
+        def nearly(row: int) -> Problem:
+            line = rows.lines[int(near[row])]
+            told = say("The same as line {line} but for case, spaces and punctuation.", line=line)
+            return warning("near-duplicate-row", told, self.setting.at(rows.lines[row]), fix)
+
+        yield same.nonzero()[0].tolist(), repeated
+        yield alike.nonzero()[0].tolist(), nearly
 
 
 class SimilarQueries(Check):
     """Queries that say nearly the same; the split keeps them on one side."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._seen = Seen()
-        self._lines = array("I")
-        self._queries = NearDuplicates()
-        self._more = False
-
-    def look(self, example: Example) -> Iterator[Problem]:
-        """See :meth:`Check.look`."""
-        if isinstance(example, ScoredPair) or not self.setting.retrieval:
-            return
-        if len(self._queries) >= COMPARED:
-            self._more = True
-            return
-        if self._seen.first(fingerprint(normal(example.query)), example.line) is None:
-            self._queries.add(example.query)
-            self._lines.append(example.line)
-        yield from ()
-
-    def end(self) -> Iterator[Problem]:
+    def end(self, rows: Columns) -> Iterator[Problem]:
         """The pairs found, by line."""
-        found = sorted((pair.second, pair.first, pair.similarity) for pair in self._queries.pairs())
+        found = sorted((pair.second, pair.first, pair.similarity) for pair in rows.queries.pairs())
+        lines = [rows.lines[row] for row in rows.sketched]
         for second, first, similarity in found:
             message = say(
                 "The query is nearly that of line {line} ({percent} % alike).",
-                line=self._lines[first],
+                line=lines[first],
                 percent=round(100 * similarity),
             )
             fix = say("Nothing to do if both are meant: the split keeps them on one side.")
-            yield warning("near-duplicate-query", message, self.setting.at(self._lines[second]), fix)
-        if self._more:
+            yield warning("near-duplicate-query", message, self.setting.at(lines[second]), fix)
+        if rows.more:
             message = say("Only the first {count} queries were compared for nearly the same ones.", count=COMPARED)
             yield note("compared-first", message, self.setting.at(0))
 
@@ -234,27 +248,19 @@ _ONE_ANSWER: Final = 0.5
 class OneAnswer(Check):
     """A positive that most queries share: there is nothing to tell apart."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._answers: Counter[int] = Counter()
-        self._rows = 0
-
-    def look(self, example: Example) -> Iterator[Problem]:
-        """Count the first positive of each row; of answers that are all different a thousand are enough to know."""
-        if self.setting.retrieval and not isinstance(example, ScoredPair) and example.positives:
-            self._rows += 1
-            key = fingerprint(normal(example.positives[0]))
-            if key in self._answers or len(self._answers) < _COUNTED:
-                self._answers[key] += 1
-        yield from ()
-
-    def end(self) -> Iterator[Problem]:
+    def end(self, rows: Columns) -> Iterator[Problem]:
         """A warning where one answer has half of the rows or more."""
-        most = max(self._answers.values(), default=0)
-        if self._rows < _ROWS or most < _ONE_ANSWER * self._rows:
+        answers: Counter[int] = Counter()
+        for key in filter(None, rows.answered) if self.setting.retrieval else ():
+            # Of answers that are all different a thousand are enough to know.
+            if key in answers or len(answers) < _COUNTED:
+                answers[key] += 1
+        total = len(rows) - rows.answered.count(0)
+        most = max(answers.values(), default=0)
+        if total < _ROWS or most < _ONE_ANSWER * total:
             return
-        message = say("{count} of {total} rows have the same positive.", count=most, total=self._rows)
-        if len(self._answers) == 1:
+        message = say("{count} of {total} rows have the same positive.", count=most, total=total)
+        if len(answers) == 1:
             message = say(
                 "All {total} rows have the same positive: there is nothing to learn or to measure.", total=most
             )
@@ -277,25 +283,15 @@ _RATIO: Final = 3.0
 class Swapped(Check):
     """Goes by length: queries are shorter than what answers them, nearly always."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._lines = array("I")
-        self._queries = array("I")
-        self._positives = array("I")
-
-    def look(self, example: Example) -> Iterator[Problem]:
-        """Take the lengths down."""
-        if self.setting.retrieval and not isinstance(example, ScoredPair) and example.positives:
-            self._lines.append(example.line)
-            self._queries.append(len(example.query))
-            self._positives.append(len(example.positives[0]))
-        yield from ()
-
-    def end(self) -> Iterator[Problem]:
+    def end(self, rows: Columns) -> Iterator[Problem]:
         """Compare each row with what is typical."""
-        if len(self._lines) < _ROWS:
+        import numpy as np
+
+        own = _array(rows.answered) != 0
+        if not self.setting.retrieval or own.sum() < _ROWS:
             return
-        query, positive = median(self._queries), median(self._positives)
+        asked, answered, lines = (_array(one)[own] for one in (rows.query_length, rows.positive_length, rows.lines))
+        query, positive = float(np.median(asked)), float(np.median(answered))
         if query > _RATIO * positive:
             message = say(
                 "Queries are longer than positives: {query} against {positive} characters (medians).",
@@ -305,14 +301,12 @@ class Swapped(Check):
             fix = say("If the columns are swapped, say so: --map query=... --map positive=...")
             yield warning("swapped-columns", message, self.setting.at(0), fix)
         elif positive > _RATIO * query:
-            yield from self._rows(query, positive)
-
-    def _rows(self, query: float, positive: float) -> Iterator[Problem]:
-        for line, asked, answered in zip(self._lines, self._queries, self._positives, strict=True):
-            if 0 < _RATIO * answered < asked and asked > positive / 2 and answered < 2 * query:
+            swapped = (answered > 0) & (_RATIO * answered < asked) & (asked > positive / 2) & (answered < 2 * query)
+            for row in swapped.nonzero()[0].tolist():
                 message = say(
                     "Query and positive look swapped: {query} and {positive} characters.",
-                    query=asked,
-                    positive=answered,
+                    query=int(asked[row]),
+                    positive=int(answered[row]),
                 )
-                yield warning("swapped-row", message, self.setting.at(line), say("Swap them, or take the row out."))
+                where = self.setting.at(int(lines[row]))
+                yield warning("swapped-row", message, where, say("Swap them, or take the row out."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tunewiz.data.checks.check import Check, TextCheck
 from tunewiz.data.rows.examples import ROLES, Example, ScoredPair
@@ -15,6 +15,16 @@ from tunewiz.problems import Message, Problem, Where, say, warning
 
 class Characters(TextCheck):
     """Control characters, U+FFFD, and UTF-8 that was read as something else."""
+
+    def passes(self, text: str) -> bool:
+        """See :meth:`TextCheck.passes`."""
+        if not text.isprintable() and not text.replace("\n", "").isprintable():
+            return False
+        return text.isascii() or not (REPLACEMENT in text or mojibake(text))
+
+    def pass_all(self, texts: Sequence[str]) -> bool:
+        """See :meth:`TextCheck.pass_all`."""
+        return self.passes("\n".join(texts))
 
     def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
         """See :meth:`TextCheck.judge`."""
@@ -41,10 +51,22 @@ class Characters(TextCheck):
 class Empty(Check):
     """A query, passage or side of a pair that is empty or only spaces."""
 
-    def look(self, example: Example) -> Iterator[Problem]:
+    def look(self, example: Example) -> Iterable[Problem]:
         """See :meth:`Check.look`."""
-        for code, told in _empty(example):
-            yield warning(code, told, self.setting.at(example.line), say("Fill it in, or let cleaning drop it."))
+        if _filled(example):
+            return ()
+        fix = say("Fill it in, or let cleaning drop it.")
+        return [warning(code, told, self.setting.at(example.line), fix) for code, told in _empty(example)]
+
+
+def _filled(example: Example) -> bool:
+    """Whether there is something in every text."""
+    if isinstance(example, ScoredPair):
+        return bool(example.first.strip() and example.second.strip())
+    for text in (example.query, *example.positives, *example.negatives):
+        if not text or text.isspace():
+            return False
+    return bool(example.positives)
 
 
 def _empty(example: Example) -> Iterator[tuple[str, Message]]:
@@ -66,6 +88,14 @@ def _empty(example: Example) -> Iterator[tuple[str, Message]]:
 class Html(TextCheck):
     """HTML tags or entities that cleaning would take off."""
 
+    def passes(self, text: str) -> bool:
+        """See :meth:`TextCheck.passes`."""
+        return "<" not in text and "&" not in text
+
+    def pass_all(self, texts: Sequence[str]) -> bool:
+        """See :meth:`TextCheck.pass_all`."""
+        return self.passes("\n".join(texts))
+
     def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
         """See :meth:`TextCheck.judge`."""
         for _, text in texts:
@@ -86,12 +116,20 @@ def _excerpt(text: str) -> str:
 class Length(TextCheck):
     """Texts of more tokens than the limit; what is beyond it is cut off."""
 
+    def passes(self, text: str) -> bool:
+        """See :meth:`TextCheck.passes`."""
+        # A token is hardly ever shorter than a character, so that short texts need no counting.
+        return len(text) + SPECIAL_TOKENS <= self.setting.max_tokens
+
+    def pass_all(self, texts: Sequence[str]) -> bool:
+        """See :meth:`TextCheck.pass_all`."""
+        return not texts or max(map(len, texts)) + SPECIAL_TOKENS <= self.setting.max_tokens
+
     def judge(self, texts: Sequence[tuple[str, str]], where: Where) -> Iterator[Problem]:
         """See :meth:`TextCheck.judge`."""
         limit = self.setting.max_tokens
         for role, text in texts:
-            # A token is hardly ever shorter than a character, so that short texts need no counting.
-            if len(text) + SPECIAL_TOKENS <= limit:
+            if self.passes(text):
                 continue
             tokens = self.setting.count([text])[0] if self.setting.count else estimate_tokens(text)
             if tokens > limit:

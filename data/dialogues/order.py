@@ -40,9 +40,13 @@ def _joined(turns: Sequence[Turn], where: Where, told: list[Problem]) -> list[Tu
         elif last is None or last.speaker != turn.speaker:
             found.append(turn)
         elif turn.speaker == "call":
-            found[-1] = Turn("call", _parallel(last.text, turn.text))
+            found[-1] = Turn("call", _parallel(last.text, turn.text), last.learned and turn.learned)
         else:
-            found[-1] = Turn(turn.speaker, "\n".join(text for text in (last.text, turn.text) if text))
+            text = "\n".join(text for text in (last.text, turn.text) if text)
+            found[-1] = Turn(turn.speaker, text, last.learned and turn.learned)
+            if last.learned != turn.learned:
+                message = say("Of two answers that follow each other one is not to be learned; neither is.")
+                told.append(warning("unlearned-joined", message, where, say("Put what was asked between them.")))
             if turn.speaker != "tool" and "repeated-role" not in [one.code for one in told]:
                 message = say("Two turns of {role} follow each other; they are joined.", role=turn.speaker)
                 told.append(warning("repeated-role", message, where))

@@ -14,7 +14,7 @@ from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.turns import Talk, is_turns, talk, text_of, thought, tool_list
-from tunewiz.data.rows.conversations import Conversation, Turn
+from tunewiz.data.rows.conversations import Conversation, Turn, plain_exchange
 from tunewiz.problems import Message, Report, note, say, warning
 
 SYSTEM: Final = Role("system", required=False, names="llm_system")
@@ -154,7 +154,10 @@ class ChatCells(Cells):
             answer = self.answered(answered)
             return replace(prompt, turns=(*prompt.turns, Turn("assistant", answer))) if answer else None
         names = {"call": "function_call"}
-        items = [{"role": names.get(turn.speaker, turn.speaker), "content": turn.text} for turn in prompt.turns]
+        items = [
+            {"role": names.get(turn.speaker, turn.speaker), "content": turn.text, "weight": int(turn.learned)}
+            for turn in prompt.turns
+        ]
         found = self.talk([*items, *value], answered=True)
         if found is None:
             return None
@@ -192,6 +195,28 @@ def _holds_turns(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and is_turns(value)
 
 
+#: Roles of a prompt and of its completion, in formats whose rows are what :meth:`ChatCells.exchange` makes of them.
+_EXCHANGES: Final = (("prompt", "completion"), ("instruction", "output"))
+_SHORT: Final = 9  # the longest of what programs write for nothing
+_HEAD: Final = 200  # characters that the mark of a dialogue's first turn stands in
+
+
+def _two_columns(detection: Detection) -> tuple[str, str]:
+    """The columns of prompt and completion, where rows have nothing else; ("", "") otherwise."""
+    for asked, answered in _EXCHANGES:
+        if detection.mapping.keys() == {asked, answered} and all(len(one) == 1 for one in detection.mapping.values()):
+            return detection.column(asked), detection.column(answered)
+    return "", ""
+
+
+def _is_plain(text: str) -> bool:
+    """Whether ``text`` is seen at a glance to be no list, no dialogue and not nothing: nearly always."""
+    if len(text) <= _SHORT or not text[0].isalnum() or "<" in text or "[" in text or "##" in text:
+        return False
+    head = text[:_HEAD]
+    return ":" not in head and "：" not in head
+
+
 class ConversationFormat(Format):
     """Formats whose records are conversations, or texts, for a language model."""
 
@@ -219,7 +244,12 @@ class ConversationFormat(Format):
 
     def conversations(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Conversation]:
         """A :class:`Conversation` for each row that has one."""
+        asked, answered = _two_columns(detection)
         for row in rows:
+            question, answer = row.values.get(asked), row.values.get(answered)
+            if type(question) is type(answer) is str and _is_plain(question) and _is_plain(answer):
+                yield plain_exchange(question, answer, row.line)
+                continue
             found = self.conversation(ChatCells(detection.source, row, report, detection))
             if found is not None:
                 yield found

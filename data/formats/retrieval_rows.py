@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of
@@ -12,7 +12,7 @@ from tunewiz.data.reading.columns import normalise_name
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.scales import label_word, word_worth
 from tunewiz.data.reading.source import Row
-from tunewiz.data.rows.examples import Group, ScoredPair
+from tunewiz.data.rows.examples import Group, ScoredPair, plain_group
 from tunewiz.language import N_
 from tunewiz.problems import Report, Where, error, say, warning
 
@@ -24,51 +24,76 @@ class GroupFormat(RetrievalFormat):
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each row that has a query and a positive."""
+        several = bool(detection.marks) or "similar" in detection.mapping
+        asked, answered = _two_columns(detection)
         for row in rows:
+            query, positive = row.values.get(asked), row.values.get(answered)
+            # Two texts that are seen at a glance to be neither blank nor lists: nearly every row.
+            if type(query) is type(positive) is str and query[:1].isalnum() and positive[:1].isalnum():
+                yield plain_group(query, positive, row.line)
+                continue
             cells = Cells(detection.source, row, report)
             group = self._group(detection, cells)
             if group is None:
                 continue
-            if not detection.marks and "similar" not in detection.mapping:
+            if not several:
                 yield group
                 continue
             for place, query in enumerate(_ways_to_ask(detection, cells)):
                 yield replace(group, query=query, query_id="" if place else group.query_id)
 
     def _group(self, detection: Detection, cells: Cells) -> Group | None:
-        query_column = detection.column("query")
+        mapping = detection.mapping
+        query_column = mapping["query"][0]
         query = cells.text(query_column)
         if query is None:
             return None
-        if not query and "similar" in detection.mapping:
+        if not query and "similar" in mapping:
             query = next(iter(_ways_to_ask(detection, cells)), "")
         if not query:
             self._empty(cells, "empty-query", query_column)
             return None
-        positives = cells.texts(detection.mapping["positive"])
+        positives = cells.texts(mapping["positive"])
         if not positives:
             self._empty(cells, "empty-positive", detection.column("positive"))
             return None
-        negatives = cells.texts(detection.mapping.get("negative", ()))
-        if detection.mapping.get("negative") and not negatives:
-            message = say("The column {column} is empty; the row has no negative.", column=detection.column("negative"))
-            cells.report(warning("empty-negative", message, _at(cells)))
-        return Group(
-            query=query,
-            positives=tuple(positives),
-            negatives=tuple(negatives),
-            positive_scores=_scores(detection, cells, "positive_scores", len(positives)),
-            negative_scores=_scores(detection, cells, "negative_scores", len(negatives)),
-            query_id=_optional(detection, cells, "query_id"),
-            positive_ids=_ids(detection, cells, len(positives)),
-            instruction=_optional(detection, cells, "instruction"),
-            line=cells.row.line,
-        )
+        group = Group(query, tuple(positives), line=cells.row.line)
+        more = _MORE & mapping.keys()
+        return replace(group, **_beside(detection, cells, len(positives))) if more else group
 
     @staticmethod
     def _empty(cells: Cells, code: str, column: str) -> None:
         message = say("The column {column} is empty; the row is left out.", column=column)
         cells.report(warning(code, message, _at(cells)))
+
+
+def _two_columns(detection: Detection) -> tuple[str, str]:
+    """The columns of query and positive, where rows have nothing else."""
+    columns = [names[0] for names in detection.mapping.values() if len(names) == 1]
+    only = detection.mapping.keys() == {"query", "positive"} and len(columns) == 2 and not detection.marks
+    return (detection.column("query"), detection.column("positive")) if only else ("", "")
+
+
+#: Roles beside the query and its positives.
+_MORE: Final = frozenset(
+    ("negative", "positive_scores", "negative_scores", "query_id", "document_id", "instruction")
+)  # fmt: skip
+
+
+def _beside(detection: Detection, cells: Cells, positives: int) -> dict[str, Any]:
+    """What a row has beside its query and its ``positives``, by field of :class:`Group`."""
+    negatives = cells.texts(detection.mapping.get("negative", ()))
+    if detection.mapping.get("negative") and not negatives:
+        message = say("The column {column} is empty; the row has no negative.", column=detection.column("negative"))
+        cells.report(warning("empty-negative", message, _at(cells)))
+    return {
+        "negatives": tuple(negatives),
+        "positive_scores": _scores(detection, cells, "positive_scores", positives),
+        "negative_scores": _scores(detection, cells, "negative_scores", len(negatives)),
+        "query_id": _optional(detection, cells, "query_id"),
+        "positive_ids": _ids(detection, cells, positives),
+        "instruction": _optional(detection, cells, "instruction"),
+    }
 
 
 def _ways_to_ask(detection: Detection, cells: Cells) -> list[str]:

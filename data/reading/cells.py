@@ -83,6 +83,8 @@ class Table:
 
 def is_empty(value: object) -> bool:
     """Nothing, or only blanks."""
+    if type(value) is str:
+        return not value or value.isspace()
     return value is None or value == [] or value == {} or (isinstance(value, str) and not value.strip())
 
 
@@ -147,6 +149,10 @@ def number_of(value: object) -> float | None:
     return number_in(value) if isinstance(value, str) else None
 
 
+#: What begins so is no list and not blank.
+_TEXT_BEGINS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+
+
 @dataclass(frozen=True)
 class Cells:
     """The cells of one row. Each method reports what it cannot read and answers with what it could."""
@@ -158,6 +164,8 @@ class Cells:
     def text(self, column: str) -> str | None:
         """The text of a cell; "" when it is empty, None (reported) when it holds a list or an object of several."""
         value = value_at(self.row.values, column)
+        if type(value) is str:  # nearly always
+            return "" if value.isspace() else value
         if is_empty(value):
             return ""
         if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], str):
@@ -174,6 +182,9 @@ class Cells:
         found: list[str] = []
         for column in columns:
             value = value_at(self.row.values, column)
+            if type(value) is str and value[:1] in _TEXT_BEGINS:
+                found.append(value)
+                continue
             items = list_in_text(value) if isinstance(value, str) else value
             if isinstance(items, (list, tuple)):
                 found += [text for item in items if (text := self._item(column, item))]

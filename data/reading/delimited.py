@@ -177,7 +177,10 @@ def dialect_of(source: Source) -> Dialect:
 def records(source: Source, report: Report) -> Iterator[Row]:
     """Rows of a delimited file as text cells by column name."""
     headings = Headings(source, report)
-    inside = islice(lines(source, report), source.skip_lines, None)
+    begun = source.span is not None and source.span.start > 0
+    if begun:
+        headings.read()
+    inside = islice(lines(source, report), 0 if begun else source.skip_lines, None)
     for record in split_records(inside, dialect_of(source), len(source.columns)):
         cells = [cell.strip() for cell in record.cells]
         if not any(cells):
@@ -198,6 +201,17 @@ class Headings:
         self._report = report
         self._seen: list[tuple[str, ...]] = []
         self._longest = 0
+
+    def read(self) -> None:
+        """Take the header from the beginning of the file, of which a later part is read."""
+        whole = self._source.altered(span=None)
+        inside = islice(lines(whole, lambda _problem: None), whole.skip_lines, None)
+        for record in split_records(inside, dialect_of(whole), len(whole.columns)):
+            cells = [cell.strip() for cell in record.cells]
+            if len(self._seen) >= (whole.heading if whole.header else 0):
+                return
+            if any(cells):
+                self.take(record.line, cells)
 
     def take(self, line: int, cells: Sequence[str]) -> bool:
         """Whether a record that is not blank belongs to a header and so is no row."""

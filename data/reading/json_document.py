@@ -5,7 +5,8 @@ The file is decoded row by row, so memory holds one row, each row knows its line
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tunewiz.data.reading.columns import is_known
@@ -14,7 +15,7 @@ from tunewiz.data.reading.jsonl import bad_json, comment, fence, mended_warning,
 from tunewiz.data.reading.source import Row, Shape, Source
 from tunewiz.data.reading.streams import chunks
 from tunewiz.language import N_
-from tunewiz.problems import Message, Report, error, note, say, warning
+from tunewiz.problems import BadData, Message, Report, error, note, say, warning
 
 #: Lists of objects under these keys are parts of a row, not the rows.
 _PARTS: Final = frozenset(
@@ -58,7 +59,8 @@ def _turned(text: JsonText, source: Source, report: Report) -> Iterator[Row]:
         report(mended_warning("raw-newline", source, line))
     if text.decoder.constants:
         report(mended_warning("nan-literal", source, line))
-    for number, row in enumerate(_rows_of(value, source.shape), 1):
+    held = value[source.rows_under] if source.rows_under else value
+    for number, row in enumerate(_rows_of(held, source.shape), 1):
         yield Row(number, row)
 
 
@@ -176,9 +178,20 @@ def find_rows(source: Source, report: Report) -> tuple[str, Shape]:
     if text.peek():
         return "", ""
     under = _rows_key(value, source, report)
-    shape: Shape = "" if under or collection_keys(value) else _shape_of(value)
+    if under or collection_keys(value):
+        return under, ""
+    shape = _shape_of(value)
+    held: Values = value
+    if not shape and (under := _held_key(value, source, report)):
+        held = value[under]
+        shape = _shape_of(held)
     if shape:
-        report(note("rows-turned", _told_of(value, shape), source.at()))
+        report(note("rows-turned", _told_of(held, shape), source.at()))
+    elif _are_unequal(value):
+        lengths = ", ".join(f"{key} {len(cells)}" for key, cells in value.items())
+        message = say("The file has a list for each column, and they are not equally long: {lengths}.", lengths=lengths)
+        fix = say("Give each column as many cells, or write an object for each row.")
+        raise BadData(error("unequal-columns", message, source.at(), fix))
     return under, shape
 
 
@@ -238,6 +251,8 @@ _TOLD: Final[Mapping[str, str]] = {
 #: The column of keys that are texts: a name that says nothing of what they are, so that nothing is guessed from it.
 ENTRY: Final = "entry"
 _FEW: Final = 5  # of fewer keys one cannot tell a mapping of texts from one row
+_HELD: Final = ("objects", "columns", "cells", "split")  # texts by key may be anything beside other data
+_NUMBERED: Final = re.compile(r"(\D+?)[-_ ]?\d+")
 _SPLIT: Final = ("columns", "index", "data")
 
 
@@ -276,6 +291,8 @@ def _key_column(value: Values) -> str:
     """What the keys are called as a column: ``id`` where they are some, of objects that have no other."""
     if any(not isinstance(row, dict) or "id" in row for row in value.values()):
         return ENTRY
+    if _are_numbered(value):
+        return "id"
     return ENTRY if any(any(sign.isspace() or sign > "\u2e80" for sign in key) for key in value) else "id"
 
 
@@ -286,6 +303,31 @@ def _by_columns(value: Values) -> bool:
     if any(isinstance(cell, dict) for cells in columns for cell in cells):  # turns or passages of one row
         return False
     return len({len(cells) for cells in columns}) == 1 and len(columns[0]) > 1
+
+
+def _are_unequal(value: Values) -> bool:
+    """Whether each key holds the cells of a column, of which some are missing: what belongs together is lost."""
+    columns = list(value.values())
+    if len(columns) < 2 or not all(isinstance(cells, list) and cells for cells in columns):
+        return False
+    plain = not any(isinstance(cell, (dict, list)) for cells in columns for cell in cells)
+    return plain and len({len(cells) for cells in columns}) > 1
+
+
+def _held_key(value: Values, source: Source, report: Report) -> str:
+    """The key of an object that holds the rows, as :func:`_shape_of` knows them; "" where none does for certain."""
+    shapes = {key: _shape_of(item) for key, item in value.items() if key not in _PARTS and isinstance(item, dict)}
+    found = [key for key, shape in shapes.items() if shape in _HELD]
+    beside = any(isinstance(item, list) and item for item in value.values())
+    single = found[0] if len(found) == 1 and not beside else ""
+    best = next((key for key in _CUSTOMARY if key in found), single)
+    if best:
+        report(note("rows-under-key", say("The rows are read from the key {key}.", key=best), source.at()))
+    rest = ", ".join(key for key in found if key != best)
+    if best and rest:
+        message = say("Other lists of the file are not read: {keys}.", keys=rest)
+        report(note("other-lists", message, source.at(), say("Save them as files of their own to use them.")))
+    return best
 
 
 def _by_cells(value: Values) -> bool:
@@ -308,12 +350,21 @@ def _by_split(value: Values) -> bool:
 
 def _by_objects(value: Values) -> bool:
     """Whether objects that share a field stand under keys that are no names of columns, as those of one row are."""
-    if any(len(key) > 1 and is_known(key) for key in value):
+    if not _are_numbered(value) and any(len(key) > 1 and is_known(key) for key in value):
         return False
     rows = list(value.values())
     if len(rows) < 2 or not all(isinstance(row, dict) and row for row in rows):
         return False
+    if _by_objects(rows[0]):  # splits, with objects in each
+        return False
     return bool(set.intersection(*(set(row) for row in rows)))
+
+
+def _are_numbered(keys: Iterable[str]) -> bool:
+    """Whether all are one letter, or in their many one name, and a number: ``q1``, ``q2``."""
+    names = [_NUMBERED.fullmatch(key) for key in keys]
+    stems = {found[1] for found in names if found is not None}
+    return all(names) and len(stems) == 1 and (len(max(stems)) == 1 or len(names) >= _FEW)
 
 
 def _by_entries(value: Values) -> bool:

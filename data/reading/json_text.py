@@ -13,6 +13,7 @@ from typing import Any, Final
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _INNER_COMMA: Final = re.compile(r",(\s*[}\]]\s*)$")
+_LINE_ENDS: Final = frozenset(("\n", "\r\n", ""))
 #: Levels of nesting; conversations with calls of tools have about ten, and Python's own recursion ends near a thousand.
 _DEEPEST: Final = 100
 #: Python's literal parser is only asked about lines of a sane length.
@@ -38,10 +39,24 @@ class Decoder:
     def __init__(self) -> None:
         self.constants = []
         self._strict = json.JSONDecoder(parse_constant=self._constant)
+        self._scan = json.scanner.make_scanner(self._strict)  # type: ignore[attr-defined]  # typeshed knows it not
         self._lenient = json.JSONDecoder(parse_constant=self._constant, strict=False)
 
     def _constant(self, name: str) -> None:
         self.constants.append(name)
+
+    def plain(self, text: str) -> dict[str, Any] | None:
+        """The object that the line ``text`` is, nothing being wrong with it; None where :meth:`value` has to look."""
+        if text[:1] != "{" or "\\u" in text or text.count("{") > _DEEPEST or text.count("[") > _DEEPEST:
+            return None
+        self.constants.clear()
+        try:
+            found, end = self._scan(text, 0)
+        except (StopIteration, ValueError, RecursionError):
+            return None
+        if self.constants or text[end:] not in _LINE_ENDS:
+            return None
+        return found if type(found) is dict else None
 
     def value(self, text: str, position: int = 0, lenient: bool = False) -> tuple[Any, int]:
         """The value at ``position`` and where it ends; raises :class:`NotJson`. ``lenient`` allows raw newlines."""

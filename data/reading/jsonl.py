@@ -36,6 +36,13 @@ def records(source: Source, report: Report) -> Iterator[Row]:
     return iter(_Lines(source, report))
 
 
+def kind_of(source: Source) -> type | None:
+    """What the first row is, and the others then have to be; None where there is none."""
+    rows = _Lines(source, lambda _problem: None)
+    next(iter(rows), None)
+    return rows.kind
+
+
 class _Lines:
     """The lines of a file, of which some may be looked at and put back."""
 
@@ -45,11 +52,18 @@ class _Lines:
         self._numbered = lines(source, report)
         self._waiting: deque[tuple[int, str]] = deque()
         self._decoder = Decoder()
-        self.kind: type | None = None  # objects or lists: as the first row is, so are the others
+        # Objects or lists: as the first row is, so are the others. A part of a file is of objects.
+        self.kind: type | None = dict if source.span is not None and source.span.start else None
 
     def __iter__(self) -> Iterator[Row]:
+        plain = self._decoder.plain
         while item := self._next():
             line, text = item
+            found = plain(text)
+            if found is not None and self.kind in (dict, None):
+                self.kind = dict
+                yield Row(line, found)
+                continue
             for value in self._values(line, text.strip()):
                 whole = rows_inside(value)
                 if whole:

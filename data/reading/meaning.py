@@ -24,6 +24,8 @@ _PLAIN: Final = frozenset(
 _WEIGHTS: Final = frozenset(
     ("weight", "loss", "score", "rating", "reward", "margin", "stars", "权重", "评分", "得分", "分数", "打分")
 )
+#: Lists of numbers that say which turns of a conversation are learned.
+_MASKS: Final = frozenset(("lossmask", "losses", "trainmask", "turnmask", "turnweights", "weights"))
 #: Columns of choices: the question is none without them, however alike they are.
 _CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?\d?$")
 _FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
@@ -50,6 +52,8 @@ def carries(table: Table, column: str) -> bool:
     if is_choice(column, table.columns):
         return True
     name = normalise_name(column)
+    if name in _MASKS and table.kind(column) == "numbers":
+        return True
     if name in _PLAIN or name.endswith(("id", "idx", "编号", "序号")) or name.startswith("unnamed"):
         return False
     if not table.varied(column) and len(table.rows) > 1:

@@ -139,6 +139,15 @@ EncodingBasis = Literal["", "given", "bom", "ascii", "strict", "plausible", "unc
 
 
 @dataclass(frozen=True)
+class Span:
+    """A part of a file: bytes from ``start`` to before ``end``, the first of which begins the line ``first_line``."""
+
+    start: int
+    end: int
+    first_line: int
+
+
+@dataclass(frozen=True)
 class Source:
     """A file (or the three files of a BEIR folder) with everything that was detected or given.
 
@@ -146,8 +155,8 @@ class Source:
     ``delimiter``; ``tsv`` is the same with a tab. ``columns`` are the names found: the header, ``column_1`` ... without
     one, or the keys of the first objects in order of appearance. ``shape``: how one JSON object
     holds all rows. ``skip_lines`` stand before the table and are no part of it; ``heading`` records are the header:
-    groups of columns, their names, units. ``speakers`` is what the user says of who speaks in conversations, name to
-    part.
+    groups of columns, their names, units. ``span`` is the part of the file that is read, where it is not the whole.
+    ``speakers`` is what the user says of who speaks in conversations, name to part.
     """
 
     path: Path
@@ -178,6 +187,7 @@ class Source:
     splits: tuple[str, ...] = ()
     parts: Mapping[str, Source] = field(default_factory=dict)
     notes: tuple[Problem, ...] = ()
+    span: Span | None = None
 
     def at(self, line: int = 0, key: str = "") -> Where:
         """A place in this source."""

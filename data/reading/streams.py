@@ -76,6 +76,31 @@ def open_bytes(path: Path, compression: Compression) -> tuple[BinaryIO, Unpacked
     return io.BufferedReader(raw, _CHUNK), raw
 
 
+class _Part:
+    """The bytes of a file up to ``end``."""
+
+    def __init__(self, stream: io.BufferedReader, end: int) -> None:
+        self._stream = stream
+        self._left = end - stream.tell()
+
+    def read1(self, size: int, /) -> bytes:
+        data = self._stream.read1(min(size, self._left)) if self._left > 0 else b""
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _open_span(source: Source) -> tuple[BinaryIO, Unpacked]:
+    """As :func:`open_bytes`, of the source's part of a file that is not compressed."""
+    assert source.span is not None
+    stream = source.path.open("rb")
+    stream.seek(source.span.start)
+    raw = Unpacked(_Part(stream, source.span.end))
+    return io.BufferedReader(raw, _CHUNK), raw
+
+
 def _opened(path: Path, compression: Compression) -> _Readable:
     if compression == "gz":
         return gzip.GzipFile(path, "rb")
@@ -88,7 +113,7 @@ def _opened(path: Path, compression: Compression) -> _Readable:
 
 def lines(source: Source, report: Report) -> Iterator[tuple[int, str]]:
     """Each physical line with its number from 1 and its line end; undecodable bytes are reported and replaced."""
-    stream, raw = open_bytes(source.path, source.compression)
+    stream, raw = open_bytes(source.path, source.compression) if source.span is None else _open_span(source)
     with stream:
         by_bytes = source.newline != "CR" and not source.encoding.startswith(("utf-16", "utf-32"))
         yield from (_byte_lines if by_bytes else _text_lines)(stream, source, report)
@@ -98,7 +123,7 @@ def lines(source: Source, report: Report) -> Iterator[tuple[int, str]]:
 def _byte_lines(stream: BinaryIO, source: Source, report: Report) -> Iterator[tuple[int, str]]:
     """Lines of an encoding in which a newline byte is always a newline, so that damage stays in its line."""
     first = "utf-8" if source.encoding == "utf-8-sig" else source.encoding
-    number = 0
+    number = source.span.first_line - 1 if source.span is not None else 0
     while data := stream.readline(LINE_LIMIT):
         number += 1
         if len(data) >= LINE_LIMIT and not data.endswith(b"\n"):

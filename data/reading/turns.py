@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tunewiz.data.dialogues.calls import call_text, calls_in, response_text, tool_list
@@ -12,7 +12,7 @@ from tunewiz.data.dialogues.order import ANSWERS, in_order, lost_beside_call
 from tunewiz.data.dialogues.roles import Part, fold, part_of, speaker_of
 from tunewiz.data.reading.cells import Table, is_empty, parse_nested
 from tunewiz.data.rows.conversations import Turn
-from tunewiz.problems import Problem, Report, Where, say, warning
+from tunewiz.problems import Problem, Report, Where, note, say, warning
 
 __all__ = ["ANSWERS", "Talk", "first_turns", "is_turns", "talk", "text_of", "thought", "tool_list"]
 
@@ -53,7 +53,9 @@ _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking", "thought", "th
 _CALLS: Final = ("tool_calls", "function_call", "function_calls")
 _TOOLS: Final = ("functions", "tools")
 #: A turn that is not to be learned: OpenAI's weight of 0, ms-swift's loss, axolotl's train and masked.
-_LEARNED: Final = ("weight", "loss", "loss_scale", "train", "learn", "train_on_turn", "masked", "mask")
+_WEIGHTS: Final = ("weight", "loss", "loss_scale", "loss_weight", "train", "training", "learn", "train_on_turn")
+_MASKS: Final = ("masked", "mask")
+_LEARNED: Final = (*_WEIGHTS, *_MASKS)
 #: Fields that say nothing a model would read.
 _PLAIN: Final = frozenset(
     (
@@ -121,13 +123,25 @@ class _Raw:
             self.report(warning("turn-fields", message, self.where, say("Write what matters into the turn's text.")))
         thoughts = next((str(item[key]) for key in _THOUGHTS if isinstance(item.get(key), str)), "")
         calls = next((item[key] for key in _CALLS if not is_empty(item.get(key))), None)
+        if part in ("assistant", "call"):
+            self._weigh(item)
         if part == "call" or (part == "assistant" and calls is not None):
             return self._call(content if calls is None else calls, "" if calls is None else content, thoughts)
         if part != "assistant":
             return self._turn(part, content)
+        return self._answer(content, thoughts)
+
+    def _weigh(self, item: Mapping[str, Any]) -> None:
+        """Take down whether the answer that ``item`` holds is to be learned."""
         if _unlearned(item):
             self.unlearned.add(len(self.turns))
-        return self._answer(content, thoughts)
+            return
+        odd = [f"{key} {item[key]}" for key in _WEIGHTS if _weight_of(item.get(key)) not in (None, 0.0, 1.0)]
+        if odd:
+            message = say("An answer counts by a weight of its own ({weight}); it is learned like the others.",
+                       weight=", ".join(odd))  # fmt: skip
+            fix = say("A turn is learned (1) or not (0). To weigh texts, put them into files: data.train with weight.")
+            self.report(warning("turn-weight", message, self.where, fix))
 
     def _named(self, item: Mapping[str, Any]) -> bool:
         """An object whose fields are named like who speaks: ``{"human": …, "assistant": …}``, or input and output."""
@@ -193,23 +207,37 @@ class _Raw:
         return False
 
     def cut_unlearned(self) -> None:
-        """Leave out the last answers that are marked as not to be learned; say that the others are learned."""
+        """Leave out the last answers that are marked as not to be learned; of others, mark the turns."""
         while self.turns and len(self.turns) - 1 in self.unlearned:
             self.turns.pop()
             while self.turns and self.turns[-1].speaker not in ANSWERS:
                 self.turns.pop()
-        if any(index < len(self.turns) for index in self.unlearned):
-            message = say("An answer is marked as not to be learned (weight 0, loss false) and would be learned.")
-            fix = say("To learn from last answers alone: training.trained_on: last_answer.")
-            self.report(warning("unlearned-turn", message, self.where, fix))
+        inside = [index for index in self.unlearned if index < len(self.turns)]
+        for index in inside:
+            self.turns[index] = replace(self.turns[index], learned=False)
+        if inside:
+            message = say(
+                "An answer is marked as not to be learned (weight 0, loss false): it is read and not learned."
+            )
+            self.report(note("unlearned-turn", message, self.where))
         elif self.unlearned:
             message = say("The last answers are marked as not to be learned (weight 0, loss false); they are left out.")
             self.report(warning("unlearned-cut", message, self.where))
 
 
 def _unlearned(item: Mapping[str, Any]) -> bool:
-    off = any(item.get(key) in (0, False, "0", "false") and item.get(key) is not None for key in _LEARNED[:6])
-    return off or any(item.get(key) is True for key in _LEARNED[6:])
+    off = any(_weight_of(item.get(key)) == 0 for key in _WEIGHTS)
+    return off or any(_weight_of(item.get(key)) == 1 for key in _MASKS)
+
+
+def _weight_of(value: object) -> float | None:
+    """The number that a weight or a yes or no is, also as text; None where it is none."""
+    if isinstance(value, str):
+        value = {"true": 1, "yes": 1, "false": 0, "no": 0}.get(value.strip().casefold(), value)
+    try:
+        return float(value) if isinstance(value, (bool, int, float, str)) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def talk(

@@ -13,14 +13,15 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tunewiz.data.checks.check import Setting, watch
-from tunewiz.data.checks.row_checks import exact_key, near_key
+from tunewiz.data.checks.columns import exact_key, near_key
+from tunewiz.data.checks.placed import Placed
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import Opened
 from tunewiz.data.retrieval.prepared import Plan
 from tunewiz.data.rows.examples import Example, Group, ScoredPair
 from tunewiz.data.text.cleaning import CLEANED, clean_text, identifier
 from tunewiz.data.text.duplicates import Seen
-from tunewiz.problems import Findings, Message, note, say
+from tunewiz.problems import Findings, Message, Report, note, say
 
 T = TypeVar("T")
 
@@ -118,14 +119,18 @@ class Cleaner:
 
 def usable_rows(data: Opened, plan: Plan, findings: Findings, split_name: str = "") -> list[Example]:
     """Usable examples of ``data``. Rows of files are cleaned; what a collection says stays as it is."""
-    examples: Iterator[Example] = map(_identified, opened.read_examples(data, findings, split_name))
+    placed = Placed()
+    examples: Iterator[Example] = map(_identified, opened.read_examples(data, placed, split_name))
     if plan.clean and not data.is_collection:
-        examples = _cleaned(examples, data, findings)
-    return [
-        example
-        for example in watch(examples, Setting(data.rows_file(split_name), plan.max_tokens), findings)
-        if isinstance(example, ScoredPair) or (example.query.strip() and example.positives)
-    ]
+        examples = _cleaned(examples, data, placed)
+    try:
+        return [
+            example
+            for example in watch(examples, Setting(data.rows_file(split_name), plan.max_tokens), placed)
+            if isinstance(example, ScoredPair) or (example.query.strip() and example.positives)
+        ]
+    finally:
+        placed.flush(findings)
 
 
 def _identified(example: Example) -> Example:
@@ -136,7 +141,7 @@ def _identified(example: Example) -> Example:
     return replace(example, query_id=identifier(example.query_id), positive_ids=names)
 
 
-def _cleaned(examples: Iterable[Example], data: Opened, findings: Findings) -> Iterator[Example]:
+def _cleaned(examples: Iterable[Example], data: Opened, findings: Report) -> Iterator[Example]:
     cleaner = Cleaner()
     for example in examples:
         cleaned, _ = cleaner.clean(example)

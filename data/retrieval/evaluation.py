@@ -51,7 +51,26 @@ def evaluation_set(plan: Plan, data: Opened, rows: list[Example], split_name: st
             _report_leaks(rows, evaluation, data, split_name, findings)
             return EvaluationSet(rows, evaluation, "given")
         return _held_out_of_collection(plan, data, rows, split_name, findings)
+    beside = _split_beside(plan, data, findings)
+    if beside is not None:
+        other = opened.open_dataset(beside, findings, plan.task)
+        return _from_other(plan, other, rows, data, split_name, findings)
     return _held_out(plan, data, rows, findings)
+
+
+def _split_beside(plan: Plan, data: Opened, findings: Findings) -> Dataset | None:
+    """The split to measure on, of a folder of files that has one beside that which is trained on."""
+    if data.is_collection or plan.others:
+        return None
+    others = [name for name in data.source.splits if name not in (data.source.split, "train")]
+    wanted = [plan.evaluation_split] if plan.evaluation_split != "auto" else opened.MEASURED
+    name = next((name for name in wanted if name in others), "")
+    if not name:
+        return None
+    message = say("The split {split} is measured on.", split=name)
+    fix = say("To hold rows of the training split out instead, name its file: data.train.")
+    findings(note("measured-split", message, data.source.at(), fix))
+    return replace(plan.train, split=name, limit=None)
 
 
 #: Fewer queries than this, and one answered by chance is two points of the mean; a gain is seldom beyond chance.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tunewiz.data import blending
-from tunewiz.data.checks.row_checks import near_key
+from tunewiz.data.checks.columns import near_key
 from tunewiz.data.opening import opened
 from tunewiz.data.opening.opened import Opened
 from tunewiz.data.reading.source import Dataset

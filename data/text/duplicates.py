@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -17,18 +16,20 @@ _NOISE: Final = re.compile(
     r"[\s_,;:!?'\"()\[\]{}`~|<>«»…·—–\-\u2010-\u201f\u3000-\u3003\u3008-\u3011\u3014-\u301f、。]+|(?<!\d)\.|\.(?!\d)"
 )
 _POINT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
-_NO_NOISE: Final = {code: None for code in range(128) if chr(code) != "." and _NOISE.fullmatch(chr(code))}
+_NO_NOISE: Final = bytes(code for code in range(128) if chr(code) != "." and _NOISE.fullmatch(chr(code)))
+_LOWER: Final = bytes(range(256)).lower()
+_LONG: Final = 1 << 16  # characters of a text that is hashed with others
 _EMPTY: Final = 0
 _FIRST_SIZE: Final = 1 << 10  # slots: 12 KB, doubled as it fills; a power of two, so that a mask finds the slot
 
 
 def fingerprint(*texts: str) -> int:
     """64 bits of ``texts`` in order, the same in every process; never 0."""
-    parts: list[bytes] = []
-    for text in texts:
-        raw = text.encode("utf-8", "surrogatepass")
-        parts += (len(raw).to_bytes(8, "little"), raw)
-    return int.from_bytes(blake2b(b"".join(parts), digest_size=8).digest(), "little") or 1
+    joined = "\0".join(texts)
+    if joined.count("\0") != len(texts) - 1:  # one of them holds the mark that stands between them
+        joined = "\0\0".join((*(str(len(text)) for text in texts), *texts))
+    raw = joined.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little") or 1
 
 
 @lru_cache(maxsize=64)  # several checks ask for the same text in turn
@@ -37,11 +38,88 @@ def normal(text: str) -> str:
 
     A text of nothing but punctuation stays as it is, so that "?" and "!" differ.
     """
-    if text.isascii():  # the same, but several times as fast
-        folded = text.lower()
-        return (_POINT.sub("", folded) if "." in folded else folded).translate(_NO_NOISE) or folded.strip()
+    if text.isascii():  # the same, but many times as fast
+        plain = text.encode().translate(_LOWER, _NO_NOISE).decode()
+        if "." in plain:
+            plain = _without_points(text)
+        return plain or text.lower().strip()
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _NOISE.sub("", folded) or folded.strip()
+
+
+def _without_points(text: str) -> str:
+    """ASCII ``text`` as :func:`normal` has it; of its points only those between digits stay."""
+    ended = text.rstrip(".")  # most have none but the last
+    if "." in ended:
+        ended = _POINT.sub("", ended)
+    return ended.encode().translate(_LOWER, _NO_NOISE).decode()
+
+
+def normals(texts: Sequence[str]) -> list[str]:
+    """:func:`normal` of each text, several times as fast for many at once."""
+    joined = "\0".join(texts)
+    if joined.count("\0") != len(texts) - 1:
+        return [normal(text) for text in texts]
+    if joined.isascii():
+        ended = joined + "\0"
+        while ".\0" in ended:  # most texts have no other point
+            ended = ended.replace(".\0", "\0")
+        plain = ended[:-1].encode().translate(_LOWER, _NO_NOISE).decode()
+        if "." in plain:
+            short = zip(plain.split("\0"), texts, strict=True)
+            return [normal(text) if "." in found or not found else found for found, text in short]
+    else:
+        plain = _NOISE.sub("", unicodedata.normalize("NFKC", joined).casefold())
+    return [short or normal(text) for short, text in zip(plain.split("\0"), texts, strict=True)]
+
+
+def fingerprints(texts: Sequence[str]) -> Any:
+    """64 bits of each text (uint64), never 0: others than those of :func:`fingerprint`, and many at once.
+
+    A sum of the characters, each times the number drawn for its place (multilinear hashing; Lemire and Kaser, 2014).
+    """
+    import numpy as np
+
+    lengths = np.fromiter(map(len, texts), dtype="int64", count=len(texts))
+    if len(lengths) and lengths.max() > _LONG:
+        return np.array([fingerprint(text) for text in texts], dtype="uint64")
+    points = _code_points("".join(texts))
+    starts = np.cumsum(lengths) - lengths
+    places = np.arange(len(points)) - np.repeat(starts, lengths)
+    products = (points + np.uint64(1)) * _drawn()[places]
+    sums = np.zeros(len(texts), dtype="uint64")
+    full = lengths > 0
+    if full.any():
+        sums[full] = np.add.reduceat(products, starts[full])
+    return mixed(sums + lengths.astype("uint64"))
+
+
+def mixed(numbers: Any) -> Any:
+    """64-bit ``numbers`` (uint64) with every bit made to depend on all (the finalizer of MurmurHash3); never 0."""
+    import numpy as np
+
+    numbers = (numbers ^ numbers >> np.uint64(33)) * np.uint64(0xFF51AFD7ED558CCD)
+    numbers = (numbers ^ numbers >> np.uint64(33)) * np.uint64(0xC4CEB9FE1A85EC53)
+    numbers = numbers ^ numbers >> np.uint64(33)
+    numbers[numbers == 0] = 1
+    return numbers
+
+
+@cache
+def _drawn() -> Any:
+    """A number (odd, uint64) for each place in a text."""
+    import numpy as np
+
+    return mixed((np.arange(_LONG, dtype="uint64") + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
+
+
+def _code_points(text: str) -> Any:
+    """The characters of ``text`` as numbers (uint64)."""
+    import numpy as np
+
+    if text.isascii():
+        return np.frombuffer(text.encode(), dtype="uint8").astype("uint64")
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="uint32").astype("uint64")
 
 
 class Seen:
@@ -105,6 +183,19 @@ class Seen:
                 self._values[slot] = value
 
 
+def first_of(keys: array[int]) -> Any:
+    """For each of ``keys`` (64 bits) the place (int64) where the same one stands first, which may be its own."""
+    import numpy as np
+
+    values = np.frombuffer(keys, dtype="uint64") if keys else np.zeros(0, dtype="uint64")
+    order = np.argsort(values, kind="stable")
+    new = np.ones(len(values), dtype=bool)
+    new[1:] = values[order[1:]] != values[order[:-1]]
+    first = np.empty(len(values), dtype="int64")
+    first[order] = order[new][np.cumsum(new) - 1]
+    return first
+
+
 # Queries that say nearly the same, found without comparing each with each and without keeping the texts.
 #
 # Each text becomes the set of its character n-grams, kept as its smallest hashes (bottom-k sketch; Broder, 1997), so
@@ -122,7 +213,9 @@ _FACTORS: Final = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F)  # odd, so th
 _WINDOW: Final = 8  # neighbours of a band a text is compared with; keeps templates from costing n squared
 _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _DIGITS: Final = re.compile(r"\d+")
+_A_DIGIT: Final = re.compile(r"\d")
 _MASK: Final = 0xFFFFFFFF
+_COMPARED_AT_ONCE: Final = 1 << 12  # pairs: some 10 MB while it lasts
 _BATCH: Final = 1 << 16  # characters sketched at once: a few dozen bytes each while it lasts
 
 
@@ -154,28 +247,63 @@ class NearDuplicates:
 
     def add(self, text: str) -> int:
         """Take one more text; its index."""
+        return self.add_plain(normal(text))
+
+    def add_plain(self, plain: str) -> int:
+        """Take one more text, as :func:`normal` has it; its index."""
         index = len(self)
-        plain = normal(text)
-        self._digits.append(crc32(" ".join(_DIGITS.findall(plain)).encode()))
+        digits = " ".join(_DIGITS.findall(plain)) if _A_DIGIT.search(plain) else ""
+        self._digits.append(crc32(digits.encode()))
         self._waiting.append(plain)
         self._characters += len(plain)
         if self._characters >= _BATCH:
-            self._sketch_waiting()
+            self.sketch()
         return index
+
+    def take(self, other: NearDuplicates, chosen: Sequence[int]) -> None:
+        """Take the texts ``chosen`` (ascending) of ``other``, as if each had been added here."""
+        import numpy as np
+
+        self.sketch()
+        other.sketch()
+        if not len(chosen):
+            return
+        texts = np.array(chosen, dtype="int64")
+        places = np.full(len(other), -1, dtype="int64")
+        places[texts] = np.arange(len(self), len(self) + len(texts))
+        self._digits.frombytes(np.frombuffer(other._digits, dtype="uint32")[texts].tobytes())
+        starts = np.frombuffer(other._starts, dtype="uint64").astype("int64")
+        counts = starts[texts + 1] - starts[texts]
+        wanted = np.repeat(places >= 0, np.diff(starts))
+        self._hashes.frombytes(np.frombuffer(other._hashes, dtype="uint32")[wanted].tobytes() if len(wanted) else b"")
+        self._starts.frombytes((np.cumsum(counts) + self._starts[-1]).astype("uint64").tobytes())
+        for band, more in zip(self._bands, other._bands, strict=True):
+            entries = np.frombuffer(more, dtype="uint64") if more else np.zeros(0, dtype="uint64")
+            placed = places[(entries & np.uint64(_MASK)).astype("int64")]
+            kept = entries[placed >= 0] >> np.uint64(32) << np.uint64(32) | placed[placed >= 0].astype("uint64")
+            band.frombytes(kept.tobytes())
 
     def pairs(self) -> Iterator[NearPair]:
         """Each near-duplicate pair once, ordered by band and so the same every time."""
-        self._sketch_waiting()
-        told: set[int] = set()
-        for number, band in enumerate(self._bands):
-            for bucket in _buckets(band):
-                for pair in self._neighbours(self._arranged(bucket, number)):
-                    both = pair.first << 32 | pair.second
-                    if both not in told:
-                        told.add(both)
-                        yield pair
+        import numpy as np
 
-    def _sketch_waiting(self) -> None:
+        self.sketch()
+        compared = np.zeros(0, dtype="uint64")
+        for number, band in enumerate(self._bands):
+            first, second = self._candidates(band, number)
+            both = np.minimum(first, second) << np.uint64(32) | np.maximum(first, second)
+            _, once = np.unique(both, return_index=True)
+            both = both[np.sort(once)]
+            both = both[~np.isin(both, compared)]
+            compared = np.concatenate((compared, both))
+            left, right = (both >> np.uint64(32)).astype("int64"), (both & np.uint64(_MASK)).astype("int64")
+            for start in range(0, len(left), _COMPARED_AT_ONCE):
+                end = start + _COMPARED_AT_ONCE
+                found = self._alike(left[start:end], right[start:end])
+                for place in (found >= self._threshold).nonzero()[0].tolist():
+                    yield NearPair(int(left[start + place]), int(right[start + place]), float(found[place]))
+
+    def sketch(self) -> None:
         """Sketch the texts that wait, all at once: what Python costs a character is paid once a batch."""
         if not self._waiting:
             return
@@ -193,29 +321,92 @@ class NearDuplicates:
         self._waiting.clear()
         self._characters = 0
 
-    def _arranged(self, bucket: list[int], band: int) -> list[int]:
-        """``bucket``; a big one, of texts from one template, with those most alike brought together."""
-        if len(bucket) > _WINDOW:
-            bucket.sort(key=lambda text: self._order(text, band))
-        return bucket
+    def _candidates(self, band: array[int], number: int) -> tuple[Any, Any]:
+        """Texts to compare (uint64 each): of those that share a key of ``band`` each with the few before it.
 
-    def _neighbours(self, bucket: list[int]) -> Iterator[NearPair]:
-        """Those of ``bucket`` alike among the next few of it."""
-        near: deque[tuple[int, int, set[int]]] = deque(maxlen=_WINDOW)
-        for text in bucket:
-            digits, sketch = self._digits[text], self._sketch(text)
-            for other, other_digits, other_sketch in near:
-                if digits == other_digits and (similarity := _jaccard(sketch, other_sketch)) >= self._threshold:
-                    yield NearPair(min(text, other), max(text, other), similarity)
-            near.append((text, digits, sketch))
+        Of many that share one, texts from one template, those most alike are brought together first.
+        """
+        import numpy as np
 
-    def _order(self, text: int, band: int) -> list[int]:
-        """The smallest hashes under a permutation of the band's own: texts alike come close in at least one band."""
-        return sorted(value * _FACTORS[band] & _MASK for value in self._sketch(text))[:_WINDOW]
+        entries = np.sort(np.frombuffer(band, dtype="uint64")) if band else np.zeros(0, dtype="uint64")
+        keys, texts = entries >> np.uint64(32), entries & np.uint64(_MASK)
+        new = np.concatenate(([True], keys[1:] != keys[:-1])) if len(keys) else np.zeros(0, dtype=bool)
+        starts = new.nonzero()[0]
+        sizes = np.diff(np.append(starts, len(keys)))
+        bucket = np.repeat(np.arange(len(starts)), sizes)
+        place = np.arange(len(keys)) - starts[bucket]
+        many = sizes[bucket] > _WINDOW
+        if many.any():
+            order = self._order(texts[many], bucket[many], number)
+            texts[many] = texts[many][order]
+        firsts, seconds, ends = [], [], []
+        for back in range(_WINDOW, 0, -1):
+            at = (place >= back).nonzero()[0]
+            at = at[self._perhaps_alike(texts[at - back], texts[at])]
+            firsts.append(texts[at - back])
+            seconds.append(texts[at])
+            ends.append(at)
+        order = np.argsort(np.concatenate(ends), kind="stable")
+        return np.concatenate(firsts)[order], np.concatenate(seconds)[order]
+
+    def _perhaps_alike(self, first: Any, second: Any) -> Any:
+        """Which pairs are worth comparing: numbers are the same, and one set is large enough to share what it must."""
+        import numpy as np
+
+        digits, starts = np.frombuffer(self._digits, dtype="uint32"), np.frombuffer(self._starts, dtype="uint64")
+        first, second = first.astype("int64"), second.astype("int64")
+        one, other = starts[first + 1] - starts[first], starts[second + 1] - starts[second]
+        few = np.minimum(one, other) >= self._threshold * np.maximum(one, other) - 1e-9
+        return (digits[first] == digits[second]) & few
+
+    def _order(self, texts: Any, buckets: Any, band: int) -> Any:
+        """The order of ``texts`` within their ``buckets`` by their smallest hashes under a permutation of the band's
+        own: texts alike come close in at least one band.
+        """
+        import numpy as np
+
+        least = np.empty((len(texts), _WINDOW), dtype="int64")
+        for start in range(0, len(texts), _COMPARED_AT_ONCE):
+            part = self._padded(texts[start : start + _COMPARED_AT_ONCE].astype("int64"))
+            permuted = part.astype("int64") * _FACTORS[band] & _MASK
+            permuted[part == _MASK] = 1 << 32
+            smallest = np.sort(permuted, axis=1)[:, :_WINDOW]
+            least[start : start + len(part)] = np.where(smallest > _MASK, -1, smallest)  # the shorter goes first
+        return np.lexsort((*(least[:, column] for column in range(_WINDOW - 1, -1, -1)), buckets))
+
+    def _padded(self, texts: Any) -> Any:
+        """The sketches of ``texts``, a row (uint32) each; beyond its end stands :data:`_MASK`, which is no hash."""
+        import numpy as np
+
+        starts = np.frombuffer(self._starts, dtype="uint64")
+        hashes = np.frombuffer(self._hashes, dtype="uint32") if self._hashes else np.zeros(1, dtype="uint32")
+        first = starts[texts].astype("int64")
+        counts = starts[texts + 1].astype("int64") - first
+        columns = np.arange(_SKETCH)
+        padded = hashes.take(first[:, None] + columns, mode="clip")
+        padded[columns >= counts[:, None]] = _MASK
+        return padded
+
+    def _alike(self, left: Any, right: Any) -> Any:
+        """Jaccard similarity of each pair: exact where sketches hold whole sets, else by the smallest of both."""
+        import numpy as np
+
+        one, other = self._padded(left), self._padded(right)
+        merged = np.sort(np.concatenate((one, other), axis=1), axis=1)
+        real = merged != _MASK
+        shared = np.zeros_like(real)
+        np.equal(merged[:, 1:], merged[:, :-1], out=shared[:, 1:])
+        shared &= real
+        rank = np.cumsum(real ^ shared, axis=1, dtype="uint8")  # which of the different hashes, from 1
+        union = rank[:, -1]
+        whole = (one[:, -1] == _MASK) & (other[:, -1] == _MASK)
+        total = np.where(whole, union, np.minimum(union, _SKETCH))
+        shared &= rank <= total[:, None]
+        return np.where(total > 0, shared.sum(axis=1) / np.maximum(total, 1), 1.0)
 
     def similarity(self, first: int, second: int) -> float:
         """Jaccard similarity of two texts' n-grams; 0 if their numbers differ."""
-        self._sketch_waiting()
+        self.sketch()
         if self._digits[first] != self._digits[second]:
             return 0.0
         return _jaccard(self._sketch(first), self._sketch(second))
@@ -240,19 +431,6 @@ def _jaccard(left: set[int], right: set[int]) -> float:
         return shared / union if union else 1.0
     smallest = sorted(left | right)[:_SKETCH]
     return sum(value in left and value in right for value in smallest) / len(smallest)
-
-
-def _buckets(band: array[int]) -> Iterator[list[int]]:
-    """The texts that share a key of ``band``, by key, those of one key in their order."""
-    import numpy as np
-
-    entries = np.sort(np.frombuffer(band, dtype="uint64")) if band else np.zeros(0, dtype="uint64")
-    keys = entries >> np.uint64(32)
-    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.zeros(0, dtype=int)
-    ends = np.append(starts[1:], len(entries))
-    shared = ends - starts > 1
-    for start, end in zip(starts[shared].tolist(), ends[shared].tolist(), strict=True):
-        yield (entries[start:end] & np.uint64(_MASK)).tolist()
 
 
 def _sketches(texts: Sequence[str]) -> tuple[Any, Any, list[Any]]:
@@ -293,7 +471,7 @@ def _shingles(texts: Sequence[str]) -> Any:
 
     lengths = np.array([len(text) for text in texts], dtype="int64")
     sizes = np.array([2 if _CJK.search(text) else 3 for text in texts], dtype="int64")
-    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="uint32").astype("uint64")
+    points = _code_points("".join(texts))
     rows = np.repeat(np.arange(len(texts)), lengths)
     left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(points))
     whole = (left >= sizes[rows]) & (lengths[rows] >= 3)
@@ -304,6 +482,7 @@ def _shingles(texts: Sequence[str]) -> Any:
     # Fibonacci hashing (2^64 by the golden ratio), then a second odd factor, so that the low bits, which choose a bin,
     # depend on all characters. Plus one, since zero would hash to zero.
     hashes = (grams + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) * np.uint64(0xD6E8FEB9) >> np.uint64(32)
+    hashes = np.minimum(hashes, np.uint64(_MASK - 1))  # the last number stands for none
     short = [
         row << 32 | crc32(text.encode("utf-32-le", "surrogatepass"))
         for row, text in enumerate(texts)

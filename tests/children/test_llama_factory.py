@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.children.evaluation import advised
-from tests.children.llm_setup import ran
+from tests.children.llm_setup import preset, ran
 from tests.children.test_explain import evil
+from tunewiz.backends.language_models.encoded_rows import encode_row, write
+from tunewiz.backends.language_models.loaded_model import Places, tokenizing
+from tunewiz.backends.language_models.unlearned import marks_kept
 from tunewiz.backends.runs.run import Run
+from tunewiz.data.chat.prepared import PreparedLlm
+from tunewiz.data.rows.conversations import Conversation, Turn
 
 PAIRS = [
     {"instruction": f"Which is larger, {number} or {number + 1}?", "chosen": f"It is {number + 1}.",
@@ -61,6 +67,11 @@ def test_every_method_learns_and_is_exported(tiny_llm: Path, tmp_path: Path) -> 
 def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
     pairs, judged = _rows(tmp_path, "pairs", PAIRS), _rows(tmp_path, "judged", JUDGED)
     texts = _rows(tmp_path, "texts", [{"text": f"train the model on gpu {number} " * 8} for number in range(30)])
+    marked = [
+        {"messages": [{"role": "user", "content": f"gpu {number}"}, {"role": "assistant", "content": "no", "weight": 0},
+                      {"role": "user", "content": "again"}, {"role": "assistant", "content": f"gpu {number + 1}"}]}
+        for number in range(30)
+    ]  # fmt: skip
     cases: dict[str, Any] = {
         stage: {"stage": stage, "data": {"train": pairs}} for stage in ("dpo", "orpo", "simpo")
     }  # fmt: skip
@@ -68,6 +79,7 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
         "kto": {"stage": "kto", "data": {"train": judged}},
         "pretrain": {"stage": "pretrain", "data": {"train": texts}},
         "packed": {"training": {"packing": True}},
+        "marked": {"data": {"train": _rows(tmp_path, "marked", marked)}},
         "validated": {
             "data": {"evaluation": {"validation_fraction": 0.2}},
             "training": {"evaluations": 3, "group_by_length": True},
@@ -81,6 +93,7 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
     assert {"kto_margin"} <= set(found["kto"]["after"])
     assert found["pretrain"]["after"]["perplexity"] < found["pretrain"]["before"]["perplexity"]
     assert found["packed"]["after"]["loss"] < found["packed"]["before"]["loss"]
+    assert found["marked"]["after"]["loss"] < found["marked"]["before"]["loss"]
     assert found["validated"]["record"]["validated"]
     assert {"accuracy", "macro_f1", "invalid"} <= set(found["classified"]["after"])
     report = (tmp_path / "runs" / "classified" / "report" / "report.md").read_text(encoding="utf-8")
@@ -162,3 +175,40 @@ def test_full_precision_is_kept_where_the_library_would_take_half(monkeypatch: p
         assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float32
     with computing_in("bf16"):
         assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float16
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"trained_on": "last_answer"}, {"trained_on": "everything"}, {"max_length": 24}]
+)
+def test_answers_not_to_be_learned_are_read_and_left_out_of_the_loss(
+    tiny_llm: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    from llamafactory.data import converter
+    from llamafactory.data.parser import get_dataset_list
+    from llamafactory.data.processor import SupervisedDatasetProcessor
+
+    turns = (Turn("user", "train the gpu"), Turn("assistant", "use the server"), Turn("user", "how do i"))
+    row = Conversation((*turns, Turn("assistant", "train the model")), system="be brief")
+    marked = replace(row, turns=(turns[0], replace(turns[1], learned=False), *row.turns[2:]))
+    wanted = preset(tiny_llm, training=options)
+    loaded = tokenizing(wanted, Places(str(tiny_llm), "", "", "chatml", "sft", False, False))
+    whole, masked = encode_row(loaded, row)["answer"], encode_row(loaded, marked)["answer"]
+    assert masked.ids == whole.ids
+    left_out = [token for token, own, other in zip(whole.ids, whole.labels, masked.labels, strict=True) if own != other]
+    said = loaded.tokenizer.decode(left_out, skip_special_tokens=True).strip()
+    if options.get("trained_on") == "last_answer":
+        assert not left_out  # it was never learned
+    else:
+        assert said and "use the server".startswith(said) and set(left_out) <= set(masked.ids)
+
+    folder = write(PreparedLlm("sft", train=[marked, row]), tmp_path)
+    attribute = get_dataset_list(["train"], str(folder))[0]
+    records = [json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    with marks_kept():
+        align = converter.get_dataset_converter("sharegpt", attribute, loaded.data)
+        aligned = [align(record) for record in records]
+        batch = {key: [one[key] for one in aligned] for key in aligned[0]}
+        training = SupervisedDatasetProcessor(loaded.template, loaded.tokenizer, None, loaded.data)
+        found = training.preprocess_dataset(batch)
+    assert found["labels"] == [list(masked.labels), list(whole.labels)]
+    assert found["input_ids"] == [list(whole.ids)] * 2

@@ -123,7 +123,14 @@ def _downloaded(dataset: Dataset) -> None:
         return
     from tunewiz.backends.sources import datasets
 
-    datasets.fetch_all([dataset], lambda message: print(message.text(), file=sys.stderr), lambda _done, _total: None)
+    over = "\r" if sys.stderr.isatty() else ""  # a terminal has one line for it, a file none
+
+    def progress(done: int, total: int) -> None:
+        if over:
+            told = f"{amount(done)} / {amount(total)}" if total else amount(done)
+            print(f"{over}{told:24}", end=over if done == total else "", file=sys.stderr, flush=True)
+
+    datasets.fetch_all([dataset], lambda message: print(message.text(), file=sys.stderr), progress)
 
 
 def _questions(path: str, count: int, out: str, writer: str, retriever: str, as_json: bool) -> int:

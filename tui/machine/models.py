@@ -17,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Input
 
 from tunewiz.language import N_, translate
+from tunewiz.presets.preset import Preset
 from tunewiz.printable import amount, printable
 from tunewiz.tui.dialogs.copying import Copyable, Copying
 from tunewiz.tui.dialogs.narrowed import NarrowedScreen
@@ -239,24 +240,25 @@ class ModelsScreen(Copying, NarrowedScreen):
 
 
 class ModelChoice(ModelsScreen):
-    """The models of one kind, for a draft that is being filled in."""
+    """The models that a draft which is being filled in may begin with."""
 
     FIRST = Input
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", N_("Take it"), key_display="⏎")]
 
-    def __init__(self, kind: str, take: Callable[[str], None]) -> None:
+    def __init__(self, kind: type[Preset] | None, take: Callable[[str], None]) -> None:
         super().__init__()
         self.kind = kind
         self.take = take
-        self.every = kind == "llm"
+        self.every = self._chats = kind is None or kind.conversations
 
     def rows(self, every: bool = False) -> list[ModelRow]:
-        """Those of the kind."""
-        return [row for row in super().rows(every) if self.kind in ("", *row.task.split())]
+        """Those that can be tuned to be what the task wants."""
+        found = super().rows(every)
+        return [row for row in found if self.kind is None or self.kind.model_kind in row.task.split()]
 
     def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
         """Only language models have a longer list."""
-        return self.kind in ("", "llm") if action == "all" else super().check_action(action, parameters)
+        return self._chats if action == "all" else super().check_action(action, parameters)
 
     def action_open(self) -> None:
         """Take it and go back."""

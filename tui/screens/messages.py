@@ -45,9 +45,9 @@ class DoctorWanted(Message):
 
 
 class ModelsWanted(Message):
-    """The models that are known; with ``take`` those of ``kind``, for one to be taken by its id."""
+    """The models that are known; with ``take`` those for ``kind`` (a class of presets), to take one by its id."""
 
-    def __init__(self, kind: str = "", take: Callable[[str], None] | None = None) -> None:
+    def __init__(self, kind: Any = None, take: Callable[[str], None] | None = None) -> None:
         super().__init__()
         self.kind = kind
         self.take = take

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tunewiz.data.checks.check import Setting, checks, watch
+from tunewiz.data.checks.placed import Placed
 from tunewiz.data.rows.examples import Example, Group, ScoredPair
 from tunewiz.problems import Findings, Problem
 
@@ -14,10 +15,11 @@ SETTING = Setting("train.jsonl")
 
 
 def found(examples: Iterable[Example], setting: Setting = SETTING) -> list[Problem]:
-    problems: list[Problem] = []
+    placed, findings = Placed(kept=1000), Findings(kept=1000)
     rows = list(examples)
-    assert list(watch(rows, setting, problems.append)) == rows
-    return problems
+    assert list(watch(rows, setting, placed)) == rows
+    placed.flush(findings)
+    return [problem for finding in findings.summary() for problem in finding.first]
 
 
 def codes(examples: Iterable[Example]) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tunewiz.data.chat.prepare import prepare_llm
-from tunewiz.data.chat.prepared import LlmPlan
+from tunewiz.data.chat.prepared import LlmPlan, conversation_from, record_of
 from tunewiz.data.dialogues.calls import call_text, calls_in
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import split_dialogue
@@ -98,10 +98,41 @@ def test_turns_are_read_and_mended_by_one_rule(
     assert (said(again.conversations[0]), warned(again)) == (expected, codes & kept)
 
 
-def test_answers_that_are_not_to_be_learned_are_told(tmp_path: Path) -> None:
-    wrong = {"role": "assistant", "content": "a stone", "loss": False}
-    found = looked(written(tmp_path, [{"messages": [*talk(QA[0]), wrong, *talk(("user", "no"), QA[1])]}]))
-    assert "training.trained_on: last_answer" in line(found, "unlearned-turn")
+@pytest.mark.parametrize(
+    "mark",
+    [{"loss": False}, {"weight": 0}, {"weight": "0.0"}, {"train": "false"}, {"loss_weight": 0}, {"masked": True}],
+)
+def test_answers_that_are_not_to_be_learned_are_read_as_such(tmp_path: Path, mark: dict[str, Any]) -> None:
+    wrong = {"role": "assistant", "content": "a stone"} | mark
+    path = written(tmp_path, [{"messages": [*talk(QA[0]), wrong, *talk(("user", "no"), QA[1])]}])
+    found = looked(path)
+    assert [turn.learned for turn in found.conversations[0].turns] == [True, False, True, True]
+    assert "not learned" in line(found, "unlearned-turn")
+    assert conversation_from(json.loads(json.dumps(record_of(found.conversations[0])))) == found.conversations[0]
+    out = tmp_path / "clean.jsonl"
+    fix(Dataset(str(path)), out, "llm")
+    assert [turn.learned for turn in looked(out).conversations[0].turns] == [True, False, True, True]
+
+
+def test_masks_beside_the_turns_are_told(tmp_path: Path) -> None:
+    rows = [{"messages": talk(*QA), "loss_mask": [0, 1]}] * 3
+    assert "loss_mask" in line(looked(written(tmp_path, rows)), "columns-unused")
+    assert "columns-unused" in warned(looked(written(tmp_path, rows)))
+
+
+def test_weights_between_are_told(tmp_path: Path) -> None:
+    half = {"role": "assistant", "content": "a stone", "weight": 0.5}
+    found = looked(written(tmp_path, [{"messages": [*talk(QA[0]), half, *talk(("user", "no"), QA[1])]}]))
+    assert "weight 0.5" in line(found, "turn-weight")
+    assert all(turn.learned for turn in found.conversations[0].turns)
+
+
+def test_of_two_answers_joined_one_of_which_is_not_to_be_learned_neither_is(tmp_path: Path) -> None:
+    wrong = {"role": "assistant", "content": "a stone", "weight": 0}
+    turns = [*talk(QA[0]), wrong, *talk(QA[1], ("user", "sure?"), ("assistant", "yes"))]
+    found = looked(written(tmp_path, [{"messages": turns}]))
+    assert [turn.learned for turn in found.conversations[0].turns] == [True, False, True, True]
+    assert "unlearned-joined" in warned(found)
 
 
 def test_unusual_speakers_are_mapped_as_advised(tmp_path: Path) -> None:

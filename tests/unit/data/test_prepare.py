@@ -287,3 +287,16 @@ def test_cranfield_keeps_its_queries_and_all_of_its_corpus() -> None:
     assert told["leak-document"].severity == "note"  # both search one corpus
     assert "leak-query" not in told
     assert told["too-long"].message.values["count"] < 14
+
+
+def test_a_folder_of_files_by_split_is_measured_on_the_split_that_is_given(tmp_path: Path) -> None:
+    rows = faq()
+    jsonl(tmp_path / "set" / "train.jsonl", rows[:70])
+    jsonl(tmp_path / "set" / "test.jsonl", rows[70:])
+    told: list[Problem] = []
+    prepared = prepare(Plan(Dataset(str(tmp_path / "set"))), told.append)
+    assert prepared.counts["train"] == 70
+    assert set(prepared.evaluation.queries.values()) == {row["query"].strip() for row in rows[70:]}
+    assert "measured-split" in {problem.code for problem in told}
+    alone = prepare(Plan(Dataset(str(tmp_path / "set" / "train.jsonl"))), told.append)
+    assert alone.counts["train"] < 70

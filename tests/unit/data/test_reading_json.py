@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tunewiz.data.inspection import inspect
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Dataset, Row, Source
@@ -185,3 +186,36 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 40_000
     assert peak < 8 << 20
+
+
+def test_objects_under_their_ids_below_a_key_are_rows(tmp_path: Path) -> None:
+    rows = {f"q{number}": {"question": f"what is {number}?", "answer": f"{number} it is"} for number in range(1, 4)}
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"version": "1.1", "data": rows}), encoding="utf-8")
+    found = inspect(Dataset(str(path)), "embedding")
+    assert (found.usable, found.counts) == (True, {"rows": 3, "examples": 3})
+    assert found.preview[0] == {"query": "what is 1?", "positive": "1 it is"}
+    assert {"rows-under-key", "rows-turned"} <= {finding.code for finding in found.findings}
+
+
+def test_columns_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"query": ["a b", "c d"], "positive": ["x y"]}), encoding="utf-8")
+    for task in ("embedding", "llm"):
+        found = inspect(Dataset(str(path)), task)
+        assert [finding.code for finding in found.findings if finding.severity == "error"] == ["unequal-columns"]
+        assert "query 2, positive 1" in found.findings[0].first[0].line("en")
+
+
+def test_splits_and_columns_below_keys_are_read(tmp_path: Path) -> None:
+    rows = {f"id_{number}": {"question": f"what is {number}?", "answer": f"{number} it is"} for number in range(6)}
+    columns = {"question": [f"what is {number}?" for number in range(6)], "answer": ["it is"] * 6}
+    for held, codes in (({"train": rows, "test": rows}, {"other-lists"}), ({"meta": {"v": 1}, "data": columns}, set())):
+        path = tmp_path / "rows.json"
+        path.write_text(json.dumps(held), encoding="utf-8")
+        found = inspect(Dataset(str(path)), "embedding")
+        assert found.counts == {"rows": 6, "examples": 6}
+        assert codes | {"rows-under-key", "rows-turned"} <= {finding.code for finding in found.findings}
+    named = {"\u7f16\u53f7" + key: row for key, row in rows.items()}
+    path.write_text(json.dumps({"data": named}), encoding="utf-8")
+    assert "texts-unused" not in {finding.code for finding in inspect(Dataset(str(path)), "embedding").findings}

@@ -240,7 +240,7 @@ class ModelView(View):
     def action_search(self) -> None:
         """Look among all models of the kind, those that LLaMA-Factory knows too."""
         kind = self._state.draft.kind if self._state else Preset
-        self.post_message(ModelsWanted("" if kind is Preset else kind.model_kind, self._take))
+        self.post_message(ModelsWanted(None if kind is Preset else kind, self._take))
 
     def _take(self, model: str) -> None:
         self.post_message(Edited(lambda draft: take_model(draft, model)))

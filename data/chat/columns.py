@@ -1,0 +1,133 @@
+"""What is kept of conversations while they stream by, a few numbers a row: what rows are compared with rows by."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from tunewiz.data.chat.repeats import COMPARED, THRESHOLD, Repeat, alike, frame, own_part, repeat_warning, similar_rows
+from tunewiz.data.rows.conversations import Conversation
+from tunewiz.data.text.duplicates import NearDuplicates, fingerprints, first_of, mixed, normals
+from tunewiz.problems import Problem, Where, note, say
+
+#: Where the texts of a row stand beside its turns, which are counted from :data:`_TURNS` on.
+_PLACES: Final = {"system": 1, "tools": 2, "chosen": 3, "rejected": 4, "answer": 5, "text": 6, "label": 7}
+_JUDGED: Final = 8
+_TURNS: Final = 16
+_PLAIN: Final = 1  # the frame of a row that has none
+
+
+class RowColumns:
+    """Numbers of rows, one an entry of each array: ``lines``, and fingerprints of all texts as they are (``exact``) and
+    but for case, spaces and punctuation (``near``).
+
+    Of the rows in ``compared``, no two of which are alike so far, ``questions`` and ``answers`` hold the sketches and
+    ``frames`` what else has to be the same for them to be called similar.
+    """
+
+    def __init__(self, sketching: bool = True) -> None:
+        self.lines, self.exact, self.near = array("Q"), array("Q"), array("Q")
+        self.questions, self.answers = NearDuplicates(THRESHOLD), NearDuplicates(THRESHOLD)
+        self.frames, self.compared = array("Q"), array("Q")
+        self.more = False
+        self.sketching = sketching
+        self._known: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def add(self, rows: Sequence[Conversation]) -> None:
+        """Take more rows."""
+        import numpy as np
+
+        texts = [_texts(row) for row in rows]
+        counts = np.fromiter(map(len, texts), dtype="int64", count=len(texts))
+        starts = np.cumsum(counts) - counts
+        flat = [text for own in texts for _, text in own]
+        places = np.array([place for own in texts for place, _ in own], dtype="uint64")
+        plain = normals(flat)
+        near = np.add.reduceat(mixed(fingerprints(plain) + places), starts)
+        self.lines.extend([row.line for row in rows])
+        self.exact.frombytes(mixed(np.add.reduceat(mixed(fingerprints(flat) + places), starts)).tobytes())
+        self.near.frombytes(mixed(near).tobytes())
+        first = len(self) - len(rows)
+        for number, row in enumerate(rows, first) if self.sketching else ():
+            key = self.near[number]
+            if key in self._known:
+                continue
+            if len(self.compared) >= COMPARED:
+                self.more = True
+                break
+            self._known.add(key)
+            question = row.question
+            self.questions.add(own_part(question))
+            self.answers.add("\n".join(row.answers))
+            self.frames.append(frame(row) or _PLAIN)
+            self.compared.append(number)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more rows are compared."""
+        return len(self.compared) >= COMPARED
+
+    def handed(self) -> None:
+        """Make this ready for another process, which needs no copy of what is known here."""
+        self._known = set()
+        self.questions.sketch()
+        self.answers.sketch()
+
+    def behind(self, other: RowColumns) -> None:
+        """Take the rows of ``other``, which follow those of this one."""
+        before = len(self)
+        for name in ("lines", "exact", "near"):
+            getattr(self, name).extend(getattr(other, name))
+        if not self.sketching:
+            return
+        chosen: list[int] = []
+        for number, row in enumerate(other.compared):
+            key = other.near[row]
+            if key in self._known:
+                continue
+            if len(self.compared) >= COMPARED:
+                self.more = True
+                break
+            self._known.add(key)
+            chosen.append(number)
+            self.frames.append(other.frames[number])
+            self.compared.append(before + row)
+        self.questions.take(other.questions, chosen)
+        self.answers.take(other.answers, chosen)
+        if len(self.compared) >= COMPARED and not self.more:
+            last = self.compared[-1] - before
+            self.more = any(key not in self._known for key in other.near[max(0, last + 1) :])
+
+    def repeated(self, file: str) -> Iterator[tuple[list[int], Callable[[int], Problem]]]:
+        """Rows that repeat an earlier one, and what makes the problem of one."""
+        import numpy as np
+
+        exact, near = first_of(self.exact), first_of(self.near)
+        here = np.arange(len(self))
+
+        def warn(kind: Repeat, first: Any) -> Callable[[int], Problem]:
+            return lambda row: repeat_warning(kind, self.lines[int(first[row])], Where(file=file, line=self.lines[row]))
+
+        yield (exact < here).nonzero()[0].tolist(), warn("duplicate-row", exact)
+        yield ((exact == here) & (near < here)).nonzero()[0].tolist(), warn("near-duplicate-row", near)
+
+    def similar(self, file: str) -> Iterator[Problem]:
+        """A warning for each row that nearly repeats an earlier one."""
+        lines = [self.lines[row] for row in self.compared]
+        yield from similar_rows(alike(self.questions, self.answers, self.frames), lines, file)
+        if self.more:
+            message = say("Only the first {count} rows were compared for nearly the same ones.", count=COMPARED)
+            yield note("compared-first", message, Where(file=file))
+
+
+def _texts(row: Conversation) -> list[tuple[int, str]]:
+    """Everything that makes a row what it is, each text with its place; never none."""
+    found = [(_TURNS + number, turn.text) for number, turn in enumerate(row.turns)]
+    found += [(place, text) for name, place in _PLACES.items() if (text := getattr(row, name))]
+    if row.desirable is not None:
+        found.append((_JUDGED, str(row.desirable)))
+    return found or [(0, "")]
