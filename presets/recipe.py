@@ -96,6 +96,15 @@ def choose(preset: RetrievalPreset, known: Known) -> Mapping[str, Chosen]:
     return {key: found[key] for key in left}
 
 
+def epochs_between(preset: RetrievalPreset, rows: int) -> tuple[float, float]:
+    """The fewest and the most epochs that the rule may choose for ``rows`` rows; the preset's own if it has any."""
+    if "epochs" not in open_keys(preset.training):
+        return preset.training.epochs, preset.training.epochs
+    known = [Known(rows, score, fresh=fresh) for score in (0.0, 1.0) for fresh in (False, True)]
+    found = [_epochs(preset, one).value for one in known]
+    return min(found), max(found)
+
+
 def _warmup(steps: float) -> Chosen:
     if steps < _NO_WARMUP:
         return Chosen(0.0, say("In so few steps none is spared for climbing to the full rate."))

@@ -22,7 +22,7 @@ from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import scale_of
 from tunewiz.data.text.lengths import estimate_each
 from tunewiz.files import read_object
-from tunewiz.presets import families
+from tunewiz.presets import families, recipe
 from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.memory.encoder import Shape, shape_of_config, shape_of_size
 from tunewiz.presets.preset import RetrievalPreset
@@ -91,12 +91,16 @@ def operations(shape: Shape, found: Work) -> float:
     return 3 * found.texts * found.tokens * each
 
 
-def epochs(preset: RetrievalPreset, rows: int) -> float:
-    """How often the rows are gone through: as often as the preset says, or until its steps are done."""
+def epochs(preset: RetrievalPreset, rows: int) -> tuple[float, float]:
+    """How often the rows are gone through, at least and at most: as the preset says, or until its steps are done.
+
+    Where its recipe is still to choose, the two differ: what the model finds already is not known yet.
+    """
     training = preset.training
-    if training.max_steps <= 0 or not rows:
-        return training.epochs
-    return training.max_steps * training.batch_size * training.accumulation / rows
+    if training.max_steps > 0 and rows:
+        times = training.max_steps * training.batch_size * training.accumulation / rows
+        return times, times
+    return recipe.epochs_between(preset, rows)
 
 
 def shape_of(preset: RetrievalPreset, folder: Path | None) -> Shape | None:
@@ -116,8 +120,10 @@ def guessed(preset: RetrievalPreset, found: Work, folder: Path | None, whole: bo
     if shape is None or not found.texts:
         return None
     cores, half = preset.launch.threads or usable_cores(), preset.training.in_16_bits(cpu_has_bf16())
-    times = epochs(preset, found.rows) if whole else 1.0
-    quick, slow = (times * operations(shape, found) / (cores * speed) for speed in reversed(CORE[half]))
+    least, most = epochs(preset, found.rows) if whole else (1.0, 1.0)
+    low, high = CORE[half]
+    once = operations(shape, found) / cores
+    quick, slow = least * once / high, most * once / low
     if slow < WORTH:
         return None
     numbers = {"low": about(quick), "high": about(slow), "rows": found.rows, "texts": found.texts}
@@ -131,7 +137,7 @@ def foreseen(preset: RetrievalPreset, prepared: Prepared, folder: Path, device: 
     shape, found = shape_of(preset, folder), work(preset, prepared)
     if device != "cpu" or shape is None or not found.texts:
         return
-    needed = epochs(preset, found.rows) * operations(shape, found)
+    needed = epochs(preset, found.rows)[1] * operations(shape, found)
     speed = multiplied_a_second(preset, shape.hidden)
     quick, slow = (needed / (speed * share) for share in reversed(SHARE))
     if slow < WORTH:

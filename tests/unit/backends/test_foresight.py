@@ -65,8 +65,9 @@ def test_operations_grow_with_texts_and_more_than_with_their_length() -> None:
 
 
 def test_steps_or_epochs_say_how_often() -> None:
-    assert epochs(reranker("training.epochs=3"), 50) == 3
-    assert epochs(reranker("training.max_steps=25", "training.batch_size=4"), 50) == 2
+    assert epochs(reranker("training.epochs=3"), 50) == (3, 3)
+    assert epochs(reranker("training.max_steps=25", "training.batch_size=4"), 50) == (2, 2)
+    assert epochs(reranker(), 50) == (1, 2)  # a head that begins from nothing is given more
 
 
 def test_hours_are_told_between_bounds_and_minutes_are_not() -> None:
@@ -74,7 +75,7 @@ def test_hours_are_told_between_bounds_and_minutes_are_not() -> None:
     assert guessed(reranker(), few, None) is None
     told = guessed(reranker(), many, None)
     assert told is not None
-    assert told.text() == "training takes 2 days to 8 days without a GPU (40000 rows, 400000 texts each time)"
+    assert told.text() == "training takes 26 hours to 8 days without a GPU (40000 rows, 400000 texts each time)"
     once = guessed(reranker(), many, None, whole=False)
     assert once is not None and once.text().startswith("40000 rows (400000 texts) take 26 hours to 4 days each time")
 
