@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -104,3 +105,12 @@ def test_ascii_keeps_the_shape_of_things() -> None:
     assert in_ascii("╭─ 损失 ─╮│●✓⣀→…") == "+- ???? -+|*+*>~"
     assert in_ascii("╭─ 损失，低 ─╮", letters=True) == "+- 损失，低 -+"
     assert in_ascii("低，高（▷≡）") == "??, ?? (>=) "
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_values_far_outside_are_drawn_at_the_edge(log: bool) -> None:
+    axes = Axes(0.0, 4.0, 1.0, 2.0, log)
+    wild = Series([0, 1, 2, 3, 4], [1e308, -1e308, math.nan, math.inf, 1.5], "raw", "*")
+    lines = ["".join(text for text, _ in line) for line in plot([wild], axes, 4, 3, ascii_only=True)]
+    assert lines[0][0] == "*" and lines[2][1] == "*"
+    assert lines[1].endswith("*")
