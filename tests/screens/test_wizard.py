@@ -6,12 +6,15 @@ import asyncio
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, OptionList, TextArea
 
 from tests.screens.waiting import seen, until
+from tunewiz.backends.runs.events import Progress
+from tunewiz.backends.runs.run import Run
 from tunewiz.language import use
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import drafts, fresh, keep
@@ -22,6 +25,7 @@ from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.forms.form import Row
 from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.wizard import WizardScreen
+from tunewiz.tui.wizard.pace import _followed
 from tunewiz.tui.wizard.step import View, steps
 
 NAMES = [step.name for step in steps()]
@@ -466,3 +470,31 @@ async def test_a_preset_that_trusts_is_asked_about_before_it_starts_or_is_saved(
         await until(pilot, lambda: started)
         assert started[0].model.trust_remote_code is True
         assert screen.state.draft.answer(("model", "id"), "another/model").asks_trust
+
+
+async def test_a_time_that_is_being_measured_is_told_as_such(app: TunewizApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Event()
+
+    def measure(*_: object) -> float:
+        measured.wait(60)
+        return 3.0
+
+    monkeypatch.setattr("tunewiz.tui.wizard.steps.review.measure", measure)
+    draft = answers(data__train="sample:faq-en", model__id="starter")
+    async with app.run_test(size=(120, 50)) as pilot:
+        await opened(app, pilot, draft)
+        await pilot.press("alt+7")
+        await until(pilot, lambda: "Ready to start." in seen(app))
+        await pilot.press("f4")
+        await until(pilot, lambda: "being measured" in seen(app))
+        measured.set()
+        await until(pilot, lambda: "about 3 s a step, measured here" in seen(app) and "being measured" not in seen(app))
+
+
+@pytest.mark.parametrize(("second", "expected"), [(11.0, 11.0), (0.5, None)])
+def test_slow_steps_are_not_waited_for_long(second: float, expected: float | None, tmp_path: Path) -> None:
+    run = Run(tmp_path / "pace-20260101-120000")
+    run.directory.mkdir()
+    for step, at in ((1, 100.0), (2, 100.0 + second)):
+        run.emit(Progress(stage="train", step=step, total=6, time=at))
+    assert _followed(run, lambda: expected is None) == expected

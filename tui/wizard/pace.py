@@ -19,9 +19,11 @@ from tunewiz.language import translate
 from tunewiz.presets.preset import Preset
 from tunewiz.problems import TunewizError
 
-#: Steps trained; the first ones are slower (memory is allotted, kernels are chosen) and do not count.
+#: Steps trained; the first ones are slower (memory is allotted, kernels are chosen) and do not count, unless steps are
+#: so slow that nobody would wait for more: what is only slow at first is little beside them.
 _STEPS: Final = 6
 _SKIPPED: Final = 2
+_SLOW: Final = 5.0  # seconds a step
 _PATIENCE: Final = 300.0  # seconds, of which loading a large model takes the most
 _LOOK: Final = 0.2
 
@@ -47,8 +49,8 @@ def measure(preset: Preset, unwanted: Callable[[], bool] = lambda: False) -> flo
 
 
 def _few(preset: Preset) -> Preset:
-    """``preset`` with a few steps, each one told, and nothing measured before."""
-    training = {"max_steps": _STEPS, "log_every": 1, "warmup": 0}
+    """``preset`` with a few steps, each one told, and nothing measured before or saved between."""
+    training = {"max_steps": _STEPS, "log_every": 1, "warmup": 0, "evaluations": 1}
     changed: dict[str, Any] = {"training": preset.training.model_copy(update=training)}
     evaluation = getattr(preset, "evaluation", None)
     if evaluation is not None and "baseline" in type(evaluation).model_fields:
@@ -64,6 +66,8 @@ def _followed(run: Run, over: Callable[[], bool]) -> float | None:
             if isinstance(event, Progress) and event.stage == "train" and event.step:
                 times[event.step] = event.time
         counted = sorted(step for step in times if step > _SKIPPED)
+        if {1, 2} <= times.keys() and times[2] - times[1] > _SLOW:
+            return float(times[2] - times[1])
         if counted and (ended or counted[-1] >= _STEPS - 1) and len(counted) > 1:
             return float((times[counted[-1]] - times[counted[0]]) / (counted[-1] - counted[0]))
         if ended:

@@ -35,15 +35,20 @@ _LABEL: Final = re.compile(r"^[^:：;；(（]{1,8}[:：]\s*")
 Colours = Mapping[str, str]
 
 
-def summary(state: State, seconds_a_step: float | None, colours: Colours) -> Text:
-    """The whole of it, a paragraph a question; empty while the draft is no preset."""
+def summary(state: State, seconds_a_step: float | None, colours: Colours, measuring: bool = False) -> Text:
+    """The whole of it, a paragraph a question; empty while the draft is no preset.
+
+    ``measuring``: whether somebody waits for the seconds that a step takes.
+    """
     preset = state.draft.checked()[0]
     if preset is None:
         missing = [problem.message.text() for problem in errors(state.problems)][:6]
         head = Text(translate("Not ready yet. F7 goes to what is missing or wrong:"), style="bold")
         return Text("\n").join([head, *(Text(f"  ○ {told}") for told in missing)])
     told = dict(_lines(state, preset, colours))
-    if seconds_a_step is not None:
+    if measuring:
+        told["Time"] = translate("being measured: a few steps are trained on the side …")
+    elif seconds_a_step is not None:
         told["Time"] = _measured(state, preset, seconds_a_step)
     lines = [Text.assemble((f"{translate(label)}  ", "bold"), words) for label, words in told.items()]
     return Text("\n").join([*lines, *_changed(state, colours)])
@@ -108,7 +113,7 @@ def _how(state: State, preset: Preset) -> str:
 
 def _measured(state: State, preset: Preset, seconds: float) -> str:
     steps = steps_of(preset, state.facts.rows)
-    if not steps:
+    if not steps or ("training", "epochs") in state.draft.left_open:
         return say("about {time} a step, measured here", time=span(seconds)).text()
     return say("about {time} of training ({seconds:.2f} s a step, measured here), and measuring before and after",
                time=span(steps * seconds), seconds=seconds).text()  # fmt: skip

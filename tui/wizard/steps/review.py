@@ -180,6 +180,7 @@ class ReviewView(View):
     _shown: Preset | None = None
     _timer: Timer | None = None
     _pace: tuple[Preset, float] | None = None
+    _measuring: Preset | None = None
 
     @dataclass
     class Measured(Message):
@@ -234,7 +235,8 @@ class ReviewView(View):
             self._shown = preset
             self._write(preset)
         colours = self.app.theme_variables
-        self.query_one("#summary", Static).update(summary(state, self._pace_of(preset), colours))
+        measuring = preset is not None and self._measuring == preset
+        self.query_one("#summary", Static).update(summary(state, self._pace_of(preset), colours, measuring))
         self._list()
         self._offer_rows(preset)
         self.query_one("#start", Button).disabled = bool(errors(state.problems))
@@ -256,6 +258,8 @@ class ReviewView(View):
             self.app.notify(translate("It can be measured once nothing is missing or wrong (F7)."), severity="warning")
             return
         self.app.notify(translate("A few steps are trained on the side; you can go on meanwhile."))
+        self._measuring = preset
+        self.call_later(self.show, self._state)
 
         def work() -> None:
             worker = get_current_worker()
@@ -267,11 +271,13 @@ class ReviewView(View):
     def on_review_view_measured(self, event: Measured) -> None:
         """Show how long it will take."""
         event.stop()
+        if self._measuring == event.preset:
+            self._measuring = None
         if isinstance(event.found, float):
             self._pace = (event.preset, event.found)
-            if self._state:
-                self.call_later(self.show, self._state)
-        else:
+        if self._state:
+            self.call_later(self.show, self._state)
+        if not isinstance(event.found, float):
             told = say("The time cannot be measured: {reason}", reason=event.found)
             self.app.notify(told.text(), severity="warning", markup=False)
 
