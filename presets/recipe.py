@@ -36,6 +36,9 @@ _FRESH_RATE: Final = 1e-4
 #: Batches that are not made smaller: in-batch losses need others to compare with, the rest only steps.
 LEAST: Final = {True: 32, False: 8}
 STEPS: Final = 20  # an epoch, for which a batch is halved
+#: Steps below which next to nothing is learned, however good the model: 130 rows of questions in batches of 32 brought
+#: 0.028 nDCG@10 in 4 steps and 0.086 in 20.
+_FEWEST_STEPS: Final = 20
 _NO_WARMUP: Final = 10  # steps: of so few none is spared for climbing from zero
 
 
@@ -87,9 +90,10 @@ def open_keys(training: Optimisation) -> tuple[str, ...]:
 def choose(preset: RetrievalPreset, known: Known) -> Mapping[str, Chosen]:
     """A value and its reason for each of the open keys of ``preset``."""
     training, left = preset.training, open_keys(preset.training)
-    found = {"epochs": _epochs(preset, known), "batch_size": _batch(preset, known)}
-    epochs = found["epochs"].value if "epochs" in left else training.epochs
+    found = {"batch_size": _batch(preset, known)}
     batch = found["batch_size"].value if "batch_size" in left else training.batch_size
+    found["epochs"] = _epochs(preset, known, batch * training.accumulation)
+    epochs = found["epochs"].value if "epochs" in left else training.epochs
     found["learning_rate"] = _rate(preset, known)
     found["warmup"] = _warmup(known.rows * epochs / (batch * training.accumulation))
     found["evaluations"] = _evaluations(known, epochs)
@@ -101,7 +105,7 @@ def epochs_between(preset: RetrievalPreset, rows: int) -> tuple[float, float]:
     if "epochs" not in open_keys(preset.training):
         return preset.training.epochs, preset.training.epochs
     known = [Known(rows, score, fresh=fresh) for score in (0.0, 1.0) for fresh in (False, True)]
-    found = [_epochs(preset, one).value for one in known]
+    found = [choose(preset, one)["epochs"].value for one in known]
     return min(found), max(found)
 
 
@@ -111,13 +115,17 @@ def _warmup(steps: float) -> Chosen:
     return Chosen(0.1, say("As the libraries do."))
 
 
-def _epochs(preset: RetrievalPreset, known: Known) -> Chosen:
+def _epochs(preset: RetrievalPreset, known: Known, rows_a_step: int) -> Chosen:
     if preset.cross_encoder:
         if known.fresh:
             reason = say("A fresh head learns from nothing; after two times through, new queries get worse.")
             return Chosen(min(2.0, _most(known.rows)), reason)
         return Chosen(1.0, say("The model ranks already; the libraries' own recipe."))
     epochs = _EPOCHS[known.level]
+    fewest = float(round(_FEWEST_STEPS * rows_a_step / max(1, known.rows)))
+    if epochs < fewest:
+        reason = say("{found} But of {rows} rows a few times make few steps.", found=_finds(known), rows=known.rows)
+        return Chosen(min(fewest, _most(known.rows)), reason)
     if known.level == "strong" and known.validated and known.score is not None:
         reason = say("{found} Once more than the libraries, since validation tells when it is too much.",
                      found=_finds(known))  # fmt: skip

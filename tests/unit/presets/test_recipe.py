@@ -44,9 +44,15 @@ def test_many_rows_are_gone_through_fewer_times() -> None:
     assert chosen(Known(50_000, 0.05))["evaluations"] == 4
 
 
+def test_few_rows_make_enough_steps_however_good_the_model() -> None:
+    found = [chosen(Known(rows, 0.8, "ndcg@10")) for rows in (40, 130, 207, 300, 600, 5_000)]
+    assert [one["epochs"] for one in found] == [5.0, 5.0, 3.0, 2.0, 1.0, 1.0]
+    assert {one["learning_rate"] for one in found} == {2e-5}
+
+
 def test_adapters_keep_their_rate_and_few_steps_do_not_climb() -> None:
     assert chosen(Known(600, 0.05, "ndcg@10"), "method.type=lora")["learning_rate"] == 2e-4
-    assert chosen(Known(130, 0.8, "ndcg@10"))["warmup"] == 0.0
+    assert chosen(Known(40, 0.8, "ndcg@10"))["warmup"] == 0.0
     assert chosen(Known(5_000, 0.8, "ndcg@10"))["warmup"] == 0.1
 
 
