@@ -46,13 +46,14 @@ def sample(prepared: Prepared, seed: int) -> Collection | None:
 def settled(run: Run, preset: R, known: Known) -> R:
     """``preset`` with its open keys chosen by ``known``; the run is told of each and has them in its preset."""
     found = choose(preset, known)
-    told = [
-        say("{key}: {value}. {reason}", key=f"training.{key}", value=f"{one.value:g}", reason=one.reason)
+    told = {
+        f"training.{key}": say("{value}. {reason}", value=f"{one.value:g}", reason=one.reason)
         for key, one in found.items()
-    ]
+    }
     values = {f"training.{key}": one.value for key, one in found.items()}
     # A pipeline's file holds more than its reranker's preset.
-    write_preset(run, dumps(with_values(load(str(run.preset_file)), values)), *told)
-    for key, message in zip(found, told, strict=True):
-        run.notice(note("recipe", message, Where(key=f"training.{key}")))
+    why = [say("{key}: {why}", key=key, why=message) for key, message in told.items()]
+    write_preset(run, dumps(with_values(load(str(run.preset_file)), values)), *why)
+    for key, message in told.items():
+        run.notice(note("recipe", message, Where(key=key)))
     return with_values(preset, values)
