@@ -15,8 +15,10 @@ from tunewiz.backends.runs.events import Event, parse
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.retrieval import RetrievalBackend
+from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.writing import dumps
 
 TOPICS = (
@@ -118,10 +120,12 @@ def fresh_run(folder: Path, preset: EmbeddingPreset) -> Run:
 
 
 def go_through(run: Run, preset: EmbeddingPreset, stages: tuple[str, ...] = STAGES) -> str:
-    """All stages in this process; the verdict."""
+    """All stages in this process, each with the preset as the one before left it; the verdict."""
     backend = BarelyTraining()
     for stage in stages:
         getattr(backend, stage)(run, preset)
+        if open_keys(preset.training):  # which preparing has chosen
+            preset = load(str(run.preset_file))  # type: ignore[assignment]
     return backend.report(run, preset)
 
 
