@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from tunewiz.data.chat.repeats import COMPARED, THRESHOLD, Repeat, alike, frame, own_part, repeat_warning, similar_rows
@@ -52,19 +52,23 @@ class RowColumns:
         self.exact.frombytes(mixed(np.add.reduceat(mixed(fingerprints(flat) + places), starts)).tobytes())
         self.near.frombytes(mixed(near).tobytes())
         first = len(self) - len(rows)
-        for number, row in enumerate(rows, first) if self.sketching else ():
-            key = self.near[number]
-            if key in self._known:
-                continue
-            if len(self.compared) >= COMPARED:
-                self.more = True
-                break
-            self._known.add(key)
-            question = row.question
-            self.questions.add(own_part(question))
+        for number in self._new(range(first, len(self)), self.near) if self.sketching else ():
+            row = rows[number - first]
+            self.questions.add(own_part(row.question))
             self.answers.add("\n".join(row.answers))
             self.frames.append(frame(row) or _PLAIN)
             self.compared.append(number)
+
+    def _new(self, numbers: Iterable[int], keys: Sequence[int]) -> Iterator[int]:
+        """Those of ``numbers`` whose key was not met yet, as long as there is room; each has to be compared at once."""
+        for number in numbers:
+            if keys[number] in self._known:
+                continue
+            if len(self.compared) >= COMPARED:
+                self.more = True
+                return
+            self._known.add(keys[number])
+            yield number
 
     @property
     def full(self) -> bool:
@@ -85,17 +89,10 @@ class RowColumns:
         if not self.sketching:
             return
         chosen: list[int] = []
-        for number, row in enumerate(other.compared):
-            key = other.near[row]
-            if key in self._known:
-                continue
-            if len(self.compared) >= COMPARED:
-                self.more = True
-                break
-            self._known.add(key)
+        for number in self._new(range(len(other.compared)), [other.near[row] for row in other.compared]):
             chosen.append(number)
             self.frames.append(other.frames[number])
-            self.compared.append(before + row)
+            self.compared.append(before + other.compared[number])
         self.questions.take(other.questions, chosen)
         self.answers.take(other.answers, chosen)
         if len(self.compared) >= COMPARED and not self.more:

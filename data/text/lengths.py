@@ -258,15 +258,6 @@ def _number(place: int) -> int:
     return (place ^ place >> 33) or 1
 
 
-def lengths_of(texts: Iterable[str], count: TokenCount | None = None, role: str = "document") -> Lengths:
-    """The lengths of ``texts`` as one role."""
-    sample = LengthSample(count)
-    empty = Lengths(role, 0, {}, {}, count is not None)
-    for text in texts:
-        sample.add(role, text)
-    return next(iter(sample.lengths()), empty)
-
-
 def _histogram(values: Sequence[int]) -> tuple[int, ...]:
     counts, longest = [0] * BINS, max(values)
     for value in values:

@@ -23,6 +23,7 @@ from tunewiz.presets import families
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import lookup
 from tunewiz.presets.preset import Preset, RetrievalPreset
+from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml import library
 from tunewiz.problems import BadPreset, Message, say
@@ -71,11 +72,12 @@ def time_line(draft: Draft, rows: int, known: tuple[Pace, ...]) -> list[Part]:
     """How long ``draft`` will take with ``rows`` training rows and how that is known, or that it is not."""
     preset = draft.checked()[0]
     pace = _like(preset, known) if preset else None
-    if preset is None or pace is None or not rows:
+    steps = steps_of(preset, rows) if preset else 0.0
+    if preset is None or pace is None or not steps:
         guess = _guessed(preset, rows) if preset and rows else None
         told = say("Time: {about}", about=guess).text() if guess else translate("Time: estimated after the start")
         return [(told, "dim")]
-    training, steps = preset.training, steps_of(preset, rows)
+    training = preset.training
     tokens = steps * training.batch_size * training.accumulation * _texts_a_row(preset) * training.max_length
     seconds = pace.train * tokens / pace.tokens + pace.rest
     message = say("Time: about {time}, at the pace of {run}", time=duration(seconds), run=pace.run)
@@ -91,8 +93,10 @@ def _guessed(preset: Preset, rows: int) -> Message | None:
 
 
 def steps_of(preset: Preset, rows: int) -> float:
-    """Steps that ``rows`` training rows make; 0 while their number is not known."""
+    """Steps that ``rows`` training rows make; 0 while their number, or that of the epochs, is not known."""
     training = preset.training
+    if "epochs" in open_keys(training):
+        return 0.0
     steps = rows * training.epochs / (training.batch_size * training.accumulation)
     return min(steps, training.max_steps) if training.max_steps > 0 and rows else steps
 

@@ -113,7 +113,7 @@ def _how(state: State, preset: Preset) -> str:
 
 def _measured(state: State, preset: Preset, seconds: float) -> str:
     steps = steps_of(preset, state.facts.rows)
-    if not steps or ("training", "epochs") in state.draft.left_open:
+    if not steps:
         return say("about {time} a step, measured here", time=span(seconds)).text()
     return say("about {time} of training ({seconds:.2f} s a step, measured here), and measuring before and after",
                time=span(steps * seconds), seconds=seconds).text()  # fmt: skip

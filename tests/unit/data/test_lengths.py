@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tunewiz.data.rows.examples import Group
-from tunewiz.data.text.lengths import BINS, LengthSample, estimate_tokens, lengths_of
+from tunewiz.data.text.lengths import BINS, Lengths, LengthSample, TokenCount, estimate_tokens
 
 
 def words(texts: object) -> list[int]:
     assert isinstance(texts, list)
     return [len(text.split()) for text in texts]
+
+
+def lengths_of(texts: Iterable[str], count: TokenCount | None = None, role: str = "document") -> Lengths:
+    """The lengths of ``texts`` as one role."""
+    sample = LengthSample(count)
+    empty = Lengths(role, 0, {}, {}, count is not None)
+    for text in texts:
+        sample.add(role, text)
+    return next(iter(sample.lengths()), empty)
 
 
 def test_percentiles_by_nearest_rank() -> None:

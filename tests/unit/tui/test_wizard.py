@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tunewiz.errand import ErrandFailed, GivenUp, send
-from tunewiz.language import use
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import loads
@@ -22,12 +20,7 @@ from tunewiz.tui.wizard.step import State, owner, questions_of
 from tunewiz.tui.wizard.steps.method import layers
 from tunewiz.tui.wizard.steps.model import take_source
 
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
+pytestmark = pytest.mark.usefixtures("in_english")
 
 
 def draft(**given: object) -> Draft:
@@ -135,6 +128,8 @@ def test_time_is_told_by_an_earlier_run_of_the_same_model_or_not_at_all() -> Non
     unknown = "Time: estimated after the start"
     assert time_line(made, 1000, ())[0][0] == unknown
     assert time_line(made, 0, (pace,))[0][0] == unknown
+    of_open_epochs = time_line(Draft.of(preset(batch_size=10, max_length=128)), 1000, (pace,))[0][0]
+    assert "at the pace of" not in of_open_epochs
     lora = made.answer(("method", "type"), "lora")
     assert time_line(lora, 1000, (pace,))[0][0] == unknown
 
