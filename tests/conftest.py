@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import string
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tunewiz.errand import keeping_bytecode
+from tunewiz.language import use
 
 # For the children, for xdist's workers, which begin after this, and for this process itself.
 _ENVIRONMENT = keeping_bytecode(dict(os.environ))
@@ -55,6 +57,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first, second = ([item for own in long[place::2] for item in own] for place in (0, 1))
     room = max(0, len(items) // 2 - len(first))
     items[:] = [*first, *short[:room], *second, *short[room:]]
+
+
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    """Words are English inside, whatever the environment says."""
+    use("en")
+    yield
+    use(None)
 
 
 @pytest.fixture(scope="session")

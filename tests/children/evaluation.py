@@ -15,6 +15,7 @@ from tunewiz.backends.runs.events import Event, parse
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.retrieval import RetrievalBackend
+from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
@@ -112,16 +113,19 @@ class BarelyTraining(RetrievalBackend):
 STAGES = ("prepare", "baseline", "train", "evaluate", "export")
 
 
-def fresh_run(folder: Path, preset: EmbeddingPreset) -> Run:
+def fresh_run(folder: Path, preset: RetrievalPreset) -> Run:
+    """An empty run of ``preset``."""
     run = Run(folder)
     run.directory.mkdir(parents=True)
     run.preset_file.write_text(dumps(preset), "utf-8")
     return run
 
 
-def go_through(run: Run, preset: EmbeddingPreset, stages: tuple[str, ...] = STAGES) -> str:
+def go_through(
+    run: Run, preset: RetrievalPreset, stages: tuple[str, ...] = STAGES, backend: RetrievalBackend[Any] | None = None
+) -> str:
     """All stages in this process, each with the preset as the one before left it; the verdict."""
-    backend = BarelyTraining()
+    backend = backend or BarelyTraining()
     for stage in stages:
         getattr(backend, stage)(run, preset)
         if open_keys(preset.training):  # which preparing has chosen

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.children import evaluation
+from tests.children.evaluation import STAGES
 from tests.conftest import DEVICE
 from tunewiz.backends.engines.cross_encoder import CrossEncoder
 from tunewiz.backends.runs.run import Run
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.presets.yaml.writing import dumps
-
-STAGES = ("prepare", "baseline", "train", "evaluate", "export")
 
 
 def reranker_preset(model: Path, data: Path, **changes: Any) -> RerankerPreset:
@@ -31,17 +30,6 @@ def reranker_preset(model: Path, data: Path, **changes: Any) -> RerankerPreset:
     return RerankerPreset.model_validate(settings)
 
 
-def new_run(folder: Path, preset: RerankerPreset) -> Run:
-    """An empty run of ``preset``."""
-    run = Run(folder)
-    run.directory.mkdir(parents=True)
-    run.preset_file.write_text(dumps(preset), "utf-8")
-    return run
-
-
 def go_through(run: Run, preset: RerankerPreset, stages: tuple[str, ...] = STAGES) -> str:
     """The stages in this process; the verdict."""
-    backend = CrossEncoder()
-    for stage in stages:
-        getattr(backend, stage)(run, preset)
-    return backend.report(run, preset)
+    return evaluation.go_through(run, preset, stages, CrossEncoder())

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.children.evaluation import write_beir
-from tests.children.reranking import STAGES, new_run, reranker_preset
+from tests.children.evaluation import STAGES, fresh_run, write_beir
+from tests.children.reranking import reranker_preset
 from tests.children.test_training import LORA, changed, losses_of
 from tests.children.training_setup import groups, prepared
 from tests.conftest import word_pieces
@@ -78,7 +78,7 @@ def test_it_learns(loss: Any, method: Any, tiny_encoder: Path, tmp_path: Path) -
     """Batches of 12 of 40 rows: the last one of an epoch is short."""
     training = {"max_steps": 40, "learning_rate": 3e-3, "batch_size": 12}
     wanted = flag_preset(tiny_encoder, loss, method=method, training=training)
-    run = new_run(tmp_path / "run", wanted)
+    run = fresh_run(tmp_path / "run", wanted)
     train(run, wanted, taught())
     found = losses_of(run)
     assert sum(found[-8:]) < sum(found[:8])
@@ -86,7 +86,7 @@ def test_it_learns(loss: Any, method: Any, tiny_encoder: Path, tmp_path: Path) -
 
 def test_stop_then_resume_ends_like_one_run(tiny_encoder: Path, tmp_path: Path) -> None:
     wanted = flag_preset(tiny_encoder, LOSS | {"group_size": 2}, training={"max_steps": 10, "evaluations": 1})
-    whole, parts = (new_run(tmp_path / name, wanted) for name in ("whole", "parts"))
+    whole, parts = (fresh_run(tmp_path / name, wanted) for name in ("whole", "parts"))
     expected = train(whole, wanted, prepared(groups(3)))
     with pytest.MonkeyPatch.context() as patch:
         seen = iter(range(1, 100))
@@ -108,7 +108,7 @@ def test_the_same_batches_give_the_loss_of_sentence_transformers(tiny_encoder: P
     training = {"max_steps": 5, "precision": "fp32", "group_by_length": False}
     theirs = flag_preset(model, training=training)
     ours = reranker_preset(model, Path("rows.jsonl"), loss="cross_entropy", training=training)
-    runs = [new_run(tmp_path / name, wanted) for name, wanted in (("flag", theirs), ("st", ours))]
+    runs = [fresh_run(tmp_path / name, wanted) for name, wanted in (("flag", theirs), ("st", ours))]
     train(runs[0], theirs, prepared(groups(2)))
     RerankerTraining(runs[1], ours, prepared(groups(2)), model).start()
     assert losses_of(runs[0])[0] == pytest.approx(losses_of(runs[1])[0], abs=2e-2)
@@ -119,7 +119,7 @@ def test_a_run_leaves_what_both_libraries_load(tiny_encoder: Path, tmp_path: Pat
     from sentence_transformers import CrossEncoder
 
     wanted = reranker_preset(tiny_encoder, write_beir(tmp_path / "beir"), loss=LOSS, backend="flag_embedding")
-    run, backend = new_run(tmp_path / "run", wanted), FlagEmbedding()
+    run, backend = fresh_run(tmp_path / "run", wanted), FlagEmbedding()
     for stage in STAGES:
         getattr(backend, stage)(run, wanted)
     assert backend.report(run, wanted) in ("WIN", "MARGINAL", "UNPROVEN", "REGRESSION", "NONE")
@@ -136,7 +136,7 @@ def test_a_language_model_learns_to_say_yes(method: Any, tiny_answerer: Path, tm
     data = write_beir(tmp_path / "beir")
     training = {"max_steps": 20, "learning_rate": 5e-3, "batch_size": 4}
     wanted = reranker_preset(tiny_answerer, data, loss=LOSS, backend="flag_embedding", method=method, training=training)
-    run, backend = new_run(tmp_path / "run", wanted), FlagEmbedding()
+    run, backend = fresh_run(tmp_path / "run", wanted), FlagEmbedding()
     for stage in STAGES:
         getattr(backend, stage)(run, wanted)
     found = losses_of(run)
@@ -155,7 +155,7 @@ def test_marked_pairs_become_groups(tiny_encoder: Path, tmp_path: Path) -> None:
         for text, mark in ((group.positives[0], 1.0), *((text, 0.0) for text in group.negatives))
     ]
     wanted = flag_preset(tiny_encoder)
-    run = new_run(tmp_path / "run", wanted)
+    run = fresh_run(tmp_path / "run", wanted)
     train(run, wanted, prepared(pairs=pairs))
     assert losses_of(run)
 
@@ -163,5 +163,5 @@ def test_marked_pairs_become_groups(tiny_encoder: Path, tmp_path: Path) -> None:
 def test_too_few_negatives_are_said(tiny_encoder: Path, tmp_path: Path) -> None:
     wanted = flag_preset(tiny_encoder, LOSS | {"group_size": 8})
     with pytest.raises(BadPreset) as caught:
-        train(new_run(tmp_path / "run", wanted), wanted, prepared(groups(3)))
+        train(fresh_run(tmp_path / "run", wanted), wanted, prepared(groups(3)))
     assert [problem.code for problem in caught.value.problems] == ["group-too-large"]

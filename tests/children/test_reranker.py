@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from tests.children.evaluation import advised, events, write_beir
-from tests.children.reranking import go_through, new_run, reranker_preset
+from tests.children.evaluation import advised, events, fresh_run, write_beir
+from tests.children.reranking import go_through, reranker_preset
 from tests.children.training_setup import groups
 from tunewiz.backends.evaluate.metrics import read_run
 from tunewiz.backends.models.reranking import Reranker, rerank
@@ -46,7 +46,7 @@ def beir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ended(tmp_path_factory: pytest.TempPathFactory, beir: Path, tiny_encoder: Path) -> Run:
     """A run from an encoder with a fresh head to its report."""
     preset = reranker_preset(tiny_encoder, beir)
-    run = new_run(tmp_path_factory.mktemp("reranker") / "run", preset)
+    run = fresh_run(tmp_path_factory.mktemp("reranker") / "run", preset)
     go_through(run, preset)
     return run
 
@@ -113,7 +113,7 @@ def test_a_model_that_reranks_already_is_measured_before(
     tmp_path: Path, beir: Path, ended: Run, tiny_encoder: Path
 ) -> None:
     preset = reranker_preset(ended.model, beir, loss="lambda_loss")
-    run = new_run(tmp_path / "run", preset)
+    run = fresh_run(tmp_path / "run", preset)
     go_through(run, preset)
     before = json.loads((run.report / "before.json").read_text("utf-8"))
     # The same weights over the same candidates as at the end of the other run.
@@ -141,7 +141,7 @@ def test_every_loss_trains(name: str, tiny_encoder: Path, tmp_path: Path) -> Non
         pytest.skip("another backend's")
     assert issubclass(loss, RerankerLoss)
     preset = reranker_preset(tiny_encoder, tmp_path / "rows.jsonl", loss=name)
-    run = new_run(tmp_path / "run", preset)
+    run = fresh_run(tmp_path / "run", preset)
     tuned = RerankerTraining(run, preset, rows_for(loss), tiny_encoder).start()
     told = [event.values["loss"] for event in events(run) if isinstance(event, Progress) and "loss" in event.values]
     assert len(told) == 2
@@ -153,7 +153,7 @@ def test_it_learns_to_tell_right_from_wrong(tiny_encoder: Path, tmp_path: Path) 
     preset = reranker_preset(
         tiny_encoder, tmp_path / "rows.jsonl", training={"max_steps": 60, "learning_rate": 3e-3, "warmup": 0.0}
     )
-    run = new_run(tmp_path / "run", preset)
+    run = fresh_run(tmp_path / "run", preset)
     rows = [replace(group, negatives=("what is an error",)) for group in groups()]
     RerankerTraining(run, preset, Prepared("groups", groups=rows), tiny_encoder).start()
     told = [event.values["loss"] for event in events(run) if isinstance(event, Progress) and "loss" in event.values]
@@ -167,7 +167,7 @@ def test_lora_keeps_the_head_and_leaves_an_adapter_and_a_merged_model(
 
     training = {"max_steps": 4, "learning_rate": 1e-2}
     preset = reranker_preset(tiny_encoder, beir, method=LORA, training=training, export={"keep_checkpoints": True})
-    run = new_run(tmp_path / "run", preset)
+    run = fresh_run(tmp_path / "run", preset)
     go_through(run, preset)
     tuned = load_reranker(run.checkpoints / "tuned", preset).predict(PAIRS)
     assert library(run.model).predict(PAIRS) == pytest.approx(tuned, abs=1e-4)
@@ -180,7 +180,7 @@ def test_stop_then_resume_ends_like_one_run(
 ) -> None:
     rows = Prepared("groups", groups=groups(1))
     preset = reranker_preset(tiny_encoder, tmp_path / "rows.jsonl", training={"max_steps": 6, "evaluations": 1})
-    whole, parts = (new_run(tmp_path / name, preset) for name in ("whole", "parts"))
+    whole, parts = (fresh_run(tmp_path / name, preset) for name in ("whole", "parts"))
     expected = RerankerTraining(whole, preset, rows, tiny_encoder).start()
     emit = Run.emit
 
@@ -203,7 +203,7 @@ def test_training_is_watched_by_the_primary_metric(tiny_encoder: Path, tmp_path:
     rows = Prepared("groups", groups=made[:30], validation_groups=made[30:])
     training = {"max_steps": 4, "evaluations": 2, "early_stopping": {"enabled": True}}
     preset = reranker_preset(tiny_encoder, tmp_path / "rows.jsonl", training=training)
-    run = new_run(tmp_path / "run", preset)
+    run = fresh_run(tmp_path / "run", preset)
     RerankerTraining(run, preset, rows, tiny_encoder).start()
     watched = [event.metrics for event in events(run) if isinstance(event, Evaluated) and event.when == "during"]
     assert len(watched) == 3

@@ -11,20 +11,14 @@ from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 from tests.screens.waiting import until
-from tunewiz.language import use
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.tui.forms.controls import Answered, Cleared
 from tunewiz.tui.forms.entry import Entry
 from tunewiz.tui.forms.questions import Question, questions
 
+pytestmark = pytest.mark.usefixtures("in_english")
+
 LETTERS = "ab 5e-.校园问答微调😀é_/~"
-
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
 
 
 class Late(App[None]):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from tunewiz.language import Language, current, use
 from tunewiz.problems import Where, reworded, say, warning
+
+pytestmark = pytest.mark.usefixtures("in_english")
 
 CUT = "{count} of {total} texts are longer than {limit} tokens and are cut."
 PATH = "Look into {path}."
@@ -28,13 +29,6 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
         return zh.get(text, text) if (language or current()) == "zh" else text
 
     monkeypatch.setattr("tunewiz.problems.translate", translated)
-
-
-@pytest.fixture(autouse=True)
-def english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
 
 
 def recorded() -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from tunewiz.backends.machine.hardware import Gpu
 from tunewiz.backends.runs.create import add_to_record, create
 from tunewiz.backends.training import batch_sizes
 from tunewiz.backends.training.batch_sizes import settle, settled
-from tunewiz.language import use
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sections.section import Auto
 from tunewiz.presets.yaml.library import load, loads
@@ -20,15 +18,10 @@ from tunewiz.presets.yaml.writing import dumps
 from tunewiz.problems import BadPreset
 from tunewiz.tui.commands.check import run_check
 
+pytestmark = pytest.mark.usefixtures("in_english")
+
 GB = 1 << 30
 AUTO = ["training.batch_size=auto", "evaluation.batch_size=auto"]
-
-
-@pytest.fixture(autouse=True)
-def _in_english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,10 @@ from tunewiz.backends.stages.foresight import Work, epochs, foreseen, guessed, o
 from tunewiz.backends.training.probe import about
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Group, ScoredPair
-from tunewiz.language import use
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.yaml.library import load
 
-
-@pytest.fixture(autouse=True)
-def _in_english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
+pytestmark = pytest.mark.usefixtures("in_english")
 
 
 def reranker(*settings: str) -> RetrievalPreset:

@@ -10,12 +10,13 @@ from typing import Final
 
 import pytest
 
-from tunewiz.language import use
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import fresh
 from tunewiz.tui.forms.questions import Question
 from tunewiz.tui.plain import Dialogue, Plain
 from tunewiz.tui.wizard.step import questions_of, steps_for
+
+pytestmark = pytest.mark.usefixtures("in_english")
 
 ANSWERS: Final = (("backend",), ("method", "type"), ("loss", "name"))
 #: What a course asks its students to set, for each of these methods.
@@ -27,13 +28,6 @@ EXPECTED: Final = {
     "prompt_tuning": {"method.tokens"},
     "prefix_tuning": {"method.tokens"},
 }
-
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
 
 
 def asked(draft: Draft, advanced: bool) -> list[Question]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,7 @@ from tunewiz.language import translate, use
 from tunewiz.problems import BadPreset
 from tunewiz.tui.commands.data import run_data
 
-
-@pytest.fixture(autouse=True)
-def english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
+pytestmark = pytest.mark.usefixtures("in_english")
 
 
 def data(path: Path | str, **given: Any) -> int:

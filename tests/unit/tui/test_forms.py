@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tunewiz.language import use
 from tunewiz.presets import tasks
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.tui.forms.entry import complete
@@ -15,12 +13,7 @@ from tunewiz.tui.forms.questions import Heading, Question, nearest, questions
 from tunewiz.tui.screens.lesson import lesson, topics
 from tunewiz.tui.wizard.step import owner, questions_of, steps, steps_for
 
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
+pytestmark = pytest.mark.usefixtures("in_english")
 
 
 def draft(**given: object) -> Draft:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
@@ -14,7 +13,6 @@ from textual.app import App, ComposeResult
 from textual.widgets import Input, OptionList, Select
 
 from tests.screens.waiting import until
-from tunewiz.language import use
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import fresh
 from tunewiz.presets.yaml.overriding import override
@@ -25,6 +23,8 @@ from tunewiz.tui.forms.controls import Answered, Cards, Pick
 from tunewiz.tui.forms.entry import Entry
 from tunewiz.tui.forms.questions import Question, questions
 from tunewiz.tui.plain import Dialogue, Left, Plain
+
+pytestmark = pytest.mark.usefixtures("in_english")
 
 #: For each task, how its preset begins, and keys of every kind that is typed.
 TASKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -51,13 +51,6 @@ TEXTS = (
     "x: y, z", "*a", "&a b", "!!int 3", "# x", "a # b", "x\ud800y", "a\x07b", "- a", "?", "@x", "%x", "`x`", "{}", "[]",
     '""', "a,,b", ",", "0.1", "1，2", "null, x", "true, false", "{a: b, a: c}", "$HOME", "~/x", "C:\\x",
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    use("en")
-    yield
-    use(None)
 
 
 def by_set(start: dict[str, Any], key: str, text: str) -> Any:
