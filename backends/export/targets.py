@@ -312,7 +312,7 @@ class Script(Target):
 
 
 def _of_reranking(preset: PipelinePreset) -> dict[str, Any]:
-    return {"candidates": preset.candidates.depth, "search_share": preset.candidates.search_share}
+    return {"candidates": preset.candidates.depth, "search_share": preset.candidates.share()}
 
 
 # A search service over HTTP: FAISS finds candidates with the tuned model, a reranker may put them in order.

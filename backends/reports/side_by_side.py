@@ -73,7 +73,7 @@ def _blended(share: float) -> Message:
 
 
 def _warning(preset: RetrievalPreset) -> Message:
-    share = preset.candidates.search_share if isinstance(preset, RerankerPreset) else 0.0
+    share = preset.candidates.share() if isinstance(preset, RerankerPreset) else 0.0
     if share:
         return say(
             "This reranker makes the search worse, although the search's own scores count {percent} %: use the search "
