@@ -34,6 +34,7 @@ from tunewiz.data.rows.examples import Collection, texts_of_example
 from tunewiz.data.text.language import language_of
 from tunewiz.presets.checks import language_problems
 from tunewiz.presets.losses.loss import RerankerLoss
+from tunewiz.presets.losses.matryoshka import Matryoshka
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.recipe import Known, open_keys
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
@@ -273,7 +274,8 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
             return
         stage = "baseline" if when == "before" else "evaluate"
         options = measure_options(run, preset, stage)
-        measured: Measurement = measure(path, collection, wanted_of(preset), preset, options)
+        wanted = wanted_of(preset) if when == "before" else replace(wanted_of(preset), smaller=_lengths(preset))
+        measured: Measurement = measure(path, collection, wanted, preset, options)
         Retrieval().save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
         self._beside(run, preset, collection, measured, when)
@@ -299,6 +301,11 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
             **told,
         )
         run.notice(note("by-words", message))
+
+
+def _lengths(preset: EmbeddingPreset) -> tuple[int, ...]:
+    """Of vectors that training went for beside the whole ones."""
+    return tuple(preset.loss.dimensions) if isinstance(preset.loss, Matryoshka) else ()
 
 
 # What every backend that tunes a reranker shares: all stages but training.
