@@ -141,12 +141,17 @@ class RetrievalStages(Backend[R], Generic[R]):
 
     def settled(self, run: Run, preset: R, path: Path, prepared: Prepared) -> R:
         """``preset`` with what its recipe leaves open chosen; the run is told, and its preset written anew."""
-        from tunewiz.backends.training.recipes import rows_of, settled
+        from tunewiz.backends.training.recipes import rows_of, settled, shared_of
 
         if not open_keys(preset.training):
             return preset
         validated = bool(prepared.validation) and preset.training.tuned_share == "auto"
-        known = replace(self.known(run, preset, path, prepared), rows=rows_of(prepared), validated=validated)
+        known = replace(
+            self.known(run, preset, path, prepared),
+            rows=rows_of(prepared),
+            validated=validated,
+            shared=shared_of(prepared),
+        )
         return settled(run, preset, known)
 
     def known(self, run: Run, preset: R, path: Path, prepared: Prepared) -> Known:
