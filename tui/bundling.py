@@ -1,0 +1,109 @@
+"""A run handed in: its screens drawn once more, without a terminal, and everything put into one zip.
+
+To be called in a child (:func:`tunewiz.errand.send`): an app of its own runs in it, with a folder of its own for drafts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tunewiz.backends.runs.run import Run
+from tunewiz.language import current
+from tunewiz.problems import Message
+
+#: Columns and rows of a picture: wide enough for every panel, and readable on half a page.
+SIZE: Final = (120, 36)
+_PATIENCE: Final = 40.0  # seconds that a screen may take to come to what it shows
+
+
+def bundle(run: Run, out: Path) -> list[Message]:
+    """Write ``out``; what is missing in it. Raises :class:`~tunewiz.problems.BadPreset`."""
+    from tunewiz.backends.export import bundle as zipped
+
+    zipped.check(run, out)
+    with tempfile.TemporaryDirectory(prefix="tunewiz-pictures-") as place:
+        os.environ["XDG_STATE_HOME"] = str(Path(place) / "state")  # the wizard keeps drafts, which are nobody's here
+        folder = Path(place) / "pictures"
+        folder.mkdir()
+        lacking = asyncio.run(_Pictures(run, folder).take())
+        return zipped.write(run, folder, lacking, out)
+
+
+class _Pictures:
+    """Opens the screens of a run one after the other and writes each as SVG and PNG."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self._run, self._folder = run, folder
+        self.lacking: dict[str, str] = {}
+
+    async def take(self) -> dict[str, str]:
+        """All of them; why some are missing."""
+        from tunewiz.tui.app import TunewizApp
+        from tunewiz.tui.terminal.looks import Settings
+
+        app = TunewizApp(self._run.directory.parent, Settings(language=current(), characters="unicode"))
+        async with app.run_test(size=SIZE) as pilot:
+            for name, opening in (
+                ("result", self._result),
+                ("monitor", self._monitor),
+                ("model", self._wizard("model")),
+                ("method", self._wizard("method")),
+            ):
+                await self._one(app, pilot, name, opening)
+        return self.lacking
+
+    async def _one(self, app: Any, pilot: Any, name: str, opening: Callable[[Any, Any], Awaitable[None]]) -> None:
+        from tunewiz.tui.terminal.pictures import save, shot
+
+        try:
+            await opening(app, pilot)
+            await pilot.pause(1.2)  # curves are drawn once a second
+            save(shot(app), self._folder / f"{name}.svg")
+        except Exception as fault:  # a picture less is no reason to hand nothing in
+            self.lacking[name] = str(fault) or type(fault).__name__
+        while len(app.screen_stack) > 1:
+            app.pop_screen()
+            await pilot.pause()
+
+    async def _result(self, app: Any, pilot: Any) -> None:
+        from tunewiz.tui.screens.messages import ResultWanted
+
+        app.post_message(ResultWanted(self._run))
+        await _until(pilot, lambda: getattr(app.screen, "state", None))
+
+    async def _monitor(self, app: Any, pilot: Any) -> None:
+        from tunewiz.tui.screens.messages import MonitorWanted
+
+        app.post_message(MonitorWanted(self._run, stay=True))
+        await _until(pilot, lambda: getattr(getattr(app.screen, "view", None), "sample", None))
+
+    def _wizard(self, step: str) -> Callable[[Any, Any], Awaitable[None]]:
+        async def opening(app: Any, pilot: Any) -> None:
+            from tunewiz.presets.yaml.library import load
+
+            app.open_wizard(load(str(self._run.preset_file)))
+            await _until(pilot, lambda: hasattr(app.screen, "step"))
+            from tunewiz.tui.wizard.step import steps_for
+
+            names = [one.name for one in steps_for(app.screen.state.draft)]
+            if step not in names:
+                raise LookupError(step)
+            app.screen.action_go_to(names.index(step) + 1)
+            await _until(pilot, lambda: app.screen.step.name == step)
+
+        return opening
+
+
+async def _until(pilot: Any, condition: Callable[[], object]) -> None:
+    """Let the app run until ``condition`` holds."""
+    end = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the screen did not open")
+        await pilot.pause(0.05)
