@@ -1,6 +1,6 @@
 """A run handed in: its screens drawn once more, without a terminal, and everything put into one zip.
 
-To be called in a child (:func:`tunewiz.errand.send`): an app of its own runs in it, with a folder of its own for drafts.
+To be called in a child (:func:`tunewiz.errand.send`): an app of its own runs there, with a folder for its drafts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from tunewiz.problems import Message
 #: Columns and rows of a picture: wide enough for every panel, and readable on half a page.
 SIZE: Final = (120, 36)
 _PATIENCE: Final = 40.0  # seconds that a screen may take to come to what it shows
+
+#: What a screen may raise; a picture less is no reason to hand nothing in.
+_BROKEN: Final = (LookupError, OSError, RuntimeError, TypeError, ValueError, AttributeError)
 
 
 def bundle(run: Run, out: Path) -> list[Message]:
@@ -65,7 +68,7 @@ class _Pictures:
             await opening(app, pilot)
             await pilot.pause(1.2)  # curves are drawn once a second
             save(shot(app), self._folder / f"{name}.svg")
-        except Exception as fault:  # a picture less is no reason to hand nothing in
+        except _BROKEN as fault:
             self.lacking[name] = str(fault) or type(fault).__name__
         while len(app.screen_stack) > 1:
             app.pop_screen()

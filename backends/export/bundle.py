@@ -5,7 +5,6 @@ Places of this machine and secrets are taken out of everything but the data itse
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -24,7 +23,6 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json, write_whole
 from tunewiz.language import N_, translate
 from tunewiz.presets.preset import Preset
-from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import BadPreset, Message, TunewizError, error, say
@@ -50,11 +48,11 @@ class Places:
         names = {str(run.directory): run.name, str(run.directory.parent): "runs"}
         for place in (model.get("path"), model.get("place"), getattr(getattr(preset, "model", None), "id", None)):
             if place and Path(str(place)).is_absolute():
-                names[str(place)] = model_name(str(getattr(preset, "model").id)) or Path(str(place)).name
+                names[str(place)] = model_name(str(preset.model.id)) or Path(str(place)).name
         data = getattr(preset, "data", None)
         for dataset in getattr(data, "datasets", ()):
             names[str(dataset.path)] = name_of(str(dataset.path))
-        names |= {sys.prefix: "python", tempfile.gettempdir(): "tmp", os.getcwd(): ".", str(Path.home()): "~"}
+        names |= {sys.prefix: "python", tempfile.gettempdir(): "tmp", str(Path.cwd()): ".", str(Path.home()): "~"}
         # The longest first: a folder before what it lies in. A root is no place that tells anything.
         self._names = sorted(
             ((place, name) for place, name in names.items() if place.startswith("/") and len(place) > 1),
@@ -64,7 +62,7 @@ class Places:
     def without(self, text: str, lists: bool) -> str:
         """``text`` without them, and without secrets; of ``lists`` every absolute path keeps its last part alone."""
         for place, name in self._names:
-            text = re.sub(re.escape(place) + r"(?![\w-])", lambda _found, name=name: name, text)
+            text = name.join(re.split(re.escape(place) + r"(?![\w-])", text))
         return redacted(_ABSOLUTE.sub(r"…/\1", text) if lists else text)
 
 

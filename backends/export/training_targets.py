@@ -45,17 +45,17 @@ class Notebook(Target):
 def program(run: Run, preset: Preset, folder: Path) -> Program:
     """The training of ``run``; its data goes into ``folder``. Raises ``TunewizError`` where there is none."""
     if isinstance(preset, LlmPreset):
-        from tunewiz.backends.export.training import language_model
+        from tunewiz.backends.export.training.language_model import program_of as of_language_model
 
-        return language_model.program_of(run, preset, folder)
+        return of_language_model(run, preset, folder)
     assert isinstance(preset, RetrievalPreset)
     if preset.backend == "flag_embedding":
-        from tunewiz.backends.export.training import flag_embedding
+        from tunewiz.backends.export.training.flag_embedding import program_of as of_flag_embedding
 
-        return flag_embedding.program_of(run, preset, folder)
+        return of_flag_embedding(run, preset, folder)
     if preset.backend in ("sentence_transformers", "cross_encoder"):
-        from tunewiz.backends.export.training import retrieval
+        from tunewiz.backends.export.training.retrieval import program_of as of_retrieval
 
-        return retrieval.program_of(run, preset, folder)
+        return of_retrieval(run, preset, folder)
     message = say("How {backend} trains cannot be written as a script.", backend=preset.backend)
     raise BadPreset(error("no-program", message, fix=say("Look at `tunewiz check`: it shows the library's arguments.")))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import subprocess
 import sys
@@ -19,12 +17,10 @@ from tunewiz.backends.engines import find_engine
 from tunewiz.backends.export import targets
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json
-from tunewiz.language import use
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.problems import BadPreset
 
 #: Runs programs one after the other, cells of notebooks in order, in a Python in which there is no Tunewiz.
 RUNNER = """
@@ -108,7 +104,9 @@ def _language_model(folder: Path, name: str, wanted: LlmPreset) -> tuple[Run, Pa
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_llm: Path) -> dict[str, tuple[Run, Path]]:
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_llm: Path
+) -> dict[str, tuple[Run, Path]]:
     """Each run with its program, script and notebook by turns, after all of them were run in one child."""
     folder = tmp_path_factory.mktemp("programs")
     beir, found = write_beir(folder / "beir"), {}
@@ -123,7 +121,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_
     programs = [next(place.glob("train.[pi]*")) for _, place in found.values()]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
     command = [sys.executable, "-c", RUNNER, *map(str, programs)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=840, check=False, cwd=folder)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=840, check=False, cwd=folder
+    )
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     return found
 

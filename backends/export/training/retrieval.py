@@ -52,10 +52,9 @@ _LEFT_OUT: Final = frozenset(
 _DEVICE: Final = 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"'
 
 
-def argument_values(
-    preset: RetrievalPreset, trained: Trained[Any], length: Length, metric: str | None
-) -> dict[str, Any]:
+def argument_values(trained: Trained[Any], length: Length, metric: str | None) -> dict[str, Any]:
     """The Trainer's arguments of the run."""
+    preset = trained.preset
     watched = metric if preset.training.evaluations else None
     made = settings(preset, trained.precision, trained.device) | schedule(preset.training, length, watched)
     kept = {key: value for key, value in made.items() if value is not None and key not in _LEFT_OUT}
