@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from textual.css.query import QueryError
+
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import current
 from tunewiz.problems import Message
@@ -22,7 +24,7 @@ SIZE: Final = (120, 36)
 _PATIENCE: Final = 40.0  # seconds that a screen may take to come to what it shows
 
 #: What a screen may raise; a picture less is no reason to hand nothing in.
-_BROKEN: Final = (LookupError, OSError, RuntimeError, TypeError, ValueError, AttributeError)
+_BROKEN: Final = (LookupError, OSError, RuntimeError, TypeError, ValueError, AttributeError, QueryError)
 
 
 def bundle(run: Run, out: Path) -> list[Message]:
@@ -46,33 +48,31 @@ class _Pictures:
         self.lacking: dict[str, str] = {}
 
     async def take(self) -> dict[str, str]:
-        """All of them; why some are missing."""
+        """All of them; why some are missing. Each in an app of its own: what one breaks, the next does not see."""
         from tunewiz.tui.app import TunewizApp
         from tunewiz.tui.terminal.looks import Settings
 
-        app = TunewizApp(self._run.directory.parent, Settings(language=current(), characters="unicode"))
-        async with app.run_test(size=SIZE) as pilot:
-            for name, opening in (
-                ("result", self._result),
-                ("monitor", self._monitor),
-                ("model", self._wizard("model")),
-                ("method", self._wizard("method")),
-            ):
-                await self._one(app, pilot, name, opening)
+        for name, opening in (
+            ("result", self._result),
+            ("monitor", self._monitor),
+            ("model", self._wizard("model")),
+            ("method", self._wizard("method")),
+        ):
+            app = TunewizApp(self._run.directory.parent, Settings(language=current(), characters="unicode"))
+            try:
+                async with app.run_test(size=SIZE) as pilot:
+                    await self._one(app, pilot, name, opening)
+            except _BROKEN as fault:  # also what the app itself raised, which is told when it ends
+                if not (self._folder / f"{name}.svg").is_file():
+                    self.lacking[name] = str(fault) or type(fault).__name__
         return self.lacking
 
     async def _one(self, app: Any, pilot: Any, name: str, opening: Callable[[Any, Any], Awaitable[None]]) -> None:
         from tunewiz.tui.terminal.pictures import save, shot
 
-        try:
-            await opening(app, pilot)
-            await pilot.pause(1.2)  # curves are drawn once a second
-            save(shot(app), self._folder / f"{name}.svg")
-        except _BROKEN as fault:
-            self.lacking[name] = str(fault) or type(fault).__name__
-        while len(app.screen_stack) > 1:
-            app.pop_screen()
-            await pilot.pause()
+        await opening(app, pilot)
+        await pilot.pause(1.2)  # curves are drawn once a second
+        save(shot(app), self._folder / f"{name}.svg")
 
     async def _result(self, app: Any, pilot: Any) -> None:
         from tunewiz.tui.screens.messages import ResultWanted

@@ -57,6 +57,9 @@ class Draft:
 
     def take(self, given: Given, rules: Mapping[str, Rule | str]) -> bool:
         """Put ``given`` where the rule of its key says; a reason in its place is told. Whether there is a rule."""
+        if names_secret(given.key):
+            self.no_place(given, say("a secret belongs into a variable of the environment"))
+            return True
         rule = rules.get(given.key)
         if rule is None:
             return False
