@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from textual.css.query import QueryError
+from textual.pilot import WaitForScreenTimeout
 
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import current
@@ -23,8 +24,18 @@ from tunewiz.problems import Message
 SIZE: Final = (120, 36)
 _PATIENCE: Final = 40.0  # seconds that a screen may take to come to what it shows
 
+_Opening = Callable[[Any], Awaitable[None]]
 #: What a screen may raise; a picture less is no reason to hand nothing in.
-_BROKEN: Final = (LookupError, OSError, RuntimeError, TypeError, ValueError, AttributeError, QueryError)
+_BROKEN: Final = (
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    QueryError,
+    WaitForScreenTimeout,
+)
 
 
 def bundle(run: Run, out: Path) -> list[Message]:
@@ -60,53 +71,53 @@ class _Pictures:
         ):
             app = TunewizApp(self._run.directory.parent, Settings(language=current(), characters="unicode"))
             try:
-                async with app.run_test(size=SIZE) as pilot:
-                    await self._one(app, pilot, name, opening)
+                async with app.run_test(size=SIZE):
+                    await self._one(app, name, opening)
             except _BROKEN as fault:  # also what the app itself raised, which is told when it ends
                 if not (self._folder / f"{name}.svg").is_file():
                     self.lacking[name] = str(fault) or type(fault).__name__
         return self.lacking
 
-    async def _one(self, app: Any, pilot: Any, name: str, opening: Callable[[Any, Any], Awaitable[None]]) -> None:
+    async def _one(self, app: Any, name: str, opening: _Opening) -> None:
         from tunewiz.tui.terminal.pictures import save, shot
 
-        await opening(app, pilot)
-        await pilot.pause(1.2)  # curves are drawn once a second
+        await opening(app)
+        await asyncio.sleep(1.2)  # curves are drawn once a second
         save(shot(app), self._folder / f"{name}.svg")
 
-    async def _result(self, app: Any, pilot: Any) -> None:
+    async def _result(self, app: Any) -> None:
         from tunewiz.tui.screens.messages import ResultWanted
 
         app.post_message(ResultWanted(self._run))
-        await _until(pilot, lambda: getattr(app.screen, "state", None))
+        await _until(lambda: getattr(app.screen, "state", None))
 
-    async def _monitor(self, app: Any, pilot: Any) -> None:
+    async def _monitor(self, app: Any) -> None:
         from tunewiz.tui.screens.messages import MonitorWanted
 
         app.post_message(MonitorWanted(self._run, stay=True))
-        await _until(pilot, lambda: getattr(getattr(app.screen, "view", None), "sample", None))
+        await _until(lambda: getattr(getattr(app.screen, "view", None), "sample", None))
 
-    def _wizard(self, step: str) -> Callable[[Any, Any], Awaitable[None]]:
-        async def opening(app: Any, pilot: Any) -> None:
+    def _wizard(self, step: str) -> _Opening:
+        async def opening(app: Any) -> None:
             from tunewiz.presets.yaml.library import load
 
             app.open_wizard(load(str(self._run.preset_file)))
-            await _until(pilot, lambda: hasattr(app.screen, "step"))
+            await _until(lambda: hasattr(app.screen, "step"))
             from tunewiz.tui.wizard.step import steps_for
 
             names = [one.name for one in steps_for(app.screen.state.draft)]
             if step not in names:
                 raise LookupError(step)
             app.screen.action_go_to(names.index(step) + 1)
-            await _until(pilot, lambda: app.screen.step.name == step)
+            await _until(lambda: app.screen.step.name == step)
 
         return opening
 
 
-async def _until(pilot: Any, condition: Callable[[], object]) -> None:
+async def _until(condition: Callable[[], object]) -> None:
     """Let the app run until ``condition`` holds."""
     end = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError("the screen did not open")
-        await pilot.pause(0.05)
+        await asyncio.sleep(0.05)

@@ -178,7 +178,11 @@ def test_flag_embedding(tmp_path: Path) -> None:
     found = imported(tmp_path, "train.sh", FLAG)
     preset = found.preset
     assert isinstance(preset, EmbeddingPreset)
-    assert (preset.backend, preset.model.id, preset.model.pooling) == ("flag_embedding", "BAAI/bge-small-zh-v1.5", "cls")
+    assert (preset.backend, preset.model.id, preset.model.pooling) == (
+        "flag_embedding",
+        "BAAI/bge-small-zh-v1.5",
+        "cls",
+    )
     assert preset.model.query_instruction == "为这个句子生成表示："
     assert [one.path for one in preset.data.datasets] == ["./faq.jsonl", "./more.jsonl"]
     assert preset.loss.model_dump()["group_size"] == 4
