@@ -31,16 +31,22 @@ _ROLES: Final = {"user": "user", "assistant": "assistant", "tool": "observation"
 def write(prepared: PreparedLlm, folder: Path) -> Path:
     """Write training and validation rows and a ``dataset_info.json`` with absolute paths; the folder of them."""
     target = folder / FOLDER
+    info = write_files(prepared, target)
+    placed = {name: told | {"file_name": str((target / told["file_name"]).absolute())} for name, told in info.items()}
+    write_json(target / "dataset_info.json", placed)
+    return target
+
+
+def write_files(prepared: PreparedLlm, folder: Path) -> dict[str, dict[str, Any]]:
+    """Write training and validation rows into ``folder``; what ``dataset_info.json`` beside them has to say."""
     info = {}
     for name in ("train", "validation"):
         rows: list[Conversation] = getattr(prepared, name)
         if rows:
-            file = target / f"{name}.jsonl"
             masks = has_unlearned(rows)
-            write_jsonl(file, (_record(row, prepared.stage, masks) for row in rows))
-            info[name] = {"file_name": str(file.absolute())} | _layout(prepared.stage)
-    write_json(target / "dataset_info.json", info)
-    return target
+            write_jsonl(folder / f"{name}.jsonl", (_record(row, prepared.stage, masks) for row in rows))
+            info[name] = {"file_name": f"{name}.jsonl"} | _layout(prepared.stage)
+    return info
 
 
 def _layout(stage: Stage) -> dict[str, Any]:

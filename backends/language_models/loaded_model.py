@@ -97,7 +97,7 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
     # An adapter of any kind is put on as LLaMA-Factory's "lora" is: peft reads its kind from the adapter itself.
     told_apart = adapter is not None and speaks_first(adapter)
-    told = _told(preset, places, None if told_apart else adapter, merged) | {"infer_dtype": _name(dtype)}
+    told = loading_arguments(preset, places, None if told_apart else adapter, merged) | {"infer_dtype": _name(dtype)}
     with loading_explained(places.model, preset.model.trust_remote_code):
         model_args, data_args, finetuning_args, _ = get_infer_args(told)
         model_args.device_map, model_args.compute_dtype = {"": torch.device(device)}, dtype
@@ -121,7 +121,7 @@ def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
     from llamafactory.model import load_tokenizer
 
     with loading_explained(places.model, preset.model.trust_remote_code):
-        model_args, data_args, _, _ = get_infer_args(_told(preset, places, None, merged=True))
+        model_args, data_args, _, _ = get_infer_args(loading_arguments(preset, places, None, merged=True))
         tokenizer = load_tokenizer(model_args)["tokenizer"]
         check_tokenizer(tokenizer, places.model)
         template = get_template_and_fix_tokenizer(tokenizer, data_args)
@@ -151,7 +151,8 @@ def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _told(preset: LlmPreset, places: Places, adapter: Path | None, merged: bool) -> dict[str, Any]:
+def loading_arguments(preset: LlmPreset, places: Places, adapter: Path | None, merged: bool) -> dict[str, Any]:
+    """What LLaMA-Factory is told to load: the arguments of ``get_infer_args``."""
     options = {**preset.method.arguments(), **preset.backend_options}
     shared = () if merged else LOADING_OPTIONS
     training = preset.training

@@ -69,7 +69,8 @@ def _words(text: str, chinese: bool) -> list[str]:
 
 
 INVALID: Final = ""
-_EDGES: Final = re.compile(r"^[\s\"'`“”‘’*.。:：,，]+|[\s\"'`“”‘’*.。:：,，]+$")
+#: What may stand around a label.
+EDGES: Final = re.compile(r"^[\s\"'`“”‘’*.。:：,，]+|[\s\"'`“”‘’*.。:：,，]+$")
 
 
 def named_label(answer: str, labels: Sequence[str]) -> str:
@@ -80,7 +81,7 @@ def named_label(answer: str, labels: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return _EDGES.sub("", text).casefold()
+    return EDGES.sub("", text).casefold()
 
 
 def label_scores(expected: Sequence[str], found: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:

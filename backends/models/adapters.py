@@ -23,28 +23,33 @@ def add_lora(model: Any, method: Lora) -> tuple[str, ...]:
     Returns the names of the layers that got one, shortened to their last part. Raises :class:`BadPreset`
     (``lora-target-unknown``) when the preset names layers that the model lacks.
     """
-    from peft import LoraConfig, TaskType
+    from peft import LoraConfig
 
+    options = lora_options(model, method)
+    model.add_adapter(LoraConfig(**options), adapter_name=ADAPTER_NAME)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(_is_adapter(name))
+    return tuple(sorted({name.rsplit(".", 1)[-1] for name in options["target_modules"]}))
+
+
+def lora_options(model: Any, method: Lora) -> dict[str, Any]:
+    """The arguments of peft's ``LoraConfig`` for ``model``. Raises :class:`BadPreset` (``lora-target-unknown``)."""
     transformer = model[0].auto_model
     linear = linear_layers(transformer)
     wanted = linear if method.target_modules == "all" else tuple(method.target_modules)
     _check_targets(wanted, linear)
     heads = [name for name, _ in transformer.named_children() if name in HEADS]
-    config = LoraConfig(
-        task_type=TaskType.SEQ_CLS if heads else TaskType.FEATURE_EXTRACTION,
-        modules_to_save=heads or None,
-        r=method.rank,
-        lora_alpha=method.alpha,
-        lora_dropout=method.dropout,
-        target_modules=list(wanted),
-        bias="none",
-        use_rslora=method.use_rslora,
-        use_dora=method.use_dora,
-    )
-    model.add_adapter(config, adapter_name=ADAPTER_NAME)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(_is_adapter(name))
-    return tuple(sorted({name.rsplit(".", 1)[-1] for name in wanted}))
+    return {
+        "task_type": "SEQ_CLS" if heads else "FEATURE_EXTRACTION",
+        "modules_to_save": heads or None,
+        "r": method.rank,
+        "lora_alpha": method.alpha,
+        "lora_dropout": method.dropout,
+        "target_modules": list(wanted),
+        "bias": "none",
+        "use_rslora": method.use_rslora,
+        "use_dora": method.use_dora,
+    }
 
 
 def linear_layers(transformer: Any) -> tuple[str, ...]:

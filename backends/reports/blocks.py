@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tunewiz.backends.evaluate.verdict import VERDICTS, Verdict
+from tunewiz.backends.evaluate.verdict import VERDICTS, Comparison, Verdict
 from tunewiz.backends.reports.metrics_file import NAME, MetricsFile
 from tunewiz.backends.runs.events import STAGE_NAMES, STAGES
 from tunewiz.backends.runs.state import RunState
@@ -76,6 +76,10 @@ Block = Heading | Paragraph | Bullets | Table | Code | Picture
 
 #: What Markdown would act on inside a cell; cells may hold text from the data.
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>|]")
+#: What an SVG of its own says and one inside a page does not.
+_XML: Final = re.compile(r"<metadata>.*?</metadata>| xmlns(?::\w+)?=\"[^\"]*\"", re.DOTALL)
+#: Where an SVG gives something a name, and where it calls it.
+_NAMED: Final = re.compile(r'(\bid="|url\(#|href="#)')
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 body { font: 16px/1.6 system-ui, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
@@ -85,8 +89,15 @@ th, td { border-bottom: 1px solid var(--line); padding: .35rem .7rem; text-align
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .marked { background: var(--soft); font-weight: 600; }
 .strong { font-size: 1.15rem; font-weight: 600; }
-img { max-width: 100%; background: #fff; border-radius: 4px; }
+figure { margin: 1rem 0; break-inside: avoid; }
+figure > img, figure > svg { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
+figcaption { font-size: .9rem; opacity: .8; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; }
+@page { margin: 1.6cm; }
+@media print {
+  :root { color-scheme: light; } body { max-width: none; margin: 0; font-size: 11pt; }
+  table { display: table; font-size: 9pt; } tr, pre, figure { break-inside: avoid; } h1, h2, h3 { break-after: avoid; }
+}
 """
 
 
@@ -141,14 +152,26 @@ def _html(block: Block) -> Iterator[str]:
         case Code(text, _):
             yield f"<pre><code>{_text(text)}</code></pre>"
         case Picture(file, told):
-            data = base64.b64encode(file.read_bytes()).decode("ascii")
-            yield f'<p><img src="data:image/png;base64,{data}" alt="{_text(told)}"></p>'
+            yield f"<figure>{_drawn(file, told)}<figcaption>{_text(told)}</figcaption></figure>"
         case Table():
             yield "<table><thead><tr>" + _cells(block.titles, "th", block.numbers) + "</tr></thead><tbody>"
             for number, row in enumerate(block.rows):
                 marked = ' class="marked"' if number == block.marked else ""
                 yield f"<tr{marked}>" + _cells(row, "td", block.numbers) + "</tr>"
             yield "</tbody></table>"
+
+
+def _drawn(file: Path, told: str) -> str:
+    """A picture inside the page: as SVG where it was drawn as one, else as PNG."""
+    svg = file.with_suffix(".svg")
+    if not svg.is_file():
+        data = base64.b64encode(file.read_bytes()).decode("ascii")
+        return f'<img src="data:image/png;base64,{data}" alt="{_text(told)}">'
+    text = svg.read_text(encoding="utf-8")
+    inside = text[text.index("<svg") :]  # without the prologue, which has no place in a page
+    # Names are the page's: two pictures may not have one in common.
+    inside = _NAMED.sub(rf"\g<1>{file.stem}-", _XML.sub("", inside).replace("xlink:href", "href"))
+    return inside.replace("<svg ", f'<svg role="img" aria-label="{_text(told)}" ', 1)
 
 
 def _cells(cells: Sequence[str], tag: str, numbers: frozenset[int]) -> str:
@@ -170,9 +193,12 @@ def write_pages(folder: Path, blocks: Sequence[Block], numbers: MetricsFile) -> 
     numbers.write(folder / NAME)
 
 
-def verdict(word: Verdict) -> Block:
-    """The verdict's sentence."""
-    return Paragraph(VERDICTS[word].sentence.text(), strong=True)
+def verdict(word: Verdict, decides: Comparison | None = None) -> Block:
+    """The verdict's sentence, and with ``decides`` the measure that it goes by: what one reads who reads one line."""
+    sentence = VERDICTS[word].sentence.text()
+    if decides is not None:
+        sentence += f" ({decides.metric} {decides.before:.3f} → {decides.after:.3f})"
+    return Paragraph(sentence, strong=True)
 
 
 def section(title: str, items: Sequence[str]) -> Iterator[Block]:

@@ -23,7 +23,7 @@ from tunewiz.backends.reports.blocks import (
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
-from tunewiz.backends.reports.pictures import loss_picture
+from tunewiz.backends.reports.pictures import CURVES, curve_pictures, loss_picture
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
@@ -42,20 +42,24 @@ def write_report(run: Run, preset: LlmPreset) -> str:
     facts, state = gather_language_model(run, preset), read_state(run)
     run.report.mkdir(parents=True, exist_ok=True)
     picture = loss_picture(state.curves, "eval_loss", run.report / "loss.png")
+    more = curve_pictures(state.curves, run.report)
     record = _metrics(facts)
     steps = steps_of_report(run, state, preset, record)
-    blocks = list(_contents(facts, state, picture, steps))
+    blocks = list(_contents(facts, state, picture, more, steps))
     write_pages(run.report, blocks, record.advising(steps))
     return facts.verdict
 
 
-def _contents(facts: LlmFacts, state: RunState, picture: Path | None, steps: list[Message]) -> Iterator[Block]:
+def _contents(
+    facts: LlmFacts, state: RunState, picture: Path | None, more: Mapping[str, Path], steps: list[Message]
+) -> Iterator[Block]:
     yield Heading(facts.preset.name, 1)
-    yield verdict(facts.verdict)
+    yield verdict(facts.verdict, facts.comparison)
     yield from numbers(facts)
     yield from _floor(facts)
     if picture:
         yield Picture(picture, translate(N_("Training loss by step")))
+    yield from (Picture(more[name], translate(told)) for name, told in CURVES.items() if name in more)
     yield from _confusion(facts)
     yield from _answers(facts)
     yield from advice(steps)

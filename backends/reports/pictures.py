@@ -72,6 +72,51 @@ def loss_picture(curves: Mapping[str, Curve], metric: str, target: Path) -> Path
     return _written(figure, target)
 
 
+#: What is drawn over the steps of a training: a file, what it is called, its curves by the beginning of their names.
+_OVER_STEPS: Final = (
+    ("learning-rate", N_("learning rate"), ("learning_rate",), 1.0),
+    ("evaluations", N_("measured during training"), ("eval_",), 1.0),
+    ("training-cosines", N_("cosine"), ("positive_cosine", "negative_cosine", "margin"), 1.0),
+    ("memory", N_("memory (GiB)"), ("memory", "memory_peak"), float(1 << 30)),
+)
+#: Of what is measured during training, what tells how long that took.
+_NO_MEASURE: Final = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time")
+
+
+def curve_pictures(curves: Mapping[str, Curve], folder: Path) -> dict[str, Path]:
+    """Learning rate, every measure of the evaluations, cosines and their margin, memory; those that are known."""
+    found = {}
+    for name, told, starts, unit in _OVER_STEPS:
+        drawn = {
+            key: curve
+            for key, curve in curves.items()
+            if len(curve.values) > 1
+            and key not in _NO_MEASURE
+            and any(key == start or (start.endswith("_") and key.startswith(start)) for start in starts)
+        }
+        if not drawn:
+            continue
+        figure, (ax,) = _figure()
+        for key, curve in drawn.items():
+            marked = "o" if len(curve.values) < 40 else None
+            ax.plot(curve.steps, [value / unit for value in curve.values], linewidth=1.6, marker=marked, label=key)
+        ax.set_xlabel(_label(N_("step")))
+        ax.set_ylabel(_label(told))
+        if len(drawn) > 1:
+            ax.legend(frameon=False, fontsize="small", ncols=1 + len(drawn) // 6)
+        found[name] = _written(figure, folder / f"{name}.png")
+    return found
+
+
+#: What each of them shows, in the order of a report.
+CURVES: Final = {
+    "learning-rate": N_("Learning rate by step"),
+    "evaluations": N_("Every measure of the evaluations during training"),
+    "training-cosines": N_("Cosines during training: right passages, the nearest wrong ones, and the margin"),
+    "memory": N_("Memory during training"),
+}
+
+
 def metrics_picture(facts: Facts, target: Path) -> Path | None:
     """A pair of bars for each metric; the whisker is the 95 % interval of the difference, drawn around "after"."""
     items = list(facts.comparisons.values())
@@ -132,7 +177,13 @@ def _span(histograms: Sequence[Sequence[int]]) -> tuple[float, float]:
 
 
 def _written(figure: Any, target: Path) -> Path:
-    temporary = target.with_name(f".{target.stem}.part.png")
-    figure.savefig(temporary, metadata={"Software": None})
-    temporary.replace(target)
+    """The PNG ``target``, and the SVG beside it, which a page takes in."""
+    from matplotlib import rc_context
+
+    # Text stays text, in the reader's fonts; equal pictures are equal files, and names in two of them differ.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": target.stem}):
+        for file, told in ((target, {"Software": None}), (target.with_suffix(".svg"), {"Date": None, "Creator": None})):
+            temporary = file.with_name(f".{file.stem}.part{file.suffix}")
+            figure.savefig(temporary, metadata=told)
+            temporary.replace(file)
     return target

@@ -30,7 +30,13 @@ from tunewiz.backends.reports.blocks import (
 from tunewiz.backends.reports.facts import Facts, file_of, gather
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
-from tunewiz.backends.reports.pictures import cosines_picture, loss_picture, metrics_picture
+from tunewiz.backends.reports.pictures import (
+    CURVES,
+    cosines_picture,
+    curve_pictures,
+    loss_picture,
+    metrics_picture,
+)
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
@@ -78,6 +84,7 @@ def _pictures(facts: Facts, state: RunState) -> dict[str, Path]:
         "metrics": metrics_picture(facts, folder / "metrics.png"),
         "cosines": cosines_picture(facts, folder / "cosines.png"),
         "loss": loss_picture(state.curves, facts.primary, folder / "loss.png"),
+        **curve_pictures(state.curves, folder),
     }
     return {name: path for name, path in drawn.items() if path is not None}
 
@@ -115,7 +122,7 @@ def contents(
     """All blocks, in reading order: the verdict, the numbers, the evidence, what next, how it was made."""
     return [
         Heading(facts.preset.name, 1),
-        verdict(facts.verdict),
+        verdict(facts.verdict, facts.comparison),
         *numbers(facts),
         *side_by_side.two_stage_blocks(facts),
         *side_by_side.way_blocks(facts),
@@ -137,6 +144,7 @@ def _picture_blocks(pictures: Mapping[str, Path]) -> Iterator[Block]:
         "metrics": N_("Metrics before and after; whiskers: 95 % interval of the difference"),
         "cosines": N_("Cosines of right pairs, random pairs and the best-ranked others, before and after"),
         "loss": N_("Training loss by step"),
+        **CURVES,
     }
     for name, text in told.items():
         if name in pictures:

@@ -15,7 +15,7 @@ from tunewiz.backends.runs.events import Event, parse
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.retrieval import RetrievalBackend
-from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
@@ -113,7 +113,7 @@ class BarelyTraining(RetrievalBackend):
 STAGES = ("prepare", "baseline", "train", "evaluate", "export")
 
 
-def fresh_run(folder: Path, preset: RetrievalPreset) -> Run:
+def fresh_run(folder: Path, preset: Preset) -> Run:
     """An empty run of ``preset``."""
     run = Run(folder)
     run.directory.mkdir(parents=True)

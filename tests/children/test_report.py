@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def test_all_files_are_there(done: tuple[Path, str]) -> None:
     report, _ = done
     names = {path.name for path in report.iterdir()}
     assert names == {
-        "report.md", "report.html", "metrics.json", "metrics.png", "cosines.png",
+        "report.md", "report.html", "metrics.json", "metrics.png", "cosines.png", "metrics.svg",
+        "cosines.svg",
         "before.json", "after.json", "before.run.tsv", "after.run.tsv", "bm25.json", "bm25.run.tsv",
         "fusion.before.json", "fusion.before.run.tsv", "fusion.after.json", "fusion.after.run.tsv",
     }  # fmt: skip  # no loss.png: nothing was trained step by step
@@ -75,7 +77,10 @@ def test_the_numbers_are_those_measured(done: tuple[Path, str]) -> None:
 
 def test_the_page_stands_alone(done: tuple[Path, str]) -> None:
     page = (done[0] / "report.html").read_text("utf-8")
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count('<svg role="img"') == 2
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert len(names) == len(set(names))
+    assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', page)) <= set(names)
     assert "http://" not in page
     assert "https://" not in page
     assert "<script" not in page

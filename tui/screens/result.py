@@ -16,7 +16,10 @@ from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
-from tunewiz.language import N_
+from tunewiz.errand import send
+from tunewiz.language import N_, translate
+from tunewiz.printable import printable
+from tunewiz.problems import TunewizError, say
 from tunewiz.tui.answers import looks_by_task
 from tunewiz.tui.dialogs.copying import Copyable, Copying, of_run
 from tunewiz.tui.dialogs.query import QueryScreen
@@ -49,6 +52,7 @@ class ResultScreen(Copying, FullScreen):
         Binding("enter", "look", N_("Look at it"), key_display="⏎"),
         Binding("t", "try", N_("Try it"), tooltip=N_("Ask the untouched and the tuned model")),
         Binding("x", "export", N_("Export")),
+        Binding("b", "bundle", N_("Bundle"), tooltip=N_("Everything of this run in one zip, to hand in")),
         Binding("o", "report", N_("Report")),
         Binding("l", "log", N_("Log")),
         Binding("m", "curves", N_("Curves")),
@@ -106,6 +110,8 @@ class ResultScreen(Copying, FullScreen):
         """What there is no file or no use for is not offered."""
         if action == "report":
             return (self.run.report / "report.md").is_file()
+        if action == "bundle":
+            return (self.run.report / "report.md").is_file()
         if action == "log":
             return self.run.log_file.is_file()
         if action == "try":
@@ -153,6 +159,21 @@ class ResultScreen(Copying, FullScreen):
         """Write its model in another form."""
         if self.state is not None:
             self.post_message(ExportWanted(self.run, self.state.task))
+
+    def action_bundle(self) -> None:
+        """Everything of it into one zip; that takes a while, and goes on when the screen is left."""
+        self.notify(translate("Gathering everything of this run …"), markup=False)
+        self._bundle(self.run.directory / "exports" / f"{self.run.name}.zip")
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="bundle")
+    def _bundle(self, place: Path) -> None:
+        try:
+            missing = send("tunewiz.tui.bundling:bundle", self.run, place)
+        except TunewizError as fault:
+            told = "  ".join(problem.line() for problem in fault.problems)
+        else:
+            told = "\n".join([str(place), *(say("Missing: {what}", what=one).text() for one in missing)])
+        self.app.notify(printable(told, 1000), timeout=20, markup=False)
 
     def action_compare(self) -> None:
         """Beside the run before it."""

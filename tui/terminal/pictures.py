@@ -75,14 +75,17 @@ def write(taken: Shot, name: str) -> Written:
     for folder in (Path.cwd(), paths.state() / "pictures"):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            svg = folder / f"{stem}.svg"
-            write_whole(svg, taken.svg)
+            return save(taken, folder / f"{stem}.svg")
         except OSError as fault:
             failed = fault
-            continue
-        png, letters = _png(taken, svg.with_suffix(".png"))
-        return Written(svg, png, letters)
     raise failed
+
+
+def save(taken: Shot, svg: Path) -> Written:
+    """Write ``svg`` and the PNG beside it. Raises ``OSError``."""
+    write_whole(svg, taken.svg)
+    png, letters = _png(taken, svg.with_suffix(".png"))
+    return Written(svg, png, letters)
 
 
 def _png(taken: Shot, file: Path) -> tuple[Path | None, bool]:

@@ -5,7 +5,7 @@ From prepared groups and a model that sentence-transformers loaded to a tuned mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from tunewiz.backends.models.reranking import pair_features
 from tunewiz.backends.training.encoder_training import EncoderTraining
 from tunewiz.backends.training.reranker_rows import group_pairs
 from tunewiz.backends.training.reranker_training import RerankerTraining
+from tunewiz.backends.training.sampling import Rows as SamplingRows
 from tunewiz.backends.training.trainer import scored_in_pieces
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import scale_of
@@ -46,7 +47,7 @@ class FlagTraining(EncoderTraining):
         tuned = flag_models.flag_model(model, loss, self.folder, self.run.notice)
         for problem in made.notes:
             self.run.notice(problem)
-        plan = self._plan(made.sampling(_lengths(model, made)), loss.compares_batch)
+        plan = self._plan(sampling_of_texts(model, made), loss.compares_batch)
         length, metric = self._extent(plan)
         parts = Parts(
             tuned=tuned,
@@ -96,13 +97,14 @@ class FlagTraining(EncoderTraining):
         )
 
 
-def _lengths(model: Any, made: GroupRows) -> Sequence[int]:
-    """About how many tokens a row costs: its query, its first answer, its first negatives."""
+def sampling_of_texts(model: Any, made: GroupRows) -> SamplingRows:
+    """Which rows may meet, each with about the tokens it costs: its query, its first answer, its first negatives."""
     query, passage = prompts(model)
     asked = [len(ids) for ids in token_ids(model, [group.query for group in made.groups], query)]
     texts = [(group.positives[0], *group.negatives[: made.size - 1]) for group in made.groups]
     flat = iter(token_ids(model, [text for row in texts for text in row], passage))
-    return [cost + sum(len(next(flat)) for _ in row) for cost, row in zip(asked, texts, strict=True)]
+    costs = [cost + sum(len(next(flat)) for _ in row) for cost, row in zip(asked, texts, strict=True)]
+    return made.sampling(costs)
 
 
 def _embedder_bases() -> tuple[Any, Any, Any]:
@@ -175,7 +177,7 @@ class FlagReranking(RerankerTraining):
         tuned = TunedReranker(model, _losses_of(model, training.batch_size), made.size)
         if loss.mini_batch_size:
             tuned.model.encode = scored_in_pieces(tuned.model.encode, loss.mini_batch_size)
-        plan = self._plan(made.sampling(_costs(model, made)), False)
+        plan = self._plan(sampling_of_pairs(model, made), False)
         length, metric = self._extent(plan)
         parts = Parts(
             tuned=tuned,
@@ -266,12 +268,12 @@ def _pair_of(model: Any) -> Callable[[str, str], dict[str, list[int]]]:
     return asked
 
 
-def _costs(model: Any, made: GroupRows) -> Sequence[int]:
-    """About how many tokens a row costs: its query with its first answer and first negatives."""
+def sampling_of_pairs(model: Any, made: GroupRows) -> SamplingRows:
+    """Which rows may meet, each with about the tokens it costs: its query with its first answer and negatives."""
     texts = [(group.positives[0], *group.negatives[: made.size - 1]) for group in made.groups]
     pairs = [(group.query, text) for group, row in zip(made.groups, texts, strict=True) for text in row]
     costs = iter([len(one["input_ids"]) for one in pair_features(model, pairs)])
-    return [sum(next(costs) for _ in row) for row in texts]
+    return made.sampling([sum(next(costs) for _ in row) for row in texts])
 
 
 def _reranker_bases() -> tuple[Any, Any, Any]:

@@ -1,0 +1,1 @@
+"""Other programs' configurations read into a preset: LLaMA-Factory, axolotl, command lines of retrieval libraries."""

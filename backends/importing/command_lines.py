@@ -1,0 +1,328 @@
+"""Command lines of FlagEmbedding, sentence-transformers and LLaMA-Factory, as they stand in a shell script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tunewiz.backends.importing.foreign import (
+    NOTHING,
+    PLACES,
+    SEVERAL,
+    SPEED,
+    TRAINER,
+    UNKNOWN,
+    Draft,
+    Given,
+    Imported,
+    NoPlace,
+    Rule,
+    finished,
+    name_of,
+    no_model,
+    no_value,
+    one_of,
+    real,
+    to,
+    true,
+    whole,
+)
+from tunewiz.language import N_
+from tunewiz.presets.yaml.tree import plain
+from tunewiz.problems import BadPreset, Message, Where, error, say, warning
+
+
+class Word(NamedTuple):
+    """A word of a command, and the line that it stands in."""
+
+    text: str
+    line: int
+
+
+_QUOTED: Final = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.)|([^\s'\"\\]+)|(\s+)", re.DOTALL)
+_VARIABLE: Final = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+_ASSIGNMENT: Final = re.compile(r"(?:export\s+)?(\w+)=(.*)", re.DOTALL)
+
+
+def words_of(text: str) -> list[Word]:
+    """The words of a shell script: without comments, its lines joined at backslashes, its variables filled in."""
+    variables: dict[str, str] = {}
+    found: list[Word] = []
+    lines, number = text.splitlines(), 0
+    while number < len(lines):
+        begun, joined = number + 1, []
+        while number < len(lines):
+            line = lines[number]
+            number += 1
+            joined.append(Word(line.rstrip().removesuffix("\\"), number))
+            if not line.rstrip().endswith("\\"):
+                break
+        own = [word for one in joined for word in _words(one, variables)]
+        assigned = _ASSIGNMENT.fullmatch(own[0].text) if len(own) == 1 else None
+        if assigned:
+            variables[assigned[1]] = assigned[2]
+        elif own:
+            found += own if begun else []
+    return found
+
+
+def _words(line: Word, variables: Mapping[str, str]) -> Iterator[Word]:
+    word, begun = "", False
+    for single, double, escaped, bare, space in _QUOTED.findall(line.text):
+        if space:
+            if begun:
+                yield Word(word, line.line)
+            word, begun = "", False
+            continue
+        if bare.startswith("#") and not begun:
+            break
+        begun = True
+        word += single or escaped or _filled(double or bare, variables)
+    if begun:
+        yield Word(word, line.line)
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: variables.get(found[1] or found[2], found[0]), text)
+
+
+def givens_of(words: Sequence[Word], file: str) -> list[Given]:
+    """``--key value``, ``--key=value`` and ``--flag``; what stands between belongs to the key before it."""
+    found: list[tuple[Word, list[str]]] = []
+    for word in words:
+        if re.match(r"--?[A-Za-z]", word.text):
+            key, mark, value = word.text.partition("=")
+            found.append((Word(key.lstrip("-"), word.line), [value] if mark else []))
+        elif found:
+            found[-1][1].append(word.text)
+    return [
+        Given(key.text, _value(values), Where(f"--{key.text}", file, key.line)) for key, values in found
+    ]  # fmt: skip
+
+
+def _value(values: Sequence[str]) -> Any:
+    if not values:
+        return True
+    read = [plain(value) for value in values]
+    return read[0] if len(read) == 1 else read
+
+
+# FlagEmbedding.
+
+
+_GROUP: Final[Mapping[str, Rule | str]] = {
+    "train_group_size": to("loss.group_size", whole),
+    "knowledge_distillation": lambda value: {"loss.distillation": "kl_div"} if true(value) else {},
+}
+_LORA: Final[Mapping[str, Rule | str]] = {
+    "use_lora": lambda value: {"method.type": "lora"} if true(value) else {},
+    "lora_rank": to("method.rank", whole),
+    "lora_alpha": to("method.alpha", real),
+    "lora_dropout": to("method.dropout", real),
+    "target_modules": lambda value: {"method.target_modules": value.split() if isinstance(value, str) else list(value)},
+}
+
+
+def _data(value: Any) -> Mapping[str, Any]:
+    places = [str(one) for one in value] if isinstance(value, list) else str(value)
+    return {"data.train": places}
+
+
+def _pooling(value: Any) -> Mapping[str, Any]:
+    known = {"cls": "cls", "mean": "mean", "last_token": "lasttoken"}
+    if value not in known:
+        raise NoPlace(say("it knows {names}", names=", ".join(known)))
+    return {"model.pooling": known[value]}
+
+
+def _instruction_format(value: Any) -> Mapping[str, Any]:
+    if str(value).replace("\\n", "\n") not in ("{}{}", "{}"):
+        raise NoPlace(say("an instruction stands before the text as it is: write it out in model.query_instruction"))
+    return {}
+
+
+_FLAG: Final[Mapping[str, Rule | str]] = {
+    **TRAINER,
+    **_GROUP,
+    **_LORA,
+    "model_name_or_path": to("model.id", str),
+    "trust_remote_code": to("model.trust_remote_code", true),
+    "train_data": _data,
+    "query_max_len": N_("one length for both: training.max_length is the longer of the two"),
+    "passage_max_len": to("training.max_length", whole),
+    "max_len": to("training.max_length", whole),
+    "query_instruction_for_retrieval": to("model.query_instruction", str),
+    "passage_instruction_for_retrieval": to("model.passage_instruction", str),
+    "query_instruction_format": _instruction_format,
+    "passage_instruction_format": _instruction_format,
+    "temperature": to("loss.temperature", real),
+    "kd_loss_type": lambda value: {"loss.distillation": value},
+    "sentence_pooling_method": _pooling,
+    "normalize_embeddings": N_("vectors are always brought to length one"),
+    "negatives_cross_device": SEVERAL,
+    "same_dataset_within_batch": N_("the run plans its own batches"),
+    "small_threshold": N_("the run plans its own batches"),
+    "drop_threshold": N_("the run plans its own batches"),
+    "shuffle_ratio": N_("texts are read as they are"),
+    "fix_position_embedding": UNKNOWN,
+    "fix_encoder": to("loss.freeze_encoder", true),
+    "unified_finetuning": lambda value: {"loss.name": "m3_unified"} if true(value) else {},
+    "use_self_distill": to("loss.self_distillation", true),
+    "self_distill_start_step": lambda value: {"loss.self_distillation_from": whole(value) + 1},
+    "use_mrl": lambda _value: {},
+    "mrl_dims": lambda value: {
+        "loss.dimensions": [whole(one) for one in (value if isinstance(value, list) else [value])]
+    },
+    "cache_path": PLACES,
+    "cache_dir": PLACES,
+    "pad_to_multiple_of": SPEED,
+    "sub_batch_size": SPEED,
+}
+_FLAG_MODULE: Final = re.compile(r"FlagEmbedding\.finetune\.(embedder|reranker)\.?(\S*)")
+_OLD_MODULES: Final = {"FlagEmbedding.baai_general_embedding.finetune.run": "embedder",
+                       "FlagEmbedding.BGE_M3.run": "embedder", "FlagEmbedding.reranker.run": "reranker"}  # fmt: skip
+
+
+def from_flag_embedding(words: Sequence[Word], file: Path) -> Imported:
+    """A preset of ``torchrun -m FlagEmbedding.finetune...``. Raises ``BadPreset``."""
+    place = next(number for number, word in enumerate(words) if word.text.startswith("FlagEmbedding."))
+    module = words[place].text
+    named = _FLAG_MODULE.match(module)
+    kind = named[1] if named else _OLD_MODULES.get(module, "embedder")
+    draft = Draft("FlagEmbedding")
+    _of_launcher(draft, words[:place], str(file))
+    ranks = kind == "reranker"
+    draft.values |= {"task": "reranker" if ranks else "embedding", "backend": "flag_embedding"}
+    loss = "group_softmax" if ranks else "m3_unified" if ".m3" in module or "M3" in module else "info_nce"
+    givens = givens_of(words[place + 1 :], str(file))
+    _fill(draft, givens, _FLAG)
+    lengths = [one for one in givens if one.key in ("query_max_len", "passage_max_len") and isinstance(one.value, int)]
+    if lengths:
+        longest = max(lengths, key=lambda one: one.value)
+        both = sum(one.value for one in lengths)
+        draft.values["training.max_length"] = both if ranks else longest.value
+    if "learning_rate" not in {one.key for one in givens}:
+        draft.default(training__learning_rate=5e-5)
+    draft.default(name=name_of(file.stem), loss__name=loss, loss__group_size=8, data__train="train.jsonl")
+    draft.default(training__epochs=3.0, training__batch_size=8, training__scheduler="linear", training__warmup=0.0)
+    if ranks:
+        draft.values.pop("loss.temperature", None)
+    else:
+        draft.default(loss__temperature=0.02)
+    _without_lora(draft)
+    draft.default(data__negatives__strategy="none")
+    return finished(draft, str(file))
+
+
+def _fill(draft: Draft, givens: Sequence[Given], rules: Mapping[str, Rule | str]) -> None:
+    draft.told += no_value(givens)
+    for given in givens:
+        if isinstance(given.value, str) and _VARIABLE.search(given.value):
+            draft.no_place(given, say("the shell fills it in, from what is not in this file"))
+        elif given.value is not None and given.value != "" and not draft.take(given, rules):
+            draft.no_place(given, say(UNKNOWN))
+    no_model(draft, givens[0].where.file if givens else "", "--model_name_or_path")
+
+
+def _without_lora(draft: Draft) -> None:
+    """Options of LoRA say nothing where it is off."""
+    if draft.values.get("method.type") == "lora":
+        return
+    for key in [key for key in draft.values if key.startswith("method.") and key != "method.type"]:
+        given = draft.origins[key]
+        del draft.values[key]
+        draft.no_place(given, say("all weights are trained"))
+
+
+def _of_launcher(draft: Draft, words: Sequence[Word], file: str) -> None:
+    """What stands before the program: how many processes, on which cards."""
+    for given in givens_of(words, file):
+        if given.key not in ("m", "u"):
+            draft.no_place(given, say(SEVERAL))
+
+
+# sentence-transformers: its examples take these words, and the Trainer's arguments.
+
+
+_LOSSES: Final = {
+    "MultipleNegativesRankingLoss": "multiple_negatives_ranking",
+    "CachedMultipleNegativesRankingLoss": "cached_multiple_negatives_ranking",
+    "CoSENTLoss": "cosent",
+    "AnglELoss": "angle",
+    "CosineSimilarityLoss": "cosine_similarity",
+    "ContrastiveLoss": "contrastive",
+    "OnlineContrastiveLoss": "online_contrastive",
+    "TripletLoss": "triplet",
+    "BinaryCrossEntropyLoss": "binary_cross_entropy",
+    "ListNetLoss": "list_net",
+    "RankNetLoss": "rank_net",
+    "LambdaLoss": "lambda_loss",
+}
+_SENTENCES: Final[Mapping[str, Rule | str]] = {
+    **TRAINER,
+    **_LORA,
+    **dict.fromkeys(("model_name_or_path", "model_name", "model", "base_model"), to("model.id", str)),
+    **dict.fromkeys(("train_file", "train_data", "dataset", "dataset_name", "train_path"), _data),
+    **dict.fromkeys(("eval_file", "eval_data", "dev_file"), to("data.evaluation.data", str)),
+    **dict.fromkeys(("max_seq_length", "max_length"), to("training.max_length", whole)),
+    **dict.fromkeys(("train_batch_size", "batch_size"), to("training.batch_size", whole)),
+    **dict.fromkeys(("epochs", "num_epochs"), to("training.epochs", real)),
+    **dict.fromkeys(("lr",), to("training.learning_rate", real)),
+    **dict.fromkeys(("loss", "loss_name"), one_of("loss.name", _LOSSES | {name: name for name in _LOSSES.values()})),
+    "scale": to("loss.scale", real),
+    "mini_batch_size": to("loss.mini_batch_size", whole),
+    "pooling": to("model.pooling", str),
+    "trust_remote_code": to("model.trust_remote_code", true),
+    "query_prompt": to("model.query_instruction", str),
+    "document_prompt": to("model.passage_instruction", str),
+    "num_negs_per_system": to("data.negatives.per_query", whole),
+    "num_negatives": to("data.negatives.per_query", whole),
+    "batch_sampler": N_("the run plans its own batches"),
+    "multi_dataset_batch_sampler": N_("the run plans its own batches"),
+    "prompts": UNKNOWN,
+    "use_amp": lambda value: {"training.precision": "fp16"} if true(value) else {},
+    "evaluation_steps": NOTHING,
+}
+_RERANKS: Final = re.compile(r"(?i)cross.?encoder|rerank")
+
+
+def from_sentence_transformers(words: Sequence[Word], file: Path) -> Imported:
+    """A preset of ``python train.py ...`` with the Trainer's arguments. Raises ``BadPreset``."""
+    place = next((number for number, word in enumerate(words) if word.text.endswith(".py")), 0)
+    draft = Draft("sentence-transformers")
+    _of_launcher(draft, words[:place], str(file))
+    ranks = bool(_RERANKS.search(" ".join(word.text for word in words[: place + 1])))
+    draft.values["task"] = "reranker" if ranks else "embedding"
+    draft.values["backend"] = "cross_encoder" if ranks else "sentence_transformers"
+    givens = givens_of(words[place + 1 :], str(file))
+    _fill(draft, givens, _SENTENCES)
+    draft.default(name=name_of(file.stem), data__train="train.jsonl")
+    draft.default(loss__name="binary_cross_entropy" if ranks else "multiple_negatives_ranking")
+    draft.default(training__epochs=3.0, training__learning_rate=5e-5, training__batch_size=8,
+                  training__scheduler="linear", training__warmup=0.0)  # fmt: skip
+    _without_lora(draft)
+    script = words[place].text if words else ""
+    told: Message = say(
+        "What {script} does beside its options is not known: look at the loss and the data.", script=script
+    )
+    draft.told.append(warning("script-not-read", told, Where(file=str(file), line=words[place].line if words else 0)))
+    return finished(draft, str(file))
+
+
+def program_in(words: Sequence[Word]) -> str:
+    """Which program a command calls: ``flag_embedding``, ``llama_factory``, ``sentence_transformers``.
+
+    Raises :class:`BadPreset` (``no-known-command``).
+    """
+    texts = [word.text for word in words]
+    if any(text.startswith("FlagEmbedding.") for text in texts):
+        return "flag_embedding"
+    if any(text.rsplit("/", 1)[-1] == "llamafactory-cli" for text in texts):
+        return "llama_factory"
+    if any(text.endswith(".py") for text in texts):
+        return "sentence_transformers"
+    message = say("There is no command in it that trains a model.")
+    fix = say("Known are FlagEmbedding's modules, python scripts of sentence-transformers, and llamafactory-cli train.")
+    raise BadPreset(error("no-known-command", message, fix=fix))

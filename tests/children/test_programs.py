@@ -1,0 +1,142 @@
+"""A run's training as a program of its own: script and notebook train to the run's metric where there is no Tunewiz."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.children.evaluation import fresh_run, go_through, write_beir
+from tests.children.llm_setup import preset as llm_preset
+from tests.conftest import DEVICE
+from tunewiz.backends.engines import find_engine
+from tunewiz.backends.export import targets
+from tunewiz.backends.runs.run import Run
+from tunewiz.files import read_json
+from tunewiz.presets.preset import RetrievalPreset
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
+
+#: Runs programs one after the other, cells of notebooks in order, in a Python in which there is no Tunewiz.
+RUNNER = """
+import json, os, runpy, sys, traceback
+from pathlib import Path
+
+class Nowhere:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tunewiz":
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Nowhere())
+for file in map(Path, sys.argv[1:]):
+    os.chdir(file.parent)
+    try:
+        if file.suffix == ".py":
+            runpy.run_path(str(file), run_name="__main__")
+        else:
+            names = {"__name__": "__main__"}
+            for cell in json.loads(file.read_text("utf-8"))["cells"]:
+                if cell["cell_type"] == "code":
+                    exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
+    except Exception:
+        traceback.print_exc()
+"""
+LORA = {"type": "lora", "rank": 4}
+TRAINING = {"batch_size": 4, "epochs": 3, "learning_rate": 3e-3, "max_length": 32, "log_every": 1, "evaluations": 2,
+            "precision": "fp32"}  # fmt: skip
+
+
+def _common(model: Path, beir: Path, /, **changes: Any) -> dict[str, Any]:
+    mined = {"strategy": "random", "per_query": 2, "candidates": 10}
+    plain: dict[str, Any] = {
+        "name": "tiny",
+        "model": {"id": str(model), "source": "local"},
+        "data": {"train": str(beir), "evaluation": {"validation_fraction": 0.25}, "negatives": mined},
+        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 100},
+        "launch": {"device": DEVICE},
+        "training": TRAINING,
+    }
+    return plain | changes
+
+
+def _cases(model: Path, beir: Path) -> dict[str, RetrievalPreset]:
+    prompted = {"id": str(model), "source": "local", "query_instruction": "search: "}
+    ranking = {"loss": {"name": "multiple_negatives_ranking"}, "model": prompted}
+    shared = TRAINING | {"tuned_share": 0.5}
+    return {
+        "full": EmbeddingPreset.model_validate(_common(model, beir, **ranking)),
+        "lora": EmbeddingPreset.model_validate(
+            _common(model, beir, **ranking, method=LORA, training=shared, evaluation={"metric": "map"})
+        ),
+        "reranker": RerankerPreset.model_validate(
+            _common(model, beir, loss="binary_cross_entropy", candidates={"depth": 8, "search_share": 0.5})
+        ),
+        "flag": EmbeddingPreset.model_validate(
+            _common(model, beir, loss={"name": "info_nce"}, model=prompted, backend="flag_embedding", method=LORA)
+        ),
+        "flag-reranker": RerankerPreset.model_validate(
+            _common(model, beir, loss="group_softmax", candidates={"depth": 8}, backend="flag_embedding")
+        ),
+    }
+
+
+def _language_models(model: Path) -> dict[str, LlmPreset]:
+    steps = {"max_steps": 8, "learning_rate": 1e-2, "evaluations": 2}
+    held_out = {"evaluation": {"fraction": 0.2, "validation_fraction": 0.2}}
+    ia3 = {"backend": "peft", "method": {"type": "ia3"}, "evaluation": {"answers": 0}}
+    return {
+        "factory": llm_preset(model, method=LORA, training=steps, data=held_out, evaluation={"answers": 0}),
+        "peft": llm_preset(model, **ia3, training=steps | {"learning_rate": 0.1}, data=held_out),
+    }
+
+
+def _language_model(folder: Path, name: str, wanted: LlmPreset) -> tuple[Run, Path]:
+    run = fresh_run(folder / name, wanted)
+    for stage in ("prepare", "baseline", "train", "evaluate", "export", "report"):
+        getattr(find_engine(wanted.backend), stage)(run, wanted)
+    targets.write(run, "training-script" if name == "factory" else "notebook", folder / f"{name}-program")
+    return run, folder / f"{name}-program"
+
+
+@pytest.fixture(scope="module")
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_llm: Path
+) -> dict[str, tuple[Run, Path]]:
+    """Each run with its program, script and notebook by turns, after all of them were run in one child."""
+    folder = tmp_path_factory.mktemp("programs")
+    beir, found = write_beir(folder / "beir"), {}
+    for number, (name, preset) in enumerate(_cases(tiny_encoder, beir).items()):
+        run = fresh_run(folder / name, preset)
+        go_through(run, preset, backend=find_engine(preset.backend))
+        form = ("training-script", "notebook")[number % 2]
+        targets.write(run, form, folder / f"{name}-program")
+        found[name] = (run, folder / f"{name}-program")
+    for name, wanted in _language_models(tiny_llm).items():
+        found[name] = _language_model(folder, name, wanted)
+    programs = [next(place.glob("train.[pi]*")) for _, place in found.values()]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    command = [sys.executable, "-c", RUNNER, *map(str, programs)]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=840, check=False, cwd=folder
+    )
+    assert "Traceback" not in done.stderr, done.stderr[-3000:]
+    return found
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["full", "lora", "reranker", "flag", "flag-reranker", "factory", "peft"])
+def test_the_program_gives_the_runs_metric(name: str, exported: dict[str, tuple[Run, Path]]) -> None:
+    run, folder = exported[name]
+    told = read_json(folder / "result.json")
+    metrics = read_json(run.report / "metrics.json")
+    assert told["metric"] == metrics["primary"]
+    assert told["after"] == pytest.approx(metrics["after"][told["metric"]], abs=1e-3)
+    first = told.get("before", told.get("search"))
+    assert first == pytest.approx(metrics["before"][told["metric"]], abs=1e-3)
+    assert first != told["after"]
+    assert list((folder / "tuned").glob("*.safetensors"))

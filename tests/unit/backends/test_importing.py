@@ -1,0 +1,224 @@
+"""Other programs' configurations as presets: what has a place is there, everything else is named with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tunewiz.backends.importing.command_lines import words_of
+from tunewiz.backends.importing.foreign import Imported
+from tunewiz.backends.importing.reading import read
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
+from tunewiz.presets.tasks.llm import LlmPreset
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.presets.yaml.library import loads
+from tunewiz.problems import BadPreset, errors
+
+FACTORY = """\
+### model
+model_name_or_path: Qwen/Qwen3-0.6B
+### method
+stage: sft
+do_train: true
+finetuning_type: lora
+lora_rank: 12
+lora_target: q_proj,v_proj
+quantization_bit: 4
+### dataset
+dataset: shop
+template: qwen3_nothink
+cutoff_len: 1024
+max_samples: 500
+preprocessing_num_workers: 16
+### train
+output_dir: saves/shop
+per_device_train_batch_size: 2
+gradient_accumulation_steps: 8
+learning_rate: 1.0e-4
+lr_scheduler_type: cosine
+warmup_ratio: 0.1
+bf16: true
+report_to: none
+resume_from_checkpoint: null
+val_size: 0.1
+use_badam: true
+lora_ranks: 9
+hub_token: 0123456789abcdef
+"""
+AXOLOTL = """\
+base_model: Qwen/Qwen3-0.6B
+load_in_8bit: true
+adapter: lora
+datasets:
+  - path: shop/dialogues
+    type: chat_template
+    split: train
+    field_messages: turns
+  - path: ./own.jsonl
+    type: alpaca
+val_set_size: 0.05
+sequence_len: 2048
+sample_packing: true
+lora_r: 16
+lora_alpha: 32
+lora_target_linear: true
+wandb_project:
+micro_batch_size: 2
+gradient_accumulation_steps: 4
+num_epochs: 2
+optimizer: adamw_torch_4bit
+lr_scheduler: cosine
+learning_rate: 0.0002
+bf16: auto
+flash_attention: true
+warmup_steps: 10
+evals_per_epoch: 2
+special_tokens:
+  pad_token: "<pad>"
+"""
+FLAG = """\
+#!/bin/bash
+MODEL=BAAI/bge-small-zh-v1.5   # the retriever
+torchrun --nproc_per_node 2 \\
+    -m FlagEmbedding.finetune.embedder.encoder_only.base \\
+    --model_name_or_path $MODEL \\
+    --train_data ./faq.jsonl ./more.jsonl \\
+    --train_group_size 4 \\
+    --query_max_len 64 --passage_max_len 256 \\
+    --query_instruction_for_retrieval '为这个句子生成表示：' \\
+    --knowledge_distillation False \\
+    --output_dir ./out --learning_rate 1e-5 --fp16 \\
+    --num_train_epochs 2 --per_device_train_batch_size 4 \\
+    --temperature 0.02 --sentence_pooling_method cls \\
+    --cache_path $CACHE --surprise 3
+"""
+RERANKER = """\
+torchrun -m FlagEmbedding.finetune.reranker.encoder_only.base --model_name_or_path BAAI/bge-reranker-base \\
+  --train_data pairs.jsonl --train_group_size 8 --query_max_len 128 --passage_max_len 256 --learning_rate 6e-5
+"""
+SENTENCES = """\
+python train_cross_encoder.py --model_name_or_path microsoft/MiniLM-L12-H384-uncased --train_file pairs.jsonl \\
+  --per_device_train_batch_size=16 --num_train_epochs 1 --learning_rate 2e-5 --bf16 True --eval_steps 100
+"""
+
+
+def imported(folder: Path, name: str, text: str) -> Imported:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    found = read(file)
+    assert loads(found.text) == found.preset  # what is printed is what it is
+    assert not errors(found.told)
+    return found
+
+
+def lost(found: Imported) -> dict[str, int]:
+    """Keys without a place, and their lines."""
+    return {problem.where.key: problem.where.line for problem in found.told if problem.code == "no-place"}
+
+
+def test_llama_factory_keeps_its_own_arguments_as_options(tmp_path: Path) -> None:
+    found = imported(tmp_path, "shop.yaml", FACTORY)
+    preset = found.preset
+    assert isinstance(preset, LlmPreset)
+    method = preset.method.model_dump()
+    assert (method["type"], method["bits"], method["rank"], method["alpha"]) == ("qlora", 4, 12, 24)
+    assert method["target_modules"] == ["q_proj", "v_proj"]
+    training = preset.training
+    assert (training.batch_size, training.accumulation, training.learning_rate) == (2, 8, 1e-4)
+    assert (training.epochs, training.max_length, training.warmup, training.precision) == (3.0, 1024, 0.1, "bf16")
+    assert (preset.template, preset.data.limit, preset.data.evaluation.validation_fraction) == (
+        "qwen3_nothink", 500, 0.1)  # fmt: skip
+    assert preset.backend_options == {"use_badam": True}
+    assert lost(found) == {
+        "preprocessing_num_workers": 15, "output_dir": 17, "lora_ranks": 28, "hub_token": 29}  # fmt: skip
+    codes = {problem.code: problem.line("en") for problem in found.told}
+    assert "resume_from_checkpoint" in codes["no-value"]
+    assert "shop" in codes["dataset-not-found"]
+    assert not any("0123456789abcdef" in problem.line("en") for problem in found.told)
+
+
+def test_every_key_of_a_configuration_is_used_or_named(tmp_path: Path) -> None:
+    found = imported(tmp_path, "shop.yaml", FACTORY)
+    told = " ".join(f"{problem.where.key} {problem.line('en')}" for problem in found.told)
+    used = {"model_name_or_path", "stage", "do_train", "finetuning_type", "lora_rank", "lora_target", "dataset",
+            "quantization_bit", "template", "cutoff_len", "max_samples", "per_device_train_batch_size", "report_to",
+            "gradient_accumulation_steps", "learning_rate", "lr_scheduler_type", "warmup_ratio", "bf16", "val_size",
+            "use_badam"}  # fmt: skip
+    keys = {line.partition(":")[0] for line in FACTORY.splitlines() if ":" in line}
+    assert {key for key in keys if key not in told} <= used
+
+
+def test_a_dataset_is_found_where_dataset_info_is(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    info = '{"shop": {"file_name": "dialogues.json", "formatting": "sharegpt"}, "far": {"hf_hub_url": "org/far"}}'
+    (tmp_path / "data" / "dataset_info.json").write_text(info, encoding="utf-8")
+    found = imported(tmp_path, "shop.yaml", FACTORY.replace("dataset: shop", "dataset: shop, far"))
+    places = [dataset.path for dataset in found.preset.data.datasets]  # type: ignore[attr-defined]
+    assert places == [str(tmp_path / "data" / "dialogues.json"), "hf:org/far"]
+    assert "dataset-not-found" not in {problem.code for problem in found.told}
+
+
+def test_axolotl(tmp_path: Path) -> None:
+    found = imported(tmp_path, "ax.yml", AXOLOTL)
+    preset = found.preset
+    assert isinstance(preset, LlmPreset)
+    method = preset.method.model_dump()
+    assert (method["type"], method["bits"], method["target_modules"]) == ("qlora", 8, "all")
+    training = preset.training
+    assert (training.packing, training.evaluations, training.attention) == (True, 4, "flash_attention_2")
+    assert [(one.path, one.split) for one in preset.data.datasets] == [
+        ("hf:shop/dialogues", "train"), ("./own.jsonl", "auto")]  # fmt: skip
+    assert lost(found) == {
+        "datasets.0.type": 6, "datasets.0.field_messages": 8, "datasets.1.type": 10, "optimizer": 21,
+        "warmup_steps": 26, "special_tokens": 28}  # fmt: skip
+
+
+def test_flag_embedding(tmp_path: Path) -> None:
+    found = imported(tmp_path, "train.sh", FLAG)
+    preset = found.preset
+    assert isinstance(preset, EmbeddingPreset)
+    assert (preset.backend, preset.model.id, preset.model.pooling) == (
+        "flag_embedding",
+        "BAAI/bge-small-zh-v1.5",
+        "cls",
+    )
+    assert preset.model.query_instruction == "为这个句子生成表示："
+    assert [one.path for one in preset.data.datasets] == ["./faq.jsonl", "./more.jsonl"]
+    assert preset.loss.model_dump()["group_size"] == 4
+    assert (preset.training.max_length, preset.training.precision, preset.method.type) == (256, "fp16", "full")
+    assert lost(found) == {"--nproc_per_node": 3, "--query_max_len": 8, "--output_dir": 11, "--cache_path": 14,
+                           "--surprise": 14}  # fmt: skip
+
+
+def test_rerankers(tmp_path: Path) -> None:
+    flag = imported(tmp_path, "rerank.sh", RERANKER).preset
+    assert isinstance(flag, RerankerPreset)
+    assert (flag.loss.name, flag.training.max_length, flag.training.learning_rate) == ("group_softmax", 384, 6e-5)
+    found = imported(tmp_path, "cross.sh", SENTENCES)
+    assert isinstance(found.preset, RerankerPreset)
+    assert (found.preset.backend, found.preset.training.batch_size) == ("cross_encoder", 16)
+    assert lost(found) == {"--eval_steps": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("x.yaml", "stage: sft\nlora_rank: 8\n", "no-model"),
+        ("x.yaml", "version: 1\ntask: llm\nmodel: {id: a}\n", "is-preset"),
+        ("x.yaml", "colour: red\n", "no-known-configuration"),
+        ("x.sh", "echo nothing\n", "no-known-command"),
+        ("x.yaml", "a: [1\n", "yaml-syntax"),
+    ],
+)
+def test_what_is_no_configuration_is_refused(name: str, text: str, code: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BadPreset) as caught:
+        read(file)
+    assert code in [problem.code for problem in caught.value.problems] or code == "yaml-syntax"
+
+
+def test_words_of_a_shell_script() -> None:
+    words = words_of("A='x y'\nrun --a \"$A\" \\\n  --b=${A}z # no\n# none\n")
+    assert [(word.text, word.line) for word in words] == [("run", 2), ("--a", 2), ("x y", 2), ("--b=x yz", 3)]
