@@ -18,7 +18,9 @@ def main() -> None:
     """Print a table; the goal is 150 ms for each step. ``ROUNDS`` in the environment: times through all of them."""
     rounds = int(os.environ.get("ROUNDS", "2"))
     print(load())
-    print(f"{'task':10} {'fields':8} {'screen':8} {'median':>8} {'worst':>8} {'goal':>7} {'processor':>10}  slowest step")
+    print(
+        f"{'task':10} {'fields':8} {'screen':8} {'median':>8} {'worst':>8} {'goal':>7} {'processor':>10}  slowest step"
+    )
     for task in ("embedding", "llm"):
         for advanced in (False, True):
             for columns, rows in ((80, 24), (200, 50)):
@@ -30,9 +32,7 @@ def main() -> None:
                       f"{'150 ms':>7} {work * 1000:7.0f} ms  {slowest}", flush=True)  # fmt: skip
 
 
-def measure(
-    task: str, advanced: bool, columns: int, rows: int, rounds: int
-) -> tuple[dict[str, list[float]], float]:
+def measure(task: str, advanced: bool, columns: int, rows: int, rounds: int) -> tuple[dict[str, list[float]], float]:
     """Seconds from Alt and a number to the first words of each step, by its name; and processor seconds a change."""
     folder = Path(tempfile.mkdtemp())
     draft = Draft(answers={"task": task, "data": {"train": DATA[task]}})
