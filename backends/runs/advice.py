@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from tunewiz.backends.machine.hardware import Sample, child_use, last_written
@@ -227,6 +228,7 @@ class Listening:
         return silence(quiet, computing((since, computed or 0.0), (now, cpu or 0.0)) if known else None)
 
 
+@lru_cache(maxsize=4)  # several ask for the same one at each look
 def _line(curve: Curve | None) -> tuple[float, ...]:
     """The smoothed curve without single spikes, empty while there is too little to judge."""
     if curve is None or len(curve.values) < ENOUGH:

@@ -50,6 +50,11 @@ class Terminal:
                 raise TimeoutError(f"{text!r} did not appear in {self.output[-2000:]!r}")
         return time.perf_counter() - self.begun
 
+    @property
+    def now(self) -> float:
+        """The clock that :meth:`until` reads."""
+        return time.perf_counter()
+
     def drain(self, seconds: float) -> int:
         """Read for ``seconds``; how many bytes came."""
         end, count = time.perf_counter() + seconds, 0

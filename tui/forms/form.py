@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import gather
+from asyncio import Lock, gather
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -39,6 +39,7 @@ class Row(Vertical):
         self.roomy = roomy
         self.control = control(question, draft, roomy)
         self._seen: object = None
+        self._words: list[Static | None] = [None, None]  # why this value, and what is wrong with it
         self.set_class(isinstance(self.control, (Cards, Many)), "-stacked")
         self.set_class(roomy, "-roomy")
         self.set_class(question.is_long, "-long")
@@ -52,8 +53,6 @@ class Row(Vertical):
             yield Static(Text(self.question.key), classes="row--key")
         if self.has_class("-stacked"):
             yield self.control
-        yield Static(classes="row--why")
-        yield Static(classes="row--problem")
 
     def show(self, draft: Draft, problems: Sequence[Problem], reason: str = "") -> None:
         """Show the draft's value and what is wrong with it; ``reason`` tells where a suggestion comes from."""
@@ -65,8 +64,8 @@ class Row(Vertical):
         self.control.show(draft)
         self.set_class(draft.is_answered(self.question.path), "-answered")
         why = reason or ("" if isinstance(self.control, Cards) else self.question.why)
-        self._tell(".row--why", Text(why) if self.roomy or reason else Text())
-        self._tell(".row--problem", Text("\n").join(problem_text(problem) for problem in problems))
+        self._tell(0, Text(why) if self.roomy or reason else Text())
+        self._tell(1, Text("\n").join(problem_text(problem) for problem in problems))
         self.set_class(any(problem.severity == "error" for problem in problems), "-error")
 
     def take_focus(self) -> None:
@@ -75,8 +74,16 @@ class Row(Vertical):
         if target:
             target.focus()
 
-    def _tell(self, selector: str, text: Text) -> None:
-        words = self.query_one(selector, Static)
+    def _tell(self, place: int, text: Text) -> None:
+        """Words below the line; most rows have none, and no widget for them."""
+        words = self._words[place]
+        if words is None:
+            if not text.plain:
+                return
+            words = self._words[place] = Static(text, classes=("row--why", "row--problem")[place])
+            # Why a value is a good one comes before what is wrong with it.
+            self.mount(words, before=self._words[1] if not place else None)
+            return
         words.update(text)
         words.display = bool(text.plain)
 
@@ -101,15 +108,26 @@ def problem_text(problem: Problem) -> Text:
 
 Item = Question | Heading
 
+#: Rows that are made before a form is first painted, and how many at a time after that: each is half a dozen widgets,
+#: and a step with fifty of them would be half a second late. What is below the edge of the screen is not missed.
+FIRST: Final = 8
+PORTION: Final = 6
+
 
 class Form(Vertical):
-    """Rows for questions. ``roomy``: with reasons and meanings spelt out."""
+    """Rows for questions, those further down made once the first ones are seen.
+
+    ``roomy``: with reasons and meanings spelt out.
+    """
 
     def __init__(self, roomy: bool) -> None:
         super().__init__()
         self.roomy = roomy
         self._items: list[Item] = []
-        #: The rows, from the top.
+        self._wanted: Question | None = None  # what the cursor goes to once it is there
+        self._told: tuple[Draft, Sequence[Problem], Mapping[str, str]] | None = None
+        self._building = Lock()
+        #: The rows that are there, from the top.
         self.rows: list[Row] = []
 
     async def ask(
@@ -117,14 +135,26 @@ class Form(Vertical):
     ) -> None:
         """Ask ``items``, show ``draft`` and each problem at its row; ``reasons`` are those of suggestions."""
         asked = list(items)
+        self._told = (draft, problems, reasons)
         if asked != self._items:
             focused = self.question_at(self.screen.focused)
-            await self._build(asked, draft)
+            self._items = asked
+            await self._build(max(FIRST, len(self.children)))
             if focused:
                 self.focus_on(focused.path)
-        placed = place(problems, [row.question for row in self.rows])
-        for row in self.rows:
+        self._show(self.rows)
+
+    def _show(self, rows: Iterable[Row]) -> None:
+        if self._told is None:
+            return
+        draft, problems, reasons = self._told
+        placed = place(problems, self._asked)
+        for row in rows:
             row.show(draft, placed.get(row.question.key, ()), reasons.get(row.question.key, ""))
+
+    @property
+    def _asked(self) -> list[Question]:
+        return [item for item in self._items if isinstance(item, Question)]
 
     def question_at(self, widget: Widget | None) -> Question | None:
         """The question that ``widget`` belongs to."""
@@ -134,31 +164,61 @@ class Form(Vertical):
 
     def focus_on(self, path: Key) -> bool:
         """Put the cursor on the question at ``path``, or the first one below or above it; whether there is one."""
-        found = nearest(path, [row.question for row in self.rows])
+        self._wanted = nearest(path, self._asked)
+        self._take_focus()
+        return bool(self._asked) and nearest(path, self._asked) is not None
+
+    def _take_focus(self) -> None:
         for row in self.rows:
-            if found is not None and row.question == found:
+            if self._wanted is not None and row.question == self._wanted:
+                self._wanted = None
                 row.take_focus()
-                return True
-        return False
+                return
 
-    async def _build(self, items: list[Item], draft: Draft) -> None:
-        """Rows whose question stays are kept, with their cursor; the others are made anew."""
-        kept = {row.question.key: row for row in self.rows if row.question in items}
-        with self.app.batch_update():
-            await self.remove_children([child for child in self.children if child not in kept.values()])
-            mounted = []
-            widgets = [self._widget(item, kept, draft) for item in items]
-            for number, widget in enumerate(widgets):
-                if widget.parent is None:
-                    mounted.append(self.mount(widget, before=number if number < len(self.children) else None))
-            await gather(*mounted)
-        self._items = items
-        self.rows = [widget for widget in widgets if isinstance(widget, Row)]
+    async def _build(self, count: int) -> None:
+        """The first ``count`` rows. Those whose question stays are kept, with their cursor; others are made anew."""
+        async with self._building:
+            if self._wanted in self._items:
+                count = max(count, self._items.index(self._wanted) + 1)
+            items, draft = self._items[:count], self._told[0] if self._told else Draft()
+            kept = {row.question.key: row for row in self.rows if row.question in items}
+            headings = {one.item: one for one in self.children if isinstance(one, Title) and one.item in items}
+            with self.app.batch_update():
+                staying = (*kept.values(), *headings.values())
+                await self.remove_children([child for child in self.children if child not in staying])
+                widgets = [self._widget(item, kept, headings, draft) for item in items]
+                mounted = []
+                for number, widget in enumerate(widgets):
+                    if widget.parent is None:
+                        mounted.append(self.mount(widget, before=number if number < len(self.children) else None))
+                await gather(*mounted)
+                fresh = [one for one in widgets if isinstance(one, Row) and one not in kept.values()]
+                self.rows = [widget for widget in widgets if isinstance(widget, Row)]
+                self._show(fresh)
+        self._take_focus()
+        if count < len(self._items):
+            self.call_after_refresh(self._go_on)
 
-    def _widget(self, item: Item, kept: Mapping[str, Row], draft: Draft) -> Widget:
+    async def _go_on(self) -> None:
+        """The next rows, once those before are seen."""
+        if self.is_attached and len(self.children) < len(self._items):
+            await self._build(len(self.children) + PORTION)
+
+    def _widget(
+        self, item: Item, kept: Mapping[str, Row], headings: Mapping[Heading, Title], draft: Draft
+    ) -> Row | Title:
         if isinstance(item, Heading):
-            return _heading(item)
+            return headings.get(item) or Title(item)
         return kept.get(item.key) or Row(item, draft, self.roomy)
+
+
+class Title(Static):
+    """Where a section begins."""
+
+    def __init__(self, item: Heading) -> None:
+        text = Text(item.title, style="bold").append(f"  {'.'.join(item.path)}", style="not bold dim")
+        super().__init__(text, classes="form--heading")
+        self.item = item
 
 
 def place(problems: Sequence[Problem], asked: Sequence[Question]) -> dict[str, list[Problem]]:
@@ -169,8 +229,3 @@ def place(problems: Sequence[Problem], asked: Sequence[Question]) -> dict[str, l
         if question:
             placed.setdefault(question.key, []).append(problem)
     return placed
-
-
-def _heading(item: Heading) -> Static:
-    text = Text(item.title, style="bold")
-    return Static(text.append(f"  {'.'.join(item.path)}", style="not bold dim"), classes="form--heading")

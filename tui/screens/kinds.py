@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import App
@@ -12,7 +13,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
-from tunewiz.language import N_, translate
+from tunewiz.language import N_, Language, current, translate
 from tunewiz.printable import printable
 from tunewiz.tui.terminal.pacing import Turns
 from tunewiz.tui.terminal.patches import FineCompositor
@@ -94,9 +95,19 @@ def tell_failure(app: App[Any], event: Worker.StateChanged) -> None:
 
 
 def _translated(active: ActiveBinding) -> ActiveBinding:
-    binding = active.binding
-    spoken = replace(binding, description=translate(binding.description), tooltip=translate(binding.tooltip))
-    return active._replace(binding=spoken, tooltip=translate(active.tooltip))
+    language = current()
+    return active._replace(
+        binding=_spoken(active.binding, language), tooltip=translate(active.tooltip, language) if active.tooltip else ""
+    )
+
+
+@lru_cache(maxsize=1024)  # all of a screen's are asked for at each change of the focus
+def _spoken(binding: Binding, language: Language) -> Binding:
+    return replace(
+        binding,
+        description=translate(binding.description, language),
+        tooltip=translate(binding.tooltip, language),
+    )
 
 
 class FullScreen(Translated[None]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from typing import Any, Final
@@ -57,14 +58,21 @@ class Turns:
 
 #: Seconds after the last change of screens: by then the new one is drawn, and keys in quick succession are over.
 SETTLED: Final = 1.0
+#: Seconds after which a thread that computes lets another one go on. Python's own 5 ms are what a key waits for
+#: whenever the thread of the screen has slept or written while another one reads a run.
+SWITCH: Final = 0.0005
 
 
 class Collecting:
-    """Sets aside what is alive, each time anew when another screen stands, so that closed ones are let go."""
+    """Threads take short turns, and what is alive is set aside.
+
+    The latter each time anew when another screen stands, so that closed ones are let go.
+    """
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._timer: Timer | None = None
+        sys.setswitchinterval(SWITCH)
         app.screen_change_signal.subscribe(app, self._changed)
         self._changed()
 

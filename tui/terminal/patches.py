@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from rich.console import Console
 from rich.control import Control
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._compositor import ChopsUpdate, Compositor
+from textual.geometry import Region
+from textual.strip import Strip
 
 # Partial updates that send what changed and no more.
 #
@@ -35,10 +38,35 @@ class FineUpdate(ChopsUpdate):
 class FineCompositor(Compositor):
     """Makes :class:`FineUpdate` of what changed."""
 
+    _changed: Sequence[Region] | None = None
+
     def render_partial_update(self) -> ChopsUpdate | None:
         """An update, or ``None`` if nothing changed."""
-        update = super().render_partial_update()
+        self._changed = list(self._dirty_regions)
+        try:
+            update = super().render_partial_update()
+        finally:
+            self._changed = None
         return FineUpdate(update.chops, update.spans, update.chop_ends) if update is not None else None
+
+    def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
+        """As its base, but in a partial update only those rows of widgets in which something changed.
+
+        Its base takes all that lies within a rectangle around the changes: with one at the top of the screen and one
+        in the last line, each widget there is.
+        """
+        if self._changed is None or crop is None:
+            yield from super()._get_renders(crop)
+            return
+        for widget, (region, clip) in self.visible_widgets.items():
+            seen = region.intersection(clip)
+            if not seen or not crop.overlaps(seen):
+                continue
+            rows = [(changed.y, changed.bottom) for changed in self._changed if changed.overlaps(seen)]
+            if rows:
+                top, bottom = max(seen.y, min(rows)[0]), min(seen.bottom, max(end for _, end in rows))
+                part = Region(seen.x, top, seen.width, bottom - top)
+                yield region, part, widget.render_lines(part.translate((-region.x, -region.y)))
 
 
 # Alt with a digit, as terminals send it: Escape, then the digit.

@@ -12,8 +12,6 @@ from rich.cells import cell_len, set_cell_size
 Part: TypeAlias = tuple[str, str]  # text and the name of its style
 Line: TypeAlias = Sequence[Part]
 
-STYLES: Final = ("plain", "dim", "strong", "accent", "good", "warn", "bad", "raw", "smooth", "eval", "cursor", "match",
-                 "key")  # fmt: skip
 _WIDE: Final = "\u2e80"  # from here on characters stand in text without blanks between words
 #: What stays on one line: a word, or one Chinese character, with the punctuation that clings to it. Compiled where it
 #: is first used, as its ranges take 8 ms, which home in English need not wait for.
@@ -98,6 +96,26 @@ def changed_cells(before: Line, after: Line) -> tuple[int, int] | None:
     return (differing[0], differing[-1] - differing[0] + 1) if differing else None
 
 
+class _Widths(dict[str, int]):
+    """Cells of single characters. A plot is compared character by character: 10,000 of them each second."""
+
+    def __missing__(self, character: str) -> int:
+        self[character] = width = cell_len(character)
+        return width
+
+
+_WIDTHS: Final = _Widths()
+
+
 def _cells(line: Line) -> list[Part]:
     """One entry a cell; a wide character fills two with itself, so that its halves never part."""
-    return [(character, style) for text, style in line for character in text for _ in range(cell_len(character))]
+    found: list[Part] = []
+    widths = _WIDTHS
+    for text, style in line:
+        for character in text:
+            width = widths[character]
+            if width == 1:
+                found.append((character, style))
+            elif width:
+                found += [(character, style)] * width
+    return found

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rich.text import Text
 from textual.binding import ActiveBinding
 from textual.events import Click
+from textual.screen import Screen
 from textual.visual import VisualType
 from textual.widget import Widget
 
@@ -61,9 +63,18 @@ class KeyHints(Sheet):
     KeyHints { dock: bottom; height: 1; padding: 0 1; background: $panel; }
     """
 
+    _focus: Widget | None = None
+
     def on_mount(self) -> None:
         """Follow the focus."""
-        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.redraw())
+        self.screen.bindings_updated_signal.subscribe(self, self._updated)
+
+    def _updated(self, screen: Screen[Any]) -> None:
+        if screen.focused is not self._focus:
+            # Told at once and again when what has the focus is drawn: that comes first, it is what was asked for.
+            self._focus = screen.focused
+            return
+        self.redraw()
 
     def relabel(self) -> None:
         """The language changed."""
