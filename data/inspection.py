@@ -18,6 +18,7 @@ from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection, takes_conversations
 from tunewiz.data.formats.raw_text import as_prose
+from tunewiz.data.opening.advice import Unmapped
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.parallel.look import look_through
 from tunewiz.data.reading.discovery import discover
@@ -40,6 +41,8 @@ class Inspection:
     ``counts`` are, for rows: ``rows`` read and ``examples`` usable; for a test collection: ``documents``, ``queries``,
     and ``judgments:<split>`` and ``queries:<split>``; for language models see :class:`tunewiz.data.chat.checks.Look`.
     ``preview`` holds the first rows, role (or column) to text, ``conversations`` the first of them whole.
+    ``advised`` is the mapping (role to column) that was tried on the first rows, where no format fits and cells or
+    names tell what asks.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Inspection:
     advice: Advice | None = None
     findings: tuple[Finding, ...] = ()
     conversations: tuple[Conversation, ...] = ()
+    advised: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def for_llm(self) -> bool:
@@ -102,15 +106,20 @@ def _looked_through(dataset: Dataset, task: str | None, count: TokenCount | None
         return Inspection(dataset.path, findings=findings.summary())
     looking = _Looking(source, findings, LengthSample(count), Setting(source.name, max_tokens, count))
     try:
-        return looking.at(_detected(source, task, findings), dataset.path)
+        detection, advised = _detected(source, task, findings)
+        return replace(looking.at(detection, dataset.path), advised=advised)
     except BadData as fault:
         for problem in fault.problems:
             findings(problem)
         return Inspection(dataset.path, source, findings=findings.summary())
 
 
-def _detected(source: Source, task: str | None, findings: Findings) -> Detection | None:
-    """How the rows are understood; None, and told, if not at all. Raises :class:`BadData` for text without rows."""
+def _detected(source: Source, task: str | None, findings: Findings) -> tuple[Detection | None, Mapping[str, str]]:
+    """How the rows are understood; None, and told, if not at all, and what is then advised to be mapped.
+
+    Raises :class:`BadData` for text without rows.
+    """
+    advised: Mapping[str, str] = {}
     try:
         detection, told = understood(source, task)
     except BadData as refusal:
@@ -119,9 +128,10 @@ def _detected(source: Source, task: str | None, findings: Findings) -> Detection
             fix = say("Write both into each row of a table.")
             raise BadData(error("running-text", message, source.at(), fix)) from None
         detection, told = None, refusal.problems
+        advised = refusal.advised if isinstance(refusal, Unmapped) else {}
     for problem in (*(detection.source if detection else source).notes, *told):
         findings(problem)
-    return detection
+    return detection, advised
 
 
 class _Looking:
