@@ -18,6 +18,7 @@ from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection, takes_conversations
 from tunewiz.data.formats.raw_text import as_prose
+from tunewiz.data.opening.advice import Unmapped
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.parallel.look import look_through
 from tunewiz.data.reading.discovery import discover
@@ -27,6 +28,7 @@ from tunewiz.data.retrieval.checks import CollectionChecks
 from tunewiz.data.retrieval.fixing import Fixed, fix_collection, fix_rows
 from tunewiz.data.retrieval.look import PREVIEWED, ExampleLook
 from tunewiz.data.rows.conversations import Conversation
+from tunewiz.data.rows.examples import Example
 from tunewiz.data.text.language import language_of
 from tunewiz.data.text.lengths import Advice, Lengths, LengthSample, TokenCount
 from tunewiz.problems import BadData, BadPreset, Finding, Findings, Report, Where, error, note, say
@@ -40,6 +42,9 @@ class Inspection:
     ``counts`` are, for rows: ``rows`` read and ``examples`` usable; for a test collection: ``documents``, ``queries``,
     and ``judgments:<split>`` and ``queries:<split>``; for language models see :class:`tunewiz.data.chat.checks.Look`.
     ``preview`` holds the first rows, role (or column) to text, ``conversations`` the first of them whole.
+    ``examples`` are the rows themselves where only the first were asked for.
+    ``advised`` is the mapping (role to column) that was tried on the first rows, where no format fits and cells or
+    names tell what asks.
     """
 
     name: str
@@ -52,6 +57,8 @@ class Inspection:
     advice: Advice | None = None
     findings: tuple[Finding, ...] = ()
     conversations: tuple[Conversation, ...] = ()
+    advised: Mapping[str, str] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
 
     @property
     def for_llm(self) -> bool:
@@ -70,18 +77,25 @@ class Inspection:
 
 
 def inspect(
-    dataset: Dataset, task: str | None = None, count: TokenCount | None = None, max_tokens: int = MAX_TOKENS
+    dataset: Dataset,
+    task: str | None = None,
+    count: TokenCount | None = None,
+    max_tokens: int = MAX_TOKENS,
+    first: int = 0,
 ) -> Inspection:
     """Look at all of ``dataset``. Never raises :class:`BadData`: what keeps it from being used is an error finding.
 
     ``task`` narrows the formats (``embedding``, ``reranker``, ``llm``); ``count`` counts tokens exactly; texts for
-    retrieval of more than ``max_tokens`` are found too long.
+    retrieval of more than ``max_tokens`` are found too long. With ``first`` only so many rows are read, and kept where
+    they are for retrieval; of a test collection then only the layout is looked at.
 
     >>> found = inspect(Dataset("sample:intents-en"), task="llm")
     >>> found.usable, found.format, [one.code for one in found.findings if one.severity == "error"]
     (True, 'classification', [])
     """
-    found = _looked_through(dataset, task, count, max_tokens)
+    if first:
+        dataset = replace(dataset, limit=min(dataset.limit or first, first))
+    found = _looked_through(dataset, task, Setting("", max_tokens, count), first)
     without = not takes_conversations(task) and (found.detection is None or found.for_llm)
     if not without or not holds_documents(dataset.path):
         return found
@@ -92,7 +106,7 @@ def inspect(
     return replace(found, findings=(*found.findings, *findings.summary()))
 
 
-def _looked_through(dataset: Dataset, task: str | None, count: TokenCount | None, max_tokens: int) -> Inspection:
+def _looked_through(dataset: Dataset, task: str | None, setting: Setting, first: int) -> Inspection:
     findings = Findings()
     try:
         source = discover(dataset)
@@ -100,17 +114,22 @@ def _looked_through(dataset: Dataset, task: str | None, count: TokenCount | None
         for problem in fault.problems:  # what is still to be downloaded stops no run: the run does that
             findings(replace(problem, severity="warning") if problem.code == ABSENT else problem)
         return Inspection(dataset.path, findings=findings.summary())
-    looking = _Looking(source, findings, LengthSample(count), Setting(source.name, max_tokens, count))
+    looking = _Looking(source, findings, LengthSample(setting.count), replace(setting, file=source.name), first)
     try:
-        return looking.at(_detected(source, task, findings), dataset.path)
+        detection, advised = _detected(source, task, findings)
+        return replace(looking.at(detection, dataset.path), advised=advised)
     except BadData as fault:
         for problem in fault.problems:
             findings(problem)
         return Inspection(dataset.path, source, findings=findings.summary())
 
 
-def _detected(source: Source, task: str | None, findings: Findings) -> Detection | None:
-    """How the rows are understood; None, and told, if not at all. Raises :class:`BadData` for text without rows."""
+def _detected(source: Source, task: str | None, findings: Findings) -> tuple[Detection | None, Mapping[str, str]]:
+    """How the rows are understood; None, and told, if not at all, and what is then advised to be mapped.
+
+    Raises :class:`BadData` for text without rows.
+    """
+    advised: Mapping[str, str] = {}
     try:
         detection, told = understood(source, task)
     except BadData as refusal:
@@ -119,26 +138,28 @@ def _detected(source: Source, task: str | None, findings: Findings) -> Detection
             fix = say("Write both into each row of a table.")
             raise BadData(error("running-text", message, source.at(), fix)) from None
         detection, told = None, refusal.problems
+        advised = refusal.advised if isinstance(refusal, Unmapped) else {}
     for problem in (*(detection.source if detection else source).notes, *told):
         findings(problem)
-    return detection
+    return detection, advised
 
 
 class _Looking:
     """One pass over a source that was found."""
 
-    def __init__(self, source: Source, findings: Findings, sample: LengthSample, setting: Setting) -> None:
+    def __init__(self, source: Source, findings: Findings, sample: LengthSample, setting: Setting, first: int) -> None:
         self._source = source
         self._findings = findings
         self._sample = sample
         self._setting = setting
+        self._first = first
         self._rows = 0
         self._preview: list[Mapping[str, str]] = []
 
     def at(self, detected: Detection | None, name: str) -> Inspection:
         """The inspection of the source, understood as ``detected``."""
         if detected is not None and detected.format.shape == "collection":
-            return self._collection(detected, name)
+            return self._inspection(detected, name, {}) if self._first else self._collection(detected, name)
         if detected is not None and detected.format.shape == "conversations":
             seen = look_through(
                 ConversationLook, detected, self._setting.count, findings=self._findings, alone=self._counting
@@ -151,13 +172,16 @@ class _Looking:
         if detected is None:
             self._raw()
             return self._inspection(detected, name, {"rows": self._rows, "examples": 0})
-        found = look_through(ExampleLook, detected, self._setting, findings=self._findings, alone=self._counting)
+        found = look_through(
+            ExampleLook, detected, self._setting, self._first, findings=self._findings, alone=self._counting
+        )
         found.end(self._findings)
         self._preview += found.preview
         self._sample = found.sample
         if not found.usable and not self._findings.errors:
             self._nothing(found.rows)
-        return self._inspection(detected, name, {"rows": found.rows, "examples": found.usable})
+        whole = self._inspection(detected, name, {"rows": found.rows, "examples": found.usable})
+        return replace(whole, examples=tuple(found.kept))
 
     @property
     def _counting(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -12,11 +13,8 @@ from tunewiz.backends.stages.foresight import Work, work
 from tunewiz.backends.stages.retrieval import plan_of, texts_a_row
 from tunewiz.backends.training.reranker_rows import with_groups
 from tunewiz.data.folders.hub_ids import ABSENT
-from tunewiz.data.inspection import inspect
+from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.opening import opened
-from tunewiz.data.opening.opened import understood
-from tunewiz.data.reading.discovery import discover
-from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Example, Group, ScoredPair
 from tunewiz.presets.checks import language_problems
@@ -32,47 +30,6 @@ _LOOKED_AT: Final = 1000
 _SMALL: Final = 20 << 20
 
 
-def data_problems(preset: Preset) -> list[Problem]:
-    """Errors and warnings that the first rows of the training data show, one of each kind, at the key that names it.
-
-    A loss that cannot learn from rows of their kind is one of them. Of a test collection only the layout is looked at.
-    """
-    if not isinstance(preset, (LlmPreset, RetrievalPreset)):
-        return []
-    several = preset.data.datasets
-    looked = [_looked_at(preset, dataset, f"data.train.{number}" if len(several) > 1 else "data.train")
-              for number, dataset in enumerate(several)]  # fmt: skip
-    shapes = {"groups" if shape == "collection" else shape for shape, _ in looked if shape}
-    found = [problem for _, problems in looked for problem in problems]
-    if len(shapes) > 1 and not errors(found):
-        message = say("The datasets hold rows of different kinds, which no loss learns from together: {shapes}.",
-                      shapes=", ".join(f"{dataset.path} ({shape or '?'})" for dataset, (shape, _) in
-                                       zip(several, looked, strict=True)))  # fmt: skip
-        found.append(error("unlike-datasets", message, Where(key="data.train")))
-    return found
-
-
-def _looked_at(preset: LlmPreset | RetrievalPreset, dataset: Dataset, key: str) -> tuple[str, list[Problem]]:
-    """The shape of the rows of ``dataset`` ("" if unknown), and what is wrong with the first of them."""
-    dataset = replace(dataset, limit=min(dataset.limit or _LOOKED_AT, _LOOKED_AT))
-    try:
-        detection, _ = understood(discover(dataset), preset.model_kind)
-    except BadData as fault:
-        # What is still to be downloaded is told with its size, by who asks the hub.
-        return "", [_of_data(problem, key) for problem in fault.problems if problem.code != ABSENT]
-    shape = detection.format.shape
-    if shape == "collection":
-        return shape, []
-    inspection = inspect(dataset, preset.model_kind)
-    found = [finding.first[0] for finding in inspection.findings]
-    data = preset.data.model_copy(update={"format": detection.format.name})
-    fitting = [one for one in preset.model_copy(update={"data": data}).problems() if one.code == "loss-rows"]
-    if len(preset.data.datasets) > 1:
-        fitting = [_of_data(replace(one, where=Where(one.where.key, dataset.path)), key) for one in fitting]
-    told = list(_of_language(preset, inspection.language)) if isinstance(preset, RetrievalPreset) else []
-    return shape, [*(_of_data(problem, key) for problem in found if problem.severity != "note"), *fitting, *told]
-
-
 class First(NamedTuple):
     """What the first training rows of a preset tell; ``whole``: whether there are no others.
 
@@ -85,25 +42,87 @@ class First(NamedTuple):
     whole: bool
 
 
-def first_rows(preset: Preset) -> First | None:
-    """See :class:`First`; ``None`` where they do not tell. A large test collection is not read."""
-    if not isinstance(preset, RetrievalPreset):
-        return None
-    plan = plan_of(preset)
-    dataset = replace(plan.train, limit=min(plan.train.limit or _LOOKED_AT, _LOOKED_AT))
-    try:
-        data = opened.open_dataset(dataset, _quiet, preset.task)
-        if data.is_collection and sum(path.stat().st_size for path in data.files().values()) > _SMALL:
+class FirstRows:
+    """The first training rows of a preset, read once for all that is to be known of them."""
+
+    def __init__(self, preset: Preset) -> None:
+        self._preset = preset
+
+    @cached_property
+    def _inspections(self) -> tuple[Inspection, ...]:
+        """What the first rows of each dataset are; none where the preset has no rows of its own."""
+        preset = self._preset
+        if not isinstance(preset, (LlmPreset, RetrievalPreset)):
+            return ()
+        return tuple(inspect(dataset, preset.model_kind, first=_LOOKED_AT) for dataset in preset.data.datasets)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Errors and warnings, one of each kind, at the key that names the data.
+
+        A loss that cannot learn from rows of their kind is one of them. Of a test collection only the layout is
+        looked at.
+        """
+        preset = self._preset
+        if not isinstance(preset, (LlmPreset, RetrievalPreset)):
+            return []
+        several = preset.data.datasets
+        looked = [_problems(preset, one, f"data.train.{number}" if len(several) > 1 else "data.train")
+                  for number, one in enumerate(self._inspections)]  # fmt: skip
+        shapes = {"groups" if shape == "collection" else shape for shape, _ in looked if shape}
+        found = [problem for _, problems in looked for problem in problems]
+        if len(shapes) > 1 and not errors(found):
+            message = say("The datasets hold rows of different kinds, which no loss learns from together: {shapes}.",
+                          shapes=", ".join(f"{dataset.path} ({shape or '?'})" for dataset, (shape, _) in
+                                           zip(several, looked, strict=True)))  # fmt: skip
+            found.append(error("unlike-datasets", message, Where(key="data.train")))
+        return found
+
+    @property
+    def first(self) -> First | None:
+        """See :class:`First`; ``None`` where they do not tell. A large test collection is not read."""
+        preset = self._preset
+        if not isinstance(preset, RetrievalPreset):
             return None
-        split = opened.train_split(data, dataset.split, _quiet) if data.is_collection else ""
-        rows = list(islice(opened.read_examples(data, _quiet, split), _LOOKED_AT))
+        plan, inspection = plan_of(preset), self._inspections[0]
+        rows = _rows(inspection, plan.train.split)
+        if not rows:
+            return None
+        prepared = _as_mined(preset, rows)
+        whole = not plan.others and (len(rows) < _LOOKED_AT or plan.train.limit == len(rows))
+        return First(texts_a_row(preset, prepared), work(preset, prepared), whole)
+
+
+def _rows(inspection: Inspection, split: str) -> Sequence[Example]:
+    """The first rows; of a small test collection those of its ``split`` for training."""
+    if inspection.detection is None or inspection.detection.format.shape != "collection":
+        return inspection.examples
+    data = opened.Opened(inspection.detection.source, inspection.detection)
+    try:
+        if sum(path.stat().st_size for path in data.files().values()) > _SMALL:
+            return ()
+        chosen = opened.train_split(data, split, _quiet)
+        return list(islice(opened.read_examples(data, _quiet, chosen), _LOOKED_AT))
     except (BadData, OSError):
-        return None
-    if not rows:
-        return None
-    prepared = _as_mined(preset, rows)
-    whole = not plan.others and (len(rows) < _LOOKED_AT or plan.train.limit == len(rows))
-    return First(texts_a_row(preset, prepared), work(preset, prepared), whole)
+        return ()
+
+
+def _problems(preset: LlmPreset | RetrievalPreset, looked: Inspection, key: str) -> tuple[str, list[Problem]]:
+    """The shape of the rows that were ``looked`` at ("" if unknown), and what is wrong with them."""
+    found = [finding.first[0] for finding in looked.findings]
+    # What is still to be downloaded is told with its size, by who asks the hub.
+    wrong = [_of_data(problem, key) for problem in found if problem.severity != "note" and problem.code != ABSENT]
+    if looked.detection is None:
+        return "", wrong
+    shape = looked.detection.format.shape
+    if shape == "collection":
+        return shape, []
+    data = preset.data.model_copy(update={"format": looked.detection.format.name})
+    fitting = [one for one in preset.model_copy(update={"data": data}).problems() if one.code == "loss-rows"]
+    if len(preset.data.datasets) > 1:
+        fitting = [_of_data(replace(one, where=Where(one.where.key, looked.name)), key) for one in fitting]
+    told = list(_of_language(preset, looked.language)) if isinstance(preset, RetrievalPreset) else []
+    return shape, [*wrong, *fitting, *told]
 
 
 def _as_mined(preset: RetrievalPreset, rows: Sequence[Example]) -> Prepared:
@@ -121,7 +140,7 @@ def _as_mined(preset: RetrievalPreset, rows: Sequence[Example]) -> Prepared:
 
 
 def _quiet(_problem: Problem) -> None:
-    """It is told by :func:`data_problems`."""
+    """It is told by :class:`FirstRows`."""
 
 
 def _of_data(problem: Problem, key: str) -> Problem:

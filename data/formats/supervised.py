@@ -207,12 +207,18 @@ def _short(table: Table, column: str) -> bool:
     return bool(names) and sum(map(len, names)) / len(names) <= LONGEST_LABEL
 
 
+_FEWEST: Final = 5
+_NAME: Final = 12  # characters of the names of labels, on average
+
+
 def _recurs(table: Table, column: str) -> bool:
     """Whether the values come again: in the sample, or of hundreds of labels further on."""
     values = [str(value).strip() for value in table.values(column)]
-    if len(set(values)) <= max(2, _DIFFERENT * len(values)) or len(values) < _FEW_ROWS:
+    if len(set(values)) <= max(2, _DIFFERENT * len(values)):
         return True
-    if not any(guess.strength == EXACT for guess in guesses("llm_label", [column])) or len(values) < _FEW_ROWS:
+    if len(values) < _FEW_ROWS:  # of few rows only a title tells itself from a label, by its length
+        return len(values) < _FEWEST or len(set(values)) < len(values) or sum(map(len, values)) <= _NAME * len(values)
+    if not any(guess.strength == EXACT for guess in guesses("llm_label", [column])):
         return False
     rows = islice(read(table.source, lambda _problem: None), _READ)
     more = [str(value).strip() for row in rows if (value := row.values.get(column)) is not None]

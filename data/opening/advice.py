@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.formats.format import Format, Mapped
@@ -11,12 +11,21 @@ from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, number_in
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns
 from tunewiz.data.reading.expressions import map_options
-from tunewiz.data.reading.meaning import beside_text, carries, comes_again, is_choice, is_grade, meaningful
+from tunewiz.data.reading.meaning import asks, beside_text, carries, comes_again, is_choice, is_grade, meaningful
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns, is_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
 
 Candidates = Mapping[str, Format]
+
+
+class Unmapped(BadData):
+    """No format fits. ``advised``: the mapping that was tried on the sample, role to column, if the cells tell it."""
+
+    def __init__(self, *problems: Problem, advised: Mapping[str, str] | None = None) -> None:
+        super().__init__(*problems)
+        self.advised: Mapping[str, str] = advised or {}
+
 
 #: Where what stands beside the columns in use belongs, by the role that a format has for it.
 _HOMES: Final = ("input", "text")
@@ -88,8 +97,26 @@ def refuse_text_beside(source: Source, table: Table, known: Candidates) -> None:
     raise BadData(error("text-beside", message, source.at(), _choices(table, known, text, beside)))
 
 
-def how_to_map(table: Table, known: Candidates) -> Message | None:
-    """A mapping for columns of which not all are known by name, that reads the sample and loses none; None if none."""
+class Advice(NamedTuple):
+    """What to do, and the mapping that this is if cells tell it beyond doubt: role to column."""
+
+    message: Message | None
+    mapping: Mapping[str, str]
+
+
+def how_to_map(table: Table, known: Candidates) -> Advice:
+    """A mapping for columns of which not all are known by name, that reads the sample and loses none, if any does."""
+    texts = [column for column in meaningful(table, ()) if table.kind(column) == "text"]
+    asking = [column for column in texts if asks(table, column)]
+    message = _how_to_map(table, known)
+    if message is None or len(texts) != 2 or len(asking) != 1:
+        return Advice(message, {})
+    prompt, completion = asking[0], next(column for column in texts if column != asking[0])
+    mapping = {"prompt": prompt, "completion": completion}
+    return Advice(message, mapping if map_options(mapping) in message.text("en") else {})
+
+
+def _how_to_map(table: Table, known: Candidates) -> Message | None:
     columns = meaningful(table, ())
     texts = [column for column in columns if table.kind(column) == "text"]
     labels = [column for column in table.columns if is_grade(table, column)]
@@ -100,6 +127,9 @@ def how_to_map(table: Table, known: Candidates) -> Message | None:
         advice = [tried(known, name, table, {role: (turns,)}) for name, role in _TURNS]
     else:
         advice = [tried(known, name, table, mapping) for name, mapping in _mappings(table, texts)]
+        title = _title_of(table, texts)
+        if title and len(columns) == 2:
+            return _titles(table, known, title, next(column for column in texts if column != title))
     best = next(filter(None, advice), "")
     return say("Say which is which, for example: {mapping}", mapping=best) if best else None
 
@@ -124,6 +154,8 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
     more = {role: columns for role, columns in more.items() if columns}
     open_texts = [column for column in texts if not any(column in columns for columns in more.values())]
     asked = [guess.column for guess in guesses("llm_prompt", open_texts) if guess.strength >= USUAL]
+    asking = [column for column in open_texts if asks(table, column)]
+    asked = asked or (asking if len(asking) == 1 else [])
     rest = [column for column in open_texts if column not in asked]
     answered = [guess.column for guess in guesses("llm_completion", rest) if guess.strength >= USUAL][:1] or rest[-1:]
     labels = [column for column in rest if comes_again(table, column)]
@@ -140,9 +172,31 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
 _TURNS: Final = (("messages", "messages"), ("sharegpt", "conversations"))
 
 
+def _title_of(table: Table, texts: Sequence[str]) -> str:
+    """The one of two texts that is called a title and is shorter than the other, and no label; "" if none is."""
+    named = [guess.column for guess in guesses("title", texts)]
+    if len(texts) != 2 or len(named) != 1 or comes_again(table, named[0]):
+        return ""
+    return named[0] if named[0] == min(texts, key=table.mean_length) else ""
+
+
+def _titles(table: Table, known: Candidates, title: str, text: str) -> Message:
+    """What may be learned of texts and their titles."""
+    forth = tried(known, "prompt_completion", table, {"prompt": (title,), "completion": (text,)})
+    back = tried(known, "prompt_completion", table, {"prompt": (text,), "completion": (title,)})
+    raw = tried(known, "text", table, {"text": tuple(column for column in table.columns if column in (title, text))})
+    return say(
+        "Say what to learn: to write a title for a text {back}; a text for a title {forth}; every word of both {raw}.",
+        back=back, forth=forth, raw=raw,
+    )  # fmt: skip
+
+
 def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:
+    if len(beside) == 1 and _title_of(table, (text, beside[0])):
+        return _titles(table, known, beside[0], text)
     answers = tried(known, "prompt_completion", table, {"prompt": (text,), "completion": (beside[-1],)})
-    labels = tried(known, "classification", table, {"text": (text,), "label": (beside[-1],)})
+    repeated = comes_again(table, beside[-1]) or table.kind(beside[-1]) != "text"
+    labels = tried(known, "classification", table, {"text": (text,), "label": (beside[-1],)}) if repeated else ""
     whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")
     raw = tried(known, "text", table, {"text": whole}) or f"{map_options({'text': text})} --format text"
     if answers and labels:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tunewiz.data.dialogues.roles import part_of
+from tunewiz.data.opening.advice import Advice, Unmapped
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
 from tunewiz.data.opening.unfolding import unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import map_options
-from tunewiz.data.reading.meaning import LONGEST_LABEL, comes_again
+from tunewiz.data.reading.meaning import LONGEST_LABEL, asks, comes_again
 from tunewiz.data.reading.scales import known_labels
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns
@@ -112,8 +113,11 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
     problem = (unclear_marks(source, table, nested) or _unclear_labels(source, table, texts)) if not missing else None
     if problem is not None:
         return BadData(problem)
-    fix = _how_to_map_pairs(table, texts, works) if works else None
-    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), fix))
+    mapping = next(filter(works, _mappings(table, texts)), {}) if works else {}
+    fix = _how_to_map_pairs(table, texts, mapping) if works else None
+    sure = len(texts) == 2 and _is_evident(table, mapping)
+    told = error("unmapped-columns", unclear(table, missing), source.at(), fix)
+    return Unmapped(told, advised=mapping if sure and not missing else {})
 
 
 def _unclear_labels(source: Source, table: Table, texts: Sequence[str]) -> Problem | None:
@@ -139,16 +143,22 @@ def unclear(table: Table, missing: Sequence[str]) -> Message:
     return say("It is not clear which column is what; the columns are {columns}.", columns=columns)
 
 
-def _how_to_map_pairs(table: Table, texts: Sequence[str], works: Works) -> Message:
-    """A mapping that was tried on the sample; without one, which columns it may be made of."""
-    for mapping in _mappings(table, texts):
-        if not works(mapping):
-            continue
-        if "negative" in mapping and not _is_told(table, mapping):
-            return say(
-                "Say what they are, for example: {mapping} (or positive and negative the other way round).",
-                mapping=map_options(mapping),
-            )
+def _is_evident(table: Table, mapping: Mapping[str, str]) -> bool:
+    """Whether cells or names tell which of two texts asks."""
+    pair = (mapping.get("query", ""), mapping.get("positive", ""))
+    if not all(pair):
+        return False
+    return asks(table, pair[0]) != asks(table, pair[1]) or bool(guesses("title", [pair[0]]))
+
+
+def _how_to_map_pairs(table: Table, texts: Sequence[str], mapping: Mapping[str, str]) -> Message:
+    """The ``mapping`` that was tried on the sample; without one, which columns it may be made of."""
+    if "negative" in mapping and not _is_told(table, mapping):
+        return say(
+            "Say what they are, for example: {mapping} (or positive and negative the other way round).",
+            mapping=map_options(mapping),
+        )
+    if mapping:
         return say("Say what they are, for example: {mapping}.", mapping=map_options(mapping))
     if len(texts) < 2 and len(table.columns) < 2:
         return say("Retrieval needs at least a query and a text that answers it in each row.")
@@ -172,14 +182,7 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     roles = ("query", "positive", "negative", "title", "similar")
     named = {role: next((guess.column for guess in guesses(role, texts)), "") for role in roles}
     if len(texts) == 2 and not any(_are_labels(table, column) for column in texts):
-        first, second = texts
-        # The one that is called a query, or the shorter one by far; else the first, where it is no title.
-        if (
-            named["query"] == second
-            or (named["title"] == first and named["query"] != first)
-            or (named["query"] != first and table.mean_length(first) > 2 * table.mean_length(second))
-        ):
-            first, second = second, first
+        first, second = _asking_first(table, texts, named)
         if scores:
             yield {"sentence1": first, "sentence2": second, "score": scores[0]}
         yield {"query": first, "positive": second}
@@ -188,6 +191,24 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     if scores and len(texts) == 3 and named["title"]:
         query, text = _ordered(table, [column for column in texts if column != named["title"]], named["query"])
         yield {"sentence1": query, "sentence2": f"{named['title']} + {text}", "score": scores[0]}
+
+
+def _asking_first(table: Table, texts: Sequence[str], named: Mapping[str, str]) -> tuple[str, str]:
+    """Two texts, of which the one that is called a query goes first, or looks like one, or is the title of the other.
+
+    A title no shorter than the other text is what is found by it, as those of products are.
+    """
+    first, second = texts
+    asking = [column for column in texts if asks(table, column)]
+    if named["query"] in texts:
+        asked = named["query"]
+    elif len(asking) == 1:
+        asked = asking[0]
+    elif named["title"] in texts:
+        asked = min(texts, key=table.mean_length)
+    else:
+        asked = second if table.mean_length(first) > 2 * table.mean_length(second) else first
+    return asked, second if asked == first else first
 
 
 def _are_labels(table: Table, column: str) -> bool:
@@ -238,9 +259,13 @@ def _is_score(table: Table, column: str) -> bool:
     if len(numbers) < len(values):
         return bool(known_labels(table.values(column), {}))
     fractions = any(number != int(number) for number in numbers)
+    if not fractions and len(set(numbers)) == len(numbers) >= _ROWS_TO_COUNT:
+        return False  # the rows are counted
     return min(numbers) >= -1 and max(numbers) <= 100 and (fractions or len(set(numbers)) <= 10)
 
 
+#: So many whole numbers that are all different are no grades.
+_ROWS_TO_COUNT: Final = 5
 #: Where a document stood in a list of results and how often it was shown: that says nothing of how right it is.
 _PLACES: Final = frozenset(
     (
@@ -361,7 +386,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def refuse_llm_columns(
-    source: Source, table: Table, missing: Sequence[str] = (), advice: Message | None = None
+    source: Source, table: Table, missing: Sequence[str] = (), advice: Advice | None = None
 ) -> BadData:
     """No format for language models fits: say which columns there are and how to map them, as ``advice`` was tried."""
     if not table.columns:
@@ -374,8 +399,11 @@ def refuse_llm_columns(
         mapping = map_options({"prompt": "COLUMN", "completion": odd})
         fix = say("To train on answers, map them: {mapping}.", mapping=mapping)
         return BadData(error("unmapped-columns", message, source.at(), fix))
-    fix = advice or say("Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN.")
-    return BadData(error("unmapped-columns", unclear(table, missing), source.at(), fix))
+    fix = (advice and advice.message) or say(
+        "Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN."
+    )
+    told = error("unmapped-columns", unclear(table, missing), source.at(), fix)
+    return Unmapped(told, advised=advice.mapping if advice and not missing else {})
 
 
 def _odd_labels(table: Table) -> str:

@@ -105,7 +105,12 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         WEAK: _names("doc document"),
     },
     "id": {EXACT: _names("id docid queryid qid pid corpusid docno documentid passageid 编号 序号")},
-    "title": {EXACT: _names("title name 标题 题目")},
+    "title": {
+        EXACT: _names("title name 标题 题目"),
+        USUAL: _names(
+            "headline heading subject subjectline doctitle pagetitle 题名 篇名 主题 新闻标题 文章标题 帖子标题"
+        ),
+    },
     "text": {
         EXACT: _names("text content contents body passage document 正文 内容 文本 段落 文档"),
         USUAL: _names("query question answer 问题 查询 答案"),

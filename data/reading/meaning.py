@@ -67,6 +67,19 @@ def carries(table: Table, column: str) -> bool:
     return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
 
 
+#: How questions look, in English and Chinese.
+_ASKS: Final = re.compile(
+    r"[?？]|怎么|如何|什么|为何|吗|哪|多少|几|能否|是否|可以.*么|^(how|what|why|where|when|who|which|can|is|do|does)\b",
+    re.IGNORECASE,
+)
+
+
+def asks(table: Table, column: str) -> bool:
+    """Whether most texts of ``column`` look like questions."""
+    values = [str(value) for value in table.values(column)]
+    return bool(values) and 2 * sum(bool(_ASKS.search(value)) for value in values) >= len(values)
+
+
 def comes_again(table: Table, column: str) -> bool:
     """Whether half of the values of ``column`` or more stood there before, as labels do and answers do not."""
     values = [str(value) for value in table.values(column)]

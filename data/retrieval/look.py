@@ -19,11 +19,16 @@ PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the fin
 
 
 class ExampleLook:
-    """``rows`` were read, ``usable`` examples came of them, ``preview`` shows the first; findings lie in ``placed``."""
+    """``rows`` were read, ``usable`` examples came of them, ``preview`` shows the first; findings lie in ``placed``.
 
-    def __init__(self, detection: Detection, setting: Setting, sketching: bool = True) -> None:
+    The first ``keep`` examples are ``kept``.
+    """
+
+    def __init__(self, detection: Detection, setting: Setting, keep: int = 0, sketching: bool = True) -> None:
         self.rows = self.usable = 0
         self.preview: list[Mapping[str, str]] = []
+        self.kept: list[Example] = []
+        self._keep = keep
         self.placed = Placed()
         self.sample = LengthSample(setting.count)
         self._detection = detection
@@ -43,6 +48,8 @@ class ExampleLook:
             self.usable += 1
             if len(self.preview) < PREVIEWED:
                 self.preview.append(shown(example))
+            if len(self.kept) < self._keep:
+                self.kept.append(example)
 
     def seen(self) -> Any:
         """What was seen, to be handed to another process."""

@@ -17,7 +17,6 @@ from tunewiz.tui.forms.entry import pasted_path
 from tunewiz.tui.screens.browse import BringScreen, BrowseScreen, entries
 from tunewiz.tui.screens.wizard import WizardScreen
 from tunewiz.tui.wizard.begin import BeginScreen
-from tunewiz.tui.wizard.inspecting import guess_columns
 
 
 def chinese_faq(folder: Path, headers: str = "甲栏,乙栏") -> Path:
@@ -109,14 +108,6 @@ async def test_an_example_is_three_keys_away(app: TunewizApp) -> None:
 )  # fmt: skip
 def test_what_terminals_and_file_managers_paste_is_a_path(text: str, path: str) -> None:
     assert pasted_path(text) == path
-
-
-def test_columns_are_made_out_by_what_they_hold() -> None:
-    rows = [{"a": "1", "b": "怎么退款？", "c": "请在订单页申请。"}, {"a": "2", "b": "几点开门", "c": "早上八点。"}]
-    assert guess_columns(rows, "embedding") == (("query", "b"), ("positive", "c"))
-    assert guess_columns(rows, "llm") == (("prompt", "b"), ("completion", "c"))
-    assert guess_columns([{"x": "red", "y": "blue"}], "embedding") == ()
-    assert guess_columns([], "embedding") == ()
 
 
 async def test_the_browser_lists_the_newest_first_and_searches_as_one_types(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tunewiz.backends.evaluate.lengths import Reading
 from tunewiz.backends.readiness import MEMORY, check_preset, estimate, memory_findings
 from tunewiz.backends.sources import datasets, resolve
 from tunewiz.backends.sources.source import Located, ModelUnavailable
-from tunewiz.backends.stages.first_rows import First, data_problems, first_rows
+from tunewiz.backends.stages.first_rows import First, FirstRows
 from tunewiz.backends.stages.foresight import guessed
 from tunewiz.backends.training.batch_sizes import Settled, settled
 from tunewiz.language import N_, translate
@@ -93,14 +93,14 @@ def run_check(name: str, overrides: Sequence[str], as_json: bool, rows: int = 0)
     """
     try:
         opened = open_preset(name, overrides)
-        found = check_preset(opened)
+        found, rows_of = check_preset(opened), FirstRows(opened.preset)
         if not errors(found):
             known = {problem.code for problem in found}
-            found += opened.placed([one for one in data_problems(opened.preset) if one.code not in known])
+            found += opened.placed([one for one in rows_of.problems if one.code not in known])
             found += opened.placed(_of_hubs(opened.preset))
     except BadPreset as fault:
         return _tell(Checked(name, list(fault.problems)), as_json)
-    located, first = _located(opened, found), first_rows(opened.preset)
+    located, first = _located(opened, found), rows_of.first
     texts = first.texts if first else 0.0
     if texts:
         of_memory = opened.placed(memory_findings(opened.preset, texts))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -13,7 +12,6 @@ from pydantic import ValidationError
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan
 from tunewiz.data.folders.hub_ids import on_hub
-from tunewiz.data.formats.format import takes_conversations
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
@@ -107,7 +105,7 @@ def _share(fraction: float | str) -> float | None:
 class Inspected:
     """``counts`` (rows a run would train, validate and measure on) and ``found`` (leaks, splits) may be missing.
 
-    ``guessed``: roles of columns that only the cells tell.
+    ``guessed``: roles of columns that only the cells tell, as was advised after they were tried.
     """
 
     asked: InspectionRequest
@@ -215,36 +213,9 @@ def _otherwise(asked: InspectionRequest, inspection: Inspection) -> Iterator[Ins
     for kind in get_args(ModelKind) if asked.open else ():
         if kind != asked.task:
             yield Inspected(asked, inspect(asked.dataset, kind))
-    guessed = guess_columns(inspection.preview, asked.task)
+    guessed = tuple(inspection.advised.items())
     if guessed:
         yield Inspected(asked, inspect(replace(asked.dataset, columns=dict(guessed)), asked.task), guessed=guessed)
-
-
-#: How questions look, in English and Chinese.
-_ASKS: Final = re.compile(
-    r"[?？]|怎么|如何|什么|为何|吗|哪|多少|几|能否|是否|可以.*么|^(how|what|why|where|when|who|which|can|is|do|does)\b",
-    re.IGNORECASE,
-)
-
-
-def guess_columns(rows: Sequence[Mapping[str, str]], task: str) -> tuple[tuple[str, str], ...]:
-    """Roles by the cells of a few rows: the column of questions, and of the others that with the longest texts.
-
-    Nothing where no column looks like questions.
-
-    >>> guess_columns([{"甲": "怎么退款？", "乙": "请在订单页申请。"}], "embedding")
-    (('query', '甲'), ('positive', '乙'))
-    """
-    cells = {name: [row.get(name, "") for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
-    texts = {name: found for name, found in cells.items() if not all(re.fullmatch(r"[\d\W]*", one) for one in found)}
-    asking = {name: sum(bool(_ASKS.search(text)) for text in found) / len(found) for name, found in texts.items()}
-    asked = max(asking, key=lambda name: asking[name], default="")
-    others = [name for name in texts if name != asked]
-    if not asked or asking[asked] < 0.5 or not others:
-        return ()
-    answer = max(others, key=lambda name: sum(map(len, texts[name])))
-    roles = ("prompt", "completion") if takes_conversations(task) else ("query", "positive")
-    return ((roles[0], asked), (roles[1], answer))
 
 
 def _prepared(plan: Plan | LlmPlan, told: Report) -> Mapping[str, int]:

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.backends.test_reranker_rows import loss, scored
 from tunewiz.backends import readiness
 from tunewiz.backends.sources import find_cached
-from tunewiz.backends.stages.first_rows import first_rows
+from tunewiz.backends.stages.first_rows import FirstRows
 from tunewiz.backends.stages.retrieval import texts_a_row
 from tunewiz.backends.training.loss_rows import Own, loss_table, sampling_rows
 from tunewiz.backends.training.reranker_rows import Examples, examples
@@ -95,7 +95,7 @@ def judged(folder: Path) -> RetrievalPreset:
 
 
 def texts_of(preset: RetrievalPreset) -> float:
-    found = first_rows(preset)
+    found = FirstRows(preset).first
     assert found is not None and found.whole
     return found.texts
 
@@ -117,8 +117,17 @@ def test_memory_is_told_for_the_groups_that_the_data_makes(tmp_path: Path, monke
     assert [problem.code for problem in readiness.memory_findings(preset, 66)] == ["memory-tight"]
 
 
+def test_what_is_wrong_and_what_is_needed_is_told_of_one_reading(tmp_path: Path) -> None:
+    preset = judged(tmp_path)
+    rows = FirstRows(preset)
+    problems = rows.problems
+    (tmp_path / "judged.jsonl").unlink()  # a second reading would find nothing
+    assert rows.first is not None and rows.first.texts == 8
+    assert rows.problems == problems and not [one for one in problems if one.severity == "error"]
+
+
 def test_data_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
     preset = judged(tmp_path)
     (tmp_path / "judged.jsonl").unlink()
-    assert first_rows(preset) is None
-    assert first_rows(load("llm/starter")) is None
+    assert FirstRows(preset).first is None
+    assert FirstRows(load("llm/starter")).first is None

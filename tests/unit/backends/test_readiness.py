@@ -13,7 +13,7 @@ import yaml
 
 from tunewiz.backends import engines, readiness, sources
 from tunewiz.backends.machine.hardware import Gpu
-from tunewiz.backends.stages.first_rows import data_problems
+from tunewiz.backends.stages.first_rows import FirstRows
 from tunewiz.backends.training import out_of_memory
 from tunewiz.presets import losses
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
@@ -257,7 +257,7 @@ def test_lack_of_memory_is_told_from_other_failures(words: str, is_memory: bool)
 
 def of_data(tmp_path: Path, name: str, rows: str, *settings: str) -> list[tuple[str, str, str]]:
     (tmp_path / "rows.csv").write_text(rows, "utf-8")
-    found = data_problems(library.load(name, [f"data.train={tmp_path / 'rows.csv'}", *settings]))
+    found = FirstRows(library.load(name, [f"data.train={tmp_path / 'rows.csv'}", *settings])).problems
     return [(problem.severity, problem.code, problem.where.key) for problem in found]
 
 
@@ -279,5 +279,5 @@ def test_of_the_data_only_the_first_rows_are_read(tmp_path: Path) -> None:
 
 
 def test_of_a_collection_only_the_layout_is_looked_at() -> None:
-    assert data_problems(library.load("embedding/starter")) == []
-    assert data_problems(library.load("pipeline/starter")) == []
+    assert FirstRows(library.load("embedding/starter")).problems == []
+    assert FirstRows(library.load("pipeline/starter")).problems == []

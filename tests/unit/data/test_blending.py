@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tunewiz.backends.stages.first_rows import data_problems
+from tunewiz.backends.stages.first_rows import FirstRows
 from tunewiz.backends.stages.language_model import chat_plan_of
 from tunewiz.backends.stages.retrieval import plan_of
 from tunewiz.data.chat.prepare import prepare_llm
@@ -91,11 +91,11 @@ def test_what_is_wrong_names_its_dataset(folder: Path) -> None:
     with pytest.raises(BadData) as fault:
         prepare(plan_of(_preset(folder, ["a.jsonl", "gone.csv", "lost.csv"])), lambda _: None)
     assert [Path(problem.where.file).name for problem in fault.value.problems] == ["gone.csv", "lost.csv"]
-    found = data_problems(_preset(folder, ["a.jsonl", "gone.csv"]))
+    found = FirstRows(_preset(folder, ["a.jsonl", "gone.csv"])).problems
     assert [(problem.code, problem.where.key) for problem in found] == [("file-not-found", "data.train.1")]
     with pytest.raises(BadData, match=r"a\.jsonl has queries .*c\.jsonl has pairs"):
         prepare(plan_of(_preset(folder, ["a.jsonl", "c.jsonl"])), lambda _: None)
-    assert data_problems(_preset(folder, ["a.jsonl", "c.jsonl"]))
+    assert FirstRows(_preset(folder, ["a.jsonl", "c.jsonl"])).problems
     for wrong, said in (("weight: 0", "above 0"), ("weigth: 1", "Did you mean weight"), ("rows: 1", "no key rows")):
         with pytest.raises(BadPreset, match=said):
             open_preset("embedding/starter", [f"data.train=[{{path: x, {wrong}}}]"])
