@@ -36,6 +36,9 @@ class Backend(ABC, Generic[P]):
     #: Modules that it needs beside those of the task.
     packages: ClassVar[tuple[str, ...]] = ()
 
+    #: How its training can be spread over processes (``launch.strategy``); empty: it trains in one.
+    strategies: ClassVar[frozenset[str]] = frozenset()
+
     @abstractmethod
     def problems(self, preset: P) -> list[Problem]:
         """What keeps ``preset`` from running here: packages, models, memory. Imports nothing heavy."""
