@@ -9,17 +9,17 @@ import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tunewiz.backends.machine.hardware import Gpu, gpus
 from tunewiz.backends.ranks.place import here
 from tunewiz.cores import usable_cores
-from tunewiz.presets.preset import Preset
+from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.section import Auto
 from tunewiz.presets.sections.training import Launch
-from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.problems import BadPreset, Message, Problem, Where, error, say
 
+P = TypeVar("P", bound=Preset)
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 #: A card on which less than this share, or fewer than these bytes, are taken counts as free: a driver, a display and
 #: the context of a program that idles take some hundred MB.
@@ -83,14 +83,19 @@ class Plan:
         return "\n".join(" ".join(line) for line in lines)
 
 
+#: A training in the run's own process.
+ALONE: Final = Plan()
+
+
 def divided(preset: Preset, size: int) -> tuple[int, int] | None:
     """Rows a batch and batches a step for each of ``size`` processes; ``None`` where they cannot be shared evenly.
 
-    All rows of a step stay what the preset says. A batch whose rows are compared is cut; of a language model's, whose
-    rows have nothing to do with each other, fewer are accumulated first.
+    All rows of a step stay what the preset says. A batch whose rows are compared with each other by vectors that can be
+    gathered is cut; of others fewer are accumulated first.
     """
     batch, times = int(preset.training.batch_size), preset.training.accumulation
-    fewer = math.gcd(times, size) if isinstance(preset, LlmPreset) else 1
+    together = isinstance(preset, RetrievalPreset) and preset.loss.core.in_batch_negatives
+    fewer = 1 if together else math.gcd(times, size)
     rest = size // fewer
     return None if batch % rest else (batch // rest, times // fewer)
 
@@ -100,7 +105,7 @@ def own_batch(preset: Preset) -> tuple[int, int]:
     return divided(preset, here().size) or (int(preset.training.batch_size), preset.training.accumulation)
 
 
-def estimated(preset: Preset, size: int) -> Preset:
+def estimated(preset: P, size: int) -> P:
     """``preset`` with what one of ``size`` processes trains, for an estimate of its memory."""
     shared = divided(preset, size)
     if size == 1 or shared is None:
@@ -206,9 +211,10 @@ def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[G
 
 
 def _batch(preset: Preset, plan: Plan) -> Iterator[Problem]:
-    if isinstance(preset.training.batch_size, Auto) or divided(preset, plan.size):
-        return
     batch, rows = int(preset.training.batch_size), int(preset.training.batch_size) * preset.training.accumulation
+    chosen_later = isinstance(preset.training.batch_size, Auto) and rows % plan.size == 0
+    if chosen_later or divided(preset, plan.size):
+        return
     message = say(
         "{rows} rows a step (training.batch_size {batch}, accumulation {times}) cannot be shared evenly by {count} "
         "processes.",

@@ -57,7 +57,7 @@ def _trained(orders: Mapping[str, Any], end: Path) -> int:
     from tunewiz.redaction import redact_output
 
     redact_output()
-    _choose_card()
+    _choose_device()
     run = _run(orders["run"])
     preset = load(str(run.preset_file))
     with suppress(StopRequested):  # saved by all; the run's own process tells
@@ -75,13 +75,17 @@ def _run(told: Mapping[str, Any]) -> Any:
     return InnerRun(directory, _run(told["outer"]), told["stage"], told["what"]) if "outer" in told else Run(directory)
 
 
-def _choose_card() -> None:
-    """Let ``cuda`` mean this process's own card."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES"):
-        import torch
+def _choose_device() -> None:
+    """Let ``cuda`` mean this process's own card; let what was saved be read on a CPU that has a number.
 
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    accelerate numbers the CPUs of ranks (``cpu:1``), where transformers reads the optimizer's state, and torch does not
+    know that place.
+    """
+    import torch
+
+    torch.serialization.register_package(0, lambda _: None, lambda storage, place: storage if "cpu:" in place else None)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
 
 
 # How it ends.

@@ -68,12 +68,10 @@ def train(run: Run, backend: Backend[Any], preset: Preset) -> None:
     _let_go_of_gpu()
     kills = kernel_kills()
     status = _gone_through(plan, run, preset.launch.threads)
-    if status and not run.stop_requested():
-        raise _failure(folder, plan, status, kernel_kills_since(kills))
-    run.check_stop()
     if status:
         raise _failure(folder, plan, status, kernel_kills_since(kills))
     shutil.rmtree(folder, ignore_errors=True)
+    run.check_stop()
 
 
 def _told(plan: Plan, directory: Path) -> Problem:

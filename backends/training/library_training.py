@@ -16,6 +16,7 @@ from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import device_of
 from tunewiz.backends.ranks.place import here, parted
+from tunewiz.backends.ranks.plan import estimated, own_batch
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.run import Run
@@ -137,7 +138,8 @@ class LibraryTraining(ABC, Generic[R]):
     def _plan(self, rows: SamplingRows, apart: bool) -> BatchPlan:
         training = self.preset.training
         size = here().size
-        return BatchPlan(rows, training.batch_size, training.seed, training.group_by_length, apart, size)
+        together = own_batch(self.preset)[0] * size
+        return BatchPlan(rows, together, training.seed, training.group_by_length, apart, size)
 
     def model(self) -> Any:
         """The model to train, in training mode, with an adapter if the preset wants one."""
@@ -203,7 +205,7 @@ class LibraryTraining(ABC, Generic[R]):
         metric = self._metric()
         if metric is None and self.preset.training.evaluations:
             self.run.notice(_unwatched(self.preset.training.early_stopping.enabled))
-        return Length.of(self.preset.training, len(plan)), metric
+        return Length.of(estimated(self.preset, here().size).training, len(plan)), metric
 
     def _arguments(self, kind: Any, length: Length, metric: str | None, texts: Mapping[str, str] | None = None) -> Any:
         own = {"prompts": dict(texts)} if texts else {}
