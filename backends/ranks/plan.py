@@ -8,6 +8,7 @@ import shlex
 import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,7 +18,7 @@ from tunewiz.cores import usable_cores
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.section import Auto
 from tunewiz.presets.sections.training import Launch
-from tunewiz.problems import BadPreset, Message, Problem, Where, error, say
+from tunewiz.problems import BadPreset, Message, Problem, Where, error, say, warning
 
 P = TypeVar("P", bound=Preset)
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
@@ -208,6 +209,41 @@ def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[G
         fix = say("Set launch.strategy to one of: {names}.", names=", ".join(["auto", *sorted(strategies)]))
         yield error("strategy-unsupported", message, Where(key="launch.strategy"), fix)
     yield from _batch(preset, plan)
+    yield from _losses(preset, plan)
+    yield from _libraries(plan, cards)
+
+
+def _losses(preset: Preset, plan: Plan) -> Iterator[Problem]:
+    if isinstance(preset, RetrievalPreset) and preset.loss.core.compares_own_part:
+        message = say(
+            "The loss {name} compares the rows of a batch with each other; each of {count} processes compares those of "
+            "its own part, which is another lesson than one process learns.",
+            name=preset.loss.core.name, count=plan.size,
+        )  # fmt: skip
+        fix = say("launch.processes: 1 compares all rows of a batch.")
+        yield warning("rows-compared-apart", message, Where(key="loss.name"), fix)
+
+
+def _libraries(plan: Plan, cards: Sequence[Gpu]) -> Iterator[Problem]:
+    """DeepSpeed where the strategy is its, NCCL where processes have a GPU each."""
+    if plan.strategy in DEEPSPEED and find_spec("deepspeed") is None:
+        message = say("The strategy {name} needs the package deepspeed, which is not installed.", name=plan.strategy)
+        fix = say("Run: pip install deepspeed, or set launch.strategy to fsdp, which torch brings.")
+        yield error("packages-missing", message, Where(key="launch.strategy"), fix)
+    if plan.strategy in DEEPSPEED and not plan.cards:
+        message = say("The strategy {name} is for GPUs.", name=plan.strategy)
+        yield error("strategy-unsupported", message, Where(key="launch.strategy"), say("Set launch.strategy to auto."))
+    if plan.cards and plan.size > 1 and not _has_nccl():
+        message = say("The installed torch has no NCCL, by which GPUs exchange what they computed.")
+        fix = say("Install the build of PyTorch for CUDA (pytorch.org, Get started), or set launch.processes to 1.")
+        yield error("nccl-missing", message, Where(key="launch.processes"), fix)
+
+
+def _has_nccl() -> bool:
+    """Whether torch is built for CUDA, as its wheels for Linux are with NCCL; torch itself is too slow to be asked."""
+    found = find_spec("torch")
+    library = Path(found.origin).parent / "lib" / "libtorch_cuda.so" if found and found.origin else None
+    return library is not None and library.exists()
 
 
 def _batch(preset: Preset, plan: Plan) -> Iterator[Problem]:

@@ -34,6 +34,9 @@ class Loss(Section):
     who_for: ClassVar[str] = ""
     #: Whether other passages of the batch serve as negatives (so a batch may not hold two positives of one query).
     in_batch_negatives: ClassVar[bool] = False
+    #: Whether it compares the rows of a batch in a way that the library does not gather over processes: each then
+    #: compares those of its own part.
+    compares_own_part: ClassVar[bool] = False
     #: How many negatives of a row the loss takes; ``None``: any number, all rows alike.
     max_negatives: ClassVar[int | None] = None
     #: Whether scores must lie from 0 to 1; other scales are brought there.

@@ -161,6 +161,7 @@ class CachedMultipleNegativesRanking(RerankerLoss):
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "pairs")
     layout: ClassVar[Layout] = "tuples"
     in_batch_negatives: ClassVar[bool] = True
+    compares_own_part: ClassVar[bool] = True
     caches_gradients: ClassVar[bool] = True
     activation: ClassVar[Literal["sigmoid", "identity"]] = "sigmoid"
     who_for: ClassVar[str] = N_(
