@@ -226,7 +226,7 @@ def estimate(preset: Preset, located: Located | None, texts: float = 0.0) -> Est
 
 
 def _plan(preset: Preset) -> Plan:
-    return Plan(here().size) if here().size > 1 else plan_of(preset, _strategies(preset))
+    return Plan(here().size) if here().size > 1 else plan_of(preset, _strategies(preset), gpus())
 
 
 def _on_cpu(launch: Launch, cards: Sequence[Gpu]) -> bool:

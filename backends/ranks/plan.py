@@ -160,9 +160,10 @@ def take_cards(launch: Launch, environment: Any = os.environ) -> None:
     if launch.device == "cpu":
         _taken[0] = []
         return
-    found = choice(launch, gpus(), environment)
+    cards = gpus()
+    found = choice(launch, cards, environment)
     _taken[0] = found
-    if len(found) > 1 or (found and named(environment) is None):
+    if len(found) > 1 or (found and len(cards) > 1 and named(environment) is None):
         environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as NVML counts them
         environment[VISIBLE] = found[0]
 

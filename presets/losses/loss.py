@@ -34,9 +34,6 @@ class Loss(Section):
     who_for: ClassVar[str] = ""
     #: Whether other passages of the batch serve as negatives (so a batch may not hold two positives of one query).
     in_batch_negatives: ClassVar[bool] = False
-    #: Whether it compares the rows of a batch in a way that the library does not gather over processes: each then
-    #: compares those of its own part.
-    compares_own_part: ClassVar[bool] = False
     #: How many negatives of a row the loss takes; ``None``: any number, all rows alike.
     max_negatives: ClassVar[int | None] = None
     #: Whether scores must lie from 0 to 1; other scales are brought there.
@@ -50,6 +47,13 @@ class Loss(Section):
     def core(self) -> Loss:
         """The loss that decides which rows are needed and how they are batched: this one, or the one inside it."""
         return self
+
+    @property
+    def compares_own_part(self) -> bool:
+        """Whether it compares rows of a batch that the library does not gather: of several processes each compares
+        those of its own part.
+        """
+        return False
 
     @property
     def encoded_at_once(self) -> int | None:

@@ -35,11 +35,15 @@ class Cosent(PairOrder):
     """``losses.CoSENTLoss``."""
 
     name: Literal["cosent"] = vary_field(Loss, "name", "cosent")
-    compares_own_part: ClassVar[bool] = True
     who_for: ClassVar[str] = N_(
         "The first choice for pairs with a degree of similarity (0 to 1, 0 to 5). It learns their order, so the scale "
         "of the scores does not matter."
     )
+
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
 
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are two texts and a score."""
@@ -53,11 +57,15 @@ class Angle(PairOrder):
     """``losses.AnglELoss``."""
 
     name: Literal["angle"] = vary_field(Loss, "name", "angle")
-    compares_own_part: ClassVar[bool] = True
     who_for: ClassVar[str] = N_(
         "For the same data as cosent, where many pairs are nearly identical or have nothing in common: it still "
         "learns where cosine is flat. Try it when cosent stops improving."
     )
+
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
 
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are two texts and a score."""
@@ -143,11 +151,15 @@ class OnlineContrastive(Margined):
     """``losses.OnlineContrastiveLoss``."""
 
     name: Literal["online_contrastive"] = vary_field(Loss, "name", "online_contrastive")
-    compares_own_part: ClassVar[bool] = True
     who_for: ClassVar[str] = N_(
         "For the same data as contrastive, and usually better: only the hard pairs of each batch count. Take batches "
         "of 32 or more, so that each holds some."
     )
+
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
 
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are two texts and a label of 0 or 1."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,9 +18,13 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.children.evaluation import write_beir
+from tests.children.llm_setup import preset as llm_preset
+from tests.children.reranking import reranker_preset
 from tests.children.training_setup import events, groups, prepared, preset
-from tunewiz.backends.engines.sentence_transformers import SentenceTransformers
+from tunewiz.backends.engines import find_engine
 from tunewiz.backends.ranks import torchrun
+from tunewiz.backends.ranks.plan import Plan
 from tunewiz.backends.runs.checkpoints import choose, newest
 from tunewiz.backends.runs.events import Progress
 from tunewiz.backends.runs.run import Run, StopRequested
@@ -35,8 +43,6 @@ STEPS = {"max_steps": 5000, "evaluations": 0, "scheduler": "constant", "warmup":
 @pytest.fixture(scope="module")
 def still_encoder(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny encoder without dropout, whose random numbers differ between one process and two."""
-    import shutil
-
     folder = tmp_path_factory.mktemp("still") / "model"
     shutil.copytree(tiny_encoder, folder)
     config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -68,7 +74,7 @@ def train(
 
     def stage() -> None:
         try:
-            torchrun.train(run, SentenceTransformers(), wanted)
+            torchrun.train(run, find_engine(wanted.backend), wanted)
         except (StopRequested, TunewizError) as fault:
             raised.append(fault)
 
@@ -86,7 +92,7 @@ def alone(run: Run, wanted: Preset, until: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(run), "stop_requested", lambda self: losses(self)[-1:] and losses(self)[-1][0] >= until - 1)
         with pytest.raises(StopRequested):
-            SentenceTransformers().train(run, wanted)
+            find_engine(wanted.backend).train(run, wanted)
 
 
 def losses(run: Run) -> list[tuple[int, float, float]]:
@@ -146,3 +152,76 @@ def test_two_processes_learn_what_one_does(still_encoder: Path, tmp_path: Path) 
         assert loss == pytest.approx(other, abs=1e-3)
     last = newest(run.checkpoints)
     assert last is not None and last.name == "checkpoint-6"
+
+
+# Every engine: one step by two processes, stopped, and gone on with by one.
+
+
+def other_losses(model: Path, rows: Path) -> dict[str, Preset]:
+    """What is trained by engines and losses beside the plain one."""
+    negatives = {"strategy": "random", "per_query": 2, "candidates": 10}
+    data = {"train": str(rows), "negatives": negatives, "evaluation": {"validation_fraction": 0}}
+    cached = {"name": "cached_multiple_negatives_ranking", "mini_batch_size": 2}
+    groups_of_three = {"name": "info_nce", "group_size": 3}
+    flag = preset(model, groups_of_three, data=data, training=STEPS).model_copy(update={"backend": "flag_embedding"})
+    softmax = {"name": "group_softmax", "group_size": 3}
+    return {
+        "cached": preset(model, cached, data=data, training=STEPS),
+        "flag_embedding": flag,
+        "cross_encoder": reranker_preset(model, rows, data=data, training=STEPS),
+        "flag_reranker": reranker_preset(
+            model, rows, data=data, training=STEPS, backend="flag_embedding", loss=softmax
+        ),
+    }
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", ["llama_factory", "flag_embedding", "cross_encoder", "cached", "flag_reranker"])
+def test_every_engine_learns_alike(name: str, still_encoder: Path, tiny_llm: Path, tmp_path: Path) -> None:
+    if name == "llama_factory":
+        steps = STEPS | {"batch_size": 4, "accumulation": 2}
+        wanted: Preset = llm_preset(tiny_llm, training=steps, method={"type": "lora", "dropout": 0.0})
+    else:
+        wanted = other_losses(still_encoder, write_beir(tmp_path / "beir"))[name]
+    one, run = Run(tmp_path / "one"), Run(tmp_path / "two")
+    one.directory.mkdir()
+    one.preset_file.write_text(dumps(wanted), "utf-8")
+    find_engine(wanted.backend).prepare(one, wanted)
+    shutil.copytree(one.directory, run.directory)
+    alone(one, wanted, until=3)
+    run.stop_file.touch()
+    assert isinstance(train(run, in_processes(wanted, 2)), StopRequested), run.events_file.read_text("utf-8")[-2000:]
+    run.stop_file.unlink()
+    (_, loss, norm), *_ = losses(one)
+    (_, shared, shared_norm), *_ = losses(run)
+    assert shared == pytest.approx(loss, abs=1e-3) and shared_norm == pytest.approx(norm, rel=1e-2)
+    alone(run, wanted, until=3)
+    assert [step for step, *_ in losses(run)] == [1, 2, 3]
+    for (_, loss, _), (_, other, _) in zip(losses(run), losses(one), strict=True):
+        assert loss == pytest.approx(other, abs=1e-3)
+
+
+@pytest.mark.torture
+def test_two_machines_are_two_agents(still_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    for name, value in {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}.items():
+        monkeypatch.setenv(name, value)
+    wanted = preset(still_encoder, training=STEPS)
+    wanted = wanted.model_copy(update={"launch": wanted.launch.model_copy(update={"processes": 1, "nodes": 2})})
+    run = begun(tmp_path, "two", wanted, prepared(groups(2)))
+    run.stop_file.touch()
+    others: list[subprocess.Popen[bytes]] = []
+
+    def other_machine(training: threading.Thread) -> None:
+        while not (run.directory / "ranks" / "launch.json").is_file():
+            assert training.is_alive()
+            time.sleep(0.02)
+        others.append(subprocess.Popen([sys.executable, *Plan(1, 2).command(run.directory, node=1)]))
+
+    assert isinstance(train(run, wanted, other_machine), StopRequested)
+    assert others[0].wait(60) == 0
+    saved = newest(run.checkpoints)
+    assert saved is not None and (saved / "rng_state_1.pth").is_file()
+    assert losses(run)[0][1] == pytest.approx(3.0313, abs=2e-3)

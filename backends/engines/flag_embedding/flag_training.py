@@ -61,7 +61,7 @@ class FlagTraining(EncoderTraining):
         if training.gradient_checkpointing:
             tuned.model.enable_input_require_grads()
         arguments = self._arguments(_embedder_arguments_class(), length, metric)
-        if here().size > 1 and loss.compares_batch:
+        if here().size > 1 and loss.compares_batch and not loss.compares_own_part:
             # What the library sets when it is made, for which the processes would have to have met already.
             model_of_loss = tuned.model
             setattr(model_of_loss, CROSS_DEVICE, True)

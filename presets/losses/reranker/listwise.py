@@ -161,13 +161,17 @@ class CachedMultipleNegativesRanking(RerankerLoss):
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "pairs")
     layout: ClassVar[Layout] = "tuples"
     in_batch_negatives: ClassVar[bool] = True
-    compares_own_part: ClassVar[bool] = True
     caches_gradients: ClassVar[bool] = True
     activation: ClassVar[Literal["sigmoid", "identity"]] = "sigmoid"
     who_for: ClassVar[str] = N_(
         "For queries with right documents and nothing else: those of other queries serve as wrong ones. They are easy, "
         "so mined negatives with another loss usually get further."
     )
+
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
 
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are query, right document[, wrong documents ...]."""
