@@ -17,6 +17,8 @@ from tunewiz.backends.engines import find_engine
 from tunewiz.backends.machine.hardware import Gpu, gpus, host_free, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.models.layers import layer_problems
+from tunewiz.backends.ranks.place import here
+from tunewiz.backends.ranks.plan import ALONE, Plan, estimated, plan_of, plan_problems
 from tunewiz.backends.runs.disk import disk_problems
 from tunewiz.backends.runs.find import runs_dir
 from tunewiz.backends.sources import Located
@@ -102,7 +104,7 @@ def problems(preset: Preset, packages: Sequence[str] = ()) -> list[Problem]:
         *sources.problems(preset.model),
         *_named_models(preset),
         *layer_problems(preset),
-        *_device(preset.launch, cards),
+        *_device(preset, cards),
         *_memory(preset, cards),
     ]
 
@@ -204,14 +206,15 @@ def _model_at(key: str, model: Model) -> Iterator[Problem]:
 # The device, and its memory.
 
 
-def _device(launch: Launch, cards: Sequence[Gpu]) -> Iterator[Problem]:
-    if launch.processes not in ("auto", 1):
-        message = say("This backend trains in one process, on one GPU; {count} are asked for.", count=launch.processes)
-        fix = say("Leave launch.processes at auto.")
-        yield warning("processes-unused", message, Where(key="launch.processes"), fix)
-    if launch.device == "cuda" and not cards:
+def _device(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
+    if preset.launch.device == "cuda" and not cards:
         message = say("The preset asks for a GPU and there is none.")
         yield error("no-gpu", message, Where(key="launch.device"), say("Set launch.device to auto or cpu."))
+    yield from plan_problems(preset, _strategies(preset), cards)
+
+
+def _strategies(preset: Preset) -> frozenset[str]:
+    return find_engine(preset.backend).strategies
 
 
 def estimate(preset: Preset, located: Located | None, texts: float = 0.0) -> Estimate | None:
@@ -219,7 +222,11 @@ def estimate(preset: Preset, located: Located | None, texts: float = 0.0) -> Est
 
     ``texts``: how many a row of its data makes a step read; 0 where the data was not looked at.
     """
-    return _estimator(preset.model, lambda: located, _on_cpu(preset.launch, gpus()), texts)(preset)
+    return _estimator(preset.model, lambda: located, _on_cpu(preset.launch, gpus()), texts, _plan(preset))(preset)
+
+
+def _plan(preset: Preset) -> Plan:
+    return Plan(here().size) if here().size > 1 else plan_of(preset, _strategies(preset), gpus())
 
 
 def _on_cpu(launch: Launch, cards: Sequence[Gpu]) -> bool:
@@ -227,16 +234,25 @@ def _on_cpu(launch: Launch, cards: Sequence[Gpu]) -> bool:
 
 
 def _estimator(
-    model: Model, locate: Callable[[], Located | None], on_cpu: bool, texts: float = 0.0
+    model: Model,
+    locate: Callable[[], Located | None],
+    on_cpu: bool,
+    texts: float = 0.0,
+    plan: Plan = ALONE,
 ) -> Callable[[Preset], Estimate | None]:
-    """Estimates for presets of ``model``, which is looked up once; ``locate`` is asked where no family knows it."""
-    around = Conditions(cpu_has_bf16() if on_cpu else True, on_cpu, texts)
+    """Estimates for presets of ``model``, which is looked up once; ``locate`` is asked where no family knows it.
+
+    They are for one of the processes of ``plan``, with its part of a batch.
+    """
+    around = Conditions(cpu_has_bf16() if on_cpu else True, on_cpu, texts, plan.size, plan.strategy)
     known = families.lookup(model.id)
     if known:
-        return lambda preset: preset.memory(known, around)
+        return lambda preset: estimated(preset, plan.size).memory(known, around)
     located = locate()
     config = read_json(Path(located.place) / "config.json") if located and located.cached else None
-    return lambda preset: preset.memory_by_config(config, around) if isinstance(config, dict) else None
+    return lambda preset: (
+        estimated(preset, plan.size).memory_by_config(config, around) if isinstance(config, dict) else None
+    )
 
 
 #: The codes of what is found wrong with a preset's memory.
@@ -259,8 +275,10 @@ def _memory(preset: Preset, cards: Sequence[Gpu], texts: float = 0.0) -> Iterato
         return
     if isinstance(preset.training.batch_size, Auto):  # it will be as small as it must be
         preset = with_values(preset, {"training.batch_size": 1})
-    free = host_free() if on_cpu else most_free(cards)
-    measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu, texts)
+    plan = _plan(preset)
+    # The processes of a CPU share one memory; of several cards the fullest decides.
+    free = host_free() // plan.processes if on_cpu else _free_of(plan, cards)
+    measure = _estimator(preset.model, lambda: sources.find_cached(preset.model), on_cpu, texts, plan)
     needed = measure(preset)
     if needed is None or not free or needed.fits(free) == "yes":
         return
@@ -278,6 +296,12 @@ def _memory(preset: Preset, cards: Sequence[Gpu], texts: float = 0.0) -> Iterato
         yield error("memory-too-small", message, where, fix)
     else:
         yield warning("memory-tight", message, where, fix)
+
+
+def _free_of(plan: Plan, cards: Sequence[Gpu]) -> int | None:
+    """Bytes free on each card of ``plan``; of one card alone, on the emptiest."""
+    mine = [card.memory_free for card in cards if str(card.index) in plan.cards and card.memory_free is not None]
+    return min(mine) if plan.size > 1 and mine else most_free(cards)
 
 
 #: More ways than these are no help.

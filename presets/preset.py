@@ -180,6 +180,7 @@ class RetrievalPreset(Preset):
             optimizer=training.optimizer,
             checkpointing=training.gradient_checkpointing,
             beside=self.loss.core.beside(shape.vocabulary),
+            buckets=around.shares.buckets,
         )
         return estimate_load(shape, load)
 

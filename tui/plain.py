@@ -131,7 +131,7 @@ class Plain:
         self._wrong_elsewhere(step)
 
     def _questions(self, step: Step, advanced: bool) -> list[Question]:
-        items = questions_of(step, self.state.draft, advanced)
+        items = questions_of(step, self.state.draft, advanced, self.state.machine)
         return [item for item in items if isinstance(item, Question)]
 
     def _question(self, question: Question) -> bool:

@@ -128,6 +128,21 @@ def reworded(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return told
 
 
+def restored(record: Mapping[str, Any]) -> Problem:
+    """The problem that :meth:`Problem.record` was made of, as far as the record tells."""
+    said = record.get("said")
+    parts: dict[str, Message] = {}
+    for key in ("message", "fix"):
+        if record.get(key):
+            parts[key] = Message("{text}", {"text": str(record[key])})
+            with suppress(ValueError, TypeError, LookupError, AttributeError):
+                parts[key] = _unpacked(said[key]) if isinstance(said, Mapping) else parts[key]
+    where = Where(key=str(record.get("key", "")), file=str(record.get("file", "")), line=int(record.get("line") or 0))
+    message = parts.get("message", Message("{text}", {"text": "?"}))
+    severity: Any = record.get("severity", "error")
+    return Problem(severity, str(record.get("code", "")), message, where, parts.get("fix"))
+
+
 def _unpacked(packed: Mapping[str, Any]) -> Message:
     """What :func:`_packed` made. Raises ``ValueError`` and others where it is something else."""
     template = packed["say"]

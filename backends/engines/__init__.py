@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
+from tunewiz.backends.ranks.plan import estimated, plan_of
 from tunewiz.backends.runs.create import recorded_faults
 from tunewiz.backends.runs.events import STAGES, StageName
 from tunewiz.backends.runs.follow import read_state
@@ -36,6 +37,9 @@ class Backend(ABC, Generic[P]):
     #: Modules that it needs beside those of the task.
     packages: ClassVar[tuple[str, ...]] = ()
 
+    #: How its training can be spread over processes (``launch.strategy``); empty: it trains in one.
+    strategies: ClassVar[frozenset[str]] = frozenset()
+
     @abstractmethod
     def problems(self, preset: P) -> list[Problem]:
         """What keeps ``preset`` from running here: packages, models, memory. Imports nothing heavy."""
@@ -43,6 +47,14 @@ class Backend(ABC, Generic[P]):
     @abstractmethod
     def native(self, preset: P) -> str:
         """The configuration, in the library's own terms, that ``preset`` stands for (YAML text)."""
+
+    def shown(self, preset: P) -> str:
+        """:meth:`native` of one process; before it, where there are several, the command lines that start them."""
+        plan = plan_of(preset, self.strategies)
+        if not plan.spread:
+            return self.native(preset)
+        lines = "".join(f"# {line}\n" for line in plan.told().splitlines())
+        return lines + self.native(estimated(preset, plan.size))
 
     def reading(self, preset: P, count: int) -> Reading | None:
         """``count`` training rows as the model reads them, and the length of all; ``None`` where that says nothing.

@@ -22,6 +22,7 @@ class CrossEncoder(RerankingBackend):
     """Trains with ``CrossEncoderTrainer``; everything else is :class:`RerankingBackend`'s."""
 
     name = "cross_encoder"
+    strategies = frozenset({"ddp"})
     description: ClassVar[str] = N_("sentence-transformers: rerankers with every loss over pairs, lists and groups.")
 
     def problems(self, preset: RerankerPreset) -> list[Problem]:

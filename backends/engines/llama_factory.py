@@ -17,6 +17,8 @@ from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
 from tunewiz.backends.language_models.unlearned import marks_kept
 from tunewiz.backends.machine.precision import Precision, choose_for_run
+from tunewiz.backends.ranks.place import here
+from tunewiz.backends.ranks.plan import DEEPSPEED, SHARDED, plan_of
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Saved
@@ -29,16 +31,21 @@ from tunewiz.backends.training.checkpoints import measured_at_the_end, no_step_t
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.backends.training.probe import probed
 from tunewiz.data.rows.conversations import Stage
-from tunewiz.files import write_whole
+from tunewiz.files import PRIVATE, write_json, write_whole
 from tunewiz.presets.sections.llm_training import LlmTraining
 from tunewiz.presets.tasks.llm import LlmPreset
-from tunewiz.problems import BadData, error, say
+from tunewiz.problems import BadData, Problem, Where, error, say
 
 
 class LlamaFactory(LanguageModelBackend):
     """LLaMA-Factory's ``run_exp`` trains, in the run's own child; everything else is the base's."""
 
     name = "llama_factory"
+    strategies = frozenset({"ddp", *SHARDED})
+
+    def problems(self, preset: LlmPreset) -> list[Problem]:
+        """As every language model's, and what does not go with weights that are divided among processes."""
+        return [*super().problems(preset), *_sharding_problems(preset)]
 
     def native(self, preset: LlmPreset) -> str:
         """The YAML that ``llamafactory-cli train`` would take."""
@@ -141,6 +148,64 @@ def _kernels(training: LlmTraining) -> dict[str, Any]:
     return found
 
 
+# Strategies that divide more than the rows: by DeepSpeed's configuration, or torch's FSDP.
+
+
+#: DeepSpeed's configuration, beside the run's other records.
+_DEEPSPEED: Final = "deepspeed.json"
+#: Strategies by which no process holds the whole model.
+WHOLE_MODEL_GONE: Final = ("zero3", "zero3_offload", "fsdp")
+
+
+def sharded(run: Run, strategy: str) -> dict[str, Any]:
+    """Arguments of the Trainer for ``strategy``; DeepSpeed's configuration is written beside them."""
+    if strategy == "fsdp":
+        return {"fsdp": "full_shard auto_wrap", "fsdp_config": {"use_orig_params": True}}
+    if strategy not in DEEPSPEED:
+        return {}
+    path = run.directory / _DEEPSPEED
+    if here().first:
+        write_json(path, deepspeed_configuration(strategy), PRIVATE)
+    return {"deepspeed": deepspeed_configuration(strategy)}
+
+
+def deepspeed_configuration(strategy: str) -> dict[str, Any]:
+    """As DeepSpeed reads it; ``auto`` is filled in by the Trainer from its own arguments."""
+    zero: dict[str, Any] = {
+        "stage": 2 if strategy == "zero2" else 3,
+        "overlap_comm": True,
+        "contiguous_gradients": True,
+    }
+    if strategy != "zero2":
+        zero["stage3_gather_16bit_weights_on_model_save"] = True
+    if strategy == "zero3_offload":
+        zero |= {f"offload_{part}": {"device": "cpu", "pin_memory": True} for part in ("optimizer", "param")}
+    counted = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping")
+    return {
+        **dict.fromkeys(counted, "auto"),
+        "bf16": {"enabled": "auto"},
+        "fp16": {"enabled": "auto"},
+        "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
+        "zero_optimization": zero,
+    }
+
+
+def _sharding_problems(preset: LlmPreset) -> Iterator[Problem]:
+    strategy, key = preset.launch.strategy, Where(key="launch.strategy")
+    bits = preset.method.stored_bits
+    allowed = (4,) if strategy == "fsdp" else ()
+    if strategy in WHOLE_MODEL_GONE and bits < 16 and bits not in allowed:
+        message = say("Weights in {bits} bits cannot be divided by the strategy {name}.", bits=bits, name=strategy)
+        yield error(
+            "strategy-quantised", message, key, say("Set launch.strategy to zero2 or ddp, or method.type to lora.")
+        )
+    if plan_of(preset, LlamaFactory.strategies).spread and preset.method.arguments().get("pissa_convert"):
+        message = say("PiSSA's start is computed and kept by one process.")
+        fix = say("Set launch.processes to 1 and launch.strategy to auto, or method.pissa to false.")
+        yield error("strategy-pissa", message, Where(key="method.pissa"), fix)
+
+
 #: The arguments as they were used, beside the run's other records.
 CONFIGURATION: Final = "llama_factory.yaml"
 
@@ -154,14 +219,18 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     device = ready_process(preset.launch)
     precision = choose_for_run(run, preset.training.precision, device)
     resumed = resume_from(run)
-    callbacks = [*_callbacks(run, preset), *sample_answers(run, preset, places)]
+    # A model whose weights are divided writes only where all processes ask it to.
+    asked = () if preset.launch.strategy in WHOLE_MODEL_GONE else sample_answers(run, preset, places)
+    callbacks = [*_callbacks(run, preset), *asked]
     if (preset.method.arguments() | preset.backend_options).get("pissa_convert"):
         resumed = pissa.with_start(run, resumed)
         callbacks.append(pissa.start_kept(run.checkpoints, resumed))
     told = run_exp_arguments(preset, replace(places, resume=str(resumed) if resumed else ""), precision, device)
     # Without it the library looks for a checkpoint itself, and refuses a folder with weights that a kill left.
     told["overwrite_output_dir"] = True
-    write_whole(run.directory / CONFIGURATION, dump_yaml(told))
+    told |= {key: value for key, value in sharded(run, preset.launch.strategy).items() if key not in told}
+    if here().first:
+        write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
 
     with (
@@ -179,7 +248,8 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
                 raise BadData(_nothing_left(preset)) from fault
             raise
     run.check_stop()
-    record_folder(run, run.checkpoints)
+    if here().first:
+        record_folder(run, run.checkpoints)
 
 
 @contextmanager
@@ -202,7 +272,11 @@ def computing_in(precision: Precision) -> Iterator[None]:
 
 def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:
     early = preset.training.early_stopping
-    found = [measured_at_the_end(), run_callback(run), *trackers.callbacks(run, preset.tracking)]
+    found = [
+        measured_at_the_end(),
+        run_callback(run),
+        *(trackers.callbacks(run, preset.tracking) if here().first else ()),
+    ]
     if early.enabled and early.threshold:
         from transformers import EarlyStoppingCallback
 

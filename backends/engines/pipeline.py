@@ -29,6 +29,7 @@ class Pipeline(Backend[PipelinePreset]):
     """Tunes an embedding model, then a reranker with negatives mined by it, and measures both together."""
 
     name = "pipeline"
+    strategies = frozenset({"ddp"})
     tasks = frozenset({"pipeline"})
     description: ClassVar[str] = N_("sentence-transformers: an embedding model, then a reranker over it.")
 

@@ -20,6 +20,7 @@ class SentenceTransformers(RetrievalBackend):
     """Trains with ``SentenceTransformerTrainer``; everything else is :class:`RetrievalBackend`'s."""
 
     name = "sentence_transformers"
+    strategies = frozenset({"ddp"})
 
     def problems(self, preset: EmbeddingPreset) -> list[Problem]:
         """Packages, models, negatives strategy and memory."""

@@ -128,8 +128,11 @@ _FILES: Final = ("deepspeed", "fsdp_config", "new_special_tokens_config")
 _FOLDERS: Final = ("adapter_name_or_path", "ref_model", "ref_model_adapters", "reward_model", "reward_model_adapters")
 
 
-def option_problems(options: Mapping[str, object]) -> Iterator[Problem]:
-    """Names of ``backend_options`` that LLaMA-Factory does not know, and those that have a key of their own."""
+def option_problems(options: Mapping[str, object], spread: bool = False) -> Iterator[Problem]:
+    """Names of ``backend_options`` that LLaMA-Factory does not know, and those that have a key of their own.
+
+    ``spread``: whether several processes train.
+    """
     known = known_arguments()
     for name in options:
         where = Where(key=f"backend_options.{name}")
@@ -141,9 +144,9 @@ def option_problems(options: Mapping[str, object]) -> Iterator[Problem]:
             yield error("backend-option-unknown", message, where, suggestion(name, sorted(known)))
         else:
             yield from _files_missing(name, options[name])
-            if name in _SPREAD and options[name]:
-                message = say("{name} needs several processes; this backend trains in one.", name=name)
-                fix = say("Leave it out; `tunewiz check` shows what takes less memory.")
+            if name in _SPREAD and options[name] and not spread:
+                message = say("{name} needs several processes; this preset trains in one.", name=name)
+                fix = say("Set launch.processes, or leave it out; `tunewiz check` shows what takes less memory.")
                 yield error("backend-option-distributed", message, where, fix)
 
 

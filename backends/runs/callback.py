@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz.backends.ranks.place import agreed, here, waited
 from tunewiz.backends.runs.checkpoints import prune, weights_faults
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved
 from tunewiz.backends.runs.manifest import write_manifest
@@ -129,7 +130,7 @@ class Bridge:
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell of the step, at most once a second; turn a stop request into a checkpoint and the end."""
         self.pace.end(self._samples(args, state), self._seen(state))
-        if self.run.stop_requested():
+        if agreed(self.run.stop_requested()):
             control.should_save = True
             control.should_training_stop = True
         if state.is_world_process_zero and time.monotonic() - self._told >= _TELL_EVERY:
@@ -174,14 +175,16 @@ class Bridge:
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Remember a checkpoint; other call-backs may still add to it."""
-        if state.is_world_process_zero:
-            self._unsealed = self.run.checkpoints / f"checkpoint-{state.global_step}"
+        self._unsealed = self.run.checkpoints / f"checkpoint-{state.global_step}"
 
     def _seal(self) -> None:
         """Write the manifest of the checkpoint that was saved last, tell of it, and delete those it replaces."""
         if self._unsealed is None:
             return
         saved, self._unsealed = self._unsealed, None
+        waited()  # every rank has written its part
+        if not here().first:
+            return
         write_manifest(saved)
         self.run.emit(Saved(what="checkpoint", path=self.run.relative(saved)))
         if self._keep:

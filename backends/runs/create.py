@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz.backends.ranks.place import here
 from tunewiz.backends.runs.disk import disk_problems
 from tunewiz.backends.runs.ends import reason
 from tunewiz.backends.runs.manifest import Fault, described, faults
@@ -68,6 +69,8 @@ def add_to_record(run: Run, **facts: Any) -> None:
 
     Raises ``OSError`` where what is there cannot be read, and must not be replaced by less; a damaged one may.
     """
+    if not here().first:  # one process of a training writes
+        return
     try:
         found = read_own_json(run.record_file)
     except (FileNotFoundError, ValueError):

@@ -9,8 +9,9 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from tunewiz.backends.ranks.place import here
 from tunewiz.backends.runs.events import Event, Failed, Finished, Noticed, Progress, Sampled, Stopped
 from tunewiz.files import PRIVATE, append_line, is_full, set_aside
 from tunewiz.printable import printable
@@ -90,6 +91,10 @@ class Run:
         """report.md, report.html, metrics.json and pictures."""
         return self.directory / "report"
 
+    def whereabouts(self) -> dict[str, Any]:
+        """What another process makes this run from again, as JSON."""
+        return {"directory": str(self.directory)}
+
     def relative(self, path: Path) -> str:
         """``path`` as it is written in events: relative to the directory."""
         return os.path.relpath(path, self.directory)
@@ -101,6 +106,8 @@ class Run:
         full disk those go untold, the last word takes the space that was set aside for it, and any other event raises
         ``OSError``: what cannot be told must not be counted as done.
         """
+        if not here().first:  # one process of a training tells
+            return
         lasting = not isinstance(event, (Progress, Sampled))
         try:
             append_line(self.events_file, event.line(), lasting)

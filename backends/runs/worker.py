@@ -21,6 +21,8 @@ from typing import Final
 
 from tunewiz.backends.engines import Backend, find_engine, stages_to_do
 from tunewiz.backends.machine.hardware import describe
+from tunewiz.backends.ranks import torchrun
+from tunewiz.backends.ranks.plan import take_cards
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.disk import full_problems
@@ -130,6 +132,7 @@ def _prepare_process(run: Run) -> None:
 
 def _work(run: Run) -> int:
     preset = load(str(run.preset_file))
+    take_cards(preset.launch)
     done = read_state(run).done
     backend = find_engine(preset.backend)
     run.emit(
@@ -162,7 +165,11 @@ def _stage(run: Run, backend: Backend[Preset], preset: Preset, name: str) -> str
     begun = time.monotonic()
     run.emit(Stage(name=name))
     print(f"==> {name}", flush=True)  # noqa: T201  a landmark in output.log
-    result = getattr(backend, name)(run, preset)
+    result = ""
+    if name == "train":
+        torchrun.train(run, backend, preset)
+    else:
+        result = getattr(backend, name)(run, preset)
     run.emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
     return str(result or "")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewiz.backends.engines import Backend, stages_to_do
+from tunewiz.backends.ranks import torchrun
 from tunewiz.backends.runs.events import STAGE_NAMES, Evaluated, Event, Noticed, Progress, Stage, StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.batch_sizes import settle
@@ -30,6 +31,11 @@ class InnerRun(Run):
     def stop_file(self) -> Path:
         """The outer run's."""
         return self.outer.stop_file
+
+    def whereabouts(self) -> dict[str, Any]:
+        """With the run that it is part of."""
+        own = super().whereabouts()
+        return own | {"outer": self.outer.whereabouts(), "stage": self.stage, "what": self.what}
 
     def emit(self, event: Event) -> None:
         """Tell of ``event`` here, and of what concerns the whole out there."""
@@ -57,6 +63,9 @@ class InnerRun(Run):
             self.outer.emit(Stage(name=self.stage))  # the time that is left counts from here
             begun = time.monotonic()
             super().emit(Stage(name=name))
-            getattr(backend, name)(self, preset)
+            if name == "train":
+                torchrun.train(self, backend, preset)
+            else:
+                getattr(backend, name)(self, preset)
             super().emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
         self.outer.emit(Stage(name=self.stage))

@@ -11,6 +11,8 @@ import yaml
 
 from tunewiz.backends.machine.hardware import gpus
 from tunewiz.backends.machine.precision import choose
+from tunewiz.backends.ranks.place import here
+from tunewiz.backends.ranks.plan import own_batch
 from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.losses.matryoshka import Matryoshka
 from tunewiz.presets.preset import Preset, RetrievalPreset
@@ -59,11 +61,12 @@ def settings(preset: Preset, precision: str, device: str) -> dict[str, Any]:
     """Arguments that follow from the preset alone, in the library's names."""
     training = preset.training
     on_cpu = device == "cpu"
+    rows, batches = own_batch(preset)
     return {
         "num_train_epochs": training.epochs,
         "max_steps": training.max_steps,
-        "per_device_train_batch_size": int(training.batch_size),
-        "gradient_accumulation_steps": training.accumulation,
+        "per_device_train_batch_size": rows,
+        "gradient_accumulation_steps": batches,
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": training.scheduler,
         "weight_decay": training.weight_decay,
@@ -87,7 +90,19 @@ def settings(preset: Preset, precision: str, device: str) -> dict[str, Any]:
         "restore_callback_states_from_checkpoint": True,
         "report_to": "none",
         "disable_tqdm": True,
+        **_between_processes(on_cpu),
     }
+
+
+#: Seconds that a rank waits for the others: rank 0 alone measures, for as long as that takes. A rank that ends is seen
+#: by torchrun at once; this is for one that hangs.
+_PATIENCE: Final = 6 * 3600
+
+
+def _between_processes(on_cpu: bool) -> dict[str, Any]:
+    if here().size == 1:
+        return {}
+    return {"ddp_timeout": _PATIENCE, **({"ddp_backend": "gloo"} if on_cpu else {})}
 
 
 def schedule(training: Training, length: Length, metric: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.ranks.place import here
 from tunewiz.backends.runs.checkpoints import Choice, choose, prune, set_aside, set_aside_state
 from tunewiz.backends.runs.create import record_folder, recorded_faults
 from tunewiz.backends.runs.run import Run
@@ -28,6 +29,8 @@ def resume_from(run: Run) -> Path | None:
     The run is told of newer ones that are passed over, and of a lack of the optimizer's state. Both are renamed, so
     that no library reads them: LLaMA-Factory looks for checkpoints itself, and transformers reads what it finds.
     """
+    if here().size > 1:
+        return here().resume  # chosen once, by who started the ranks
     chosen = choose(run.checkpoints)
     for problem in _resume_problems(chosen):
         run.notice(problem)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tunewiz.backends import sources
 from tunewiz.backends.models.batching import EncodeOptions
 from tunewiz.backends.models.loading import load_encoder, prompts
+from tunewiz.backends.ranks.place import here
 from tunewiz.backends.sources.source import loss_model
 from tunewiz.backends.training import loss_rows, validation
 from tunewiz.backends.training.library_training import LibraryTraining, Parts
@@ -20,6 +23,9 @@ from tunewiz.presets.losses.loss import Loss
 from tunewiz.presets.losses.matryoshka import Matryoshka
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.problems import BadPreset, Problem, Where, error, say
+
+#: The argument by which a loss of the library compares rows with those of all processes.
+GATHER: Final = "gather_across_devices"
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,24 @@ class _Batches:
 
 def built_loss(loss: Loss, model: Any) -> Any:
     """The library's loss module. Raises :class:`BadPreset` when the model cannot do what the loss wants."""
-    from sentence_transformers.sentence_transformer import losses
+    from sentence_transformers.sentence_transformer import losses as library
 
+    losses = Gathering(library) if here().size > 1 else library
     _check_dimensions(loss, model)
     return _local(loss).build(model, losses)
+
+
+class Gathering:
+    """The library's losses, told to compare with the vectors of all processes where they can."""
+
+    def __init__(self, losses: Any) -> None:
+        self._losses = losses
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._losses, name)
+        if isinstance(found, type) and GATHER in signature(found).parameters:
+            return partial(found, **{GATHER: True})
+        return found
 
 
 def _local(loss: Loss) -> Loss:

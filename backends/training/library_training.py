@@ -15,6 +15,8 @@ from tunewiz.backends import trackers
 from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.models import adapters
 from tunewiz.backends.models.loading import device_of
+from tunewiz.backends.ranks.place import here, parted
+from tunewiz.backends.ranks.plan import estimated, own_batch
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.run import Run
@@ -74,6 +76,9 @@ class LibraryTraining(ABC, Generic[R]):
                 resumed = resume_from(self.run)
                 running.train(resume_from_checkpoint=str(resumed) if resumed else None)
         self.run.check_stop()
+        parted()
+        if not here().first:
+            return self.run.checkpoints / checkpoints.TUNED
         running.accelerator.unwrap_model(running.model, keep_fp32_wrapper=False)
         self._tell_best(running)
         with explain_out_of_memory(self.preset, self.device):
@@ -132,7 +137,9 @@ class LibraryTraining(ABC, Generic[R]):
 
     def _plan(self, rows: SamplingRows, apart: bool) -> BatchPlan:
         training = self.preset.training
-        return BatchPlan(rows, training.batch_size, training.seed, training.group_by_length, apart)
+        size = here().size
+        together = own_batch(self.preset)[0] * size
+        return BatchPlan(rows, together, training.seed, training.group_by_length, apart, size)
 
     def model(self) -> Any:
         """The model to train, in training mode, with an adapter if the preset wants one."""
@@ -198,7 +205,7 @@ class LibraryTraining(ABC, Generic[R]):
         metric = self._metric()
         if metric is None and self.preset.training.evaluations:
             self.run.notice(_unwatched(self.preset.training.early_stopping.enabled))
-        return Length.of(self.preset.training, len(plan)), metric
+        return Length.of(estimated(self.preset, here().size).training, len(plan)), metric
 
     def _arguments(self, kind: Any, length: Length, metric: str | None, texts: Mapping[str, str] | None = None) -> Any:
         own = {"prompts": dict(texts)} if texts else {}
@@ -223,7 +230,7 @@ class LibraryTraining(ABC, Generic[R]):
         result = [
             checkpoints.measured_at(steps, measured),
             run_callback(self.run),
-            *trackers.callbacks(self.run, self.preset.tracking),
+            *(trackers.callbacks(self.run, self.preset.tracking) if here().first else ()),
         ]
         early = training.early_stopping
         if early.enabled and measured:

@@ -21,6 +21,7 @@ import psutil
 
 from tunewiz.backends import readiness, sources
 from tunewiz.backends.machine.hardware import host_free
+from tunewiz.backends.ranks.place import agreed
 from tunewiz.backends.runs.events import Probed
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -61,7 +62,7 @@ def probed(run: Run, preset: Preset, device: str) -> Iterator[None]:
     def probe_first(trainer: Any, epoch: Callable[[], None], given: Mapping[str, Any]) -> None:
         nonlocal done
         countable = hasattr(given["train_dataloader"].dataset, "__len__")  # of a stream no row is the longest
-        if not done and countable and (due or _ahead(trainer) >= LONG):
+        if not done and countable and agreed(due or _ahead(trainer) >= LONG):
             try:
                 _tell(run, take(trainer, given["model"], given["train_dataloader"], device), estimate, device)
             except Exception as fault:

@@ -97,10 +97,12 @@ class BatchPlan:
     seed: int
     by_length: bool = True
     apart: bool = True
+    #: Every batch is a multiple of this: as many processes share it.
+    shares: int = 1
 
     def epoch(self, number: int) -> list[list[int]]:
         """The batches of epoch ``number`` (from 0), each a list of row numbers."""
-        return self._first if number == 0 else _resized(self._batches(number), len(self))
+        return self._first if number == 0 else _resized(self._batches(number), len(self), self.shares)
 
     def __len__(self) -> int:
         return len(self._first)
@@ -120,6 +122,7 @@ class BatchPlan:
         draw = np.random.default_rng([self.seed, number])
         order = self._order(draw, self.rows.of_epoch(number))
         batches = _worthwhile(list(self._filled(order))) if self.apart else list(_cut(order, self.batch_size))
+        batches = [cut for batch in batches if (cut := batch[: len(batch) - len(batch) % self.shares])]
         draw.shuffle(batches)
         return batches
 
@@ -178,16 +181,16 @@ def _worthwhile(batches: list[list[int]]) -> list[list[int]]:
     return [batch for batch in batches if len(batch) >= least]
 
 
-def _resized(batches: list[list[int]], count: int) -> list[list[int]]:
-    """Exactly ``count`` batches: the smallest dropped, or the largest halved."""
+def _resized(batches: list[list[int]], count: int, shares: int) -> list[list[int]]:
+    """Exactly ``count`` batches: the smallest dropped, or the largest halved, to multiples of ``shares``."""
     while len(batches) > count:
         batches.remove(min(batches, key=len))
     while len(batches) < count:
         largest = max(batches, key=len)
-        if len(largest) < 2:
+        if len(largest) < 2 * shares:
             batches.append(largest)
             continue
         batches.remove(largest)
-        half = len(largest) // 2
+        half = len(largest) // (2 * shares) * shares
         batches += [largest[:half], largest[half:]]
     return batches

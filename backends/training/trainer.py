@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.models import adapters
+from tunewiz.backends.ranks.place import here
 from tunewiz.backends.training import cosines
 from tunewiz.backends.training.sampling import BatchPlan
 
@@ -61,6 +62,14 @@ def _trainer_class(library: Any) -> Any:
             self.add_callback(epoch_callback(sampler, self.args.gradient_accumulation_steps))
             return sampler
 
+        def get_train_dataloader(self) -> Any:
+            """As the library's; of several processes each takes its own part of every batch, by the sampler."""
+            if here().size == 1:
+                return super().get_train_dataloader()
+            made = self._build_dataloader(self.train_dataset, self.args.train_batch_size, dataset_kind="train")
+            self._train_dataloader = own_part(self.accelerator, made)
+            return self._train_dataloader
+
     return PlannedTrainer
 
 
@@ -75,12 +84,24 @@ def planned_batches() -> Any:
         plan: BatchPlan
 
         def __iter__(self) -> Any:
-            return iter(self.plan.epoch(self.epoch))
+            return iter(map(here().share, self.plan.epoch(self.epoch)))
 
         def __len__(self) -> int:
             return len(self.plan)
 
     return PlannedBatches
+
+
+def own_part(accelerator: Any, loader: Any) -> Any:
+    """``loader`` prepared, but not cut into parts: its batches are this process's own already.
+
+    accelerate would deal out whole batches, and begin again with the first ones where they do not come out even.
+    """
+    from accelerate.data_loader import prepare_data_loader
+
+    prepared = prepare_data_loader(loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True)
+    prepared._is_accelerate_prepared = True
+    return accelerator.prepare(prepared)
 
 
 def epoch_callback(sampler: Any, accumulation: int) -> Any:

@@ -124,6 +124,11 @@ class InfoNce(Grouped):
         """As the user says."""
         return self.batch_negatives
 
+    @property
+    def compares_own_part(self) -> bool:
+        """Beside a teacher: the library's gathered loss then weighs what is gathered and what is not alike."""
+        return self.compares_batch and self.distillation != "none"
+
     def build(self, model: Any, losses: Any) -> dict[str, Any]:
         """As :meth:`Grouped.build`, with the lengths."""
         cut = {"use_mrl": True, "mrl_dims": list(self.dimensions)} if self.dimensions else {}
@@ -166,6 +171,11 @@ class M3Unified(Grouped):
     def beside(self, vocabulary: int) -> int:
         """The library writes each token's weight into a row as long as the vocabulary."""
         return vocabulary
+
+    @property
+    def compares_own_part(self) -> bool:
+        """The library gathers the dense vectors alone, of four losses that are added."""
+        return True
 
     def build(self, model: Any, losses: Any) -> dict[str, Any]:
         """As :meth:`Grouped.build`, with what the M3 model takes."""

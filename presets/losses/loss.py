@@ -49,6 +49,13 @@ class Loss(Section):
         return self
 
     @property
+    def compares_own_part(self) -> bool:
+        """Whether it compares rows of a batch that the library does not gather: of several processes each compares
+        those of its own part.
+        """
+        return False
+
+    @property
     def encoded_at_once(self) -> int | None:
         """Texts encoded and kept at a time where gradients are cached; ``None``: the whole batch."""
         size = getattr(self, "mini_batch_size", None)

@@ -40,6 +40,11 @@ class Cosent(PairOrder):
         "of the scores does not matter."
     )
 
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
+
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are two texts and a score."""
         return losses.CoSENTLoss(model, scale=self.scale)
@@ -56,6 +61,11 @@ class Angle(PairOrder):
         "For the same data as cosent, where many pairs are nearly identical or have nothing in common: it still "
         "learns where cosine is flat. Try it when cosent stops improving."
     )
+
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
 
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are two texts and a score."""
@@ -145,6 +155,11 @@ class OnlineContrastive(Margined):
         "For the same data as contrastive, and usually better: only the hard pairs of each batch count. Take batches "
         "of 32 or more, so that each holds some."
     )
+
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
 
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are two texts and a label of 0 or 1."""

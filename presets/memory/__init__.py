@@ -22,14 +22,51 @@ HOST: Final = (0.7, 1.0, 1.4)
 
 
 @dataclass(frozen=True)
+class Shares:
+    """The part that a process holds of weights, of gradients, and of the optimizer with its copy of the weights.
+
+    ZeRO's stages (Rajbhandari et al., 2020, section 5) divide them from the last to the first; ``buckets``: whether
+    gradients are held once more while they are exchanged, as torch's DistributedDataParallel does.
+    """
+
+    weights: float = 1.0
+    gradients: float = 1.0
+    states: float = 1.0
+    buckets: bool = False
+
+    @classmethod
+    def of(cls, processes: int, strategy: str) -> Shares:
+        """For ``processes`` by ``strategy``; offloaded states and weights are on the host, but for a layer."""
+        part = 1 / processes
+        known = {
+            "zero2": cls(1.0, part, part),
+            "zero3": cls(part, part, part),
+            "fsdp": cls(part, part, part),
+            "zero3_offload": cls(0.0, part, 0.0),
+        }
+        return known.get(strategy, cls(buckets=processes > 1))
+
+
+WHOLE: Final = Shares()
+
+
+@dataclass(frozen=True)
 class Conditions:
     """What a preset does not say. ``half``: whether precision auto means 16 bit on the device; ``cpu``: whether that is
     a CPU. ``texts``: how many a row of its data makes a step read, on average over the largest rows; 0: not known.
+    ``processes``: how many train together, by ``strategy``.
     """
 
     half: bool = True
     cpu: bool = False
     texts: float = 0.0
+    processes: int = 1
+    strategy: str = "ddp"
+
+    @property
+    def shares(self) -> Shares:
+        """What of weights and states a process holds."""
+        return Shares.of(self.processes, self.strategy)
 
 
 ON_GPU: Final = Conditions()

@@ -83,13 +83,15 @@ class Load:
     cpu: bool = False
     #: Numbers a token that the loss makes beside the model.
     beside: int = 0
+    #: Whether gradients are held once more, to be exchanged between processes.
+    buckets: bool = False
 
 
 def bytes_needed(shape: Shape, load: Load, share: float, fixed: float, waste: float) -> int:
     """One case of the formula above; ``share`` of the length, ``fixed`` in bytes, ``waste`` a factor from 1."""
     length = max(1, round(load.length * share))
     tokens = load.texts * length
-    state = 4 * shape.parameters + (4 + STATE[load.optimizer]) * load.trained
+    state = 4 * shape.parameters + ((8 if load.buckets else 4) + STATE[load.optimizer]) * load.trained
     copies = 2 * shape.matrices if load.half else 0
     scores = length * shape.scores if load.cpu else 0
     layer = tokens * (shape.kept(load.half) + scores)

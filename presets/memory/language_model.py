@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from tunewiz.presets.families import Size
-from tunewiz.presets.memory import DEVICE, GB, HOST, STATE, Estimate, Optimizer
+from tunewiz.presets.memory import DEVICE, GB, HOST, STATE, WHOLE, Estimate, Optimizer, Shares
 
 Bits = Literal[4, 8, 16, 32]
 #: Bytes a quantised matrix weight takes: nf4 keeps an fp32 constant for 64 weights, doubly quantised 8 bits; 8-bit a
@@ -96,6 +96,7 @@ class Sequences:
     cpu: bool = False
     chunked: bool = False
     reference: bool = False
+    shares: Shares = WHOLE
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,14 @@ def estimate_sequences(shape: Decoder, load: Sequences) -> Estimate:
 
 def _case(shape: Decoder, load: Sequences, case: _Case) -> float:
     # Gradients arrive while activations go, so that the peak lies between the larger of them and their sum.
-    passing, gradients = _working(shape, load, case), (2 if load.pure else 4) * load.trained
+    passing, gradients = _working(shape, load, case), _gradients(load)
     peak = max(passing, gradients) + case.overlap * min(passing, gradients)
     return _weights(shape, load) + peak
+
+
+def _gradients(load: Sequences) -> float:
+    once = (2 if load.pure else 4) * load.trained * load.shares.gradients
+    return 2 * once if load.shares.buckets else once
 
 
 def _weights(shape: Decoder, load: Sequences) -> float:
@@ -137,12 +143,16 @@ def _weights(shape: Decoder, load: Sequences) -> float:
     if load.adapters:
         around = (shape.parameters - shape.matrices) * each
         stored = _WEIGHT[load.bits, load.doubly_quantised] if load.bits < 16 else each
-        return around + shape.matrices * stored + (4 + state) * load.trained
+        frozen = (around + shape.matrices * stored) * load.shares.weights
+        return frozen + (4 + state) * load.trained * load.shares.states
     if load.pure:
-        mine = 2 * shape.parameters + state / 2 * load.trained
+        mine = 2 * shape.parameters * load.shares.weights + state / 2 * load.trained * load.shares.states
     else:
-        mine = each * (shape.parameters - load.trained) + (4 + state) * load.trained
-    return mine + (2 * shape.parameters if load.reference else 0)
+        # Where states are divided each process still computes with a copy of the weights in ``each`` bytes.
+        computed = each * load.trained * load.shares.weights if load.shares.states < 1 else 0
+        frozen = each * (shape.parameters - load.trained) * load.shares.weights
+        mine = frozen + computed + (4 + state) * load.trained * load.shares.states
+    return mine + (2 * shape.parameters * load.shares.weights if load.reference else 0)
 
 
 def _working(shape: Decoder, load: Sequences, case: _Case) -> float:

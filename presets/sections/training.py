@@ -45,8 +45,8 @@ class Extent(Batches):
         le=65536,
         title=N_("Batch size"),
         description=N_(
-            "Examples a step and device. With in-batch losses the other examples of the batch are the wrong answers to "
-            "learn from, so it matters more here than elsewhere."
+            "Examples a step, of all processes together. With in-batch losses the other examples of the batch are the "
+            "wrong answers to learn from, so it matters more here than elsewhere."
         ),
         examples=[16, 32, 64, 128],
         json_schema_extra=about(
@@ -345,8 +345,45 @@ class Launch(Section):
     processes: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         "auto",
         title=N_("Processes"),
-        description=N_("How many processes train together; auto starts one for each GPU."),
-        json_schema_extra=about(typical=N_("auto."), larger=N_("Each process holds a whole copy of the model.")),
+        description=N_(
+            "How many processes train together on a machine, each on a GPU of its own. auto takes every GPU that is "
+            "free, or those that CUDA_VISIBLE_DEVICES names, as many as share the batch evenly; on a CPU it is 1. The "
+            "rows of a step stay what the preset says, shared among all."
+        ),
+        json_schema_extra=about(
+            typical=N_("auto; 1 where you share the GPUs, or to compare with a run of one process."),
+            larger=N_("Faster where a step computes long; each process holds a copy of the model, or its share."),
+            smaller=N_("Leaves GPUs to others."),
+        ),
+    )
+    nodes: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        title=N_("Machines"),
+        description=N_(
+            "How many machines train together, each with as many processes; all see the folder of runs under the same "
+            "path. The run tells the command for the others, which meet at MASTER_ADDR and MASTER_PORT."
+        ),
+        json_schema_extra=about(
+            typical=N_("1."), larger=N_("More GPUs, joined by a network that has to be fast."), smaller=N_("Simpler.")
+        ),
+    )
+    strategy: Literal["auto", "ddp", "zero2", "zero3", "zero3_offload", "fsdp"] = Field(
+        "auto",
+        title=N_("Strategy"),
+        description=N_("What the processes divide among them beside the rows."),
+        json_schema_extra=about(
+            typical=N_("auto; zero3 or fsdp where the model does not fit one GPU."),
+            choices={
+                "auto": N_("ddp"),
+                "ddp": N_("nothing: each holds the whole model; the fastest where it fits"),
+                "zero2": N_("gradients and optimizer, by DeepSpeed; language models"),
+                "zero3": N_("the weights too, which are fetched layer by layer: slower; language models"),
+                "zero3_offload": N_("as zero3, kept in the host's memory: slowest; language models"),
+                "fsdp": N_("as zero3, by torch itself; language models"),
+            },
+        ),
     )
     on_out_of_memory: Literal["stop", "adjust", "shrink"] = Field(
         "adjust",

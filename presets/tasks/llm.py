@@ -139,6 +139,7 @@ class LlmPreset(Preset):
             checkpointing=training.gradient_checkpointing and not plain,
             chunked=training.liger and not plain,
             reference=self.stage in _REFERRING and not method.adapter,
+            shares=around.shares,
         )
         return estimate_sequences(shape, load)
 

@@ -80,7 +80,7 @@ class Checked:
     def native(self) -> str:
         """The configuration it stands for; "" while it cannot run."""
         return (
-            engines.find_engine(self.chosen.preset.backend).native(self.chosen.preset)
+            engines.find_engine(self.chosen.preset.backend).shown(self.chosen.preset)
             if self.sound and self.chosen
             else ""
         )

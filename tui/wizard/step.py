@@ -78,6 +78,8 @@ class Step:
     keys: ClassVar[tuple[str, ...]] = ()
     #: Those asked when few are, in the order they are asked.
     simple: ClassVar[tuple[str, ...]] = ()
+    #: Those asked too where the machine has several GPUs.
+    several: ClassVar[tuple[str, ...]] = ()
     #: Lessons that belong to it, the first one foremost.
     lessons: ClassVar[tuple[str, ...]] = ()
     #: Others in their place, where a kind of model needs them.
@@ -132,11 +134,12 @@ def _rank(path: Key, step: Step) -> int:
     return lengths.index(max(lengths)) if any(lengths) else len(named)
 
 
-def questions_of(step: Step, draft: Draft, advanced: bool) -> list[Question | Heading]:
-    """What ``step`` asks: every key it owns, or the few that matter, in the step's own order."""
+def questions_of(step: Step, draft: Draft, advanced: bool, machine: Machine | None = None) -> list[Question | Heading]:
+    """What ``step`` asks: every key it owns, or the few that matter on ``machine``, in the step's own order."""
     own = sorted((path for path in draft.paths() if owner(path) is step), key=lambda path: _rank(path, step))
     if not advanced:
-        wanted = [path for key in step.simple for path in own if path == tuple(key.split("."))]
+        few = (*step.simple, *(step.several if machine and len(machine.gpus) > 1 else ()))
+        wanted = [path for key in few for path in own if path == tuple(key.split("."))]
         return [item for item in questions(draft, wanted, step.offers()) if isinstance(item, Question)]
     items = list(questions(draft, own, step.offers()))
     if len({item.path[0] for item in items}) == 1 and items and isinstance(items[0], Heading):
@@ -313,7 +316,7 @@ class View(VerticalScroll, can_focus=False):
 
     async def show(self, state: State) -> None:
         """Show ``state``."""
-        items = questions_of(self.step, state.draft, self.advanced)
+        items = questions_of(self.step, state.draft, self.advanced, state.machine)
         await self.form.ask(items, state.draft, state.problems_of(self.step), state.reasons())
 
     def question_at(self, widget: Widget | None) -> Question | None:

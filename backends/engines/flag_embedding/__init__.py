@@ -23,6 +23,7 @@ class FlagEmbedding(Backend[RetrievalPreset]):
     name = "flag_embedding"
     tasks = frozenset(_BY_TASK)
     packages = PACKAGES
+    strategies = frozenset({"ddp"})
     description: ClassVar[str] = N_(
         "FlagEmbedding, the code BGE models were made with: groups of negatives, a teacher's scores, BGE-M3 as a whole."
     )

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from tunewiz.backends.engines.flag_embedding import flag_models
 from tunewiz.backends.engines.flag_embedding.group_rows import GroupRows, group_problems, rows_in_groups
-from tunewiz.backends.engines.flag_embedding.runner import Parts, trainer
+from tunewiz.backends.engines.flag_embedding.runner import CROSS_DEVICE, Parts, trainer
 from tunewiz.backends.models import adapters
 from tunewiz.backends.models.encoding import token_ids
 from tunewiz.backends.models.loading import load_reranker, prompts
 from tunewiz.backends.models.reranking import pair_features
+from tunewiz.backends.ranks.place import here
 from tunewiz.backends.training.encoder_training import EncoderTraining
 from tunewiz.backends.training.reranker_rows import group_pairs
 from tunewiz.backends.training.reranker_training import RerankerTraining
@@ -61,6 +62,11 @@ class FlagTraining(EncoderTraining):
         if training.gradient_checkpointing:
             tuned.model.enable_input_require_grads()
         arguments = self._arguments(_embedder_arguments_class(), length, metric)
+        if here().size > 1 and loss.compares_batch and not loss.compares_own_part:
+            # What the library sets when it is made, for which the processes would have to have met already.
+            model_of_loss = tuned.model
+            setattr(model_of_loss, CROSS_DEVICE, True)
+            model_of_loss.process_rank, model_of_loss.world_size = here().rank, here().size
         return trainer(parts, _embedder_model_arguments(self.folder), self._data(model, made, loss), arguments)
 
     def _save(self, running: Any, model: Any) -> Path:

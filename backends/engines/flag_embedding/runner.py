@@ -14,11 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from tunewiz.backends.ranks.place import here
 from tunewiz.backends.training import cosines
 from tunewiz.backends.training.sampling import BatchPlan
-from tunewiz.backends.training.trainer import epoch_callback, planned_batches
+from tunewiz.backends.training.trainer import epoch_callback, own_part, planned_batches
+
+#: The library's word for wrong answers from all processes.
+CROSS_DEVICE: Final = "negatives_cross_device"
 
 
 class Tuned(Protocol):
@@ -189,7 +193,21 @@ def _trainer_class(base: Any) -> Any:
             super().__init__(**arguments)
 
         def get_train_dataloader(self) -> Any:
-            return self.accelerator.prepare(_loader(self, self.parts.plan))
+            loader = _loader(self, self.parts.plan)
+            return self.accelerator.prepare(loader) if here().size == 1 else own_part(self.accelerator, loader)
+
+        def compute_loss(self, *arguments: Any, **options: Any) -> Any:
+            """As the library's; its loss over the rows of all processes has gradients of this one's vectors alone.
+
+            Each process computes the whole loss, and gradients are averaged: without the factor they would be as many
+            times too small as there are processes. The value stays.
+            """
+            found = super().compute_loss(*arguments, **options)
+            if not getattr(self.parts.tuned.model, CROSS_DEVICE, False):
+                return found
+            loss, *outputs = found if isinstance(found, tuple) else (found,)
+            loss = loss + (here().size - 1) * (loss - loss.detach())
+            return (loss, *outputs) if outputs else loss
 
         def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
             """As the library's; counts the rows of the step, and tells the model which step it is."""

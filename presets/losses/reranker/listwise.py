@@ -168,6 +168,11 @@ class CachedMultipleNegativesRanking(RerankerLoss):
         "so mined negatives with another loss usually get further."
     )
 
+    @property
+    def compares_own_part(self) -> bool:
+        """Always: the library gathers nothing for it."""
+        return True
+
     def build(self, model: Any, losses: Any) -> Any:
         """The loss; columns are query, right document[, wrong documents ...]."""
         return losses.CachedMultipleNegativesRankingLoss(

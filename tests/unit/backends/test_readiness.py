@@ -95,11 +95,11 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "peft, bm25s" in found[0].line("en") and found[2].severity == "warning"
 
 
-def test_unknown_strategies_and_unused_processes() -> None:
-    wanted = preset(data={"train": "x", "negatives": {"strategy": "colbert"}}, launch={"processes": 2})
+def test_unknown_strategies_and_batches_that_cannot_be_shared() -> None:
+    wanted = preset(data={"train": "x", "negatives": {"strategy": "colbert"}}, launch={"processes": 3})
     assert codes(wanted) == [
         ("negatives-strategy-unknown", "data.negatives.strategy"),
-        ("processes-unused", "launch.processes"),
+        ("batch-not-shared", "training.batch_size"),
     ]
 
 
@@ -129,7 +129,6 @@ def test_a_pipeline_says_what_both_parts_lack_once(monkeypatch: pytest.MonkeyPat
     settings = ["embedding=embedding/flag-starter", "launch.processes=2", "launch.device=cuda"]
     assert told("pipeline/starter", *settings) == [
         ("packages-missing", "backend"),
-        ("processes-unused", "launch.processes"),
         ("no-gpu", "launch.device"),
     ]
     wanted = library.load("pipeline/starter", settings)

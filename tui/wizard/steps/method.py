@@ -88,6 +88,7 @@ class MethodStep(Step):
         "training.batch_size",
         "training.max_length",
     )
+    several = ("launch.processes", "launch.strategy")
     lessons = ("lora", "qlora", "methods", "why-peft", "adapters-prefix-ia3")
     rest = True
 

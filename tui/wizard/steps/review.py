@@ -96,7 +96,7 @@ class NativeShown(Static):
 
         def work() -> None:
             try:
-                text = find_engine(preset.backend).native(settled(preset).preset)
+                text = find_engine(preset.backend).shown(settled(preset).preset)
             except BadPreset as fault:
                 text = "\n".join(problem.line() for problem in fault.problems)
             self.post_message(self.Found(preset, text))
