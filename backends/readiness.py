@@ -17,6 +17,7 @@ from tunewiz.backends.engines import find_engine
 from tunewiz.backends.machine.hardware import Gpu, gpus, host_free, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.models.layers import layer_problems
+from tunewiz.backends.outside.copying import target_problems
 from tunewiz.backends.runs.disk import disk_problems
 from tunewiz.backends.runs.find import runs_dir
 from tunewiz.backends.sources import Located
@@ -33,15 +34,17 @@ from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.sections.section import Auto, Section
 from tunewiz.presets.sections.training import Launch
+from tunewiz.presets.sweeping import of_point, once, points
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.opening import ParsedPreset
-from tunewiz.problems import BadData, BadPreset, Message, Problem, Where, error, errors, say, warning
+from tunewiz.problems import BadData, BadPreset, Message, Problem, Where, error, errors, note, say, warning
 
 # A preset file, the way ``check``, ``run`` and the wizard all look at it.
 
 _DATA_NOT_FOUND: Final = "data-not-found"
+_POINTS: Final = 12  # of a sweep that are named
 
 
 def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem]:
@@ -58,7 +61,26 @@ def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem
             *engine.problems(opened.preset),
             *disk_problems(opened.preset, runs_dir(runs)),
         ]
+    if opened.preset.sweep:
+        found = [*found, *_sweep(opened.preset, found)]
     return opened.placed(found)
+
+
+def _sweep(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
+    """What keeps a point of the sweep from running, beside what is ``known`` of the preset without it."""
+    try:
+        found = points(preset)
+    except BadPreset as fault:
+        return list(fault.problems)
+    told = {(one.code, one.where.key) for one in known}
+    wrong: list[Problem] = []
+    for point in found:
+        own = point.preset.problems()
+        own += [] if errors(own) else find_engine(point.preset.backend).problems(point.preset)
+        wrong += [of_point(point.values, one) for one in own if (one.code, one.where.key) not in told]
+    names = "; ".join(point.told for point in found[:_POINTS]) + ("; …" if len(found) > _POINTS else "")
+    message = say("A sweep of {count} runs: {points}.", count=len(found), points=names)
+    return [*once(wrong), *([] if errors(wrong) else [note("sweep", message, Where("sweep"))])]
 
 
 def require_runnable(opened: ParsedPreset, runs: Path | None = None) -> list[Problem]:
@@ -97,6 +119,7 @@ def problems(preset: Preset, packages: Sequence[str] = ()) -> list[Problem]:
     strategy = preset.data.negatives.strategy if isinstance(preset, RetrievalPreset) else negatives.NONE
     return [
         *_packages(preset, packages),
+        *target_problems(preset.checkpoints.sync),
         *_trackers(preset),
         *negatives.strategy_problems(strategy),
         *sources.problems(preset.model),

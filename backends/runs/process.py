@@ -63,6 +63,16 @@ def ask_to_stop(run: Run) -> None:
     run.ask_to_stop()
 
 
+def _beside(group: int) -> list[psutil.Process]:
+    """The processes of other groups in the session that ``group`` leads: the runs inside a run, each with its own."""
+    found = []
+    for other in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getsid(other.pid) == group and os.getpgid(other.pid) != group:
+                found.append(other)
+    return found
+
+
 def kill(run: Run) -> bool:
     """Kill the child and everything in its process group at once, and put the run in order; whether there was one."""
     child = process(run)
@@ -71,6 +81,10 @@ def kill(run: Run) -> bool:
     with contextlib.suppress(ProcessLookupError):
         group = os.getpgid(child.pid)
         if group != os.getpgrp():  # an odd record must not make a command end itself and its shell's job
+            inside = _beside(group)
             os.killpg(group, signal.SIGKILL)
+            for other in inside:
+                with contextlib.suppress(psutil.Error):
+                    other.kill()
     put_in_order(run)
     return True
