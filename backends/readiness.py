@@ -83,12 +83,16 @@ def _sweep(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
     return [*once(wrong), *([] if errors(wrong) else [note("sweep", message, Where("sweep"))])]
 
 
-def require_runnable(opened: ParsedPreset, runs: Path | None = None) -> list[Problem]:
-    """What :func:`check_preset` finds short of errors.
+#: What is wrong with this machine and not with the preset.
+_OF_MACHINE: Final = ("no-gpu", "memory-too-small", "memory-tight")
+
+
+def require_runnable(opened: ParsedPreset, runs: Path | None = None, elsewhere: bool = False) -> list[Problem]:
+    """What :func:`check_preset` finds short of errors; ``elsewhere``: it will run on another machine of this kind.
 
     Raises ``BadData`` if only data is missing, else ``BadPreset``.
     """
-    found = check_preset(opened, runs)
+    found = [one for one in check_preset(opened, runs) if not (elsewhere and one.code in _OF_MACHINE)]
     wrong = errors(found)
     if not wrong:
         return found

@@ -20,7 +20,7 @@ from rich.cells import cell_len, set_cell_size
 from tunewiz.backends.runs.advice import Listening
 from tunewiz.backends.runs.events import Evaluated, Event, Failed, Noticed, Saved, Stage
 from tunewiz.backends.runs.follow import Follower
-from tunewiz.backends.runs.process import ask_to_stop, kill
+from tunewiz.backends.runs.process import ask_to_stop, job_goes_on, kill
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import translate
 from tunewiz.printable import amount, printable
@@ -187,7 +187,8 @@ def follow(follower: Follower, show: Show, child: subprocess.Popen[bytes] | None
         silence = listening.look(state, time.time())
         if silence is not None:
             show(state, [Noticed(problem=silence.as_json())])
-        if state.over:
+        # A job that was stopped by its time limit, or lost its machine, comes back.
+        if state.over and not (state.status in ("stopped", "lost") and job_goes_on(follower.run)):
             return state
         time.sleep(INTERVAL)
 

@@ -48,7 +48,7 @@ def queue(runs: Sequence[Run], lines: RunLines, detach: bool, as_json: bool, fai
         words = translate("Run {name} in {folder}")
         lines.say(words.format(name=printable(run.name), folder=printable(run.directory, 4096)))
     if detach:
-        return _detached(runs, lines, as_json)
+        return detached(runs, lines, as_json)
     several = SeveralLines([run.name for run in runs])
     states = follow_all_in_charge(followers, several, children)
     for child in children:
@@ -73,7 +73,8 @@ def worst(codes: Sequence[int]) -> int:
     return int(max(known, key=_WORSE.index, default=ExitCode.OK))
 
 
-def _detached(runs: Sequence[Run], lines: RunLines, as_json: bool) -> int:
+def detached(runs: Sequence[Run], lines: RunLines, as_json: bool) -> int:
+    """Tell of runs that go on without this terminal, and where they are."""
     command = "tunewiz watch " + " ".join(run.typed for run in runs)
     lines.say(translate("They go on without this terminal. Look at them with: {command}").format(command=command))
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tunewiz.backends.outside.slurm import is_option, submit
+from tunewiz.backends.outside.slurm import options as slurm_options
 from tunewiz.backends.readiness import require_runnable
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.ends import given_up, kernel_kills, kernel_kills_since
@@ -41,7 +43,7 @@ from tunewiz.tui.commands.options import (
     finish,
     with_data,
 )
-from tunewiz.tui.commands.queue import queue
+from tunewiz.tui.commands.queue import detached, queue
 from tunewiz.tui.commands.watch import run_watch
 from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
 from tunewiz.tui.words import problem_line
@@ -67,6 +69,16 @@ def run(
         list[str],
         typer.Option("--resume", metavar="RUN", help=_("Go on with a run that stopped or broke; repeatable.")),
     ] = [],  # noqa: B006
+    slurm: Annotated[
+        bool,
+        typer.Option(
+            "--slurm",
+            help=_(
+                "Hand the run to Slurm; options of the job follow as words: partition=gpu gpus=1 time=4:00:00. Without "
+                "sbatch the script is written only."
+            ),
+        ),
+    ] = False,
     fail_on_regression: Annotated[
         bool, typer.Option("--fail-on-regression", help=_("Exit with 5 when the tuned model is worse."))
     ] = False,
@@ -75,7 +87,12 @@ def run(
 
     def body() -> int:
         told = [*with_data(settings, train, mapping, roles), *setting(sweep)]
-        return run_run(RunOptions(presets or (), told, runs_dir, name, detach, as_json, resume, fail_on_regression))
+        words = presets or []
+        job = [word for word in words if is_option(word)] if slurm else []
+        named = [word for word in words if word not in job]
+        return run_run(
+            RunOptions(named, told, runs_dir, name, detach, as_json, resume, fail_on_regression, job if slurm else None)
+        )
 
     finish(body)
 
@@ -92,12 +109,16 @@ class RunOptions:
     as_json: bool = False
     resume: Sequence[str] = ()
     fail_on_regression: bool = False
+    slurm: Sequence[str] | None = None
 
 
 def run_run(options: RunOptions) -> int:
     """Start or resume runs and follow them to their end, unless they are detached. Raises ``TunewizError``."""
     lines = RunLines()
+    wanted = None if options.slurm is None else slurm_options(options.slurm)
     runs = _runs(options, lines)
+    if wanted is not None:
+        return _handed_over(runs, wanted, options, lines)
     if len(runs) > 1:
         return queue(runs, lines, options.detach, options.as_json, options.fail_on_regression)
     (run,) = runs
@@ -114,6 +135,23 @@ def run_run(options: RunOptions) -> int:
     state = follow_in_charge(follower, lines, child)
     state, code = _ended(run, state, child.wait(), kernel_kills_since(kills), lines)
     return _told(run, state, options, code)
+
+
+def _handed_over(runs: Sequence[Run], wanted: Mapping[str, str], options: RunOptions, lines: RunLines) -> int:
+    """Hand the runs to Slurm and follow them, unless they are detached. Ctrl-C leaves them: they are the cluster's."""
+    jobs = [submit(run, wanted) for run in runs]
+    for run, job in zip(runs, jobs, strict=True):
+        if job.id:
+            words = translate("Run {name} is job {number} of Slurm; its script: {file}")
+            lines.say(words.format(name=printable(run.name), number=job.id, file=printable(job.script, 4096)))
+    if not all(job.id for job in jobs):
+        lines.say(translate("There is no sbatch here: nothing was handed over. The script, for a machine that has it:"))
+        for job in jobs:
+            print(job.script)
+        return int(ExitCode.FAILED)
+    if options.detach:
+        return _detached(runs[0], options, lines) if len(runs) == 1 else detached(runs, lines, options.as_json)
+    return run_watch([str(run.directory) for run in runs], None, options.as_json)
 
 
 def _runs(options: RunOptions, lines: RunLines) -> list[Run]:
@@ -166,7 +204,7 @@ def _of(named: str, problem: Problem) -> Problem:
 
 def _checked(named: str, options: RunOptions, lines: RunLines) -> Preset:
     opened = open_preset(named, options.settings)
-    for found in require_runnable(opened, options.runs_dir):
+    for found in require_runnable(opened, options.runs_dir, elsewhere=options.slurm is not None):
         # The run tells of it too, for whoever looks at it later: who stays to watch is not told twice.
         if found.code != REMOTE_CODE or options.detach:
             lines.say(problem_line(found.as_json()))
