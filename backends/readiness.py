@@ -62,11 +62,11 @@ def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem
             *disk_problems(opened.preset, runs_dir(runs)),
         ]
     if opened.preset.sweep:
-        found = [*found, *_sweep(opened.preset, found)]
+        found = [*found, *sweep_problems(opened.preset, found)]
     return opened.placed(found)
 
 
-def _sweep(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
+def sweep_problems(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
     """What keeps a point of the sweep from running, beside what is ``known`` of the preset without it."""
     try:
         found = points(preset)

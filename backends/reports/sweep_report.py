@@ -9,7 +9,7 @@ from typing import Final
 
 from tunewiz.backends.evaluate.verdict import Verdict
 from tunewiz.backends.reports.blocks import Block, Heading, Paragraph, Table, advice, write_pages
-from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
+from tunewiz.backends.reports.metrics_file import BEST, VERSION, MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -23,8 +23,6 @@ from tunewiz.presets.yaml.library import dumps
 from tunewiz.printable import amount
 from tunewiz.problems import Message, say
 
-#: The preset of the best run, beside the report.
-BEST: Final = "best.yaml"
 _LOSS: Final = "eval_loss"
 
 
@@ -98,12 +96,28 @@ def write_sweep(run: Run, preset: Preset, tried: Sequence[Tried]) -> Verdict:
     run.report.mkdir(parents=True, exist_ok=True)
     own = MetricsFile.of(best.run.report)
     variants = {one.point.name: MetricsFile.of(one.run.report) for one in tried if one.finished}
-    changed = {"version": VERSION, "run": run.name, "best": best.point.name, "variants": variants}
+    changed = {
+        "version": VERSION, "run": run.name, "best": best.point.name, "variants": variants,
+        "points": {one.point.name: one.point.told for one in tried},
+        "chosen_by": chosen.metric, "chosen_on": "validation" if chosen.validated else "held-out",
+        "chosen_values": _chosen_values(tried, chosen),
+    }  # fmt: skip
     numbers = own.model_copy(update=changed)
     steps = steps_of_report(run, read_state(run), best.point.preset, numbers)
     write_whole(run.report / BEST, dumps(best.point.preset))
     write_pages(run.report, [*_blocks(run, preset, tried, chosen, best), *advice(steps)], numbers.advising(steps))
     return own.verdict or "NONE"
+
+
+def _chosen_values(tried: Sequence[Tried], chosen: Choice) -> dict[str, float]:
+    """What the choice was made by, of each point that has it."""
+    found = {}
+    for one in tried:
+        tested = (one.numbers.after or {}).get(chosen.metric)
+        value = one.validated(chosen.metric) if chosen.validated else tested
+        if one.finished and value is not None:
+            found[one.point.name] = value
+    return found
 
 
 def _blocks(run: Run, preset: Preset, tried: Sequence[Tried], chosen: Choice, best: Tried) -> Iterator[Block]:
