@@ -17,6 +17,7 @@ from tunewiz.backends.engines import find_engine
 from tunewiz.backends.machine.hardware import Gpu, gpus, host_free, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.models.layers import layer_problems
+from tunewiz.backends.outside.copying import target_problems
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import ALONE, Plan, estimated, plan_of, plan_problems
 from tunewiz.backends.runs.disk import disk_problems
@@ -35,15 +36,17 @@ from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.sections.section import Auto, Section
 from tunewiz.presets.sections.training import Launch
+from tunewiz.presets.sweeping import of_point, once, points
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.opening import ParsedPreset
-from tunewiz.problems import BadData, BadPreset, Message, Problem, Where, error, errors, say, warning
+from tunewiz.problems import BadData, BadPreset, Message, Problem, Where, error, errors, note, say, warning
 
 # A preset file, the way ``check``, ``run`` and the wizard all look at it.
 
 _DATA_NOT_FOUND: Final = "data-not-found"
+_POINTS: Final = 12  # of a sweep that are named
 
 
 def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem]:
@@ -60,15 +63,38 @@ def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem
             *engine.problems(opened.preset),
             *disk_problems(opened.preset, runs_dir(runs)),
         ]
+    if opened.preset.sweep:
+        found = [*found, *sweep_problems(opened.preset, found)]
     return opened.placed(found)
 
 
-def require_runnable(opened: ParsedPreset, runs: Path | None = None) -> list[Problem]:
-    """What :func:`check_preset` finds short of errors.
+def sweep_problems(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
+    """What keeps a point of the sweep from running, beside what is ``known`` of the preset without it."""
+    try:
+        found = points(preset)
+    except BadPreset as fault:
+        return list(fault.problems)
+    told = {(one.code, one.where.key) for one in known}
+    wrong: list[Problem] = []
+    for point in found:
+        own = point.preset.problems()
+        own += [] if errors(own) else find_engine(point.preset.backend).problems(point.preset)
+        wrong += [of_point(point.values, one) for one in own if (one.code, one.where.key) not in told]
+    names = "; ".join(point.told for point in found[:_POINTS]) + ("; …" if len(found) > _POINTS else "")
+    message = say("A sweep of {count} runs: {points}.", count=len(found), points=names)
+    return [*once(wrong), *([] if errors(wrong) else [note("sweep", message, Where("sweep"))])]
+
+
+#: What is wrong with this machine and not with the preset.
+_OF_MACHINE: Final = ("no-gpu", "memory-too-small", "memory-tight")
+
+
+def require_runnable(opened: ParsedPreset, runs: Path | None = None, elsewhere: bool = False) -> list[Problem]:
+    """What :func:`check_preset` finds short of errors; ``elsewhere``: it will run on another machine of this kind.
 
     Raises ``BadData`` if only data is missing, else ``BadPreset``.
     """
-    found = check_preset(opened, runs)
+    found = [one for one in check_preset(opened, runs) if not (elsewhere and one.code in _OF_MACHINE)]
     wrong = errors(found)
     if not wrong:
         return found
@@ -99,6 +125,7 @@ def problems(preset: Preset, packages: Sequence[str] = ()) -> list[Problem]:
     strategy = preset.data.negatives.strategy if isinstance(preset, RetrievalPreset) else negatives.NONE
     return [
         *_packages(preset, packages),
+        *target_problems(preset.checkpoints.sync),
         *_trackers(preset),
         *negatives.strategy_problems(strategy),
         *sources.problems(preset.model),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, field_validator
 
 from tunewiz.language import N_
 from tunewiz.presets.families import KnownModel
@@ -24,7 +24,7 @@ from tunewiz.presets.sections.evaluation import Evaluation, Export, Tracking
 from tunewiz.presets.sections.method import Full, Lora, Method
 from tunewiz.presets.sections.model import EncoderModel, Model, ModelKind
 from tunewiz.presets.sections.section import Section, about, vary_field
-from tunewiz.presets.sections.training import Launch, RetrievalTraining, Training
+from tunewiz.presets.sections.training import Checkpoints, Launch, RetrievalTraining, Training
 from tunewiz.problems import Problem, Where, error, say
 
 #: A name that is safe as part of a directory's: no slash, no leading dot or dash.
@@ -72,6 +72,14 @@ STARTERS: Final = (
 )
 
 
+def _flat(tree: Mapping[Any, Any], above: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
 class Preset(Section):
     """Sections common to all tasks, and what is asked of a task.
 
@@ -101,7 +109,7 @@ class Preset(Section):
     ORDER: ClassVar[tuple[str, ...]] = (
         "version", "name", "description", "task", "backend", "stage", "model", "template", "data", "candidates",
         "method", "loss", "preference", "training", "evaluation", "export", "launch", "tracking",
-        "backend_options",
+        "checkpoints", "on_finish", "backend_options", "sweep", "sweep_trials",
     )  # fmt: skip
 
     version: Literal[1] = Field(
@@ -127,6 +135,51 @@ class Preset(Section):
     tracking: Tracking = Field(
         default_factory=Tracking, title=N_("Tracking"), description=N_("Where progress is sent besides the run itself.")
     )
+    checkpoints: Checkpoints = Field(
+        default_factory=Checkpoints,
+        title=N_("Checkpoints"),
+        description=N_("What becomes of them beside their place in the run."),
+    )
+    on_finish: str = Field(
+        "",
+        title=N_("When it has ended"),
+        description=N_(
+            "A command for the shell, or a web address that is sent a JSON object. The command finds TUNEWIZ_RUN_DIR, "
+            "TUNEWIZ_RUN_NAME, TUNEWIZ_STATUS, TUNEWIZ_VERDICT and TUNEWIZ_EXIT_CODE in its environment and has ten "
+            "minutes. It never changes how the run ended."
+        ),
+        examples=["sudo shutdown -h now", "https://example.org/hook", "$MY_WEBHOOK"],
+        json_schema_extra=about(
+            rule=N_("a command, an address that begins with https://, or nothing"),
+            typical=N_("Empty; on a rented machine the command that switches it off."),
+        ),
+    )
+    sweep: dict[str, list[Any]] = Field(
+        default_factory=dict,
+        title=N_("Sweep"),
+        description=N_(
+            "Keys with several values each: every combination is a run of its own, and the one that measures best on "
+            "the validation data is kept."
+        ),
+        examples=[{"training.learning_rate": [1e-5, 2e-5]}],
+        json_schema_extra=about(
+            rule=N_("keys with lists of values, one a line"), typical=N_("One or two keys with two or three values.")
+        ),
+    )
+    sweep_trials: int = Field(
+        0,
+        ge=0,
+        le=256,
+        title=N_("Sweep trials"),
+        description=N_("How many of the combinations are tried, drawn by the seed; 0 tries all of them."),
+        json_schema_extra=about(typical=N_("0 for a few combinations, 10 to 20 of many.")),
+    )
+
+    @field_validator("sweep", mode="before")
+    @classmethod
+    def _dotted(cls, value: Any) -> Any:
+        """Sections as they stand in a preset mean the same as dotted keys."""
+        return dict(_flat(value, "")) if isinstance(value, Mapping) else value
 
     def problems(self) -> list[Problem]:
         """What does not go together, as far as that can be told without the data, the model or a library."""

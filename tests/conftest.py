@@ -59,6 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*first, *short[:room], *second, *short[room:]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The queue of the tests is not the machine's."""
+    os.environ["TUNEWIZ_PLACES"] = str(tmp_path_factory.mktemp("machine") / "places")
+
+
 @pytest.fixture
 def in_english() -> Iterator[None]:
     """Words are English inside, whatever the environment says."""

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewiz.backends.evaluate.verdict import VERDICTS
+from tunewiz.backends.machine.places import holders, told, waiting
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import alive
@@ -217,3 +218,20 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+# The queue of the machine, whoever's runs are in it.
+
+
+def queue_lines() -> list[str]:
+    """Who holds which place of this machine and who waits for one; none without a queue."""
+    held, waits = holders(), waiting()
+    if not held and not waits:
+        return []
+    numbered = [f"  {number}. {told(one)}" for number, one in enumerate(waits, 1)]
+    return [
+        "",
+        translate("The queue of this machine:"),
+        *(f"  {told(one)}" for one in held),
+        *([translate("Waiting for their turn:"), *numbered] if numbered else []),
+    ]

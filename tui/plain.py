@@ -312,4 +312,4 @@ def _left(plain: Plain, code: ExitCode) -> int:
 def _run(file: Path) -> int:
     from tunewiz.tui.commands.run import RunOptions, run_run
 
-    return run_run(RunOptions(str(file)))
+    return run_run(RunOptions([str(file)]))

@@ -97,6 +97,8 @@ class Backend(ABC, Generic[P]):
         """
 
 
+#: The engine of every preset with a sweep, whose points have their own.
+SWEEP: Final = "sweep"
 #: Every engine: a module of this room each, and those of plug-ins (entry points of ``tunewiz.engines``).
 _ENGINES: Final[Registry[Backend[Any]]] = Registry("tunewiz.backends.engines", Backend, "engines", by_module=True)
 
@@ -133,6 +135,11 @@ def _repeated(stage: str, fault: Fault) -> Problem:
         "What the stage {stage} left is damaged ({why}): it is gone through again.", stage=stage, why=fault.why
     )
     return warning("stage-repeated", message)
+
+
+def engine_of(preset: Preset) -> Backend[Any]:
+    """The backend that takes ``preset`` through a run: of a sweep the one that starts a run for each point."""
+    return find_engine(SWEEP if preset.sweep else preset.backend)
 
 
 def names() -> tuple[str, ...]:

@@ -5,22 +5,18 @@ The runs lie in ``variants/<strategy>/``, laid out as any run. The best one's mo
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from typing import ClassVar
 
 from tunewiz.backends.engines import Backend, find_engine
 from tunewiz.backends.models.run_models import VARIANTS
 from tunewiz.backends.reports.metrics_file import MetricsFile
-from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Evaluated, Saved
-from tunewiz.backends.runs.manifest import described
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.stages.inner_run import InnerRun
-from tunewiz.files import replacing
+from tunewiz.backends.stages.inner_run import InnerRun, adopt_model
 from tunewiz.language import N_
 from tunewiz.presets.tasks.comparison import ComparisonPreset
-from tunewiz.problems import Problem, TunewizError, Where, error, say
+from tunewiz.problems import Problem, Where, say
 
 
 class Comparison(Backend[ComparisonPreset]):
@@ -71,14 +67,7 @@ class Comparison(Backend[ComparisonPreset]):
 
     def export(self, run: Run, preset: ComparisonPreset) -> None:
         """The best variant's model as the run's."""
-        source = _inner(run, best(run, preset)).model
-        with replacing(run.model) as part:
-            shutil.copytree(source, part, dirs_exist_ok=True)
-            if described(part) != described(source):
-                message = say("The copy of {folder} is not what was copied.", folder=run.relative(source))
-                raise TunewizError(error("export-differs", message, fix=say("Look at the disk, then resume the run.")))
-        record_folder(run, run.model)
-        run.emit(Saved(what="model", path=run.relative(run.model)))
+        adopt_model(run, _inner(run, best(run, preset)).model)
 
     def report(self, run: Run, preset: ComparisonPreset) -> str:
         """Write the page; the verdict is the best variant's."""

@@ -19,6 +19,8 @@ from tunewiz.problems import Message
 
 VERSION: Final = 1
 NAME: Final = "metrics.json"
+#: Beside it in the report of a sweep: the preset of the best run.
+BEST: Final = "best.yaml"
 
 
 class MetricsFile(Record):
@@ -62,6 +64,11 @@ class MetricsFile(Record):
     # Of a comparison: each variant's own file, and which measured best.
     variants: Mapping[str, MetricsFile] = {}
     best: str = ""
+    # Of a sweep, by variant: its values as typed, and what it measured on the data that the best was chosen by.
+    points: Mapping[str, str] = {}
+    chosen_by: str = Field("", description="The measure by which the best variant was chosen.")
+    chosen_on: str = Field("", description="The data of that measure: validation, or held-out where there was none.")
+    chosen_values: Metrics = {}
 
     @model_validator(mode="before")
     @classmethod

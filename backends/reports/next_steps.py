@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from tunewiz.backends.evaluate.verdict import QUERIES, ROWS, Comparison
-from tunewiz.backends.reports.metrics_file import MetricsFile
+from tunewiz.backends.reports.metrics_file import BEST, MetricsFile
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import RunState
@@ -24,7 +25,7 @@ from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.library import load
-from tunewiz.problems import ExitCode, Message, TunewizError, say
+from tunewiz.problems import BadPreset, ExitCode, Message, TunewizError, say
 
 MOST: Final = 5
 _FEW_QUERIES: Final = 100
@@ -56,10 +57,13 @@ class Known:
 
     @cached_property
     def settings(self) -> Preset | None:
-        """The settings that made those numbers: of a comparison the best variant's."""
+        """The settings that made those numbers: of a comparison or a sweep the best variant's."""
         best = self.metrics.best
         if isinstance(self.preset, ComparisonPreset) and best in self.preset.strategies:
             return self.preset.variant(best)
+        if self.preset and self.preset.sweep:
+            with suppress(BadPreset):
+                return load(str(self.run.report / BEST))
         return self.preset
 
     @property

@@ -14,9 +14,9 @@ from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.files import parse_json, read_bytes, sha256
-from tunewiz.presets.yaml.tree import LARGEST, parse
+from tunewiz.presets.yaml.tree import read_tree
 from tunewiz.printable import printable_name
-from tunewiz.problems import BadPreset, Message, say
+from tunewiz.problems import Message, say
 
 LEFT_OUT = frozenset({"name", "description"})  # keys in which runs always differ and which change nothing
 
@@ -45,11 +45,8 @@ def differences(runs: Sequence[Run]) -> tuple[Row, ...]:
 
 def flat_keys(preset_file: Path) -> dict[str, str]:
     """The keys of a preset's file, dotted, with their values as text; empty when it cannot be read."""
-    try:
-        tree = parse(read_bytes(preset_file, LARGEST).decode("utf-8")).value
-    except (OSError, ValueError, BadPreset):
-        return {}
-    return dict(_leaves(tree, "")) if isinstance(tree, dict) else {}
+    tree = read_tree(preset_file)
+    return dict(_leaves(tree.value, "")) if tree and isinstance(tree.value, dict) else {}
 
 
 def _leaves(tree: Mapping[Any, Any], above: str) -> list[tuple[str, str]]:

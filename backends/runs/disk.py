@@ -34,6 +34,7 @@ from tunewiz.presets import families
 from tunewiz.presets.memory import STATE, encoder, language_model
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.method import Lora
+from tunewiz.presets.sweeping import points
 from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.pipeline import PipelinePreset
@@ -118,6 +119,11 @@ def needs(preset: Preset) -> Needs:
             return Needs(Need(), Need())
     if isinstance(preset, ComparisonPreset):
         return _one_after_the_other([preset.variant(strategy) for strategy in preset.strategies])
+    if preset.sweep:
+        try:
+            return _one_after_the_other([point.preset for point in points(preset)])
+        except BadPreset:
+            return Needs(Need(), Need())
     weights = _weights(preset)
     data = _data(preset)
     return Needs(_need(preset, weights, data, least=True), _need(preset, weights, data, least=False))

@@ -11,25 +11,34 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import psutil
 
+from tunewiz.backends.machine import places
 from tunewiz.backends.machine.hardware import Sampler, gpus, numbers
+from tunewiz.backends.machine.places import Holder, Place, Turn, told
+from tunewiz.backends.outside.copying import copying
+from tunewiz.backends.outside.finishing import finish
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.ends import AGAIN, ended, kernel_kills, kernel_kills_since, put_in_order
 from tunewiz.backends.runs.events import Failed, Sampled
 from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.launching import TURN
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run
-from tunewiz.problems import ExitCode
+from tunewiz.problems import ExitCode, Problem, note, say
 
 #: Seconds between two samples of the machine: at first, so that a run of minutes has a curve, and after :data:`_CLOSE`
 #: of them, so that a month takes no more than some ten MB.
 _SOON, _LATER, _CLOSE = 5.0, 20.0, 240
+_LOOK: Final = 1.0  # seconds between two looks whether it is the run's turn
+_NAMED: Final = 8  # of those before it who are named
 
 
 def main(arguments: list[str]) -> int:
@@ -37,13 +46,30 @@ def main(arguments: list[str]) -> int:
     run = Run(Path(arguments[0]).absolute())
     held = lock.inherited()
     _ignore_signals(run)
+    place = _place(run)
+    if place is None:
+        run.end_stopped()
+        put_in_order(run)
+        code = int(ExitCode.STOPPED)
+    else:
+        with copying(run):
+            code = _carried(run, held, place)
+            for descriptor in place.descriptors:  # what comes now computes nothing
+                os.close(descriptor)
+    finish(run, read_state(run), code)
+    return code
+
+
+def _carried(run: Run, held: int | None, place: Place) -> int:
+    """Wait for the child, and for the next one where it asks for one; the exit code, told in the events."""
+    passed = (*place.descriptors, *(() if held is None else (held,)))
     while True:
         kills = kernel_kills()
-        own = dict(os.environ) if held is None else os.environ | {lock.VARIABLE: str(held)}
+        own = os.environ | place.environment() | ({} if held is None else {lock.VARIABLE: str(held)})
         child = subprocess.Popen(
             [sys.executable, "-m", "tunewiz.backends.runs.worker", str(run.directory)],
             env=own,
-            pass_fds=() if held is None else (held,),
+            pass_fds=passed,
         )
         with suppress(OSError):  # on a full disk who launched this is still on record
             write_identity(run, child.pid, os.getpid())
@@ -55,6 +81,37 @@ def main(arguments: list[str]) -> int:
             # ru_maxrss is in KiB on Linux (getrusage(2)).
             return _tell(run, status, usage.ru_maxrss << 10, killed)
         _end_orphans()  # the next child needs the memory that they hold
+
+
+def _place(run: Run) -> Place | None:
+    """Where the run computes, once it is its turn; ``None``: it was taken out of the queue before that."""
+    turn, waited = os.environ.get(TURN, ""), False
+    wanted = places.wish(run, bool(turn))
+    if wanted is None:
+        return Place()
+    try:
+        with closing(Turn(wanted, int(turn) if turn.isdecimal() else None)) as mine:
+            while True:
+                place = mine.take()
+                if place is not None:
+                    return place
+                if run.stop_requested():
+                    return None
+                if not waited:
+                    waited = True
+                    run.notice(_waits(run, mine.before()))
+                time.sleep(_LOOK)
+    except OSError:
+        return Place()  # nothing is shared here: it computes as if it were alone
+
+
+def _waits(run: Run, before: Sequence[Holder]) -> Problem:
+    fix = say("It begins by itself. `tunewiz stop {name}` takes it out of the queue.", name=run.typed)
+    if not before:
+        return note("run-waits", say("The run waits: others compute on every GPU that it may use."), fix=fix)
+    names = ", ".join(told(one) for one in before[:_NAMED])
+    more = f", … ({len(before)})" if len(before) > _NAMED else ""
+    return note("run-waits", say("The run waits for its turn, after {names}.", names=names + more), fix=fix)
 
 
 @contextmanager
@@ -123,11 +180,13 @@ def _tell(run: Run, status: int, peak: int, kills: int | None) -> int:
 def _end_orphans() -> None:
     """End what the child started and left behind: loaders and pools wait for ever for a parent that was killed."""
     own = os.getpid()
-    if os.getsid(0) != own:
-        return  # started by hand: the session is a shell's
+    # Inside another run only the group is this one's; started by hand neither is, for both are a shell's.
+    of = os.getsid if os.getsid(0) == own else os.getpgid
+    if of(0) != own:
+        return
     for other in psutil.process_iter():
         with suppress(OSError, psutil.Error):
-            if other.pid != own and os.getsid(other.pid) == own:
+            if other.pid != own and of(other.pid) == own:
                 other.kill()
 
 

@@ -23,13 +23,20 @@ from tunewiz.problems import BadPreset, Problem, TunewizError, error, note, say,
 
 #: Seconds that a process which is saving or leaving is waited for: a large checkpoint takes half a minute to write.
 PATIENCE: Final = 60.0
+#: The turn of a run in a queue, in the environment of its keeper.
+TURN: Final = "TUNEWIZ_TURN"
 _POLL: Final = 0.1  # seconds between two looks
 
 Report = Callable[[Problem], None]
 
 
-def launch(run: Run, report: Report = lambda _problem: None) -> subprocess.Popen[bytes]:
+def launch(
+    run: Run, report: Report = lambda _problem: None, turn: int | None = None, inside: bool = False
+) -> subprocess.Popen[bytes]:
     """Start the run's processes in a session of their own, their output going to ``output.log``.
+
+    ``turn``: it is one of a queue, and begins when it is its turn; turns are taken in the order of these numbers,
+    nanoseconds since the epoch. ``inside``: it is part of the run that this process carries, and ends with it.
 
     A lost terminal, SIGHUP or the death of the caller does not touch them. They hold the run's lock from before they
     begin until they are gone, so that of two launches one starts. A process that is ending still is waited for, which
@@ -49,7 +56,7 @@ def launch(run: Run, report: Report = lambda _problem: None) -> subprocess.Popen
     try:
         held = _hold(run, report)
         try:
-            return _start(run, held)
+            return _start(run, held, turn, inside)
         finally:
             if held is not None:
                 os.close(held)  # the processes have their own copies
@@ -57,7 +64,7 @@ def launch(run: Run, report: Report = lambda _problem: None) -> subprocess.Popen
         raise TunewizError(_unwritable(run, fault)) from fault
 
 
-def _start(run: Run, held: int | None) -> subprocess.Popen[bytes]:
+def _start(run: Run, held: int | None, turn: int | None, inside: bool) -> subprocess.Popen[bytes]:
     if shutil.disk_usage(run.directory).free < 2 * RESERVE:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # there would be no room to say how it went
     run.stop_file.unlink(missing_ok=True)
@@ -71,9 +78,10 @@ def _start(run: Run, held: int | None) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            start_new_session=not inside,
+            process_group=0 if inside else None,  # the session is the outer run's, whose keeper ends it
             cwd=run.directory,
-            env=_environment(held),
+            env=_environment(held) | ({} if turn is None else {TURN: str(turn)}),
             pass_fds=() if held is None else (held,),
         )
     finally:

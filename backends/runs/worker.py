@@ -15,11 +15,13 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from tunewiz.backends.engines import Backend, find_engine, stages_to_do
+from tunewiz.backends.engines import Backend, engine_of, stages_to_do
+from tunewiz.backends.machine import places
 from tunewiz.backends.machine.hardware import describe
 from tunewiz.backends.ranks import torchrun
 from tunewiz.backends.ranks.plan import take_cards
@@ -52,6 +54,7 @@ def main(arguments: list[str]) -> int:
         print(f"{run.directory}: another process carries this run", file=sys.stderr)  # noqa: T201
         return int(ExitCode.BAD_PRESET)
     redact_output()
+    _keep_places()
     _prepare_process(run)
     try:
         require_files(run)
@@ -117,6 +120,12 @@ def _hold(run: Run) -> bool:
     return True
 
 
+def _keep_places() -> None:
+    """Keep what this run computes on its own as long as this process lives."""
+    for descriptor in places.inherited():
+        os.register_at_fork(after_in_child=partial(os.close, descriptor))
+
+
 def _prepare_process(run: Run) -> None:
     faulthandler.enable()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -134,7 +143,7 @@ def _work(run: Run) -> int:
     preset = load(str(run.preset_file))
     take_cards(preset.launch)
     done = read_state(run).done
-    backend = find_engine(preset.backend)
+    backend = engine_of(preset)
     run.emit(
         Started(
             name=run.name,

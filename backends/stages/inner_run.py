@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 from tunewiz.backends.engines import Backend, stages_to_do
 from tunewiz.backends.ranks import torchrun
-from tunewiz.backends.runs.events import STAGE_NAMES, Evaluated, Event, Noticed, Progress, Stage, StageName
+from tunewiz.backends.runs.create import record_folder
+from tunewiz.backends.runs.events import STAGE_NAMES, Evaluated, Event, Noticed, Progress, Saved, Stage, StageName
+from tunewiz.backends.runs.manifest import described
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.batch_sizes import settle
-from tunewiz.files import write_json, write_whole
+from tunewiz.files import replacing, write_json, write_whole
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.writing import dumps
-from tunewiz.problems import Message, note, say
+from tunewiz.problems import Message, TunewizError, error, note, say
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,14 @@ class InnerRun(Run):
                 getattr(backend, name)(self, preset)
             super().emit(Stage(name=name, ended=True, seconds=time.monotonic() - begun))
         self.outer.emit(Stage(name=self.stage))
+
+
+def adopt_model(run: Run, source: Path) -> None:
+    """Make the model in ``source``, of a run inside ``run``, the run's own. Raises ``TunewizError`` on a bad copy."""
+    with replacing(run.model) as part:
+        shutil.copytree(source, part, dirs_exist_ok=True)
+        if described(part) != described(source):
+            message = say("The copy of {folder} is not what was copied.", folder=run.relative(source))
+            raise TunewizError(error("export-differs", message, fix=say("Look at the disk, then resume the run.")))
+    record_folder(run, run.model)
+    run.emit(Saved(what="model", path=run.relative(run.model)))

@@ -327,6 +327,24 @@ class RetrievalTraining(Training):
 # On how many processes and machines a run is launched.
 
 
+class Checkpoints(Section):
+    """What becomes of checkpoints beside their place in the run."""
+
+    sync: str = Field(
+        "",
+        title=N_("Copied to"),
+        description=N_(
+            "Where each checkpoint is copied after it was saved, and the model and the report at the end: off a rented "
+            "machine, for example. A copy that fails never ends the run."
+        ),
+        examples=["rsync://host/module/runs", "user@host:runs", "hf:org/repo", "modelscope:org/repo", "/mnt/backup"],
+        json_schema_extra=about(
+            rule=N_("rsync://…, user@host:path, hf:org/repo, modelscope:org/repo, an absolute folder, or nothing"),
+            typical=N_("Empty; on a machine that may be taken away, a place that stays."),
+        ),
+    )
+
+
 class Launch(Section):
     """Processes and devices."""
 

@@ -63,7 +63,9 @@ class PipelinePreset(RerankerPreset):
 
     def reranker(self, embedder: str = "tuned") -> RerankerPreset:
         """The reranker's preset; ``embedder`` is the folder of the tuned embedding model that finds the candidates."""
-        own = self.model_dump(exclude={"embedding", "task", "backend", "candidates", "training"})
+        own = self.model_dump(
+            exclude={"embedding", "task", "backend", "candidates", "training", "sweep", "sweep_trials"}
+        )
         candidates = self.candidates.model_copy(update={"strategy": "dense", "model": embedder})
         # The section itself knows which of its keys were written.
         return RerankerPreset.model_validate({**own, "candidates": candidates, "training": self.training})

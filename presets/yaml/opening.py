@@ -119,7 +119,27 @@ def parse_preset(text: str, file: str, overrides: Iterable[str] = (), folder: Pa
     found = [*tree.problems, *found]
     if preset is None or errors(found):
         raise BadPreset(*found)
+    if folder is not None and preset.sweep:
+        preset = preset.model_copy(update={"sweep": _anchored(preset, tree, folder)})
     return ParsedPreset(preset, tree)
+
+
+def _anchored(preset: Preset, tree: Tree, folder: Path) -> dict[str, list[Any]]:
+    """The sweep of ``preset`` with the paths among its values absolute, as those of the keys themselves."""
+    base = Path.cwd() if tree.where(("sweep",)).file.startswith("--set ") else folder
+    found = {}
+    for key, values in preset.sweep.items():
+        field = fields.field_at(type(preset), path_of(key), tree.value)
+        paths = bool(field and fields.about(field, "path"))
+        found[key] = [
+            absolute_path(value, base) if paths and isinstance(value, str) and not _no_path(value) else value
+            for value in values
+        ]
+    return found
+
+
+def _no_path(value: str) -> bool:
+    return value.startswith(SAMPLE) or bool(on_hub(value))
 
 
 def kind_of(tree: Tree) -> tuple[type[Preset], list[Problem]]:

@@ -14,10 +14,12 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from tunewiz.files import read_bytes
 from tunewiz.presets.yaml import syntax
 from tunewiz.problems import BadPreset, Problem, Where, error, say
 
@@ -155,6 +157,14 @@ def parse(text: str, file: str = "", texts: bool = False) -> Tree:
     except (ValueError, OverflowError, RecursionError) as fault:  # PyYAML's scanner on absurd escapes and directives
         raise BadPreset(syntax.unreadable(file), *builder.tree.problems) from fault
     return builder.tree
+
+
+def read_tree(path: Path) -> Tree | None:
+    """The tree of a file, of which nothing is checked; ``None`` where it cannot be read."""
+    try:
+        return parse(read_bytes(path, LARGEST).decode("utf-8"))
+    except (OSError, ValueError, BadPreset):
+        return None
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

@@ -91,7 +91,8 @@ def _entry(name: str, value: Any, depth: int) -> Iterator[str]:
     elif isinstance(value, Mapping) and value:
         yield f"{indent}{name}:"
         for key, item in value.items():
-            yield f"{indent}  {write_scalar(key)}: {write_scalar(item)}"
+            shown = _value(item) if isinstance(item, list) else write_scalar(item)
+            yield f"{indent}  {write_scalar(key)}: {shown}"
     elif isinstance(value, list) and any(isinstance(item, Section) for item in value):
         yield f"{indent}{name}:"
         for item in value:

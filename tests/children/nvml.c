@@ -1,4 +1,5 @@
-/* A library that answers NVML's calls as the environment says: FAKE_GPUS cards; calls named in FAKE_FAILS fail;
+/* A library that answers NVML's calls as the environment says: FAKE_GPUS cards, with the MiB
+   of FAKE_USED (comma-separated) in use; calls named in FAKE_FAILS fail;
    while the file FAKE_GONE exists, everything does. Built by the tests; see nvml.h for the real one. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,10 @@ int nvmlDeviceGetName(void *device, char *text, unsigned int size) {
 }
 int nvmlDeviceGetMemoryInfo(void *device, Memory *memory) {
     memory->total = 80ULL << 30;
+    const char *used = getenv("FAKE_USED");
     memory->used = ((unsigned long long)(size_t)device) << 33;
+    for (size_t at = 1; used; at++, used = strchr(used, ',') ? strchr(used, ',') + 1 : NULL)
+        if (at == (size_t)device) memory->used = strtoull(used, NULL, 10) << 20;
     memory->free = memory->total - memory->used;
     return fault("Memory");
 }

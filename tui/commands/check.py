@@ -25,12 +25,23 @@ from tunewiz.language import N_, translate
 from tunewiz.language import translate as _
 from tunewiz.presets import memory
 from tunewiz.presets.preset import Preset, RetrievalPreset
+from tunewiz.presets.sweeping import setting
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.presets.yaml.opening import ParsedPreset
 from tunewiz.problems import BadData, BadPreset, ExitCode, Message, Problem, Where, errors, note, say
 from tunewiz.tui import encoded_rows
 from tunewiz.tui.commands.models import free_memory
-from tunewiz.tui.commands.options import AsJson, PresetName, RoleColumns, Roles, SetKeys, TrainFiles, finish, with_data
+from tunewiz.tui.commands.options import (
+    AsJson,
+    PresetName,
+    RoleColumns,
+    Roles,
+    SetKeys,
+    Swept,
+    TrainFiles,
+    finish,
+    with_data,
+)
 from tunewiz.tui.words import problem_line
 
 
@@ -40,13 +51,14 @@ def check(
     train: TrainFiles = [],  # noqa: B006
     mapping: RoleColumns = [],  # noqa: B006
     roles: Roles = [],  # noqa: B006
+    sweep: Swept = [],  # noqa: B006
     rows: Annotated[
         int, typer.Option("--rows", metavar="N", help=_("Show N training rows as the model reads them."))
     ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz check``."""
-    finish(lambda: run_check(preset, with_data(settings, train, mapping, roles), as_json, rows))
+    finish(lambda: run_check(preset, [*with_data(settings, train, mapping, roles), *setting(sweep)], as_json, rows))
 
 
 @dataclass(frozen=True)

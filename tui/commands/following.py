@@ -20,7 +20,7 @@ from rich.cells import cell_len, set_cell_size
 from tunewiz.backends.runs.advice import Listening
 from tunewiz.backends.runs.events import Evaluated, Event, Failed, Noticed, Saved, Stage
 from tunewiz.backends.runs.follow import Follower
-from tunewiz.backends.runs.process import ask_to_stop, kill
+from tunewiz.backends.runs.process import ask_to_stop, job_goes_on, kill
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import translate
 from tunewiz.printable import amount, printable
@@ -187,14 +187,19 @@ def follow(follower: Follower, show: Show, child: subprocess.Popen[bytes] | None
         silence = listening.look(state, time.time())
         if silence is not None:
             show(state, [Noticed(problem=silence.as_json())])
-        if state.over:
+        # A job that was stopped by its time limit, or lost its machine, comes back.
+        if state.over and not (state.status in ("stopped", "lost") and job_goes_on(follower.run)):
             return state
         time.sleep(INTERVAL)
 
 
-def follow_all(followers: Sequence[Follower], lines: SeveralLines) -> list[RunState]:
-    """Follow several runs until all are over; the last state of each."""
+def follow_all(
+    followers: Sequence[Follower], lines: SeveralLines, children: Sequence[subprocess.Popen[bytes]] = ()
+) -> list[RunState]:
+    """Follow several runs until all are over; the last state of each. ``children``: those this process launched."""
     while True:
+        for child in children:
+            child.poll()  # reaps it, so that it is not taken for alive
         looks = [follower.update() for follower in followers]
         lines.show([state for state, _ in looks], [events for _, events in looks])
         if all(state.over for state, _ in looks):
@@ -217,6 +222,25 @@ def follow_in_charge(follower: Follower, lines: RunLines, child: subprocess.Pope
 
     with _on_signals(stop):
         return follow(follower, lines.show, child)
+
+
+def follow_all_in_charge(
+    followers: Sequence[Follower], lines: SeveralLines, children: Sequence[subprocess.Popen[bytes]]
+) -> list[RunState]:
+    """As :func:`follow_in_charge`, several runs: Ctrl-C takes those that wait out of the queue, too."""
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        for follower in followers:
+            if not follower.state.over:
+                (kill if asked else ask_to_stop)(follower.run)
+        if not asked:
+            lines.say(translate("Stopping: each run saves a checkpoint first. Press Ctrl-C again to end them at once."))
+        asked = True
+
+    with _on_signals(stop):
+        return follow_all(followers, lines, children)
 
 
 @contextmanager

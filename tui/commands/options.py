@@ -43,6 +43,15 @@ Roles = Annotated[
     ),
 ]
 
+Swept = Annotated[
+    list[str],
+    typer.Option(
+        "--sweep",
+        metavar="KEY=V1,V2",
+        help=_("Try each value of a key in a run of its own, such as training.learning_rate=1e-5,2e-5; repeatable."),
+    ),
+]
+
 
 def finish(command: Callable[[], int]) -> None:
     """Run a command's body; problems go to stderr in the user's language, the exit code to the shell."""

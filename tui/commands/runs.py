@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +14,13 @@ from rich.text import Text
 
 from tunewiz.backends.runs.find import all_runs, runs_dir
 from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import json_text, printable
 from tunewiz.problems import ExitCode
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
-from tunewiz.tui.outcome import gain, run_json
+from tunewiz.tui.outcome import gain, queue_lines, run_json
 from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, verdict_name
 
 _TOLD: Final = 10  # runs, the newest, of which it is told why they did not end well; and of those not to be read
@@ -37,6 +39,13 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
         print(json_text([run_json(run, state) for run, state in states]))
         return int(ExitCode.OK)
     console = Console(highlight=False)
+    _list(states, place, console)
+    for line in queue_lines():
+        console.print(Text(line), soft_wrap=True)
+    return int(ExitCode.OK)
+
+
+def _list(states: Sequence[tuple[Run, RunState]], place: Path, console: Console) -> None:
     if not states:
         console.print(
             Text(
@@ -45,7 +54,7 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
                 )
             )
         )
-        return int(ExitCode.OK)
+        return
     table = Table(box=None, pad_edge=False)
     table.add_column(
         translate(N_("run")), no_wrap=True, min_width=max(cell_len(printable(run.name)) for run, _ in states)
@@ -69,7 +78,6 @@ def run_runs(folder: Path | None, json_wanted: bool) -> int:
     for at, (run, state) in enumerate(states, start=_TOLD - len(states)):
         if state.why is not None and (at >= 0 or state.status == "unreadable"):
             console.print(Text(f"{printable(run.name)}: {problem_line(state.why)}"), soft_wrap=True)
-    return int(ExitCode.OK)
 
 
 def _status(state: RunState) -> Text:

@@ -14,7 +14,7 @@ import typer
 from tunewiz.backends.runs.ends import reason
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import Follower
-from tunewiz.backends.runs.process import alive, ask_to_stop, kill
+from tunewiz.backends.runs.process import alive, ask_to_stop, cancel_job, job_state, kill
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import translate
 from tunewiz.language import translate as _
@@ -44,6 +44,10 @@ def run_stop(which: str, folder: Path | None, kill_wanted: bool, confirmed: bool
     lines = RunLines()
     if not alive(run):
         lines.say(translate("{name} is not running.").format(name=run.name))
+        return int(ExitCode.OK)
+    if job_state(run) == "PENDING" and cancel_job(run):
+        run.end_stopped()
+        lines.say(translate("{name} was taken out of Slurm's queue.").format(name=run.name))
         return int(ExitCode.OK)
     if kill_wanted:
         return _killed(run, confirmed, lines)
@@ -82,7 +86,7 @@ def _killed(run: Run, confirmed: bool, lines: RunLines) -> int:
     if not confirmed and not _agreed(run):
         return int(ExitCode.OK)
     with _told_if_refused(run):
-        if kill(run):
+        if kill(run) or cancel_job(run):
             run.end_stopped()
     lines.say(translate("{name} was killed.").format(name=run.name))
     return int(ExitCode.OK)

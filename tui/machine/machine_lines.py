@@ -12,6 +12,7 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from tunewiz.backends.machine.hardware import Sample, Sampler
+from tunewiz.backends.machine.places import holders, waiting
 from tunewiz.backends.machine.processes import (
     CardProcess,
     HostProcess,
@@ -27,7 +28,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import amount, printable
-from tunewiz.tui.outcome import Listed
+from tunewiz.tui.outcome import Listed, queue_lines
 from tunewiz.tui.panels.hardware import gpu_lines, host_lines
 from tunewiz.tui.widgets.drawing import Line, Part, fit
 from tunewiz.tui.words import duration
@@ -56,6 +57,7 @@ class Look:
     samples: tuple[Sample, ...]
     runs: tuple[Going, ...] = ()
     cards: tuple[CardProcess, ...] = ()
+    queue: tuple[str, ...] = ()
     largest: tuple[HostProcess, ...] = ()
     now: float = field(default_factory=time.time)
 
@@ -82,7 +84,8 @@ class MachineLooks:
         ordered = sorted(found.items(), key=lambda one: one[0].parent != self._folder)  # one's own come first
         going = tuple(Going(one, self._state(place)) for place, one in ordered)
         cards = card_processes() if self._samples[-1].gpus else ()
-        return Look(tuple(self._samples), going, cards, () if self._samples[-1].gpus else largest(PROCESSES))
+        beside = () if self._samples[-1].gpus else largest(PROCESSES)
+        return Look(tuple(self._samples), going, cards, tuple(queue_lines()), beside)
 
     def _state(self, place: Path) -> RunState | None:
         """How the run stands; ``None`` for somebody else's, whose folder is closed."""
@@ -108,6 +111,7 @@ def lines(look: Look, width: int, chosen: int | None = None, ascii_only: bool = 
         drawn.append([(translate("No NVIDIA GPU: the processor trains."), "dim")])
     drawn += [*host_lines(sample, width), []]
     drawn += _runs(look, width, chosen)
+    drawn += [[(line, "plain" if line.startswith(" ") else "accent")] for line in look.queue]
     drawn += [[], *(_card_rows(look, width) if sample.gpus else _host_rows(look, width))]
     return [fit(line, width) for line in drawn]
 
@@ -206,6 +210,9 @@ def as_json(look: Look) -> dict[str, Any]:
             }
             for gpu in sample.gpus
         ],
+        "queue": {
+            "holders": [one._asdict() for one in holders()], "waiting": [one._asdict() for one in waiting()],
+        },
         "memory_used": sample.host_used, "memory_total": sample.host_total, "load": sample.load,
         "runs": [
             {

@@ -9,6 +9,7 @@ from typing import Final
 
 from tunewiz.backends.evaluate.records import Measured, Metrics
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison
+from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import known_of, next_steps
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
@@ -82,6 +83,17 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Point:
+    """One combination of a sweep; ``None`` where it was not measured."""
+
+    told: str
+    chosen_value: float | None
+    before: float | None
+    after: float | None
+    best: bool
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything the result shows. ``primary`` is the measure that the verdict goes by."""
 
@@ -95,6 +107,9 @@ class Evidence:
     of_rows: bool = False  # measured on rows of a language model's data, not on queries
     spreads: tuple[Spread, ...] = ()
     answers: tuple[Answer, ...] = ()
+    sweep: tuple[Point, ...] = ()
+    chosen_by: str = ""  # the measure by which the best point of a sweep was chosen
+    chosen_on: str = ""  # and of which data it is: validation, or held-out
     steps: tuple[Message, ...] = ()  # what to try next, the most telling first
 
     @property
@@ -129,8 +144,19 @@ def evidence(run: Run, state: RunState) -> Evidence:
         of_rows=known.writes,
         spreads=tuple(_spreads(before, "before")) + tuple(_spreads(after, "after")),
         answers=tuple(_answers(before, after)),
+        sweep=tuple(_points(known.metrics, primary)),
+        chosen_by=known.metrics.chosen_by,
+        chosen_on=known.metrics.chosen_on,
         steps=tuple(next_steps(known)),
     )
+
+
+def _points(numbers: MetricsFile, primary: str) -> Iterator[Point]:
+    """Those of a sweep, in its order."""
+    for name, told in numbers.points.items():
+        own = numbers.variants.get(name, MetricsFile())
+        before, after = ((side or {}).get(primary) for side in (own.before, own.after))
+        yield Point(told, numbers.chosen_values.get(name), before, after, name == numbers.best)
 
 
 def _told(measures: Mapping[str, float | None]) -> Metrics:

@@ -65,6 +65,7 @@ class ResultStory(Story):
         sections = [
             _verdict(self.state, width),
             _table(self.found, width),
+            _sweep(self.found, width),
             _queries(_BEST[self.found.of_rows], self.found.best, width),
             _queries(_WORST[self.found.of_rows], self.found.worst, width),
             _answers(self.found.answers, width),
@@ -122,6 +123,28 @@ def _verdict(state: RunState, width: int) -> list[Line]:
     spent = state.updated - state.started if state.started else 0
     facts = [printable(state.model, 60), translate("took {time}").format(time=duration(spent)) if spent > 0 else ""]
     drawn.append([("  ".join(fact for fact in facts if fact), "dim")])
+    return drawn
+
+
+_CHOSEN: Final = {
+    "validation": N_("Sweep: the best was chosen on the validation data by {metric}."),
+    "held-out": N_("Sweep: the best was chosen on the held-out rows themselves, so that its gain is optimistic."),
+}
+
+
+def _sweep(found: Evidence, width: int) -> list[Line]:
+    """Every point with what it was chosen by and what it brought; the best one is marked."""
+    if not found.sweep:
+        return []
+    words = translate(_CHOSEN.get(found.chosen_on, _CHOSEN["held-out"]))
+    drawn: list[Line] = [*wrap_text(words.format(metric=printable(found.chosen_by, 30)), width, "plain")]
+    for one in found.sweep:
+        numbers = "".join(
+            _right("–" if value is None else f"{value:.4f}", 9) for value in (one.chosen_value, one.before, one.after)
+        )
+        style = "strong" if one.best else "plain"
+        name = ("▸ " if one.best else "  ") + printable(one.told, 200)
+        drawn.append([*fit([(name, style)], max(12, width - 30)), (numbers, style)])
     return drawn
 
 

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from tunewiz.backends.engines import find_engine
+from tunewiz.backends.readiness import sweep_problems
 from tunewiz.data.inspection import Inspection
 from tunewiz.errand import ErrandFailed, GivenUp, send
 from tunewiz.presets.drafts.draft import Draft
@@ -109,7 +110,8 @@ class Background:
             if preset is None or errors(found):
                 return
             try:
-                told = tuple(find_engine(preset.backend).problems(preset))
+                own = find_engine(preset.backend).problems(preset)
+                told = (*own, *(sweep_problems(preset, own) if preset.sweep else ()))
             except BadPreset as fault:
                 told = fault.problems
             self._tell(lambda state: replace(state, backend=told, backend_for=draft))

@@ -1,0 +1,222 @@
+"""The backend of sweeps: a run for each point, laid out as any run in ``variants/<point>/``, and one table over them.
+
+Each point is a run of its own processes, so that its memory is free before the next one, and on several GPUs they go
+on beside each other. The one that measured best on the validation data becomes the run's: model, data and measures.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from subprocess import Popen
+from typing import Any, ClassVar, Final
+
+from tunewiz.backends.engines import Backend, find_engine
+from tunewiz.backends.machine.places import wish
+from tunewiz.backends.models.run_models import VARIANTS
+from tunewiz.backends.reports.sweep_report import Tried, choose, write_sweep
+from tunewiz.backends.runs.create import add_to_record
+from tunewiz.backends.runs.events import Evaluated, Progress, Saved, Stage
+from tunewiz.backends.runs.follow import Follower
+from tunewiz.backends.runs.launching import TURN, launch
+from tunewiz.backends.runs.process import alive
+from tunewiz.backends.runs.run import Run, StopRequested
+from tunewiz.backends.runs.state import RunState
+from tunewiz.backends.stages.inner_run import adopt_model
+from tunewiz.files import read_object, replacing, write_json, write_whole
+from tunewiz.language import N_
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.sweeping import Point, points
+from tunewiz.presets.yaml.library import dumps
+from tunewiz.problems import Message, Problem, TunewizError, error, note, say, warning
+
+_LOOK: Final = 0.5  # seconds between two looks at the points
+
+
+class Sweep(Backend[Preset]):
+    """Tunes one model with each combination of the swept keys."""
+
+    name = "sweep"
+    tasks: ClassVar[frozenset[str]] = frozenset()
+    description: ClassVar[str] = N_("One run for each combination of the values that a preset sweeps.")
+
+    def problems(self, preset: Preset) -> list[Problem]:
+        """Of the preset without its sweep; of the points :func:`tunewiz.backends.readiness.check_preset` tells."""
+        return find_engine(preset.backend).problems(preset)
+
+    def native(self, preset: Preset) -> str:
+        """What all points have in common."""
+        return find_engine(preset.backend).native(preset)
+
+    def prepare(self, run: Run, preset: Preset) -> None:
+        """Lay out the runs; each prepares its own data."""
+        for point in points(preset):
+            inner = _inner(run, point)
+            if not inner.preset_file.is_file():
+                inner.directory.mkdir(parents=True, exist_ok=True)
+                write_json(inner.record_file, {"created": time.time(), "within": run.name})
+                write_whole(inner.preset_file, dumps(point.preset))
+
+    def baseline(self, run: Run, preset: Preset) -> None:
+        """Nothing: each point is measured before and after."""
+
+    def train(self, run: Run, preset: Preset) -> None:
+        """Go through the run of every point that is not finished."""
+        _Points(run, points(preset)).go_through()
+
+    def evaluate(self, run: Run, preset: Preset) -> None:
+        """Take over the data and the measures of the best point."""
+        inner = _best(run, preset).run
+        for folder in (inner.data, inner.report):
+            if folder.is_dir():
+                with replacing(run.directory / folder.name) as part:
+                    shutil.copytree(folder, part, dirs_exist_ok=True)
+        told = read_object(inner.record_file)
+        known = read_object(run.record_file)
+        add_to_record(run, **{key: told[key] for key in told if key not in known and key not in ("within", "whole")})
+        for key, metrics in _state(inner).measured.items():
+            when, _, what = key.partition(":")
+            if when in ("before", "after"):
+                run.emit(Evaluated(when="before" if when == "before" else "after", what=what, metrics=metrics))
+
+    def export(self, run: Run, preset: Preset) -> None:
+        """The best point's model as the run's."""
+        adopt_model(run, _best(run, preset).run.model)
+
+    def report(self, run: Run, preset: Preset) -> str:
+        """Write the table; the verdict is the best point's."""
+        verdict = write_sweep(run, preset, tried(run, preset))
+        run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
+        return verdict
+
+
+def tried(run: Run, preset: Preset) -> list[Tried]:
+    """Every point with how its run stands."""
+    return [Tried(point, _inner(run, point), _state(_inner(run, point))) for point in points(preset)]
+
+
+def _best(run: Run, preset: Preset) -> Tried:
+    """Raises ``TunewizError`` where no point was finished."""
+    found = tried(run, preset)
+    best = choose(found).best
+    if best is None:
+        raise TunewizError(_none_finished(found))
+    return best
+
+
+def _none_finished(found: Sequence[Tried]) -> Problem:
+    why = next((Message("{why}", {"why": one.state.why.get("message", "")}) for one in found if one.state.why), None)
+    message = say("No run of the sweep was finished.")
+    fix = say("Each has its own log below {folder}. The first one says: {why}", folder=VARIANTS, why=why or "?")
+    return error("sweep-failed", message, fix=fix)
+
+
+def _inner(run: Run, point: Point) -> Run:
+    return Run(run.directory / VARIANTS / point.name)
+
+
+def _state(run: Run) -> RunState:
+    return Follower(run).update()[0]
+
+
+@dataclass
+class _Going:
+    """A point whose run goes on; no ``child`` where an earlier process of the sweep launched it."""
+
+    point: Point
+    follower: Follower
+    child: Popen[bytes] | None
+
+
+class _Points:
+    """The runs of a sweep, one after another or one a GPU."""
+
+    def __init__(self, run: Run, every: Sequence[Point]) -> None:
+        self._run = run
+        self._every = every
+        self._going: list[_Going] = []
+        self._shown = ""
+        self._told: Mapping[str, Any] = {}
+
+    def go_through(self) -> None:
+        """Until each is over. Raises ``StopRequested``, and ``TunewizError`` where none was finished."""
+        left = [point for point in self._every if _state(_inner(self._run, point)).status != "finished"]
+        at_once = self._at_once()
+        while left or self._going:
+            if self._run.stop_requested():
+                self._stop()
+            # Those that an earlier process left going are followed, whatever their number.
+            while left and (len(self._going) < at_once or alive(_inner(self._run, left[0]))):
+                self._begin(left.pop(0))
+            time.sleep(_LOOK)
+            self._look()
+        found = [Tried(point, inner, _state(inner)) for point in self._every for inner in [_inner(self._run, point)]]
+        if not any(one.state.status == "finished" for one in found):
+            raise TunewizError(_none_finished(found))
+
+    def _at_once(self) -> int:
+        """As many as there are GPUs for; what is taken by others is waited for by each run itself."""
+        wanted = wish(_inner(self._run, self._every[0]), queued=True)
+        return max(1, len(wanted.places) // wanted.count) if wanted else 1
+
+    def _begin(self, point: Point) -> None:
+        inner, number = _inner(self._run, point), self._every.index(point)
+        follower = Follower(inner)
+        follower.update()
+        child = None
+        if not alive(inner):
+            turn = os.environ.get(TURN, "")
+            at = int(turn) + number if turn.isdecimal() else time.time_ns()
+            child = launch(inner, turn=at, inside=True)
+        values = {"number": number + 1, "count": len(self._every), "point": point.told}
+        self._run.notice(note("sweep-point", say("Run {number} of {count}: {point}.", **values)))
+        self._going.append(_Going(point, follower, child))
+
+    def _look(self) -> None:
+        for one in list(self._going):
+            if one.child is not None:
+                one.child.poll()
+            state, events = one.follower.update()
+            for event in events:
+                if isinstance(event, Evaluated) and event.when == "after":
+                    self._run.emit(Evaluated(when="during", what=f"{one.point.name} after", metrics=event.metrics))
+            if state.over:
+                self._going.remove(one)
+                self._ended(one, state)
+        if self._going:
+            self._show(self._going[0])
+
+    def _show(self, one: _Going) -> None:
+        """How far the one that began first is."""
+        state = one.follower.state
+        part = f"{one.point.name}/{state.stage}"
+        if part != self._shown:
+            self._shown = part
+            self._run.emit(Stage(name="train"))  # the time that is left counts from here
+        values = {"step": state.step, "total": state.total, "values": dict(state.values)}
+        if state.stage and state.total and values != self._told:
+            self._told = values
+            self._run.emit(Progress(stage="train", step=state.step, total=state.total, values=state.values, part=part))
+
+    def _ended(self, one: _Going, state: RunState) -> None:
+        if one.child is not None:
+            one.child.wait()
+        if state.status == "finished" or self._run.stop_requested():
+            return
+        why = state.why.get("message", "") if state.why else state.status
+        message = say("The run {point} did not finish: {why}", point=one.point.told, why=why)
+        self._run.notice(
+            warning("sweep-point-failed", message, fix=say("Its log: {file}", file=one.follower.run.log_file))
+        )
+
+    def _stop(self) -> None:
+        """Have all that go on save and leave, and wait for it."""
+        for one in self._going:
+            one.follower.run.ask_to_stop()
+        while self._going:
+            time.sleep(_LOOK)
+            self._look()
+        raise StopRequested

@@ -1,0 +1,165 @@
+"""A sweep: the runs that a preset with several values for some keys stands for, each a preset of its own."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from tunewiz.presets.preset import NAME, Preset
+from tunewiz.presets.yaml import typed
+from tunewiz.presets.yaml.library import dumps, loads
+from tunewiz.presets.yaml.tree import parse, write_scalar
+from tunewiz.problems import BadPreset, Problem, Where, error, say
+
+#: Points that are tried without being asked for a number: each is a whole training.
+MOST: Final = 256
+#: Keys that a sweep does not vary: they name the run or say what it is.
+_FIXED: Final = (
+    "version",
+    "name",
+    "description",
+    "task",
+    "sweep",
+    "sweep_trials",
+    "launch",
+    "checkpoints",
+    "on_finish",
+)
+_ODD: Final = re.compile(r"[^A-Za-z0-9._]+")
+_NAME_ROOM: Final = 64  # characters of a preset's name
+
+
+@dataclass(frozen=True)
+class Point:
+    """One combination: its name, which tells it, the values by dotted key, and the preset that a run of it has."""
+
+    name: str
+    values: Mapping[str, Any]
+    preset: Preset
+
+    @property
+    def told(self) -> str:
+        """The combination as it would be typed."""
+        return told(self.values)
+
+
+def told(values: Mapping[str, Any]) -> str:
+    """``values`` as they would be typed, harmless words: they passed the check of a preset, or its parser."""
+    return " ".join(f"{key}={typed.write(value)}" for key, value in values.items())
+
+
+def combinations(preset: Preset) -> list[dict[str, Any]]:
+    """The values of each point in the order of the grid; with ``sweep_trials`` as many of them, drawn by the seed.
+
+    >>> from tunewiz.presets.yaml.library import load
+    >>> swept = load("embedding/starter", ["sweep.training.learning_rate=[1e-5, 2e-5]", "sweep.training.seed=[1, 2]"])
+    >>> [tuple(values.values()) for values in combinations(swept)]
+    [(1e-05, 1), (1e-05, 2), (2e-05, 1), (2e-05, 2)]
+    """
+    keys, lists = list(preset.sweep), list(preset.sweep.values())
+    count = math.prod(map(len, lists))
+    trials = preset.sweep_trials
+    if not trials or trials >= count:
+        grid = itertools.islice(itertools.product(*lists), MOST + 1)
+        return [dict(zip(keys, values, strict=True)) for values in grid]
+    chosen = sorted(random.Random(preset.training.seed).sample(range(count), trials))
+    return [dict(zip(keys, _place(lists, number), strict=True)) for number in chosen]
+
+
+def _place(lists: Sequence[Sequence[Any]], number: int) -> list[Any]:
+    """The combination with this number in the order of the grid."""
+    found = []
+    for values in reversed(lists):
+        number, at = divmod(number, len(values))
+        found.append(values[at])
+    return found[::-1]
+
+
+def points(preset: Preset) -> list[Point]:
+    """Every point of the sweep of ``preset``, its preset validated.
+
+    Raises ``BadPreset`` with the problems of all points; each names the point and the key.
+    """
+    found, wrong = [], list(_shape_problems(preset))
+    if wrong:
+        raise BadPreset(*wrong)
+    plain = preset.model_copy(update={"sweep": {}, "sweep_trials": 0, "on_finish": ""})
+    text, every = dumps(plain), combinations(preset)
+    digits = len(str(len(every)))
+    for number, values in enumerate(every, 1):
+        name = f"{number:0{digits}d}-{_slug(values)}"[:_NAME_ROOM].rstrip("-.")
+        own = {**values, "name": f"{preset.name[: max(8, _NAME_ROOM - 1 - len(name))]}-{name}"[:_NAME_ROOM]}
+        try:
+            settings = [f"{key}={typed.write(value) if value is not None else 'null'}" for key, value in own.items()]
+            found.append(Point(name, values, loads(text, "", settings)))
+        except BadPreset as fault:
+            wrong += [of_point(values, problem) for problem in fault.problems]
+    if wrong:
+        raise BadPreset(*once(wrong))
+    return found
+
+
+def once(found: Sequence[Problem]) -> list[Problem]:
+    """``found`` of many points, each that says the same of one key once, with the first point that has it."""
+    told: dict[tuple[object, ...], Problem] = {}
+    for problem in found:
+        told.setdefault((problem.code, problem.where, repr(problem.message.values.get("what"))), problem)
+    return list(told.values())
+
+
+def of_point(values: Mapping[str, Any], problem: Problem) -> Problem:
+    """``problem`` of one point, placed at the key of the sweep that it comes from."""
+    key = problem.where.key
+    swept = next((one for one in values if key == one or key.startswith(f"{one}.")), "")
+    message = say("Point {point}: {key}: {what}", point=told(values), key=key or "?", what=problem.message)
+    return replace(problem, message=message, where=Where(f"sweep.{swept}" if swept else "sweep"))
+
+
+def _shape_problems(preset: Preset) -> Iterator[Problem]:
+    for key, values in preset.sweep.items():
+        where = Where(f"sweep.{key}")
+        if key.partition(".")[0] in _FIXED:
+            yield error("sweep-key", say("A sweep does not vary {key}.", key=key), where)
+        if not values:
+            yield error("sweep-empty", say("{key} has no values to try.", key=key), where,
+                        say("List them: {key}: [1, 2]", key=key))  # fmt: skip
+        elif len({write_scalar(value) if not isinstance(value, list) else str(value) for value in values}) < len(
+            values
+        ):
+            yield error("sweep-twice", say("{key} has a value twice.", key=key), where, say("List each once."))
+    count = math.prod(map(len, preset.sweep.values()))
+    if count > MOST and not preset.sweep_trials:
+        message = say("The sweep has {count} combinations; at most {most} are tried.", count=count, most=MOST)
+        yield error("sweep-too-large", message, Where("sweep"), say("Set sweep_trials to how many of them are tried."))
+
+
+def _slug(values: Mapping[str, Any]) -> str:
+    """Letters that a folder may have and that tell the values: the last word of each key, and its value."""
+    parts = [f"{key.rpartition('.')[2]}-{typed.write(value)}" for key, value in values.items()]
+    slug = _ODD.sub("-", "-".join(parts)).strip("-.")
+    return slug if NAME.fullmatch(slug[:_NAME_ROOM] or "-") else "point"
+
+
+def setting(given: Sequence[str]) -> list[str]:
+    """``--sweep KEY=V1,V2`` as settings of a preset (``--set``). Raises ``BadPreset`` (``bad-sweep``)."""
+    found = []
+    for text in given:
+        key, equals, values = text.partition("=")
+        shown = values.strip()
+        listed = shown if shown.startswith("[") else f"[{shown}]"
+        try:
+            value = parse(listed).value
+        except BadPreset:
+            value = None
+        if not equals or not key.strip() or not isinstance(value, list) or not value:
+            problem = say("--sweep {text} is not of the form KEY=VALUE,VALUE.", text=text)
+            raise BadPreset(
+                error("bad-sweep", problem, fix=say("For example: --sweep training.learning_rate=1e-5,2e-5"))
+            )
+        found.append(f"sweep.{key.strip()}={listed}")
+    return found

@@ -1,0 +1,74 @@
+"""A sweep as a user finds it: refused before it starts, killed in the middle, gone on with, ended in one table."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.children.test_command import Shell, shell, wait_until
+from tunewiz.backends.runs import lock
+from tunewiz.backends.runs.find import all_runs
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.process import alive
+from tunewiz.backends.runs.run import Run
+from tunewiz.presets.yaml.library import load
+
+__all__ = ["shell"]  # a fixture
+
+
+def test_a_wrong_point_is_refused_before_the_first_starts(shell: Shell) -> None:
+    wrong = shell("run", str(shell.preset), "--sweep", "training.learning_rate=1e-3,2")
+    assert (wrong.returncode, all_runs(shell.runs)) == (2, [])
+    assert "Point training.learning_rate=2: training.learning_rate:" in wrong.stderr
+
+
+def children_of(run: Run) -> list[Run]:
+    return [Run(folder) for folder in sorted((run.directory / "variants").iterdir())]
+
+
+@pytest.mark.parametrize("rates", ["1e-3,3e-3", pytest.param("1e-4,3e-4,1e-3,3e-3", marks=pytest.mark.torture)])
+def test_a_killed_sweep_goes_on_and_ends_in_one_table(shell: Shell, rates: str) -> None:
+    count = len(rates.split(","))
+    command = ("run", str(shell.preset), "--sweep", f"training.learning_rate={rates}", "--set", "launch.device=cpu",
+               "--set", "data.evaluation.validation_fraction=0.3")  # fmt: skip
+    front = shell.start(*command)
+    wait_until(lambda: bool(all_runs(shell.runs)) and (shell.last().directory / "variants").is_dir())
+    run = shell.last()
+    wait_until(lambda: len(children_of(run)) == count and alive(children_of(run)[1]), 240)
+    first, second = children_of(run)[:2]
+    owner, inner = lock.owner_of(run.directory), lock.owner_of(second.directory)
+    assert owner is not None
+    assert inner is not None
+    os.kill(owner.pid, signal.SIGKILL)
+    wait_until(lambda: read_state(run).over)
+    front.communicate(timeout=240)
+    assert front.returncode != 0
+    wait_until(lambda: not any(alive(one) for one in children_of(run)))
+    assert read_state(first).status == "finished"
+    before = first.events_file.read_text(encoding="utf-8")
+
+    done = shell(*command, "--json")
+    assert done.returncode == 0, done.stderr
+    assert f"This sweep was begun as {run.name}" in done.stderr
+    assert all_runs(shell.runs) == [run]
+    assert first.events_file.read_text(encoding="utf-8") == before, "what was finished is not repeated"
+    told = json.loads(done.stdout)
+    assert (told["status"], told["exit_code"]) == ("finished", 0)
+    assert told["before"]
+    assert told["after"]
+    numbers = json.loads(shell("report", "--json").stdout)["metrics"]
+    assert len(numbers["variants"]) == count
+    best = Run(run.directory / "variants" / numbers["best"])
+    assert load(str(run.report / "best.yaml")) == load(str(best.preset_file))
+    assert told["after"] == numbers["after"] == json.loads((best.report / "metrics.json").read_text())["after"]
+    page = (run.report / "report.md").read_text(encoding="utf-8")
+    assert "measured best on the validation data (ndcg@10" in page
+    assert page.count("| 0.0") + page.count("| 1.0e-") + page.count("| **") >= count, page
+    assert (run.report / "report.html").is_file()
+    assert sum(1 for file in run.model.rglob("*.safetensors")) == 1
+    ranked = {name: max(read_state(Run(run.directory / "variants" / name)).curves["ndcg@10"].values)
+              for name in numbers["variants"]}  # fmt: skip
+    assert ranked[numbers["best"]] == max(ranked.values())

@@ -1,0 +1,168 @@
+"""A run through a real Slurm on this machine: submitted, followed, stopped by the clock, queued again, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.children.test_command import Shell, shell, wait_until
+from tunewiz.backends.runs.find import all_runs
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.process import job_of
+from tunewiz.backends.runs.run import Run
+from tunewiz.backends.training.adjusting import change
+
+__all__ = ["shell"]  # a fixture
+
+pytestmark = [
+    pytest.mark.torture,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        not all(map(shutil.which, ("slurmctld", "slurmd", "munged", "sbatch"))) or os.getuid() != 0,
+        reason="needs slurmctld, slurmd and munged, and root to start them",
+    ),
+]
+
+CONF = """
+ClusterName=tests
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={first}
+SlurmdPort={second}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
+CredType=cred/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+JobAcctGatherType=jobacct_gather/none
+SwitchType=switch/none
+MpiDefault=none
+ReturnToService=2
+KillWait=10
+SchedulerParameters=sched_interval=2,bf_interval=2
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Slurm's own daemons and munge's, all in one folder, ended by their ids."""
+    folder = tmp_path / "slurm"
+    for name in ("state", "spool"):
+        (folder / name).mkdir(parents=True)
+    first, second = free_ports()
+    host = socket.gethostname().partition(".")[0]
+    conf = folder / "slurm.conf"
+    conf.write_text(CONF.format(host=host, folder=folder, first=first, second=second), encoding="utf-8")
+    (folder / "cgroup.conf").write_text("CgroupAutomount=no\n", encoding="utf-8")
+    key = folder / "munge.key"
+    key.write_bytes(os.urandom(1024))
+    key.chmod(0o600)
+    monkeypatch.setenv("SLURM_CONF", str(conf))
+    munged = [
+        "munged", "--foreground", "--force", f"--socket={folder}/munge.socket", f"--key-file={key}",
+        f"--pid-file={folder}/munge.pid", f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed",
+    ]  # fmt: skip
+    commands = [munged, ["slurmctld", "-D", "-f", str(conf)], ["slurmd", "-D", "-f", str(conf), "-N", host]]
+    daemons = []
+    try:
+        for command in commands:
+            with (folder / f"{command[0]}.out").open("wb") as out:
+                daemons.append(subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True))
+            time.sleep(1)
+        end = time.monotonic() + 60
+        while "idle" not in asked("sinfo", "--noheader", "--format=%t"):
+            assert time.monotonic() < end, [(folder / name).read_text() for name in ("slurmctld.log", "slurmd.log")]
+            time.sleep(1)
+        yield folder
+        asked("scancel", "--user=root")
+    finally:
+        for daemon in reversed(daemons):
+            daemon.terminate()
+            try:
+                daemon.wait(30)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+
+
+def asked(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, shell: Shell) -> None:
+    text = shell.preset.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 1000")
+    shell.preset.write_text(text, encoding="utf-8")
+    refused = shell("run", str(shell.preset), "--slurm", "partition=nothing", "--set", "launch.device=cpu")
+    assert refused.returncode == 1
+    assert "sbatch refused the job" in refused.stderr
+    shutil.rmtree(shell.last().directory)
+
+    front = shell.start("run", str(shell.preset), "--slurm", "partition=main", "time=2", "--set", "launch.device=cpu")
+    wait_until(lambda: bool(all_runs(shell.runs)) and "stopped" in kinds(shell.last()), 600)
+    assert steps(shell.last()), "it trained before the limit"
+    # It would train for hours: the second job has little left to do.
+    change(shell.last(), [f"training.max_steps={steps(shell.last())[-1] + 20}"])
+    out, told = front.communicate(timeout=1200)
+    run = shell.last()
+    assert front.returncode == 0, (told, (slurm / "slurmctld.log").read_text()[-3000:])
+    state = read_state(run)
+    assert (state.status, state.verdict in ("WIN", "MARGINAL", "UNPROVEN", "REGRESSION")) == ("finished", True)
+    found = kinds(run)
+    assert found.count("started") == found.count("stopped") + 1, found
+    assert "it is queued again" in told
+    assert "begun before: 1" in next(run.directory.glob("slurm-*.log")).read_text()
+    assert job_of(run) in told
+    assert steps(run) == sorted(steps(run)), "no step is trained twice"
+    assert "sbatch" not in out
+
+
+def events(run: Run) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run.events_file.read_text(encoding="utf-8").splitlines()]
+
+
+def kinds(run: Run) -> list[str]:
+    return [event["event"] for event in events(run)]
+
+
+def steps(run: Run) -> list[int]:
+    return [event["step"] for event in events(run) if event["event"] == "progress" and event["stage"] == "train"]
+
+
+def test_a_job_that_waits_is_taken_out(slurm: Path, shell: Shell) -> None:
+    blocked = subprocess.run(["sbatch", "--parsable", "-c2", "--wrap", "sleep 600"], capture_output=True, text=True)
+    done = shell("run", str(shell.preset), "--slurm", "partition=main", "--detach", "--set", "launch.device=cpu")
+    assert done.returncode == 0, done.stderr
+    run = shell.last()
+    assert read_state(run).status == "waiting"
+    assert job_of(run) in asked("squeue", "--noheader", "--format=%i")
+    stopped = shell("stop", run.name)
+    assert (stopped.returncode, read_state(run).status) == (0, "stopped")
+    assert job_of(run) not in asked("squeue", "--noheader", "--format=%i")
+    subprocess.run(["scancel", blocked.stdout.strip()], check=True)
