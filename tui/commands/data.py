@@ -135,7 +135,7 @@ def _downloaded(dataset: Dataset) -> None:
 
 def _questions(path: str, count: int, out: str, writer: str, retriever: str, as_json: bool) -> int:
     from tunewiz.backends.questions.making import QuestionPlan
-    from tunewiz.tui.commands.questions import default_out, run_questions
+    from tunewiz.tui.questions import default_out, run_questions
 
     return run_questions(QuestionPlan(path, out or default_out(path), count, writer, retriever), as_json)
 

@@ -43,9 +43,9 @@ from tunewiz.tui.commands.options import (
     finish,
     with_data,
 )
-from tunewiz.tui.commands.queue import detached, queue
 from tunewiz.tui.commands.watch import run_watch
 from tunewiz.tui.outcome import exit_code, run_json, tell_outcome
+from tunewiz.tui.queueing import detached, queue
 from tunewiz.tui.words import problem_line
 
 

@@ -19,7 +19,7 @@ from tunewiz.backends.stages.retrieval import plan_of
 from tunewiz.data.retrieval.prepare import prepare
 from tunewiz.presets.yaml.library import open_preset
 from tunewiz.problems import BadPreset, Problem, TunewizError
-from tunewiz.tui.commands.questions import run_questions
+from tunewiz.tui.questions import run_questions
 
 KEY = "sk-" + "k" * 30
 TOPICS = (
