@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.playing import a_run, closing, log_lines, opening, training
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import use
 from tunewiz.tui.app import TunewizApp
+from tunewiz.tui.forms.form import Form
 from tunewiz.tui.terminal.looks import Settings
 
 
@@ -25,6 +27,19 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     use("en")
     yield
     use(None)
+
+
+@pytest.fixture(autouse=True)
+def whole_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause also lasts until the rows of forms are there that are made once the first ones are seen."""
+    pause = Pilot.pause
+
+    async def until_whole(pilot: Pilot[object], delay: float | None = None) -> None:
+        await pause(pilot, delay)
+        while any(not form.whole for form in pilot.app.screen.query(Form)):
+            await pause(pilot, 0.01)
+
+    monkeypatch.setattr(Pilot, "pause", until_whole)
 
 
 @pytest.fixture

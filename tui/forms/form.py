@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Lock, gather
+from asyncio import Lock, gather, sleep
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -112,6 +112,8 @@ Item = Question | Heading
 #: and a step with fifty of them would be half a second late. What is below the edge of the screen is not missed.
 FIRST: Final = 8
 PORTION: Final = 6
+_PAINTED: Final = 0.05  # seconds after which the first ones are painted: Textual does so 60 times a second
+_BREATH: Final = 0.02  # seconds between two portions
 
 
 class Form(Vertical):
@@ -126,6 +128,7 @@ class Form(Vertical):
         self._items: list[Item] = []
         self._wanted: Question | None = None  # what the cursor goes to once it is there
         self._told: tuple[Draft, Sequence[Problem], Mapping[str, str]] | None = None
+        self._built = 0
         self._building = Lock()
         #: The rows that are there, from the top.
         self.rows: list[Row] = []
@@ -138,10 +141,12 @@ class Form(Vertical):
         self._told = (draft, problems, reasons)
         if asked != self._items:
             focused = self.question_at(self.screen.focused)
-            self._items = asked
+            self._items, self._built = asked, 0
             await self._build(max(FIRST, len(self.children)))
             if focused:
                 self.focus_on(focused.path)
+            if not self.whole:
+                self.call_later(self._complete)
         self._show(self.rows)
 
     def _show(self, rows: Iterable[Row]) -> None:
@@ -164,9 +169,9 @@ class Form(Vertical):
 
     def focus_on(self, path: Key) -> bool:
         """Put the cursor on the question at ``path``, or the first one below or above it; whether there is one."""
-        self._wanted = nearest(path, self._asked)
+        self._wanted = found = nearest(path, self._asked)
         self._take_focus()
-        return bool(self._asked) and nearest(path, self._asked) is not None
+        return found is not None
 
     def _take_focus(self) -> None:
         for row in self.rows:
@@ -195,14 +200,20 @@ class Form(Vertical):
                 fresh = [one for one in widgets if isinstance(one, Row) and one not in kept.values()]
                 self.rows = [widget for widget in widgets if isinstance(widget, Row)]
                 self._show(fresh)
+                self._built = len(widgets)
         self._take_focus()
-        if count < len(self._items):
-            self.call_after_refresh(self._go_on)
 
-    async def _go_on(self) -> None:
-        """The next rows, once those before are seen."""
-        if self.is_attached and len(self.children) < len(self._items):
+    @property
+    def whole(self) -> bool:
+        """Whether all rows are there."""
+        return self._built >= len(self._items)
+
+    async def _complete(self) -> None:
+        """The other rows, once the first ones are seen; keys are answered between any two portions."""
+        await sleep(_PAINTED)
+        while self.is_attached and not self.whole:
             await self._build(len(self.children) + PORTION)
+            await sleep(_BREATH)
 
     def _widget(
         self, item: Item, kept: Mapping[str, Row], headings: Mapping[Heading, Title], draft: Draft
