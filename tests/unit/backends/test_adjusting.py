@@ -157,7 +157,7 @@ class Small:
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     found: list[int] = []
-    monkeypatch.setattr(worker, "find_engine", lambda _name: Small(found))
+    monkeypatch.setattr(worker, "engine_of", lambda _preset: Small(found))
     for name in ("_hold", "_prepare_process", "redact_output"):
         monkeypatch.setattr(worker, name, lambda *_: True)
     yield found

@@ -55,4 +55,4 @@ def test_options_that_change_rows_hold_for_measuring_too(tmp_path: Path, wanted:
         "version": 1, "name": "t", "task": "llm", "model": {"id": "starter"}, "data": {"train": "a.jsonl"},
         "backend_options": {"enable_thinking": wanted}})  # fmt: skip
     places = Places(str(tmp_path), "", "", "qwen3", "sft", False, not wanted)
-    assert loaded_model._told(preset, places, None, merged=False)["enable_thinking"] is wanted
+    assert loaded_model.loading_arguments(preset, places, None, merged=False)["enable_thinking"] is wanted
