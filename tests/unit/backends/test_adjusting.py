@@ -136,6 +136,8 @@ def test_the_embedding_model_of_a_pipeline_has_a_preset_of_its_own(tmp_path: Pat
 class Small:
     """An engine that has memory for two rows at once."""
 
+    strategies = frozenset({"ddp"})
+
     def __init__(self, rows: list[int]) -> None:
         self.rows = rows
 
