@@ -264,8 +264,8 @@ class LibraryTraining(ABC, Generic[R]):
 def _as_plain(_model: Any, _inputs: Any, features: Any) -> Any:
     """A tokenizer's own kind of mapping as a dict.
 
-    torch's DistributedDataParallel looks for what a model gave in dicts, lists and dataclasses; of anything else it takes
-    every weight for unused, and fails when gradients come all the same.
+    torch's DistributedDataParallel looks for what a model gave in dicts, lists and dataclasses; of anything else it
+    takes every weight for unused, and fails when gradients come all the same.
     """
     return features if isinstance(features, dict) or not hasattr(features, "items") else dict(features.items())
 
