@@ -231,7 +231,7 @@ def _libraries(plan: Plan, cards: Sequence[Gpu]) -> Iterator[Problem]:
         message = say("The strategy {name} needs the package deepspeed, which is not installed.", name=plan.strategy)
         fix = say("Run: pip install deepspeed, or set launch.strategy to fsdp, which torch brings.")
         yield error("packages-missing", message, Where(key="launch.strategy"), fix)
-    if plan.strategy in DEEPSPEED and not plan.cards:
+    if plan.strategy in SHARDED and not plan.cards:
         message = say("The strategy {name} is for GPUs.", name=plan.strategy)
         yield error("strategy-unsupported", message, Where(key="launch.strategy"), say("Set launch.strategy to auto."))
     if plan.cards and plan.size > 1 and not _has_nccl():

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.engines import Backend
-from tunewiz.backends.ranks.plan import Plan, required
+from tunewiz.backends.ranks.plan import DEEPSPEED, Plan, required
 from tunewiz.backends.runs import lock
+from tunewiz.backends.runs.checkpoints import divided_state, newest, ranks_of
 from tunewiz.backends.runs.ends import kernel_kills, kernel_kills_since
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training.checkpoints import resume_from
@@ -32,6 +33,7 @@ from tunewiz.problems import (
     OutOfMemory,
     Problem,
     TunewizError,
+    Where,
     error,
     note,
     restored,
@@ -55,6 +57,7 @@ def train(run: Run, backend: Backend[Any], preset: Preset) -> None:
     whatever the rank that failed first ended with.
     """
     plan = required(preset, backend.strategies)
+    _require_readable(newest(run.checkpoints), plan)
     if not plan.spread:
         backend.train(run, preset)
         return
@@ -72,6 +75,23 @@ def train(run: Run, backend: Backend[Any], preset: Preset) -> None:
         raise _failure(folder, plan, status, kernel_kills_since(kills))
     shutil.rmtree(folder, ignore_errors=True)
     run.check_stop()
+
+
+def _require_readable(checkpoint: Path | None, plan: Plan) -> None:
+    """Raise :class:`BadPreset` for a checkpoint whose optimizer's state those who divided it alone can read."""
+    if checkpoint is None:
+        return
+    form, count = divided_state(checkpoint), ranks_of(checkpoint)
+    mine = "deepspeed" if plan.strategy in DEEPSPEED else "fsdp" if plan.strategy == "fsdp" else ""
+    if form == mine and (form != "deepspeed" or count == plan.size):
+        return
+    values: dict[str, Any] = {"name": checkpoint.name, "count": count, "form": form or "ddp"}
+    message = say("{name} was saved by {count} processes in the form of {form}, which others cannot read.", **values)
+    fix = say(
+        "Resume it with the launch.strategy and, for DeepSpeed, as many processes as it was saved by. Checkpoints of "
+        "ddp take any number of processes."
+    )
+    raise BadPreset(error("checkpoint-divided", message, Where(key="launch.strategy"), fix))
 
 
 def _told(plan: Plan, directory: Path) -> Problem:

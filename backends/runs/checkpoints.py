@@ -87,8 +87,20 @@ def checkpoint_faults(folder: Path, thorough: bool, older: Sequence[Path] = ()) 
     return faults + [
         Fault(name, say("{file} is missing", file=name))
         for name in _OPTIMIZER
-        if name not in known and not (folder / name).is_file()
+        if name not in known and not (folder / name).is_file() and not (name == _OPTIMIZER[0] and divided_state(folder))
     ]
+
+
+def divided_state(folder: Path) -> str:
+    """Whose form the optimizer's state in the checkpoint ``folder`` has where processes divided it; "" otherwise."""
+    if any(folder.glob("global_step*")):
+        return "deepspeed"
+    return "fsdp" if (folder / "optimizer.bin").is_file() else ""
+
+
+def ranks_of(folder: Path) -> int:
+    """How many processes saved the checkpoint ``folder``."""
+    return max(1, len(list(folder.glob("rng_state_*.pth"))))
 
 
 def weights_faults(checkpoint: Path) -> list[Fault]:

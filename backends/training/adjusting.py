@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any, Final
 
+from tunewiz.backends.ranks.plan import divided
 from tunewiz.backends.runs.events import Adjusted
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -54,6 +55,9 @@ def adjust(run: Run, on_cpu: bool) -> bool:
                 loads(text)
             except BadPreset:
                 continue  # what saves memory does not go with the rest of this preset
+            launch = changed.launch
+            if launch.processes != "auto" and divided(changed, launch.processes * launch.nodes) is None:
+                continue  # the processes could not share it
             _take(run, step, text, on_cpu)
             return True
     return False

@@ -183,6 +183,8 @@ class LibraryTraining(ABC, Generic[R]):
     def _trainer(self, model: Any) -> Any:
         from datasets import Dataset
 
+        if here().size > 1:
+            model.register_forward_hook(_as_plain)
         parts = self.parts(model)
         length, metric = self._extent(parts.plan)
         library, arguments = self.kinds()
@@ -257,6 +259,15 @@ class LibraryTraining(ABC, Generic[R]):
             )
             fix = say("Look at the data first; then try a lower training.learning_rate, or hard negatives.")
             self.run.notice(warning("validation-no-gain", message, fix=fix))
+
+
+def _as_plain(_model: Any, _inputs: Any, features: Any) -> Any:
+    """A tokenizer's own kind of mapping as a dict.
+
+    torch's DistributedDataParallel looks for what a model gave in dicts, lists and dataclasses; of anything else it
+    takes every weight for unused, and fails when gradients come all the same.
+    """
+    return features if isinstance(features, dict) or not hasattr(features, "items") else dict(features.items())
 
 
 def _unwatched(early_stopping: bool) -> Problem:

@@ -122,9 +122,8 @@ class BatchPlan:
         draw = np.random.default_rng([self.seed, number])
         order = self._order(draw, self.rows.of_epoch(number))
         batches = _worthwhile(list(self._filled(order))) if self.apart else list(_cut(order, self.batch_size))
-        batches = [cut for batch in batches if (cut := batch[: len(batch) - len(batch) % self.shares])]
         draw.shuffle(batches)
-        return batches
+        return [cut for batch in batches if (cut := batch[: len(batch) - len(batch) % self.shares])]
 
     def _order(self, draw: np.random.Generator, numbers: Sequence[int]) -> list[int]:
         import numpy as np

@@ -18,15 +18,18 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.children.evaluation import write_beir
 from tests.children.llm_setup import preset as llm_preset
 from tests.children.reranking import reranker_preset
 from tests.children.training_setup import events, groups, prepared, preset
+from tests.torture.cases import embedding
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.ranks import torchrun
 from tunewiz.backends.ranks.plan import Plan
 from tunewiz.backends.runs.checkpoints import choose, newest
+from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.events import Progress
+from tunewiz.backends.runs.follow import read_state
+from tunewiz.backends.runs.launching import launch
 from tunewiz.backends.runs.run import Run, StopRequested
 from tunewiz.data.retrieval.prepared import save
 from tunewiz.files import write_json
@@ -157,21 +160,17 @@ def test_two_processes_learn_what_one_does(still_encoder: Path, tmp_path: Path) 
 # Every engine: one step by two processes, stopped, and gone on with by one.
 
 
-def other_losses(model: Path, rows: Path) -> dict[str, Preset]:
+def other_losses(model: Path) -> dict[str, Preset]:
     """What is trained by engines and losses beside the plain one."""
-    negatives = {"strategy": "random", "per_query": 2, "candidates": 10}
-    data = {"train": str(rows), "negatives": negatives, "evaluation": {"validation_fraction": 0}}
+    groups_of_three, softmax = ({"name": name, "group_size": 3} for name in ("info_nce", "group_softmax"))
     cached = {"name": "cached_multiple_negatives_ranking", "mini_batch_size": 2}
-    groups_of_three = {"name": "info_nce", "group_size": 3}
-    flag = preset(model, groups_of_three, data=data, training=STEPS).model_copy(update={"backend": "flag_embedding"})
-    softmax = {"name": "group_softmax", "group_size": 3}
+    rows = model.parent / "rows.jsonl"  # is not read: they are prepared
+    flag = preset(model, groups_of_three, training=STEPS).model_copy(update={"backend": "flag_embedding"})
     return {
-        "cached": preset(model, cached, data=data, training=STEPS),
+        "cached": preset(model, cached, training=STEPS),
         "flag_embedding": flag,
-        "cross_encoder": reranker_preset(model, rows, data=data, training=STEPS),
-        "flag_reranker": reranker_preset(
-            model, rows, data=data, training=STEPS, backend="flag_embedding", loss=softmax
-        ),
+        "cross_encoder": reranker_preset(model, rows, training=STEPS),
+        "flag_reranker": reranker_preset(model, rows, training=STEPS, backend="flag_embedding", loss=softmax),
     }
 
 
@@ -181,12 +180,14 @@ def test_every_engine_learns_alike(name: str, still_encoder: Path, tiny_llm: Pat
     if name == "llama_factory":
         steps = STEPS | {"batch_size": 4, "accumulation": 2}
         wanted: Preset = llm_preset(tiny_llm, training=steps, method={"type": "lora", "dropout": 0.0})
+        one = Run(tmp_path / "one")
+        one.directory.mkdir()
+        one.preset_file.write_text(dumps(wanted), "utf-8")
+        find_engine(wanted.backend).prepare(one, wanted)
     else:
-        wanted = other_losses(still_encoder, write_beir(tmp_path / "beir"))[name]
-    one, run = Run(tmp_path / "one"), Run(tmp_path / "two")
-    one.directory.mkdir()
-    one.preset_file.write_text(dumps(wanted), "utf-8")
-    find_engine(wanted.backend).prepare(one, wanted)
+        wanted = other_losses(still_encoder)[name]
+        one = begun(tmp_path, "one", wanted, prepared(groups(2)))
+    run = Run(tmp_path / "two")
     shutil.copytree(one.directory, run.directory)
     alone(one, wanted, until=3)
     run.stop_file.touch()
@@ -225,3 +226,35 @@ def test_two_machines_are_two_agents(still_encoder: Path, tmp_path: Path, monkey
     saved = newest(run.checkpoints)
     assert saved is not None and (saved / "rng_state_1.pth").is_file()
     assert losses(run)[0][1] == pytest.approx(3.0313, abs=2e-3)
+
+
+@pytest.mark.torture
+def test_signals_of_a_whole_job_save_and_nobody_outlives_the_run(still_encoder: Path, tmp_path: Path) -> None:
+    """SIGTERM to every process at once, as batch systems send it; then SIGKILL to the one that carries the run."""
+    wanted = in_processes(embedding(tmp_path, still_encoder), 2)
+    endless = wanted.training.model_copy(update={**STEPS, "log_every": 1})
+    run = create(wanted.model_copy(update={"training": endless}), tmp_path / "runs", "x")
+    keeper = launch(run)
+    following(run, keeper, step=2)
+    for one in [*family(run), psutil.Process(keeper.pid)]:
+        one.send_signal(signal.SIGTERM)
+    assert keeper.wait() == 130
+    saved = choose(run.checkpoints)
+    assert saved.checkpoint is not None and not saved.passed and (saved.checkpoint / "rng_state_1.pth").is_file()
+
+    keeper = launch(run)
+    following(run, keeper, step=2)
+    (worker,) = [one for one in family(run) if "tunewiz.backends.runs.worker" in one.cmdline()]
+    worker.kill()
+    assert keeper.wait() == 1
+    while family(run):
+        time.sleep(0.1)
+    assert read_state(run).status == "failed"
+
+
+def following(run: Run, keeper: subprocess.Popen[bytes], step: int) -> None:
+    """Return once ``step`` further steps are told."""
+    before = len(losses(run)) if run.events_file.is_file() else 0
+    while not run.events_file.is_file() or len(losses(run)) < before + step:
+        assert keeper.poll() is None, run.log_file.read_text("utf-8")[-3000:]
+        time.sleep(0.05)

@@ -14,13 +14,13 @@ from tunewiz.backends.machine.hardware import Gpu
 from tunewiz.backends.ranks import plan
 from tunewiz.backends.ranks.place import Place
 from tunewiz.backends.ranks.plan import SHARDED, Plan, choice, divided, plan_of, plan_problems
-from tunewiz.backends.ranks.torchrun import _failure
+from tunewiz.backends.ranks.torchrun import _failure, _require_readable
 from tunewiz.backends.training.sampling import BatchPlan, Rows
 from tunewiz.files import write_json
 from tunewiz.presets.memory import Conditions
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import library
-from tunewiz.problems import ExitCode, OutOfMemory, Problem, error, restored, say
+from tunewiz.problems import BadPreset, ExitCode, OutOfMemory, Problem, error, restored, say
 
 GB = 1024**3
 DDP = frozenset({"ddp"})
@@ -202,6 +202,32 @@ def test_the_rank_that_failed_is_heard_not_those_that_lost_it(tmp_path: Path) ->
     assert "Process 1 of the 2" in found.problems[0].line("en")
     tmp_path.mkdir()
     assert ends(tmp_path, rank0=lost, rank1={"end": "ended"}).problems[0].code == "processes-apart"
+
+
+@pytest.mark.parametrize(
+    ("files", "plan_now", "readable"),
+    [
+        (("optimizer.pt", "rng_state_0.pth", "rng_state_1.pth"), Plan(1), True),
+        (("optimizer.pt", "rng_state.pth"), Plan(4), True),
+        (("global_step3/x", "rng_state_0.pth", "rng_state_1.pth"), Plan(2, strategy="zero3"), True),
+        (("global_step3/x", "rng_state_0.pth", "rng_state_1.pth"), Plan(4, strategy="zero3"), False),
+        (("global_step3/x", "rng_state_0.pth", "rng_state_1.pth"), Plan(2), False),
+        (("optimizer.bin", "rng_state_0.pth", "rng_state_1.pth"), Plan(4, strategy="fsdp"), True),
+        (("optimizer.pt", "rng_state.pth"), Plan(2, strategy="zero2"), False),
+    ],
+)
+def test_a_divided_state_is_read_by_those_who_divided_it(
+    files: tuple[str, ...], plan_now: Plan, readable: bool, tmp_path: Path
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    if readable:
+        _require_readable(tmp_path, plan_now)
+        return
+    with pytest.raises(BadPreset) as caught:
+        _require_readable(tmp_path, plan_now)
+    assert caught.value.problems[0].code == "checkpoint-divided"
 
 
 def test_a_problem_is_restored_from_its_record() -> None:
