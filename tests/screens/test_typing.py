@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.events import Key
 from textual.widgets import Input
 
 from tests.screens.waiting import until
@@ -15,6 +16,7 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.tui.forms.controls import Answered, Cleared
 from tunewiz.tui.forms.entry import Entry
 from tunewiz.tui.forms.questions import Question, questions
+from tunewiz.tui.widgets.typed import TextBox, TextLine
 
 pytestmark = pytest.mark.usefixtures("in_english")
 
@@ -107,3 +109,26 @@ async def test_what_is_chosen_elsewhere_is_shown_also_in_the_field_in_use() -> N
         app.draft = app.draft.forget(app.question.path)
         app.entry.show(app.draft)
         assert box.value == ""
+
+
+class Busy(App[None]):
+    """A line and a text."""
+
+    def compose(self) -> ComposeResult:
+        yield TextLine()
+        yield TextBox()
+
+
+@pytest.mark.parametrize("kind", [TextLine, TextBox])
+async def test_keys_that_arrive_together_take_effect_in_their_order(kind: type[TextLine | TextBox]) -> None:
+    app = Busy()
+    async with app.run_test() as pilot:
+        box = app.query_one(kind)
+        box.focus()
+        await pilot.pause()
+        app.screen.call_later(asyncio.sleep, 0.5)  # what a screen takes to settle a draft on a busy machine
+        for key, letter in (("a", "a"), ("b", "b"), ("backspace", None), ("c", "c"), ("left", None), ("d", "d")):
+            app.post_message(Key(key, letter))
+        app.post_message(Key("ctrl+u", None))
+        app.post_message(Key("e", "e"))
+        await until(pilot, lambda: (box.value if isinstance(box, TextLine) else box.text) == "ec")

@@ -21,6 +21,7 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.problems import say
 from tunewiz.tui.forms.controls import Answered, BrowseWanted, Cleared, Control
 from tunewiz.tui.forms.questions import Question
+from tunewiz.tui.widgets.typed import TextLine
 
 # Typing paths: completion from the folder that is typed.
 
@@ -67,7 +68,7 @@ def _names(place: Path) -> list[str]:
     return names
 
 
-class PathInput(Input):
+class PathLine(TextLine):
     """Takes what is dropped or pasted as the path that it means."""
 
     def _on_paste(self, event: Paste) -> None:
@@ -115,7 +116,7 @@ class Entry(Control):
 
     def compose(self) -> ComposeResult:
         """The input, completing paths, or the field's examples."""
-        kind = PathInput if self.question.is_path else Input
+        kind = PathLine if self.question.is_path else TextLine
         yield kind(
             self._text(),
             placeholder=self._placeholder(),

@@ -24,6 +24,7 @@ from tunewiz.tui.dialogs.narrowed import NarrowedScreen
 from tunewiz.tui.screens.messages import WizardWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
 from tunewiz.tui.widgets.table import Table
+from tunewiz.tui.widgets.typed import TextLine
 from tunewiz.tui.words import weights
 
 WIDE = 100  # cells with room for all columns
@@ -143,7 +144,7 @@ class ModelsScreen(Copying, NarrowedScreen):
     def compose(self) -> ComposeResult:
         """Search, table, details."""
         yield TitleBar(N_("Models"), right=lambda: [(self._count(), "dim")])
-        yield Input(self.words, id="filter", placeholder=translate("Search by name, task, language"), compact=True)
+        yield TextLine(self.words, id="filter", placeholder=translate("Search by name, task, language"), compact=True)
         yield Table[Text](cursor_type="row")
         yield Words("", id="about")
         yield KeyHints()

@@ -18,6 +18,7 @@ from tunewiz.language import N_, translate
 from tunewiz.tui.panels.log import LogPanel
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
+from tunewiz.tui.widgets.typed import TextLine
 
 INTERVAL = 0.5  # seconds between two looks
 KEPT = 100_000  # lines
@@ -49,7 +50,7 @@ class LogScreen(FullScreen):
         """The log, and a line to type what to look for."""
         yield TitleBar(N_("Log"), self.run.name)
         yield LogPanel()
-        yield Input(id="search", placeholder=translate("Search the log"), compact=True)
+        yield TextLine(id="search", placeholder=translate("Search the log"), compact=True)
         yield KeyHints()
 
     def on_mount(self) -> None:

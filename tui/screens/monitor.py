@@ -30,6 +30,7 @@ from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.messages import ResultWanted
 from tunewiz.tui.terminal.looks import LooksApp
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
+from tunewiz.tui.widgets.typed import TextLine
 
 
 class MonitorScreen(Copying, FullScreen):
@@ -82,7 +83,7 @@ class MonitorScreen(Copying, FullScreen):
             yield RatePanel()
             yield GradientPanel()
             yield AdvicePanel()
-        yield Input(id="search", placeholder=translate("Search the log"), compact=True)
+        yield TextLine(id="search", placeholder=translate("Search the log"), compact=True)
         yield KeyHints()
 
     def on_mount(self) -> None:

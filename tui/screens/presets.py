@@ -23,6 +23,7 @@ from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.messages import StartWanted, WizardWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
+from tunewiz.tui.widgets.typed import TextLine
 
 if TYPE_CHECKING:
     from tunewiz.presets.yaml.library import Entry
@@ -151,7 +152,7 @@ class PresetsScreen(FullScreen):
     def compose(self) -> ComposeResult:
         """List at the left, text at the right."""
         yield TitleBar(N_("Presets"))
-        yield Input(id="filter", placeholder=translate("Filter, or a path to a YAML file"), compact=True)
+        yield TextLine(id="filter", placeholder=translate("Filter, or a path to a YAML file"), compact=True)
         with Horizontal():
             yield OptionList(id="names", compact=True)
             with VerticalScroll(id="side"):

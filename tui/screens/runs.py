@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.message import Message
-from textual.widgets import DataTable, Input
+from textual.widgets import DataTable
 
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
@@ -29,6 +29,7 @@ from tunewiz.tui.screens.kinds import Watching
 from tunewiz.tui.screens.messages import CloneWanted, ComparisonWanted, MonitorWanted, ResultWanted, ResumeWanted
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 from tunewiz.tui.widgets.table import Table
+from tunewiz.tui.widgets.typed import TextLine
 
 # Runs as a table: live ones first, then the newest; only cells that changed are touched.
 
@@ -135,7 +136,7 @@ class RunsScreen(Copying, Watching, NarrowedScreen):
     def compose(self) -> ComposeResult:
         """The line and the table."""
         yield TitleBar(N_("Runs"), str(self.folder))
-        yield Input(id="filter", placeholder=translate("Filter by name, status or model"), compact=True)
+        yield TextLine(id="filter", placeholder=translate("Filter by name, status or model"), compact=True)
         yield RunTable()
         yield KeyHints()
 

@@ -17,6 +17,7 @@ from tunewiz.problems import BadPreset
 from tunewiz.tui.forms.controls import Box
 from tunewiz.tui.screens.kinds import Dialog
 from tunewiz.tui.widgets.labels import Words
+from tunewiz.tui.widgets.typed import TextLine
 
 
 class SaveScreen(Dialog[Path]):
@@ -33,7 +34,7 @@ class SaveScreen(Dialog[Path]):
         with Vertical(id="box"):
             yield Words(N_("Save the preset"), classes="title")
             yield Words(N_("A name keeps it with your presets; a path ending in .yaml writes it there. Enter saves."))
-            yield Input(self._preset.name, compact=True)
+            yield TextLine(self._preset.name, compact=True)
             yield Box(translate("Replace a file that is there"), compact=True)
             yield Static(classes="problem")
 

@@ -23,6 +23,7 @@ from tunewiz.problems import say
 from tunewiz.tui.answers import LOADING, looks_by_task
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar, Words
+from tunewiz.tui.widgets.typed import TextLine
 from tunewiz.tui.words import problem_line
 
 
@@ -60,7 +61,7 @@ class TrialScreen(FullScreen):
     def compose(self) -> ComposeResult:
         """A line to ask in, how things stand, the answers."""
         yield TitleBar(N_("Try it"), self.run.name)
-        yield Input(id="question", placeholder=translate("What do you want to ask?"), compact=True)
+        yield TextLine(id="question", placeholder=translate("What do you want to ask?"), compact=True)
         yield Words(N_("Loading the models ..."), id="standing")
         with VerticalScroll(can_focus=True):
             yield Static(id="answers", markup=False)

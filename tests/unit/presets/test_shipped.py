@@ -318,3 +318,9 @@ def test_a_comparison_varies_the_strategy_and_nothing_else() -> None:
     same = one.data.negatives.model_copy(update={"strategy": "dense"})
     assert same == other.data.negatives
     assert one.training == other.training
+
+
+def test_shipped_files_address_the_reader_alike() -> None:
+    """In Chinese always 你, as on the screens, never the formal word."""
+    formal = [name for name in library.names() if "您" in library.find(name).read_text(encoding="utf-8")]
+    assert formal == []

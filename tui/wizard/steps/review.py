@@ -36,6 +36,7 @@ from tunewiz.tui.encoded_rows import can_be_read
 from tunewiz.tui.forms.controls import Box
 from tunewiz.tui.forms.form import Form
 from tunewiz.tui.terminal.characters import original_environment
+from tunewiz.tui.widgets.typed import TextBox
 from tunewiz.tui.wizard.background import QUIET
 from tunewiz.tui.wizard.pace import measure
 from tunewiz.tui.wizard.step import Edited, JumpWanted, LaunchWanted, SaveWanted, State, Step, Unfinished, View
@@ -216,7 +217,7 @@ class ReviewView(View):
                 yield Form(roomy=False)
             with TabPane(translate("Preset"), id="tab-preset"):
                 yield Box(translate("every key, with its explanation"), id="every", compact=True)
-                yield TextArea("", language=None, show_line_numbers=True, id="yaml", compact=True)
+                yield TextBox("", language=None, show_line_numbers=True, id="yaml", compact=True)
             with TabPane(translate("Problems"), id="tab-problems"):
                 yield OptionList(id="problems", compact=True)
             with TabPane(translate("What it stands for"), id="tab-native"):
