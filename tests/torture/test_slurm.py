@@ -7,14 +7,17 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.children.test_command import Shell, shell, wait_until
+from tunewiz.backends.outside import slurm as batch
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import job_of
@@ -172,3 +175,30 @@ def test_a_job_that_waits_is_taken_out(slurm: Path, shell: Shell) -> None:
     assert (stopped.returncode, read_state(run).status) == (0, "stopped")
     assert job_of(run) not in asked("squeue", "--noheader", "--format=%i")
     subprocess.run(["scancel", blocked.stdout.strip()], check=True)
+
+
+STAND_IN = """#!/bin/sh
+case "$*" in *outside.slurm*) exec {python} "$@";; esac
+echo "begins: $*, restarts ${{SLURM_RESTART_COUNT:-0}}"
+[ "${{SLURM_RESTART_COUNT:-0}}" -ge 1 ] && exit 0
+trap 'echo saves; exit 130' TERM
+while :; do sleep 0.2; done
+"""
+
+
+def test_the_clock_queues_a_job_again(slurm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for the run, which saves when it is asked: how busy the machine is makes no difference."""
+    python = slurm / "python"
+    python.write_text(STAND_IN.format(python=sys.executable), encoding="utf-8")
+    python.chmod(0o755)
+    run = Run(tmp_path / "run-1")
+    run.directory.mkdir()
+    monkeypatch.setattr(batch, "script", partial(batch.script, python=str(python)))
+    job = batch.submit(run, batch.options(["partition=main", "time=1"]))
+    wait_until(lambda: job.id not in asked("squeue", "--noheader", "--format=%i"), 600)
+    (log,) = run.directory.glob("slurm-*.log")
+    told = log.read_text(encoding="utf-8")
+    assert told.count(f"begins: -m tunewiz run --resume {run.directory}") == 2, told
+    assert told.index("saves") < told.index("begun before: 1")
+    assert kinds(run) == ["launched", "launched", "noticed"]
+    assert "it is queued again" in run.events_file.read_text(encoding="utf-8")
