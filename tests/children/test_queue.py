@@ -52,7 +52,7 @@ def test_a_queue_takes_turns_and_goes_on_where_it_was_left(shell: Shell) -> None
     assert (wrong.returncode, all_runs(shell.runs)) == (2, [])
 
     front = shell.start("run", long, empty, short, last)
-    wait_until(lambda: len(all_runs(shell.runs)) == 4 and training(named(shell, "long")))
+    wait_until(lambda: len(all_runs(shell.runs)) == 4 and training(named(shell, "long")), 600)
     assert [read_state(named(shell, name)).status for name in ("empty", "short", "last")] == ["waiting"] * 3
     listed = shell("runs").stdout
     assert listed.count("waiting") == 3

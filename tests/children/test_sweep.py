@@ -35,15 +35,15 @@ def test_a_killed_sweep_goes_on_and_ends_in_one_table(shell: Shell, rates: str) 
     command = ("run", str(shell.preset), "--sweep", f"training.learning_rate={rates}", "--set", "launch.device=cpu",
                "--set", "data.evaluation.validation_fraction=0.3")  # fmt: skip
     front = shell.start(*command)
-    wait_until(lambda: bool(all_runs(shell.runs)) and (shell.last().directory / "variants").is_dir())
+    wait_until(lambda: bool(all_runs(shell.runs)) and (shell.last().directory / "variants").is_dir(), 600)
     run = shell.last()
-    wait_until(lambda: len(children_of(run)) == count and alive(children_of(run)[1]), 240)
+    wait_until(lambda: len(children_of(run)) == count and alive(children_of(run)[1]), 900)
     first, second = children_of(run)[:2]
     owner, inner = lock.owner_of(run.directory), lock.owner_of(second.directory)
     assert owner is not None
     assert inner is not None
     os.kill(owner.pid, signal.SIGKILL)
-    wait_until(lambda: read_state(run).over)
+    wait_until(lambda: read_state(run).over, 600)
     front.communicate(timeout=240)
     assert front.returncode != 0
     wait_until(lambda: not any(alive(one) for one in children_of(run)))

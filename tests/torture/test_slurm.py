@@ -7,14 +7,17 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.children.test_command import Shell, shell, wait_until
+from tunewiz.backends.outside import slurm as batch
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import job_of
@@ -124,9 +127,8 @@ def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, s
     assert "sbatch refused the job" in refused.stderr
     shutil.rmtree(shell.last().directory)
 
-    front = shell.start("run", str(shell.preset), "--slurm", "partition=main", "time=2", "--set", "launch.device=cpu")
-    wait_until(lambda: bool(all_runs(shell.runs)) and "stopped" in kinds(shell.last()), 600)
-    assert steps(shell.last()), "it trained before the limit"
+    front = shell.start("run", str(shell.preset), "--slurm", "partition=main", "time=5", "--set", "launch.device=cpu")
+    wait_until(lambda: bool(all_runs(shell.runs)) and bool(steps(shell.last())) and between_jobs(shell.last()), 1200)
     # It would train for hours: the second job has little left to do.
     change(shell.last(), [f"training.max_steps={steps(shell.last())[-1] + 20}"])
     out, told = front.communicate(timeout=1200)
@@ -153,6 +155,11 @@ def kinds(run: Run) -> list[str]:
     return [event["event"] for event in events(run)]
 
 
+def between_jobs(run: Run) -> bool:
+    """Whether a job was stopped by its limit and the next one has not begun; a slow machine needs some to train."""
+    return [kind for kind in kinds(run) if kind in ("started", "stopped")][-1:] == ["stopped"]
+
+
 def steps(run: Run) -> list[int]:
     return [event["step"] for event in events(run) if event["event"] == "progress" and event["stage"] == "train"]
 
@@ -168,3 +175,30 @@ def test_a_job_that_waits_is_taken_out(slurm: Path, shell: Shell) -> None:
     assert (stopped.returncode, read_state(run).status) == (0, "stopped")
     assert job_of(run) not in asked("squeue", "--noheader", "--format=%i")
     subprocess.run(["scancel", blocked.stdout.strip()], check=True)
+
+
+STAND_IN = """#!/bin/sh
+case "$*" in *outside.slurm*) exec {python} "$@";; esac
+echo "begins: $*, restarts ${{SLURM_RESTART_COUNT:-0}}"
+[ "${{SLURM_RESTART_COUNT:-0}}" -ge 1 ] && exit 0
+trap 'echo saves; exit 130' TERM
+while :; do sleep 0.2; done
+"""
+
+
+def test_the_clock_queues_a_job_again(slurm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for the run, which saves when it is asked: how busy the machine is makes no difference."""
+    python = slurm / "python"
+    python.write_text(STAND_IN.format(python=sys.executable), encoding="utf-8")
+    python.chmod(0o755)
+    run = Run(tmp_path / "run-1")
+    run.directory.mkdir()
+    monkeypatch.setattr(batch, "script", partial(batch.script, python=str(python)))
+    job = batch.submit(run, batch.options(["partition=main", "time=1"]))
+    wait_until(lambda: job.id not in asked("squeue", "--noheader", "--format=%i"), 600)
+    (log,) = run.directory.glob("slurm-*.log")
+    told = log.read_text(encoding="utf-8")
+    assert told.count(f"begins: -m tunewiz run --resume {run.directory}") == 2, told
+    assert told.index("saves") < told.index("begun before: 1")
+    assert kinds(run) == ["launched", "launched", "noticed"]
+    assert "it is queued again" in run.events_file.read_text(encoding="utf-8")

@@ -53,7 +53,7 @@ def run(
     presets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PRESET]...", help=_("YAML files or presets' names; several run one after another, or one a GPU.")
+            metavar="PRESET", help=_("YAML files or presets' names; several run one after another, or one a GPU.")
         ),
     ] = None,
     settings: SetKeys = [],  # noqa: B006  typer copies it

@@ -21,7 +21,7 @@ def speaking() -> None:
         (["run", "--hlp"], 1),
         (["data"], 2),
         (["run", "x", "--name"], 4),
-        (["export", "x", "y"], 5),
+        (["check", "x", "y"], 5),
     ],
 )
 def test_each_wrong_usage_is_known_by_its_words(arguments: list[str], number: int) -> None:
