@@ -80,6 +80,10 @@ def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
             if tried({best.format.name: best.format}, best.format.name, table, {**best.mapping, home: columns}):
                 changed = map_options({home: ",".join(columns)})
                 return say("To put it into what the model reads: {mapping}.", mapping=changed)
+    if all(table.kind(column) in ("number", "numbers") for column in lost):
+        if "rejected" in best.mapping:
+            return say("No pair weighs more than another: keep those whose difference is clear, and take the rest out.")
+        return say("No row weighs more than another: keep those that are good enough, and take the rest out.")
     return say("Write into a column that is used what the model should see; take the others out.")
 
 

@@ -164,15 +164,21 @@ def _told_of_titles(source: Source, table: Table, best: Match, nested: list[str]
 
 #: What stands between several questions in a cell, as people write them; the last ones only where the column's name
 #: says that it holds several.
-_MARKS: Final = ("||", "|", "###", "\n")
+_SURE_MARKS: Final = ("|||", "||", "###", "@@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
+_MARKS: Final = (*_SURE_MARKS, "|", "\n")
 _MORE_MARKS: Final = ("；", ";", "/", "、", "，")
 
 
 def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
-    """What stands between the questions of a cell, by column; columns of one question a cell are left out."""
+    """What stands between the texts of a cell, by column; columns of one text a cell are left out.
+
+    In documents only marks that stand in no text otherwise, and that most cells have.
+    """
     found = {}
     for column in mapping.get("query", ()):
         found[column] = mark_between(table, column, _MARKS, 0.5)
+    for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
+        found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
         found[column] = mark_between(table, column, (*_MARKS, *_MORE_MARKS), 0.1)
     return {column: mark for column, mark in found.items() if mark}
@@ -195,10 +201,21 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     found: list[Problem] = []
     for column, mark in marks.items():
         shown = say("a line break") if mark == "\n" else mark
+        if column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
+            told = say("Cells of {column} hold several texts, cut at {mark}; each is one of its own.",
+                       column=column, mark=shown)  # fmt: skip
+            found.append(note("several-texts", told, source.at()))
+            continue
         message = say(
             "Cells of {column} hold several questions, cut at {mark}; each is a query.", column=column, mark=shown
         )
         found.append(note("several-questions", message, source.at()))
+    for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
+        mark = "" if column in marks else mark_between(table, column, _SURE_MARKS, 0.1)
+        if mark:
+            told = say("Some cells of {column} hold {mark}; each cell is read as one text.", column=column, mark=mark)
+            fix = say("If several texts stand there, write a row for each, or a list: [\"…\", \"…\"].")
+            found.append(warning("several-texts", told, source.at(), fix))
     if "similar" in mapping or not mapping.get("query") or mapping["query"][0] in marks:
         return found
     for column in spare_columns(table, mapping):
