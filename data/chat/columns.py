@@ -6,7 +6,17 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from tunewiz.data.chat.repeats import COMPARED, THRESHOLD, Repeat, alike, frame, own_part, repeat_warning, similar_rows, unlearned_turns
+from tunewiz.data.chat.repeats import (
+    COMPARED,
+    THRESHOLD,
+    Repeat,
+    alike,
+    frame,
+    own_part,
+    repeat_warning,
+    similar_rows,
+    unlearned_turns,
+)
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.text.duplicates import NearDuplicates, fingerprints, first_of, mixed, normals
 from tunewiz.problems import Problem, Where, note, say

@@ -24,11 +24,10 @@ Result = TypeVar("Result")
 
 #: What a process begins with: it finds modules where this one does, and is told the rest through a socket.
 _START: Final = (
-    "import sys; sys.path[:] = sys.argv[2:]; "
-    "from tunewiz.data.parallel.processes import serve; serve(int(sys.argv[1]))"
+    "import sys; sys.path[:] = sys.argv[2:]; from tunewiz.data.parallel.processes import serve; serve(int(sys.argv[1]))"
 )
 #: Libraries of numbers keep buffers for each of their threads, of which these processes need no second one.
-_ONE_THREAD: Final = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 #: Each takes some 60 MB, and what they hand over has to be put together by one.
 _MOST: Final = 16
 #: Tasks that are done or under way beyond the one whose result is next, a process: bounds what waits in memory.
@@ -44,8 +43,9 @@ def in_processes(
 ) -> Generator[Result, None, None]:
     """``work(setting, task)`` for each of ``tasks``, done by ``count`` processes (default: a core each), in order.
 
-    ``work`` is a function of a module other than ``__main__``, the others can be pickled. Raises :class:`Killed` when a process is gone, and
-    what ``work`` raised. Processes end with the iterator, whatever ends it, and by themselves when this one is gone.
+    ``work`` is a function of a module other than ``__main__``, the others can be pickled. Raises :class:`Killed` when a
+    process is gone, and what ``work`` raised. Processes end with the iterator, whatever ends it, and by themselves when
+    this one is gone.
     """
     begun = pickle.dumps((work, setting))
     crew: list[_Worker] = []

@@ -22,7 +22,22 @@ _PLAIN: Final = frozenset(
 )
 #: Numbers that say how good an answer is, or how much it counts.
 _WEIGHTS: Final = frozenset(
-    ("weight", "loss", "score", "rating", "reward", "margin", "stars", "star", "preference", "权重", "评分", "得分", "分数", "打分")
+    (
+        "weight",
+        "loss",
+        "score",
+        "rating",
+        "reward",
+        "margin",
+        "stars",
+        "star",
+        "preference",
+        "权重",
+        "评分",
+        "得分",
+        "分数",
+        "打分",
+    )
 )
 #: Lists of numbers that say which turns of a conversation are learned.
 _MASKS: Final = frozenset(("lossmask", "losses", "trainmask", "turnmask", "turnweights", "weights"))

@@ -172,6 +172,6 @@ def test_several_answers_in_a_cell_are_each_one_and_told(tmp_path: Path, mark: s
 
 
 def test_lines_and_bars_of_a_document_are_no_marks(tmp_path: Path) -> None:
-    rows = [(f"how do i renew card {n}?", f"at the desk | {n}\nor by mail | {n}") for n in range(12)]
+    rows = [(f"how do i renew card {n}?", f"at the desk | {n} or by mail | {n}") for n in range(12)]
     found = table(tmp_path / "faq.csv", ("question", "answer"), rows)
     assert "several-texts" not in codes(found) and "(+" not in found.preview[0]["positive"]

@@ -377,7 +377,12 @@ def test_numbers_that_weigh_answers_are_lost_with_a_warning(tmp_path: Path, name
 
 def test_rows_that_differ_in_what_is_learned_are_no_duplicates(tmp_path: Path) -> None:
     def row(one: str, weights: tuple[int, int]) -> dict[str, Any]:
-        said = (("user", f"a {one}?"), ("assistant", f"{one}, a fruit"), ("user", "why?"), ("assistant", f"{one} it is"))
+        said = (
+            ("user", f"a {one}?"),
+            ("assistant", f"{one}, a fruit"),
+            ("user", "why?"),
+            ("assistant", f"{one} it is"),
+        )
         turns: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in said]
         turns[1]["weight"], turns[3]["weight"] = weights
         return {"messages": turns}

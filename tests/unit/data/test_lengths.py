@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tunewiz.data.rows.examples import Group
 from tunewiz.data.text.lengths import BINS, Lengths, LengthSample, TokenCount, estimate_tokens

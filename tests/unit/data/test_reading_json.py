@@ -202,7 +202,9 @@ def test_objects_under_their_ids_below_a_key_are_rows(tmp_path: Path) -> None:
 def test_columns_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
     columns = {"query": ["a b", "c d"], "positive": ["x y"]}
     path = tmp_path / "rows.json"
-    for held, task in itertools.product((columns, {"data": columns}, {"v": "1", "rows": columns}), ("embedding", "llm")):
+    for held, task in itertools.product(
+        (columns, {"data": columns}, {"v": "1", "rows": columns}), ("embedding", "llm")
+    ):
         path.write_text(json.dumps(held, indent=2 if task == "llm" else None), encoding="utf-8")
         found = inspect(Dataset(str(path)), task)
         assert [finding.code for finding in found.findings if finding.severity == "error"] == ["unequal-columns"]
