@@ -69,9 +69,10 @@ def test_a_system_prompt_in_parts_is_its_text(tmp_path: Path) -> None:
     [
         ("answers-compared", lambda n: {"prompt": asked(n), "response_0": said(n), "response_1": other(n),
                                         "better_response_id": n % 2}),
-        ("answers-compared", lambda n: {"question": asked(n), "回答1": said(n), "回答2": other(n), "更好": "左右"[n % 2]}),
-        ("turn-a-row", lambda n: {"会话ID": n // 4, "发送方": ("客户", "客服")[n % 2], "消息内容": (asked(n), said(n))[n % 2],
-                                  "时间": f"2024-01-01 10:{n:02d}"}),
+        ("answers-compared", lambda n: {"question": asked(n), "回答1": said(n), "回答2": other(n),
+                                        "更好": "左右"[n % 2]}),
+        ("turn-a-row", lambda n: {"会话ID": n // 4, "发送方": ("客户", "客服")[n % 2],
+                                  "消息内容": (asked(n), said(n))[n % 2], "时间": f"2024-01-01 10:{n:02d}"}),
         ("turn-a-row", lambda n: {"sessionId": n // 4, "sender": ("visitor", "agent")[n % 2],
                                   "content": (asked(n), said(n))[n % 2]}),
     ],
@@ -90,7 +91,9 @@ def test_grades_of_answers_are_lost_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_thoughts_are_known_by_a_word_of_the_name(tmp_path: Path) -> None:
-    found = looked(tmp_path, "llm", lambda n: {"problem": asked(n), "solution": said(n), "deepseek_reasoning": other(n)})
+    found = looked(
+        tmp_path, "llm", lambda n: {"problem": asked(n), "solution": said(n), "deepseek_reasoning": other(n)}
+    )
     assert found.conversations[0].answers[0].startswith(f"<think>\n{other(0)}")
 
 
@@ -104,7 +107,9 @@ def test_words_with_tags_are_no_text_to_learn(tmp_path: Path) -> None:
     path = tmp_path / "ner.txt"
     path.write_text("".join(f"Ann B-PER\nlives O\nin O\nTown{n} B-LOC\n\n" for n in range(20)), encoding="utf-8")
     assert severities(inspect(Dataset(str(path)), "llm"))["tagged-words"] == "error"
-    path.write_text("".join(f"小王 2024-01-01 10:{n:02d}:11\n怎么办理第{n}张卡？\n\n" for n in range(20)), encoding="utf-8")
+    path.write_text(
+        "".join(f"小王 2024-01-01 10:{n:02d}:11\n怎么办理第{n}张卡？\n\n" for n in range(20)), encoding="utf-8"
+    )
     assert severities(inspect(Dataset(str(path)), "llm"))["chat-in-text"] == "warning"
 
 
@@ -125,5 +130,7 @@ def test_numbered_questions_beside_one_answer_are_ways_to_ask(tmp_path: Path) ->
 
 
 def test_entailment_and_contradiction_say_which_is_right(tmp_path: Path) -> None:
-    found = looked(tmp_path, "embedding", lambda n: {"anchor": asked(n), "entailment": said(n), "contradiction": other(n)})
+    found = looked(
+        tmp_path, "embedding", lambda n: {"anchor": asked(n), "entailment": said(n), "contradiction": other(n)}
+    )
     assert (found.preview[0]["positive"], found.preview[0]["negative"]) == (said(0), other(0))
