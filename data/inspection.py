@@ -181,7 +181,7 @@ class _Looking:
         if not found.usable and not self._findings.errors:
             self._nothing(found.rows)
         whole = self._inspection(detected, name, {"rows": found.rows, "examples": found.usable})
-        return replace(whole, examples=tuple(found.kept))
+        return replace(whole, examples=tuple(found.first))
 
     @property
     def _counting(self) -> bool:

@@ -58,6 +58,12 @@ def _encoded(encode: Any, processor: Any, example: dict[str, Any]) -> tuple[list
     ignoring = copy.copy(processor)
     ignoring.template = _Ignoring(processor.template, places)
     _, labels = encode(ignoring, **example)
+    if processor.template.efficient_eos:  # it puts the end sign behind an answer by itself, as a token to learn
+        end = processor.tokenizer.eos_token_id
+        labels = [
+            _IGNORED if label == end and place and labels[place - 1] == _IGNORED else label
+            for place, label in enumerate(labels)
+        ]
     return ids, labels
 
 

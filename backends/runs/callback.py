@@ -72,6 +72,19 @@ def memory() -> dict[str, float]:
     return {"memory": float(psutil.Process().memory_info().rss), "memory_peak": float(peak)}
 
 
+#: Points that a curve of a short run has at least.
+_POINTS: Final = 20
+
+
+def logged_every(wanted: int, steps: int) -> int:
+    """Steps between two reports of a training of so many: as many as are ``wanted``, or fewer of a short one.
+
+    >>> logged_every(10, 15), logged_every(10, 100), logged_every(10, 1000)
+    (1, 5, 10)
+    """
+    return max(1, min(wanted, steps // _POINTS))
+
+
 class Bridge:
     """The call-backs of a Trainer that a run needs; :func:`run_callback` makes a ``TrainerCallback`` of it."""
 
@@ -104,6 +117,8 @@ class Bridge:
         """Take over the deletion of old checkpoints; make a resumed training go on as if it had never ended."""
         # The library deletes the older checkpoint before anybody knows that the newer one is whole.
         self._keep, args.save_total_limit = args.save_total_limit, None
+        # The flow of the Trainer goes by its state, what measures at logged steps by the arguments.
+        args.logging_steps = state.logging_steps = logged_every(state.logging_steps, state.max_steps)
         if state.global_step:
             args.eval_on_start = False  # was measured when it was saved; early stopping would count it twice
             self._find_best(state)

@@ -20,7 +20,7 @@ from tunewiz.data.opening import opened
 from tunewiz.data.reading.source import Row
 from tunewiz.data.rows.conversations import Conversation, texts_of_conversation
 from tunewiz.data.text.cleaning import strip_markup
-from tunewiz.data.text.lengths import Advice, LengthSample, TokenCount, estimate_tokens
+from tunewiz.data.text.lengths import EVERYTHING, Advice, Kept, LengthSample, TokenCount, estimate_tokens
 from tunewiz.problems import Findings, Problem, Where, error, note, say, warning
 
 #: KTO learns from the difference of good and bad, and one in twenty of the other kind is hardly any: its authors advise
@@ -218,21 +218,21 @@ class Look:
 class ConversationLook:
     """Memory: some hundreds of bytes a row, and the first few rows."""
 
-    def __init__(self, detection: Detection, count: TokenCount | None, sketching: bool = True) -> None:
+    def __init__(self, detection: Detection, count: TokenCount | None, kept: Kept = EVERYTHING) -> None:
         self.rows = 0
-        self.sample = LengthSample(count)
+        self.sample = LengthSample(count, limits=kept.limits)
         self.placed = Placed()
         self._detection = detection
         self._counts: Counter[str] = Counter()
         self._first: list[Conversation] = []
         self._longest: list[tuple[int, int, int]] = []  # characters, the line below 0, and tokens; shortest first
         self._waiting: list[Conversation] = []
-        self._checks = ConversationChecks(detection.source.name, self.placed, sketching=sketching)
+        self._checks = ConversationChecks(detection.source.name, self.placed, sketching=kept.sketching)
 
     @property
-    def sketching(self) -> bool:
-        """Whether rows are still sketched."""
-        return self._checks.rows is None or not self._checks.rows.full
+    def kept(self) -> Kept:
+        """What there is to keep of the rows that follow."""
+        return Kept(self._checks.rows is None or not self._checks.rows.full, self.sample.limits)
 
     def read(self, rows: Iterator[Row]) -> None:
         """Look at ``rows``."""

@@ -6,7 +6,17 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from tunewiz.data.chat.repeats import COMPARED, THRESHOLD, Repeat, alike, frame, own_part, repeat_warning, similar_rows
+from tunewiz.data.chat.repeats import (
+    COMPARED,
+    THRESHOLD,
+    Repeat,
+    alike,
+    frame,
+    own_part,
+    repeat_warning,
+    similar_rows,
+    unlearned_turns,
+)
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.text.duplicates import NearDuplicates, fingerprints, first_of, mixed, normals
 from tunewiz.problems import Problem, Where, note, say
@@ -14,6 +24,7 @@ from tunewiz.problems import Problem, Where, note, say
 #: Where the texts of a row stand beside its turns, which are counted from :data:`_TURNS` on.
 _PLACES: Final = {"system": 1, "tools": 2, "chosen": 3, "rejected": 4, "answer": 5, "text": 6, "label": 7}
 _JUDGED: Final = 8
+_UNLEARNED: Final = 9
 _TURNS: Final = 16
 _PLAIN: Final = 1  # the frame of a row that has none
 
@@ -127,4 +138,6 @@ def _texts(row: Conversation) -> list[tuple[int, str]]:
     found += [(place, text) for name, place in _PLACES.items() if (text := getattr(row, name))]
     if row.desirable is not None:
         found.append((_JUDGED, str(row.desirable)))
+    if unlearned := unlearned_turns(row):
+        found.append((_UNLEARNED, unlearned))
     return found or [(0, "")]

@@ -35,7 +35,13 @@ def _texts(conversation: Conversation) -> tuple[str, ...]:
     judged = "" if conversation.desirable is None else str(conversation.desirable)
     asked = (turn.text for turn in conversation.turns)
     said = (conversation.chosen, conversation.rejected, conversation.answer, judged, conversation.text)
-    return (conversation.system, conversation.tools, *asked, "", *said, conversation.label)
+    learned = unlearned_turns(conversation)
+    return (conversation.system, conversation.tools, *asked, "", *said, conversation.label, *filter(None, (learned,)))
+
+
+def unlearned_turns(conversation: Conversation) -> str:
+    """Which turns are read and not learned, by their numbers: rows that differ in that alone teach different things."""
+    return " ".join(str(number) for number, turn in enumerate(conversation.turns) if not turn.learned)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ def frame(conversation: Conversation) -> int:
     question = conversation.question
     head = question.removesuffix(own_part(question))
     judged = "" if conversation.desirable is None else str(conversation.desirable)
-    rest = (normal(head) if head else "", conversation.system, conversation.tools, conversation.label, judged)
+    own = (conversation.system, conversation.tools, conversation.label, judged, unlearned_turns(conversation))
+    rest = (normal(head) if head else "", *own)
     return fingerprint(*rest) if any(rest) else 0
 
 

@@ -127,6 +127,10 @@ class ChatCells(Cells):
         Earlier turns stand before it. It ends with the user or a tool.
         """
         value = self.value(roles[0])
+        if isinstance(value, dict) and _holds_turns(value.get("messages")):  # OpenAI's files of preferences
+            found = self.talk(value["messages"], answered=False)
+            tools = tool_list(value.get("tools") or [])
+            return replace(found, tools=found.tools or tools or "") if found else None
         if _holds_turns(value):
             return self.talk(value, answered=False)
         question, history = self.asked(*roles), self.history()
@@ -165,7 +169,9 @@ class ChatCells(Cells):
 
     def system(self) -> str:
         """The system prompt in a column of its own, without the name (``SYSTEM:``) that it may begin with."""
-        text = self.string("system")
+        value = self.value("system")
+        parts = text_of(value) if isinstance(value, (list, dict)) else None
+        text = self.string("system") if parts is None else parts
         part, said = spoken(text)
         return said if part == "system" else text
 

@@ -20,7 +20,7 @@ from tunewiz.data.reading.streams import chunks, lines
 from tunewiz.data.reading.turns import is_turns, text_of
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
-from tunewiz.problems import Problem, Report, note, say, warning
+from tunewiz.problems import Problem, Report, error, note, say, warning
 
 #: Names of files that hold running text as often as tables.
 PROSE: Final = (".txt", ".text", ".md", ".markdown")
@@ -134,12 +134,21 @@ def prose_rows(source: Source, report: Report) -> Iterator[Row]:
 _SAID_AT: Final = re.compile(
     r"^\W{0,2}(?:\d{2,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?,?\s*)?(?:[上下]午\s*)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?\W{0,3}\s*"
     r"[^\s:：][^:：]{0,30}(?:[:：]|$)"
+    r"|^\S{1,20}\s+\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+\d{1,2}:\d{2}(?::\d{2})?\s*$"
 )
 
 
+#: A word, perhaps more columns, and its tag: CoNLL's layout of named entities.
+_TAGGED: Final = re.compile(r"^\S+(?:[ \t]+\S+){0,3}?[ \t]+(?:O|[BIESMLU]-\S+)\s*$")
+
+
 def _log_of_a_chat(source: Source) -> list[Problem]:
-    """A warning where at least every third line tells when somebody speaks."""
+    """A warning where at least every third line tells when somebody speaks; an error where words stand with tags."""
     first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]
+    if len(first) >= _FEW_LINES and 2 * sum(bool(_TAGGED.match(text)) for text in first) > len(first):
+        message = say("The lines are words with tags (named entities); as raw text the tags would be learned as words.")
+        fix = say("Write a row for each sentence: the text, and its entities as the answer.")
+        return [(error if source.format == "auto" else warning)("tagged-words", message, source.at(), fix)]
     if len(first) < _FEW_LINES or 3 * sum(bool(_SAID_AT.match(text)) for text in first) < len(first):
         return []
     message = say("The lines tell when who speaks: this is a saved chat, of which every word would be trained on.")

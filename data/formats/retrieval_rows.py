@@ -24,7 +24,8 @@ class GroupFormat(RetrievalFormat):
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each row that has a query and a positive."""
-        several = bool(detection.marks) or "similar" in detection.mapping
+        asked_in = (*detection.mapping.get("query", ()), *detection.mapping.get("similar", ()))
+        several = "similar" in detection.mapping or any(column in detection.marks for column in asked_in)
         asked, answered = _two_columns(detection)
         for row in rows:
             query, positive = row.values.get(asked), row.values.get(answered)
@@ -53,7 +54,7 @@ class GroupFormat(RetrievalFormat):
         if not query:
             self._empty(cells, "empty-query", query_column)
             return None
-        positives = cells.texts(mapping["positive"])
+        positives = _texts_of(detection, cells, "positive")
         if not positives:
             self._empty(cells, "empty-positive", detection.column("positive"))
             return None
@@ -82,7 +83,7 @@ _MORE: Final = frozenset(
 
 def _beside(detection: Detection, cells: Cells, positives: int) -> dict[str, Any]:
     """What a row has beside its query and its ``positives``, by field of :class:`Group`."""
-    negatives = cells.texts(detection.mapping.get("negative", ()))
+    negatives = _texts_of(detection, cells, "negative")
     if detection.mapping.get("negative") and not negatives:
         message = say("The column {column} is empty; the row has no negative.", column=detection.column("negative"))
         cells.report(warning("empty-negative", message, _at(cells)))
@@ -104,6 +105,20 @@ def _ways_to_ask(detection: Detection, cells: Cells) -> list[str]:
     texts += [(name, text) for name in detection.mapping.get("similar", ()) for text in cells.texts((name,))]
     parts = [part for name, text in texts for part in _parts(text, detection.marks.get(name, ""))]
     return list(dict.fromkeys(filter(None, parts)))
+
+
+def _texts_of(detection: Detection, cells: Cells, role: str) -> list[str]:
+    """The texts of a role, those that stand in one cell with a mark between them each by itself."""
+    columns = detection.mapping.get(role, ())
+    if not any(column in detection.marks for column in columns):
+        return cells.texts(columns)
+    found = [
+        part
+        for column in columns
+        for text in cells.texts((column,))
+        for part in _parts(text, detection.marks.get(column, ""))
+    ]
+    return [part for part in found if part]
 
 
 def _parts(text: str, mark: str) -> list[str]:

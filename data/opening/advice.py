@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tunewiz.data.dialogues.judgments import verdict_of
+from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, number_in
-from tunewiz.data.reading.columns import USUAL, guesses, list_columns
+from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import asks, beside_text, carries, comes_again, is_choice, is_grade, meaningful
 from tunewiz.data.reading.source import Source
@@ -27,6 +29,10 @@ class Unmapped(BadData):
         self.advised: Mapping[str, str] = advised or {}
 
 
+_ANSWERS: Final = re.compile(
+    "answer|response|output|completion|reply|solution|generation|attempt|trajector|回答|答案|回复|答复|输出",
+    re.IGNORECASE,
+)
 #: Where what stands beside the columns in use belongs, by the role that a format has for it.
 _HOMES: Final = ("input", "text")
 _FEW_ROWS: Final = 5  # of fewer rows an empty column says nothing of the rest
@@ -59,7 +65,7 @@ def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
     spare = [column for column in table.columns if column not in used]
     # Turns beside preferences repeat what stands in them.
     again = [guess.column for guess in guesses("llm_turns", spare)] if "rejected" in best.mapping else []
-    lost = [column for column in spare if column not in again and carries(table, column)]
+    lost = [column for column in spare if column not in again and (carries(table, column) or is_grade(table, column))]
     plain = [column for column in spare if column not in lost]
     told: list[Problem] = []
     if lost:
@@ -74,12 +80,18 @@ def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
     roles = [role.name for role in best.format.roles]
     if any(table.kind(column) == "number" or guesses("llm_desirable", [column]) for column in lost):
         roles = []  # what judges an answer is nothing that the model should read before it
+    if any(_ANSWERS.search(column) for column in lost):
+        roles = []  # nor is an answer itself
     for home in _HOMES:
         if home in roles:
             columns = (*best.mapping.get(home, ()), *lost)
             if tried({best.format.name: best.format}, best.format.name, table, {**best.mapping, home: columns}):
                 changed = map_options({home: ",".join(columns)})
                 return say("To put it into what the model reads: {mapping}.", mapping=changed)
+    if all(table.kind(column) in ("number", "numbers") for column in lost):
+        if "rejected" in best.mapping:
+            return say("No pair weighs more than another: keep those whose difference is clear, and take the rest out.")
+        return say("No row weighs more than another: keep those that are good enough, and take the rest out.")
     return say("Write into a column that is used what the model should see; take the others out.")
 
 
@@ -122,7 +134,10 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
     labels = [column for column in table.columns if is_grade(table, column)]
     if len(texts) == 1 and labels:
         return _numbered_labels(table, known, texts[0], labels)
-    turns = next((column for column in columns if first_turns(table, column)), "")
+    asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", texts))
+    # Beside a question, a list of texts holds several answers to it.
+    turns = next((column for column in columns if (found := first_turns(table, column))
+                  and not (asked and isinstance(found[0], str))), "")  # fmt: skip
     if turns:
         advice = [tried(known, name, table, {role: (turns,)}) for name, role in _TURNS]
     else:
@@ -209,6 +224,45 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
     return say("Say what to learn: {mapping}; or every word of the text: {raw}.", mapping=answers or labels, raw=raw)
 
 
+#: Names of answers of which there are several, told apart by a number or a letter.
+_NUMBERED: Final = re.compile(
+    r"(.*(?:response|answer|completion|output|reply|humanref|generation|回答|答案|回复|输出))([0-9ab甲乙一二])"
+)
+_MOST_VERDICTS: Final = 4
+
+
+def refuse_compared(source: Source, table: Table) -> None:
+    """Raise :class:`BadData` for two answers to one prompt beside a column that tells which is the better one."""
+    stems: dict[str, list[str]] = {}
+    for column in table.columns:
+        found = _NUMBERED.fullmatch(normalise_name(column)) if table.kind(column) == "text" else None
+        if found and not comes_again(table, column):
+            stems.setdefault(found[1], []).append(column)
+    pair = next((columns for columns in stems.values() if len(columns) == 2), None)
+    few = [column for column in table.columns if 1 < len({str(v) for v in table.values(column)}) <= _MOST_VERDICTS]
+    if pair is None or not few:
+        return
+    message = say("{first} and {second} are two answers to one prompt, and {column} may tell which is the better one.",
+                  first=pair[0], second=pair[1], column=few[0])  # fmt: skip
+    fix = say("To train on preferences, write the better one into a column chosen, the other into rejected.")
+    raise BadData(error("answers-compared", message, source.at(), fix))
+
+
+def refuse_single_turns(source: Source, table: Table) -> None:
+    """Raise :class:`BadData` where each row is one turn of a conversation: a column says who speaks, another what."""
+    texts = [name for name in meaningful(table, ()) if table.kind(name) == "text" and not comes_again(table, name)]
+    for column in table.columns:
+        parts = [part_of(value, source.speakers) for value in table.values(column) if isinstance(value, str)]
+        known = sum(part is not None for part in parts)
+        if len(parts) < _FEW_ROWS or known < 0.9 * len(parts) or not texts:
+            continue
+        if {"user", "assistant"} <= set(parts):
+            message = say("Each row is one turn: {who} tells who speaks, {text} what is said.", who=column,
+                          text=max(texts, key=table.mean_length))  # fmt: skip
+            fix = say('Write a conversation a row: {{"messages": [{{"role": "user", "content": "…"}}, …]}}.')
+            raise BadData(error("turn-a-row", message, source.at(), fix))
+
+
 def refuse_empty_answers(source: Source, table: Table, best: Match) -> None:
     """Raise :class:`BadData` where the column of answers is empty throughout."""
     answered = next((role for role in ("output", "completion") if role in best.mapping), "")
@@ -250,7 +304,7 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
     told: list[Problem] = []
     for role in ("output", "completion", "instruction", "prompt", "input"):
         column = next(iter(best.mapping.get(role, ())), "")
-        plain = {"role", "from", "answer_start"}  # turns, and SQuAD's answers
+        plain = {"role", "from", "answer_start", "messages"}  # turns, and SQuAD's answers
         if any(isinstance(value, dict) and not plain & set(value) for value in table.values(column)):
             message = say("{column} holds objects; they are written as JSON.", column=column)
             told.append(note("object-text", message, source.at()))

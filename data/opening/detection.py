@@ -17,7 +17,9 @@ from tunewiz.data.formats.raw_text import PROSE, is_table
 from tunewiz.data.opening.advice import (
     how_to_map,
     lost_columns,
+    refuse_compared,
     refuse_empty_answers,
+    refuse_single_turns,
     refuse_text_beside,
     told_of_values,
     unread_judgments,
@@ -240,6 +242,8 @@ def _refuse_for_llm(source: Source, table: Table, given: Mapped) -> None:
     """Pictures cannot be trained on, and rows for retrieval are no conversations unless the user maps them."""
     refuse_pictures(source, table)
     if not given and source.format == "auto":
+        refuse_single_turns(source, table)
+        refuse_compared(source, table)
         refuse_retrieval(source, table)
 
 

@@ -12,7 +12,7 @@ from tunewiz.data.opening.labels import is_clicks
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import guesses, list_columns, normalise_name
+from tunewiz.data.reading.columns import WEAK, guesses, list_columns, normalise_name
 from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.reading.expressions import columns_in, map_options
 from tunewiz.data.reading.source import Source
@@ -91,9 +91,38 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
         )
         found.append(warning("texts-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in texts]
+    graded = [name for name in spare if table.kind(name) == "numbers" and _are_parallel(table, name, mapping)]
+    if graded:
+        listed = next(name for name in mapping["positive"] if table.kind(name) == "texts")
+        message = say("The lists in {scores} grade the texts in {texts} one by one: not all of them are right.",
+                      scores=graded[0], texts=listed)  # fmt: skip
+        fix = say(
+            'Write the right ones into one list and the others into another: {{"query": …, "pos": […], "neg": […]}}.'
+        )
+        found.append(error("texts-graded", message, source.at(), fix))
+    scores = [name for name in spare if name not in graded and table.varied(name)
+              and any(guess.strength > WEAK for guess in guesses("score", [name]))]  # fmt: skip
+    if scores:
+        message = say("Not used, though they may tell right rows from wrong ones: {columns}.",
+                      columns=list_columns(scores))  # fmt: skip
+        fix = say("If they do, say so: --map score={column}; else take the column out.", column=scores[0])
+        found.append(warning("scores-unused", message, source.at(), fix))
+        spare = [name for name in spare if name not in scores]
     if spare:
         found.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
     return found
+
+
+def _are_parallel(table: Table, name: str, mapping: Mapped) -> bool:
+    """Whether lists of different numbers stand beside lists of right texts, a number for each."""
+    if not guesses("score", [name]) and not guesses("positive_scores", [name]):
+        return False
+    columns = [column for column in mapping.get("positive", ()) if table.kind(column) == "texts"]
+    rows = [(row.values.get(name), row.values.get(columns[0])) for row in table.rows] if columns else []
+    both = [(one, other) for one, other in rows if isinstance(one, list) and isinstance(other, list)]
+    return (
+        bool(both) and all(len(one) == len(other) for one, other in both) and any(len(set(one)) > 1 for one, _ in both)
+    )
 
 
 def ids_for_texts(source: Source, table: Table, mapping: Mapped) -> Problem | None:
@@ -164,15 +193,21 @@ def _told_of_titles(source: Source, table: Table, best: Match, nested: list[str]
 
 #: What stands between several questions in a cell, as people write them; the last ones only where the column's name
 #: says that it holds several.
-_MARKS: Final = ("||", "|", "###", "\n")
+_SURE_MARKS: Final = ("|||", "||", "###", "@@@", "@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
+_MARKS: Final = (*_SURE_MARKS, "|", "\n")
 _MORE_MARKS: Final = ("；", ";", "/", "、", "，")
 
 
 def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
-    """What stands between the questions of a cell, by column; columns of one question a cell are left out."""
+    """What stands between the texts of a cell, by column; columns of one text a cell are left out.
+
+    In documents only marks that stand in no text otherwise, and that most cells have.
+    """
     found = {}
     for column in mapping.get("query", ()):
         found[column] = mark_between(table, column, _MARKS, 0.5)
+    for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
+        found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
         found[column] = mark_between(table, column, (*_MARKS, *_MORE_MARKS), 0.1)
     return {column: mark for column, mark in found.items() if mark}
@@ -195,10 +230,21 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     found: list[Problem] = []
     for column, mark in marks.items():
         shown = say("a line break") if mark == "\n" else mark
+        if column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
+            told = say("Cells of {column} hold several texts, cut at {mark}; each is one of its own.",
+                       column=column, mark=shown)  # fmt: skip
+            found.append(note("several-texts", told, source.at()))
+            continue
         message = say(
             "Cells of {column} hold several questions, cut at {mark}; each is a query.", column=column, mark=shown
         )
         found.append(note("several-questions", message, source.at()))
+    for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
+        mark = "" if column in marks else mark_between(table, column, _SURE_MARKS, 0.1)
+        if mark:
+            told = say("Some cells of {column} hold {mark}; each cell is read as one text.", column=column, mark=mark)
+            fix = say('If several texts stand there, write a row for each, or a list: ["…", "…"].')
+            found.append(warning("several-texts", told, source.at(), fix))
     if "similar" in mapping or not mapping.get("query") or mapping["query"][0] in marks:
         return found
     for column in spare_columns(table, mapping):

@@ -115,6 +115,15 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
         if format_.shape == "groups":  # what lies in objects is reached by an expression
             exact = [column for column in exact if table.kind(column) != "object"]
             exact.sort(key=lambda column: table.kind(column) == "empty")
+        if (
+            role.name == "similar"
+            and not exact
+            and whole.get("query", ("",))[0] in numbered_columns("query", table.columns)
+        ):
+            # 问题1, 问题2 and 问题3 beside one answer are ways to ask the same.
+            more = [column for column in numbered_columns("query", free) if format_.fits(role, column, table)]
+            whole |= {"similar": tuple(more)} if more else {}
+            continue
         if role.many and not exact:
             exact = numbered_columns(role.known_as, free)[:1]
         if exact:

@@ -13,6 +13,7 @@ from tunewiz.data.parallel import spans
 from tunewiz.data.parallel.processes import Killed, in_processes
 from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Row, Span
+from tunewiz.data.text.lengths import Kept
 from tunewiz.problems import BadData, Findings, say, warning
 
 #: What a reader of a table says of a header among the rows, which may put columns in another order for all that follow.
@@ -35,8 +36,8 @@ class Look(Protocol):
         """Take what was seen of the rows that follow."""
 
     @property
-    def sketching(self) -> bool:
-        """Whether rows are still sketched to be compared with each other."""
+    def kept(self) -> Kept:
+        """What there is to keep of the rows that follow."""
 
 
 L = TypeVar("L", bound=Look)
@@ -54,19 +55,20 @@ class _Setting:
 @dataclass(frozen=True)
 class _Task:
     span: Span
-    sketching: bool
+    kept: Kept
 
 
 def look_through(
     make: Callable[..., L], detection: Detection, *known: Any, findings: Findings, alone: bool = False
 ) -> L:
-    """What ``make(detection, *known, sketching=…)`` has seen of all rows; ``alone`` keeps it to this process.
+    """What ``make(detection, *known, kept=…)`` has seen of all rows; ``alone`` keeps it to this process.
 
     A file of many bytes (:data:`~tunewiz.data.parallel.spans.LARGE`) is shared out to as many processes as there are
     cores, if it may be cut; the result is the same. If one of them is killed, this process reads the file again, which
     is told.
     """
     killed = False
+    alone = alone or type(detection.format).__module__ == "__main__"  # which other processes do not import
     if not alone and detection.source.size >= spans.LARGE and usable_cores() > 1 and spans.may_be_cut(detection):
         try:
             found = _in_parts(make, detection, known)
@@ -99,7 +101,7 @@ def _rows(detection: Detection, look: Look) -> Iterator[Row]:
 def _in_parts(make: Callable[..., L], detection: Detection, known: tuple[Any, ...]) -> L | None:
     """The look of several processes; None where the parts turn out to depend on each other."""
     whole = make(detection, *known)
-    tasks = (_Task(span, whole.sketching) for span in spans.spans(detection.source, spans.PART))
+    tasks = (_Task(span, whole.kept) for span in spans.spans(detection.source, spans.PART))
     results = in_processes(_look_at_part, _Setting(detection, make, known), tasks)
     try:
         for seen, changed in results:
@@ -115,6 +117,6 @@ def _look_at_part(setting: _Setting, task: _Task) -> tuple[Any, bool]:
     """What is seen of a part, and whether it changes how later parts are read."""
     source = setting.detection.source.altered(span=task.span)
     detection = replace(setting.detection, source=source)
-    look = setting.make(detection, *setting.known, sketching=task.sketching)
+    look = setting.make(detection, *setting.known, kept=task.kept)
     look.read(_rows(detection, look))
     return look.seen(), look.placed.holds(_CHANGES)

@@ -1,20 +1,34 @@
-"""Work shared out to processes of our own, its results in order; a killed one is told, and none outlives its parent."""
+"""Work shared out to processes of our own, its results in order; a killed one is told, and none outlives its parent.
+
+They are started by a command, not by ``multiprocessing``: that imports a user's own script anew in each of them, which
+needs a ``__main__`` guard there, and forking is not safe beside threads, as in the full screen.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
+import pickle
 import signal
+import socket
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, TypeVar
 
 from tunewiz.cores import usable_cores
+from tunewiz.errand import child_environment
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-#: Each takes some 80 MB, and what they hand over has to be put together by one.
+#: What a process begins with: it finds modules where this one does, and is told the rest through a socket.
+_START: Final = (
+    "import sys; sys.path[:] = sys.argv[2:]; from tunewiz.data.parallel.processes import serve; serve(int(sys.argv[1]))"
+)
+#: Libraries of numbers keep buffers for each of their threads, of which these processes need no second one.
+_ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+#: Each takes some 60 MB, and what they hand over has to be put together by one.
 _MOST: Final = 16
 #: Tasks that are done or under way beyond the one whose result is next, a process: bounds what waits in memory.
 _AHEAD: Final = 2
@@ -29,12 +43,14 @@ def in_processes(
 ) -> Generator[Result, None, None]:
     """``work(setting, task)`` for each of ``tasks``, done by ``count`` processes (default: a core each), in order.
 
-    ``work`` is a function of a module, the others can be pickled. Raises :class:`Killed` when a process is gone, and
-    what ``work`` raised. Processes end with the iterator, whatever ends it, and by themselves when this one is gone.
+    ``work`` is a function of a module other than ``__main__``, the others can be pickled. Raises :class:`Killed` when a
+    process is gone, and what ``work`` raised. Processes end with the iterator, whatever ends it, and by themselves when
+    this one is gone.
     """
-    context = multiprocessing.get_context("spawn")  # forking is not safe beside threads, as in the full screen
-    crew = [_Worker(context, work, setting) for _ in range(min(count or usable_cores(), _MOST))]
+    begun = pickle.dumps((work, setting))
+    crew: list[_Worker] = []
     try:
+        crew += [_Worker(begun) for _ in range(min(count or usable_cores(), _MOST))]
         yield from _ordered(crew, tasks)
     finally:
         for worker in crew:
@@ -44,17 +60,32 @@ def in_processes(
 class _Worker:
     """A process and the pipe to it."""
 
-    def __init__(self, context: Any, work: Callable[..., Any], setting: Any) -> None:
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(other, work, setting), daemon=True)
-        self.process.start()
-        other.close()
+    def __init__(self, begun: bytes) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _START, str(theirs.fileno()), *sys.path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=child_environment() | _ONE_THREAD,
+                pass_fds=[theirs.fileno()],
+            )
+        self.pipe = Connection(ours.detach())
         self.busy = False
+        self._begun: bytes | None = begun
+
+    def send(self, task: Any) -> None:
+        """Hand over a task, the first time with what it needs."""
+        if self._begun is not None:
+            self.pipe.send_bytes(self._begun)
+            self._begun = None
+        self.pipe.send(task)
+        self.busy = True
 
     def end(self) -> None:
         self.pipe.close()
         self.process.terminate()
-        self.process.join()
+        self.process.wait()
 
 
 def _ordered(crew: list[_Worker], tasks: Iterable[Task]) -> Iterator[Any]:
@@ -89,10 +120,9 @@ def _ordered(crew: list[_Worker], tasks: Iterable[Task]) -> Iterator[Any]:
 
 def _send(worker: _Worker, task: Any) -> None:
     try:
-        worker.pipe.send(task)
+        worker.send(task)
     except (BrokenPipeError, ConnectionError) as gone:
         raise Killed from gone
-    worker.busy = True
 
 
 def _received(worker: _Worker) -> tuple[int, Any, BaseException | None]:
@@ -104,9 +134,14 @@ def _received(worker: _Worker) -> tuple[int, Any, BaseException | None]:
     return found
 
 
-def _serve(pipe: Connection, work: Callable[[Any, Any], Any], setting: Any) -> None:
-    """Do one task after another, until the parent closes the pipe or is gone."""
+def serve(descriptor: int) -> None:
+    """Do one task after another, until the parent closes the socket or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of a terminal; the parent ends its processes
+    pipe = Connection(descriptor)
+    try:
+        work, setting = pickle.loads(pipe.recv_bytes())
+    except (EOFError, OSError):
+        return
     while True:
         try:
             number, task = pipe.recv()

@@ -120,7 +120,7 @@ def list_in_text(value: str) -> list[Any] | None:
 
 def number_in(text: str) -> float | None:
     """The finite number that a text is, also in full-width digits, or None."""
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = unicodedata.normalize("NFKC", text).strip().removesuffix("%")  # a percentage, of 100
     if not plain or plain[0] not in "+-.0123456789" or "_" in plain:
         return None
     try:

@@ -44,7 +44,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         ),
         USUAL: _names(
             "answer answers document doc passage context paragraph answertext faqanswer clickeddoc clickeddocument",
-            "clickedtext clickedpassage 点击文档 点击内容",
+            "clickedtext clickedpassage entailment entailed 点击文档 点击内容 蕴含句",
             "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
         ),
         WEAK: _names("response reply a content body sentence2 text2 target output 内容 正文 标准问 标准问题"),
@@ -54,7 +54,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "negative negatives neg hardnegative hardnegatives negativepassage negativepassages negativedocument",
             "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档 负例文档 负例段落",
         ),
-        USUAL: _names("rejected rejectedresponse rejectedresponses 拒绝回答"),
+        USUAL: _names("rejected rejectedresponse rejectedresponses contradiction 拒绝回答 矛盾句"),
     },
     # Other ways to ask the same, in a cell of a FAQ sheet.
     "similar": {
@@ -126,7 +126,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "llm_prompt": {
         EXACT: _names("prompt prompts 提示 提示词"),
         USUAL: _names(
-            "query question questions ask asks 问题 提问 问 问句 题目 查询 用户问题 用户输入 input source src user",
+            "query question questions problem problems ask asks",
+            "问题 提问 问 问句 题目 查询 用户问题 用户输入 input source src user",
             "human customer 用户 客户 顾客 买家 咨询 咨询内容 原文 源文 输入 q",
         ),
         WEAK: _names("content text article document passage body inputtext 正文 内容 文本 文章 上文 上联"),
@@ -134,6 +135,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "llm_completion": {
         EXACT: _names("completion completions response 回复 补全"),
         USUAL: _names(
+            "solution solutions",
             "answer answers answerkey output target tgt assistant reply replies bot gpt chatbot 回答 答案 答 解答 答复",
             "标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
         ),
@@ -355,6 +357,7 @@ _WORDED: Final = {
     "sentence2": ("sentence2", "positive"),
     "score": ("score",),
     "title": ("title",),
+    "llm_reasoning": ("llm_reasoning",),
 }
 _MARKS: Final = {
     "positive": frozenset(("positive", "positives", "pos", "gold")),
@@ -390,7 +393,7 @@ def _by_words(role: str, columns: Sequence[str]) -> list[Guess]:
         elif stems & set(spellings(column)):
             found.append(Guess(column, USUAL))
         elif (place := _last_word(column, words, names)) is not None:
-            worded.append((place, Guess(column, WEAK)))
+            worded.append((place, Guess(column, USUAL if role == "llm_reasoning" else WEAK)))
     return [*found, *(guess for _, guess in sorted(worded, key=lambda item: item[0]))]
 
 

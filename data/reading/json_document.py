@@ -187,8 +187,8 @@ def find_rows(source: Source, report: Report) -> tuple[str, Shape]:
         shape = _shape_of(held)
     if shape:
         report(note("rows-turned", _told_of(held, shape), source.at()))
-    elif _are_unequal(value):
-        lengths = ", ".join(f"{key} {len(cells)}" for key, cells in value.items())
+    elif uneven := next((item for item in (value, *value.values()) if _are_unequal(item)), None):
+        lengths = ", ".join(f"{key} {len(cells)}" for key, cells in uneven.items())
         message = say("The file has a list for each column, and they are not equally long: {lengths}.", lengths=lengths)
         fix = say("Give each column as many cells, or write an object for each row.")
         raise BadData(error("unequal-columns", message, source.at(), fix))
@@ -305,8 +305,10 @@ def _by_columns(value: Values) -> bool:
     return len({len(cells) for cells in columns}) == 1 and len(columns[0]) > 1
 
 
-def _are_unequal(value: Values) -> bool:
+def _are_unequal(value: object) -> bool:
     """Whether each key holds the cells of a column, of which some are missing: what belongs together is lost."""
+    if not isinstance(value, dict):
+        return False
     columns = list(value.values())
     if len(columns) < 2 or not all(isinstance(cells, list) and cells for cells in columns):
         return False

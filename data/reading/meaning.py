@@ -22,7 +22,22 @@ _PLAIN: Final = frozenset(
 )
 #: Numbers that say how good an answer is, or how much it counts.
 _WEIGHTS: Final = frozenset(
-    ("weight", "loss", "score", "rating", "reward", "margin", "stars", "权重", "评分", "得分", "分数", "打分")
+    (
+        "weight",
+        "loss",
+        "score",
+        "rating",
+        "reward",
+        "margin",
+        "stars",
+        "star",
+        "preference",
+        "权重",
+        "评分",
+        "得分",
+        "分数",
+        "打分",
+    )
 )
 #: Lists of numbers that say which turns of a conversation are learned.
 _MASKS: Final = frozenset(("lossmask", "losses", "trainmask", "turnmask", "turnweights", "weights"))
@@ -34,6 +49,14 @@ _MOST_GRADES: Final = 10  # different numbers of a scale; more are counts and ye
 _DATE: Final = re.compile(r"^\d{4}[-/年.]\d{1,2}([-/月.]\d{1,2}日?)?([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2})?$")
 _URL: Final = re.compile(r"^(https?://|www\.|/?[\w.-]+/[\w./-]+$)")
 _CODE: Final = re.compile(r"^[\w.\-]*\d[\w.\-]*$", re.ASCII)
+
+
+def _weighs(column: str) -> bool:
+    """Whether the name says that numbers tell how good or how heavy something is: ``score_chosen``, ``评分2``."""
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).casefold())
+    name = normalise_name(column)
+    plain = {word.removesuffix("s") for word in words} | {name}
+    return bool(plain & _WEIGHTS) or any(name.endswith(word) for word in _WEIGHTS if not word.isascii())
 
 
 def is_choice(column: str, columns: Iterable[str]) -> bool:
@@ -60,7 +83,7 @@ def carries(table: Table, column: str) -> bool:
         return False
     if table.kind(column) in ("number", "numbers"):
         flags = {str(value) for value in values} <= {"0", "1", "True", "False"}
-        return flags or name in _WEIGHTS or bool(guesses("llm_label", [column]))
+        return flags or _weighs(column) or bool(guesses("llm_label", [column]))
     texts = [str(value).strip() for value in values]
     if all(_DATE.match(text) or _URL.match(text) for text in texts):
         return False

@@ -145,7 +145,7 @@ def words_in(values: Iterable[object]) -> list[str]:
 
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        float(word.removesuffix("%"))  # a percentage
     except ValueError:
         return False
     return True

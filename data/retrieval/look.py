@@ -12,7 +12,7 @@ from tunewiz.data.formats.retrieval_rows import GroupFormat
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.source import Row
 from tunewiz.data.rows.examples import Example, ScoredPair
-from tunewiz.data.text.lengths import LengthSample
+from tunewiz.data.text.lengths import EVERYTHING, Kept, LengthSample
 from tunewiz.problems import Findings
 
 PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the findings
@@ -21,26 +21,26 @@ PREVIEWED: Final = 5  # rows shown: what fits on a small terminal beside the fin
 class ExampleLook:
     """``rows`` were read, ``usable`` examples came of them, ``preview`` shows the first; findings lie in ``placed``.
 
-    The first ``keep`` examples are ``kept``.
+    The first ``keep`` examples are the ``first``.
     """
 
-    def __init__(self, detection: Detection, setting: Setting, keep: int = 0, sketching: bool = True) -> None:
+    def __init__(self, detection: Detection, setting: Setting, keep: int = 0, kept: Kept = EVERYTHING) -> None:
         self.rows = self.usable = 0
         self.preview: list[Mapping[str, str]] = []
-        self.kept: list[Example] = []
+        self.first: list[Example] = []
         self._keep = keep
         self.placed = Placed()
-        self.sample = LengthSample(setting.count)
+        self.sample = LengthSample(setting.count, limits=kept.limits)
         self._detection = detection
-        self._watch = Watch(setting, self.placed, self._measure, _opposed(detection), sketching)
+        self._watch = Watch(setting, self.placed, self._measure, _opposed(detection), kept.sketching)
 
     def _measure(self, batch: Iterable[Example]) -> None:
         self.sample.watch(*batch)
 
     @property
-    def sketching(self) -> bool:
-        """Whether queries are still sketched."""
-        return not self._watch.rows.full
+    def kept(self) -> Kept:
+        """What there is to keep of the rows that follow."""
+        return Kept(not self._watch.rows.full, self.sample.limits)
 
     def read(self, rows: Iterator[Row]) -> None:
         """Look at rows."""
@@ -48,8 +48,8 @@ class ExampleLook:
             self.usable += 1
             if len(self.preview) < PREVIEWED:
                 self.preview.append(shown(example))
-            if len(self.kept) < self._keep:
-                self.kept.append(example)
+            if len(self.first) < self._keep:
+                self.first.append(example)
 
     def seen(self) -> Any:
         """What was seen, to be handed to another process."""

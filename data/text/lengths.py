@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import ceil
 from operator import ge
 from typing import Final
@@ -84,6 +84,19 @@ class Advice:
     cut: float
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What is to be kept of rows: whether they are sketched to be compared with each other, and by role the largest
+    number of a text that belongs to the sample of lengths (:attr:`LengthSample.limits`).
+    """
+
+    sketching: bool = True
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+EVERYTHING: Final = Kept()
+
+
 class LengthSample:
     """Measures texts as they stream by; of many a sample, drawn by where they stand and so always the same.
 
@@ -91,8 +104,11 @@ class LengthSample:
     in parts gives the sample of the whole: :meth:`take`.
     """
 
-    def __init__(self, count: TokenCount | None = None, size: int = RESERVOIR) -> None:
+    def __init__(
+        self, count: TokenCount | None = None, size: int = RESERVOIR, limits: Mapping[str, int] | None = None
+    ) -> None:
         self._count = count or estimate_each
+        self._limits = limits or {}
         self._exact = count is not None
         self._size = size
         self._roles: dict[str, _Role] = {}
@@ -101,12 +117,17 @@ class LengthSample:
         """Take one text of ``role``; without its ``line``, texts go by their number."""
         kept = self._roles.get(role)
         if kept is None:
-            kept = self._roles[role] = _Role()
+            kept = self._roles[role] = _Role(self._limits.get(role, _EVERY))
         kept.add(text, line)
         if len(kept.waiting) >= _BATCH:
             kept.measure(self._count)
             if len(kept.places) >= 2 * self._size:
                 kept.cut(self._size)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """By role the largest number of a text that may still belong to the sample; none where every text may."""
+        return {role: kept.limit for role, kept in self._roles.items() if kept.limit != _EVERY}
 
     def watch(self, *examples: Example) -> None:
         """Take the texts of ``examples``."""
@@ -131,7 +152,7 @@ class LengthSample:
         """Take what ``other`` measured of the lines behind those seen here."""
         for role, theirs in other._roles.items():
             theirs.measure(other._count)
-            own = self._roles.setdefault(role, _Role())
+            own = self._roles.setdefault(role, _Role(self._limits.get(role, _EVERY)))
             own.measure(self._count)
             own.take(theirs)
             if len(own.places) >= 2 * self._size:
@@ -178,14 +199,14 @@ class LengthSample:
 class _Role:
     """What is kept of one role: of each text where it stands, its characters and its tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
         self.seen = 0
         self.longest = 0
         self.places = array("Q")
         self.characters = array("I")
         self.tokens = array("I")
         self.waiting: list[str] = []
-        self._limit = _EVERY  # texts with a larger number are not among the kept
+        self.limit = limit  # texts with a larger number are not among the kept
         self._line = 0
         self._on_line = 0
 
@@ -200,14 +221,14 @@ class _Role:
             self._line, self._on_line = line, 0
         place = line << _ON_A_LINE | self._on_line
         self._on_line += 1
-        if self._limit == _EVERY or _number(place) <= self._limit:
+        if self.limit == _EVERY or _number(place) <= self.limit:
             self.places.append(place)
             self.characters.append(length)
             self.waiting.append(text)
 
     def add_all(self, texts: list[str], lines: list[int]) -> bool:
         """Take texts of as many lines at once; False where they have to be taken one by one."""
-        if self._limit == _EVERY or lines[0] <= self._line or any(map(ge, lines, lines[1:])):
+        if self.limit == _EVERY or lines[0] <= self._line or any(map(ge, lines, lines[1:])):
             return False
         import numpy as np
 
@@ -215,7 +236,7 @@ class _Role:
         self.longest = max(self.longest, max(map(len, texts)))
         self._line, self._on_line = lines[-1], 1
         places = np.array(lines, dtype="uint64") << np.uint64(_ON_A_LINE)
-        for index in (mixed(places) <= np.uint64(self._limit)).nonzero()[0].tolist():
+        for index in (mixed(places) <= np.uint64(self.limit)).nonzero()[0].tolist():
             self.places.append(lines[index] << _ON_A_LINE)
             self.characters.append(len(texts[index]))
             self.waiting.append(texts[index])
@@ -232,7 +253,7 @@ class _Role:
         if len(self.places) <= size:
             return
         kept = sorted((_number(place), index) for index, place in enumerate(self.places))[:size]
-        self._limit = kept[-1][0]
+        self.limit = kept[-1][0]
         order = sorted(index for _, index in kept)
         self.places = array("Q", [self.places[index] for index in order])
         self.characters = array("I", [self.characters[index] for index in order])

@@ -240,8 +240,8 @@ class Training(Optimisation, Extent):
         ge=1,
         le=100_000,
         title=N_("Log every"),
-        description=N_("Steps between two reports of loss and speed."),
-        json_schema_extra=about(typical=N_("10; 1 for very short runs.")),
+        description=N_("Steps between two reports of loss and speed, at most: a short run reports twenty times."),
+        json_schema_extra=about(typical="10"),
     )
     evaluations: int = Field(
         4,

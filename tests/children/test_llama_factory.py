@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from dataclasses import replace
@@ -212,3 +213,19 @@ def test_answers_not_to_be_learned_are_read_and_left_out_of_the_loss(
         found = training.preprocess_dataset(batch)
     assert found["labels"] == [list(masked.labels), list(whole.labels)]
     assert found["input_ids"] == [list(whole.ids)] * 2
+
+
+def test_the_end_sign_of_an_answer_that_is_not_learned_is_not_learned(tiny_llm: Path) -> None:
+    turns = (Turn("user", "train the gpu"), Turn("assistant", "use the server"), Turn("user", "how do i"))
+    row = Conversation((*turns, Turn("assistant", "train the model")))
+    loaded = tokenizing(preset(tiny_llm), Places(str(tiny_llm), "", "", "chatml", "sft", False, False))
+    # Templates of this kind put the end sign behind an answer as the first token of the next question.
+    loaded = replace(loaded, template=copy.copy(loaded.template))
+    loaded.template.efficient_eos = True
+    end = loaded.tokenizer.eos_token_id
+    for unlearned, learned_ends in ((), 2), ((1,), 1), ((3,), 1), ((1, 3), 0):
+        marked = replace(row, turns=tuple(replace(turn, learned=number not in unlearned)
+                                          for number, turn in enumerate(row.turns)))  # fmt: skip
+        labels = encode_row(loaded, marked)["answer"].labels
+        after = [number for number, label in enumerate(labels) if label == end and labels[number - 1] != end]
+        assert len(after) == learned_ends, unlearned

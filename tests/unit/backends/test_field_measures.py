@@ -108,6 +108,15 @@ def trained(losses: list[float]) -> list[str]:
     return [problem.code for problem in run.problems]
 
 
+@pytest.mark.parametrize(("wanted", "steps", "every"), [(10, 15, 1), (10, 100, 5), (10, 5000, 10), (2, 15, 1)])
+def test_a_short_run_reports_twenty_times(wanted: int, steps: int, every: int) -> None:
+    arguments = SimpleNamespace(logging_steps=wanted, save_total_limit=None)
+    state = SimpleNamespace(logging_steps=wanted, max_steps=steps, global_step=0)
+    bridge: Any = Bridge(Heard([]), "train")  # type: ignore[arg-type]
+    bridge.on_train_begin(arguments, state, None)
+    assert state.logging_steps == arguments.logging_steps == every  # the Trainer goes by one, the cosines by the other
+
+
 def test_a_loss_of_nought_throughout_is_told_once() -> None:
     assert trained([0.0] * 40) == ["loss-zero"]
     assert trained([0.0] * 3) == ["loss-zero"]

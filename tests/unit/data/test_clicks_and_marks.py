@@ -157,3 +157,21 @@ def test_comparisons_in_paths() -> None:
         "s=2.0": ["b"],
         "!s>=1": ["a", "c"],
     }
+
+
+@pytest.mark.parametrize("mark", ["|||", "||", "###", "<sep>"])
+def test_several_answers_in_a_cell_are_each_one_and_told(tmp_path: Path, mark: str) -> None:
+    answers = [f"ask at the desk {n}{mark}call the office {n}" for n in range(12)]
+    rows = [(f"how do i renew card {n}?", answer) for n, answer in enumerate(answers)]
+    found = table(tmp_path / "faq.csv", ("question", "answer"), rows)
+    assert "several-texts" in codes(found) and found.preview[0]["positive"] == "ask at the desk 0 (+1)"
+    few = [*rows[:2], *((question, f"ask at the desk {n}") for n, (question, _) in enumerate(rows[2:]))]
+    found = table(tmp_path / "few.csv", ("question", "answer"), few)
+    told = next(one for one in found.findings if one.code == "several-texts")
+    assert told.severity == "warning" and found.preview[0]["positive"] == rows[0][1]
+
+
+def test_lines_and_bars_of_a_document_are_no_marks(tmp_path: Path) -> None:
+    rows = [(f"how do i renew card {n}?", f"at the desk | {n} or by mail | {n}") for n in range(12)]
+    found = table(tmp_path / "faq.csv", ("question", "answer"), rows)
+    assert "several-texts" not in codes(found) and "(+" not in found.preview[0]["positive"]

@@ -10,6 +10,7 @@ import pytest
 
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan, conversation_from, record_of
+from tunewiz.data.chat.repeats import surplus
 from tunewiz.data.dialogues.calls import call_text, calls_in
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import split_dialogue
@@ -360,3 +361,35 @@ def test_a_split_beside_is_measured_on(tmp_path: Path) -> None:
     told: list[str] = []
     found = prepare_llm(LlmPlan(Dataset(str(tmp_path))), lambda problem: told.append(problem.code))
     assert (len(found.train), len(found.evaluation), "measured-split" in told) == (9, 3, True)
+
+
+@pytest.mark.parametrize(
+    "names", [("score_chosen", "score_rejected"), ("chosenRating", "rejectedRating"), ("margin", "难度评分")]
+)
+def test_numbers_that_weigh_answers_are_lost_with_a_warning(tmp_path: Path, names: tuple[str, str]) -> None:
+    rows = [{"prompt": f"what is {one}?", "chosen": f"{one} is a fruit", "rejected": f"{one} is a stone",
+             names[0]: 0.5 + n / 100, names[1]: n / 100} for n, one in enumerate(FRUIT)]  # fmt: skip
+    found = looked(written(tmp_path, rows))
+    assert found.counts["stage:preference"] == len(FRUIT)
+    told = line(found, "columns-unused")
+    assert "columns-unused" in warned(found) and all(name in told for name in names) and "difference is clear" in told
+
+
+def test_rows_that_differ_in_what_is_learned_are_no_duplicates(tmp_path: Path) -> None:
+    def row(one: str, weights: tuple[int, int]) -> dict[str, Any]:
+        said = (
+            ("user", f"a {one}?"),
+            ("assistant", f"{one}, a fruit"),
+            ("user", "why?"),
+            ("assistant", f"{one} it is"),
+        )
+        turns: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in said]
+        turns[1]["weight"], turns[3]["weight"] = weights
+        return {"messages": turns}
+
+    rows = [row(one, weights) for one in FRUIT for weights in ((0, 1), (1, 0))]
+    path = written(tmp_path, rows)
+    told = {one.code for one in looked(path).findings}
+    assert not {"duplicate-row", "near-duplicate-row", "similar-row"} & told
+    assert surplus(looked(path).conversations) == {}  # the first rows, whole
+    assert "duplicate-row" in {one.code for one in looked(written(tmp_path, rows + rows)).findings}

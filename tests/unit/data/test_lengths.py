@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tunewiz.data.rows.examples import Group
 from tunewiz.data.text.lengths import BINS, Lengths, LengthSample, TokenCount, estimate_tokens
@@ -79,3 +79,24 @@ def test_the_histogram_counts_every_text() -> None:
     assert len(found.histogram) == BINS
     assert sum(found.histogram) == found.count == 4
     assert (found.histogram[0], found.histogram[-1]) == (3, 1)
+
+
+def test_a_part_that_knows_the_limit_measures_less_and_changes_nothing() -> None:
+    counted: list[int] = []
+
+    def counting(texts: Sequence[str]) -> list[int]:
+        counted.append(len(texts))
+        return words(texts)
+
+    whole, later = LengthSample(words, 100), LengthSample(words, 100)
+    for line in range(1, 601):
+        whole.add("query", "a " * (line % 9 + 1), line)
+        later.add("query", "a " * (line % 9 + 1), line)
+    assert later.limits and later.limits["query"] < 1 << 64
+    part = LengthSample(counting, 100, later.limits)
+    for line in range(601, 1201):
+        whole.add("query", "a " * (line % 7 + 1), line)
+        part.add("query", "a " * (line % 7 + 1), line)
+    later.take(part)
+    assert later.lengths() == whole.lengths()
+    assert sum(counted) < 300  # of 600 texts

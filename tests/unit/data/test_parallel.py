@@ -7,13 +7,17 @@ import os
 import pickle
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tunewiz.data.inspection import Inspection, inspect
+from tunewiz.data.opening.detection import detect
 from tunewiz.data.parallel import look, processes, spans
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.reading.source import Dataset
@@ -167,15 +171,42 @@ def double(_setting: None, number: int) -> int:
     return 2 * number
 
 
-def test_processes_answer_in_order_and_are_gone_afterwards() -> None:
-    import multiprocessing
+def test_processes_answer_in_order_and_are_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
 
+    class Recorded(subprocess.Popen[bytes]):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            begun.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     assert list(processes.in_processes(double, None, range(40), 2)) == [2 * number for number in range(40)]
     with pytest.raises(ValueError, match="seventy"):
         list(processes.in_processes(double, None, range(60, 80), 1))
     with pytest.raises(processes.Killed):
         list(processes.in_processes(double, None, range(80, 95), 1))
-    assert multiprocessing.active_children() == []
+    assert len(begun) == 4 and all(child.returncode is not None for child in begun)
+
+
+def test_a_script_of_the_user_needs_no_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script, mark = tmp_path / "reads.py", tmp_path / "imported"
+    script.write_text(f"open({str(mark)!r}, 'w').close()\n", "utf-8")
+    main = ModuleType("__main__")
+    main.__file__ = str(script)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert list(processes.in_processes(double, None, range(2), 1)) == [0, 2]
+    assert not mark.exists()
+
+
+def test_formats_of_a_script_are_read_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"query": f"q {n}", "positive": f"p {n}"}) + "\n" for n in range(50)))
+    detection = detect(discover(Dataset(str(path))))
+    monkeypatch.setattr(type(detection.format), "__module__", "__main__")  # other processes would not find it there
+    monkeypatch.setattr(spans, "LARGE", 0)
+    monkeypatch.setattr(look, "usable_cores", lambda: 2)
+    monkeypatch.setattr(look, "in_processes", lambda *_given: pytest.fail("another process was asked"))
+    assert inspect(Dataset(str(path)), "embedding").counts == {"rows": 50, "examples": 50}
 
 
 def test_a_killed_process_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

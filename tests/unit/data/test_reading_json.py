@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import tracemalloc
 from collections import Counter
@@ -199,9 +200,12 @@ def test_objects_under_their_ids_below_a_key_are_rows(tmp_path: Path) -> None:
 
 
 def test_columns_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
+    columns = {"query": ["a b", "c d"], "positive": ["x y"]}
     path = tmp_path / "rows.json"
-    path.write_text(json.dumps({"query": ["a b", "c d"], "positive": ["x y"]}), encoding="utf-8")
-    for task in ("embedding", "llm"):
+    for held, task in itertools.product(
+        (columns, {"data": columns}, {"v": "1", "rows": columns}), ("embedding", "llm")
+    ):
+        path.write_text(json.dumps(held, indent=2 if task == "llm" else None), encoding="utf-8")
         found = inspect(Dataset(str(path)), task)
         assert [finding.code for finding in found.findings if finding.severity == "error"] == ["unequal-columns"]
         assert "query 2, positive 1" in found.findings[0].first[0].line("en")
