@@ -100,7 +100,7 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
             'Write the right ones into one list and the others into another: {{"query": …, "pos": […], "neg": […]}}.'
         )
         found.append(error("texts-graded", message, source.at(), fix))
-    scores = [name for name in spare if name not in graded and table.varied(name)
+    scores = [name for name in spare if table.kind(name) == "number" and table.varied(name)
               and any(guess.strength > WEAK for guess in guesses("score", [name]))]  # fmt: skip
     if scores:
         message = say("Not used, though they may tell right rows from wrong ones: {columns}.",

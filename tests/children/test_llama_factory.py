@@ -223,7 +223,8 @@ def test_the_end_sign_of_an_answer_that_is_not_learned_is_not_learned(tiny_llm: 
     loaded = replace(loaded, template=copy.copy(loaded.template))
     loaded.template.efficient_eos = True
     end = loaded.tokenizer.eos_token_id
-    for unlearned, learned_ends in ((), 2), ((1,), 1), ((3,), 1), ((1, 3), 0):
+    # This template's answers end with the same sign, so that each that is learned has two of them.
+    for unlearned, learned_ends in ((), 4), ((1,), 2), ((3,), 2), ((1, 3), 0):
         marked = replace(row, turns=tuple(replace(turn, learned=number not in unlearned)
                                           for number, turn in enumerate(row.turns)))  # fmt: skip
         labels = encode_row(loaded, marked)["answer"].labels
