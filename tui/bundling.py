@@ -95,7 +95,7 @@ class _Pictures:
         from tunewiz.tui.screens.messages import MonitorWanted
 
         app.post_message(MonitorWanted(self._run, stay=True))
-        await _until(lambda: getattr(getattr(app.screen, "view", None), "sample", None))
+        await _until(lambda: getattr(app.screen, "view", None))
 
     def _wizard(self, step: str) -> _Opening:
         async def opening(app: Any) -> None:
