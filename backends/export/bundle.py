@@ -35,7 +35,9 @@ _LOGS: Final = ("output.log", "events.jsonl", "run.json", "llama_factory.yaml")
 #: Endings of files that hold text of ours, in which places of the machine are looked for.
 _TEXTS: Final = frozenset((".md", ".html", ".json", ".jsonl", ".yaml", ".log", ".py", ".ipynb", ".svg"))
 #: Of all our texts these alone hold lists of files of this machine; elsewhere a path may be somebody's question.
-_LISTS: Final = frozenset(("output.log", "events.jsonl", "run.json", "preset.yaml", "llama_factory.yaml"))
+_LISTS: Final = frozenset(
+    ("counts.json", "output.log", "events.jsonl", "run.json", "preset.yaml", "llama_factory.yaml")
+)
 _ABSOLUTE: Final = re.compile(r"(?<![\w.:/~-])/(?:[\w.+@%=-]+/)+([\w.+@%=-]+)")
 
 
@@ -172,7 +174,7 @@ def _card(made: _Bundle) -> None:
 def _redact(file: Path, folder: Path, private: Places) -> None:
     """Take places and secrets out of a file of ours; the data stays as it is."""
     inside = file.relative_to(folder).parts
-    if not file.is_file() or file.suffix not in _TEXTS or "data" in inside[:-1]:
+    if not file.is_file() or file.suffix not in _TEXTS or ("data" in inside[:-1] and file.suffix != ".json"):
         return
     text = file.read_text(encoding="utf-8", errors="replace")
     write_whole(file, private.without(text, file.name in _LISTS))

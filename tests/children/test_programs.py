@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import subprocess
 import sys
@@ -19,10 +21,12 @@ from tunewiz.backends.export import bundle, targets
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.text.language import is_chinese
 from tunewiz.files import read_json
+from tunewiz.language import use
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.problems import BadPreset
 
 #: Runs programs one after the other, cells of notebooks in order, in a Python in which there is no Tunewiz.
 RUNNER = """
