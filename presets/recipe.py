@@ -30,6 +30,11 @@ _FASTER: Final = {"strong": 1.0, "middle": 1.5, "weak": 2.5}
 _FASTEST: Final = 5e-5  # beyond it training all weights begins to forget
 #: Rows from which on fewer times are enough.
 _ENOUGH: Final = ((100_000, 1.0), (20_000, 2.0), (2_000, 3.0))
+#: From this share on, rows come back to the same passages: a FAQ, whose answers are all there is to know. There more
+#: is learned without harm: nDCG@10 of 130 such rows rose from 0.851 at the usual rate to 0.879 at the fastest (five
+#: epochs both; the libraries' one epoch: 0.796), of 460 from 0.791 (three epochs) to 0.800. Of abstracts, a query
+#: each, the same brought 0.014 less than one epoch at the usual rate.
+_SHARED: Final = 0.5
 #: The library's rate with adapters, and ours for a head that begins from nothing.
 _LORA_RATE: Final = 1e-4
 _FRESH_RATE: Final = 1e-4
@@ -48,7 +53,7 @@ class Known:
 
     ``score`` is the primary metric (0 to 1) on a sample of the training queries, which it has never seen; ``None``
     where it was not measured. ``validated``: whether rows are kept aside to choose by. ``fresh``: whether a reranker's
-    head begins from nothing.
+    head begins from nothing. ``shared``: the share of rows whose passage answers another query of the rows too.
     """
 
     rows: int
@@ -56,6 +61,7 @@ class Known:
     metric: str = ""
     validated: bool = False
     fresh: bool = False
+    shared: float = 0.0
 
     @property
     def level(self) -> str:
@@ -63,6 +69,11 @@ class Known:
         if self.score is None or self.score >= _STRONG:
             return "strong"
         return "middle" if self.score >= _WEAK else "weak"
+
+    @property
+    def closed(self) -> bool:
+        """Whether few passages answer the queries again and again, as in a FAQ."""
+        return self.shared >= _SHARED and self.rows < _ENOUGH[-1][0]
 
 
 class Chosen(NamedTuple):
@@ -121,6 +132,13 @@ def _epochs(preset: RetrievalPreset, known: Known, rows_a_step: int) -> Chosen:
             reason = say("A fresh head learns from nothing; after two times through, new queries get worse.")
             return Chosen(min(2.0, _most(known.rows)), reason)
         return Chosen(1.0, say("The model ranks already; the libraries' own recipe."))
+    if known.closed:
+        reason = say(
+            "{percent} % of the rows share their answer with another query, as in a FAQ: what is learned of it is "
+            "asked for again.",
+            percent=round(100 * known.shared),
+        )
+        return Chosen(min(_EPOCHS["weak"], _most(known.rows)), reason)
     epochs = _EPOCHS[known.level]
     fewest = float(round(_FEWEST_STEPS * rows_a_step / max(1, known.rows)))
     if epochs < fewest:
@@ -165,9 +183,14 @@ def _rate(preset: RetrievalPreset, known: Known) -> Chosen:
     if preset.cross_encoder and known.fresh:
         return Chosen(_FRESH_RATE, say("The head is new and needs large steps."))
     usual = size.learning_rate if size else preset.full_rate
-    rate = float(f"{max(usual, min(usual * _FASTER[known.level], _FASTEST)):.1g}")
+    faster = _FASTER["weak" if known.closed else known.level]
+    rate = float(f"{max(usual, min(usual * faster, _FASTEST)):.1g}")
     if preset.cross_encoder or rate == usual:
         return Chosen(usual, say("The usual one for this model when all weights are trained."))
+    if known.closed:
+        reason = say("Larger steps than the usual {usual}: the same answers come again, so little is forgotten.",
+                     usual=f"{usual:g}")  # fmt: skip
+        return Chosen(rate, reason)
     return Chosen(rate, say("{found} Larger steps than the usual {usual}.", found=_finds(known), usual=f"{usual:g}"))
 
 

@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from textual.pilot import WaitForScreenTimeout
 
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import current
-from tunewiz.problems import Message
+from tunewiz.problems import BadPreset, Message
 
 #: Columns and rows of a picture: wide enough for every panel, and readable on half a page.
 SIZE: Final = (120, 36)
@@ -100,11 +101,15 @@ class _Pictures:
 
     def _wizard(self, step: str) -> _Opening:
         async def opening(app: Any) -> None:
+            from tunewiz.backends.export.bundle import Places
             from tunewiz.presets.drafts.draft import Draft
             from tunewiz.presets.drafts.kept import fresh
-            from tunewiz.presets.yaml.library import load
+            from tunewiz.presets.yaml.library import dumps, load, loads
 
-            draft = Draft.of(load(str(self._run.preset_file)))
+            preset = load(str(self._run.preset_file))
+            with suppress(BadPreset):  # shown with names in the place of paths, where that still is a preset
+                preset = loads(Places(self._run, preset).without(dumps(preset), lists=True))
+            draft = Draft.of(preset)
             app.open_wizard(replace(fresh(draft), step=step))
             await _until(lambda: getattr(getattr(app.screen, "step", None), "name", "") == step)
             await _until(lambda: app.screen.focused is not None)

@@ -46,11 +46,15 @@ class Measurement:
 
 @dataclass(frozen=True)
 class MetricOptions:
-    """What is to be measured: cut-offs, further metrics by name (the primary one), and the seed for samples."""
+    """What is to be measured: cut-offs, further metrics by name (the primary one), and the seed for samples.
+
+    ``smaller``: whether smaller vectors are measured too; the lengths are those that training went for, if it did.
+    """
 
     cutoffs: tuple[int, ...] = (1, 5, 10)
     also: tuple[str, ...] = ()
     seed: int = 42
+    smaller: tuple[int, ...] | None = None
 
 
 class Evaluator(ABC, Generic[M]):

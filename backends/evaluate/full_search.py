@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tunewiz.backends.evaluate import Evaluator, Measurement, MetricOptions, metrics
 from tunewiz.backends.evaluate.metrics import by_text, rank, without_own
+from tunewiz.backends.evaluate.smaller_vectors import Searched, measure_smaller
 from tunewiz.backends.machine.precision import choose
 from tunewiz.backends.models.packing import available
 from tunewiz.data.retrieval.own_documents import own_documents
@@ -267,6 +268,9 @@ class Retrieval(Evaluator["SearchEncoder"]):
             "exact_share": refined.share,
             "cosines": distributions(queries, list(asked), documents, row_of, qrels, rankings, wanted.seed),
         }
+        if wanted.smaller is not None:
+            searched = Searched(queries, list(asked), documents, groups, own, qrels, depth)
+            facts["smaller"] = measure_smaller(searched, per_query, wanted, wanted.smaller)
         seconds = time.monotonic() - begun
         return Measurement(metrics.means(per_query), per_query, rankings, facts, seconds)
 

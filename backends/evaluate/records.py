@@ -94,6 +94,20 @@ class WrittenAnswer(Record):
     answer: str = ""
 
 
+class SmallerVectors(Record):
+    """What documents stored in fewer bytes give: ``numbers`` of ``bits`` each, beside the whole vectors.
+
+    ``difference`` and its 95 % ``interval`` are of the primary metric, on the same queries.
+    """
+
+    numbers: Count = 0
+    bits: Count = 0
+    bytes: Count = 0
+    metrics: Metrics = {}
+    difference: float = 0.0
+    interval: tuple[float, float] = (0.0, 0.0)
+
+
 class Measured(Record):
     """One model measured. ``metrics`` are means over ``queries`` queries or rows, ``per_query`` what they are means of.
 
@@ -110,6 +124,7 @@ class Measured(Record):
     precision: str = ""
     exact_share: float = 1.0  # of the documents, encoded in fp32
     cosines: Cosines | None = None
+    smaller: tuple[SmallerVectors, ...] = ()
     # A search in two stages: how deep the first goes, the recall that bounds the second, queries without a right
     # candidate, what one query takes (median, p95), and the weight of the search's own scores in the final order.
     depth: Count = 0

@@ -143,7 +143,7 @@ def _in_two_stages(
     if not found.rankings:
         raise nothing_to_measure()
     model = load_reranker(tuned_folder(run), preset, how.device)
-    evaluator = TwoStage(found.rankings, preset.candidates.search_share)
+    evaluator = TwoStage(found.rankings, preset.candidates.share())
     with ready_to_score(model, EncodeOptions(most=how.batch_size), progress, how.check_stop) as scorer:
         return evaluator.measure(scorer, collection, options)
 

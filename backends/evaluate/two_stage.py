@@ -194,18 +194,28 @@ def rerank_candidates(
 
     The score is the reranker's logit, or with a ``share`` of the search what both make.
     """
+    logits = iter(logits_of(scorer, candidates, collection))
+    return {
+        query: in_order(ranking, list(islice(logits, len(ranking))), share) for query, ranking in candidates.items()
+    }
+
+
+def logits_of(scorer: PairScorer, candidates: metrics.Rankings, collection: Collection) -> list[float]:
+    """The reranker's score of each candidate, query by query."""
     pairs = [
         (collection.queries[query], collection.corpus[key].full)
         for query, ranking in candidates.items()
         for key, _ in ranking
     ]
-    scores = iter(scorer.scores(pairs).tolist())
-    rankings = {}
-    for query, ranking in candidates.items():
-        final = blend_scores([score for _, score in ranking], list(islice(scores, len(ranking))), share)
-        ordered = sorted(zip(final, (key for key, _ in ranking), strict=True), reverse=True)
-        rankings[query] = [(key, score) for score, key in ordered]
-    return rankings
+    found: list[float] = scorer.scores(pairs).tolist()
+    return found
+
+
+def in_order(ranking: Sequence[tuple[str, float]], logits: Sequence[float], share: float) -> list[tuple[str, float]]:
+    """The candidates of a query by the mix of the search's scores and ``logits``, as :func:`rerank_candidates`."""
+    final = blend_scores([score for _, score in ranking], logits, share)
+    ordered = sorted(zip(final, (key for key, _ in ranking), strict=True), reverse=True)
+    return [(key, score) for score, key in ordered]
 
 
 def measure_rankings(

@@ -177,6 +177,32 @@ def compare_all(
     return compared
 
 
+def choose_surely(found: Mapping[float, Mapping[str, float]], usual: float, safe: float, seed: int) -> float:
+    """Which setting to take, by the values of each query at each: a mixture's share, say.
+
+    The ``usual`` one, unless another is better beyond chance (the paired 95 % interval leaves zero out), or it measures
+    worse than the ``safe`` one: then the one that measures best, of equals that nearest to the usual. So a gain that
+    only looks like one changes nothing, and a loss that only looks like one is not risked.
+
+    >>> one, other = {"q1": 0.2, "q2": 0.4}, {"q1": 0.3, "q2": 0.4}
+    >>> choose_surely({0.0: one, 0.5: other, 1.0: one}, usual=1.0, safe=0.0, seed=42)
+    1.0
+    >>> choose_surely({0.0: other, 0.5: one, 1.0: one}, usual=1.0, safe=0.0, seed=42)
+    0.0
+    """
+    means = {setting: mean(values.values()) for setting, values in found.items()}
+    best = max(means, key=lambda setting: (means[setting], -abs(setting - usual)))
+    if best == usual or means[usual] < means[safe]:
+        return best
+    sides = [{query: {"value": value} for query, value in found[one].items()} for one in (usual, best)]
+    return best if compare(sides[0], sides[1], "value", seed=seed).certain else usual
+
+
+def mean(values: Collection[float]) -> float:
+    """0 of none."""
+    return sum(values) / len(values) if values else 0.0
+
+
 def _table(side: PerQuery, queries: Sequence[str], metrics: Sequence[str]) -> Any:
     """The values of ``side`` as an array (queries, metrics)."""
     import numpy as np

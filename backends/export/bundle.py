@@ -144,8 +144,16 @@ def _report(made: _Bundle) -> None:
 
 def _pictures(folder: Path, lacking: Mapping[str, str]) -> Callable[[_Bundle], None]:
     def fill(made: _Bundle) -> None:
+        private = Places(made.run, made.preset)
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-            made.copy(file, f"pictures/{file.name}")
+            drawn = file.with_suffix(".svg")
+            told = drawn.read_text(encoding="utf-8", errors="replace") if drawn.is_file() else ""
+            # Letters can be taken out of an SVG, not out of a raster.
+            if file.suffix == ".png" and private.without(told, lists=False) != told:
+                why = say("it would show places of this machine; the SVG beside it does not")
+                made.missing.append(say("pictures/{name}: {why}", name=file.name, why=why))
+            else:
+                made.copy(file, f"pictures/{file.name}")
         for name, why in lacking.items():
             made.missing.append(say("pictures/{name}: {why}", name=name, why=why))
 
@@ -220,13 +228,14 @@ def _readme(made: _Bundle) -> str:
     lines = [f"# {preset.name}", "", metrics.sentence or "", ""]
     if preset.description:
         lines += [preset.description, ""]
-    lines += [f"## {translate(N_('What is in here'))}", ""]
+    here, lacking, again = N_("What is in here"), N_("What is not in here"), N_("How to repeat it")
+    lines += [f"## {translate(here)}", ""]
     there = {file.relative_to(made.folder).parts[0] for file in made.folder.rglob("*") if file.is_file()}
     lines += [f"- `{name}`: {translate(told)}" for name, told in _PARTS if name.rstrip("/") in there]
     if made.missing:
-        lines += ["", f"## {translate(N_('What is not in here'))}", ""]
+        lines += ["", f"## {translate(lacking)}", ""]
         lines += [f"- {one.text()}" for one in made.missing]
-    lines += ["", f"## {translate(N_('How to repeat it'))}", "", *_repeating(made, "script" in there)]
+    lines += ["", f"## {translate(again)}", "", *_repeating(made, "script" in there)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -289,7 +289,7 @@ esac
 # The model with a script that uses it: no Tunewiz needed where it runs.
 
 
-_SOURCES = Path(__file__).resolve().parent / "programs"
+SOURCES = Path(__file__).resolve().parent / "programs"
 
 
 class Script(Target):
@@ -305,14 +305,14 @@ class Script(Target):
             copy_model(part, folder / (name or "model"))
         # A comparison leaves its best reranker.
         program = "reranker" if isinstance(preset, ComparisonPreset) else preset.task
-        write_whole(folder / "run.py", (_SOURCES / f"{program}.py.txt").read_text(encoding="utf-8"))
+        write_whole(folder / "run.py", (SOURCES / f"{program}.py.txt").read_text(encoding="utf-8"))
         if isinstance(preset, PipelinePreset):
             write_json(folder / SETTINGS, _of_reranking(preset))
         return say("Run it: {command}", command="python run.py --help")
 
 
 def _of_reranking(preset: PipelinePreset) -> dict[str, Any]:
-    return {"candidates": preset.candidates.depth, "search_share": preset.candidates.search_share}
+    return {"candidates": preset.candidates.depth, "search_share": preset.candidates.share()}
 
 
 # A search service over HTTP: FAISS finds candidates with the tuned model, a reranker may put them in order.
@@ -342,7 +342,7 @@ class Service(Target):
         corpus = run_documents(run)
         rows = ({"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True))
         write_jsonl(folder / "documents.jsonl", rows)
-        write_whole(folder / "serve.py", (_SOURCES / "service.py.txt").read_text(encoding="utf-8"))
+        write_whole(folder / "serve.py", (SOURCES / "service.py.txt").read_text(encoding="utf-8"))
         question = next(iter(corpus.queries), "what do I do when the disk is full")
         asked = json.dumps({"query": question, "k": 5}, ensure_ascii=False)
         write_whole(folder / "example.json", asked + "\n")

@@ -126,6 +126,7 @@ def contents(
         *numbers(facts),
         *side_by_side.two_stage_blocks(facts),
         *side_by_side.way_blocks(facts),
+        *side_by_side.smaller_blocks(facts),
         *_picture_blocks(pictures),
         *_changes(facts, changes),
         *advice(steps),

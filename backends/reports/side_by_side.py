@@ -73,7 +73,7 @@ def _blended(share: float) -> Message:
 
 
 def _warning(preset: RetrievalPreset) -> Message:
-    share = preset.candidates.search_share if isinstance(preset, RerankerPreset) else 0.0
+    share = preset.candidates.share() if isinstance(preset, RerankerPreset) else 0.0
     if share:
         return say(
             "This reranker makes the search worse, although the search's own scores count {percent} %: use the search "
@@ -193,6 +193,36 @@ def _cells(sides: Mapping[str, Metrics], metric: str) -> list[str]:
     before, after = (sides[when].get(metric) for when in ("before", "after"))
     cells = ["–" if value is None else f"{value:.4f}" for value in (before, after)]
     return [*cells, "–" if before is None or after is None else f"{after - before:+.4f}"]
+
+
+# What the tuned model's vectors would give in fewer bytes.
+
+
+def smaller_blocks(facts: Facts) -> Iterator[Block]:
+    """A table with a row a form; nothing where they were not measured."""
+    measured = facts.after
+    if facts.systems or not measured or not measured.smaller:
+        return
+    yield Heading(translate(N_("How small the vectors can be")))
+    width = max(form.numbers for form in measured.smaller)
+    columns = (N_("a document"), N_("bytes"), facts.primary, N_("difference"), N_("95 % interval"))
+    rows = [[_form(width, 32), str(4 * width), f"{measured.metrics.get(facts.primary, 0.0):.4f}", "–", "–"]]
+    for form in measured.smaller:
+        value, (low, high) = form.metrics.get(facts.primary, 0.0), form.interval
+        numbers = [f"{value:.4f}", f"{form.difference:+.4f}", f"{low:+.4f} … {high:+.4f}"]
+        rows.append([_form(form.numbers, form.bits), str(form.bytes), *numbers])
+    yield Table([translate(name) for name in columns], rows, frozenset({1, 2, 3, 4}))
+    message = say(
+        "The tuned model on the same queries, which stay whole; only documents are stored smaller: the first numbers "
+        "of each vector, or each number in a byte or a bit. With sentence-transformers: truncate_dim, and "
+        "encode(precision=...)."
+    )
+    yield Paragraph(message.text())
+
+
+def _form(numbers: int, bits: int) -> str:
+    kinds: Mapping[int, str] = {32: N_("{count} numbers, fp32"), 8: N_("{count} numbers, int8"), 1: N_("{count} bits")}
+    return translate(kinds[bits]).format(count=numbers)
 
 
 # One page over the variants of a comparison: every measure side by side, and how sure the differences are.

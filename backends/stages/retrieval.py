@@ -19,28 +19,35 @@ from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_
 from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import FUSION
 from tunewiz.backends.models import run_models
+from tunewiz.backends.models.batching import no_progress
 from tunewiz.backends.models.loading import at_times, device_of
 from tunewiz.backends.runs.create import add_to_record, record_folder
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.foresight import foreseen
+from tunewiz.backends.training.adjusting import write_preset
 from tunewiz.backends.training.checkpoints import take_away
+from tunewiz.backends.training.out_of_memory import with_values
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepared import Plan, Prepared, load, save
 from tunewiz.data.rows.examples import Collection, texts_of_example
 from tunewiz.data.text.language import language_of
 from tunewiz.presets.checks import language_problems
 from tunewiz.presets.losses.loss import RerankerLoss
+from tunewiz.presets.losses.matryoshka import Matryoshka
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.recipe import Known, open_keys
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.problems import BadPreset, Message, Problem, note, say, warning
+from tunewiz.presets.yaml.library import load as load_preset
+from tunewiz.presets.yaml.writing import dumps
+from tunewiz.problems import BadPreset, Message, Problem, Where, note, say, warning
 
 if TYPE_CHECKING:
     from tunewiz.backends.evaluate import Measurement, MetricOptions
     from tunewiz.backends.evaluate.metrics import Rankings
     from tunewiz.backends.models.encoding import SearchEncoder
+    from tunewiz.backends.models.reranking import PairScorer
 
 
 R = TypeVar("R", bound=RetrievalPreset)
@@ -134,12 +141,17 @@ class RetrievalStages(Backend[R], Generic[R]):
 
     def settled(self, run: Run, preset: R, path: Path, prepared: Prepared) -> R:
         """``preset`` with what its recipe leaves open chosen; the run is told, and its preset written anew."""
-        from tunewiz.backends.training.recipes import rows_of, settled
+        from tunewiz.backends.training.recipes import rows_of, settled, shared_of
 
         if not open_keys(preset.training):
             return preset
         validated = bool(prepared.validation) and preset.training.tuned_share == "auto"
-        known = replace(self.known(run, preset, path, prepared), rows=rows_of(prepared), validated=validated)
+        known = replace(
+            self.known(run, preset, path, prepared),
+            rows=rows_of(prepared),
+            validated=validated,
+            shared=shared_of(prepared),
+        )
         return settled(run, preset, known)
 
     def known(self, run: Run, preset: R, path: Path, prepared: Prepared) -> Known:
@@ -267,7 +279,8 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
             return
         stage = "baseline" if when == "before" else "evaluate"
         options = measure_options(run, preset, stage)
-        measured: Measurement = measure(path, collection, wanted_of(preset), preset, options)
+        wanted = wanted_of(preset) if when == "before" else replace(wanted_of(preset), smaller=_lengths(preset))
+        measured: Measurement = measure(path, collection, wanted, preset, options)
         Retrieval().save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
         self._beside(run, preset, collection, measured, when)
@@ -293,6 +306,11 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
             **told,
         )
         run.notice(note("by-words", message))
+
+
+def _lengths(preset: EmbeddingPreset) -> tuple[int, ...]:
+    """Of vectors that training went for beside the whole ones."""
+    return tuple(preset.loss.dimensions) if isinstance(preset.loss, Matryoshka) else ()
 
 
 # What every backend that tunes a reranker shares: all stages but training.
@@ -360,9 +378,11 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
             self._measure(run, preset, path, "before")
 
     def evaluate(self, run: Run, preset: RerankerPreset) -> None:
-        """Measure the tuned reranker on the same candidates."""
+        """Measure the tuned reranker on the same candidates, its share of the search settled before."""
         if load(run.data).evaluation.qrels:
             self._measure(run, preset, self.tuned(run), "after")
+        elif preset.candidates.search_share == "auto":
+            self._settle_share(run, self._usual_share(run, preset))
 
     def candidates(self, run: Run, preset: RerankerPreset, collection: Collection) -> Rankings:
         """What the first stage finds, measured once and kept beside the report."""
@@ -396,13 +416,50 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         candidates = self.candidates(run, preset, collection)
         options = measure_options(run, preset, "baseline" if when == "before" else "evaluate")
         model = load_reranker(path, preset, options.device)
-        evaluator = TwoStage(candidates, preset.candidates.search_share)
         with ready_to_score(
             model, EncodeOptions(most=options.batch_size), options.progress, options.check_stop
         ) as scorer:
+            evaluator = TwoStage(candidates, self._share(run, preset, scorer, options, when))
             measured = evaluator.measure(scorer, collection, wanted_of(preset))
         evaluator.save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
+
+    def _share(
+        self, run: Run, preset: RerankerPreset, scorer: PairScorer, options: MeasureOptions, when: When
+    ) -> float:
+        """How much the search counts beside ``scorer``; of the tuned reranker it becomes a number in the preset."""
+        from tunewiz.backends.evaluate.search_share import choose_share
+        from tunewiz.backends.training.validation import collection_of
+
+        if preset.candidates.search_share != "auto":
+            return preset.candidates.search_share
+        usual, prepared = self._usual_share(run, preset), load(run.data)
+        choice = None
+        if prepared.validation:
+            collection = collection_of(prepared, preset.training.seed)
+            quiet = replace(options, progress=no_progress)
+            choice = choose_share(scorer.quietly(), preset, collection, usual, quiet)
+        share = choice.share if choice else usual
+        if when == "after":
+            self._settle_share(run, share, choice.told(canonical(preset.evaluation.metric)) if choice else None)
+        return share
+
+    def _usual_share(self, run: Run, preset: RerankerPreset) -> float:
+        """What serves where no validation query tells."""
+        from tunewiz.backends.models.loading import has_head
+
+        return preset.candidates.share(fresh=not has_head(self.base(run, preset)))
+
+    @staticmethod
+    def _settle_share(run: Run, share: float, told: Problem | None = None) -> None:
+        """Write ``share`` into the run's preset, and say why."""
+        if told is None:
+            message = say("The search's scores count {share} of the final order: no validation query tells more.",
+                          share=f"{share:g}")  # fmt: skip
+            told = note("search-share", message, Where(key="candidates.search_share"))
+        preset = with_values(load_preset(str(run.preset_file)), {"candidates.search_share": share})
+        write_preset(run, dumps(preset), say("{key}: {why}", key="candidates.search_share", why=told.message))
+        run.notice(told)
 
 
 def _fresh_head() -> Problem:

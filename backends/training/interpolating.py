@@ -7,11 +7,11 @@ began.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tunewiz.backends.evaluate.verdict import compare
+from tunewiz.backends.evaluate.verdict import choose_surely, mean
 from tunewiz.problems import Message, Problem, note, say, warning
 
 #: Shares of the tuned weights that are measured. Quarters: neighbours closer than that measure the same.
@@ -95,25 +95,7 @@ def measured(
 
 
 def choose(found: Mapping[float, Mapping[str, float]], seed: int) -> Choice:
-    """The share to keep, by the values of each query at each share.
-
-    The tuned weights, unless another share is better beyond chance (the paired 95 % interval of the verdict leaves zero
-    out), or they measure worse than the untouched ones: then the share that measures best, the larger of equals. So a
-    gain that only looks like one does not undo what was learned, and a loss that only looks like one is not risked.
-
-    >>> one, other = {"q1": 0.2, "q2": 0.4}, {"q1": 0.3, "q2": 0.4}
-    >>> choose({0.0: one, 0.5: other, 1.0: one}, seed=42).share, choose({0.0: other, 0.5: one, 1.0: one}, seed=42).share
-    (1.0, 0.0)
-    """
-    means = {share: _mean(list(values.values())) for share, values in found.items()}
-    tuned = max(means)
-    best = max(means, key=lambda share: (means[share], share))
-    if best != tuned and means[tuned] >= means[min(means)]:
-        sides = [{query: {"value": value} for query, value in found[share].items()} for share in (tuned, best)]
-        if not compare(sides[0], sides[1], "value", seed=seed).certain:
-            best = tuned
-    return Choice(best, means, len(found[tuned]))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+    """The share to keep, by the values of each query at each share: the tuned weights unless that is not safe."""
+    means = {share: mean(values.values()) for share, values in found.items()}
+    share = choose_surely(found, usual=max(means), safe=min(means), seed=seed)
+    return Choice(share, means, len(found[share]))

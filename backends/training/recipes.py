@@ -6,6 +6,7 @@ The choice stands as plain numbers in the run's preset, so that whoever runs tha
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Final, TypeVar
 
 from tunewiz.backends.runs.run import Run
@@ -31,6 +32,12 @@ PASSAGES: Final = 500
 def rows_of(prepared: Prepared) -> int:
     """Rows of an epoch: a query with each of its right passages, or scored pairs."""
     return sum(max(1, len(group.positives)) for group in prepared.groups) or len(prepared.pairs)
+
+
+def shared_of(prepared: Prepared) -> float:
+    """The share of rows whose passage is right for another query too; 0 without rows."""
+    passages = Counter(text for group in prepared.groups for text in group.positives)
+    return sum(count for count in passages.values() if count > 1) / max(1, passages.total())
 
 
 def sample(prepared: Prepared, seed: int) -> Collection | None:

@@ -210,7 +210,7 @@ class RerankerTrial(Trial[RerankerPreset]):
 
     def _order(self, reranker: Reranker, query: str, rows: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
         """Documents with their scores, best first, the search's counting as much as when the run was measured."""
-        texts, share = [self._corpus.texts[row] for row, _ in rows], self.preset.candidates.search_share
+        texts, share = [self._corpus.texts[row] for row, _ in rows], self.preset.candidates.share()
         if not share:
             return [(rows[one.place][0], one.score) for one in reranker.rank(query, texts)]
         final = blend_scores([score for _, score in rows], reranker.logits(query, texts), share)

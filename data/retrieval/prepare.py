@@ -23,10 +23,12 @@ from tunewiz.problems import Findings, Report, report_findings, say, stop_on_err
 
 __all__ = ["Plan", "Prepared", "load", "prepare", "save"]
 
-#: Validation is carved out by itself from this many training queries on, so that it has fifty at least: a tenth of
-#: them, at most 500, since it is measured again and again. Of fewer queries none is spared.
-AUTO_VALIDATION_FROM: Final = 500
-AUTO_VALIDATION: Final = 0.1
+#: Validation is carved out by itself from this many training queries on: a tenth of them, but fifty at least and a
+#: fifth at most, and never more than 500, since it is measured again and again. Of fewer queries none is spared.
+#: A reranker needs it sooner: it can make a search worse, and nothing but held-out queries tells.
+AUTO_VALIDATION_FROM: Final = {"embedding": 500, "reranker": 200}
+AUTO_VALIDATION: Final = (0.1, 0.2)
+FEWEST_VALIDATION: Final = 50
 MOST_VALIDATION: Final = 500
 
 
@@ -72,8 +74,10 @@ def _validation(plan: Plan, rows: Sequence[Example]) -> Split[Example]:
     """Training rows, and those kept from them to watch training by."""
     fraction = plan.validation
     if fraction is None:
-        enough = len({normal(query_of(example)) for example in rows}) >= AUTO_VALIDATION_FROM
-        fraction = AUTO_VALIDATION if enough else 0.0
+        queries = len({normal(query_of(example)) for example in rows})
+        least, most = AUTO_VALIDATION
+        enough = queries >= AUTO_VALIDATION_FROM[plan.task]
+        fraction = min(most, max(least, FEWEST_VALIDATION / queries)) if enough else 0.0
     # Another seed than the evaluation's, so that the two draws are independent.
     return split(rows, fraction, plan.seed + 1, MOST_VALIDATION)
 

@@ -28,7 +28,7 @@ class Plan:
     ``train.limit`` caps the training rows. ``evaluation`` is a file or BEIR folder of its own; without it, and without
     ``corpus``, ``queries`` and ``qrels`` (files), the train folder's ``evaluation_split`` is used, or ``fraction`` of
     the queries is held out. ``validation`` is the share of the training queries to watch training by: 0 for none,
-    ``None`` for a tenth where there are :data:`tunewiz.data.retrieval.prepare.AUTO_VALIDATION_FROM` or more. Texts of
+    ``None`` for what :mod:`tunewiz.data.retrieval.prepare` carves out by itself of many. Texts of
     more than ``max_tokens`` (what the model will read) are told of. ``others`` are trained on beside ``train``.
     """
 

@@ -244,22 +244,31 @@ class Candidates(Section):
             smaller=N_("Faster; the first stage must be good."),
         ),
     )
-    search_share: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
+    search_share: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
+        "auto",
         title=N_("Share of the search"),
         description=N_(
             "How much the scores of the first stage count in the final order, the reranker's counting for the rest; "
-            "both are standardised over the candidates of a query."
+            "both are standardised over the candidates of a query. auto chooses by the validation queries, the search "
+            "alone among the choices; without them it is half for a head that begins from nothing, otherwise 0."
         ),
-        examples=[0, 0.5],
+        examples=["auto", 0, 0.5],
         json_schema_extra=about(
-            typical=N_("0 for a reranker that learned from much data, 0.3 to 0.7 for one that learned from little."),
-            larger=N_("Closer to the search alone; a poor reranker does less harm."),
+            typical=N_("auto; 0.3 to 0.7 for a reranker that learned from little data."),
+            larger=N_(
+                "Closer to the search alone; a poor reranker does less harm. At 1 the reranker counts for nothing."
+            ),
             smaller=N_("The reranker decides; at 0 alone."),
         ),
     )
+
+    def share(self, fresh: bool = False) -> float:
+        """The share that is written; of auto, what serves without a measure. ``fresh``: of a head new before training.
+
+        A head trained from nothing on a few hundred queries knows about as much as BM25: of our English sample shares
+        from 0.3 to 0.9 all measured better than either alone.
+        """
+        return (0.5 if fresh else 0.0) if self.search_share == "auto" else self.search_share
 
 
 # Which data a language model learns from and is measured on.

@@ -20,7 +20,7 @@ def reranker_preset(model: Path, data: Path, **changes: Any) -> RerankerPreset:
         "name": "tiny-reranker",
         "model": {"id": str(model), "source": "local"},
         "data": {"train": str(data), "negatives": {"strategy": "random", "per_query": 2, "candidates": 10}},
-        "candidates": {"depth": 8},
+        "candidates": {"depth": 8, "search_share": 0},
         "loss": "binary_cross_entropy",
         "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
         "launch": {"device": DEVICE},

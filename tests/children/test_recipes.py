@@ -12,10 +12,10 @@ from tests.conftest import DEVICE
 from tunewiz.backends.engines.sentence_transformers import SentenceTransformers
 from tunewiz.backends.runs.events import Noticed
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.training.recipes import rows_of, sample, settled
+from tunewiz.backends.training.recipes import rows_of, sample, settled, shared_of
 from tunewiz.backends.training.validation import held_out
 from tunewiz.data.retrieval.prepared import Prepared
-from tunewiz.data.rows.examples import Collection, Document
+from tunewiz.data.rows.examples import Collection, Document, Group
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.recipe import Known, open_keys
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
@@ -102,3 +102,9 @@ def test_validation_searches_what_the_evaluation_searches() -> None:
     drawn = sample(prepared, 42)
     assert drawn is not None and set(drawn.queries.values()) <= {row.query for row in rows[8:]}
     assert rows_of(prepared) == 32
+
+
+def test_rows_share_an_answer_where_it_is_right_for_several_queries() -> None:
+    groups = [Group(f"q{place}", (text,)) for place, text in enumerate("aabcd")]
+    assert shared_of(Prepared("groups", groups=groups)) == 0.4
+    assert shared_of(Prepared("groups")) == 0

@@ -69,6 +69,10 @@ def test_the_numbers_are_those_measured(done: tuple[Path, str]) -> None:
     assert verdict in text
     for value in (before["metrics"]["ndcg@3"], after["metrics"]["ndcg@3"]):
         assert f"{value:.4f}" in text
+    assert "smaller" not in before
+    assert [form["bits"] for form in after["smaller"]] == [8, 1]  # 32 numbers: half of them would find nothing
+    for form in after["smaller"]:
+        assert f"{form['metrics']['ndcg@3']:.4f} | {form['difference']:+.4f}" in text
 
 
 def test_the_page_stands_alone(done: tuple[Path, str]) -> None:

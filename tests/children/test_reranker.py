@@ -24,6 +24,8 @@ from tunewiz.data.retrieval.prepared import Prepared, load
 from tunewiz.data.rows.examples import ScoredPair
 from tunewiz.presets.losses import catalogue, trained_by
 from tunewiz.presets.losses.loss import RerankerLoss
+from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.presets.yaml.library import load as load_preset
 
 LORA = {"type": "lora", "rank": 4, "alpha": 8, "dropout": 0.0}
 MEASURES = {"ndcg@3": "ndcg_cut_3", "recall@3": "recall_3", "map@100": "map_cut_100"}
@@ -120,6 +122,26 @@ def test_a_model_that_reranks_already_is_measured_before(
     after = json.loads((ended.report / "after.json").read_text("utf-8"))
     assert before["metrics"] == pytest.approx(after["metrics"])
     assert type(library(run.model).activation_fn).__name__ == "Identity"
+
+
+def test_the_share_of_the_search_is_chosen_by_validation_and_stands_in_the_preset(
+    tmp_path: Path, beir: Path, tiny_encoder: Path
+) -> None:
+    preset = reranker_preset(tiny_encoder, beir, candidates={"depth": 8})
+    data = preset.data.model_copy(
+        update={"evaluation": preset.data.evaluation.model_copy(update={"validation_fraction": 0.4})}
+    )
+    run = fresh_run(tmp_path / "run", preset.model_copy(update={"data": data}))
+    go_through(run, preset.model_copy(update={"data": data}), ("prepare", "baseline", "train", "evaluate"))
+    told = [event.problem for event in events(run) if isinstance(event, Noticed)]
+    (choice,) = [problem for problem in told if problem["code"] == "search-share"]
+    assert choice["key"] == "candidates.search_share"
+    settled = load_preset(str(run.preset_file))
+    assert isinstance(settled, RerankerPreset)
+    measured = json.loads((run.report / "after.json").read_text("utf-8"))
+    assert measured["search_share"] == settled.candidates.search_share == settled.candidates.share()
+    # Two steps teach a head nothing: the search's scores count at least half.
+    assert measured["search_share"] >= 0.5
 
 
 def rows_for(loss: type[RerankerLoss]) -> Prepared:

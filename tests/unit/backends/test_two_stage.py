@@ -12,6 +12,7 @@ import pytest
 
 from tunewiz.backends.evaluate import MetricOptions
 from tunewiz.backends.evaluate.measuring import MeasureOptions
+from tunewiz.backends.evaluate.search_share import ShareChoice, choose_share
 from tunewiz.backends.evaluate.two_stage import (
     TIMED,
     TwoStage,
@@ -23,6 +24,7 @@ from tunewiz.backends.evaluate.two_stage import (
 )
 from tunewiz.data.rows.examples import Collection, Document
 from tunewiz.presets.sections.data import Candidates
+from tunewiz.presets.tasks.reranker import RerankerPreset
 
 CORPUS = {
     "a": Document("the disk is full"),
@@ -139,3 +141,58 @@ def test_a_measurement_says_what_it_was_made_with() -> None:
     shared = TwoStage(candidates, 0.9).measure(scorer, given, MetricOptions((1,)))  # type: ignore[arg-type]
     assert (shared.metrics["recall@1"], shared.facts["search_share"]) == (0.0, 0.9)
     assert TwoStage().measure(scorer, given, MetricOptions((1,))).rankings == {}  # type: ignore[arg-type]
+
+
+# How much the search counts, chosen by validation queries.
+
+
+PRESET = RerankerPreset.model_validate(
+    {
+        "name": "x",
+        "model": {"id": "x"},
+        "data": {"train": "x.jsonl"},
+        "candidates": {"depth": 4},
+        "loss": "binary_cross_entropy",
+    }
+)
+
+
+def chosen(table: dict[str, float], usual: float, wanted: str = "d", queries: int = 12) -> ShareChoice:
+    """For queries that all want the document; ``d`` the search finds after two others, ``c`` first."""
+    names = [str(number) for number in range(queries)]
+    given = collection(dict.fromkeys(names, "the disk is full"), {name: {wanted: 1} for name in names})
+    found = choose_share(Scorer(table), PRESET, given, usual, MeasureOptions())  # type: ignore[arg-type]
+    assert found is not None
+    assert found.queries == queries
+    return found
+
+
+RIGHT = {document.text: float(document is CORPUS["d"]) for document in CORPUS.values()}
+WRONG = {text: score if text != CORPUS["c"].text else -1.0 for text, score in RIGHT.items()}
+#: Knows nothing: the search's order stands, whatever its share above zero.
+LEVEL = {document.text: 1.0 for document in CORPUS.values()}
+
+
+def test_a_reranker_that_knows_better_decides_alone_or_as_much_as_is_usual() -> None:
+    assert chosen(RIGHT, usual=0.0).share == 0.0
+    found = chosen(RIGHT, usual=0.5)
+    assert found.share == 0.5 or found.means[found.share] > found.means[0.5]
+    assert found.told("ndcg@10").severity == "note"
+
+
+def test_the_search_alone_is_kept_where_the_reranker_makes_it_worse() -> None:
+    for usual in (0.0, 0.5):
+        found = chosen(WRONG, usual, "c")
+        assert found.means[found.share] == max(found.means.values()) == found.means[1.0]
+        assert found.means[usual] < found.means[1.0]
+    problem = ShareChoice(1.0, {0.0: 0.1, 1.0: 0.2}, 12).told("ndcg@10")
+    assert problem.severity == "warning"
+    assert "0: 0.1000, 1: 0.2000" in problem.message.text()
+
+
+def test_what_measures_the_same_changes_nothing() -> None:
+    assert chosen(LEVEL, usual=0.5).share == 0.5
+
+
+def test_without_queries_nothing_is_chosen() -> None:
+    assert choose_share(Scorer(RIGHT), PRESET, collection({}, {}), 0.5, MeasureOptions()) is None  # type: ignore[arg-type]

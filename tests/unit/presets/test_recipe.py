@@ -50,6 +50,15 @@ def test_few_rows_make_enough_steps_however_good_the_model() -> None:
     assert {one["learning_rate"] for one in found} == {2e-5}
 
 
+def test_rows_that_share_their_answers_are_learned_more() -> None:
+    apart, shared = (chosen(Known(300, 0.8, "ndcg@10", shared=share)) for share in (0.3, 0.8))
+    assert (apart["epochs"], apart["learning_rate"]) == (4.0, 2e-5)
+    assert (shared["epochs"], shared["learning_rate"]) == (5.0, 5e-5)
+    # Of many rows each answer is met often enough.
+    assert chosen(Known(5_000, 0.8, "ndcg@10", shared=0.8)) == chosen(Known(5_000, 0.8, "ndcg@10"))
+    assert chosen(Known(300, 0.8, "ndcg@10", shared=0.8), "method.type=lora")["learning_rate"] == 2e-4
+
+
 def test_adapters_keep_their_rate_and_few_steps_do_not_climb() -> None:
     assert chosen(Known(600, 0.05, "ndcg@10"), "method.type=lora")["learning_rate"] == 2e-4
     assert chosen(Known(40, 0.8, "ndcg@10"))["warmup"] == 0.0
