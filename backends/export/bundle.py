@@ -150,8 +150,8 @@ def _pictures(folder: Path, lacking: Mapping[str, str]) -> Callable[[_Bundle], N
             told = drawn.read_text(encoding="utf-8", errors="replace") if drawn.is_file() else ""
             # Letters can be taken out of an SVG, not out of a raster.
             if file.suffix == ".png" and private.without(told, lists=False) != told:
-                why = say("it would show places of this machine; the SVG beside it does not")
-                made.missing.append(say("pictures/{name}: {why}", name=file.name, why=why))
+                shows = say("it would show places of this machine; the SVG beside it does not")
+                made.missing.append(say("pictures/{name}: {why}", name=file.name, why=shows))
             else:
                 made.copy(file, f"pictures/{file.name}")
         for name, why in lacking.items():
