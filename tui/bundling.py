@@ -10,6 +10,8 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,7 @@ from textual.pilot import WaitForScreenTimeout
 
 from tunewiz.backends.runs.run import Run
 from tunewiz.language import current
-from tunewiz.problems import Message
+from tunewiz.problems import BadPreset, Message
 
 #: Columns and rows of a picture: wide enough for every panel, and readable on half a page.
 SIZE: Final = (120, 36)
@@ -95,23 +97,35 @@ class _Pictures:
         from tunewiz.tui.screens.messages import MonitorWanted
 
         app.post_message(MonitorWanted(self._run, stay=True))
-        await _until(lambda: getattr(getattr(app.screen, "view", None), "sample", None))
+        await _until(lambda: getattr(app.screen, "view", None))
 
     def _wizard(self, step: str) -> _Opening:
         async def opening(app: Any) -> None:
-            from tunewiz.presets.yaml.library import load
+            from tunewiz.backends.export.bundle import Places
+            from tunewiz.presets.drafts.draft import Draft
+            from tunewiz.presets.drafts.kept import fresh
+            from tunewiz.presets.yaml.library import dumps, load, loads
 
-            app.open_wizard(load(str(self._run.preset_file)))
-            await _until(lambda: hasattr(app.screen, "step"))
-            from tunewiz.tui.wizard.step import steps_for
-
-            names = [one.name for one in steps_for(app.screen.state.draft)]
-            if step not in names:
-                raise LookupError(step)
-            app.screen.action_go_to(names.index(step) + 1)
-            await _until(lambda: app.screen.step.name == step)
+            preset = load(str(self._run.preset_file))
+            with suppress(BadPreset):  # shown with names in the place of paths, where that still is a preset
+                preset = loads(Places(self._run, preset).without(dumps(preset), lists=True))
+            draft = Draft.of(preset)
+            app.open_wizard(replace(fresh(draft), step=step))
+            await _until(lambda: getattr(getattr(app.screen, "step", None), "name", "") == step)
+            await _until(lambda: app.screen.focused is not None)
+            await _settled(app)
 
         return opening
+
+
+async def _settled(app: Any) -> None:
+    """Wait until the screen has held the same widgets for a second: a step is built bit by bit."""
+    end, known, since = time.monotonic() + _PATIENCE, -1, time.monotonic()
+    while time.monotonic() - since < 1.0 and time.monotonic() < end:
+        await asyncio.sleep(0.1)
+        count = len(app.screen.query("*"))
+        if count != known:
+            known, since = count, time.monotonic()
 
 
 async def _until(condition: Callable[[], object]) -> None:

@@ -118,6 +118,7 @@ COMMANDS: Final = {
     "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),
 }
 _SPELT: Final = {"try": "try_", "eval": "eval_", "import": "import_"}  # words that Python keeps for itself
+_BESIDE: Final = {"bundle": "export"}  # commands that lie in the file of another
 
 
 class Commands(TyperGroup):
@@ -135,10 +136,10 @@ class Commands(TyperGroup):
 
 
 def load_command(name: str) -> Command:
-    """The command ``name`` as its file declares it: by the function that is called like the file."""
+    """The command ``name`` as its file declares it, by the function that is called like the command."""
     spelt = _SPELT.get(name, name)
     one = typer.Typer(rich_markup_mode=None, add_completion=False)
-    function = getattr(import_module(f"tunewiz.tui.commands.{spelt}"), spelt)
+    function = getattr(import_module(f"tunewiz.tui.commands.{_BESIDE.get(name, spelt)}"), spelt)
     one.command(name, help=translate(COMMANDS[name]))(function)
     return get_command(one)
 

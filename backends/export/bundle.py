@@ -35,7 +35,9 @@ _LOGS: Final = ("output.log", "events.jsonl", "run.json", "llama_factory.yaml")
 #: Endings of files that hold text of ours, in which places of the machine are looked for.
 _TEXTS: Final = frozenset((".md", ".html", ".json", ".jsonl", ".yaml", ".log", ".py", ".ipynb", ".svg"))
 #: Of all our texts these alone hold lists of files of this machine; elsewhere a path may be somebody's question.
-_LISTS: Final = frozenset(("output.log", "events.jsonl", "run.json", "preset.yaml", "llama_factory.yaml"))
+_LISTS: Final = frozenset(
+    ("counts.json", "output.log", "events.jsonl", "run.json", "preset.yaml", "llama_factory.yaml")
+)
 _ABSOLUTE: Final = re.compile(r"(?<![\w.:/~-])/(?:[\w.+@%=-]+/)+([\w.+@%=-]+)")
 
 
@@ -142,8 +144,16 @@ def _report(made: _Bundle) -> None:
 
 def _pictures(folder: Path, lacking: Mapping[str, str]) -> Callable[[_Bundle], None]:
     def fill(made: _Bundle) -> None:
+        private = Places(made.run, made.preset)
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-            made.copy(file, f"pictures/{file.name}")
+            drawn = file.with_suffix(".svg")
+            told = drawn.read_text(encoding="utf-8", errors="replace") if drawn.is_file() else ""
+            # Letters can be taken out of an SVG, not out of a raster.
+            if file.suffix == ".png" and private.without(told, lists=False) != told:
+                shows = say("it would show places of this machine; the SVG beside it does not")
+                made.missing.append(say("pictures/{name}: {why}", name=file.name, why=shows))
+            else:
+                made.copy(file, f"pictures/{file.name}")
         for name, why in lacking.items():
             made.missing.append(say("pictures/{name}: {why}", name=name, why=why))
 
@@ -172,7 +182,7 @@ def _card(made: _Bundle) -> None:
 def _redact(file: Path, folder: Path, private: Places) -> None:
     """Take places and secrets out of a file of ours; the data stays as it is."""
     inside = file.relative_to(folder).parts
-    if not file.is_file() or file.suffix not in _TEXTS or "data" in inside[:-1]:
+    if not file.is_file() or file.suffix not in _TEXTS or ("data" in inside[:-1] and file.suffix != ".json"):
         return
     text = file.read_text(encoding="utf-8", errors="replace")
     write_whole(file, private.without(text, file.name in _LISTS))
@@ -218,13 +228,14 @@ def _readme(made: _Bundle) -> str:
     lines = [f"# {preset.name}", "", metrics.sentence or "", ""]
     if preset.description:
         lines += [preset.description, ""]
-    lines += [f"## {translate(N_('What is in here'))}", ""]
+    here, lacking, again = N_("What is in here"), N_("What is not in here"), N_("How to repeat it")
+    lines += [f"## {translate(here)}", ""]
     there = {file.relative_to(made.folder).parts[0] for file in made.folder.rglob("*") if file.is_file()}
     lines += [f"- `{name}`: {translate(told)}" for name, told in _PARTS if name.rstrip("/") in there]
     if made.missing:
-        lines += ["", f"## {translate(N_('What is not in here'))}", ""]
+        lines += ["", f"## {translate(lacking)}", ""]
         lines += [f"- {one.text()}" for one in made.missing]
-    lines += ["", f"## {translate(N_('How to repeat it'))}", "", *_repeating(made, "script" in there)]
+    lines += ["", f"## {translate(again)}", "", *_repeating(made, "script" in there)]
     return "\n".join(lines).rstrip() + "\n"
 
 

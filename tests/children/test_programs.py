@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,16 @@ from tests.children.evaluation import fresh_run, go_through, write_beir
 from tests.children.llm_setup import preset as llm_preset
 from tests.conftest import DEVICE
 from tunewiz.backends.engines import find_engine
-from tunewiz.backends.export import targets
+from tunewiz.backends.export import bundle, targets
 from tunewiz.backends.runs.run import Run
+from tunewiz.data.text.language import is_chinese
 from tunewiz.files import read_json
+from tunewiz.language import use
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
+from tunewiz.problems import BadPreset
 
 #: Runs programs one after the other, cells of notebooks in order, in a Python in which there is no Tunewiz.
 RUNNER = """
@@ -140,3 +146,53 @@ def test_the_program_gives_the_runs_metric(name: str, exported: dict[str, tuple[
     assert first == pytest.approx(metrics["before"][told["metric"]], abs=1e-3)
     assert first != told["after"]
     assert list((folder / "tuned").glob("*.safetensors"))
+
+
+def test_a_bundle_holds_the_run_and_nothing_of_the_machine(
+    exported: dict[str, tuple[Run, Path]], tmp_path: Path
+) -> None:
+    run, _ = exported["full"]
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "result.svg").write_text("<svg></svg>", encoding="utf-8")
+    out = tmp_path / "homework.zip"
+    missing = bundle.write(run, tmp_path / "pictures", {"monitor": "too dark"}, out)
+    told = [one.text("en") for one in missing]
+    assert "pictures/monitor: too dark" in told
+    with zipfile.ZipFile(out) as whole:
+        files = {name.removeprefix(f"{run.name}/"): whole.read(name) for name in whole.namelist()}
+    assert {
+        "README.md", "preset.yaml", "model-card.md", "logs/events.jsonl", "logs/run.json", "report/report.html",
+        "report/loss.svg", "report/loss.png", "data/train.jsonl", "data/qrels.tsv", "pictures/result.svg",
+        "script/train.py", "script/train.ipynb", "script/data/rows.jsonl",
+    } <= set(files)  # fmt: skip
+    for name, content in files.items():
+        assert content or name.endswith(("validation.jsonl", "left_out.jsonl")), name
+        if not name.endswith(".png"):
+            text = content.decode("utf-8")
+            assert str(run.directory.parent) not in text, name
+        if name.endswith((".json", ".ipynb")):
+            json.loads(content)
+        elif name.endswith(".jsonl"):
+            assert [json.loads(line) for line in text.splitlines()] or not content
+        elif name.endswith(".py"):
+            ast.parse(text)
+    assert "too dark" in files["README.md"].decode("utf-8")
+    assert "python train.py" in files["README.md"].decode("utf-8")
+    with pytest.raises(BadPreset) as caught:
+        bundle.write(run, tmp_path / "pictures", {}, out)
+    assert caught.value.problems[0].code == "out-exists"
+
+
+def test_a_program_speaks_the_users_language(exported: dict[str, tuple[Run, Path]], tmp_path: Path) -> None:
+    run, folder = exported["full"]
+    use("zh")
+    try:
+        targets.write(run, "notebook", tmp_path / "zh")
+    finally:
+        use("en")
+    cells = json.loads((tmp_path / "zh" / "train.ipynb").read_text("utf-8"))["cells"]
+    assert all(is_chinese("".join(cell["source"])) for cell in cells[1:] if cell["cell_type"] == "markdown")
+    told = (folder / "train.py").read_text("utf-8")
+    assert told.count("\n# ") >= len(cells) // 2
+    with pytest.raises(BadPreset):
+        targets.write(run, "notebook", tmp_path / "zh")

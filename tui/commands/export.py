@@ -1,4 +1,4 @@
-"""``tunewiz export``: a run's model in the form that some software wants."""
+"""``tunewiz export``: a run's model in the form that some software wants. ``tunewiz bundle``: a run as one zip."""
 
 from __future__ import annotations
 
@@ -60,4 +60,34 @@ def _listed(task: str, as_json: bool) -> int:
         return int(ExitCode.OK)
     for name, words in found.items():
         print(f"{name:<10} {translate(words)}")
+    return int(ExitCode.OK)
+
+
+# ``tunewiz bundle``.
+
+
+def bundle(
+    name: RunName = "last",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=_("The zip; by default ./RUN.zip."))] = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz bundle``."""
+    finish(lambda: run_bundle(name, runs_dir, out, as_json))
+
+
+def run_bundle(which: str, folder: Path | None, out: Path | None, as_json: bool) -> int:
+    """Put the run ``which`` into the zip ``out``; what is missing in it is told."""
+    run = find(which, runs_dir(folder))
+    place = (out or Path(f"{run.name}.zip")).expanduser().absolute()
+    try:
+        missing = send("tunewiz.tui.bundling:bundle", run, place)
+    except ErrandFailed as fault:
+        raise BadPreset(*fault.problems) from fault
+    if as_json:
+        print(json.dumps({"out": str(place), "missing": [one.text() for one in missing]}, ensure_ascii=False))
+        return int(ExitCode.OK)
+    print(place)
+    for one in missing:
+        print(say("Missing: {what}", what=one).text(), file=sys.stderr)
     return int(ExitCode.OK)
