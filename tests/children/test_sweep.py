@@ -69,6 +69,7 @@ def test_a_killed_sweep_goes_on_and_ends_in_one_table(shell: Shell, rates: str) 
     assert page.count("| 0.0") + page.count("| 1.0e-") + page.count("| **") >= count, page
     assert (run.report / "report.html").is_file()
     assert sum(1 for file in run.model.rglob("*.safetensors")) == 1
-    ranked = {name: max(read_state(Run(run.directory / "variants" / name)).curves["ndcg@10"].values)
+    ranked = {name: max(read_state(Run(run.directory / "variants" / name)).curves["eval_ndcg@10"].values)
               for name in numbers["variants"]}  # fmt: skip
+    assert ranked == numbers["chosen_values"]
     assert ranked[numbers["best"]] == max(ranked.values())

@@ -22,7 +22,6 @@ from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import job_of
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.training.adjusting import change
 
 __all__ = ["shell"]  # a fixture
 
@@ -130,7 +129,10 @@ def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, s
     front = shell.start("run", str(shell.preset), "--slurm", "partition=main", "time=5", "--set", "launch.device=cpu")
     wait_until(lambda: bool(all_runs(shell.runs)) and bool(steps(shell.last())) and between_jobs(shell.last()), 1200)
     # It would train for hours: the second job has little left to do.
-    change(shell.last(), [f"training.max_steps={steps(shell.last())[-1] + 20}"])
+    written = shell.last().preset_file.read_text(encoding="utf-8")
+    fewer = written.replace("max_steps: -1", f"max_steps: {steps(shell.last())[-1] + 20}")
+    assert fewer != written
+    shell.last().preset_file.write_text(fewer, encoding="utf-8")
     out, told = front.communicate(timeout=1200)
     run = shell.last()
     assert front.returncode == 0, (told, (slurm / "slurmctld.log").read_text()[-3000:])
