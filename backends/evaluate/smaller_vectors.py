@@ -58,7 +58,7 @@ def forms(width: int, lengths: Sequence[int] = ()) -> list[Form]:
     """What is measured beside ``width`` numbers of 32 bits, large to small; ``lengths``: those that training went for.
 
     >>> [(form.numbers, form.bits, form.bytes) for form in forms(384)]
-    [(192, 32, 768), (384, 8, 384), (96, 32, 384), (384, 1, 48)]
+    [(192, 32, 768), (96, 32, 384), (384, 8, 384), (384, 1, 48)]
     """
     shorter = [one for one in lengths if one < width] or [width // 2, width // 4]
     found = [Form(one, 32) for one in shorter if one >= _FEWEST or lengths]

@@ -35,10 +35,10 @@ def steady(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def losses(folder: Path, model: Path, loss: Mapping[str, Any]) -> list[float]:
     """Of four steps on rows with three wrong documents each."""
-    backend = "flag_reranker" if loss["name"] == "group_softmax" else "cross_encoder"
+    backend = "flag_embedding" if loss["name"] == "group_softmax" else "cross_encoder"
     wanted = reranker_preset(model, folder, loss=loss, backend=backend, training={"max_steps": 4})
     run = new_run(folder, f"{loss['name']}-{loss.get('mini_batch_size')}")
-    kind = FlagReranking if backend == "flag_reranker" else RerankerTraining
+    kind = FlagReranking if backend == "flag_embedding" else RerankerTraining
     kind(run, wanted, prepared(groups(3)), model).start()
     return [told.values["loss"] for told in events(run) if isinstance(told, Progress) and "loss" in told.values]
 
