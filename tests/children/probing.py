@@ -49,14 +49,14 @@ def language(engine: Any, model: Path, **sections: Any) -> Callable[[Run], None]
 
 def cases(encoder: Path, llm: Path) -> dict[str, Callable[[Run], None]]:
     embedding, reranker = training_setup.preset, reranking.reranker_preset
-    flag = {"backend": "flag_embedder"}
+    flag = {"backend": "flag_embedding"}
     return {
         "sentence_transformers": retrieval(EncoderTraining, embedding, "multiple_negatives_ranking", encoder),
         "cached": retrieval(EncoderTraining, embedding, "cached_multiple_negatives_ranking", encoder),
         "cross_encoder": retrieval(RerankerTraining, reranker, "lambda_loss", encoder),
         "pieces": retrieval(RerankerTraining, reranker, {"name": "cross_entropy", "mini_batch_size": 4}, encoder),
         "flag_embedder": retrieval(FlagTraining, embedding, "info_nce", encoder, **flag),
-        "flag_reranker": retrieval(FlagReranking, reranker, "group_softmax", encoder, backend="flag_reranker"),
+        "flag_reranker": retrieval(FlagReranking, reranker, "group_softmax", encoder, backend="flag_embedding"),
         "llama_factory": language(LlamaFactory, llm),
         "peft": language(Peft, llm, backend="peft", method={"type": "prompt_tuning", "tokens": 4}),
     }
