@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,7 +20,6 @@ from tests.conftest import DEVICE
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.export import bundle, targets
 from tunewiz.backends.runs.run import Run
-from tunewiz.data.text.language import is_chinese
 from tunewiz.files import read_json
 from tunewiz.language import use
 from tunewiz.presets.preset import RetrievalPreset
@@ -191,7 +191,8 @@ def test_a_program_speaks_the_users_language(exported: dict[str, tuple[Run, Path
     finally:
         use("en")
     cells = json.loads((tmp_path / "zh" / "train.ipynb").read_text("utf-8"))["cells"]
-    assert all(is_chinese("".join(cell["source"])) for cell in cells[1:] if cell["cell_type"] == "markdown")
+    for cell in cells:
+        assert cell["cell_type"] == "code" or re.search("[\u4e00-\u9fff]", "".join(cell["source"]))
     told = (folder / "train.py").read_text("utf-8")
     assert told.count("\n# ") >= len(cells) // 2
     with pytest.raises(BadPreset):
