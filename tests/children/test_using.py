@@ -154,7 +154,8 @@ def test_eval_gives_the_numbers_of_the_report(used: Shell) -> None:
 def test_exports_are_whole_and_refused_with_a_reason(used: Shell) -> None:
     run, out = used.last(), used.folder / "out"
     listed = json.loads(used("export", run.name, "--json").stdout)
-    assert set(listed) == {"merged", "adapter", "script", "service"}
+    stores = {"faiss", "faiss-hnsw", "faiss-ivf", "milvus", "chroma"}
+    assert set(listed) == {"merged", "adapter", "script", "service", "training-script", "notebook"} | stores
     assert used("export", run.name, "--to", "adapter", "--out", str(out / "adapter")).returncode == 0
     assert (out / "adapter" / "adapter_model.safetensors").is_file()
     full = used("export", run.name, "--to", "adapter", "--out", str(out / "adapter"))
