@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tunewiz.backends import negatives, sources
+from tunewiz.backends import engines, negatives, sources
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.machine.hardware import Gpu, gpus, host_free, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
@@ -241,7 +241,8 @@ def _device(preset: Preset, cards: Sequence[Gpu]) -> Iterator[Problem]:
 
 
 def _strategies(preset: Preset) -> frozenset[str]:
-    return find_engine(preset.backend).strategies
+    """None of an engine that is not there, which is told elsewhere."""
+    return find_engine(preset.backend).strategies if preset.backend in engines.names() else frozenset()
 
 
 def estimate(preset: Preset, located: Located | None, texts: float = 0.0) -> Estimate | None:

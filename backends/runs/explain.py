@@ -187,6 +187,7 @@ _GPU_FAULT: Final = (
 _APART: Final = (
     *("collective operation timeout", "NCCL timeout", "NCCL operations have failed or timed out", "ncclRemoteError"),
     *("waiting for clients", "client socket has timed out", "Connection closed by peer", "Timed out waiting"),
+    "gloo/transport",  # "Connection reset by peer" and the like, whichever end notices first
 )
 
 _KNOWN: Final = (

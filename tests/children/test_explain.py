@@ -312,6 +312,11 @@ def test_nccl_without_gpus_is_told() -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [  # As torch words them (ProcessGroupNCCL.cpp, NCCLUtils.cpp): two GPUs are needed to see them happen.
+        (  # Of two processes of which one was killed, once in a while.
+            "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:545] Read error [127.0.0.1]:28085: Connection reset "
+            "by peer. This is typically caused by a remote worker hanging or bugs in the application.",
+            "processes-apart",
+        ),
         (
             "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE, NumelIn=1, "
             "NumelOut=1, Timeout(ms)=600000) ran for 600012 milliseconds before timing out.",
