@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import OptionList
 
 from tests.playing import BEFORE, FULL, a_run, log_lines, opening
 from tests.screens.waiting import seen, until
@@ -229,5 +230,6 @@ async def test_a_model_is_exported_into_the_run(app: TunewizApp, finished: Make)
         await until(pilot, lambda: isinstance(app.screen, ExportScreen) and "merged" in seen(app))
         await pilot.press("enter")  # adapter: there is none
         await until(pilot, lambda: "has no adapter" in seen(app))
-        await pilot.press("down", "enter")
+        places = app.screen.query_one(OptionList)
+        await pilot.press(*["down"] * (places.get_option_index("merged") - places.get_option_index("adapter")), "enter")
         await until(pilot, lambda: (run.directory / "exports" / "merged" / "model.safetensors").is_file())

@@ -117,7 +117,7 @@ def test_a_c_locale_gets_ascii_and_letters_where_a_terminal_may_show_them(
     tmux.start(python(app(runs)), (80, 24), **environment | {"LANG": "C"} | ({"TERM": "linux"} if poor else {}))
     tmux.until(lambda screen: "Runs (1)" in screen)
     tmux.keys("r")
-    tmux.until(lambda screen: ("????" if poor else "模型") + "-20260101" in screen)
+    tmux.until(lambda screen: "> Runs" in screen and ("????" if poor else "模型") + "-20260101" in screen)
     tmux.keys("Enter")
     tmux.until(lambda screen: "What to try next" in screen)
     tmux.keys("m")

@@ -105,8 +105,16 @@ def typed(terminal: Tmux, key: str, title: str, default: bool = False) -> str:
 def go_to(terminal: Tmux, step: int, title: str, key: str) -> None:
     terminal.keys(f"M-{step}")
     terminal.until(lambda screen: key in screen)
-    end = time.monotonic() + 120
-    while f"{title}: " not in terminal.screen():
+    end = time.monotonic() + 240
+    while not _stays(terminal, title):
         assert time.monotonic() < end, terminal.screen()
         terminal.keys("Tab")
         time.sleep(0.4)
+
+
+def _stays(terminal: Tmux, title: str) -> bool:
+    """Whether the field has the focus and keeps it: on a busy machine another Tab may still be under way."""
+    if f"{title}: " not in terminal.screen():
+        return False
+    time.sleep(2)
+    return f"{title}: " in terminal.screen()

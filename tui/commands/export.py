@@ -58,8 +58,9 @@ def _listed(task: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps({name: translate(words) for name, words in found.items()}, ensure_ascii=False))
         return int(ExitCode.OK)
+    width = max(map(len, found), default=0)
     for name, words in found.items():
-        print(f"{name:<10} {translate(words)}")
+        print(f"{name:<{width}} {translate(words)}")
     return int(ExitCode.OK)
 
 

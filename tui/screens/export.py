@@ -54,10 +54,11 @@ class ExportScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The forms, and what became of the last one."""
+        width = max(map(len, self._targets), default=0)
         with Vertical():
             yield Words(N_("Export as"), classes="heading")
             yield OptionList(
-                *(Option(Text(f"{name:<9} {translate(words)}"), id=name) for name, words in self._targets.items())
+                *(Option(Text(f"{name:<{width}} {translate(words)}"), id=name) for name, words in self._targets.items())
             )
             yield Words("", id="outcome")
 

@@ -11,9 +11,9 @@ from tests.odd_runs import a_whole_run
 from tunewiz import language
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.files import read_object, write_json
-from tunewiz.tui.commands.queue import worst
 from tunewiz.tui.panels.evidence import evidence
 from tunewiz.tui.panels.result_story import _sweep
+from tunewiz.tui.queueing import worst
 
 
 @pytest.mark.parametrize("code", ["en", "zh"])
