@@ -30,6 +30,9 @@ FIELDS: Final = (
     (2, "Columns", "data.columns"),
 )
 
+#: Seconds without a change after which a screen is done.
+SETTLED: Final = 3.0
+
 pytestmark = [pytest.mark.skipif(TMUX is None, reason="no tmux here"), pytest.mark.slow]
 
 
@@ -106,15 +109,16 @@ def go_to(terminal: Tmux, step: int, title: str, key: str) -> None:
     terminal.keys(f"M-{step}")
     terminal.until(lambda screen: key in screen)
     end = time.monotonic() + 240
-    while not _stays(terminal, title):
+    while f"{title}: " not in _settled(terminal):
         assert time.monotonic() < end, terminal.screen()
         terminal.keys("Tab")
-        time.sleep(0.4)
 
 
-def _stays(terminal: Tmux, title: str) -> bool:
-    """Whether the field has the focus and keeps it: on a busy machine another Tab may still be under way."""
-    if f"{title}: " not in terminal.screen():
-        return False
-    time.sleep(2)
-    return f"{title}: " in terminal.screen()
+def _settled(terminal: Tmux) -> str:
+    """The screen once it has stood still for a while: no key is under way any more, however busy the machine."""
+    before, since, begun = terminal.screen(), time.monotonic(), time.monotonic()
+    while time.monotonic() < since + SETTLED and time.monotonic() < begun + PATIENCE:
+        time.sleep(0.1)
+        if (now := terminal.screen()) != before:
+            before, since = now, time.monotonic()
+    return before
