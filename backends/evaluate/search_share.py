@@ -6,18 +6,16 @@ best order is between both. The search alone is among the choices, so that a run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from tunewiz.backends.evaluate import MetricOptions
 from tunewiz.backends.evaluate.metrics import Rankings, canonical
 from tunewiz.backends.evaluate.two_stage import in_order, logits_of, measure_rankings, search_candidates
-from tunewiz.backends.evaluate.verdict import choose_surely, mean
+from tunewiz.backends.evaluate.verdict import ShareChoice
 from tunewiz.data.rows.examples import Collection
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.problems import Message, Problem, Where, note, say, warning
+from tunewiz.problems import Problem, Where, note, say, warning
 
 if TYPE_CHECKING:
     from tunewiz.backends.evaluate.measuring import MeasureOptions
@@ -33,22 +31,12 @@ DEPTH: Final = 30
 _KEY: Final = "candidates.search_share"
 
 
-@dataclass(frozen=True)
-class ShareChoice:
-    """The ``share`` of the search, and the mean of the metric at each on so many validation ``queries``."""
-
-    share: float
-    means: Mapping[float, float]
-    queries: int
+class SearchShare(ShareChoice):
+    """How much the search counts."""
 
     def told(self, metric: str) -> Problem:
         """What was chosen and why."""
-        values: dict[str, str | int | Message] = {
-            "metric": metric,
-            "count": self.queries,
-            "shares": ", ".join(f"{share:g}: {value:.4f}" for share, value in self.means.items()),
-            "share": f"{self.share:g}",
-        }
+        values = self.values(metric) | {"share": f"{self.share:g}"}
         if self.share == 1:
             message = say(
                 "The search's order is kept: on {count} validation queries the reranker makes it no better, alone or "
@@ -67,7 +55,7 @@ class ShareChoice:
 
 def choose_share(
     scorer: PairScorer, preset: RerankerPreset, collection: Collection, usual: float, options: MeasureOptions
-) -> ShareChoice | None:
+) -> SearchShare | None:
     """The share for ``scorer`` by the queries of ``collection``; ``None`` where the search finds nothing for them.
 
     ``usual``, unless another share is better beyond chance or it measures worse than the search alone.
@@ -82,8 +70,7 @@ def choose_share(
         return None
     logits = logits_of(scorer, candidates, few)
     found = {share: _values(candidates, logits, share, few, metric, seed) for share in sorted({*SHARES, usual})}
-    best = choose_surely(found, usual, safe=1.0, seed=seed)
-    return ShareChoice(best, {share: mean(values.values()) for share, values in found.items()}, len(candidates))
+    return SearchShare.of(found, usual, safe=1.0, seed=seed)
 
 
 def _values(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from tunewiz.problems import Message, say
 
@@ -177,29 +177,42 @@ def compare_all(
     return compared
 
 
-def choose_surely(found: Mapping[float, Mapping[str, float]], usual: float, safe: float, seed: int) -> float:
-    """Which setting to take, by the values of each query at each: a mixture's share, say.
+@dataclass(frozen=True)
+class ShareChoice:
+    """The ``share`` of a mixture to take, and the mean of the metric at each on so many validation ``queries``."""
 
-    The ``usual`` one, unless another is better beyond chance (the paired 95 % interval leaves zero out), or it measures
-    worse than the ``safe`` one: then the one that measures best, of equals that nearest to the usual. So a gain that
-    only looks like one changes nothing, and a loss that only looks like one is not risked.
+    share: float
+    means: Mapping[float, float]
+    queries: int
 
-    >>> one, other = {"q1": 0.2, "q2": 0.4}, {"q1": 0.3, "q2": 0.4}
-    >>> choose_surely({0.0: one, 0.5: other, 1.0: one}, usual=1.0, safe=0.0, seed=42)
-    1.0
-    >>> choose_surely({0.0: other, 0.5: one, 1.0: one}, usual=1.0, safe=0.0, seed=42)
-    0.0
-    """
-    means = {setting: mean(values.values()) for setting, values in found.items()}
-    best = max(means, key=lambda setting: (means[setting], -abs(setting - usual)))
-    if best == usual or means[usual] < means[safe]:
-        return best
-    sides = [{query: {"value": value} for query, value in found[one].items()} for one in (usual, best)]
-    return best if compare(sides[0], sides[1], "value", seed=seed).certain else usual
+    @classmethod
+    def of(cls, found: Mapping[float, Mapping[str, float]], usual: float, safe: float, seed: int) -> Self:
+        """By the values of each query at each share.
+
+        The ``usual`` one, unless another is better beyond chance (the paired 95 % interval leaves zero out), or it
+        measures worse than the ``safe`` one: then the one that measures best, of equals that nearest to the usual. So
+        a gain that only looks like one changes nothing, and a loss that only looks like one is not risked.
+
+        >>> one, other = {"q1": 0.2, "q2": 0.4}, {"q1": 0.3, "q2": 0.4}
+        >>> ShareChoice.of({0.0: one, 0.5: other, 1.0: one}, usual=1.0, safe=0.0, seed=42).share
+        1.0
+        >>> ShareChoice.of({0.0: other, 0.5: one, 1.0: one}, usual=1.0, safe=0.0, seed=42).share
+        0.0
+        """
+        means = {share: _mean(values.values()) for share, values in found.items()}
+        best = max(means, key=lambda share: (means[share], -abs(share - usual)))
+        if best != usual and means[usual] >= means[safe]:
+            sides = [{query: {"value": value} for query, value in found[one].items()} for one in (usual, best)]
+            best = best if compare(sides[0], sides[1], "value", seed=seed).certain else usual
+        return cls(best, means, len(found[usual]))
+
+    def values(self, metric: str) -> dict[str, str | int | Message]:
+        """What a message says of it: ``metric``, ``count`` of queries, and ``shares`` with their means."""
+        shares = ", ".join(f"{share:g}: {value:.4f}" for share, value in self.means.items())
+        return {"metric": metric, "count": self.queries, "shares": shares}
 
 
-def mean(values: Collection[float]) -> float:
-    """0 of none."""
+def _mean(values: Collection[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 

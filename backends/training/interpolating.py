@@ -8,11 +8,10 @@ began.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from tunewiz.backends.evaluate.verdict import choose_surely, mean
-from tunewiz.problems import Message, Problem, note, say, warning
+from tunewiz.backends.evaluate.verdict import ShareChoice
+from tunewiz.problems import Problem, note, say, warning
 
 #: Shares of the tuned weights that are measured. Quarters: neighbours closer than that measure the same.
 SHARES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -43,22 +42,12 @@ class Between:
                 tensor.copy_(before if share == 0 else tuned if share == 1 else torch.lerp(before, tuned, share))
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The ``share`` that is kept, and the mean of the validation metric at each share of the tuned weights."""
-
-    share: float
-    means: Mapping[float, float]
-    queries: int
+class Choice(ShareChoice):
+    """The share of the tuned weights that is kept."""
 
     def told(self, metric: str) -> Problem:
         """What was chosen and why."""
-        values: dict[str, str | int | Message] = {
-            "metric": metric,
-            "count": self.queries,
-            "shares": ", ".join(f"{share:g}: {mean:.4f}" for share, mean in self.means.items()),
-            "percent": round(100 * self.share),
-        }
+        values = self.values(metric) | {"percent": round(100 * self.share)}
         if self.share == 0:
             message = say(
                 "The untouched weights are kept: on {count} validation queries training made the model no better, "
@@ -96,6 +85,4 @@ def measured(
 
 def choose(found: Mapping[float, Mapping[str, float]], seed: int) -> Choice:
     """The share to keep, by the values of each query at each share: the tuned weights unless that is not safe."""
-    means = {share: mean(values.values()) for share, values in found.items()}
-    share = choose_surely(found, usual=max(means), safe=min(means), seed=seed)
-    return Choice(share, means, len(found[share]))
+    return Choice.of(found, usual=max(found), safe=min(found), seed=seed)

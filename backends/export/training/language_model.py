@@ -12,7 +12,15 @@ import yaml
 from tunewiz.backends.engines.llama_factory import CONFIGURATION
 from tunewiz.backends.engines.peft import adapter_options, trainer_arguments
 from tunewiz.backends.export.training.program import Block, Program, blocks_of, constants, filled
-from tunewiz.backends.export.training.run_facts import TELL, WHERE, Trained, model_constants, needed, settings_told
+from tunewiz.backends.export.training.run_facts import (
+    BEFORE,
+    TELL,
+    WHERE,
+    Trained,
+    model_constants,
+    needed,
+    settings_told,
+)
 from tunewiz.backends.language_models import encoded_rows, measures
 from tunewiz.backends.language_models.loaded_model import Places, loading_arguments, places_of, read_record
 from tunewiz.backends.language_models.unlearned import LEARNED, has_unlearned
@@ -42,7 +50,6 @@ LOADING: Final = say(
 ENCODING: Final = say("Rows as token ids, made by LLaMA-Factory's own processors: exactly what training sees.")
 LOSSES: Final = say("The loss of each row over the tokens that training counts.")
 MEASURE: Final = say("The metric of the run: {metric}.")
-BEFORE: Final = say("The untouched model is measured first.")
 AFTER: Final = say("The tuned model is measured on the same rows.")
 FACTORY: Final = say(
     "Training by LLaMA-Factory, with the arguments in train.yaml; `llamafactory-cli train train.yaml` in this folder "

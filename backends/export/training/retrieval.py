@@ -11,6 +11,7 @@ from tunewiz.backends.evaluate.metrics import canonical, read_run
 from tunewiz.backends.export.training.loss_code import loss_source
 from tunewiz.backends.export.training.program import Block, Program, blocks_of, constants, filled
 from tunewiz.backends.export.training.run_facts import (
+    BEFORE,
     TELL,
     WHERE,
     Silent,
@@ -113,7 +114,6 @@ LOADED: Final[Mapping[str, Message]] = {
     "pooling": say("The run changed the pooling: how the vectors of the tokens become one."),
     "load_reranker": say("The untouched model, with the run's longest pair of texts and one score."),
 }
-BEFORE: Final = say("The untouched model is measured first.")
 LOSS: Final = say("The loss: {name}.")
 READY: Final = say("The model to train: the same seed gives the same numbers.")
 TRAINER: Final = say("The library's trainer, with the run's arguments.")

@@ -112,33 +112,8 @@ def needed(trained: Trained[Any], *names: str) -> tuple[str, ...]:
     return tuple(f"{name}=={versions[name]}" if name in versions else name for name in names)
 
 
-READ: Final = say("The data lies beside this file, in the folder data.")
-COLLECTION: Final = say(
-    "What the model is measured on: documents, queries, and which documents answer them. The run held these queries "
-    "out; nothing was trained on them."
-)
-DATA: Final = say(
-    "The rows as the loss reads them, in the order of the run: the order of the columns decides their roles, not their "
-    "names."
-)
-BATCHES: Final = say(
-    "Which rows share a batch, epoch by epoch, as in the run: no known answer of one query stands there as a wrong one "
-    "of another, and texts of a batch are of similar length. For rows of your own leave this out and set batch_sampler "
-    "to BatchSamplers.NO_DUPLICATES."
-)
-WATCH: Final = say(
-    "Rows that were set aside are measured in the middle of training; the best weights are kept, and training stops "
-    "early where the run was to."
-)
-PIECES: Final = say(
-    "On a processor, batches go through the model in pieces of similar length. What is learned is the same; random "
-    "numbers are drawn in the order of the run."
-)
-FULL: Final = say("Full fine-tuning: every weight is trained.")
-LORA: Final = say("LoRA: the weights stay as they are; small matrices beside the linear layers are trained.")
-
-
 WHERE: Final = 'MODEL = os.environ.get("MODEL") or (FOLDER if os.path.isdir(FOLDER) else HUB)'
+BEFORE: Final = say("The untouched model is measured first.")
 TELL: Final = say("Before and after, also in result.json.")
 
 

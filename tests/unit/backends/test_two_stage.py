@@ -12,7 +12,7 @@ import pytest
 
 from tunewiz.backends.evaluate import MetricOptions
 from tunewiz.backends.evaluate.measuring import MeasureOptions
-from tunewiz.backends.evaluate.search_share import ShareChoice, choose_share
+from tunewiz.backends.evaluate.search_share import SearchShare, choose_share
 from tunewiz.backends.evaluate.two_stage import (
     TIMED,
     TwoStage,
@@ -157,7 +157,7 @@ PRESET = RerankerPreset.model_validate(
 )
 
 
-def chosen(table: dict[str, float], usual: float, wanted: str = "d", queries: int = 12) -> ShareChoice:
+def chosen(table: dict[str, float], usual: float, wanted: str = "d", queries: int = 12) -> SearchShare:
     """For queries that all want the document; ``d`` the search finds after two others, ``c`` first."""
     names = [str(number) for number in range(queries)]
     given = collection(dict.fromkeys(names, "the disk is full"), {name: {wanted: 1} for name in names})
@@ -185,7 +185,7 @@ def test_the_search_alone_is_kept_where_the_reranker_makes_it_worse() -> None:
         found = chosen(WRONG, usual, "c")
         assert found.means[found.share] == max(found.means.values()) == found.means[1.0]
         assert found.means[usual] < found.means[1.0]
-    problem = ShareChoice(1.0, {0.0: 0.1, 1.0: 0.2}, 12).told("ndcg@10")
+    problem = SearchShare(1.0, {0.0: 0.1, 1.0: 0.2}, 12).told("ndcg@10")
     assert problem.severity == "warning"
     assert "0: 0.1000, 1: 0.2000" in problem.message.text()
 
