@@ -173,7 +173,7 @@ class Milvus(Store):
     """A collection of Milvus Lite, or of the server that ``MILVUS_URI`` names."""
 
     name: ClassVar[str] = "milvus"
-    summary: ClassVar[str] = N_("the documents in Milvus: a file, or the server in MILVUS_URI")
+    summary: ClassVar[str] = N_("the documents in Milvus: a file or a server")
     program: ClassVar[str] = "store_milvus"
     kind: ClassVar[str] = "flat"
     packages: ClassVar[Mapping[str, str]] = {"pymilvus": "pymilvus", "milvus_lite": "milvus-lite"}
@@ -184,7 +184,7 @@ class Chroma(Store):
     """A collection of Chroma, in files, or of the server that ``CHROMA_HOST`` names."""
 
     name: ClassVar[str] = "chroma"
-    summary: ClassVar[str] = N_("the documents in Chroma: files, or the server in CHROMA_HOST")
+    summary: ClassVar[str] = N_("the documents in Chroma: files or a server")
     program: ClassVar[str] = "store_chroma"
     kind: ClassVar[str] = "hnsw"
     packages: ClassVar[Mapping[str, str]] = {"chromadb": "chromadb"}
