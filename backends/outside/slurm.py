@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -186,4 +187,6 @@ def queue_again(run: Run, number: str) -> int:
 
 
 if __name__ == "__main__":
+    # Slurm answers a job that queues itself again by ending it: without this, before it could tell that it did.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(queue_again(Run(Path(sys.argv[1])), os.environ.get("SLURM_JOB_ID", "")))

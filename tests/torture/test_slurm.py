@@ -167,7 +167,8 @@ def steps(run: Run) -> list[int]:
 
 
 def test_a_job_that_waits_is_taken_out(slurm: Path, shell: Shell) -> None:
-    blocked = subprocess.run(["sbatch", "--parsable", "-c2", "--wrap", "sleep 600"], capture_output=True, text=True)
+    sleeps = ["sbatch", "--parsable", "-c2", "--output=/dev/null", "--wrap", "sleep 600"]
+    blocked = subprocess.run(sleeps, capture_output=True, text=True)
     done = shell("run", str(shell.preset), "--slurm", "partition=main", "--detach", "--set", "launch.device=cpu")
     assert done.returncode == 0, done.stderr
     run = shell.last()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,14 @@ def test_at_the_limit_the_job_queues_again_and_the_run_waits(run: Run, programs:
     program(programs, "scontrol", "echo 'Access denied' >&2; exit 1")
     assert slurm.queue_again(run, "79") == 1
     assert "Access denied" in run.events_file.read_text()
+
+
+def test_a_job_that_is_ended_for_queueing_again_tells_of_it_still(run: Run, programs: Path) -> None:
+    program(programs, "scontrol", "kill -TERM $PPID; sleep 0.2")
+    environment = os.environ | {"SLURM_JOB_ID": "80", "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "tunewiz.backends.outside.slurm", str(run.directory)]
+    assert subprocess.run(command, env=environment).returncode == 0
+    assert "it is queued again" in run.events_file.read_text(encoding="utf-8")
 
 
 def test_the_script_asks_the_run_to_save_and_queues_again_only_at_the_limit(run: Run, tmp_path: Path) -> None:
