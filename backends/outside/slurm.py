@@ -26,7 +26,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.errand import child_environment
 from tunewiz.files import PRIVATE, write_whole
 from tunewiz.language import VARIABLE
-from tunewiz.problems import BadPreset, TunewizError, error, note, say
+from tunewiz.problems import BadPreset, TunewizError, Where, error, note, say
 from tunewiz.redaction import redacted
 
 SCRIPT: Final = "job.sbatch"
@@ -60,10 +60,16 @@ def options(words: Sequence[str]) -> dict[str, str]:
         message = say("time={time} is no time limit.", time=found["time"])
         fix = say("Write minutes, hours:minutes:seconds or days-hours: time=90, time=4:00:00, time=2-12.")
         raise BadPreset(error("slurm-time", message, fix=fix))
-    if found.get("nodes", "1") != "1":
-        message = say("A job takes one machine; nodes={count} are asked for.", count=found["nodes"])
-        raise BadPreset(error("slurm-nodes", message, fix=say("Ask for more GPUs on one machine: gpus=8.")))
+    require_one_machine(found.get("nodes", "1"), "--slurm")
     return found
+
+
+def require_one_machine(nodes: int | str, key: str) -> None:
+    """Raise ``BadPreset`` where ``key`` asks for more ``nodes``: the job would wait for machines nobody starts."""
+    if str(nodes) != "1":
+        message = say("A job takes one machine; nodes={count} are asked for.", count=nodes)
+        fix = say("Ask for more GPUs on one machine: gpus=8.")
+        raise BadPreset(error("slurm-nodes", message, Where(key=key), fix))
 
 
 def seconds(limit: str) -> int | None:

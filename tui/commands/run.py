@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tunewiz.backends.outside.slurm import is_option, submit
+from tunewiz.backends.outside.slurm import is_option, require_one_machine, submit
 from tunewiz.backends.outside.slurm import options as slurm_options
 from tunewiz.backends.readiness import require_runnable
 from tunewiz.backends.runs.create import create
@@ -204,6 +204,8 @@ def _of(named: str, problem: Problem) -> Problem:
 
 def _checked(named: str, options: RunOptions, lines: RunLines) -> Preset:
     opened = open_preset(named, options.settings)
+    if options.slurm is not None:
+        require_one_machine(opened.preset.launch.nodes, "launch.nodes")
     for found in require_runnable(opened, options.runs_dir, elsewhere=options.slurm is not None):
         # The run tells of it too, for whoever looks at it later: who stays to watch is not told twice.
         if found.code != REMOTE_CODE or options.detach:

@@ -18,6 +18,7 @@ from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import alive, job_of, job_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.problems import BadPreset, TunewizError
+from tunewiz.tui.commands.run import RunOptions, run_run
 
 pytestmark = pytest.mark.usefixtures("in_english")
 
@@ -64,6 +65,14 @@ def test_a_wrong_option_is_refused(words: list[str], code: str) -> None:
     with pytest.raises(BadPreset) as caught:
         options(words)
     assert [problem.code for problem in caught.value.problems] == [code]
+
+
+def test_a_preset_of_several_machines_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    wanted = RunOptions(["embedding/starter"], ["launch.nodes=2"], tmp_path / "runs", slurm=[])
+    with pytest.raises(BadPreset) as caught:
+        run_run(wanted)
+    assert [(problem.code, problem.where.key) for problem in caught.value.problems] == [("slurm-nodes", "launch.nodes")]
+    assert not (tmp_path / "runs").exists()
 
 
 def test_options_and_presets_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
