@@ -110,6 +110,20 @@ def test_what_cannot_be_carried_out_is_refused(
     assert codes(preset(**settings), there) == expected
 
 
+def test_an_engine_of_one_process_refuses_several_and_names_the_key() -> None:
+    (told,) = plan_problems(preset(launch__processes=2), frozenset(), cards(0, 0))
+    assert (told.code, told.where.key) == ("processes-unsupported", "launch.processes")
+    assert find_engine("peft").strategies == frozenset(), "it trains in one process"
+    assert codes(preset(), cards(0, 0), frozenset()) == [], "auto takes one"
+
+
+def test_gpus_exchange_by_nccl_which_torch_has_to_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_has_nccl", lambda: False)
+    (told,) = plan_problems(preset(launch__processes=2), DDP, cards(0, 0))
+    assert (told.code, told.where.key) == ("nccl-missing", "launch.processes")
+    assert codes(preset(launch__processes=2, launch__device="cpu"), cards(0, 0)) == [], "a CPU takes gloo"
+
+
 def test_named_cards_have_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
     assert codes(preset(), cards(0, 0)) == ["gpu-not-there"]
