@@ -6,13 +6,12 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.terminal.tmux import PATIENCE, TMUX, Tmux
+from tests.terminal.tmux import TMUX, Tmux
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import alive, kill
@@ -48,11 +47,7 @@ def fill(terminal: Tmux, step: int, title: str, key: str, text: str) -> None:
     """At the step of that number, go to the field of that title by Tab and type."""
     terminal.keys(f"M-{step}")
     terminal.until(lambda screen: key in screen)
-    deadline = time.monotonic() + PATIENCE
-    while f"{title}: " not in terminal.screen():
-        assert time.monotonic() < deadline, terminal.screen()
-        terminal.keys("Tab")
-        time.sleep(0.2)
+    terminal.go_to(f"{title}: ")
     terminal.keys(text)
     terminal.until(lambda screen: any(key in line and f" {text} " in line for line in screen.splitlines()))
 
