@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.children.evaluation import carried
 from tests.children.training_setup import groups
-from tunewiz.backends.ranks import plan
 from tunewiz.backends.runs.find import find
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.runs.worker import _work
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("data", "presets", "backends", "tui", "tunewiz")
@@ -110,8 +109,7 @@ class Here:
     """Carries a run in this process, which has imported everything already; the README's run has its own."""
 
     def __init__(self, run: Run) -> None:
-        with contextlib.redirect_stdout(io.StringIO()):
-            self._status = _work(run)
+        self._status = carried(run)
 
     def wait(self) -> int:
         return self._status
@@ -121,7 +119,6 @@ class Here:
 def test_examples_in_docstrings(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     monkeypatch.delenv("TUNEWIZ_RUNS", raising=False)
-    monkeypatch.setattr(plan, "_taken", list(plan._taken))  # the cards that a run in this process takes
     module = importlib.import_module(name)
     told = io.StringIO()
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)

@@ -63,9 +63,9 @@ def test_by_keys_from_the_bare_command_to_the_verdict(terminal: Tmux, tmp_path: 
     terminal.keys("sample:faq-en")
     terminal.until(lambda screen: "170 documents" in screen)
     terminal.keys("F6")  # every field: a few rows and one step are enough here
-    fill(terminal, 2, "Limit", "data.limit", "120")
+    fill(terminal, 2, "Limit", "data.limit", "48")
     fill(terminal, 4, "Max steps", "training.max_steps", "3")
-    fill(terminal, 4, "Batch size", "training.batch_size", "16")
+    fill(terminal, 4, "Batch size", "training.batch_size", "8")
     terminal.keys("M-7")
     terminal.until(lambda screen: "Ready to start." in screen and "What happens" in screen)
     terminal.keys("F9")  # the user's editor gives it another name
@@ -75,7 +75,7 @@ def test_by_keys_from_the_bare_command_to_the_verdict(terminal: Tmux, tmp_path: 
 
     (run,) = all_runs(tmp_path / "runs")
     assert run.name.startswith("by-editor-")
-    assert load(run.preset_file).data.limit == 120
+    assert load(run.preset_file).data.limit == 48
     os.kill(terminal.pid, signal.SIGKILL)
     terminal.kill()
     assert alive(run)
