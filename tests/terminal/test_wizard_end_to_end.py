@@ -66,6 +66,7 @@ def test_by_keys_from_the_bare_command_to_the_verdict(terminal: Tmux, tmp_path: 
     fill(terminal, 2, "Limit", "data.limit", "48")
     fill(terminal, 4, "Max steps", "training.max_steps", "3")
     fill(terminal, 4, "Batch size", "training.batch_size", "8")
+    fill(terminal, 4, "Max length", "training.max_length", "24")
     terminal.keys("M-7")
     terminal.until(lambda screen: "Ready to start." in screen and "What happens" in screen)
     terminal.keys("F9")  # the user's editor gives it another name
