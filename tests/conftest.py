@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tunewiz.errand import keeping_bytecode
+from tunewiz.errand import collect_rarely, keeping_bytecode
 from tunewiz.language import use
 
 # For the children, for xdist's workers, which begin after this, and for this process itself.
@@ -22,6 +22,7 @@ if "PYTHONDONTWRITEBYTECODE" not in _ENVIRONMENT:
 os.environ.update(_ENVIRONMENT)
 # Two workers on two cores: more threads than that spin while they wait for each other, three times the processor time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+collect_rarely()
 sys.pycache_prefix = sys.pycache_prefix or _ENVIRONMENT.get("PYTHONPYCACHEPREFIX")
 
 #: Where the tests in tests/children train; on a machine with a GPU: TUNEWIZ_TEST_DEVICE=cuda make test.

@@ -25,7 +25,7 @@ from tunewiz.data.opening import opened
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.built_corpus import collection_from_groups, collection_from_pairs
 from tunewiz.data.rows.examples import Collection, Group, ScoredPair
-from tunewiz.errand import child_environment
+from tunewiz.errand import child_environment, collect_rarely
 from tunewiz.presets.sections.training import Launch
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
@@ -170,4 +170,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     main()

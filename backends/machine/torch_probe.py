@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Any, Final
 
-from tunewiz.errand import child_environment
+from tunewiz.errand import child_environment, collect_rarely
 
 SECONDS: Final = 90.0  # a cold disk reads torch's libraries slowly
 
@@ -62,4 +62,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     main()

@@ -27,6 +27,7 @@ from tunewiz.data.documents.passages import Passage, held_out, passages_of
 from tunewiz.data.documents.reading import read_documents
 from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.text.duplicates import normal
+from tunewiz.errand import collect_rarely
 from tunewiz.files import write_json, write_jsonl, write_whole
 from tunewiz.problems import BadData, BadPreset, ExitCode, Problem, TunewizError, Where, error, note, say
 
@@ -307,4 +308,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     sys.exit(main())

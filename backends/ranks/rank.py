@@ -24,6 +24,7 @@ import psutil
 
 from tunewiz.backends.ranks.place import Place, take
 from tunewiz.backends.ranks.torchrun import FOLDER, ORDERS
+from tunewiz.errand import collect_rarely
 from tunewiz.files import read_object, write_json
 
 #: Seconds between two looks whether those above still live.
@@ -133,4 +134,5 @@ def _lives(pid: int) -> bool:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     sys.exit(main(sys.argv[1:]))

@@ -36,6 +36,7 @@ from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run, StopRequested
 from tunewiz.backends.training.adjusting import adjust
 from tunewiz.backends.training.batch_sizes import settle
+from tunewiz.errand import collect_rarely
 from tunewiz.files import causes, is_full, sweep_tree
 from tunewiz.presets.checks import REMOTE_CODE
 from tunewiz.presets.preset import Preset
@@ -184,4 +185,5 @@ def _stage(run: Run, backend: Backend[Preset], preset: Preset, name: str) -> str
 
 
 if __name__ == "__main__":
+    collect_rarely()
     sys.exit(main(sys.argv[1:]))

@@ -21,6 +21,7 @@ from tunewiz.backends.runs.ends import require_files
 from tunewiz.backends.runs.explain import explain
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying import Fact, Trial, catalogue
+from tunewiz.errand import collect_rarely
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import BadPreset, ExitCode, error, say
 
@@ -85,4 +86,5 @@ def _tell(fault: Exception, write: Write, number: Any) -> int:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +11,13 @@ from typing import Any
 
 from tests.conftest import DEVICE
 from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.ranks import plan
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import known_of, next_steps
 from tunewiz.backends.runs.events import Event, parse
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.runs.worker import _work
 from tunewiz.backends.stages.retrieval import RetrievalBackend
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.recipe import open_keys
@@ -131,6 +135,16 @@ def go_through(
         if open_keys(preset.training):  # which preparing has chosen
             preset = load(str(run.preset_file))  # type: ignore[assignment]
     return backend.report(run, preset)
+
+
+def carried(run: Run) -> int:
+    """Go through ``run`` as its child does, in this process, which has imported everything already; the exit code."""
+    before = list(plan._taken)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return _work(run)
+    finally:
+        plan._taken[:] = before  # the cards that a process takes, once
 
 
 def events(run: Run) -> list[Event]:

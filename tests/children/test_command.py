@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.children.evaluation import carried
 from tests.conftest import DEVICE
+from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import alive, kill
 from tunewiz.backends.runs.run import Run
+from tunewiz.presets.yaml.library import load
 
 VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"]
 NOUNS = ["gpu", "disk", "model", "data", "port", "server", "batch", "index"]
@@ -120,13 +123,15 @@ def test_a_run_ends_with_a_verdict_a_report_and_a_model(shell: Shell) -> None:
     listed = json.loads(shell("runs", "--json").stdout)
     assert [item["name"] for item in listed] == [told["name"]]
     # The preset as it was run gives the same numbers again.
-    again = json.loads(shell("run", str(run.preset_file), "--json").stdout)
-    assert again["after"] == told["after"]
+    again = create(load(str(run.preset_file)), shell.runs)
+    assert carried(again) == 0
+    assert json.loads((again.report / "metrics.json").read_text(encoding="utf-8"))["after"] == told["after"]
 
 
 def test_exit_code_5_when_worse_is_asked_for_only(shell: Shell) -> None:
     spoil = ["--set", "training.learning_rate=0.5", "--set", "training.precision=fp32"]
-    worse = shell("run", str(shell.preset), "--fail-on-regression", "--json", *spoil)
+    worse = shell("run", str(shell.preset), "--fail-on-regression", "--json", "--name", "spoilt", *spoil)
+    assert shell.last().name.startswith("spoilt")
     assert json.loads(worse.stdout)["verdict"] == "REGRESSION"
     assert worse.returncode == 5
     assert read_state(shell.last()).exit_code == 0

@@ -68,6 +68,11 @@ def started(request: pytest.FixtureRequest, tmp_path: Path, tiny_encoder: Path, 
     return Started(named, child, create(preset, tmp_path / "runs", "x").directory)
 
 
+#: Killed at all three moments here; the others at the one where two models are there. ``make torture`` kills all in
+#: each of them and more.
+EACH_MOMENT = ("sentence_transformers", "comparison", "llama_factory")
+
+
 def test_a_kill_in_an_export_ruins_nothing(started: Started) -> None:
     """Killed at three moments, from the last file to the first deletions, and once more while it exports again."""
     child, base = started.child, started.run
@@ -86,6 +91,8 @@ def test_a_kill_in_an_export_ruins_nothing(started: Started) -> None:
     moments["over"] = deleted[3] if deleted else ended.at("open", "events.jsonl", last=True)
     assert bool(deleted) == (started.name != "comparison")
     for name, moment in moments.items():
+        if name != "renamed" and started.name not in EACH_MOMENT:
+            continue
         run = copied(base, name)
         killed(child.run(run, "export", moment), run)
         if name == "renamed":

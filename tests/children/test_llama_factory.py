@@ -50,10 +50,17 @@ def _rows(folder: Path, name: str, rows: list[dict[str, Any]]) -> str:
     return str(file)
 
 
-def test_every_method_learns_and_is_exported(tiny_llm: Path, tmp_path: Path) -> None:
-    cases = {name: {"method": method} for name, method in METHODS.items()}
-    found = ran(tmp_path, tiny_llm, cases)
-    for name, told in found.items():
+@pytest.fixture(scope="module")
+def carried(tiny_llm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder, and what became of each case below: in one child, for importing takes longer than many trainings."""
+    folder = tmp_path_factory.mktemp("carried")
+    methods = {name: {"method": method} for name, method in METHODS.items()}
+    return folder, ran(folder / "runs", tiny_llm, methods | _stages(folder) | _interrupted_and_wrong(folder, tiny_llm))
+
+
+def test_every_method_learns_and_is_exported(carried: tuple[Path, dict[str, Any]]) -> None:
+    for name in METHODS:
+        told = carried[1][name]
         assert told.get("codes") is None, (name, told)
         assert told["after"]["loss"] < told["before"]["loss"], name
         assert told["verdict"] == "WIN", name
@@ -65,30 +72,32 @@ def test_every_method_learns_and_is_exported(tiny_llm: Path, tmp_path: Path) -> 
         assert told["record"]["template"] == "qwen3_nothink"
 
 
-def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
-    pairs, judged = _rows(tmp_path, "pairs", PAIRS), _rows(tmp_path, "judged", JUDGED)
-    texts = _rows(tmp_path, "texts", [{"text": f"train the model on gpu {number} " * 8} for number in range(30)])
+def _stages(folder: Path) -> dict[str, Any]:
+    pairs, judged = _rows(folder, "pairs", PAIRS), _rows(folder, "judged", JUDGED)
+    texts = _rows(folder, "texts", [{"text": f"train the model on gpu {number} " * 8} for number in range(30)])
     marked = [
         {"messages": [{"role": "user", "content": f"gpu {number}"}, {"role": "assistant", "content": "no", "weight": 0},
                       {"role": "user", "content": "again"}, {"role": "assistant", "content": f"gpu {number + 1}"}]}
         for number in range(30)
     ]  # fmt: skip
-    cases: dict[str, Any] = {
-        stage: {"stage": stage, "data": {"train": pairs}} for stage in ("dpo", "orpo", "simpo")
-    }  # fmt: skip
-    cases |= {
+    preferring: dict[str, Any] = {name: {"stage": name, "data": {"train": pairs}} for name in ("dpo", "orpo", "simpo")}
+    return preferring | {
         "kto": {"stage": "kto", "data": {"train": judged}},
         "pretrain": {"stage": "pretrain", "data": {"train": texts}},
         "packed": {"training": {"packing": True}},
-        "marked": {"data": {"train": _rows(tmp_path, "marked", marked)}},
+        "marked": {"data": {"train": _rows(folder, "marked", marked)}},
         "validated": {
             "data": {"evaluation": {"validation_fraction": 0.2}},
             "training": {"evaluations": 3, "group_by_length": True},
         },
         "classified": {"data": {"train": "sample:intents-en"}},
     }
-    found = ran(tmp_path / "runs", tiny_llm, cases)
-    assert all("codes" not in told for told in found.values()), found
+
+
+def test_every_stage_trains_with_lora(carried: tuple[Path, dict[str, Any]]) -> None:
+    folder, found = carried
+    stages = ("dpo", "orpo", "simpo", "kto", "pretrain", "packed", "marked", "validated", "classified")
+    assert all("codes" not in found[name] for name in stages), found
     for stage in ("dpo", "orpo", "simpo"):
         assert found[stage]["after"]["preference_margin"] > found[stage]["before"]["preference_margin"], stage
     assert {"kto_margin"} <= set(found["kto"]["after"])
@@ -97,11 +106,11 @@ def test_every_stage_trains_with_lora(tiny_llm: Path, tmp_path: Path) -> None:
     assert found["marked"]["after"]["loss"] < found["marked"]["before"]["loss"]
     assert found["validated"]["record"]["validated"]
     assert {"accuracy", "macro_f1", "invalid"} <= set(found["classified"]["after"])
-    report = (tmp_path / "runs" / "classified" / "report" / "report.md").read_text(encoding="utf-8")
+    report = (folder / "runs" / "classified" / "report" / "report.md").read_text(encoding="utf-8")
     assert "Confusion matrix" in report
     assert "The same prompts, before and after" in report
     for name in ("classified", "kto", "packed"):
-        written, known = advised(Run(tmp_path / "runs" / name))
+        written, known = advised(Run(folder / "runs" / name))
         assert written == known != [], name
 
 
@@ -115,16 +124,14 @@ WRONG: dict[str, tuple[list[str], int]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def interrupted_and_wrong(tiny_llm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A folder, and what became of an interrupted run, the same one whole, and those that cannot be: in one child."""
-    folder = tmp_path_factory.mktemp("interrupted")
+def _interrupted_and_wrong(folder: Path, tiny_llm: Path) -> dict[str, Any]:
+    """An interrupted run, the same one whole, and those that cannot be."""
     empty = _rows(folder, "empty", [{"instruction": "", "output": ""}, {"instruction": "only this", "output": ""}])
     few = _rows(folder, "few", [{"text": "short text here"}] * 1)
     shutil.copytree(tiny_llm, folder / "evil")
     evil(folder / "evil")
     longer = {"training": {"max_steps": 6}}
-    cases: dict[str, Any] = {
+    return {
         "whole": longer,
         "stopped": longer | {"interrupted": True},
         "no-template": {"template": "qwenn3"},
@@ -134,18 +141,17 @@ def interrupted_and_wrong(tiny_llm: Path, tmp_path_factory: pytest.TempPathFacto
         "nothing-left": {"data": {"train": empty}},
         "cut-away": {"stage": "pretrain", "data": {"train": few}, "training": {"packing": True}},
     }
-    return folder, ran(folder / "runs", tiny_llm, cases)
 
 
-def test_a_resumed_run_ends_as_an_uninterrupted_one(interrupted_and_wrong: tuple[Path, dict[str, Any]]) -> None:
-    _, found = interrupted_and_wrong
+def test_a_resumed_run_ends_as_an_uninterrupted_one(carried: tuple[Path, dict[str, Any]]) -> None:
+    _, found = carried
     assert found["stopped"]["before"] == found["whole"]["before"]
     assert found["whole"]["after"]["loss"] < found["whole"]["before"]["loss"]
     assert found["stopped"]["after"]["loss"] == pytest.approx(found["whole"]["after"]["loss"], abs=1e-4)
 
 
-def test_what_a_user_can_get_wrong_is_told(interrupted_and_wrong: tuple[Path, dict[str, Any]]) -> None:
-    folder, found = interrupted_and_wrong
+def test_what_a_user_can_get_wrong_is_told(carried: tuple[Path, dict[str, Any]]) -> None:
+    folder, found = carried
     for name, (codes, exit_code) in WRONG.items():
         assert (found[name].get("codes"), found[name].get("exit")) == (codes, exit_code), (name, found[name])
     assert not list(folder.rglob("PWNED"))

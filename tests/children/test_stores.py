@@ -18,6 +18,23 @@ from tunewiz.problems import BadPreset
 pytest.importorskip("faiss")
 
 QUESTION = "why does my disk"
+#: Calls a program several times where ``tunewiz`` cannot be imported, and prints what each call printed.
+CALLING = """
+import contextlib, io, json, runpy, sys
+
+sys.modules["tunewiz"] = None
+program, told = sys.argv[1], []
+for arguments in json.loads(sys.argv[2]):
+    sys.argv = [program, *arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        try:
+            runpy.run_path(program, run_name="__main__")
+        except SystemExit as end:
+            if end.code:
+                raise
+    told.append(printed.getvalue())
+print(json.dumps(told))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +66,17 @@ def test_the_program_needs_nothing_of_ours_and_takes_other_documents(run: Run, t
     out = tmp_path / "out"
     targets.write(run, "faiss-hnsw", out)
 
-    def asked(*arguments: str) -> str:
-        """Run it where ``tunewiz`` cannot be imported."""
-        code = "import runpy, sys; sys.modules['tunewiz'] = None; runpy.run_path(sys.argv[0], run_name='__main__')"
-        command = [sys.executable, "-c", f"import sys; sys.argv = sys.argv[1:]; {code}", str(out / "store.py")]
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    lines = asked("search", QUESTION, "-k", "2").splitlines()
-    assert len(lines) == 2
-    score, name, _ = lines[0].split("\t")
-    assert name.startswith("d") and -1 <= float(score) <= 1
     others = tmp_path / "others.jsonl"
     others.write_text('{"id": "甲", "text": "disk full"}\n{"id": "乙", "text": "port closed"}\n', "utf-8")
-    asked("build", str(others), "--kind", "ivf")
-    assert {line.split("\t")[1] for line in asked("search", QUESTION).splitlines()} == {"甲", "乙"}
+    calls = (("search", QUESTION, "-k", "2"), ("build", str(others), "--kind", "ivf"), ("search", QUESTION))
+    command = [sys.executable, "-c", CALLING, str(out / "store.py"), json.dumps(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, _, second = (told.splitlines() for told in json.loads(done.stdout))
+    assert len(first) == 2
+    score, name, _ = first[0].split("\t")
+    assert name.startswith("d") and -1 <= float(score) <= 1
+    assert {line.split("\t")[1] for line in second} == {"甲", "乙"}
 
 
 def test_what_is_missing_is_named_and_nothing_is_left(

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from tests.children.evaluation import carried
 from tests.children.llm_setup import preset as llm_preset
 from tests.children.llm_setup import ran
 from tests.children.test_command import NOUNS, VERBS, Shell
@@ -24,8 +25,10 @@ from tests.children.test_service import STARTS
 from tests.conftest import DEVICE
 from tests.screens.waiting import seen
 from tunewiz.backends.export.embedding_files import embed
+from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.run import Run
-from tunewiz.files import write_whole
+from tunewiz.files import read_json, write_whole
+from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.writing import dumps
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.screens.messages import TrialWanted
@@ -118,10 +121,12 @@ async def test_the_screen_asks_both_models_and_ends_its_child(used: Shell) -> No
     assert session._child.wait(20) is not None
 
 
-def test_compare_pairs_runs_of_the_same_data(used: Shell) -> None:
+def test_compare_pairs_runs_of_the_same_data(used: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     first = used.last().name
-    done = used("run", str(used.preset), "--set", "training.epochs=1", "--name", "second", "--json")
-    second = json.loads(done.stdout)
+    monkeypatch.chdir(used.folder)
+    other = create(load(str(used.preset), ["training.epochs=1", "name=second"]), used.runs)
+    assert carried(other) == 0
+    second = {"name": other.name, "after": read_json(other.report / "metrics.json")["after"]}
     told = json.loads(used("compare", first, second["name"], "--json").stdout)
     assert list(told["settings"]["training.epochs"].values()) == ["2.0", "1.0"]
     pair = told["paired"][0]

@@ -6,13 +6,12 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.terminal.tmux import PATIENCE, TMUX, Tmux
+from tests.terminal.tmux import TMUX, Tmux
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import alive, kill
@@ -48,11 +47,7 @@ def fill(terminal: Tmux, step: int, title: str, key: str, text: str) -> None:
     """At the step of that number, go to the field of that title by Tab and type."""
     terminal.keys(f"M-{step}")
     terminal.until(lambda screen: key in screen)
-    deadline = time.monotonic() + PATIENCE
-    while f"{title}: " not in terminal.screen():
-        assert time.monotonic() < deadline, terminal.screen()
-        terminal.keys("Tab")
-        time.sleep(0.2)
+    terminal.go_to(f"{title}: ")
     terminal.keys(text)
     terminal.until(lambda screen: any(key in line and f" {text} " in line for line in screen.splitlines()))
 
@@ -68,9 +63,10 @@ def test_by_keys_from_the_bare_command_to_the_verdict(terminal: Tmux, tmp_path: 
     terminal.keys("sample:faq-en")
     terminal.until(lambda screen: "170 documents" in screen)
     terminal.keys("F6")  # every field: a few rows and one step are enough here
-    fill(terminal, 2, "Limit", "data.limit", "120")
+    fill(terminal, 2, "Limit", "data.limit", "48")
     fill(terminal, 4, "Max steps", "training.max_steps", "3")
-    fill(terminal, 4, "Batch size", "training.batch_size", "16")
+    fill(terminal, 4, "Batch size", "training.batch_size", "8")
+    fill(terminal, 4, "Max length", "training.max_length", "24")
     terminal.keys("M-7")
     terminal.until(lambda screen: "Ready to start." in screen and "What happens" in screen)
     terminal.keys("F9")  # the user's editor gives it another name
@@ -80,7 +76,7 @@ def test_by_keys_from_the_bare_command_to_the_verdict(terminal: Tmux, tmp_path: 
 
     (run,) = all_runs(tmp_path / "runs")
     assert run.name.startswith("by-editor-")
-    assert load(run.preset_file).data.limit == 120
+    assert load(run.preset_file).data.limit == 48
     os.kill(terminal.pid, signal.SIGKILL)
     terminal.kill()
     assert alive(run)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 TMUX = shutil.which("tmux")
 PATIENCE = 60.0  # seconds that a busy machine may take
+TAKEN = 20.0  # seconds after which a key that has changed nothing is one that changes nothing
+SETTLED = 0.5  # seconds without a change after which a screen is done
 #: What would change how a program looks or how large it thinks the terminal is (pytest sets the last two).
 _UNSET = ("LC_ALL", "LC_CTYPE", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES")
 
@@ -42,6 +44,25 @@ class Tmux:
 
     def keys(self, *keys: str) -> None:
         self.call("send-keys", "-t", "main", *keys)
+
+    def go_to(self, words: str, patience: float = 240.0) -> None:
+        """Press Tab until ``words`` are on the screen, each time only once the last one has been taken."""
+        end = time.monotonic() + patience
+        while words not in (before := self.settled()):
+            assert time.monotonic() < end, before
+            self.keys("Tab")
+            taken = time.monotonic() + TAKEN
+            while self.screen() == before and time.monotonic() < taken:
+                time.sleep(0.05)
+
+    def settled(self) -> str:
+        """The screen once it has stood still for a while."""
+        before, since, begun = self.screen(), time.monotonic(), time.monotonic()
+        while time.monotonic() < since + SETTLED and time.monotonic() < begun + PATIENCE:
+            time.sleep(0.05)
+            if (now := self.screen()) != before:
+                before, since = now, time.monotonic()
+        return before
 
     @property
     def pid(self) -> int:

@@ -58,3 +58,14 @@ def test_bytecode_stays_where_it_is_or_was_wanted(folder: Path) -> None:
     (folder / "torch" / "__pycache__" / f"__init__.{sys.implementation.cache_tag}.pyc").touch()
     assert told_with(folder, PYTHONDONTWRITEBYTECODE="1") == unchanged | {"PYTHONDONTWRITEBYTECODE": "1"}
     assert not (folder / "cache").exists()
+
+
+def test_a_process_with_large_libraries_looks_for_garbage_rarely_and_not_at_its_end() -> None:
+    code = (
+        "import atexit, gc\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000)); young = gc.get_threshold()[:2]\n"
+        "from tunewiz.errand import collect_rarely\n"
+        "collect_rarely(); print(gc.isenabled(), gc.get_threshold()[:2] == young, gc.get_threshold()[2])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", "100", "True"]
