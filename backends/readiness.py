@@ -86,7 +86,10 @@ def sweep_problems(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
 
 
 #: What is wrong with this machine and not with the preset.
-_OF_MACHINE: Final = ("no-gpu", "memory-too-small", "memory-tight")
+_OF_MACHINE: Final = (
+    *("no-gpu", "memory-too-small", "memory-tight"),
+    *("gpu-not-there", "gpus-too-few", "gpus-not-free", "nccl-missing", "strategy-needs-gpu"),
+)
 
 
 def require_runnable(opened: ParsedPreset, runs: Path | None = None, elsewhere: bool = False) -> list[Problem]:

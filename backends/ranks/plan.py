@@ -233,7 +233,7 @@ def _libraries(plan: Plan, cards: Sequence[Gpu]) -> Iterator[Problem]:
         yield error("packages-missing", message, Where(key="launch.strategy"), fix)
     if plan.strategy in SHARDED and not plan.cards:
         message = say("The strategy {name} is for GPUs.", name=plan.strategy)
-        yield error("strategy-unsupported", message, Where(key="launch.strategy"), say("Set launch.strategy to auto."))
+        yield error("strategy-needs-gpu", message, Where(key="launch.strategy"), say("Set launch.strategy to auto."))
     if plan.cards and plan.size > 1 and not _has_nccl():
         message = say("The installed torch has no NCCL, by which GPUs exchange what they computed.")
         fix = say("Install the build of PyTorch for CUDA (pytorch.org, Get started), or set launch.processes to 1.")

@@ -173,6 +173,19 @@ def test_a_preset_file_is_checked_for_its_data_too(tmp_path: Path) -> None:
     assert [problem.code for problem in caught.value.problems] == ["data-not-found", "no-gpu"]
 
 
+def test_the_cards_of_this_machine_do_not_keep_a_preset_from_running_on_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = Gpu(0, "card", 80 * 1024**3, 0)
+    monkeypatch.setattr(readiness, "gpus", lambda: (card,))
+    opened = library.open_preset("embedding/starter", ["launch.processes=4"])
+    with pytest.raises(BadPreset) as caught:
+        readiness.require_runnable(opened)
+    assert "gpus-too-few" in [problem.code for problem in caught.value.problems]
+    found = readiness.require_runnable(opened, elsewhere=True)
+    assert not [problem for problem in found if problem.severity == "error"]
+
+
 @pytest.mark.parametrize("around", [False, True])
 def test_a_guide_that_cannot_be_had_is_told_at_its_key(around: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from tunewiz.problems import error, say
