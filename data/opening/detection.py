@@ -24,6 +24,7 @@ from tunewiz.data.opening.advice import (
     told_of_values,
     unread_judgments,
 )
+from tunewiz.data.opening.judged import judged
 from tunewiz.data.opening.labels import (
     clicks_told,
     label_notes,
@@ -333,7 +334,9 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         told.append(warning("columns-ambiguous", message, source.at(), override))
     told += other_reading(source, table, best, others, given) or clicks_told(source, best, given)
     for_llm = best.format.shape == "conversations"
-    told += lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping)
+    told += judged(source, table, best.mapping) or (
+        lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping)
+    )
     told += told_of_values(source, table, best)
     told += unread_judgments(source, table, best)
     if not table.rows:

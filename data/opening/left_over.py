@@ -91,15 +91,6 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
         )
         found.append(warning("texts-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in texts]
-    graded = [name for name in spare if table.kind(name) == "numbers" and _are_parallel(table, name, mapping)]
-    if graded:
-        listed = next(name for name in mapping["positive"] if table.kind(name) == "texts")
-        message = say("The lists in {scores} grade the texts in {texts} one by one: not all of them are right.",
-                      scores=graded[0], texts=listed)  # fmt: skip
-        fix = say(
-            'Write the right ones into one list and the others into another: {{"query": …, "pos": […], "neg": […]}}.'
-        )
-        found.append(error("texts-graded", message, source.at(), fix))
     scores = [name for name in spare if table.kind(name) == "number" and table.varied(name)
               and any(guess.strength > WEAK for guess in guesses("score", [name]))]  # fmt: skip
     if scores:
@@ -111,18 +102,6 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     if spare:
         found.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
     return found
-
-
-def _are_parallel(table: Table, name: str, mapping: Mapped) -> bool:
-    """Whether lists of different numbers stand beside lists of right texts, a number for each."""
-    if not guesses("score", [name]) and not guesses("positive_scores", [name]):
-        return False
-    columns = [column for column in mapping.get("positive", ()) if table.kind(column) == "texts"]
-    rows = [(row.values.get(name), row.values.get(columns[0])) for row in table.rows] if columns else []
-    both = [(one, other) for one, other in rows if isinstance(one, list) and isinstance(other, list)]
-    return (
-        bool(both) and all(len(one) == len(other) for one, other in both) and any(len(set(one)) > 1 for one, _ in both)
-    )
 
 
 def ids_for_texts(source: Source, table: Table, mapping: Mapped) -> Problem | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.opening.advice import Advice, Unmapped
+from tunewiz.data.opening.judged import judged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
 from tunewiz.data.opening.unfolding import unclear_marks
@@ -110,7 +111,10 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
         )
     texts = [column for column in table.columns if is_text(table, column)]
     nested = {"positive": tuple(name for name in table.columns if "[]." in name)}
-    problem = (unclear_marks(source, table, nested) or _unclear_labels(source, table, texts)) if not missing else None
+    problem: Problem | None = None
+    if not missing:
+        problem = judged_lists(source, table) or unclear_marks(source, table, nested)
+        problem = problem or _unclear_labels(source, table, texts)
     if problem is not None:
         return BadData(problem)
     mapping = next(filter(works, _mappings(table, texts)), {}) if works else {}
@@ -343,6 +347,9 @@ def refuse_retrieval(source: Source, table: Table) -> None:
     pair = [_first(guesses(role, table.columns), USUAL) for role in ("sentence1", "sentence2")]
     score = _first(guesses("score", table.columns), USUAL)
     if all(pair) and score and pair[0] != pair[1]:
+        told_apart = judged_lists(source, table)
+        if told_apart is not None:
+            raise BadData(told_apart)
         raise _retrieval(source, (*pair, score), {"text": ",".join(pair), "label": score})
 
 
@@ -393,6 +400,9 @@ def refuse_llm_columns(
         message = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
         return BadData(error("no-columns", message, source.at(), fix))
+    told_apart = judged_lists(source, table) if not missing else None
+    if told_apart is not None:
+        return BadData(told_apart)
     odd = _odd_labels(table)
     if odd and not missing:
         message = say("{column} has too many different values for labels, or too long ones.", column=odd)

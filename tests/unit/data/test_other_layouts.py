@@ -118,6 +118,60 @@ def test_lists_of_grades_beside_lists_of_texts_are_never_passed_over(tmp_path: P
     assert severities(found)["texts-graded"] == "error"
 
 
+@pytest.mark.parametrize("task", ["llm", "embedding", "reranker"])
+@pytest.mark.parametrize(
+    ("code", "beside"),
+    [
+        ("texts-graded", {"answers": "scores", "held": [0.9, 0.2]}),
+        ("texts-graded", {"answers": "ranks", "held": [1, 2]}),
+        ("texts-graded", {"answers": "is_correct", "held": [True, False]}),
+        ("texts-graded", {"answers": "评分", "held": ["5", "1"]}),
+        ("answers-told-apart", {"answers": "best", "held": 1}),
+        ("answers-told-apart", {"answers": "positive_index", "held": 0}),
+        ("answers-told-apart", {"answers": "最佳", "held": "B"}),
+        ("answers-told-apart", {"answers": "best_response_id", "held": "0"}),
+    ],
+)
+@pytest.mark.parametrize("lists", ["answers", "candidates", "responses", "completions", "回答"])
+def test_answers_of_which_one_is_right_are_never_all_learned(
+    tmp_path: Path, task: str, lists: str, code: str, beside: dict[str, Any]
+) -> None:
+    name, held = beside["answers"], beside["held"]
+    found = looked(tmp_path, task, lambda n: {"question": asked(n), lists: [said(n), other(n)], name: held})
+    assert severities(found).get(code) == "error" and not found.usable
+    mapping = {"prompt": "question", "completion": lists} if task == "llm" else {"query": "question", "positive": lists}
+    mapped = inspect(Dataset(str(tmp_path / "rows.jsonl"), columns=mapping), task)
+    assert severities(mapped).get(code) == "error", "nor where the columns are named"
+
+
+@pytest.mark.parametrize(
+    "beside", [{"offsets": [3, 40]}, {"id": 1}, {"index": 1}, {"year": 2020}, {"scores": [1, 1]}, {"topic": "a"}]
+)
+def test_what_tells_no_answer_apart_stays_as_it_was(tmp_path: Path, beside: dict[str, Any]) -> None:
+    found = looked(tmp_path, "embedding", lambda n: {"question": asked(n), "answers": [said(n), other(n)], **beside})
+    assert found.usable and not {"texts-graded", "answers-told-apart"} & set(severities(found))
+
+
+def test_one_of_two_columns_that_another_column_prefers_is_asked_about(tmp_path: Path) -> None:
+    found = looked(tmp_path, "embedding", lambda n: {"prompt": asked(n), "response_0": said(n), "response_1": other(n),
+                                                     "better_response_id": n % 2})  # fmt: skip
+    assert severities(found)["answers-told-apart"] == "error"
+
+
+def test_the_letter_of_a_choice_is_no_document(tmp_path: Path) -> None:
+    row = {"A": "red", "B": "blue", "C": "green"}
+    spread = looked(tmp_path, "embedding", lambda n: {"question": asked(n), **row, "answer": "ABC"[n % 3]})
+    assert severities(spread)["choice-for-text"] == "error"
+    listed = looked(tmp_path, "reranker", lambda n: {"question": asked(n), "options": row, "answer": "ABC"[n % 3]})
+    assert severities(listed)["choice-for-text"] == "error"
+    texts = looked(
+        tmp_path, "embedding", lambda n: {"问题": asked(n), "candidates": [said(n), other(n)], "答案": "AB"[n % 2]}
+    )
+    assert severities(texts)["choice-for-text"] == "error"
+    chat = looked(tmp_path, "llm", lambda n: {"question": asked(n), **row, "answer": "ABC"[n % 3]})
+    assert chat.usable
+
+
 def test_percentages_are_scores(tmp_path: Path) -> None:
     found = looked(tmp_path, "reranker", lambda n: {"query": asked(n), "document": said(n), "相关度(%)": f"{n * 8}%"})
     assert found.format == "scored" and found.preview[1]["score"] == "8"

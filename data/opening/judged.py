@@ -1,0 +1,133 @@
+"""Several answers to a row beside a column that tells the right one, or how good each is: never all are right ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from tunewiz.data.formats.format import Mapped
+from tunewiz.data.opening.left_over import is_text
+from tunewiz.data.reading.cells import Table, number_in
+from tunewiz.data.reading.columns import guesses, list_columns, normalise_name
+from tunewiz.data.reading.meaning import is_choice
+from tunewiz.data.reading.source import Source
+from tunewiz.problems import Message, Problem, error, say
+
+#: Roles whose texts are all learned as right ones.
+_RIGHT: Final = ("positive", "completion", "output")
+#: Names of lists that say of each text how good it is. Lists of offsets, ids or lengths stand beside texts as well.
+_GRADES: Final = re.compile(
+    "score|rank|grade|rating|label|relevan|vote|likes|reward|quality|correct|select|prefer|judg|is_?gold|"
+    "分数|评分|得分|打分|排名|名次|标注|标签|点赞|等级|相关|正确",
+    re.IGNORECASE,
+)
+#: Names of a number or letter that says which one it is.
+_PLACE: Final = re.compile(
+    "index|idx|best|better|correct|chosen|choice|prefer|accepted|selected|right|gold|winner|label|answer_?key|"
+    "最佳|最好|最优|正确|选中|选择|首选|采纳|标签",
+    re.IGNORECASE,
+)
+#: Names that may as well count the rows.
+_COUNTED: Final = ("index", "idx")
+_MOST_CHOICES: Final = 10
+
+
+def judged(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
+    """An error where a column that is not used tells the right ones of the answers that ``mapping`` learns."""
+    used = {name for columns in mapping.values() for name in columns}
+    spare = [name for name in table.columns if name not in used]
+    found: list[Problem] = []
+    for role in _RIGHT:
+        answers = list(mapping.get(role, ()))
+        for lists in ([name] for name in answers if table.kind(name) == "texts"):
+            found += _told(source, table, lists, spare)
+        if len(answers) > 1:
+            found += _told(source, table, answers, spare)
+    return found[:1] or list(_letters(source, table, mapping, spare))
+
+
+def judged_lists(source: Source, table: Table) -> Problem | None:
+    """The same where no column has a role yet: of any list of texts."""
+    for name in table.columns:
+        if table.kind(name) == "texts" and is_text(table, name):
+            for problem in _told(source, table, [name], [column for column in table.columns if column != name]):
+                return problem
+    return None
+
+
+def _told(source: Source, table: Table, answers: Sequence[str], spare: Sequence[str]) -> Iterator[Problem]:
+    for name in spare:
+        rows = [(row.values.get(name), _texts(row.values, answers)) for row in table.rows]
+        several = [(value, texts) for value, texts in rows if len(texts) > 1]
+        if _GRADES.search(normalise_name(name)) and _are_grades(several):
+            message = say("The lists in {scores} grade the texts in {texts} one by one: not all of them are right.",
+                          scores=name, texts=answers[0])  # fmt: skip
+            yield error("texts-graded", message, source.at(), _fix(name))
+        elif _PLACE.search(normalise_name(name)) and normalise_name(name) not in _COUNTED and _are_places(several):
+            message = say("{texts} holds several answers a row, and {column} may tell which of them is the right one.",
+                          texts=" + ".join(answers), column=name)  # fmt: skip
+            yield error("answers-told-apart", message, source.at(), _fix(name))
+
+
+def _letters(source: Source, table: Table, mapping: Mapped, spare: Sequence[str]) -> Iterator[Problem]:
+    """An error where documents are only the letters or numbers of choices that stand beside them."""
+    listed = [column for guess in guesses("llm_choices", spare) if table.values(column := guess.column)]
+    choices = (
+        listed
+        or [column for column in spare if is_choice(column, table.columns)]
+        or [column for column in spare if table.kind(column) == "texts" and is_text(table, column)]
+    )
+    for name in mapping.get("positive", ())[:1] if choices else ():
+        values = table.values(name)
+        if values and all(not isinstance(value, list) and _is_place(value, _MOST_CHOICES) for value in values):
+            message = say("{column} only names one of the choices in {choices}; its text is not learned.",
+                          column=name, choices=list_columns(choices))  # fmt: skip
+            fix = say("Write the text of the right choice into {column}, the texts of the others as negatives.",
+                      column=name)  # fmt: skip
+            yield error("choice-for-text", message, source.at(), fix)
+
+
+def _fix(column: str) -> Message:
+    return say(
+        'Write the right ones into one list and the others into another: {{"query": …, "pos": […], "neg": […]}}; '
+        "for language models the best into chosen, another into rejected. If {column} tells something else, take "
+        "it out.",
+        column=column,
+    )
+
+
+def _texts(values: dict[str, Any], answers: Sequence[str]) -> list[Any]:
+    """The answers of a row: those in its list, or one in each of several columns."""
+    if len(answers) > 1:
+        return [values[name] for name in answers if values.get(name)]
+    held = values.get(answers[0])
+    return held if isinstance(held, list) else []
+
+
+def _are_grades(rows: Sequence[tuple[Any, list[Any]]]) -> bool:
+    """Whether a list of as many numbers (or truths) stands beside each row's texts, and they differ somewhere."""
+    lists = [(grades, texts) for grades, texts in rows if isinstance(grades, list)]
+    whole = bool(lists) and all(len(grades) == len(texts) for grades, texts in lists)
+    numbers = all(isinstance(one, (int, float)) or number_in(str(one)) is not None for one in _every(lists))
+    return whole and numbers and any(len(set(map(str, grades))) > 1 for grades, _ in lists)
+
+
+def _every(lists: Sequence[tuple[list[Any], list[Any]]]) -> Iterator[Any]:
+    for grades, _ in lists:
+        yield from grades
+
+
+def _are_places(rows: Sequence[tuple[Any, list[Any]]]) -> bool:
+    """Whether each row holds a place among its texts: a number from 0 or 1 on, or a letter."""
+    return bool(rows) and all(_is_place(value, len(texts)) for value, texts in rows)
+
+
+def _is_place(value: Any, count: int) -> bool:
+    if isinstance(value, (bool, list, dict)) or value is None:
+        return False
+    word = str(value).strip()
+    if len(word) == 1 and word.isalpha() and word.isascii():
+        return ord(word.upper()) - ord("A") < count
+    number = number_in(word)
+    return number is not None and number == int(number) and 0 <= number <= count
