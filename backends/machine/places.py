@@ -222,6 +222,14 @@ def waiting() -> tuple[Holder, ...]:
     return tuple(_holder("", ticket) for _, ticket in _tickets(folder()))
 
 
+def stands_in_line(pid: int) -> bool:
+    """Whether the process waits for a place or has one."""
+    try:
+        return any(one.pid == pid for one in (*waiting(), *holders()))
+    except OSError:
+        return True  # nothing is shared here, and nobody waits
+
+
 def folder() -> Path:
     """The folder that all users share; one of the user's own where that cannot be had. Raises ``OSError``."""
     wanted = Path(os.environ.get(VARIABLE) or _SHARED)
