@@ -109,13 +109,9 @@ def _are_grades(rows: Sequence[tuple[Any, list[Any]]]) -> bool:
     """Whether a list of as many numbers (or truths) stands beside each row's texts, and they differ somewhere."""
     lists = [(grades, texts) for grades, texts in rows if isinstance(grades, list)]
     whole = bool(lists) and all(len(grades) == len(texts) for grades, texts in lists)
-    numbers = all(isinstance(one, (int, float)) or number_in(str(one)) is not None for one in _every(lists))
+    every = (one for grades, _ in lists for one in grades)
+    numbers = all(isinstance(one, (int, float)) or number_in(str(one)) is not None for one in every)
     return whole and numbers and any(len(set(map(str, grades))) > 1 for grades, _ in lists)
-
-
-def _every(lists: Sequence[tuple[list[Any], list[Any]]]) -> Iterator[Any]:
-    for grades, _ in lists:
-        yield from grades
 
 
 def _are_places(rows: Sequence[tuple[Any, list[Any]]]) -> bool:
