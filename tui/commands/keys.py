@@ -116,9 +116,8 @@ def _told(one: Known, names: Sequence[str]) -> Iterator[str]:
     yield f"{question.key}  {question.title}  ({_where(names)})"
     for line in question.help():
         yield f"  {line}"
-    yield f"  {translate(N_('Default:'))} {_default(one)}"
-    if one.needs:
-        yield f"  {translate(N_('With:'))} {one.needs}"
+    for label, words in _beside(one):
+        yield f"  {label} {words}"
 
 
 def _markdown(one: Known, names: Sequence[str]) -> Iterator[str]:
@@ -126,10 +125,14 @@ def _markdown(one: Known, names: Sequence[str]) -> Iterator[str]:
     yield f"### `{question.key}`\n"
     yield f"**{question.title}** · {_where(names)}\n"
     yield from (f"- {line.strip()}" for line in question.help() if line.strip())
-    yield f"- {translate(N_('Default:'))} `{_default(one)}`"
-    if one.needs:
-        yield f"- {translate(N_('With:'))} {one.needs}"
+    yield from (f"- {label} `{words}`" for label, words in _beside(one))
     yield ""
+
+
+def _beside(one: Known) -> Iterator[tuple[str, str]]:
+    yield translate(N_("Default:")), _default(one)
+    if one.needs:
+        yield translate(N_("With:")), one.needs
 
 
 def _plain(one: Known, names: Sequence[str]) -> Mapping[str, Any]:
