@@ -133,7 +133,9 @@ def test_compare_pairs_runs_of_the_same_data(used: Shell, monkeypatch: pytest.Mo
     ndcg = pair["metrics"]["ndcg@10"]
     assert ndcg["other"] == pytest.approx(second["after"]["ndcg@10"])
     assert ndcg["wins"] + ndcg["losses"] + ndcg["ties"] == ndcg["queries"] > 0
-    page = used("compare", first, second["name"])
+    effort = told["effort"][second["name"]]
+    assert effort["seconds"] > effort["training_seconds"] > 0 and effort["cost"] is None and effort["memory"] > 0
+    page = used("compare", first, second["name"], "--cost-per-hour", "3600")
     assert page.returncode == 0
     assert "training.epochs" in page.stdout
     assert used("compare", first).returncode == 2

@@ -23,19 +23,27 @@ from tunewiz.language import translate as _
 from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
+from tunewiz.tui.efforts import effort_facts, efforts
 
 
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help=_("Two runs or more."))],
+    hourly: Annotated[
+        float | None,
+        typer.Option("--cost-per-hour", metavar="PRICE", min=0.0, help=_("Of the machine: tells what runs cost.")),
+    ] = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz compare``."""
-    finish(lambda: run_compare(names, runs_dir, as_json))
+    finish(lambda: run_compare(names, runs_dir, as_json, hourly))
 
 
-def run_compare(names: Sequence[str], folder: Path | None, as_json: bool) -> int:
-    """Print the runs ``names`` (two or more) side by side, every one against the first; one JSON object if wanted."""
+def run_compare(names: Sequence[str], folder: Path | None, as_json: bool, hourly: float | None = None) -> int:
+    """Print the runs ``names`` (two or more) side by side, every one against the first; one JSON object if wanted.
+
+    ``hourly``: what an hour of the machine costs.
+    """
     place = runs_dir(folder)
     runs = list(dict.fromkeys(find(name, place) for name in names))
     if len(runs) < 2:
@@ -44,7 +52,7 @@ def run_compare(names: Sequence[str], folder: Path | None, as_json: bool) -> int
     states = [read_state(run) for run in runs]
     paired = pairings(runs)
     if as_json:
-        print(json_text(_facts(runs, states, paired)))
+        print(json_text(_facts(runs, states, paired) | {"effort": effort_facts(runs, states, hourly)}))
         return int(ExitCode.OK)
     console = Console(highlight=False)
     for number, run in enumerate(runs, 1):
@@ -54,6 +62,7 @@ def run_compare(names: Sequence[str], folder: Path | None, as_json: bool) -> int
     for number, pair in enumerate(paired, 2):
         for line in _told(number, pair, _primary(runs[0])):
             console.print(Text(line), soft_wrap=True)
+    _print(console, N_("What they took"), efforts(runs, states, hourly), N_("That is not known of any of them."))
     _print(console, N_("Settings that differ"), differences(runs), N_("None: the presets are alike."))
     return int(ExitCode.OK)
 

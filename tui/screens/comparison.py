@@ -20,6 +20,7 @@ from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.dialogs.copying import Copyable, Copying
+from tunewiz.tui.efforts import efforts
 from tunewiz.tui.panels.pages import OverlayPanel
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.lesson import lesson_of
@@ -41,17 +42,22 @@ class ComparisonScreen(Copying, FullScreen):
         """The runs were read."""
 
         def __init__(
-            self, states: tuple[RunState, ...], measures: tuple[Row, ...], differences: tuple[Row, ...]
+            self,
+            states: tuple[RunState, ...],
+            measures: tuple[Row, ...],
+            efforts: tuple[Row, ...],
+            differences: tuple[Row, ...],
         ) -> None:
             super().__init__()
             self.states = states
             self.measures = measures
+            self.efforts = efforts
             self.differences = differences
 
     def __init__(self, runs: tuple[Run, ...]) -> None:
         super().__init__()
         self.runs = runs
-        self._rows: tuple[tuple[Row, ...], tuple[Row, ...]] = ((), ())
+        self._rows: tuple[tuple[Row, ...], ...] = ((), (), ())
 
     def compose(self) -> ComposeResult:
         """Measures, then settings."""
@@ -60,6 +66,8 @@ class ComparisonScreen(Copying, FullScreen):
             yield OverlayPanel()
             yield Words(N_("Measures, before → after"), classes="heading")
             yield Table[Text](id="measures", cursor_type="row")
+            yield Words(N_("What they took"), classes="heading")
+            yield Table[Text](id="efforts", cursor_type="row")
             yield Words(N_("Settings that differ"), classes="heading")
             yield Table[Text](id="settings", cursor_type="row")
         yield KeyHints()
@@ -76,11 +84,12 @@ class ComparisonScreen(Copying, FullScreen):
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _read(self) -> None:
         states = [read_state(run) for run in self.runs]
-        self.post_message(self.Compared(tuple(states), measures(states), differences(self.runs)))
+        told = self.Compared(tuple(states), measures(states), efforts(self.runs, states), differences(self.runs))
+        self.post_message(told)
 
     def on_comparison_screen_compared(self, message: Compared) -> None:
         """Show the rows."""
-        self._rows = (message.measures, message.differences)
+        self._rows = (message.measures, message.efforts, message.differences)
         self.query_one(OverlayPanel).tell(
             [(run.name, state) for run, state in zip(self.runs, message.states, strict=True)]
         )
@@ -99,8 +108,12 @@ class ComparisonScreen(Copying, FullScreen):
         self._fill()
 
     def _fill(self) -> None:
-        headings = (translate("measure"), translate("key"))
-        nothing = (translate("None of them has been measured yet."), translate("None: the presets are alike."))
+        headings = (translate("measure"), "", translate("key"))
+        nothing = (
+            translate("None of them has been measured yet."),
+            translate("That is not known of any of them."),
+            translate("None: the presets are alike."),
+        )
         tables = self.query(DataTable)
         for table, rows, heading, empty in zip(tables, self._rows, headings, nothing, strict=True):
             table.clear(columns=True)
