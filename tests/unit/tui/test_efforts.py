@@ -18,8 +18,11 @@ pytestmark = pytest.mark.usefixtures("in_english")
 def ended(folder: Path, before: float, after: float, seconds: float, primary: str = "ndcg@10") -> tuple[Run, RunState]:
     run = a_run(folder)
     run.report.mkdir(exist_ok=True)
-    change = {"metric": primary, "lower_is_better": primary == "loss", "before": before, "after": after, "difference": after - before, "low": -1, "high": 1, "wins": 1,
-              "losses": 0, "ties": 0, "queries": 1, "certain": True, "verdict": "WIN"}  # fmt: skip
+    change = {
+        "metric": primary, "lower_is_better": primary == "loss", "before": before, "after": after,
+        "difference": after - before, "low": -1, "high": 1, "wins": 1, "losses": 0, "ties": 0, "queries": 1,
+        "certain": True, "verdict": "WIN",
+    }  # fmt: skip
     told = {"version": 1, "primary": primary, "comparison": change, "memory": {"training": float(3 << 30)}}
     write_json(run.report / "metrics.json", told)
     return run, RunState(seconds={"train": seconds, "evaluate": seconds})
