@@ -14,7 +14,7 @@ from tunewiz.data.chat.labels import LabelChecks, ask_for_label, default_prompt,
 from tunewiz.data.checks.check import Setting
 from tunewiz.data.checks.placed import END, Placed
 from tunewiz.data.checks.text_checks import Characters
-from tunewiz.data.dialogues.markup import chat_mark, template_mark, without_control
+from tunewiz.data.dialogues.markup import chat_mark, split_dialogue, template_mark, without_control
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.source import Row
@@ -188,7 +188,9 @@ def _chat_marks(row: Conversation, where: Where) -> Iterator[Problem]:
     mark = chat_mark(row.text) if row.text else ""
     if mark:
         message = say("There is a chat written out in the text ({mark}), which is trained on as it stands.", mark=mark)
-        fix = say("To train on its turns as a conversation: --format dialogue.")
+        fix = None
+        if split_dialogue(row.text) is not None:
+            fix = say("To train on its turns as a conversation: --format dialogue.")
         yield warning("chat-in-text", message, where, fix)
     inside = next((found for text in row.answers if (found := template_mark(text))), "")
     if inside:

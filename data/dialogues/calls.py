@@ -48,8 +48,19 @@ def _call(item: Any) -> dict[str, Any] | None:
     inner = item.get("function", item) if isinstance(item, Mapping) else None
     if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
         return None
-    arguments = parse_nested(inner.get("arguments", inner.get("parameters")))
+    arguments = parse_nested(inner.get("arguments", inner.get("parameters", inner.get("args"))))
     return {"name": inner["name"], "arguments": {} if arguments in (None, "") else arguments}
+
+
+def calls_in_parts(content: Any) -> tuple[list[Any], str | None]:
+    """The calls among the parts of a turn, and what tools gave back as JSON (Gemini); ([], None) where none are."""
+    parts = [content] if isinstance(content, Mapping) else content
+    if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
+        return [], None
+    calls = [part[key] for part in parts for key in ("functionCall", "function_call") if part.get(key)]
+    given = [part[key] for part in parts for key in ("functionResponse", "function_response") if part.get(key)]
+    answers = [one.get("response", one) if isinstance(one, Mapping) else one for one in given]
+    return calls, "\n".join(json.dumps(one, ensure_ascii=False) for one in answers) if answers else None
 
 
 #: Hermes and Qwen write ``<tool_call>``, Glaive ``<functioncall>`` without an end.

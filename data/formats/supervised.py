@@ -110,6 +110,13 @@ class _TurnList(ConversationFormat):
         """By the fields of the first turn."""
         return self._is_own(first_turns(table, mapping[self.turns][0]))
 
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """A text beside the turns that sets their scene (the context of Google's chat models) is the system prompt."""
+        used = {column for columns in mapping.values() for column in columns}
+        beside = [guess.column for guess in guesses("llm_scene", [name for name in table.columns if name not in used])]
+        scene = next((column for column in beside if table.kind(column) == "text"), "")
+        return mapping if not scene or "system" in mapping else {**mapping, "system": (scene,)}
+
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:
         return not any(isinstance(turn, dict) and "role" in turn for turn in turns)

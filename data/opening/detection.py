@@ -129,7 +129,7 @@ def detect_rows(
         table = replace(table, columns=(*columns, *unfolded(table)))
     given = _given(source, table, mapping, candidates)
     found = _matches(candidates, table, given)
-    if not given and source.format in ("auto", "mixed"):
+    if not given:
         taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
         if taken is not None:
             return taken

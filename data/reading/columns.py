@@ -151,13 +151,24 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     },
     "llm_choices": {EXACT: _names("choices options 选项")},
     "llm_system": {
-        EXACT: _names("system systemprompt systemmessage 系统 系统提示 系统提示词 系统设定 角色设定 人设"),
+        EXACT: _names(
+            "system systemprompt systemmessage systeminstruction systeminstructions metainstruction",
+            "系统 系统提示 系统提示词 系统指令 系统设定 角色设定 人设",
+        ),
+    },
+    # What sets the scene of turns beside it.
+    "llm_scene": {
+        EXACT: _names(
+            "context preamble persona background scenario scene instructions instruction 上下文 背景 背景资料 场景 情景 角色"
+        ),
     },
     "llm_history": {EXACT: _names("history 历史 历史对话 对话历史")},
     "llm_tools": {EXACT: _names("tools functions 工具")},
     "llm_turns": {
-        EXACT: _names("messages conversations conversation dialogue dialog chat turns 对话 消息 会话 聊天记录"),
-        USUAL: _names("dialogues items 多轮对话 talk talks utterances conv"),
+        EXACT: _names(
+            "messages conversations conversation dialogue dialog chat turns segments 对话 消息 会话 聊天记录"
+        ),
+        USUAL: _names("dialogues items 多轮对话 talk talks utterances conv contents"),
         WEAK: _names("data text content 数据 内容 记录"),
     },
     "llm_text": {
