@@ -10,20 +10,25 @@ from tunewiz.data.dialogues.roles import Part, part_of
 
 #: Signs that only templates write: ChatML and Llama 3 (``<|…|>``), Llama 2, Gemma, DeepSeek, and ends of sentences.
 CONTROL: Final = re.compile(
-    r"<\|[A-Za-z][\w ]{0,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|eo[acmrth])>|\[Round \d{1,3}\]|<reserved_10[2367]>|<｜[^｜<>]{1,30}｜>"
+    r"<\|[A-Za-z][\w ]{0,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|eo[acmrth]|sop)>"
+    r"|<｜[^｜<>]{1,30}｜>|\[Round \d{1,3}\]|\[gMASK\]|<reserved_10[2367]>"
     r"|<s>(?=\s*(?:\[INST\]|$))|</s>(?=\s*(?:$|<s>))"
 )
 _ROLE: Final = r"[A-Za-z_ ]{1,20}"
-_CHATML: Final = re.compile(rf"<\|im_start\|>\s*({_ROLE})\n")
+_CHATML: Final = re.compile(rf"<\|im_start\|>\s*(?:({_ROLE})\n|(system|user|assistant|tool) )")
 _LLAMA3: Final = re.compile(
     rf"<\|(?:start_header_id|header_start|start_of_role)\|>\s*({_ROLE})\s*<\|(?:end_header_id|header_end|end_of_role)\|>"
 )
 _GEMMA: Final = re.compile(rf"<start_of_turn>\s*({_ROLE})\n")
 _TAGS: Final = re.compile(
-    r"<[|｜]\s*(user|human|system|assistant|observation|tool|bot|chatbot|moss|model)(?:_token)?\s*[|｜]>[ \t]*:?", re.I
+    r"<[|｜]\s*(user|human|prompter|system|assistant|observation|tool|bot|chatbot|moss|model)(?:_token)?\s*[|｜]>"
+    r"[ \t]*:?",
+    re.I,
 )
 #: MOSS in plain words, ``[Human]: … [MOSS]: …``, also on one line.
-_BRACKETS: Final = re.compile(r"[\[【](human|user|system|assistant|bot|moss|ai|用户|助手|系统)[\]】][ \t]*[:：]", re.I)
+_BRACKETS: Final = re.compile(
+    r"[\[【<](human|user|system|assistant|bot|moss|ai|用户|助手|系统)[\]】>][ \t]*[:：]", re.I
+)
 #: Vicuna writes a whole dialogue on one line; in capitals, as no prose does.
 _VICUNA: Final = re.compile(r"(?:^|(?<=[\s>]))(SYSTEM|USER|ASSISTANT):")
 #: Baichuan's signs of who speaks, of both generations.
@@ -99,9 +104,12 @@ def _templated(text: str) -> Turns | None:
         return _llama2(text)
     marks = (*((_CHATML, _LLAMA3, _GEMMA, _TAGS, _RESERVED) if "<" in text else ()), _BRACKETS)
     for mark in marks:
-        found = list(mark.finditer(text)) if mark is not _BRACKETS or text.lstrip()[:1] in ("[", "【") else []
+        found = list(mark.finditer(text)) if mark is not _BRACKETS or text.lstrip()[:1] in tuple("[【<") else []
         if len(found) > 1 and not CONTROL.sub("", text[: found[0].start()]).strip():
-            return _cut(text, [(_SPEAKERS.get(one[1], one[1]), one.start(), one.end()) for one in found])
+            names = [one[1] or one[one.lastindex or 1] for one in found]
+            return _cut(
+                text, [(_SPEAKERS.get(name, name), *one.span()) for name, one in zip(names, found, strict=True)]
+            )
     return _one_line(text) if "ASSISTANT:" in text else None
 
 

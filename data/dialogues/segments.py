@@ -44,7 +44,7 @@ def turns_of_segments(segments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[P
         text = text.lstrip().removeprefix("<s>")
         written = split_dialogue(f"{text.rstrip()}\n") if not learned else None
         if written is not None:
-            yield from ((part, said, False) for part, said in written if said or part != "assistant")
+            yield from ((part, said, part != "assistant") for part, said in written if said or part != "assistant")
             continue
         bare = without_control(text).strip()
         part, said = spoken(bare)

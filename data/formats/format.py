@@ -41,6 +41,7 @@ class Role:
 class Detection:
     """How a source is understood: its format, role -> columns, 0-1 confidence, and what should be said about it.
 
+    ``first`` is the number of the first of several choices, where numbers name the right one.
     ``alternatives`` are names of formats that would fit too; ``scale`` is the lowest and highest score of the sample,
     ``labels`` what its words are worth, ``marks`` by column what stands between several texts in a cell.
     """
@@ -54,6 +55,7 @@ class Detection:
     scale: tuple[float, float] | None = None
     labels: Mapping[str, float] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
+    first: int | None = None
 
     def column(self, role: str) -> str:
         """The (first) column of a role, or an empty string."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of
+from tunewiz.data.reading.choices import counted, right_places, texts_offered
 from tunewiz.data.reading.columns import normalise_name
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.scales import label_word, word_worth
@@ -235,6 +236,44 @@ class QueryPosNeg(GroupFormat):
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """Positives in lists, or in several columns."""
         return len(mapping["positive"]) > 1 or table.kind(mapping["positive"][0]) == "texts"
+
+
+# Multiple choice: a question, and which of several texts is the right one.
+
+
+class MultipleChoice(GroupFormat):
+    """One question a row with its choices; the right one is the positive, the others are the negatives."""
+
+    name: ClassVar[str] = "multiple_choice"
+    title: ClassVar[str] = N_("Multiple choice")
+    description: ClassVar[str] = N_(
+        "A question with its choices and which of them is right in each row; the others serve as negatives."
+    )
+    roles: ClassVar[tuple[Role, ...]] = (Role("query"), Role("choices", many=True), Role("right"))
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Choices stand in lists, objects, or columns of their own."""
+        return role.name != "query" or super().fits(role, column, table)
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """The column of right ones names one of the choices."""
+        return not table.rows or bool(counted(table, mapping["choices"], mapping["right"][0]))
+
+    def _group(self, detection: Detection, cells: Cells) -> Group | None:
+        query = cells.text(detection.column("query"))
+        if not query:
+            self._empty(cells, "empty-query", detection.column("query"))
+            return None
+        texts = texts_offered(cells.row.values, detection.mapping["choices"])
+        offered, first = detection.mapping["choices"], detection.first or 0
+        right = right_places(cells.row.values, offered, detection.column("right"), first)
+        if not right:
+            message = say("The column {column} names none of the choices; the row is left out.",
+                          column=detection.column("right"))  # fmt: skip
+            cells.report(warning("no-choice", message, _at(cells)))
+            return None
+        wrong = [text for place, text in enumerate(texts) if text and place not in right]
+        return Group(query, tuple(texts[place] for place in right), tuple(wrong), line=cells.row.line)
 
 
 # Texts that mean the same, in one list.

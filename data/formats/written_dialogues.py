@@ -51,7 +51,9 @@ class WrittenDialogue(ConversationFormat):
             return None
         if asked_for:
             told = say("Not used, though it means something: {columns}.", columns=list_columns(lost))
-            return Detection(self, source, mapping, 1.0, (warning("columns-unused", told, source.at()),) if lost else ())
+            return Detection(
+                self, source, mapping, 1.0, (warning("columns-unused", told, source.at()),) if lost else ()
+            )
         message = say(
             "The texts of {column} are chats, written out ({mark}); they are read as conversations.",
             column=column,

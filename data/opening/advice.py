@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, number_in
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name
@@ -30,8 +31,13 @@ class Unmapped(BadData):
 
 
 _ANSWERS: Final = re.compile(
-    "answer|response|output|completion|reply|solution|generation|attempt|trajector|回答|答案|回复|答复|输出",
+    "answer|response|output|completion|reply|solution|generation|attempt|trajector|candidate|choice|option|sample|draft|"
+    "predict|rollout|回答|答案|回复|答复|输出|候选|选项|生成",
     re.IGNORECASE,
+)
+#: Names of what tells why an answer is right: before the answer it would give it away.
+_EXPLAINS: Final = re.compile(
+    r"expla|rational|reason|analys|justif|(?:^|_)exp$|thought|解析|解释|分析|理由|思路|依据", re.IGNORECASE
 )
 #: Where what stands beside the columns in use belongs, by the role that a format has for it.
 _HOMES: Final = ("input", "text")
@@ -61,8 +67,7 @@ def _has_roles(item: Format, mapping: Mapped) -> bool:
 
 def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
     """What is not used: a warning of columns that carry meaning, with the mapping that keeps them; a note of others."""
-    used = [column for columns in best.mapping.values() for column in columns]
-    spare = [column for column in table.columns if column not in used]
+    spare = spare_columns(table, best.mapping)
     # Turns beside preferences repeat what stands in them.
     again = [guess.column for guess in guesses("llm_turns", spare)] if "rejected" in best.mapping else []
     lost = [column for column in spare if column not in again and (carries(table, column) or is_grade(table, column))]
@@ -78,6 +83,15 @@ def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
 
 def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
     roles = [role.name for role in best.format.roles]
+    explained = [column for column in lost if table.kind(column) == "text" and _EXPLAINS.search(column)]
+    if explained and "reasoning" in roles and "reasoning" not in best.mapping:
+        thought = map_options({"reasoning": explained[0]})
+        return say("To learn to think it before the answer: {mapping}; else take the column out.", mapping=thought)
+    scene = [column for column in lost if table.kind(column) == "text"]
+    if scene == list(lost) and "input" not in roles and "system" in roles and "system" not in best.mapping:
+        told = map_options({"system": ",".join(scene)})
+        if not any(_ANSWERS.search(column) for column in scene):
+            return say("To put it before each conversation, as its system prompt: {mapping}.", mapping=told)
     if any(table.kind(column) == "number" or guesses("llm_desirable", [column]) for column in lost):
         roles = []  # what judges an answer is nothing that the model should read before it
     if any(_ANSWERS.search(column) for column in lost):

@@ -24,7 +24,8 @@ from tunewiz.data.opening.advice import (
     told_of_values,
     unread_judgments,
 )
-from tunewiz.data.opening.judged import judged
+from tunewiz.data.opening.choosing import choice_match, first_choice
+from tunewiz.data.opening.judged import judged, unjudged
 from tunewiz.data.opening.labels import (
     clicks_told,
     label_notes,
@@ -129,6 +130,10 @@ def detect_rows(
         table = replace(table, columns=(*columns, *unfolded(table)))
     given = _given(source, table, mapping, candidates)
     found = _matches(candidates, table, given)
+    choice = None if given else choice_match(candidates, table)
+    if choice is not None:
+        refuse_pictures(source, table)
+        return _detection(source, table, [choice, *found], given, for_llm)
     if not given:
         taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
         if taken is not None:
@@ -192,6 +197,8 @@ def _detection(source: Source, table: Table, found: Sequence[Match], given: Mapp
         others = [item for item in found if item.format is not best.format]
         best, more = titled(source, table, best, given)
         told += [*more, *several_in_a_cell(source, table, best.mapping)]
+    first, more = first_choice(source, table, best.mapping)
+    told += more
     return Detection(
         format=best.format,
         source=source,
@@ -202,6 +209,7 @@ def _detection(source: Source, table: Table, found: Sequence[Match], given: Mapp
         scale=scale_found(source, table, best),
         marks={} if for_llm else marks_of(table, best.mapping),
         labels=labels_of(source, table.values(score_column(best))) if score_column(best) else {},
+        first=first,
     )
 
 
@@ -334,9 +342,8 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         told.append(warning("columns-ambiguous", message, source.at(), override))
     told += other_reading(source, table, best, others, given) or clicks_told(source, best, given)
     for_llm = best.format.shape == "conversations"
-    told += judged(source, table, best.mapping) or (
-        lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping)
-    )
+    wrong = judged(source, table, best.mapping) or unjudged(source, table, best.mapping, given)
+    told += wrong or (lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping))
     told += told_of_values(source, table, best)
     told += unread_judgments(source, table, best)
     if not table.rows:

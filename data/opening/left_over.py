@@ -91,6 +91,11 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
         )
         found.append(warning("texts-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in texts]
+    elif texts:
+        message = say("These texts are not used: {columns}.", columns=list_columns(texts))
+        fix = say("Write what matters into a column that is used; take the others out.")
+        found.append(warning("texts-unused", message, source.at(), fix))
+        spare = [name for name in spare if name not in texts]
     scores = [name for name in spare if table.kind(name) == "number" and table.varied(name)
               and any(guess.strength > WEAK for guess in guesses("score", [name]))]  # fmt: skip
     if scores:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.opening.advice import Advice, Unmapped
-from tunewiz.data.opening.judged import judged_lists
+from tunewiz.data.opening.judged import judged_lists, unjudged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
-from tunewiz.data.opening.unfolding import unclear_marks
+from tunewiz.data.opening.unfolding import graded, unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import map_options
@@ -113,8 +113,9 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
     nested = {"positive": tuple(name for name in table.columns if "[]." in name)}
     problem: Problem | None = None
     if not missing:
-        problem = judged_lists(source, table) or unclear_marks(source, table, nested)
-        problem = problem or _unclear_labels(source, table, texts)
+        asked = [guess.column for guess in guesses("query", texts)] or texts[:1]
+        problem = judged_lists(source, table, asked) or unclear_marks(source, table, nested)
+        problem = problem or _unclear_labels(source, table, texts) or unjudged_lists(source, table, asked)
     if problem is not None:
         return BadData(problem)
     mapping = next(filter(works, _mappings(table, texts)), {}) if works else {}
@@ -400,7 +401,8 @@ def refuse_llm_columns(
         message = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
         return BadData(error("no-columns", message, source.at(), fix))
-    told_apart = judged_lists(source, table) if not missing else None
+    told_apart = (judged_lists(source, table) or _graded(source, table)) if not missing else None
+    told_apart = told_apart or (unjudged_lists(source, table) if not missing else None)
     if told_apart is not None:
         return BadData(told_apart)
     odd = _odd_labels(table)
@@ -414,6 +416,19 @@ def refuse_llm_columns(
     )
     told = error("unmapped-columns", unclear(table, missing), source.at(), fix)
     return Unmapped(told, advised=advice.mapping if advice and not missing else {})
+
+
+def _graded(source: Source, table: Table) -> Problem | None:
+    """An error for answers in objects of which scores tell the better ones."""
+    for column in table.columns:
+        key, values = graded(table, column)
+        if key and guesses("llm_asked", [name for name in table.columns if name != column]):
+            shown = list(dict.fromkeys(str(value) for value in values))
+            message = say("The objects in {column} are graded by {key} ({values}): not all of them are right.",
+                          column=column, key=key, values=", ".join(shown[:6]))  # fmt: skip
+            fix = say("Write a row for each answer that is right; or the best into chosen, another into rejected.")
+            return error("marks-unclear", message, source.at(), fix)
+    return None
 
 
 def _odd_labels(table: Table) -> str:

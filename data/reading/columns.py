@@ -149,7 +149,12 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "think rationale thinkingprocess thoughtprocess 思考 思考过程 思维链 推理 推理过程 思路",
         ),
     },
-    "llm_choices": {EXACT: _names("choices options 选项")},
+    "llm_choices": {
+        EXACT: _names(
+            "choices options endings answerchoices answeroptions multiplechoiceoptions optionlist",
+            "选项 选项列表 备选项 备选答案",
+        ),
+    },
     "llm_system": {
         EXACT: _names(
             "system systemprompt systemmessage systeminstruction systeminstructions metainstruction",
@@ -159,7 +164,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     # What sets the scene of turns beside it.
     "llm_scene": {
         EXACT: _names(
-            "context preamble persona background scenario scene instructions instruction 上下文 背景 背景资料 场景 情景 角色"
+            "context preamble persona background scenario scene instructions instruction",
+            "上下文 背景 背景资料 场景 情景 角色",
         ),
     },
     "llm_history": {EXACT: _names("history 历史 历史对话 对话历史")},

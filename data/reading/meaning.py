@@ -42,7 +42,11 @@ _WEIGHTS: Final = frozenset(
 #: Lists of numbers that say which turns of a conversation are learned.
 _MASKS: Final = frozenset(("lossmask", "losses", "trainmask", "turnmask", "turnweights", "weights"))
 #: Columns of choices: the question is none without them, however alike they are.
-_CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?\d?$")
+_CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?[\d一二三四五六]?$")
+#: ``opa``, ``ending0``, ``sol1``, ``answerA``: only where others of the same stem stand beside.
+_COUNTED_CHOICE: Final = re.compile("^(opt?|sol|ending|alternative|alt|ans|answer|selection|选择|备选)([a-h0-8])$")
+_ANSWERS: Final = ("ans", "answer")
+_COMPARED: Final = 3  # two answers, told apart by a letter, are compared
 _FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
 LONGEST_LABEL: Final = 60  # characters of an average label
 _MOST_GRADES: Final = 10  # different numbers of a scale; more are counts and years
@@ -62,9 +66,14 @@ def _weighs(column: str) -> bool:
 def is_choice(column: str, columns: Iterable[str]) -> bool:
     """Whether a column holds one of several choices, as its name and another's (B beside A) say."""
     plain = normalise_name(column)
-    if not _CHOICES.match(plain):
+    if _CHOICES.match(plain):
+        return len(plain) > 1 or {"a", "b"} <= {normalise_name(name) for name in columns}
+    counted = _COUNTED_CHOICE.match(plain)
+    if counted is None:
         return False
-    return len(plain) > 1 or {"a", "b"} <= {normalise_name(name) for name in columns}
+    beside = {found[2] for name in columns if (found := _COUNTED_CHOICE.match(normalise_name(name))) is not None
+              and found[1] == counted[1]}  # fmt: skip
+    return len(beside) >= (_COMPARED if counted[1] in _ANSWERS else 1) and bool({"a", "1", "0"} & beside)
 
 
 def carries(table: Table, column: str) -> bool:

@@ -383,7 +383,10 @@ def is_turns(value: Sequence[Any]) -> bool:
     first = parse_nested(value[0]) if value else None
     if isinstance(first, Mapping):
         named = any(first.get(key) is not None for key in _NAMES) and any(key in first for key in (*_CONTENTS, *_CALLS))
-        return named or is_segments(value) or bool({"user", "assistant"} & {part_of(key) for key in first})
+        parts = [part_of(key) for key in first]
+        # An answer under two names (its model, its text) is one of several to a question rather than a turn.
+        spoke = "user" in parts or parts.count("assistant") == 1
+        return named or is_segments(value) or spoke
     if isinstance(first, list):
         return len(first) == 2
     if len(value) < 2 or not all(isinstance(item, str) for item in value):
