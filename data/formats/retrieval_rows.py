@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
-from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of
+from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested, score_of
 from tunewiz.data.reading.choices import counted, right_places, texts_offered
-from tunewiz.data.reading.columns import normalise_name
+from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.scales import label_word, word_worth
 from tunewiz.data.reading.source import Row
@@ -123,7 +124,30 @@ def _texts_of(detection: Detection, cells: Cells, role: str) -> list[str]:
 
 
 def _parts(text: str, mark: str) -> list[str]:
-    return [part.strip() for part in text.split(mark)] if mark else [text]
+    return [part.strip() for part in cut_at(text, mark)] if mark else [text]
+
+
+#: The mark between texts that are numbered in one cell: ``1. … 2. …``, ``①…②…``, ``（1）…（2）…``.
+NUMBERED: Final = "1. 2. 3."
+_NUMBER: Final = re.compile(
+    r"(?:^|(?<=[\s;；。？！?!]))(?:[(（](\d{1,2})[)）]|(\d{1,2})\s*(?:[、．)）]|\.(?!\d))|([①-⑳]))\s*"
+)
+
+
+def cut_at(text: str, mark: str) -> list[str]:
+    """The parts of a text at a mark between them; at numbers only where they count from 1 on without a gap.
+
+    >>> cut_at("1. how long? 2. how far?", NUMBERED), cut_at("take 2. then 1. of it", NUMBERED)
+    (['how long?', 'how far?'], ['take 2. then 1. of it'])
+    """
+    if mark != NUMBERED:
+        return text.split(mark)
+    found = list(_NUMBER.finditer(text.strip()))
+    numbers = [int(one[1] or one[2]) if one[1] or one[2] else ord(one[3]) - ord("①") + 1 for one in found]
+    if not found or found[0].start() or numbers != list(range(1, len(numbers) + 1)):
+        return [text]
+    ends = [*(one.start() for one in found[1:]), len(text.strip())]
+    return [text.strip()[one.end() : end].strip(" ;；\n") for one, end in zip(found, ends, strict=True)]
 
 
 def _at(cells: Cells) -> Where:
@@ -236,6 +260,76 @@ class QueryPosNeg(GroupFormat):
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """Positives in lists, or in several columns."""
         return len(mapping["positive"]) > 1 or table.kind(mapping["positive"][0]) == "texts"
+
+
+# GritLM's and Instructor's layout: an instruction and a text in place of each text.
+
+
+class Instructed(GroupFormat):
+    """A query with lists of positives and negatives a row, each a pair of an instruction and a text."""
+
+    name: ClassVar[str] = "instructed"
+    title: ClassVar[str] = N_("Texts with instructions")
+    description: ClassVar[str] = N_("A query, pos and neg, each text of which is a pair: an instruction and the text.")
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("query"),
+        Role("positive", many=True),
+        Role("negative", required=False, many=True),
+    )
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Pairs throughout, whose instructions are empty or come again."""
+        pairs = [_instructed(value_at(row.values, column)) for row in table.rows]
+        filled = [pair for found in pairs for pair in found or ()]
+        told = {instruction for instruction, _ in filled if instruction}
+        return bool(filled) and None not in pairs and (len(pairs) < 2 or 2 * len(told) <= len(filled))
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """As :meth:`fits`, also where the user maps them."""
+        return all(self.fits(self.roles[0], mapping[role][0], table) for role in ("query", "positive"))
+
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """Negatives, however deep their lists."""
+        beside = [guess.column for guess in guesses("negative", table.columns)]
+        wrong = tuple(column for column in beside if table.values(column) and self.fits(self.roles[2], column, table))
+        return {**mapping, "negative": wrong} if wrong else mapping
+
+    def _group(self, detection: Detection, cells: Cells) -> Group | None:
+        query = _instructed(value_at(cells.row.values, detection.column("query")))
+        if not query or not query[0][1]:
+            self._empty(cells, "empty-query", detection.column("query"))
+            return None
+        documents = {
+            role: [pair for name in detection.mapping.get(role, ())
+                   for pair in _instructed(value_at(cells.row.values, name)) or () if pair[1]]
+            for role in ("positive", "negative")
+        }  # fmt: skip
+        if not documents["positive"]:
+            self._empty(cells, "empty-positive", detection.column("positive"))
+            return None
+        if any(instruction for pairs in documents.values() for instruction, _ in pairs):
+            message = say("Instructions of documents are not used; only a query has one.")
+            cells.report(warning("document-instruction", message, _at(cells)))
+        texts = {role: tuple(text for _, text in pairs) for role, pairs in documents.items()}
+        return Group(query[0][1], texts["positive"], texts["negative"], instruction=query[0][0], line=cells.row.line)
+
+
+def _instructed(value: Any) -> list[tuple[str, str]] | None:
+    """The pairs of instruction and text that a cell holds, one or a list of them; None where it holds something else.
+
+    An instruction may stand in a list of its own, and a text behind it alone (``[text]``).
+    """
+    found = parse_nested(value)
+    if is_empty(found):
+        return []
+    if not isinstance(found, list):
+        return None
+    pairs = found if all(isinstance(item, list) for item in found) else [found]
+    if not all(1 <= len(pair) <= 2 and all(isinstance(part, str) for part in pair) for pair in pairs):
+        return None
+    if any(len(pair) < 2 for pair in pairs) and pairs[0] is found:
+        return None
+    return [("" if len(pair) < 2 else pair[0].strip(), pair[-1]) for pair in pairs]
 
 
 # Multiple choice: a question, and which of several texts is the right one.

@@ -36,7 +36,7 @@ from tunewiz.data.opening.labels import (
     unclear_labels,
     with_labels,
 )
-from tunewiz.data.opening.left_over import ids_for_texts, marks_of, several_in_a_cell, titled, unused
+from tunewiz.data.opening.left_over import ids_for_texts, marks_of, several_asked, several_in_a_cell, titled, unused
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.refusals import (
     Works,
@@ -53,7 +53,8 @@ from tunewiz.data.opening.unfolding import unclear_marks, unfolded, with_leaves
 from tunewiz.data.opening.unnamed import match_unnamed
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import columns_of, list_columns, mapping_problems
-from tunewiz.data.reading.expressions import columns_in
+from tunewiz.data.reading.expressions import columns_in, map_options
+from tunewiz.data.reading.languages import in_language, other_languages
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import BadData, Problem, Where, error, note, say, warning
@@ -124,11 +125,22 @@ def detect_rows(
     columns = _columns(source, sample, mapping)
     source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
+    others = {} if mapping else other_languages(table)
+    again = {name for names in others.values() for name in names}
+    table = replace(table, columns=tuple(name for name in columns if name not in again))
     candidates = _candidates(source, known)
     for_llm = any(item.shape == "conversations" for item in candidates.values())
     if not for_llm:
-        table = replace(table, columns=(*columns, *unfolded(table)))
+        table = replace(table, columns=(*table.columns, *unfolded(table)))
     given = _given(source, table, mapping, candidates)
+    works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
+    return _in_one_language(_detected(table, candidates, given, works, for_llm), others)
+
+
+def _detected(
+    table: Table, candidates: Mapping[str, Format], given: Mapped, works: Works | None, for_llm: bool
+) -> Detection:
+    source = table.source
     found = _matches(candidates, table, given)
     choice = None if given else choice_match(candidates, table)
     if choice is not None:
@@ -138,7 +150,6 @@ def detect_rows(
         taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
         if taken is not None:
             return taken
-    works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
     if for_llm:
         _refuse_for_llm(source, table, given)
     else:
@@ -161,6 +172,19 @@ def detect_rows(
         raise refuse(source, table, works, missing)
     refuse_empty_answers(source, table, found[0])
     return _detection(source, table, found, given, for_llm)
+
+
+def _in_one_language(found: Detection, others: Mapping[str, Sequence[str]]) -> Detection:
+    """``found`` with a warning of columns that say the same in other languages, and how those are read."""
+    told = []
+    for names in others.values():
+        mapping = {role: in_language(columns, names) for role, columns in found.mapping.items()}
+        typed = {role: ",".join(columns.values()) for role, columns in mapping.items() if columns}
+        message = say("The same in another language is not used: {columns}.", columns=list_columns(names))
+        fix = say("To read that instead: {mapping}; for both, name the file twice in data.train, each time with its "
+                  "own columns.", mapping=map_options(typed))  # fmt: skip
+        told.append(warning("other-language", message, found.source.at(), fix))
+    return replace(found, problems=(*found.problems, *told)) if told else found
 
 
 #: Columns that are looked at: rows of a table have fewer, and keys that are data (ids, words) stand in one row each.
@@ -344,6 +368,9 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
     for_llm = best.format.shape == "conversations"
     wrong = judged(source, table, best.mapping) or unjudged(source, table, best.mapping, given)
     told += wrong or (lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping))
+    if for_llm:
+        asked = next((best.mapping[role][0] for role in ("prompt", "instruction") if role in best.mapping), "")
+        told += several_asked(source, table, asked) if asked else []
     told += told_of_values(source, table, best)
     told += unread_judgments(source, table, best)
     if not table.rows:

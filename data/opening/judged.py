@@ -139,6 +139,9 @@ def _letters(source: Source, table: Table, mapping: Mapped, spare: Sequence[str]
                           column=name, choices=list_columns(choices))  # fmt: skip
             fix = say("Write the text of the right choice into {column}, the texts of the others as negatives.",
                       column=name)  # fmt: skip
+            advised = choice_advice(table, choices[0], name, mapping.get("query", ()))
+            if advised:
+                fix = say("To find the text of the right choice: {mapping}.", mapping=advised)
             yield error("choice-for-text", message, source.at(), fix)
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Final
 
 from tunewiz.data.formats.format import Mapped
+from tunewiz.data.formats.retrieval_rows import NUMBERED, cut_at
 from tunewiz.data.opening.labels import is_clicks
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import WEAK, guesses, list_columns, normalise_name
+from tunewiz.data.reading.columns import EXACT, WEAK, guesses, list_columns, normalise_name
 from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.reading.expressions import columns_in, map_options
 from tunewiz.data.reading.source import Source
@@ -77,10 +78,13 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     """What is not used: a note, and a warning for texts that could have been."""
     spare = [column for column in spare_columns(table, mapping) if column != GENERATED]  # that is told of by itself
     inside = {head: name for name in table.columns for head in columns_in(name) if name != head}
-    texts = [name for name in spare if is_text(table, inside.get(name, name)) and not _is_part(name)]
+    wrong = {
+        guess.column for guess in guesses("negative", spare) if guess.strength == EXACT and table.values(guess.column)
+    }
+    texts = [name for name in spare if name in wrong or (is_text(table, inside.get(name, name)) and not _is_part(name))]
     found: list[Problem] = []
     document = next((role for role in ("positive", "sentence2") if len(mapping.get(role, ())) == 1), "")
-    if texts and document:
+    if texts and document and not wrong:
         kept, lost = mapping[document][0], " + ".join(inside.get(name, name) for name in texts)
         message = say("These texts are not used: {columns}.", columns=list_columns(texts))
         fix = say(
@@ -177,7 +181,7 @@ def _told_of_titles(source: Source, table: Table, best: Match, nested: list[str]
 
 #: What stands between several questions in a cell, as people write them; the last ones only where the column's name
 #: says that it holds several.
-_SURE_MARKS: Final = ("|||", "||", "###", "@@@", "@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
+_SURE_MARKS: Final = ("|||", " // ", " \\\\ ", "||", "###", "@@@", "@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
 _MARKS: Final = (*_SURE_MARKS, "|", "\n")
 _MORE_MARKS: Final = ("；", ";", "/", "、", "，")
 
@@ -189,11 +193,11 @@ def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
     """
     found = {}
     for column in mapping.get("query", ()):
-        found[column] = mark_between(table, column, _MARKS, 0.5)
+        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//"), 0.5)
     for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
         found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
-        found[column] = mark_between(table, column, (*_MARKS, *_MORE_MARKS), 0.1)
+        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//", *_MORE_MARKS), 0.1)
     return {column: mark for column, mark in found.items() if mark}
 
 
@@ -201,11 +205,25 @@ def mark_between(table: Table, column: str, marks: Sequence[str] = _MARKS, share
     """The mark that cuts at least a ``share`` of a column's cells into texts of two letters or more."""
     texts = [str(value).strip() for value in table.values(column) if isinstance(value, str)]
     for mark in marks:
-        cut = [text.strip(mark).split(mark) for text in texts if mark in text.strip(mark)]
+        bare = texts if mark == NUMBERED else [text.strip(mark) for text in texts]
+        if mark == "//" and any("://" in text for text in texts):
+            continue
+        cut = [parts for text in bare if len(parts := cut_at(text, mark)) > 1]
         whole = all(len(part.strip()) > 1 for parts in cut for part in parts)
         if cut and whole and len(cut) >= share * len(texts) and len({part for parts in cut for part in parts}) > 2:
             return mark
     return ""
+
+
+def several_asked(source: Source, table: Table, column: str) -> list[Problem]:
+    """A warning where a prompt holds several ways to ask, which a language model would read as one."""
+    mark = mark_between(table, column, _SURE_MARKS, 0.5) if table.kind(column) == "text" else ""
+    if not mark:
+        return []
+    message = say("Cells of {column} hold several questions, cut at {mark}; they are read as one prompt.",
+                  column=column, mark=mark.strip())  # fmt: skip
+    fix = say("If they are ways to ask the same, write a row for each with its answer.")
+    return [warning("several-questions", message, source.at(), fix)]
 
 
 def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
@@ -213,7 +231,7 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     marks = marks_of(table, mapping)
     found: list[Problem] = []
     for column, mark in marks.items():
-        shown = say("a line break") if mark == "\n" else mark
+        shown = say("a line break") if mark == "\n" else say("their numbers") if mark == NUMBERED else mark.strip()
         if column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
             told = say("Cells of {column} hold several texts, cut at {mark}; each is one of its own.",
                        column=column, mark=shown)  # fmt: skip

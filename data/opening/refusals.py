@@ -344,7 +344,8 @@ def refuse_retrieval(source: Source, table: Table) -> None:
     query = _first(guesses("query", asked), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
     if query and right and query != right:
-        raise _retrieval(source, (query, right), {"prompt": query, "completion": right})
+        plain = table.kind(query) == "text" and table.kind(right) == "text"
+        raise _retrieval(source, (query, right), {"prompt": query, "completion": right} if plain else {})
     pair = [_first(guesses(role, table.columns), USUAL) for role in ("sentence1", "sentence2")]
     score = _first(guesses("score", table.columns), USUAL)
     if all(pair) and score and pair[0] != pair[1]:
@@ -356,7 +357,9 @@ def refuse_retrieval(source: Source, table: Table) -> None:
 
 def _retrieval(source: Source, columns: Sequence[str], mapping: Mapping[str, str]) -> BadData:
     """A layout for retrieval; ``mapping`` takes it for rows of a language model all the same."""
-    fix = say("Set the task to embedding or reranker; or map them: {mapping}.", mapping=map_options(mapping))
+    fix = say("Set the task to embedding or reranker.")
+    if mapping:
+        fix = say("Set the task to embedding or reranker; or map them: {mapping}.", mapping=map_options(mapping))
     message = say(
         "{columns}: this is a layout for retrieval, not rows for a language model.", columns=", ".join(columns)
     )

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from tunewiz.data.reading.expressions import is_expression
+from tunewiz.data.reading.languages import language_of_name
 from tunewiz.problems import Message, Problem, Where, error, say
 
 EXACT: Final = 3
@@ -285,7 +286,8 @@ def spellings(name: str) -> tuple[str, str]:
     >>> spellings("*问题（必填）"), spellings("1. 答案 / Answer")[1]
     (('问题必填', '问题'), '答案')
     """
-    return normalise_name(name), normalise_name(_one_language(_NUMBER.sub("", _NOTE.sub("", name.strip()))))
+    bare = language_of_name(_one_language(_NUMBER.sub("", _NOTE.sub("", name.strip()))))[0]
+    return normalise_name(name), normalise_name(bare)
 
 
 def _one_language(name: str) -> str:
