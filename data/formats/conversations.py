@@ -148,9 +148,10 @@ class ChatCells(Cells):
         if not question or history is None:
             return None
         written = split_dialogue(question, sure=True)
-        if written and written[-1] == ("assistant", ""):
+        open_end = written is not None and written[-1:] == [("assistant", "")]
+        if written and open_end:
             written.pop()
-        if written and written[-1][0] == "user" and len(written) > 1:
+        if written and written[-1][0] == "user" and (len(written) > 1 or open_end):
             told = say("The prompt holds a dialogue, written out; its turns are read as such.")
             self.report(note("prompt-dialogue", told, self.source.at(self.row.line)))
             items = [{"role": part, "content": text} for part, text in written]

@@ -48,10 +48,11 @@ class GroupFormat(RetrievalFormat):
     def _group(self, detection: Detection, cells: Cells) -> Group | None:
         mapping = detection.mapping
         query_column = mapping["query"][0]
-        query = cells.text(query_column)
+        listed = detection.marks.get(query_column) == LISTED
+        query = "" if listed else cells.text(query_column)
         if query is None:
             return None
-        if not query and "similar" in mapping:
+        if not query and (listed or "similar" in mapping):
             query = next(iter(_ways_to_ask(detection, cells)), "")
         if not query:
             self._empty(cells, "empty-query", query_column)
@@ -102,8 +103,7 @@ def _beside(detection: Detection, cells: Cells, positives: int) -> dict[str, Any
 def _ways_to_ask(detection: Detection, cells: Cells) -> list[str]:
     """The query, or the queries that its cell holds, and those of columns with other ways to ask the same."""
     column = detection.column("query")
-    own = cells.text(column) or ""
-    texts = [(column, own)]
+    texts = [(column, text) for text in cells.texts((column,))]
     texts += [(name, text) for name in detection.mapping.get("similar", ()) for text in cells.texts((name,))]
     parts = [part for name, text in texts for part in _parts(text, detection.marks.get(name, ""))]
     return list(dict.fromkeys(filter(None, parts)))
@@ -127,6 +127,8 @@ def _parts(text: str, mark: str) -> list[str]:
     return [part.strip() for part in cut_at(text, mark)] if mark else [text]
 
 
+#: Stands for the list that a cell of several queries is.
+LISTED: Final = "[]"
 #: The mark between texts that are numbered in one cell: ``1. … 2. …``, ``①…②…``, ``（1）…（2）…``.
 NUMBERED: Final = "1. 2. 3."
 _NUMBER: Final = re.compile(
@@ -185,6 +187,10 @@ class Pairs(GroupFormat):
         Role("query_id", required=False),
         Role("document_id", required=False),
     )
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Several questions to one text may stand in a list."""
+        return super().fits(role, column, table) or (role.name == "query" and table.kind(column) == "texts")
 
 
 # Triplets: a query, a text that answers it and one that does not.

@@ -12,9 +12,18 @@ from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, number_in
-from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name
+from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name, numbered_columns
 from tunewiz.data.reading.expressions import map_options
-from tunewiz.data.reading.meaning import asks, beside_text, carries, comes_again, is_choice, is_grade, meaningful
+from tunewiz.data.reading.meaning import (
+    asks,
+    beside_text,
+    carries,
+    comes_again,
+    is_choice,
+    is_grade,
+    meaningful,
+    repeats,
+)
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns, is_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
@@ -32,9 +41,16 @@ class Unmapped(BadData):
 
 _ANSWERS: Final = re.compile(
     "answer|response|output|completion|reply|solution|generation|attempt|trajector|candidate|choice|option|sample|draft|"
-    "predict|rollout|回答|答案|回复|答复|输出|候选|选项|生成",
+    "predict|rollout|distract|wrong|incorrect|reject|chosen|best|worst|回答|答案|回复|答复|输出|候选|选项|生成|错误|干扰|最佳|最差",
     re.IGNORECASE,
 )
+
+
+def _asks_again(column: str) -> bool:
+    asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", [column]))
+    return asked or bool(guesses("similar", [column]) or numbered_columns("similar", [column]))
+
+
 #: Names of what tells why an answer is right: before the answer it would give it away.
 _EXPLAINS: Final = re.compile(
     r"expla|rational|reason|analys|justif|(?:^|_)exp$|thought|解析|解释|分析|理由|思路|依据", re.IGNORECASE
@@ -71,6 +87,8 @@ def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
     # Turns beside preferences repeat what stands in them.
     again = [guess.column for guess in guesses("llm_turns", spare)] if "rejected" in best.mapping else []
     lost = [column for column in spare if column not in again and (carries(table, column) or is_grade(table, column))]
+    again += [column for column in lost if column not in again and repeats(table, column, best.mapping)]
+    lost = [column for column in lost if column not in again]
     plain = [column for column in spare if column not in lost]
     told: list[Problem] = []
     if lost:
@@ -87,6 +105,8 @@ def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
     if explained and "reasoning" in roles and "reasoning" not in best.mapping:
         thought = map_options({"reasoning": explained[0]})
         return say("To learn to think it before the answer: {mapping}; else take the column out.", mapping=thought)
+    if all(_asks_again(column) for column in lost):
+        return say("If they are ways to ask the same, write a row for each with its answer.")
     scene = [column for column in lost if table.kind(column) == "text"]
     if scene == list(lost) and "input" not in roles and "system" in roles and "system" not in best.mapping:
         told = map_options({"system": ",".join(scene)})
@@ -190,8 +210,9 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
     labels = [column for column in rest if comes_again(table, column)]
     if labels and not asked and not more and len(open_texts) > 1:
         yield "classification", {"text": tuple(c for c in open_texts if c != labels[0]), "label": (labels[0],)}
-    if answered and len(open_texts) > 1:
-        prompt = tuple(column for column in open_texts if column not in answered)
+    prompt = tuple(column for column in open_texts if column not in answered)
+    # What is an answer by its name is never asked.
+    if answered and prompt and not any(_ANSWERS.search(column) for column in prompt):
         yield "prompt_completion", {"prompt": prompt, "completion": tuple(answered)} | more
     if len(open_texts) == 1 and len(meaningful(table, ())) == 1:
         yield "text", {"text": tuple(open_texts)}
@@ -262,6 +283,29 @@ def refuse_compared(source: Source, table: Table) -> None:
     raise BadData(error("answers-compared", message, source.at(), fix))
 
 
+def refuse_numbered_turns(source: Source, table: Table) -> None:
+    """Raise :class:`BadData` where turns stand beside each other: user_1, assistant_1, user_2, assistant_2."""
+    found = []
+    for part in ("user", "assistant"):
+        named = {column: _TURN.fullmatch(normalise_name(column)) for column in table.columns}
+        found.append(
+            [column for column, one in named.items() if one and part_of(one[1]) == part and table.values(column)]
+        )
+    if all(len(columns) > 1 for columns in found) and any(table.kind(columns[1]) == "text" for columns in found):
+        columns = list_columns([column for pair in zip(*found, strict=False) for column in pair])
+        message = say(
+            "{columns} look like turns of one conversation, or like several questions with answers.", columns=columns
+        )
+        fix = say(
+            'Write a conversation a row: {{"messages": [{{"role": "user", "content": "…"}}, …]}}; or a row for each '
+            "question."
+        )
+        raise BadData(error("turns-in-columns", message, source.at(), fix))
+
+
+_TURN: Final = re.compile(r"(\D+?)(?:turn|轮)?(\d{1,2})")
+
+
 def refuse_single_turns(source: Source, table: Table) -> None:
     """Raise :class:`BadData` where each row is one turn of a conversation: a column says who speaks, another what."""
     texts = [name for name in meaningful(table, ()) if table.kind(name) == "text" and not comes_again(table, name)]
@@ -321,7 +365,8 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
         plain = {"role", "from", "answer_start", "messages"}  # turns, and SQuAD's answers
         if any(isinstance(value, dict) and not plain & set(value) for value in table.values(column)):
             message = say("{column} holds objects; they are written as JSON.", column=column)
-            told.append(note("object-text", message, source.at()))
+            asked = role in ("instruction", "prompt", "input")
+            told.append((warning if asked else note)("object-text", message, source.at()))
         lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
         if any(not is_turns(value[:1]) for value in lists):
             message = say("{column} holds several texts in a list; they are written as JSON.", column=column)

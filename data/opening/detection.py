@@ -19,6 +19,7 @@ from tunewiz.data.opening.advice import (
     lost_columns,
     refuse_compared,
     refuse_empty_answers,
+    refuse_numbered_turns,
     refuse_single_turns,
     refuse_text_beside,
     told_of_values,
@@ -276,6 +277,7 @@ def _refuse_for_llm(source: Source, table: Table, given: Mapped) -> None:
     refuse_pictures(source, table)
     if not given and source.format == "auto":
         refuse_single_turns(source, table)
+        refuse_numbered_turns(source, table)
         refuse_compared(source, table)
         refuse_retrieval(source, table)
 

@@ -46,7 +46,7 @@ def judged(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
             found += _told(source, table, lists, spare, mapping.get("query", ()))
         if len(answers) > 1:
             found += _told(source, table, answers, spare)
-    return found[:1] or list(_letters(source, table, mapping, spare))
+    return found[:1] or list(_letters(source, table, mapping, spare)) or list(_short_labels(source, table, mapping))
 
 
 def unjudged(source: Source, table: Table, mapping: Mapped, given: Mapped) -> list[Problem]:
@@ -71,11 +71,14 @@ _MADE: Final = re.compile(
 )
 
 
+_ASKS: Final = re.compile("question|quer|问")
+
+
 def _are_made(table: Table, name: str) -> bool:
     """Whether a column, or a path into it, holds several texts a row that are called like answers of models."""
     head = normalise_name(re.split(r"[\[.]", name)[0])
     marked = any(guess.strength == EXACT for role in ("positive", "negative") for guess in guesses(role, [head]))
-    if not _MADE.search(head) or marked or "[" in name.replace("[]", ""):
+    if not _MADE.search(head) or _ASKS.search(head) or marked or "[" in name.replace("[]", ""):
         return False
     lists = [held for value in table.values(name) if isinstance(held := parse_nested(value), list)]
     several = [value for value in lists if len(value) > 1 and all(isinstance(item, (str, dict)) for item in value)]
@@ -143,6 +146,29 @@ def _letters(source: Source, table: Table, mapping: Mapped, spare: Sequence[str]
             if advised:
                 fix = say("To find the text of the right choice: {mapping}.", mapping=advised)
             yield error("choice-for-text", message, source.at(), fix)
+
+
+def _short_labels(source: Source, table: Table, mapping: Mapped) -> Iterator[Problem]:
+    """An error where what is to be found is a letter, a yes or a no throughout."""
+    for name in mapping.get("positive", ())[:1] if len(mapping.get("positive", ())) == 1 else ():
+        values = [str(value).strip() for value in table.values(name)]
+        words = list(dict.fromkeys(values))
+        if len(values) < _FEW or not all(_LABEL.fullmatch(word) for word in words):
+            continue
+        message = say("{column} holds only {values}: an answer by its letter or word, no text that is to be found.",
+                      column=name, values=", ".join(words[:6]))  # fmt: skip
+        fix = say("Write the text that answers into {column}.", column=name)
+        other = next((one for one in spare_columns(table, mapping) if is_text(table, one)), "")
+        if other:
+            fix = say("Map the text that is to be found, for example: {mapping}.",
+                      mapping=map_options({"query": mapping["query"][0], "positive": other}))  # fmt: skip
+        yield error("labels-for-texts", message, source.at(), fix)
+
+
+_FEW: Final = 5
+_LABEL: Final = re.compile(
+    "[A-Ha-h]{1,5}|true|false|yes|no|maybe|entailment|对|错|是|否|正确|错误|[√×✓✗]", re.IGNORECASE
+)
 
 
 def _fix(column: str) -> Message:

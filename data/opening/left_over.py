@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from tunewiz.data.formats.format import Mapped
-from tunewiz.data.formats.retrieval_rows import NUMBERED, cut_at
+from tunewiz.data.formats.retrieval_rows import LISTED, NUMBERED, cut_at
 from tunewiz.data.opening.labels import is_clicks
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
@@ -16,6 +16,7 @@ from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, WEAK, guesses, list_columns, normalise_name
 from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.reading.expressions import columns_in, map_options
+from tunewiz.data.reading.meaning import repeats
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, note, say, warning
 
@@ -84,7 +85,9 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     texts = [name for name in spare if name in wrong or (is_text(table, inside.get(name, name)) and not _is_part(name))]
     found: list[Problem] = []
     document = next((role for role in ("positive", "sentence2") if len(mapping.get(role, ())) == 1), "")
-    if texts and document and not wrong:
+    texts = [name for name in texts if not repeats(table, inside.get(name, name), mapping)]
+    apart = bool(wrong) or any(_APART.search(normalise_name(name)) or guesses("query", [name]) for name in texts)
+    if texts and document and not apart:
         kept, lost = mapping[document][0], " + ".join(inside.get(name, name) for name in texts)
         message = say("These texts are not used: {columns}.", columns=list_columns(texts))
         fix = say(
@@ -111,6 +114,13 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     if spare:
         found.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
     return found
+
+
+#: Names of texts that no document has in front: other answers, and what asks.
+_APART: Final = re.compile(
+    "answer|response|completion|distract|wrong|incorrect|reject|generat|question|quer|explan|rational|candidate|choice|"
+    "option|^pos|^neg|答|错误|干扰|问|解析|候选|选项"
+)
 
 
 def ids_for_texts(source: Source, table: Table, mapping: Mapped) -> Problem | None:
@@ -193,7 +203,8 @@ def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
     """
     found = {}
     for column in mapping.get("query", ()):
-        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//"), 0.5)
+        listed = table.kind(column) == "texts" and column in table.columns and "[" not in column
+        found[column] = LISTED if listed else mark_between(table, column, (NUMBERED, *_MARKS, "//"), 0.5)
     for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
         found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
@@ -209,10 +220,14 @@ def mark_between(table: Table, column: str, marks: Sequence[str] = _MARKS, share
         if mark == "//" and any("://" in text for text in texts):
             continue
         cut = [parts for text in bare if len(parts := cut_at(text, mark)) > 1]
-        whole = all(len(part.strip()) > 1 for parts in cut for part in parts)
+        whole = all(len(part.strip()) > 1 and not _LETTERED.match(part) for parts in cut for part in parts)
         if cut and whole and len(cut) >= share * len(texts) and len({part for parts in cut for part in parts}) > 2:
             return mark
     return ""
+
+
+#: A choice of several, which a question is none without.
+_LETTERED: Final = re.compile(r"\s*[(（]?[A-H][)）.、:：．]")
 
 
 def several_asked(source: Source, table: Table, column: str) -> list[Problem]:
@@ -231,6 +246,10 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     marks = marks_of(table, mapping)
     found: list[Problem] = []
     for column, mark in marks.items():
+        if mark == LISTED:
+            message = say("The lists in {column} hold several questions; each is a query.", column=column)
+            found.append(note("several-questions", message, source.at()))
+            continue
         shown = say("a line break") if mark == "\n" else say("their numbers") if mark == NUMBERED else mark.strip()
         if column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
             told = say("Cells of {column} hold several texts, cut at {mark}; each is one of its own.",

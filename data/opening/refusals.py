@@ -417,6 +417,9 @@ def refuse_llm_columns(
     fix = (advice and advice.message) or say(
         "Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN."
     )
+    if not (advice and advice.message) and not any(table.kind(column) == "text" for column in table.columns):
+        fix = say('Write rows as {{"prompt": "…", "completion": "…"}} or {{"messages": [{{"role": "user", "content": '
+                  '"…"}}, …]}}.')  # fmt: skip
     told = error("unmapped-columns", unclear(table, missing), source.at(), fix)
     return Unmapped(told, advised=advice.mapping if advice and not missing else {})
 

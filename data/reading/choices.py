@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
 from tunewiz.data.reading.cells import Table, is_empty, number_in, parse_nested
 from tunewiz.data.reading.columns import guesses, normalise_name
+from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.meaning import comes_again, is_choice
 
 #: Columns that name the right choice, likely ones first.
@@ -50,8 +52,8 @@ def texts_offered(values: Mapping[str, Any], offered: Sequence[str]) -> list[str
     ['red', 'blue']
     """
     if len(offered) != 1:
-        return [_text(values.get(column)) for column in offered]
-    found = parse_nested(values.get(offered[0]))
+        return [_text(value_at(values, column)) for column in offered]
+    found = parse_nested(value_at(values, offered[0]))
     if isinstance(found, Mapping):
         listed = found.get("text", list(found.values()))
         found = listed if isinstance(listed, list) else [listed]
@@ -65,12 +67,23 @@ def _text(item: Any) -> str:
 
 def right_places(values: Mapping[str, Any], offered: Sequence[str], right: str, first: int = 0) -> list[int] | None:
     """Which of the choices of a row ``right`` names, by the label of one, or as :func:`places_of` tells."""
-    found = parse_nested(values.get(offered[0])) if len(offered) == 1 else None
-    labels = found.get("label") if isinstance(found, Mapping) else None
-    word = str(values.get(right)).strip()
-    if isinstance(labels, list) and word in (names := [str(label).strip() for label in labels]):
-        return [names.index(word)]
-    return places_of(values.get(right), texts_offered(values, offered), first)
+    names = _labels(values, offered)
+    word = str(value_at(values, right)).strip()
+    return (
+        [names.index(word)]
+        if word in names
+        else places_of(value_at(values, right), texts_offered(values, offered), first)
+    )
+
+
+def _labels(values: Mapping[str, Any], offered: Sequence[str]) -> list[str]:
+    """The labels of the choices of a row, where they have some."""
+    found = parse_nested(value_at(values, offered[0])) if len(offered) == 1 else None
+    if isinstance(found, Mapping):
+        found = found.get("label")
+        return [str(label).strip() for label in found] if isinstance(found, list) else []
+    listed = found if isinstance(found, list) else []
+    return [str(item["label"]).strip() for item in listed if isinstance(item, Mapping) and "label" in item]
 
 
 def places_of(value: Any, texts: Sequence[str], first: int = 0) -> list[int] | None:
@@ -109,7 +122,7 @@ def counted(table: Table, offered: Sequence[str], right: str) -> Counted:
     """
     if _labelled(table, offered) and all(right_places(row.values, offered, right) for row in table.rows):
         return "letters"
-    rows = [(row.values.get(right), texts_offered(row.values, offered)) for row in table.rows]
+    rows = [(value_at(row.values, right), texts_offered(row.values, offered)) for row in table.rows]
     known = [
         (value, texts) for value, texts in rows if str(value).strip() not in _UNKNOWN and sum(map(bool, texts)) > 1
     ]
@@ -131,12 +144,14 @@ def counted(table: Table, offered: Sequence[str], right: str) -> Counted:
 
 
 def _labelled(table: Table, offered: Sequence[str]) -> bool:
-    found = parse_nested(_first(table, offered[0]).get(offered[0])) if len(offered) == 1 else None
-    return isinstance(found, Mapping) and isinstance(found.get("label"), list)
+    return bool(_labels(_first(table, offered[0]), offered))
 
 
 def choice_of(table: Table) -> Choice | None:
-    """The multiple choice that the columns hold; None where they hold none."""
+    """The multiple choice that the columns hold, also inside an object; None where they hold none."""
+    inside = [f"{column}.{key}" for column in table.columns if table.kind(column) == "object"
+              for key in _keys(_first(table, column).get(column))]  # fmt: skip
+    table = replace(table, columns=(*table.columns, *inside)) if inside else table
     for offered in _offered(table):
         free = [column for column in table.columns if column not in offered]
         named = sorted((place, column) for column in free if (place := _place(column, _RIGHT)) is not None)
@@ -147,16 +162,23 @@ def choice_of(table: Table) -> Choice | None:
     return None
 
 
+def _keys(value: Any) -> list[str]:
+    found = parse_nested(value)
+    known = guesses("llm_choices", list(found)) if isinstance(found, Mapping) and all(map(str, found)) else []
+    return [key for key in found if isinstance(key, str)] if known else []
+
+
 def _offered(table: Table) -> list[tuple[str, ...]]:
     """What may hold the choices: a column of lists, or a column for each."""
     spread = tuple(column for column in table.columns if is_choice(column, table.columns) and table.values(column))
-    listed = [guess.column for guess in guesses("llm_choices", table.columns)]
+    keys = {column: column.rpartition(".")[2] for column in table.columns}
+    listed = [column for column, key in keys.items() if guesses("llm_choices", [key])]
     lists = [(column,) for column in listed if table.values(column) and texts_offered(_first(table, column), [column])]
     return [*lists, *([spread] if len(spread) > 1 else [])]
 
 
 def _first(table: Table, column: str) -> Mapping[str, Any]:
-    return next((row.values for row in table.rows if not is_empty(row.values.get(column))), {})
+    return next((row.values for row in table.rows if not is_empty(value_at(row.values, column))), {})
 
 
 def _asked(table: Table, free: Sequence[str]) -> tuple[str, ...]:
@@ -171,5 +193,5 @@ def _asked(table: Table, free: Sequence[str]) -> tuple[str, ...]:
 
 
 def _place(column: str, names: Sequence[str]) -> int | None:
-    name = normalise_name(column)
+    name = normalise_name(column.rpartition(".")[2])
     return names.index(name) if name in names else None

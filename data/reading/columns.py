@@ -34,9 +34,9 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         USUAL: _names(
             "question questions querytext questiontext searchquery userquery searchterm faqquestion keyword",
             "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词 关键词 关键字 搜索语句",
-            "搜索关键词 查询内容 querystring messages",
+            "搜索关键词 查询内容 querystring messages generatedquestions generatedqueries syntheticqueries",
         ),
-        WEAK: _names("q 问法 题目 标题 sentence1 text1 input ask prompt source"),
+        WEAK: _names("q 问法 题目 标题 sentence1 text1 input ask prompt source docstring"),
     },
     "positive": {
         EXACT: _names(
@@ -48,14 +48,18 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "clickedtext clickedpassage entailment entailed 点击文档 点击内容 蕴含句",
             "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
         ),
-        WEAK: _names("response reply a content body sentence2 text2 target output 内容 正文 标准问 标准问题"),
+        WEAK: _names("response reply a content body sentence2 text2 target output code 内容 正文 标准问 标准问题"),
     },
     "negative": {
         EXACT: _names(
             "negative negatives neg hardnegative hardnegatives negativepassage negativepassages negativedocument",
             "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档 负例文档 负例段落",
         ),
-        USUAL: _names("rejected rejectedresponse rejectedresponses contradiction 拒绝回答 矛盾句"),
+        USUAL: _names(
+            "rejected rejectedresponse rejectedresponses contradiction distractor distractors incorrectanswer",
+            "incorrectanswers wronganswer wronganswers wrong wrongs incorrect falseanswers badanswer badanswers",
+            "拒绝回答 矛盾句 错误答案 干扰项 错误选项 错误回答",
+        ),
     },
     # Other ways to ask the same, in a cell of a FAQ sheet.
     "similar": {
@@ -184,11 +188,19 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     },
     "llm_chosen": {
         EXACT: _names("chosen chosenresponse positivemessages 优选 较好回答"),
-        USUAL: _names("preferred preferredoutput winner better response responsechosen 好回答 更好回答"),
+        USUAL: _names(
+            "preferred preferredoutput winner better response responsechosen best bestanswer answerbest bestresponse",
+            "responsebest goodanswer goodresponse answergood betteranswer answerchosen",
+            "好回答 更好回答 最佳回答 优质回答",
+        ),
     },
     "llm_rejected": {
         EXACT: _names("rejected rejectedresponse rejectedmessages negativemessages 拒绝 较差回答"),
-        USUAL: _names("dispreferred nonpreferredoutput loser worse responserejected 差回答 更差回答"),
+        USUAL: _names(
+            "dispreferred nonpreferredoutput loser worse responserejected worst worstanswer answerworst worstresponse",
+            "responseworst badanswer badresponse answerbad worseanswer answerrejected",
+            "差回答 更差回答 最差回答 劣质回答",
+        ),
     },
     "llm_asked": {
         EXACT: _names("prompt instruction query question input ask 提示 提示词 指令 问题 提问 用户问题 输入 题目"),

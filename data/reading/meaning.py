@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.reading.columns import guesses, normalise_name
+from tunewiz.data.reading.expressions import value_at
 
 _PLAIN: Final = frozenset(
     (
@@ -135,6 +136,36 @@ def beside_text(table: Table, used: Iterable[str]) -> list[str]:
     taken = set(used)
     rest = [column for column in table.columns if column not in taken]
     return [column for column in rest if carries(table, column) or is_grade(table, column)]
+
+
+def repeats(table: Table, column: str, mapping: Mapping[str, Sequence[str]]) -> bool:
+    """Whether ``column`` only says again what ``mapping`` reads: one of its texts, all of them, or turns of them."""
+    used = [name for columns in mapping.values() for name in columns]
+    told = held = 0
+    for row in table.rows:
+        value = row.values.get(column)
+        mapped = [text for name in used for text in texts_in(value_at(row.values, name))]
+        own = texts_in(value)
+        if not own:
+            continue
+        told += 1
+        inside = all(any(text in other for other in mapped) for text in own)
+        held += inside or (bool(mapped) and all(any(text in mine for mine in own) for text in mapped))
+    return told > 0 and held >= _NEARLY_ALL * told
+
+
+def texts_in(value: Any) -> list[str]:
+    """The texts in a cell, also those of turns and lists, without the names of who speaks."""
+    found = parse_nested(value)
+    if isinstance(found, str):
+        return [found.strip()] if found.strip() else []
+    if isinstance(found, dict):
+        return [text for key, item in found.items() if key not in _SPEAKERS for text in texts_in(item)]
+    return [text for item in found for text in texts_in(item)] if isinstance(found, (list, tuple)) else []
+
+
+_NEARLY_ALL: Final = 0.9
+_SPEAKERS: Final = ("role", "from", "speaker", "author")
 
 
 def meaningful(table: Table, used: Iterable[str]) -> list[str]:

@@ -118,6 +118,10 @@ class _Raw:
         content = next((item[key] for key in _CONTENTS if item.get(key) is not None), None)
         called, given = calls_in_parts(content)
         if called or given is not None:
+            parts = [content] if isinstance(content, Mapping) else content or []
+            beside = [one for one in parts if one.get("type") == "text" or ("text" in one and "type" not in one)]
+            if any(str(one.get("text", "")).strip() for one in beside):
+                self.report(lost_beside_call(self.where))
             part, content = ("call", called) if called else ("tool", given)
         if part == "system" and not self.tools:
             self.tools = next((found for key in _TOOLS if (found := tool_list(item.get(key)))), "")
