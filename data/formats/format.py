@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar, Final, Literal
 
-from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.rows.examples import Group, ScoredPair
 from tunewiz.problems import Problem, Report
@@ -71,6 +71,8 @@ class Format(ABC):
     tasks: ClassVar[frozenset[str]]
     shape: ClassVar[Shape]
     roles: ClassVar[tuple[Role, ...]]
+    #: Whether several texts that stand in one cell are taken apart.
+    cuts: ClassVar[bool] = True
 
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """Whether the values of a column can play a role; formats narrow it."""
@@ -106,7 +108,13 @@ class RetrievalFormat(Format):
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """What lies in objects of a list is the parts of one text where one is asked for."""
         inside = column not in table.source.columns and "[" in column and role.name == "query"
-        return super().fits(role, column, table) or (inside and table.kind(column) == "texts")
+        if super().fits(role, column, table) or (inside and table.kind(column) == "texts"):
+            return True
+        plain = role.name == "query" and "[" not in column
+        held = [parse_nested(value) for value in table.values(column)] if plain else []
+        return bool(held) and all(
+            isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) for value in held
+        )
 
     @abstractmethod
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:

@@ -154,6 +154,13 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
         fix = say("Write a row for each sentence: the text, and its entities as the answer.")
         return [(error if source.format == "auto" else warning)("tagged-words", message, source.at(), fix)]
     if len(first) < _FEW_LINES or 3 * sum(bool(_SAID_AT.match(text)) for text in first) < len(first):
+        asking = sum(text.rstrip().endswith(("?", "？")) for text in first)
+        if len(first) >= 2 * _FEW_LINES and 0.3 * len(first) <= asking <= 0.7 * len(first):
+            message = say(
+                "Every other line is a question: as raw text the questions would be learned as well as the answers."
+            )
+            fix = say("To train on answers, begin the lines with User: and Assistant: (问： and 答：).")
+            return [warning("questions-in-text", message, source.at(), fix)]
         return []
     message = say("The lines tell when who speaks: this is a saved chat, of which every word would be trained on.")
     fix = say("To train on answers, write each exchange as a paragraph: a line User: …, a line Assistant: …")

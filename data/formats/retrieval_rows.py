@@ -132,7 +132,7 @@ LISTED: Final = "[]"
 #: The mark between texts that are numbered in one cell: ``1. … 2. …``, ``①…②…``, ``（1）…（2）…``.
 NUMBERED: Final = "1. 2. 3."
 _NUMBER: Final = re.compile(
-    r"(?:^|(?<=[\s;；。？！?!]))(?:[(（](\d{1,2})[)）]|(\d{1,2})\s*(?:[、．)）]|\.(?!\d))|([①-⑳]))\s*"
+    r"(?:^|(?<=[\s;；。？！?!]))(?:[(（](\d{1,2})[)）]|(\d{1,2})\s*(?:[、．)）]|\.(?!\d)|(?<=[;；。？！?!]\d)\.)|([①-⑳]))\s*"
 )
 
 
@@ -275,6 +275,7 @@ class Instructed(GroupFormat):
     """A query with lists of positives and negatives a row, each a pair of an instruction and a text."""
 
     name: ClassVar[str] = "instructed"
+    cuts: ClassVar[bool] = False
     title: ClassVar[str] = N_("Texts with instructions")
     description: ClassVar[str] = N_("A query, pos and neg, each text of which is a pair: an instruction and the text.")
     roles: ClassVar[tuple[Role, ...]] = (

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tunewiz.data.dialogues.judgments import verdict_of
+from tunewiz.data.dialogues.markup import spoken
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
-from tunewiz.data.reading.cells import Table, number_in
+from tunewiz.data.opening.unfolding import graded
+from tunewiz.data.reading.cells import Table, number_in, parse_nested
 from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name, numbered_columns
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import (
@@ -218,6 +220,32 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
         yield "text", {"text": tuple(open_texts)}
 
 
+def _alternating(source: Source, table: Table, column: str) -> list[Problem]:
+    """An error for lists of questions that would be read as question and answer in turn."""
+    values = [value for value in map(parse_nested, table.values(column)) if isinstance(value, list)] if column else []
+    answers = [text for value in values for text in value[1::2] if isinstance(text, str) and not spoken(text)[0]]
+    asking = sum(text.rstrip().endswith(("?", "？")) for text in answers)
+    if len(answers) < _FEW_ROWS or asking < 0.8 * len(answers):
+        return []
+    message = say("The texts in {column} would be read as question and answer in turn, but nearly all of them ask.",
+                  column=column)  # fmt: skip
+    fix = say('Write who says what: {{"messages": [{{"role": "user", "content": "…"}}, …]}}.')
+    return [error("questions-only", message, source.at(), fix)]
+
+
+def graded_answers(source: Source, table: Table, column: str) -> Problem:
+    """An error for several answers in objects, of which scores may tell the better ones."""
+    key, values = graded(table, column)
+    fix = say("Write a row for each answer that is right; or the best into chosen, another into rejected.")
+    if not key:
+        message = say("{column} holds several answers a row, and nothing says which of them are right.", column=column)
+        return error("answers-unjudged", message, source.at(), fix)
+    shown = list(dict.fromkeys(str(value) for value in values))
+    message = say("The objects in {column} are graded by {key} ({values}): not all of them are right.",
+                  column=column, key=key, values=", ".join(shown[:6]))  # fmt: skip
+    return error("marks-unclear", message, source.at(), fix)
+
+
 #: Formats of turns, and the role that holds them.
 _TURNS: Final = (("messages", "messages"), ("sharegpt", "conversations"))
 
@@ -261,7 +289,8 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
 
 #: Names of answers of which there are several, told apart by a number or a letter.
 _NUMBERED: Final = re.compile(
-    r"(.*(?:response|answer|completion|output|reply|humanref|generation|回答|答案|回复|输出))([0-9ab甲乙一二])"
+    r"(.*(?:response|answer|completion|output|reply|humanref|generation|conversation|messages|回答|答案|回复|输出|对话))"
+    r"([0-9ab甲乙一二])"
 )
 _MOST_VERDICTS: Final = 4
 
@@ -270,7 +299,8 @@ def refuse_compared(source: Source, table: Table) -> None:
     """Raise :class:`BadData` for two answers to one prompt beside a column that tells which is the better one."""
     stems: dict[str, list[str]] = {}
     for column in table.columns:
-        found = _NUMBERED.fullmatch(normalise_name(column)) if table.kind(column) == "text" else None
+        said = table.kind(column) == "text" or bool(first_turns(table, column))
+        found = _NUMBERED.fullmatch(normalise_name(column)) if said else None
         if found and not comes_again(table, column):
             stems.setdefault(found[1], []).append(column)
     pair = next((columns for columns in stems.values() if len(columns) == 2), None)
@@ -368,9 +398,21 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
             asked = role in ("instruction", "prompt", "input")
             told.append((warning if asked else note)("object-text", message, source.at()))
         lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
-        if any(not is_turns(value[:1]) for value in lists):
+        several = [value for value in lists if not any(isinstance(item, dict) for item in value)]
+        answers = next((best.mapping[name][0] for name in ("completion", "output") if name in best.mapping), "")
+        parallel = bool(answers) and table.kind(answers) in ("texts", "object")
+        if role in ("prompt", "instruction") and parallel and 2 * len(several) > len(table.values(column)):
+            message = say("{column} holds several questions a row in a list, {answers} their answers.",
+                          column=column, answers=answers)  # fmt: skip
+            fix = say("Write a row for each question with its answer, or turns of one conversation as messages.")
+            told.append(error("list-text", message, source.at(), fix))
+        elif role in ("completion", "output") and any(isinstance(item, dict) for value in lists for item in value):
+            if any(not is_turns(value[:1]) for value in lists):
+                told.append(graded_answers(source, table, column))
+        elif any(not is_turns(value[:1]) for value in lists):
             message = say("{column} holds several texts in a list; they are written as JSON.", column=column)
             told.append(warning("list-text", message, source.at(), say("Write a row for each, or one text a cell.")))
+    told += _alternating(source, table, next(iter(best.mapping.get("conversations", ())), ""))
     thoughts = next(iter(best.mapping.get("reasoning", ())), "")
     if thoughts:
         message = say("The thoughts in {column} are put before each answer, as <think>…</think>.", column=thoughts)

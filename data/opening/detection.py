@@ -221,7 +221,7 @@ def _detection(source: Source, table: Table, found: Sequence[Match], given: Mapp
         told += [unclear] if unclear is not None else []
         others = [item for item in found if item.format is not best.format]
         best, more = titled(source, table, best, given)
-        told += [*more, *several_in_a_cell(source, table, best.mapping)]
+        told += [*more, *(several_in_a_cell(source, table, best.mapping) if best.format.cuts else ())]
     first, more = first_choice(source, table, best.mapping)
     told += more
     return Detection(
@@ -232,7 +232,7 @@ def _detection(source: Source, table: Table, found: Sequence[Match], given: Mapp
         problems=(*told, *_told(source, table, best, others, given)),
         alternatives=tuple(item.format.name for item in others),
         scale=scale_found(source, table, best),
-        marks={} if for_llm else marks_of(table, best.mapping),
+        marks={} if for_llm or not best.format.cuts else marks_of(table, best.mapping),
         labels=labels_of(source, table.values(score_column(best))) if score_column(best) else {},
         first=first,
     )

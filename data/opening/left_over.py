@@ -86,7 +86,9 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     found: list[Problem] = []
     document = next((role for role in ("positive", "sentence2") if len(mapping.get(role, ())) == 1), "")
     texts = [name for name in texts if not repeats(table, inside.get(name, name), mapping)]
-    apart = bool(wrong) or any(_APART.search(normalise_name(name)) or guesses("query", [name]) for name in texts)
+    apart = bool(wrong) or any(
+        _APART.search(normalise_name(name)) or guesses("query", [name]) or table.kind(name) == "texts" for name in texts
+    )
     if texts and document and not apart:
         kept, lost = mapping[document][0], " + ".join(inside.get(name, name) for name in texts)
         message = say("These texts are not used: {columns}.", columns=list_columns(texts))
@@ -101,6 +103,10 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     elif texts:
         message = say("These texts are not used: {columns}.", columns=list_columns(texts))
         fix = say("Write what matters into a column that is used; take the others out.")
+        found_in = next((name for name in texts if name not in wrong and _FOUND.search(normalise_name(name))), "")
+        if found_in and document == "positive":
+            fix = say("If that is what is to be found: {mapping}; else take it out.",
+                      mapping=map_options({"query": mapping["query"][0], "positive": found_in}))  # fmt: skip
         found.append(warning("texts-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in texts]
     scores = [name for name in spare if table.kind(name) == "number" and table.varied(name)
@@ -116,6 +122,8 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     return found
 
 
+#: Names of what a query is to find.
+_FOUND: Final = re.compile("context|passage|document|chunk|reference|evidence|上下文|段落|文档|材料")
 #: Names of texts that no document has in front: other answers, and what asks.
 _APART: Final = re.compile(
     "answer|response|completion|distract|wrong|incorrect|reject|generat|question|quer|explan|rational|candidate|choice|"

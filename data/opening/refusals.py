@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tunewiz.data.dialogues.roles import part_of
-from tunewiz.data.opening.advice import Advice, Unmapped
+from tunewiz.data.opening.advice import Advice, Unmapped, graded_answers
 from tunewiz.data.opening.judged import judged_lists, unjudged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
@@ -427,13 +427,9 @@ def refuse_llm_columns(
 def _graded(source: Source, table: Table) -> Problem | None:
     """An error for answers in objects of which scores tell the better ones."""
     for column in table.columns:
-        key, values = graded(table, column)
+        key, _ = graded(table, column)
         if key and guesses("llm_asked", [name for name in table.columns if name != column]):
-            shown = list(dict.fromkeys(str(value) for value in values))
-            message = say("The objects in {column} are graded by {key} ({values}): not all of them are right.",
-                          column=column, key=key, values=", ".join(shown[:6]))  # fmt: skip
-            fix = say("Write a row for each answer that is right; or the best into chosen, another into rejected.")
-            return error("marks-unclear", message, source.at(), fix)
+            return graded_answers(source, table, column)
     return None
 
 

@@ -27,6 +27,8 @@ _TEXTS: Final = (
     "paragraph",
 )
 _TITLES: Final = ("title", "标题")
+#: Keys of places in an order, of which the first is the best.
+_RANKS: Final = ("rank", "ranking", "place", "名次", "排名")
 #: Keys that say which objects are right, best first.
 _CHOSEN: Final = (
     *("isselected", "selected", "ispositive", "isrelevant", "isgold", "issupporting", "relevant", "gold", "positive"),
@@ -83,6 +85,7 @@ _CHOSEN: Final = (
         "相关度",
     ),
     *("得分", "分数", "评分", "类型", "点击次数"),
+    *_RANKS,
 )
 _LOOKED: Final = 50  # rows: what an object holds is alike in all
 _SPANS: Final = ("answerstart", "start")
@@ -241,6 +244,8 @@ def _test(key: str, values: list[Any]) -> str:
     if len(numbers) < 2:
         best = max((str(value) for value in values), key=lambda word: word_worth(word) or 0.0)
         return f"{key}={best}"
+    if normalise_name(key) in _RANKS:
+        return f"{key}<={numbers[0]:g}"
     whole = all(number == int(number) for number in numbers)
     # Grades count from 1 on, as trec_eval has it; of other scores those in the upper half.
     start = 1.0 if whole and numbers[0] <= 0 else numbers[1] if whole else round((numbers[0] + numbers[-1]) / 2, 3)

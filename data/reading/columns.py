@@ -132,7 +132,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("prompt prompts 提示 提示词"),
         USUAL: _names(
             "query question questions problem problems ask asks",
-            "问题 提问 问 问句 题目 查询 用户问题 用户输入 input source src user",
+            "问题 提问 问 问句 题目 查询 用户问题 用户输入 input inputs source src user",
             "human customer 用户 客户 顾客 买家 咨询 咨询内容 原文 源文 输入 q",
         ),
         WEAK: _names("content text article document passage body inputtext 正文 内容 文本 文章 上文 上联"),
@@ -141,8 +141,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("completion completions response 回复 补全"),
         USUAL: _names(
             "solution solutions",
-            "answer answers answerkey output target tgt assistant reply replies bot gpt chatbot 回答 答案 答 解答 答复",
-            "标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
+            "answer answers answerkey output target targets tgt assistant reply replies bot gpt chatbot",
+            "回答 答案 答 解答 答复 标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
         ),
         WEAK: _names(
             "positive content summary abstract highlights headline translation 摘要 总结 概要 概述 标题 翻译 下文 下联",
@@ -191,7 +191,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         USUAL: _names(
             "preferred preferredoutput winner better response responsechosen best bestanswer answerbest bestresponse",
             "responsebest goodanswer goodresponse answergood betteranswer answerchosen",
-            "好回答 更好回答 最佳回答 优质回答",
+            "acceptedanswer answerpreferred preferredanswer accept accepted",
+            "好回答 更好回答 最佳回答 优质回答 好答案 优质答案 最佳答案 好回复 优质回复",
         ),
     },
     "llm_rejected": {
@@ -199,7 +200,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         USUAL: _names(
             "dispreferred nonpreferredoutput loser worse responserejected worst worstanswer answerworst worstresponse",
             "responseworst badanswer badresponse answerbad worseanswer answerrejected",
-            "差回答 更差回答 最差回答 劣质回答",
+            "reject rejects answerreject unpreferred nonpreferred",
+            "差回答 更差回答 最差回答 劣质回答 坏回答 坏答案 差答案 劣质答案 差回复 坏回复 拒绝答案",
         ),
     },
     "llm_asked": {

@@ -149,9 +149,16 @@ def repeats(table: Table, column: str, mapping: Mapping[str, Sequence[str]]) -> 
         if not own:
             continue
         told += 1
-        inside = all(any(text in other for other in mapped) for text in own)
-        held += inside or (bool(mapped) and all(any(text in mine for mine in own) for text in mapped))
+        inside = all(any(_stands_in(text, other) for other in mapped) for text in own)
+        held += inside or (bool(mapped) and all(any(_stands_in(text, mine) for mine in own) for text in mapped))
     return told > 0 and held >= _NEARLY_ALL * told
+
+
+def _stands_in(text: str, other: str) -> bool:
+    return text == other or (len(text) >= _SENTENCE and text in other)
+
+
+_SENTENCE: Final = 10  # characters; fewer stand in other texts by chance
 
 
 def texts_in(value: Any) -> list[str]:

@@ -160,7 +160,7 @@ class _Raw:
         parts = [(part_of(key, self.said), value) for key, value in item.items() if not is_empty(value)]
         said = [(part, _unmarked(value)) for part, value in parts if part is not None]
         if not {"user", "assistant"} & {part for part, _ in said}:
-            return self._odd("")
+            return self._odd(", ".join(str(key) for key in item) if len(item) <= _FEW_KEYS else "")
         self._tell_lost(key for key, value in item.items() if part_of(key, self.said) is None and not _is_none(value))
         asked = [text for part, value in said if part == "user" and (text := text_of(value))]
         whole = all(self._turn("system", value) for part, value in said if part == "system")
@@ -322,10 +322,17 @@ def alternating(texts: Sequence[str]) -> list[tuple[Part, str]]:
     return [("user" if index % 2 == 0 else "assistant", text) for index, text in enumerate(texts)]
 
 
+_FEW_KEYS: Final = 2  # of a turn whose key tells who speaks
+
+
 def _who_is_who(items: Sequence[Any], said: Mapping[str, str] | None) -> str:
     """What to map for two speakers, one or both of unusual names: who speaks first asks; "" where they are others."""
     turns = [item for item in items if isinstance(item, Mapping)]
     names = [str(item[key]) for item in turns for key in _NAMES if item.get(key) is not None]
+    if not names and all(len(item) == 1 for item in turns):  # {"A": "…"}
+        names = [str(key) for item in turns for key in item]
+        if len(letters := list(dict.fromkeys(names))) == 2 and all(len(name) == 1 for name in letters):
+            return f"--map user={letters[0]} --map assistant={letters[1]}"
     speakers = [name for name in dict.fromkeys(names) if part_of(name, said) not in ("system", "tool", "call")]
     unknown = [name for name in speakers if part_of(name, said) is None]
     if len(speakers) != 2 or not unknown or any("," in name or " " in name for name in unknown):
@@ -389,7 +396,8 @@ def is_turns(value: Sequence[Any]) -> bool:
         named = any(first.get(key) is not None for key in _NAMES) and any(key in first for key in (*_CONTENTS, *_CALLS))
         parts = [part_of(key) for key in first]
         # An answer under two names (its model, its text) is one of several to a question rather than a turn.
-        spoke = "user" in parts or parts.count("assistant") == 1
+        beside = all(part is not None or str(key).casefold() in _KNOWN for key, part in zip(first, parts, strict=True))
+        spoke = "user" in parts or (parts.count("assistant") == 1 and beside)
         return named or is_segments(value) or spoke
     if isinstance(first, list):
         return len(first) == 2

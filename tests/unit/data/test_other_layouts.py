@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,22 @@ def looked(folder: Path, task: str, row: Callable[[int], dict[str, Any]]) -> Ins
 
 def severities(found: Inspection) -> dict[str, str]:
     return {one.code: one.severity for one in found.findings}
+
+
+def advice(found: Inspection, code: str) -> dict[str, str]:
+    """The mapping in the fix of a finding."""
+    fix = next(one.first[0].fix for one in found.findings if one.code == code)
+    assert fix is not None
+    return {role: quoted or plain for role, quoted, plain in MAPPED.findall(fix.text("en"))}
+
+
+def follow(folder: Path, task: str, mapping: dict[str, str]) -> Inspection:
+    found = inspect(Dataset(str(folder / "rows.jsonl"), columns=mapping), task)
+    assert mapping and found.usable
+    return found
+
+
+MAPPED = re.compile(r'--map (\w+)=(?:"([^"]+)"|([^\s;.]+(?:\.\w+)?))')
 
 
 def user(text: str) -> dict[str, str]:
@@ -159,17 +176,18 @@ def test_one_of_two_columns_that_another_column_prefers_is_asked_about(tmp_path:
 
 
 def test_the_letter_of_a_choice_is_no_document(tmp_path: Path) -> None:
-    row = {"A": "red", "B": "blue", "C": "green"}
-    spread = looked(tmp_path, "embedding", lambda n: {"question": asked(n), **row, "answer": "ABC"[n % 3]})
-    assert severities(spread)["choice-for-text"] == "error"
-    listed = looked(tmp_path, "reranker", lambda n: {"question": asked(n), "options": row, "answer": "ABC"[n % 3]})
-    assert severities(listed)["choice-for-text"] == "error"
     texts = looked(
         tmp_path, "embedding", lambda n: {"问题": asked(n), "candidates": [said(n), other(n)], "答案": "AB"[n % 2]}
     )
     assert severities(texts)["choice-for-text"] == "error"
-    chat = looked(tmp_path, "llm", lambda n: {"question": asked(n), **row, "answer": "ABC"[n % 3]})
-    assert chat.usable
+    advised = follow(tmp_path, "embedding", advice(texts, "choice-for-text"))
+    assert (advised.preview[1]["positive"], advised.preview[1]["negative"]) == (other(1), said(1))
+    inside = looked(tmp_path, "embedding", lambda n: {"题目": f"{asked(n)}\nA. red\nB. blue", "答案": "AB"[n % 2]})
+    assert severities(inside)["labels-for-texts"] == "error" and inside.counts["examples"] == len(TOPICS)
+    judged = looked(
+        tmp_path, "reranker", lambda n: {"question": asked(n), "passage": said(n), "answer": ("yes", "no")[n % 2]}
+    )
+    assert follow(tmp_path, "reranker", advice(judged, "labels-for-texts")).preview[0]["positive"] == said(0)
 
 
 def test_percentages_are_scores(tmp_path: Path) -> None:
@@ -188,3 +206,141 @@ def test_entailment_and_contradiction_say_which_is_right(tmp_path: Path) -> None
         tmp_path, "embedding", lambda n: {"anchor": asked(n), "entailment": said(n), "contradiction": other(n)}
     )
     assert (found.preview[0]["positive"], found.preview[0]["negative"]) == (said(0), other(0))
+
+
+def spoke(found: Inspection) -> list[tuple[str, str]]:
+    return [(turn.speaker, turn.text) for turn in found.conversations[0].turns]
+
+
+def part(text: str) -> dict[str, Any]:
+    return {"parts": [{"text": text}]}
+
+
+TURNS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "gemini": lambda n: {"systemInstruction": part("be kind"), "contents": [
+        {"role": "user", **part(asked(n))}, {"role": "model", **part(said(n))}]},
+    "vertex": lambda n: {"context": "be kind", "messages": [
+        {"author": "user", "content": asked(n)}, {"author": "bot", "content": said(n)}]},
+    "moss": lambda n: {"meta_instruction": "be kind", "chat": {"turn_1": {
+        "Human": f"<|Human|>: {asked(n)}<eoh>\n", "Commands": "<|Commands|>: None<eoc>\n",
+        "MOSS": f"<|MOSS|>: {said(n)}<eom>\n"}}},
+    "segments": lambda n: {"segments": [
+        {"label": False, "text": f"<|im_start|>system\nbe kind<|im_end|>\n<|im_start|>user\n{asked(n)}<|im_end|>\n"},
+        {"label": False, "text": "<|im_start|>assistant\n"}, {"label": True, "text": f"{said(n)}<|im_end|>"}]},
+    "preamble": lambda n: {"preamble": "be kind", "messages": [
+        {"role": "User", "content": asked(n)}, {"role": "Chatbot", "content": said(n)}]},
+    "vicuna": lambda n: {"text": f"be kind USER: {asked(n)} ASSISTANT: {said(n)}</s>"},
+    "internlm": lambda n: {"text": f"<|System|>:be kind\n<|User|>:{asked(n)}<eoh>\n<|Bot|>:{said(n)}<eoa>\n"},
+    "granite": lambda n: {"text": "".join(f"<|start_of_role|>{who}<|end_of_role|>{text}<|end_of_text|>\n" for who, text in
+                                          (("system", "be kind"), ("user", asked(n)), ("assistant", said(n))))},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", TURNS)
+def test_turns_of_other_programs_are_read_with_what_sets_their_scene(tmp_path: Path, layout: str) -> None:
+    found = looked(tmp_path, "llm", TURNS[layout])
+    assert spoke(found) == [("user", asked(0)), ("assistant", said(0))] and found.conversations[0].system == "be kind"
+    assert found.counts["stage:sft"] == len(TOPICS) and not {"turn-fields", "control-tokens"} & set(severities(found))
+
+
+def test_a_dialogue_is_read_as_one_where_the_format_says_so(tmp_path: Path) -> None:
+    looked(tmp_path, "llm", lambda n: {"text": f"[Human]: {asked(n)}<eoh> [MOSS]: {said(n)}<eoa>", "about": other(n)})
+    path = str(tmp_path / "rows.jsonl")
+    raw = inspect(Dataset(path, columns={"text": "text"}), "llm")
+    fix = next(one.first[0].fix for one in raw.findings if one.code == "chat-in-text")
+    assert fix is not None and "--format dialogue" in fix.text("en")
+    for columns in ({}, {"text": "text"}):
+        named = inspect(Dataset(path, format="dialogue", columns=columns), "llm")
+        assert named.usable and spoke(named) == [("user", asked(0)), ("assistant", said(0))]
+        assert severities(named)["columns-unused"] == "warning"
+    sign = looked(tmp_path, "llm", lambda n: {"text": f"{said(n)}<|endoftext|>"})
+    assert next(one.first[0].fix for one in sign.findings if one.code == "chat-in-text") is None
+
+
+def test_segments_are_learned_as_they_are_marked(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"segments": [
+        {"label": False, "text": f"Human: {asked(n)}\nAssistant: {other(n)}\nHuman: {asked(n)}\nAssistant:"},
+        {"label": True, "text": said(n)}]})  # fmt: skip
+    turns = found.conversations[0].turns
+    assert [(turn.text, turn.learned) for turn in turns if turn.speaker == "assistant"] == [
+        (other(0), False), (said(0), True)]  # fmt: skip
+    alone = looked(tmp_path, "llm", lambda n: {"segments": [{"label": True, "text": asked(n)},
+                                                            {"label": True, "text": said(n)}]})  # fmt: skip
+    assert alone.conversations[0].text == asked(0) + said(0) and severities(alone)["only-answers"] == "warning"
+
+
+@pytest.mark.parametrize("called", [
+    ({"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": 1}}}]},
+     {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"v": 2}}}]}),
+    ({"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}}]},
+     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": '{"v": 2}'}]}),
+])  # fmt: skip
+def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    tools = [{"functionDeclarations": [{"name": "f", "parameters": {}}]}]
+    found = looked(tmp_path, "llm", lambda n: {"tools": tools, "messages": [
+        user(asked(n)), *called, {"role": "assistant", "content": said(n)}]})  # fmt: skip
+    assert spoke(found)[1:3] == [("call", '{"name": "f", "arguments": {"a": 1}}'), ("tool", '{"v": 2}')]
+    assert json.loads(found.conversations[0].tools)[0]["name"] == "f"
+
+
+@pytest.mark.parametrize(("code", "row"), [
+    ("answers-unjudged", lambda n: {"prompt": asked(n), "generations": [said(n), other(n)]}),
+    ("answers-unjudged", lambda n: {"prompt": asked(n), "answers": [{"text": said(n)}, {"text": other(n)}]}),
+    ("marks-unclear", lambda n: {"instruction": asked(n), "completions": [
+        {"model": "m", "response": said(n), "score": 4}, {"model": "n", "response": other(n), "score": 2}]}),
+    ("marks-unclear", lambda n: {"prompt": asked(n), "answers": [
+        {"answer": said(n), "rank": 1}, {"answer": other(n), "rank": 2}]}),
+    ("answers-compared", lambda n: {"winner": "ab"[n % 2], "conversation_a": [user(asked(n)), {"role": "bot", "content": "a"}],
+                                    "conversation_b": [user(asked(n)), {"role": "bot", "content": said(n)}]}),
+    ("list-text", lambda n: {"questions": [asked(n), said(n)], "answers": {"text": ["yes", "no"]}}),
+    ("questions-only", lambda n: {"turns": [asked(n), "and why is that so?"], "reference": ["a", "b"]}),
+    ("turns-in-columns", lambda n: {"user_1": asked(n), "assistant_1": said(n), "user_2": "why?", "assistant_2": other(n)}),
+])  # fmt: skip
+def test_what_one_answer_cannot_be_taken_from_is_refused(tmp_path: Path, code: str, row: Any) -> None:
+    found = looked(tmp_path, "llm", row)
+    assert severities(found)[code] == "error" and not found.usable
+
+
+def test_answers_of_models_are_right_only_where_the_user_says_so(tmp_path: Path) -> None:
+    row = lambda n: {"prompt": asked(n), "responses": [said(n), other(n)]}  # noqa: E731
+    found = looked(tmp_path, "embedding", row)
+    assert severities(found)["answers-unjudged"] == "error"
+    assert follow(tmp_path, "embedding", advice(found, "answers-unjudged")).counts["examples"] == len(TOPICS)
+    ranked = looked(tmp_path, "reranker", lambda n: {"query": asked(n), "docs": [{"text": said(n), "rank": 1},
+                                                                                 {"text": other(n), "rank": 2}]})  # fmt: skip
+    mapped = follow(tmp_path, "reranker", advice(ranked, "marks-unclear"))
+    assert (mapped.preview[0]["positive"], mapped.preview[0]["negative"]) == (said(0), other(0))
+
+
+PREFERRED = [("chosen", "reject"), ("answer_best", "answer_worst"), ("好答案", "坏答案"), ("better", "worse")]
+
+
+@pytest.mark.parametrize(("good", "bad"), PREFERRED)
+def test_better_and_worse_answers_by_their_names(tmp_path: Path, good: str, bad: str) -> None:
+    found = looked(tmp_path, "llm", lambda n: {bad: other(n), "prompt": asked(n), good: said(n)})
+    assert (found.conversations[0].chosen, found.conversations[0].rejected) == (said(0), other(0))
+
+
+def test_what_only_repeats_a_used_text_is_nothing_lost(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"prompt": asked(n), "chosen": said(n), "rejected": other(n), "question": asked(n),
+                                               "text": f"### Q: {asked(n)} ### A: {said(n)} ### B: {other(n)}"})  # fmt: skip
+    assert severities(found)["columns-unused"] == "note"
+
+
+@pytest.mark.parametrize("beside", ["explanation", "解析"])
+def test_an_explanation_is_thought_and_never_asked(tmp_path: Path, beside: str) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"question": asked(n), "answer": said(n), beside: other(n)})
+    assert follow(tmp_path, "llm", advice(found, "columns-unused")).conversations[0].answers[0].startswith("<think>")
+
+
+def test_other_ways_to_ask_are_never_put_into_the_prompt(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"标准问": asked(n), "相似问1": other(n), "答案": said(n)})
+    assert not advice(found, "columns-unused") and severities(found)["columns-unused"] == "warning"
+    slashes = looked(tmp_path, "llm", lambda n: {"question": f"{asked(n)} // {other(n)}", "answer": said(n)})
+    assert severities(slashes)["several-questions"] == "warning"
+
+
+@pytest.mark.parametrize("column", ["instruction", "prompt", "question"])
+def test_the_mark_of_the_only_turn_is_no_part_of_the_prompt(tmp_path: Path, column: str) -> None:
+    found = looked(tmp_path, "llm", lambda n: {column: f"Human: {asked(n)}\n\nAssistant:", "output": said(n)})
+    assert spoke(found) == [("user", asked(0)), ("assistant", said(0))]
