@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.markup import split_dialogue, spoken
+from tunewiz.data.formats.choices import right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Format, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested
-from tunewiz.data.reading.choices import right_places, texts_offered
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source

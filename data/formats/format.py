@@ -22,7 +22,7 @@ Mapped = Mapping[str, tuple[str, ...]]
 class Role:
     """A part a column plays. ``many`` roles take several columns, or lists in a cell.
 
-    ``names`` is the entry of :data:`tunewiz.data.reading.columns.NAMES` with the names it goes by, where that is not
+    ``names`` is the entry of :data:`tunewiz.data.reading.names.NAMES` with the names it goes by, where that is not
     ``name``.
     """
 
@@ -33,7 +33,7 @@ class Role:
 
     @property
     def known_as(self) -> str:
-        """The entry of :data:`tunewiz.data.reading.columns.NAMES` with the names of its columns."""
+        """The entry of :data:`tunewiz.data.reading.names.NAMES` with the names of its columns."""
         return self.names or self.name
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
+from tunewiz.data.formats.choices import counted, right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested, score_of
-from tunewiz.data.reading.choices import counted, right_places, texts_offered
 from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.scales import label_word, word_worth

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tunewiz.data.formats.choices import choice_of, counted
 from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.formats.retrieval_rows import MultipleChoice
 from tunewiz.data.formats.supervised import PromptCompletion
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.choices import choice_of, counted
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, note, say

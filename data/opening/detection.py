@@ -37,6 +37,7 @@ from tunewiz.data.opening.labels import (
     unclear_labels,
     with_labels,
 )
+from tunewiz.data.opening.languages import in_one_language, other_languages
 from tunewiz.data.opening.left_over import ids_for_texts, marks_of, several_asked, several_in_a_cell, titled, unused
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.refusals import (
@@ -54,8 +55,7 @@ from tunewiz.data.opening.unfolding import unclear_marks, unfolded, with_leaves
 from tunewiz.data.opening.unnamed import match_unnamed
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import columns_of, list_columns, mapping_problems
-from tunewiz.data.reading.expressions import columns_in, map_options
-from tunewiz.data.reading.languages import in_language, other_languages
+from tunewiz.data.reading.expressions import columns_in
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import BadData, Problem, Where, error, note, say, warning
@@ -135,7 +135,7 @@ def detect_rows(
         table = replace(table, columns=(*table.columns, *unfolded(table)))
     given = _given(source, table, mapping, candidates)
     works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
-    return _in_one_language(_detected(table, candidates, given, works, for_llm), others)
+    return in_one_language(_detected(table, candidates, given, works, for_llm), others)
 
 
 def _detected(
@@ -173,19 +173,6 @@ def _detected(
         raise refuse(source, table, works, missing)
     refuse_empty_answers(source, table, found[0])
     return _detection(source, table, found, given, for_llm)
-
-
-def _in_one_language(found: Detection, others: Mapping[str, Sequence[str]]) -> Detection:
-    """``found`` with a warning of columns that say the same in other languages, and how those are read."""
-    told = []
-    for names in others.values():
-        mapping = {role: in_language(columns, names) for role, columns in found.mapping.items()}
-        typed = {role: ",".join(columns.values()) for role, columns in mapping.items() if columns}
-        message = say("The same in another language is not used: {columns}.", columns=list_columns(names))
-        fix = say("To read that instead: {mapping}; for both, name the file twice in data.train, each time with its "
-                  "own columns.", mapping=map_options(typed))  # fmt: skip
-        told.append(warning("other-language", message, found.source.at(), fix))
-    return replace(found, problems=(*found.problems, *told)) if told else found
 
 
 #: Columns that are looked at: rows of a table have fewer, and keys that are data (ids, words) stand in one row each.

@@ -11,8 +11,8 @@ import pytest
 
 from tests.unit.data.test_other_layouts import TOPICS, advice, asked, follow, looked, other, said, severities, spoke
 from tunewiz.data.inspection import fix, inspect
-from tunewiz.data.reading.languages import language_of_name
 from tunewiz.data.reading.source import Dataset
+from tunewiz.data.text.language import language_of_name
 
 Row = Callable[[int], dict[str, Any]]
 CHOICES = [said, other, lambda n: f"call {n} people and wait for their reply in the yard."]
@@ -135,8 +135,14 @@ def test_pairs_of_an_instruction_and_a_text(tmp_path: Path, pair: Callable[[str,
     assert severities(told)["document-instruction"] == "warning"
 
 
-@pytest.mark.parametrize("names", [("question_zh", "question_en", "answer_zh", "answer_en"), ("问题（中文）", "问题（英文）",
-                                   "答案（中文）", "答案（英文）"), ("question-cn", "question-en", "answer-en", "answer-cn")])  # fmt: skip
+SIDES = [
+    ("question_zh", "question_en", "answer_zh", "answer_en"),
+    ("问题（中文）", "问题（英文）", "答案（中文）", "答案（英文）"),
+    ("question-cn", "question-en", "answer-en", "answer-cn"),
+]
+
+
+@pytest.mark.parametrize("names", SIDES)
 @pytest.mark.parametrize("task", ["llm", "embedding"])
 def test_one_of_two_languages_is_read_whole(tmp_path: Path, task: str, names: tuple[str, ...]) -> None:
     held = {"question": asked, "answer": said}

@@ -231,8 +231,9 @@ TURNS: dict[str, Callable[[int], dict[str, Any]]] = {
         {"role": "User", "content": asked(n)}, {"role": "Chatbot", "content": said(n)}]},
     "vicuna": lambda n: {"text": f"be kind USER: {asked(n)} ASSISTANT: {said(n)}</s>"},
     "internlm": lambda n: {"text": f"<|System|>:be kind\n<|User|>:{asked(n)}<eoh>\n<|Bot|>:{said(n)}<eoa>\n"},
-    "granite": lambda n: {"text": "".join(f"<|start_of_role|>{who}<|end_of_role|>{text}<|end_of_text|>\n" for who, text in
-                                          (("system", "be kind"), ("user", asked(n)), ("assistant", said(n))))},
+    "granite": lambda n: {"text": "".join(
+        f"<|start_of_role|>{who}<|end_of_role|>{text}<|end_of_text|>\n"
+        for who, text in (("system", "be kind"), ("user", asked(n)), ("assistant", said(n))))},
 }  # fmt: skip
 
 
@@ -290,11 +291,12 @@ def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str,
         {"model": "m", "response": said(n), "score": 4}, {"model": "n", "response": other(n), "score": 2}]}),
     ("marks-unclear", lambda n: {"prompt": asked(n), "answers": [
         {"answer": said(n), "rank": 1}, {"answer": other(n), "rank": 2}]}),
-    ("answers-compared", lambda n: {"winner": "ab"[n % 2], "conversation_a": [user(asked(n)), {"role": "bot", "content": "a"}],
-                                    "conversation_b": [user(asked(n)), {"role": "bot", "content": said(n)}]}),
+    ("answers-compared", lambda n: {"winner": "ab"[n % 2], **{f"conversation_{one}": [
+        user(asked(n)), {"role": "bot", "content": said(n) + one}] for one in "ab"}}),
     ("list-text", lambda n: {"questions": [asked(n), said(n)], "answers": {"text": ["yes", "no"]}}),
     ("questions-only", lambda n: {"turns": [asked(n), "and why is that so?"], "reference": ["a", "b"]}),
-    ("turns-in-columns", lambda n: {"user_1": asked(n), "assistant_1": said(n), "user_2": "why?", "assistant_2": other(n)}),
+    ("turns-in-columns", lambda n: {"user_1": asked(n), "assistant_1": said(n), "user_2": "why?",
+                                    "assistant_2": other(n)}),
 ])  # fmt: skip
 def test_what_one_answer_cannot_be_taken_from_is_refused(tmp_path: Path, code: str, row: Any) -> None:
     found = looked(tmp_path, "llm", row)
@@ -306,8 +308,8 @@ def test_answers_of_models_are_right_only_where_the_user_says_so(tmp_path: Path)
     found = looked(tmp_path, "embedding", row)
     assert severities(found)["answers-unjudged"] == "error"
     assert follow(tmp_path, "embedding", advice(found, "answers-unjudged")).counts["examples"] == len(TOPICS)
-    ranked = looked(tmp_path, "reranker", lambda n: {"query": asked(n), "docs": [{"text": said(n), "rank": 1},
-                                                                                 {"text": other(n), "rank": 2}]})  # fmt: skip
+    ranked = looked(tmp_path, "reranker", lambda n: {"query": asked(n), "docs": [
+        {"text": said(n), "rank": 1}, {"text": other(n), "rank": 2}]})  # fmt: skip
     mapped = follow(tmp_path, "reranker", advice(ranked, "marks-unclear"))
     assert (mapped.preview[0]["positive"], mapped.preview[0]["negative"]) == (said(0), other(0))
 
@@ -322,8 +324,9 @@ def test_better_and_worse_answers_by_their_names(tmp_path: Path, good: str, bad:
 
 
 def test_what_only_repeats_a_used_text_is_nothing_lost(tmp_path: Path) -> None:
-    found = looked(tmp_path, "llm", lambda n: {"prompt": asked(n), "chosen": said(n), "rejected": other(n), "question": asked(n),
-                                               "text": f"### Q: {asked(n)} ### A: {said(n)} ### B: {other(n)}"})  # fmt: skip
+    found = looked(tmp_path, "llm", lambda n: {
+        "prompt": asked(n), "chosen": said(n), "rejected": other(n), "question": asked(n),
+        "text": f"### Q: {asked(n)} ### A: {said(n)} ### B: {other(n)}"})  # fmt: skip
     assert severities(found)["columns-unused"] == "note"
 
 
