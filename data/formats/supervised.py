@@ -21,7 +21,7 @@ from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses
 from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
 from tunewiz.data.reading.records import read
-from tunewiz.data.reading.turns import first_turns
+from tunewiz.data.reading.turns import first_turns, plain_keys
 from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.language import N_
 from tunewiz.problems import say
@@ -119,7 +119,7 @@ class _TurnList(ConversationFormat):
 
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:
-        return not any(isinstance(turn, dict) and "role" in turn for turn in turns)
+        return not any(isinstance(turn, dict) and "role" in plain_keys(turn) for turn in turns)
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns in order; a system turn and a system column become the system prompt."""
@@ -147,7 +147,7 @@ class Messages(_TurnList):
 
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:
-        return any(isinstance(turn, dict) and "role" in turn for turn in turns)
+        return any(isinstance(turn, dict) and "role" in plain_keys(turn) for turn in turns)
 
 
 # Classification: a text and its label, which an instruction asks for.

@@ -110,7 +110,8 @@ def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
     if all(_asks_again(column) for column in lost):
         return say("If they are ways to ask the same, write a row for each with its answer.")
     scene = [column for column in lost if table.kind(column) == "text"]
-    if scene == list(lost) and "input" not in roles and "system" in roles and "system" not in best.mapping:
+    sets = all(guesses("llm_scene", [column]) for column in scene)
+    if scene == list(lost) and (sets or "input" not in roles) and "system" in roles and "system" not in best.mapping:
         told = map_options({"system": ",".join(scene)})
         if not any(_ANSWERS.search(column) for column in scene):
             return say("To put it before each conversation, as its system prompt: {mapping}.", mapping=told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tunewiz.data.formats.choices import choice_of, counted
 from tunewiz.data.formats.format import Format, Mapped
@@ -18,8 +19,19 @@ from tunewiz.problems import Problem, error, note, say
 _RIGHT = ("right", "completion", "output")
 
 
-def choice_match(candidates: Mapping[str, Format], table: Table) -> Match | None:
-    """The multiple choice that the columns hold, for retrieval or for a language model; None where they hold none."""
+#: Roles beside which the user may leave it open that a row is a multiple choice.
+_BESIDE = frozenset(("system", "reasoning", "history", "tools", "input"))
+
+
+def choice_match(candidates: Mapping[str, Format], table: Table, said: Mapped) -> Match | None:
+    """The multiple choice that the columns hold, for retrieval or for a language model; None where they hold none.
+
+    ``said`` is what the user maps: nothing, or only what stands beside question and answer.
+    """
+    if not set(said) <= _BESIDE:
+        return None
+    used = {column for columns in said.values() for column in columns}
+    table = replace(table, columns=tuple(column for column in table.columns if column not in used))
     chosen = next((name for name in (MultipleChoice.name, PromptCompletion.name) if name in candidates), "")
     found = choice_of(table) if chosen else None
     if found is None:
@@ -30,7 +42,7 @@ def choice_match(candidates: Mapping[str, Format], table: Table) -> Match | None
         return None  # a question and its answer in words, with the choices beside it
     else:
         given = {"prompt": found.asked, "choices": found.offered, "completion": (found.right,)}
-    return match(candidates[chosen], table, given)
+    return match(candidates[chosen], table, {**given, **said})
 
 
 def first_choice(source: Source, table: Table, mapping: Mapped) -> tuple[int | None, list[Problem]]:

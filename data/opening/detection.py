@@ -143,7 +143,7 @@ def _detected(
 ) -> Detection:
     source = table.source
     found = _matches(candidates, table, given)
-    choice = None if given else choice_match(candidates, table)
+    choice = choice_match(candidates, table, given)
     if choice is not None:
         refuse_pictures(source, table)
         return _detection(source, table, [choice, *found], given, for_llm)

@@ -109,17 +109,36 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
                       mapping=map_options({"query": mapping["query"][0], "positive": found_in}))  # fmt: skip
         found.append(warning("texts-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in texts]
-    scores = [name for name in spare if table.kind(name) == "number" and table.varied(name)
-              and any(guess.strength > WEAK for guess in guesses("score", [name]))]  # fmt: skip
+    scores = [name for name in spare if _tells(table, name)]
     if scores:
         message = say("Not used, though they may tell right rows from wrong ones: {columns}.",
                       columns=list_columns(scores))  # fmt: skip
         fix = say("If they do, say so: --map score={column}; else take the column out.", column=scores[0])
+        if _FAR.search(normalise_name(scores[0])):
+            fix = say("Scores are high where texts belong together: write 1 - {column} into a column score.",
+                      column=scores[0])  # fmt: skip
         found.append(warning("scores-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in scores]
     if spare:
         found.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
     return found
+
+
+#: Flags beside two texts, and numbers by the names of which some rows are better than others.
+_YES_NO: Final = frozenset(("0", "1", "true", "false", "yes", "no", "y", "n", "t", "f", "是", "否", "0.0", "1.0"))
+_BETTER: Final = re.compile("star|vote|like|useful|helpful|answerable|distance|点赞|星级|有用|距离")
+_FAR: Final = re.compile("distance|距离")
+
+
+def _tells(table: Table, name: str) -> bool:
+    """Whether a column may tell right rows from wrong ones: scores, stars, votes, yes or no."""
+    values = {str(value).strip().casefold() for value in table.values(name)}
+    if not table.varied(name) or len(values) < 2 or is_named_so(name):
+        return False
+    if values <= _YES_NO:
+        return True
+    named = any(guess.strength > WEAK for guess in guesses("score", [name])) or _BETTER.search(normalise_name(name))
+    return table.kind(name) == "number" and bool(named)
 
 
 #: Names of what a query is to find.

@@ -12,6 +12,7 @@ from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import is_false, is_true, map_options, nested
 from tunewiz.data.reading.scales import word_worth
 from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.turns import first_turns
 from tunewiz.problems import Problem, error, say
 
 #: Keys of an object's text, best first; then the key of the longest texts.
@@ -106,7 +107,9 @@ def with_leaves(table: Table) -> Table:
     columns: list[str] = []
     for column in table.columns:
         objects, shape = _objects(table, column)
-        columns += (_expressions(column, shape, objects) if objects and not shape else []) or [column]
+        turns = [f"{column}.{key}" for key in (objects[0] if objects and not shape else ()) if isinstance(key, str)
+                 and first_turns(table, f"{column}.{key}")]  # fmt: skip
+        columns += turns or (_expressions(column, shape, objects) if objects and not shape else []) or [column]
     return replace(table, columns=tuple(columns))
 
 

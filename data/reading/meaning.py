@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tunewiz.data.reading.cells import Table, parse_nested
-from tunewiz.data.reading.columns import guesses, normalise_name
+from tunewiz.data.reading.columns import EXACT, guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
 
 _PLAIN: Final = frozenset(
@@ -46,6 +46,8 @@ _MASKS: Final = frozenset(("lossmask", "losses", "trainmask", "turnmask", "turnw
 _CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?[\d一二三四五六]?$")
 #: ``opa``, ``ending0``, ``sol1``, ``answerA``: only where others of the same stem stand beside.
 _COUNTED_CHOICE: Final = re.compile("^(opt?|sol|ending|alternative|alt|ans|answer|selection|选择|备选)([a-h0-8])$")
+#: Names of labels, also where they are numbers: ``category_id``, ``class_idx``.
+_LABELLED: Final = re.compile("label|categor|class|intent|topic|sentiment|类别|类目|标签|意图")
 _ANSWERS: Final = ("ans", "answer")
 _COMPARED: Final = 3  # two answers, told apart by a letter, are compared
 _FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
@@ -87,13 +89,15 @@ def carries(table: Table, column: str) -> bool:
     name = normalise_name(column)
     if name in _MASKS and table.kind(column) == "numbers":
         return True
-    if name in _PLAIN or name.endswith(("id", "idx", "编号", "序号")) or name.startswith("unnamed"):
+    labelled = _LABELLED.search(name) is not None
+    if name in _PLAIN or (name.endswith(("id", "idx", "编号", "序号")) and not labelled) or name.startswith("unnamed"):
         return False
-    if not table.varied(column) and len(table.rows) > 1:
+    scene = table.kind(column) == "text" and any(guess.strength == EXACT for guess in guesses("llm_scene", [column]))
+    if not scene and not table.varied(column) and len(table.rows) > 1:
         return False
     if table.kind(column) in ("number", "numbers"):
         flags = {str(value) for value in values} <= {"0", "1", "True", "False"}
-        return flags or _weighs(column) or bool(guesses("llm_label", [column]))
+        return flags or labelled or _weighs(column) or bool(guesses("llm_label", [column]))
     texts = [str(value).strip() for value in values]
     if all(_DATE.match(text) or _URL.match(text) for text in texts):
         return False

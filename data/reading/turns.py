@@ -102,6 +102,7 @@ class _Raw:
             return self._turn("user", item[0]) and self._turn("assistant", item[1])
         if not isinstance(item, Mapping):
             return self._odd("")
+        item = plain_keys(item)
         given = next((key for key in _NAMES if item.get(key) is not None), None)
         if given is None:
             return self._named(item)
@@ -376,6 +377,13 @@ def _unmarked(value: Any) -> Any:
     return value if bare == value else spoken(bare.strip().lstrip(":： "))[1].strip()
 
 
+def plain_keys(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A turn whose keys are written like ``Role`` and ``Content``, with the usual ones; any other as it is."""
+    if any(key in item for key in _NAMES) or not any(str(key).casefold() in _NAMES for key in item):
+        return item
+    return {str(key).casefold(): value for key, value in item.items()}
+
+
 def _is_none(value: Any) -> bool:
     """Whether nothing is said: also ``<|Commands|>: None<eoc>``."""
     bare = _unmarked(value)
@@ -393,6 +401,7 @@ def is_turns(value: Sequence[Any]) -> bool:
     """Whether a list holds turns: objects that tell who speaks, pairs, or texts of which not all are mere words."""
     first = parse_nested(value[0]) if value else None
     if isinstance(first, Mapping):
+        first = plain_keys(first)
         named = any(first.get(key) is not None for key in _NAMES) and any(key in first for key in (*_CONTENTS, *_CALLS))
         parts = [part_of(key) for key in first]
         # An answer under two names (its model, its text) is one of several to a question rather than a turn.

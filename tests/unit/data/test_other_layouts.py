@@ -229,6 +229,8 @@ TURNS: dict[str, Callable[[int], dict[str, Any]]] = {
         {"label": False, "text": "<|im_start|>assistant\n"}, {"label": True, "text": f"{said(n)}<|im_end|>"}]},
     "preamble": lambda n: {"preamble": "be kind", "messages": [
         {"role": "User", "content": asked(n)}, {"role": "Chatbot", "content": said(n)}]},
+    "capitals": lambda n: {"messages": [{"Role": "System", "Content": "be kind"}, {"Role": "USER", "Content": asked(n)},
+                                        {"Role": "Assistant", "Content": said(n)}]},
     "vicuna": lambda n: {"text": f"be kind USER: {asked(n)} ASSISTANT: {said(n)}</s>"},
     "internlm": lambda n: {"text": f"<|System|>:be kind\n<|User|>:{asked(n)}<eoh>\n<|Bot|>:{said(n)}<eoa>\n"},
     "granite": lambda n: {"text": "".join(
@@ -347,3 +349,33 @@ def test_other_ways_to_ask_are_never_put_into_the_prompt(tmp_path: Path) -> None
 def test_the_mark_of_the_only_turn_is_no_part_of_the_prompt(tmp_path: Path, column: str) -> None:
     found = looked(tmp_path, "llm", lambda n: {column: f"Human: {asked(n)}\n\nAssistant:", "output": said(n)})
     assert spoke(found) == [("user", asked(0)), ("assistant", said(0))]
+
+
+def test_turns_inside_an_object_are_reached_as_advised(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"custom_id": n, "body": {"model": "x", "messages": [
+        user(asked(n)), {"role": "assistant", "content": said(n)}]}})  # fmt: skip
+    assert advice(found, "unmapped-columns") == {"messages": "body.messages"}
+    assert spoke(follow(tmp_path, "llm", {"messages": "body.messages"}))[1] == ("assistant", said(0))
+    looked(tmp_path, "llm", lambda n: {"item": {"q": asked(n), "answers": [said(n), other(n)], "best": n % 2}})
+    mapped = follow(tmp_path, "llm", {"prompt": "item.q", "completion": "item.answers[best]"})
+    assert [row.answers[0] for row in mapped.conversations[:2]] == [said(0), other(1)]
+
+
+def test_a_persona_that_is_always_the_same_is_a_system_prompt(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"question": asked(n), "answer": said(n), "persona": "You are a pirate."})
+    assert follow(tmp_path, "llm", advice(found, "columns-unused")).conversations[0].system == "You are a pirate."
+
+
+@pytest.mark.parametrize("ids", [lambda n: n, lambda n: str(100 + n)])
+def test_numbers_of_classes_are_labels_and_no_ids(tmp_path: Path, ids: Callable[[int], Any]) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"text": said(n), "category_id": ids(n)})
+    assert severities(found)["text-beside"] == "error"
+
+
+@pytest.mark.parametrize(("column", "value"), [
+    ("is_answerable", lambda n: bool(n % 2)), ("stars", lambda n: n % 5), ("accepted", lambda n: ("yes", "no")[n % 2]),
+    ("distance", lambda n: n / 10),
+])  # fmt: skip
+def test_what_may_tell_right_rows_from_wrong_ones_is_no_note(tmp_path: Path, column: str, value: Any) -> None:
+    found = looked(tmp_path, "reranker", lambda n: {"question": asked(n), "context": said(n), column: value(n)})
+    assert severities(found).get("scores-unused") == "warning" or found.format == "scored"
