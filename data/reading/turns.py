@@ -117,6 +117,10 @@ class _Raw:
 
     def _item(self, part: Part, item: Mapping[str, Any]) -> bool:
         content = next((item[key] for key in _CONTENTS if item.get(key) is not None), None)
+        calls = next((item[key] for key in _CALLS if not is_empty(item.get(key))), None)
+        if content is None and calls is None and (only := _only_text(item)):
+            content = item[only]
+            item = {key: value for key, value in item.items() if key != only}
         called, given = calls_in_parts(content)
         if called or given is not None:
             parts = [content] if isinstance(content, Mapping) else content or []
@@ -128,7 +132,6 @@ class _Raw:
             self.tools = next((found for key in _TOOLS if (found := tool_list(item.get(key)))), "")
         self._tell_lost(key for key, value in item.items() if not is_empty(value))
         thoughts = next((str(item[key]) for key in _THOUGHTS if isinstance(item.get(key), str)), "")
-        calls = next((item[key] for key in _CALLS if not is_empty(item.get(key))), None)
         if part in ("assistant", "call"):
             self._weigh(item)
         if part == "call" or (part == "assistant" and calls is not None):
@@ -377,6 +380,14 @@ def _unmarked(value: Any) -> Any:
     return value if bare == value else spoken(bare.strip().lstrip(":： "))[1].strip()
 
 
+def _only_text(item: Mapping[str, Any]) -> str:
+    """The one key of no usual name under which a text stands beside who speaks: what is said; "" if there are more."""
+    texts = [
+        key for key, value in item.items() if str(key).casefold() not in _KNOWN and isinstance(value, str) and value
+    ]
+    return str(texts[0]) if len(texts) == 1 else ""
+
+
 def plain_keys(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """A turn whose keys are written like ``Role`` and ``Content``, with the usual ones; any other as it is."""
     if any(key in item for key in _NAMES) or not any(str(key).casefold() in _NAMES for key in item):
@@ -402,7 +413,11 @@ def is_turns(value: Sequence[Any]) -> bool:
     first = parse_nested(value[0]) if value else None
     if isinstance(first, Mapping):
         first = plain_keys(first)
-        named = any(first.get(key) is not None for key in _NAMES) and any(key in first for key in (*_CONTENTS, *_CALLS))
+        name = next((first[key] for key in _NAMES if first.get(key) is not None), None)
+        said = any(key in first for key in (*_CONTENTS, *_CALLS)) or (
+            part_of(name) is not None and _only_text(first) != ""
+        )
+        named = name is not None and said
         parts = [part_of(key) for key in first]
         # An answer under two names (its model, its text) is one of several to a question rather than a turn.
         beside = all(part is not None or str(key).casefold() in _KNOWN for key, part in zip(first, parts, strict=True))
