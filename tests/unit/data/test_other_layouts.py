@@ -231,7 +231,8 @@ TURNS: dict[str, Callable[[int], dict[str, Any]]] = {
         {"role": "User", "content": asked(n)}, {"role": "Chatbot", "content": said(n)}]},
     "capitals": lambda n: {"messages": [{"Role": "System", "Content": "be kind"}, {"Role": "USER", "Content": asked(n)},
                                         {"Role": "Assistant", "Content": said(n)}]},
-    "own key": lambda n: {"system": "be kind", "dialog": [{"who": "User", "line": asked(n)}, {"who": "Bot", "line": said(n)}]},
+    "own key": lambda n: {"system": "be kind", "dialog": [{"who": "User", "line": asked(n)},
+                                                          {"who": "Bot", "line": said(n)}]},
     "vicuna": lambda n: {"text": f"be kind USER: {asked(n)} ASSISTANT: {said(n)}</s>"},
     "internlm": lambda n: {"text": f"<|System|>:be kind\n<|User|>:{asked(n)}<eoh>\n<|Bot|>:{said(n)}<eoa>\n"},
     "granite": lambda n: {"text": "".join(
