@@ -32,6 +32,9 @@ _ABOUT: Final = (
 #: ``(A)``, ``B.``, ``c)``, and several of them (``ACD``, ``A,B``).
 _LETTER: Final = re.compile(r"[(（\[]?([A-Za-z])[)）\].、:：]?")
 _LETTERS: Final = re.compile(r"[A-Z](?:[\s,，、;；/]*[A-Z])+")
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: The letter before a choice: ``A.``, ``(B)``, ``C、``.
+_OWN_LETTER: Final = re.compile(r"(?:^|(?<=[\s;；,，|/]))[(（\[]?([A-Z])(?:[)）\]][.、:：．]?|[.、:：．])\s*")
 #: What stands for a right one that is not told.
 _UNKNOWN: Final = ("", "None", "-1", "nan", "[]")
 Counted = Literal["", "letters", "texts", "from 0", "from 1", "unclear"]
@@ -52,12 +55,31 @@ def texts_offered(values: Mapping[str, Any], offered: Sequence[str]) -> list[str
     ['red', 'blue']
     """
     if len(offered) != 1:
-        return [_text(value_at(values, column)) for column in offered]
+        return _bare([_text(value_at(values, column)) for column in offered])
     found = parse_nested(value_at(values, offered[0]))
     if isinstance(found, Mapping):
         listed = found.get("text", list(found.values()))
         found = listed if isinstance(listed, list) else [listed]
-    return [_text(item) for item in found] if isinstance(found, (list, tuple)) else []
+    if isinstance(found, str):
+        return _in_one(found)
+    return _bare([_text(item) for item in found]) if isinstance(found, (list, tuple)) else []
+
+
+def _in_one(text: str) -> list[str]:
+    """The choices that stand in one text with their letters (``A. red B. blue``); [] where they do not."""
+    marks = list(_OWN_LETTER.finditer(text))
+    if len(marks) < 2 or marks[0].start() or [mark[1] for mark in marks] != list(_ALPHABET[: len(marks)]):
+        return []
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    return [text[mark.end() : end].strip(" ;；,，\n\t|/") for mark, end in zip(marks, ends, strict=True)]
+
+
+def _bare(texts: list[str]) -> list[str]:
+    """Choices without the letters that all of them begin with."""
+    marks = [_OWN_LETTER.match(text) for text in texts]
+    whole = len(texts) > 1 and all(mark is not None and mark[1] == letter
+                                   for mark, letter in zip(marks, _ALPHABET, strict=False))  # fmt: skip
+    return [text[mark.end() :].strip() for text, mark in zip(texts, marks, strict=True) if mark] if whole else texts
 
 
 def _text(item: Any) -> str:

@@ -40,6 +40,12 @@ LAYOUTS: dict[str, Row] = {
                               "answerKey": ("123", "ABC")[n % 2][n % 3]},
     "nested": lambda n: {"answerKey": "ABC"[n % 3], "question": {"stem": asked(n), "choices": [
         {"label": one, "text": text} for one, text in zip("ABC", texts(n), strict=True)]}},
+    "lettered list": lambda n: {"question": asked(n), "answer": "ABC"[n % 3], "options": [
+        f"{letter}. {text}" for letter, text in zip("ABC", texts(n), strict=True)]},
+    "one cell": lambda n: {"题目": asked(n), "答案": "ABC"[n % 3], "选项": "\n".join(
+        f"{letter}、{text}" for letter, text in zip("ABC", texts(n), strict=True))},
+    "one line": lambda n: {"question": asked(n), "answer": "ABC"[n % 3], "options": " ".join(
+        f"({letter}) {text}" for letter, text in zip("ABC", texts(n), strict=True))},
     "mmlu": lambda n: {"question": asked(n), "choices": texts(n), "answer": n % 3},
     "medmcqa": lambda n: {"question": asked(n), **spread("opa opb opc", n), "cop": n % 3},
     "hellaswag": lambda n: {"ctx": asked(n), "endings": texts(n), "label": str(n % 3)},
