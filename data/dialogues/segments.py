@@ -30,9 +30,17 @@ def listed(value: Any) -> Any:
 def is_segments(value: Sequence[Any]) -> bool:
     """Whether a list holds axolotl's segments: texts with a label that says whether each is learned."""
     return bool(value) and all(
-        isinstance(item, Mapping) and isinstance(item.get("text"), str) and isinstance(item.get("label"), bool)
-        for item in value
+        isinstance(item, Mapping) and isinstance(item.get("text"), str) and learned(item) is not None for item in value
     )
+
+
+def learned(segment: Mapping[str, Any]) -> bool | None:
+    """Whether the label of a segment says that it is learned; None where it says nothing of that."""
+    label = segment.get("label")
+    if isinstance(label, bool):
+        return label
+    alone = segment.keys() == {"label", "text"}
+    return {"true": True, "1": True, "false": False, "0": False}.get(str(label).casefold()) if alone else None
 
 
 def turns_of_segments(segments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Part, str, bool]]:
@@ -40,15 +48,15 @@ def turns_of_segments(segments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[P
 
     Neighbouring segments with one label are one text, as axolotl puts them together.
     """
-    for text, learned in _joined(segments):
+    for text, is_learned in _joined(segments):
         text = text.lstrip().removeprefix("<s>")
-        written = split_dialogue(f"{text.rstrip()}\n") if not learned else None
+        written = split_dialogue(f"{text.rstrip()}\n") if not is_learned else None
         if written is not None:
             yield from ((part, said, part != "assistant") for part, said in written if said or part != "assistant")
             continue
         bare = without_control(text).strip()
         part, said = spoken(bare)
-        if learned:
+        if is_learned:
             yield "assistant", said if part == "assistant" else bare, True
         elif bare:
             yield (part if part in ("system", "user") else "user"), (said if part in ("system", "user") else bare), True
@@ -58,6 +66,6 @@ def _joined(segments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, bool]]
     kept: list[str] = []
     for place, item in enumerate(segments):
         kept.append(item["text"])
-        if place + 1 == len(segments) or segments[place + 1]["label"] != item["label"]:
-            yield "".join(kept), item["label"]
+        if place + 1 == len(segments) or learned(segments[place + 1]) != learned(item):
+            yield "".join(kept), bool(learned(item))
             kept = []

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
-from tunewiz.data.dialogues.segments import is_segments
+from tunewiz.data.dialogues.segments import is_segments, learned
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table, parse_nested
@@ -93,7 +93,7 @@ def _only_answers(table: Table, column: str) -> bool:
     """Whether a column holds turns, all of them the assistant's."""
     values = [parse_nested(value) for value in table.values(column)]
     if values and all(isinstance(value, list) and is_segments(value) for value in values):
-        return all(item["label"] for value in values for item in value)
+        return all(learned(item) for value in values for item in value)
     parts = {_part(item) for value in values if isinstance(value, list) for item in value}
     return parts == {"assistant"} and all(isinstance(value, list) for value in values)
 

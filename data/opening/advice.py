@@ -55,7 +55,7 @@ def _asks_again(column: str) -> bool:
 
 #: Names of what tells why an answer is right: before the answer it would give it away.
 _EXPLAINS: Final = re.compile(
-    r"expla|rational|reason|analys|justif|(?:^|_)exp$|thought|解析|解释|分析|理由|思路|依据", re.IGNORECASE
+    r"expla|rational|reason|\bsteps?\b|analys|justif|(?:^|_)exp$|thought|解析|解释|分析|理由|思路|依据", re.IGNORECASE
 )
 #: Where what stands beside the columns in use belongs, by the role that a format has for it.
 _HOMES: Final = ("input", "text")
@@ -117,7 +117,7 @@ def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
             return say("To put it before each conversation, as its system prompt: {mapping}.", mapping=told)
     if any(table.kind(column) == "number" or guesses("llm_desirable", [column]) for column in lost):
         roles = []  # what judges an answer is nothing that the model should read before it
-    if any(_ANSWERS.search(column) for column in lost):
+    if any(_ANSWERS.search(column) or _EXPLAINS.search(column) for column in lost):
         roles = []  # nor is an answer itself
     for home in _HOMES:
         if home in roles:
@@ -173,8 +173,7 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
         return _numbered_labels(table, known, texts[0], labels)
     asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", texts))
     # Beside a question, a list of texts holds several answers to it.
-    turns = next((column for column in columns if (found := first_turns(table, column))
-                  and not (asked and isinstance(found[0], str))), "")  # fmt: skip
+    turns = next((column for column in columns if _are_turns(table, column, asked)), "")
     if turns:
         advice = [tried(known, name, table, {role: (turns,)}) for name, role in _TURNS]
     else:
@@ -184,6 +183,12 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
             return _titles(table, known, title, next(column for column in texts if column != title))
     best = next(filter(None, advice), "")
     return say("Say which is which, for example: {mapping}", mapping=best) if best else None
+
+
+def _are_turns(table: Table, column: str, asked: bool) -> bool:
+    """Whether a column holds turns; texts alone only where it is called so, and nothing is ``asked`` beside it."""
+    found = first_turns(table, column)
+    return bool(found) and not (isinstance(found[0], str) and (asked or not guesses("llm_turns", [column])))
 
 
 def _numbered_labels(table: Table, known: Candidates, text: str, labels: Sequence[str]) -> Message | None:

@@ -146,7 +146,7 @@ _FOUND: Final = re.compile("context|passage|document|chunk|reference|evidence|�
 #: Names of texts that no document has in front: other answers, and what asks.
 _APART: Final = re.compile(
     "answer|response|completion|distract|wrong|incorrect|reject|generat|question|quer|explan|rational|candidate|choice|"
-    "option|^pos|^neg|答|错误|干扰|问|解析|候选|选项"
+    "option|^pos|neg|答|错误|干扰|问|解析|候选|选项"
 )
 
 

@@ -145,6 +145,8 @@ def beside_text(table: Table, used: Iterable[str]) -> list[str]:
 def repeats(table: Table, column: str, mapping: Mapping[str, Sequence[str]]) -> bool:
     """Whether ``column`` only says again what ``mapping`` reads: one of its texts, all of them, or turns of them."""
     used = [name for columns in mapping.values() for name in columns]
+    if any(is_again(table, column, name) for name in used):
+        return True
     told = held = 0
     for row in table.rows:
         value = row.values.get(column)
@@ -156,6 +158,14 @@ def repeats(table: Table, column: str, mapping: Mapping[str, Sequence[str]]) -> 
         inside = all(any(_stands_in(text, other) for other in mapped) for text in own)
         held += inside or (bool(mapped) and all(any(_stands_in(text, mine) for mine in own) for text in mapped))
     return told > 0 and held >= _NEARLY_ALL * told
+
+
+def is_again(table: Table, column: str, other: str) -> bool:
+    """Whether two columns of labels say the same in other words: each value of one stands with one of the other."""
+    pairs = [(str(row.values.get(column)), str(value_at(row.values, other))) for row in table.rows]
+    kinds = set(pairs)
+    few = len(pairs) >= 2 * _FEW_ROWS and 1 < len(kinds) <= len(pairs) // 2
+    return few and len({one for one, _ in kinds}) == len({other for _, other in kinds}) == len(kinds)
 
 
 def _stands_in(text: str, other: str) -> bool:

@@ -36,6 +36,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         ),
         USUAL: _names(
             "answer answers document doc passage context paragraph answertext faqanswer clickeddoc clickeddocument",
+            "chunk",
             "clickedtext clickedpassage entailment entailed 点击文档 点击内容 蕴含句",
             "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
         ),
@@ -44,7 +45,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "negative": {
         EXACT: _names(
             "negative negatives neg hardnegative hardnegatives negativepassage negativepassages negativedocument",
-            "negativetext negtext negdoc 负例 负样本 难负例 负文档 不相关文档 负例文档 负例段落",
+            "negativetext negtext negdoc hardneg hardnegs randomneg bm25neg softneg negativecontext",
+            "负例 负样本 难负例 负文档 不相关文档 负例文档 负例段落",
         ),
         USUAL: _names(
             "rejected rejectedresponse rejectedresponses contradiction distractor distractors incorrectanswer",
@@ -85,8 +87,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "score": {
         EXACT: _names("score label similarity similar relevance grade 相似度 相关性 相关度 是否相似"),
         USUAL: _names(
-            "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel "
-            "target",
+            "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel",
+            "ismatch target",
             "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配",
             "clicks click clicked clickcount clicknum numclicks nclicks isclicked isclick clickrate ctr 点击次数",
             "点击数 点击量 点击 是否点击 有无点击 点击率",

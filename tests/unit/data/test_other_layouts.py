@@ -381,3 +381,22 @@ def test_numbers_of_classes_are_labels_and_no_ids(tmp_path: Path, ids: Callable[
 def test_what_may_tell_right_rows_from_wrong_ones_is_no_note(tmp_path: Path, column: str, value: Any) -> None:
     found = looked(tmp_path, "reranker", lambda n: {"question": asked(n), "context": said(n), column: value(n)})
     assert severities(found).get("scores-unused") == "warning" or found.format == "scored"
+
+
+@pytest.mark.parametrize("labels", [(False, True), ("false", "true"), (0, 1)])
+def test_segments_however_their_labels_are_written(tmp_path: Path, labels: tuple[Any, Any]) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"segments": [
+        {"label": labels[0], "text": asked(n)}, {"label": labels[1], "text": said(n)}]})  # fmt: skip
+    assert spoke(found) == [("user", asked(0)), ("assistant", said(0))]
+
+
+def test_labels_in_words_beside_their_numbers_are_nothing_lost(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"text": said(n), "label": n % 2, "label_text": ("calm", "angry")[n % 2]})
+    assert found.conversations[0].label == "calm" and severities(found)["columns-unused"] == "note"
+
+
+def test_negatives_of_every_kind_are_used(tmp_path: Path) -> None:
+    found = looked(tmp_path, "embedding", lambda n: {
+        "anchor": asked(n), "pos": said(n), "hard_neg_1": other(n), "hard_neg_2": other(n + 20),
+        "random_neg": other(n + 40)})  # fmt: skip
+    assert found.preview[0]["negative"].endswith("(+2)") and "texts-unused" not in severities(found)
