@@ -15,7 +15,7 @@ CONTROL: Final = re.compile(
     r"|<s>(?=\s*(?:\[INST\]|$))|</s>(?=\s*(?:$|<s>))"
 )
 _ROLE: Final = r"[A-Za-z_ ]{1,20}"
-_CHATML: Final = re.compile(rf"<\|im_start\|>\s*(?:({_ROLE})\n|(system|user|assistant|tool) )")
+_CHATML: Final = re.compile(rf"<\|im_start\|>\s*(?:({_ROLE})(?:\n|$)|(system|user|assistant|tool) )")
 _LLAMA3: Final = re.compile(
     rf"<\|(?:start_header_id|header_start|start_of_role)\|>\s*({_ROLE})\s*<\|(?:end_header_id|header_end|end_of_role)\|>"
 )

@@ -18,7 +18,7 @@ from tunewiz.data.formats.conversations import (
 )
 from tunewiz.data.formats.format import Mapped, Role
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import EXACT, USUAL, guesses
+from tunewiz.data.reading.columns import EXACT, USUAL, guesses, normalise_name
 from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.turns import first_turns, plain_keys
@@ -61,6 +61,9 @@ def _with_choices(mapping: Mapped, table: Table) -> Mapped:
     return mapping if "choices" in mapping or len(choices) < 2 else {**mapping, "choices": choices}
 
 
+_INPUTS: Final = ("input", "inputs", "输入")
+
+
 # Prompts and completions: a question and its answer under whatever names.
 
 
@@ -82,8 +85,12 @@ class PromptCompletion(ConversationFormat):
     )
 
     def settled(self, mapping: Mapped, table: Table) -> Mapped:
-        """As for :class:`Alpaca`."""
-        return _with_choices(mapping, table)
+        """As for :class:`Alpaca`; an input beside a prompt is the rest of it."""
+        used = {column for columns in mapping.values() for column in columns}
+        free = [guess.column for guess in guesses("llm_input", table.columns) if guess.column not in used]
+        beside = next((column for column in free if normalise_name(column) in _INPUTS and table.values(column)), "")
+        whole = {**mapping, "input": (beside,)} if beside and "input" not in mapping else mapping
+        return _with_choices(whole, table)
 
     def synonyms(self) -> Mapping[str, str]:
         """A query and a response can be mapped by those names."""

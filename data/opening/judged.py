@@ -11,7 +11,7 @@ from tunewiz.data.opening.choosing import choice_advice
 from tunewiz.data.opening.left_over import is_text, spare_columns
 from tunewiz.data.reading.cells import Table, number_in, parse_nested
 from tunewiz.data.reading.columns import EXACT, guesses, list_columns, normalise_name
-from tunewiz.data.reading.expressions import map_options
+from tunewiz.data.reading.expressions import map_options, value_at
 from tunewiz.data.reading.meaning import is_choice
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import is_turns
@@ -42,8 +42,9 @@ def judged(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     found: list[Problem] = []
     for role in _RIGHT:
         answers = list(mapping.get(role, ()))
+        beside = [name for answer in answers for name in _beside(table, answer)]
         for lists in ([name] for name in answers if table.kind(name) == "texts"):
-            found += _told(source, table, lists, spare, mapping.get("query", ()))
+            found += _told(source, table, lists, [*spare, *beside], mapping.get("query", ()))
         if len(answers) > 1:
             found += _told(source, table, answers, spare)
     return found[:1] or list(_letters(source, table, mapping, spare)) or list(_short_labels(source, table, mapping))
@@ -112,7 +113,7 @@ def _told(
     source: Source, table: Table, answers: Sequence[str], spare: Sequence[str], asked: Sequence[str] = ()
 ) -> Iterator[Problem]:
     for name in spare:
-        rows = [(row.values.get(name), _texts(row.values, answers)) for row in table.rows]
+        rows = [(value_at(row.values, name), _texts(row.values, answers)) for row in table.rows]
         several = [(value, texts) for value, texts in rows if len(texts) > 1]
         if _GRADES.search(normalise_name(name)) and _are_grades(several):
             message = say("The lists in {scores} grade the texts in {texts} one by one: not all of them are right.",
@@ -183,9 +184,20 @@ def _fix(column: str) -> Message:
 def _texts(values: dict[str, Any], answers: Sequence[str]) -> list[Any]:
     """The answers of a row: those in its list, or one in each of several columns."""
     if len(answers) > 1:
-        return [values[name] for name in answers if values.get(name)]
-    held = values.get(answers[0])
+        return [found for name in answers if (found := value_at(values, name))]
+    held = parse_nested(value_at(values, answers[0]))
     return held if isinstance(held, list) else []
+
+
+def _beside(table: Table, answer: str) -> list[str]:
+    """What stands beside answers inside one object, as expressions: ``item.best`` beside ``item.answers``."""
+    head, dot, _ = answer.rpartition(".")
+    if not dot or answer in table.source.columns or "[" in answer:
+        return []
+    held = next(
+        (found for row in table.rows if isinstance(found := parse_nested(value_at(row.values, head)), dict)), {}
+    )
+    return [name for key in held if (name := f"{head}.{key}") != answer]
 
 
 def _are_grades(rows: Sequence[tuple[Any, list[Any]]]) -> bool:

@@ -12,7 +12,7 @@ from tunewiz.data.opening.advice import Advice, Unmapped, graded_answers
 from tunewiz.data.opening.judged import judged_lists, unjudged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
-from tunewiz.data.opening.unfolding import graded, unclear_marks
+from tunewiz.data.opening.unfolding import graded, pairs_inside, unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import map_options
@@ -120,6 +120,9 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
         return BadData(problem)
     mapping = next(filter(works, _mappings(table, texts)), {}) if works else {}
     fix = _how_to_map_pairs(table, texts, mapping) if works else None
+    several = "" if mapping else pairs_inside(table)
+    if several:
+        fix = say("{column} holds several questions with their answers a row: write a row for each.", column=several)
     sure = len(texts) == 2 and _is_evident(table, mapping)
     told = error("unmapped-columns", unclear(table, missing), source.at(), fix)
     return Unmapped(told, advised=mapping if sure and not missing else {})

@@ -102,6 +102,16 @@ def unfolded(table: Table) -> tuple[str, ...]:
     return tuple(found)
 
 
+def pairs_inside(table: Table) -> str:
+    """The column whose lists hold objects of a question and its answer each; "" if none does."""
+    for column in table.columns:
+        objects, shape = _objects(table, column)
+        keys = [key for key in (objects[0] if shape == "[]" else ()) if isinstance(key, str)]
+        if guesses("query", keys) and guesses("positive", [key for key in keys if not guesses("query", [key])]):
+            return column
+    return ""
+
+
 def with_leaves(table: Table) -> Table:
     """The table with the texts of objects, one a row, in place of the objects: what a mapping can be advised of."""
     columns: list[str] = []

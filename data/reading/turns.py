@@ -109,11 +109,17 @@ class _Raw:
         name = item[given]
         part = part_of(name, self.said)
         # OpenAI's older name for a tool's answer; ShareGPT's "function" is a call.
-        if fold(name) == "function" and given == "role":
+        if fold(name) == "function" and (given == "role" or self._answers_a_call(item)):
             part = "tool"
         if part is None:
             return self._odd(str(name))
         return self._item(part, item)
+
+    def _answers_a_call(self, item: Mapping[str, Any]) -> bool:
+        """Whether a function's turn is what it gave back (ToolBench) rather than a call: no JSON, after an answer."""
+        content = next((item[key] for key in _CONTENTS if item.get(key) is not None), None)
+        after = bool(self.turns) and self.turns[-1].speaker in ANSWERS
+        return after and isinstance(content, str) and call_text(content) is None
 
     def _item(self, part: Part, item: Mapping[str, Any]) -> bool:
         content = next((item[key] for key in _CONTENTS if item.get(key) is not None), None)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tunewiz.data.inspection import Inspection, inspect
+from tunewiz.data.inspection import fix as clean
 from tunewiz.data.reading.source import Dataset
 
 TOPICS = ("library card", "lost parcel", "train seat", "broken display", "thesis print", "late fee", "bus pass",
@@ -400,3 +401,53 @@ def test_negatives_of_every_kind_are_used(tmp_path: Path) -> None:
         "anchor": asked(n), "pos": said(n), "hard_neg_1": other(n), "hard_neg_2": other(n + 20),
         "random_neg": other(n + 40)})  # fmt: skip
     assert found.preview[0]["negative"].endswith("(+2)") and "texts-unused" not in severities(found)
+
+
+def test_several_pairs_in_a_row_are_written_as_rows(tmp_path: Path) -> None:
+    found = looked(tmp_path, "embedding", lambda n: {"doc": n, "qa_pairs": [
+        {"question": asked(n), "answer": said(n)}, {"question": said(n), "answer": other(n)}]})  # fmt: skip
+    fix = next(one.first[0].fix for one in found.findings if one.code == "unmapped-columns")
+    assert fix is not None and "qa_pairs" in fix.text("en") and "a row for each" in fix.text("en")
+
+
+@pytest.mark.parametrize("row", [
+    lambda n: {"prompt": asked(n), "input": other(n), "completion": said(n)},
+    lambda n: {"paragraphs": [{"context": other(n), "qas": [{"id": str(n), "question": asked(n), "answers": [
+        {"text": said(n), "answer_start": 0}]}]}], "title": str(n)},
+])  # fmt: skip
+def test_what_is_written_clean_asks_the_same(tmp_path: Path, row: Callable[[int], dict[str, Any]]) -> None:
+    found = looked(tmp_path, "llm", row)
+    clean(Dataset(str(tmp_path / "rows.jsonl")), tmp_path / "clean.jsonl", "llm")
+    assert spoke(found) == spoke(inspect(Dataset(str(tmp_path / "clean.jsonl")), "llm"))
+    assert spoke(found)[0] == ("user", f"{asked(0)}\n{other(0)}")
+
+
+def test_a_prompt_that_ends_with_the_mark_of_an_answer_is_the_question(tmp_path: Path) -> None:
+    for end in ("\n", ""):
+        found = looked(
+            tmp_path,
+            "llm",
+            lambda n, end=end: {  # type: ignore[misc]
+                "prompt": f"<|im_start|>user\n{asked(n)}<|im_end|>\n<|im_start|>assistant{end}",
+                "completion": said(n),
+            },
+        )
+        assert spoke(found) == [("user", asked(0)), ("assistant", said(0))]
+
+
+@pytest.mark.parametrize(("name", "held"), [("best", 1), ("scores", [0.9, 0.1])])
+@pytest.mark.parametrize("task", ["llm", "embedding"])
+def test_what_tells_answers_apart_is_seen_inside_objects_too(tmp_path: Path, task: str, name: str, held: Any) -> None:
+    row = {"answers": ["", ""], name: held}
+    looked(tmp_path, task, lambda n: {"q": asked(n), "item": {**row, "answers": [said(n), other(n)]}, name: "x"})
+    asked_in, answered_in = ("prompt", "completion") if task == "llm" else ("query", "positive")
+    columns = {asked_in: "q", answered_in: "item.answers"}
+    found = inspect(Dataset(str(tmp_path / "rows.jsonl"), columns=columns), task)
+    assert {"answers-told-apart", "texts-graded"} & set(severities(found)) and not found.usable
+
+
+def test_what_a_function_gives_back_is_no_call(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"conversations": [
+        {"from": "user", "value": asked(n)}, {"from": "assistant", "value": "Thought: ask\nAction: find"},
+        {"from": "function", "value": "a window"}, {"from": "assistant", "value": said(n)}]})  # fmt: skip
+    assert [speaker for speaker, _ in spoke(found)] == ["user", "assistant", "tool", "assistant"]
