@@ -80,7 +80,7 @@ def chat_mark(text: str) -> str:
 
 
 def _first_label(text: str) -> str:
-    found = _LABELS.search(text)
+    found = next((one for mark in (_LABELS, _BRACKETS, _VICUNA) if (one := mark.search(text))), None)
     return found[0].strip() if found else ""
 
 

@@ -192,7 +192,9 @@ def _keys(value: Any) -> list[str]:
 
 def _offered(table: Table) -> list[tuple[str, ...]]:
     """What may hold the choices: a column of lists, or a column for each."""
-    spread = tuple(column for column in table.columns if is_choice(column, table.columns) and table.values(column))
+    spread = tuple(
+        column for column in table.columns if is_choice(column, table.columns, told=True) and table.values(column)
+    )
     keys = {column: column.rpartition(".")[2] for column in table.columns}
     listed = [column for column, key in keys.items() if guesses("llm_choices", [key])]
     lists = [(column,) for column in listed if table.values(column) and texts_offered(_first(table, column), [column])]

@@ -286,14 +286,16 @@ class Instructed(GroupFormat):
 
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """Pairs throughout, whose instructions are empty or come again."""
-        pairs = [_instructed(value_at(row.values, column)) for row in table.rows]
+        pairs = [_instructed(value_at(row.values, column), role.name != "query") for row in table.rows]
+        if role.name == "query" and any(found is not None and len(found) > 1 for found in pairs):
+            return False
         filled = [pair for found in pairs for pair in found or ()]
         told = {instruction for instruction, _ in filled if instruction}
         return bool(filled) and None not in pairs and (len(pairs) < 2 or 2 * len(told) <= len(filled))
 
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """As :meth:`fits`, also where the user maps them."""
-        return all(self.fits(self.roles[0], mapping[role][0], table) for role in ("query", "positive"))
+        return all(self.fits(role, mapping[role.name][0], table) for role in self.roles[:2])
 
     def settled(self, mapping: Mapped, table: Table) -> Mapped:
         """Negatives, however deep their lists."""
@@ -308,7 +310,7 @@ class Instructed(GroupFormat):
             return None
         documents = {
             role: [pair for name in detection.mapping.get(role, ())
-                   for pair in _instructed(value_at(cells.row.values, name)) or () if pair[1]]
+                   for pair in _instructed(value_at(cells.row.values, name), True) or () if pair[1]]
             for role in ("positive", "negative")
         }  # fmt: skip
         if not documents["positive"]:
@@ -321,12 +323,14 @@ class Instructed(GroupFormat):
         return Group(query[0][1], texts["positive"], texts["negative"], instruction=query[0][0], line=cells.row.line)
 
 
-def _instructed(value: Any) -> list[tuple[str, str]] | None:
+def _instructed(value: Any, plain: bool = False) -> list[tuple[str, str]] | None:
     """The pairs of instruction and text that a cell holds, one or a list of them; None where it holds something else.
 
-    An instruction may stand in a list of its own, and a text behind it alone (``[text]``).
+    With ``plain``, a list that is no pair may be of texts without instructions.
     """
     found = parse_nested(value)
+    if plain and isinstance(found, list) and len(found) != 2 and all(isinstance(item, str) for item in found):
+        return [("", item) for item in found]
     if is_empty(found):
         return []
     if not isinstance(found, list):

@@ -42,7 +42,7 @@ class Unmapped(BadData):
 
 
 _ANSWERS: Final = re.compile(
-    "answer|response|output|completion|reply|solution|generation|attempt|trajector|candidate|choice|option|sample|draft|"
+    r"answer|response|output|completion|reply|solution|\bsol_?\d|generation|attempt|trajector|candidate|choice|option|sample|draft|"
     "predict|rollout|distract|wrong|incorrect|reject|chosen|best|worst|回答|答案|回复|答复|输出|候选|选项|生成|错误|干扰|最佳|最差",
     re.IGNORECASE,
 )

@@ -133,7 +133,7 @@ def _letters(source: Source, table: Table, mapping: Mapped, spare: Sequence[str]
     listed = [column for guess in guesses("llm_choices", spare) if table.values(column := guess.column)]
     choices = (
         listed
-        or [column for column in spare if is_choice(column, table.columns)]
+        or [column for column in spare if is_choice(column, table.columns, told=True)]
         or [column for column in spare if table.kind(column) == "texts" and is_text(table, column)]
     )
     for name in mapping.get("positive", ())[:1] if choices else ():
@@ -168,7 +168,7 @@ def _short_labels(source: Source, table: Table, mapping: Mapped) -> Iterator[Pro
 
 _FEW: Final = 5
 _LABEL: Final = re.compile(
-    "[A-Ha-h]{1,5}|true|false|yes|no|maybe|entailment|对|错|是|否|正确|错误|[√×✓✗]", re.IGNORECASE
+    "(?-i:[A-H]{1,5}|[a-h])|true|false|yes|no|maybe|entailment|对|错|是|否|正确|错误|[√×✓✗]", re.IGNORECASE
 )
 
 

@@ -48,6 +48,7 @@ _CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choic
 _COUNTED_CHOICE: Final = re.compile("^(opt?|sol|ending|alternative|alt|ans|answer|selection|选择|备选)([a-h0-8])$")
 #: Names of labels, also where they are numbers: ``category_id``, ``class_idx``.
 _LABELLED: Final = re.compile("label|categor|class|intent|topic|sentiment|类别|类目|标签|意图")
+_OFFERED: Final = ("op", "opt", "ending")
 _ANSWERS: Final = ("ans", "answer")
 _COMPARED: Final = 3  # two answers, told apart by a letter, are compared
 _FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
@@ -66,13 +67,16 @@ def _weighs(column: str) -> bool:
     return bool(plain & _WEIGHTS) or any(name.endswith(word) for word in _WEIGHTS if not word.isascii())
 
 
-def is_choice(column: str, columns: Iterable[str]) -> bool:
-    """Whether a column holds one of several choices, as its name and another's (B beside A) say."""
+def is_choice(column: str, columns: Iterable[str], told: bool = False) -> bool:
+    """Whether a column holds one of several choices, as its name and another's (B beside A) say.
+
+    Where another column has ``told`` which one is right, answers and solutions that are counted are choices, too.
+    """
     plain = normalise_name(column)
     if _CHOICES.match(plain):
         return len(plain) > 1 or {"a", "b"} <= {normalise_name(name) for name in columns}
     counted = _COUNTED_CHOICE.match(plain)
-    if counted is None:
+    if counted is None or not (told or counted[1] in _OFFERED):
         return False
     beside = {found[2] for name in columns if (found := _COUNTED_CHOICE.match(normalise_name(name))) is not None
               and found[1] == counted[1]}  # fmt: skip
