@@ -97,7 +97,7 @@ _ROWS_OF_SHAPES: Final[dict[str, tuple[Rows, ...]]] = {
     "collection": ("pairs",),
     "scored": ("scored", "labelled"),
 }
-_FORMATS_WITH_NEGATIVES: Final = {"triplets", "ntuples", "query_pos_neg"}
+_FORMATS_WITH_NEGATIVES: Final = {"triplets", "ntuples", "query_pos_neg", "instructed", "multiple_choice"}
 
 
 REMOTE_CODE: Final = "remote-code"

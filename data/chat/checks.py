@@ -14,11 +14,11 @@ from tunewiz.data.chat.labels import LabelChecks, ask_for_label, default_prompt,
 from tunewiz.data.checks.check import Setting
 from tunewiz.data.checks.placed import END, Placed
 from tunewiz.data.checks.text_checks import Characters
-from tunewiz.data.dialogues.markup import chat_mark, template_mark, without_control
+from tunewiz.data.dialogues.markup import chat_mark, split_dialogue, template_mark, without_control
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.source import Row
-from tunewiz.data.rows.conversations import Conversation, texts_of_conversation
+from tunewiz.data.rows.conversations import Conversation, exchange_of, texts_of_conversation
 from tunewiz.data.text.cleaning import strip_markup
 from tunewiz.data.text.lengths import EVERYTHING, Advice, Kept, LengthSample, TokenCount, estimate_tokens
 from tunewiz.problems import Findings, Problem, Where, error, note, say, warning
@@ -92,15 +92,17 @@ class ConversationChecks:
             self._part = RowColumns(self._sketching)
 
     def _look(self, row: Conversation, number: int, marked: bool) -> None:
+        exchange = exchange_of(row)
+        if exchange and not marked:
+            self._look_at_exchange(row, exchange, number)
+            return
         turns = row.turns
         self.turns[sum([turn.speaker in ("assistant", "call") for turn in turns])] += 1
         self.labels.look(row, number)
         self._count(row)
         said = turns[-1].text.strip() if turns else ""
         if turns and row.stage == "sft" and not row.label and said == row.question.strip():
-            message = say("The answer repeats the question: there is nothing to learn.")
-            where = Where(file=self._file, line=row.line)
-            self._placed.take(warning("answer-equals-question", message, where, say("Take the row out.")), number, 4)
+            self._repeats_question(row, number)
         if marked or row.text:
             where = Where(file=self._file, line=row.line)
             self._found(_chat_marks(row, where), number, 5)
@@ -108,6 +110,20 @@ class ConversationChecks:
             if any("</" in text and strip_markup(text) != text for text in texts):
                 message = say("There is HTML in the text; it stays, as the model may be meant to write it.")
                 self._placed.take(note("html", message, where), number, 6)
+
+    def _look_at_exchange(self, row: Conversation, exchange: tuple[str, str], number: int) -> None:
+        """What :meth:`_look` finds of a row that is a question and its answer, without signs of a template."""
+        asked, said = exchange
+        self.turns[1] += 1
+        if self._answers is not None:
+            self._count_answers({said.strip(): 1})
+        if said[:1] == asked[:1] and said.strip() == asked.strip():
+            self._repeats_question(row, number)
+
+    def _repeats_question(self, row: Conversation, number: int) -> None:
+        message = say("The answer repeats the question: there is nothing to learn.")
+        where = Where(file=self._file, line=row.line)
+        self._placed.take(warning("answer-equals-question", message, where, say("Take the row out.")), number, 4)
 
     def _found(self, problems: Iterable[Problem], number: int, step: int) -> None:
         for problem in problems:
@@ -188,7 +204,9 @@ def _chat_marks(row: Conversation, where: Where) -> Iterator[Problem]:
     mark = chat_mark(row.text) if row.text else ""
     if mark:
         message = say("There is a chat written out in the text ({mark}), which is trained on as it stands.", mark=mark)
-        fix = say("To train on its turns as a conversation: --format dialogue.")
+        fix = None
+        if split_dialogue(row.text) is not None:
+            fix = say("To train on its turns as a conversation: --format dialogue.")
         yield warning("chat-in-text", message, where, fix)
     inside = next((found for text in row.answers if (found := template_mark(text))), "")
     if inside:
@@ -241,11 +259,11 @@ class ConversationLook:
             self._waiting.append(row)
             if len(self._waiting) >= _BATCH:
                 self._measure_waiting()
-            self._counts[f"stage:{row.stage}"] += 1
-            if row.system:
-                self._counts["system"] += 1
-            if row.tools:
-                self._counts["tools"] += 1
+            if exchange_of(row):
+                self._counts["stage:sft"] += 1
+            else:
+                self._counts[f"stage:{row.stage}"] += 1
+                self._counts.update(name for name in ("system", "tools") if getattr(row, name))
             if len(self._first) < PREVIEWED:
                 self._first.append(row)
         self._measure_waiting()

@@ -17,7 +17,7 @@ from tunewiz.data.chat.repeats import (
     similar_rows,
     unlearned_turns,
 )
-from tunewiz.data.rows.conversations import Conversation
+from tunewiz.data.rows.conversations import Conversation, exchange_of
 from tunewiz.data.text.duplicates import NearDuplicates, fingerprints, first_of, mixed, normals
 from tunewiz.problems import Problem, Where, note, say
 
@@ -65,9 +65,16 @@ class RowColumns:
         first = len(self) - len(rows)
         for number in self._new(range(first, len(self)), self.near) if self.sketching else ():
             row = rows[number - first]
-            self.questions.add(own_part(row.question))
-            self.answers.add("\n".join(row.answers))
-            self.frames.append(frame(row) or _PLAIN)
+            exchange = exchange_of(row)
+            if exchange and "\n" not in exchange[0]:
+                place = int(starts[number - first])
+                self.questions.add_plain(plain[place])
+                self.answers.add_plain(plain[place + 1])
+                self.frames.append(_PLAIN)
+            else:
+                self.questions.add(own_part(row.question))
+                self.answers.add("\n".join(row.answers))
+                self.frames.append(frame(row) or _PLAIN)
             self.compared.append(number)
 
     def _new(self, numbers: Iterable[int], keys: Sequence[int]) -> Iterator[int]:
@@ -134,6 +141,9 @@ class RowColumns:
 
 def _texts(row: Conversation) -> list[tuple[int, str]]:
     """Everything that makes a row what it is, each text with its place; never none."""
+    exchange = exchange_of(row)
+    if exchange:
+        return [(_TURNS, exchange[0]), (_TURNS + 1, exchange[1])]
     found = [(_TURNS + number, turn.text) for number, turn in enumerate(row.turns)]
     found += [(place, text) for name, place in _PLACES.items() if (text := getattr(row, name))]
     if row.desirable is not None:

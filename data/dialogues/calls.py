@@ -21,10 +21,18 @@ def tool_list(value: Any) -> str | None:
         return ""
     listed = found if isinstance(found, list) else [found]
     listed = [parse_nested(tool) for tool in listed]
-    inner = [tool.get("function", tool) if isinstance(tool, Mapping) else tool for tool in listed]
+    declared = [one for tool in listed for one in _declared(tool)]
+    inner = [tool.get("function", tool) if isinstance(tool, Mapping) else tool for tool in declared]
     if not all(isinstance(tool, Mapping) and isinstance(tool.get("name"), str) for tool in inner):
         return None
     return json.dumps(inner, ensure_ascii=False)
+
+
+def _declared(tool: Any) -> list[Any]:
+    """The functions that a tool of Gemini declares; any other tool by itself."""
+    inside = [tool[key] for key in ("functionDeclarations", "function_declarations") if isinstance(tool, Mapping) and
+              isinstance(tool.get(key), list)]  # fmt: skip
+    return inside[0] if inside else [tool]
 
 
 def call_text(value: Any) -> str | None:
@@ -48,8 +56,24 @@ def _call(item: Any) -> dict[str, Any] | None:
     inner = item.get("function", item) if isinstance(item, Mapping) else None
     if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
         return None
-    arguments = parse_nested(inner.get("arguments", inner.get("parameters")))
+    arguments = parse_nested(inner.get("arguments", inner.get("parameters", inner.get("args"))))
     return {"name": inner["name"], "arguments": {} if arguments in (None, "") else arguments}
+
+
+def calls_in_parts(content: Any) -> tuple[list[Any], str | None]:
+    """The calls among the parts of a turn, and what tools gave back (Gemini, Anthropic); ([], None) where none are."""
+    parts = [content] if isinstance(content, Mapping) else content
+    if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
+        return [], None
+    calls = [part[key] for part in parts for key in ("functionCall", "function_call") if part.get(key)]
+    calls += [
+        {"name": part.get("name"), "arguments": part.get("input")} for part in parts if part.get("type") == "tool_use"
+    ]
+    given = [part[key] for part in parts for key in ("functionResponse", "function_response") if part.get(key)]
+    answers = [one.get("response", one) if isinstance(one, Mapping) else one for one in given]
+    answers += [part.get("content", "") for part in parts if part.get("type") == "tool_result"]
+    texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in answers]
+    return calls, "\n".join(texts) if answers else None
 
 
 #: Hermes and Qwen write ``<tool_call>``, Glaive ``<functioncall>`` without an end.

@@ -10,14 +10,30 @@ from tunewiz.data.dialogues.roles import Part, part_of
 
 #: Signs that only templates write: ChatML and Llama 3 (``<|…|>``), Llama 2, Gemma, DeepSeek, and ends of sentences.
 CONTROL: Final = re.compile(
-    r"<\|[A-Za-z][\w ]{0,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|<｜[^｜<>]{1,30}｜>"
+    r"<\|[A-Za-z][\w ]{0,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|eo[acmrth]|sop)>"
+    r"|<｜[^｜<>]{1,30}｜>|\[Round \d{1,3}\]|\[gMASK\]|<reserved_10[2367]>"
     r"|<s>(?=\s*(?:\[INST\]|$))|</s>(?=\s*(?:$|<s>))"
 )
 _ROLE: Final = r"[A-Za-z_ ]{1,20}"
-_CHATML: Final = re.compile(rf"<\|im_start\|>\s*({_ROLE})\n")
-_LLAMA3: Final = re.compile(rf"<\|start_header_id\|>\s*({_ROLE})\s*<\|end_header_id\|>")
+_CHATML: Final = re.compile(rf"<\|im_start\|>\s*(?:({_ROLE})(?:\n|$)|(system|user|assistant|tool) )")
+_LLAMA3: Final = re.compile(
+    rf"<\|(?:start_header_id|header_start|start_of_role)\|>\s*({_ROLE})\s*<\|(?:end_header_id|header_end|end_of_role)\|>"
+)
 _GEMMA: Final = re.compile(rf"<start_of_turn>\s*({_ROLE})\n")
-_TAGS: Final = re.compile(r"<[|｜]\s*(user|human|system|assistant|observation|tool|bot)\s*[|｜]>", re.I)
+_TAGS: Final = re.compile(
+    r"<[|｜]\s*(user|human|prompter|system|assistant|observation|tool|bot|chatbot|moss|model)(?:_token)?\s*[|｜]>"
+    r"[ \t]*:?",
+    re.I,
+)
+#: MOSS in plain words, ``[Human]: … [MOSS]: …``, also on one line.
+_BRACKETS: Final = re.compile(
+    r"[\[【<](human|user|system|assistant|bot|moss|ai|用户|助手|系统)[\]】>][ \t]*[:：]", re.I
+)
+#: Vicuna writes a whole dialogue on one line; in capitals, as no prose does.
+_VICUNA: Final = re.compile(r"(?:^|(?<=[\s>]))(SYSTEM|USER|ASSISTANT):")
+#: Baichuan's signs of who speaks, of both generations.
+_RESERVED: Final = re.compile(r"<reserved_(10[2367])>")
+_SPEAKERS: Final = {"102": "user", "103": "assistant", "106": "user", "107": "assistant"}
 _INST: Final = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=\[INST\]|$)", re.S)
 _SYS: Final = re.compile(r"<<SYS>>(.*?)<</SYS>>\s*", re.S)
 #: Names before a colon that hardly begin a line of anything but a dialogue.
@@ -64,7 +80,7 @@ def chat_mark(text: str) -> str:
 
 
 def _first_label(text: str) -> str:
-    found = _LABELS.search(text)
+    found = next((one for mark in (_LABELS, _BRACKETS, _VICUNA) if (one := mark.search(text))), None)
     return found[0].strip() if found else ""
 
 
@@ -86,11 +102,25 @@ def split_dialogue(text: str, sure: bool = False) -> Turns | None:
 def _templated(text: str) -> Turns | None:
     if "[INST]" in text:
         return _llama2(text)
-    for mark in (_CHATML, _LLAMA3, _GEMMA, _TAGS):
-        found = list(mark.finditer(text)) if "<" in text else []
+    marks = (*((_CHATML, _LLAMA3, _GEMMA, _TAGS, _RESERVED) if "<" in text else ()), _BRACKETS)
+    for mark in marks:
+        found = list(mark.finditer(text)) if mark is not _BRACKETS or text.lstrip()[:1] in tuple("[【<") else []
         if len(found) > 1 and not CONTROL.sub("", text[: found[0].start()]).strip():
-            return _cut(text, [(one[1], one.start(), one.end()) for one in found])
-    return None
+            names = [one[1] or one[one.lastindex or 1] for one in found]
+            return _cut(
+                text, [(_SPEAKERS.get(name, name), *one.span()) for name, one in zip(names, found, strict=True)]
+            )
+    return _one_line(text) if "ASSISTANT:" in text else None
+
+
+def _one_line(text: str) -> Turns | None:
+    """``A chat … USER: … ASSISTANT: …``: what stands before the first mark sets the scene."""
+    found = list(_VICUNA.finditer(text))
+    if len(found) < 2 or found[0][1] == "ASSISTANT" or text.count("\nASSISTANT:") > 0:
+        return None
+    turns = _cut(text, [(one[1], one.start(), one.end()) for one in found])
+    before = _bare(text[: found[0].start()])
+    return [("system", before), *turns] if turns and before else turns
 
 
 def _llama2(text: str) -> Turns | None:

@@ -17,6 +17,8 @@ from tunewiz.problems import Problem, Report, Where, say, warning
 ANSWERS: Final = ("assistant", "call")
 #: What is told of turns that mending would lose more of.
 KEPT: Final = frozenset(("unlearned-turn", "turn-fields", "call-text"))
+#: What shows that an answer's text calls a tool: Hermes's tag, and what ReAct writes.
+_CALLS: Final = ("<tool_call>", "Action:")
 #: What mending tells, each once a conversation.
 MENDED: Final = frozenset(("assistant-first", "repeated-role", "unanswered-turn", "system-in-middle", "unlearned-cut"))
 
@@ -85,7 +87,7 @@ def _wrong_order(turns: Sequence[Turn], where: Where) -> Problem | None:
     for one, other in pairwise(turns):
         if other.speaker == "tool" and one.speaker not in ANSWERS:
             return warning("tool-without-call", say("A tool answers that was not called."), where)
-        if other.speaker == "tool" and one.speaker == "assistant" and "<tool_call>" not in one.text:
+        if other.speaker == "tool" and one.speaker == "assistant" and not any(sign in one.text for sign in _CALLS):
             return warning("tool-without-call", say("A tool answers that was not called."), where)
         if (one.speaker in ANSWERS) != (other.speaker in ANSWERS):
             continue

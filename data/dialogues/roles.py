@@ -21,8 +21,9 @@ _NAMES: Final[Mapping[Part, str]] = {
     "assistant": (
         "assistant gpt chatgpt bot model ai chatbot agent robot gpt4 gpt3.5 claude llm answer a response reply helper "
         "support operator seller doctor advisor counselor counsellor tutor teacher therapist output completion "
+        "moss clerk staff representative "
         "助手 助理 客服 坐席 座席 医生 答 答案 回答 回复 机器人 智能助手 人工智能 小助手 人工客服 在线客服 智能客服 "
-        "咨询师 心理咨询师 老师 教师 店家 卖家 商家 店主 顾问 专家 模型 律师"
+        "店员 服务员 工作人员 接线员 管家 经理 接待 咨询师 心理咨询师 老师 教师 店家 卖家 商家 店主 顾问 专家 模型 律师"
     ),
     "system": "system developer sys 系统 系统提示 系统提示词 systemprompt",
     "tool": (

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.markup import split_dialogue, spoken
+from tunewiz.data.formats.choices import right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Format, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested
+from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.turns import Talk, is_turns, talk, text_of, thought, tool_list
@@ -43,7 +45,7 @@ class ChatCells(Cells):
 
     def value(self, role: str) -> Any:
         """What the (first) column of ``role`` holds, lists and objects in text as such; None if there is none."""
-        found = parse_nested(self.row.values.get(self.detection.column(role)))
+        found = parse_nested(value_at(self.row.values, self.detection.column(role)))
         return "" if isinstance(found, str) and self._is_nothing(role, found) else found
 
     def _is_nothing(self, role: str, text: str) -> bool:
@@ -61,7 +63,7 @@ class ChatCells(Cells):
         return "\n".join(text for text in texts if text)
 
     def _plain(self, role: str, column: str) -> str:
-        value = self.row.values.get(column)
+        value = value_at(self.row.values, column)
         if is_empty(value):
             return ""
         if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], str):
@@ -70,10 +72,22 @@ class ChatCells(Cells):
             return str(next(iter(value["text"]), ""))
         if isinstance(value, (list, tuple, dict)):
             return json.dumps(value, ensure_ascii=False)
-        if isinstance(value, int) and not isinstance(value, bool) and "choices" in self.detection.mapping:
-            return _letter(value) if role in ("output", "completion") else str(value)
+        if "choices" in self.detection.mapping and role in ("output", "completion"):
+            value = self._lettered(column)
         text = value if isinstance(value, str) else str(value)
         return "" if self._is_nothing(role, text) else text
+
+    def _lettered(self, column: str) -> Any:
+        """The letter of the right choice, where its number or its label is told."""
+        value, offered = value_at(self.row.values, column), self.detection.mapping["choices"]
+        if str(value).strip() in texts_offered(self.row.values, offered):
+            return value
+        numbered = (
+            self.detection.first is not None or type(value) is int or (isinstance(value, str) and value.isdecimal())
+        )
+        places = right_places(self.row.values, offered, column, self.detection.first or 0) if numbered else None
+        # A number that counts no choice is no answer; the row is left out as one without.
+        return _letter(places[0]) if places else "" if self.detection.first is not None else value
 
     def drop(self, code: str, told: Message, fix: Message | None = None) -> None:
         """Report that the row cannot be used."""
@@ -90,12 +104,9 @@ class ChatCells(Cells):
     def _choices(self) -> str:
         """The choices of a question, a line each with its letter."""
         columns = self.detection.mapping.get("choices", ())
-        value = self.value("choices") if len(columns) == 1 else [self.row.values.get(column) for column in columns]
-        if isinstance(value, dict):  # ARC: {"label": ["A", …], "text": […]}
-            value = value.get("text", list(value.values()))
-        if not isinstance(value, list):
-            return str(value) if value else ""
-        texts = [str(text_of(item) or "") for item in value]
+        texts = texts_offered(self.row.values, columns)
+        if not texts:
+            return "\n".join(str(value) for column in columns if (value := self.row.values.get(column)))
         return "\n".join(f"{_letter(index)}. {text}" for index, text in enumerate(texts) if text)
 
     def answered(self, role: str) -> str | None:
@@ -137,9 +148,10 @@ class ChatCells(Cells):
         if not question or history is None:
             return None
         written = split_dialogue(question, sure=True)
-        if written and written[-1] == ("assistant", ""):
+        open_end = written is not None and written[-1:] == [("assistant", "")]
+        if written and open_end:
             written.pop()
-        if written and written[-1][0] == "user" and len(written) > 1:
+        if written and written[-1][0] == "user" and (len(written) > 1 or open_end):
             told = say("The prompt holds a dialogue, written out; its turns are read as such.")
             self.report(note("prompt-dialogue", told, self.source.at(self.row.line)))
             items = [{"role": part, "content": text} for part, text in written]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar, Final, Literal
 
-from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.rows.examples import Group, ScoredPair
 from tunewiz.problems import Problem, Report
@@ -22,7 +22,7 @@ Mapped = Mapping[str, tuple[str, ...]]
 class Role:
     """A part a column plays. ``many`` roles take several columns, or lists in a cell.
 
-    ``names`` is the entry of :data:`tunewiz.data.reading.columns.NAMES` with the names it goes by, where that is not
+    ``names`` is the entry of :data:`tunewiz.data.reading.names.NAMES` with the names it goes by, where that is not
     ``name``.
     """
 
@@ -33,7 +33,7 @@ class Role:
 
     @property
     def known_as(self) -> str:
-        """The entry of :data:`tunewiz.data.reading.columns.NAMES` with the names of its columns."""
+        """The entry of :data:`tunewiz.data.reading.names.NAMES` with the names of its columns."""
         return self.names or self.name
 
 
@@ -41,6 +41,7 @@ class Role:
 class Detection:
     """How a source is understood: its format, role -> columns, 0-1 confidence, and what should be said about it.
 
+    ``first`` is the number of the first of several choices, where numbers name the right one.
     ``alternatives`` are names of formats that would fit too; ``scale`` is the lowest and highest score of the sample,
     ``labels`` what its words are worth, ``marks`` by column what stands between several texts in a cell.
     """
@@ -54,6 +55,7 @@ class Detection:
     scale: tuple[float, float] | None = None
     labels: Mapping[str, float] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
+    first: int | None = None
 
     def column(self, role: str) -> str:
         """The (first) column of a role, or an empty string."""
@@ -69,6 +71,8 @@ class Format(ABC):
     tasks: ClassVar[frozenset[str]]
     shape: ClassVar[Shape]
     roles: ClassVar[tuple[Role, ...]]
+    #: Whether several texts that stand in one cell are taken apart.
+    cuts: ClassVar[bool] = True
 
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """Whether the values of a column can play a role; formats narrow it."""
@@ -104,7 +108,13 @@ class RetrievalFormat(Format):
     def fits(self, role: Role, column: str, table: Table) -> bool:
         """What lies in objects of a list is the parts of one text where one is asked for."""
         inside = column not in table.source.columns and "[" in column and role.name == "query"
-        return super().fits(role, column, table) or (inside and table.kind(column) == "texts")
+        if super().fits(role, column, table) or (inside and table.kind(column) == "texts"):
+            return True
+        plain = role.name == "query" and "[" not in column
+        held = [parse_nested(value) for value in table.values(column)] if plain else []
+        return bool(held) and all(
+            isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) for value in held
+        )
 
     @abstractmethod
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:

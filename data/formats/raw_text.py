@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
+from tunewiz.data.dialogues.segments import is_segments, learned
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table, parse_nested
@@ -75,7 +76,8 @@ class RawText(ConversationFormat):
         """The text, with nothing around it."""
         value = cells.value("text")
         texts = [_said(item) for item in value] if isinstance(value, list) and is_turns(value) else []
-        text = "\n".join(filter(None, texts)) if texts else cells.string("text")
+        between = "" if texts and is_segments(value) else "\n"
+        text = between.join(filter(None, texts)) if texts else cells.string("text")
         if not text.strip():
             cells.drop("empty-text", say("The text is empty; the row is left out."))
         return Conversation(text=text, line=cells.row.line) if text.strip() else None
@@ -90,6 +92,8 @@ def _said(item: Any) -> str:
 def _only_answers(table: Table, column: str) -> bool:
     """Whether a column holds turns, all of them the assistant's."""
     values = [parse_nested(value) for value in table.values(column)]
+    if values and all(isinstance(value, list) and is_segments(value) for value in values):
+        return all(learned(item) for value in values for item in value)
     parts = {_part(item) for value in values if isinstance(value, list) for item in value}
     return parts == {"assistant"} and all(isinstance(value, list) for value in values)
 
@@ -150,6 +154,13 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
         fix = say("Write a row for each sentence: the text, and its entities as the answer.")
         return [(error if source.format == "auto" else warning)("tagged-words", message, source.at(), fix)]
     if len(first) < _FEW_LINES or 3 * sum(bool(_SAID_AT.match(text)) for text in first) < len(first):
+        asking = sum(text.rstrip().endswith(("?", "？")) for text in first)
+        if len(first) >= 2 * _FEW_LINES and 0.3 * len(first) <= asking <= 0.7 * len(first):
+            message = say(
+                "Every other line is a question: as raw text the questions would be learned as well as the answers."
+            )
+            fix = say("To train on answers, begin the lines with User: and Assistant: (问： and 答：).")
+            return [warning("questions-in-text", message, source.at(), fix)]
         return []
     message = say("The lines tell when who speaks: this is a saved chat, of which every word would be trained on.")
     fix = say("To train on answers, write each exchange as a paragraph: a line User: …, a line Assistant: …")

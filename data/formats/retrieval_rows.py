@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
+from tunewiz.data.formats.choices import counted, right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
-from tunewiz.data.reading.cells import Cells, Table, is_empty, score_of
-from tunewiz.data.reading.columns import normalise_name
+from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested, score_of
+from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.scales import label_word, word_worth
 from tunewiz.data.reading.source import Row
@@ -46,10 +48,11 @@ class GroupFormat(RetrievalFormat):
     def _group(self, detection: Detection, cells: Cells) -> Group | None:
         mapping = detection.mapping
         query_column = mapping["query"][0]
-        query = cells.text(query_column)
+        listed = detection.marks.get(query_column) == LISTED
+        query = "" if listed else cells.text(query_column)
         if query is None:
             return None
-        if not query and "similar" in mapping:
+        if not query and (listed or "similar" in mapping):
             query = next(iter(_ways_to_ask(detection, cells)), "")
         if not query:
             self._empty(cells, "empty-query", query_column)
@@ -100,8 +103,7 @@ def _beside(detection: Detection, cells: Cells, positives: int) -> dict[str, Any
 def _ways_to_ask(detection: Detection, cells: Cells) -> list[str]:
     """The query, or the queries that its cell holds, and those of columns with other ways to ask the same."""
     column = detection.column("query")
-    own = cells.text(column) or ""
-    texts = [(column, own)]
+    texts = [(column, text) for text in cells.texts((column,))]
     texts += [(name, text) for name in detection.mapping.get("similar", ()) for text in cells.texts((name,))]
     parts = [part for name, text in texts for part in _parts(text, detection.marks.get(name, ""))]
     return list(dict.fromkeys(filter(None, parts)))
@@ -122,7 +124,32 @@ def _texts_of(detection: Detection, cells: Cells, role: str) -> list[str]:
 
 
 def _parts(text: str, mark: str) -> list[str]:
-    return [part.strip() for part in text.split(mark)] if mark else [text]
+    return [part.strip() for part in cut_at(text, mark)] if mark else [text]
+
+
+#: Stands for the list that a cell of several queries is.
+LISTED: Final = "[]"
+#: The mark between texts that are numbered in one cell: ``1. … 2. …``, ``①…②…``, ``（1）…（2）…``.
+NUMBERED: Final = "1. 2. 3."
+_NUMBER: Final = re.compile(
+    r"(?:^|(?<=[\s;；。？！?!]))(?:[(（](\d{1,2})[)）]|(\d{1,2})\s*(?:[、．)）]|\.(?!\d)|(?<=[;；。？！?!]\d)\.)|([①-⑳]))\s*"
+)
+
+
+def cut_at(text: str, mark: str) -> list[str]:
+    """The parts of a text at a mark between them; at numbers only where they count from 1 on without a gap.
+
+    >>> cut_at("1. how long? 2. how far?", NUMBERED), cut_at("take 2. then 1. of it", NUMBERED)
+    (['how long?', 'how far?'], ['take 2. then 1. of it'])
+    """
+    if mark != NUMBERED:
+        return text.split(mark)
+    found = list(_NUMBER.finditer(text.strip()))
+    numbers = [int(one[1] or one[2]) if one[1] or one[2] else ord(one[3]) - ord("①") + 1 for one in found]
+    if not found or found[0].start() or numbers != list(range(1, len(numbers) + 1)):
+        return [text]
+    ends = [*(one.start() for one in found[1:]), len(text.strip())]
+    return [text.strip()[one.end() : end].strip(" ;；\n") for one, end in zip(found, ends, strict=True)]
 
 
 def _at(cells: Cells) -> Where:
@@ -160,6 +187,10 @@ class Pairs(GroupFormat):
         Role("query_id", required=False),
         Role("document_id", required=False),
     )
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Several questions to one text may stand in a list."""
+        return super().fits(role, column, table) or (role.name == "query" and table.kind(column) == "texts")
 
 
 # Triplets: a query, a text that answers it and one that does not.
@@ -235,6 +266,119 @@ class QueryPosNeg(GroupFormat):
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """Positives in lists, or in several columns."""
         return len(mapping["positive"]) > 1 or table.kind(mapping["positive"][0]) == "texts"
+
+
+# GritLM's and Instructor's layout: an instruction and a text in place of each text.
+
+
+class Instructed(GroupFormat):
+    """A query with lists of positives and negatives a row, each a pair of an instruction and a text."""
+
+    name: ClassVar[str] = "instructed"
+    cuts: ClassVar[bool] = False
+    title: ClassVar[str] = N_("Texts with instructions")
+    description: ClassVar[str] = N_("A query, pos and neg, each text of which is a pair: an instruction and the text.")
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("query"),
+        Role("positive", many=True),
+        Role("negative", required=False, many=True),
+    )
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Pairs throughout, whose instructions are empty or come again."""
+        pairs = [_instructed(value_at(row.values, column), role.name != "query") for row in table.rows]
+        if role.name == "query" and any(found is not None and len(found) > 1 for found in pairs):
+            return False
+        filled = [pair for found in pairs for pair in found or ()]
+        told = {instruction for instruction, _ in filled if instruction}
+        return bool(filled) and None not in pairs and (len(pairs) < 2 or 2 * len(told) <= len(filled))
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """As :meth:`fits`, also where the user maps them."""
+        return all(self.fits(role, mapping[role.name][0], table) for role in self.roles[:2])
+
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """Negatives, however deep their lists."""
+        beside = [guess.column for guess in guesses("negative", table.columns)]
+        wrong = tuple(column for column in beside if table.values(column) and self.fits(self.roles[2], column, table))
+        return {**mapping, "negative": wrong} if wrong else mapping
+
+    def _group(self, detection: Detection, cells: Cells) -> Group | None:
+        query = _instructed(value_at(cells.row.values, detection.column("query")))
+        if not query or not query[0][1]:
+            self._empty(cells, "empty-query", detection.column("query"))
+            return None
+        documents = {
+            role: [pair for name in detection.mapping.get(role, ())
+                   for pair in _instructed(value_at(cells.row.values, name), True) or () if pair[1]]
+            for role in ("positive", "negative")
+        }  # fmt: skip
+        if not documents["positive"]:
+            self._empty(cells, "empty-positive", detection.column("positive"))
+            return None
+        if any(instruction for pairs in documents.values() for instruction, _ in pairs):
+            message = say("Instructions of documents are not used; only a query has one.")
+            cells.report(warning("document-instruction", message, _at(cells)))
+        texts = {role: tuple(text for _, text in pairs) for role, pairs in documents.items()}
+        return Group(query[0][1], texts["positive"], texts["negative"], instruction=query[0][0], line=cells.row.line)
+
+
+def _instructed(value: Any, plain: bool = False) -> list[tuple[str, str]] | None:
+    """The pairs of instruction and text that a cell holds, one or a list of them; None where it holds something else.
+
+    With ``plain``, a list that is no pair may be of texts without instructions.
+    """
+    found = parse_nested(value)
+    if plain and isinstance(found, list) and len(found) != 2 and all(isinstance(item, str) for item in found):
+        return [("", item) for item in found]
+    if is_empty(found):
+        return []
+    if not isinstance(found, list):
+        return None
+    pairs = found if all(isinstance(item, list) for item in found) else [found]
+    if not all(1 <= len(pair) <= 2 and all(isinstance(part, str) for part in pair) for pair in pairs):
+        return None
+    if any(len(pair) < 2 for pair in pairs) and pairs[0] is found:
+        return None
+    return [("" if len(pair) < 2 else pair[0].strip(), pair[-1]) for pair in pairs]
+
+
+# Multiple choice: a question, and which of several texts is the right one.
+
+
+class MultipleChoice(GroupFormat):
+    """One question a row with its choices; the right one is the positive, the others are the negatives."""
+
+    name: ClassVar[str] = "multiple_choice"
+    title: ClassVar[str] = N_("Multiple choice")
+    description: ClassVar[str] = N_(
+        "A question with its choices and which of them is right in each row; the others serve as negatives."
+    )
+    roles: ClassVar[tuple[Role, ...]] = (Role("query"), Role("choices", many=True), Role("right"))
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Choices stand in lists, objects, or columns of their own."""
+        return role.name != "query" or super().fits(role, column, table)
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """The column of right ones names one of the choices."""
+        return not table.rows or bool(counted(table, mapping["choices"], mapping["right"][0]))
+
+    def _group(self, detection: Detection, cells: Cells) -> Group | None:
+        query = cells.text(detection.column("query"))
+        if not query:
+            self._empty(cells, "empty-query", detection.column("query"))
+            return None
+        texts = texts_offered(cells.row.values, detection.mapping["choices"])
+        offered, first = detection.mapping["choices"], detection.first or 0
+        right = right_places(cells.row.values, offered, detection.column("right"), first)
+        if not right:
+            message = say("The column {column} names none of the choices; the row is left out.",
+                          column=detection.column("right"))  # fmt: skip
+            cells.report(warning("no-choice", message, _at(cells)))
+            return None
+        wrong = [text for place, text in enumerate(texts) if text and place not in right]
+        return Group(query, tuple(texts[place] for place in right), tuple(wrong), line=cells.row.line)
 
 
 # Texts that mean the same, in one list.

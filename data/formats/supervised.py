@@ -18,10 +18,10 @@ from tunewiz.data.formats.conversations import (
 )
 from tunewiz.data.formats.format import Mapped, Role
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import EXACT, USUAL, guesses
+from tunewiz.data.reading.columns import EXACT, USUAL, guesses, normalise_name
 from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
 from tunewiz.data.reading.records import read
-from tunewiz.data.reading.turns import first_turns
+from tunewiz.data.reading.turns import first_turns, plain_keys
 from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.language import N_
 from tunewiz.problems import say
@@ -61,6 +61,9 @@ def _with_choices(mapping: Mapped, table: Table) -> Mapped:
     return mapping if "choices" in mapping or len(choices) < 2 else {**mapping, "choices": choices}
 
 
+_INPUTS: Final = ("input", "inputs", "输入")
+
+
 # Prompts and completions: a question and its answer under whatever names.
 
 
@@ -82,8 +85,12 @@ class PromptCompletion(ConversationFormat):
     )
 
     def settled(self, mapping: Mapped, table: Table) -> Mapped:
-        """As for :class:`Alpaca`."""
-        return _with_choices(mapping, table)
+        """As for :class:`Alpaca`; an input beside a prompt is the rest of it."""
+        used = {column for columns in mapping.values() for column in columns}
+        free = [guess.column for guess in guesses("llm_input", table.columns) if guess.column not in used]
+        beside = next((column for column in free if normalise_name(column) in _INPUTS and table.values(column)), "")
+        whole = {**mapping, "input": (beside,)} if beside and "input" not in mapping else mapping
+        return _with_choices(whole, table)
 
     def synonyms(self) -> Mapping[str, str]:
         """A query and a response can be mapped by those names."""
@@ -110,9 +117,16 @@ class _TurnList(ConversationFormat):
         """By the fields of the first turn."""
         return self._is_own(first_turns(table, mapping[self.turns][0]))
 
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """A text beside the turns that sets their scene (the context of Google's chat models) is the system prompt."""
+        used = {column for columns in mapping.values() for column in columns}
+        beside = [guess.column for guess in guesses("llm_scene", [name for name in table.columns if name not in used])]
+        scene = next((column for column in beside if table.kind(column) == "text"), "")
+        return mapping if not scene or "system" in mapping else {**mapping, "system": (scene,)}
+
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:
-        return not any(isinstance(turn, dict) and "role" in turn for turn in turns)
+        return not any(isinstance(turn, dict) and "role" in plain_keys(turn) for turn in turns)
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns in order; a system turn and a system column become the system prompt."""
@@ -140,7 +154,7 @@ class Messages(_TurnList):
 
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:
-        return any(isinstance(turn, dict) and "role" in turn for turn in turns)
+        return any(isinstance(turn, dict) and "role" in plain_keys(turn) for turn in turns)
 
 
 # Classification: a text and its label, which an instruction asks for.

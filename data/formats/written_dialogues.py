@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import ClassVar, Final
 
@@ -11,7 +11,7 @@ from tunewiz.data.formats.conversations import SYSTEM, TOOLS, ChatCells, Convers
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.formats.raw_text import as_prose, is_prose, prose_rows
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import guesses
+from tunewiz.data.reading.columns import guesses, list_columns
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import meaningful
 from tunewiz.data.reading.source import Row, Source
@@ -21,6 +21,7 @@ from tunewiz.problems import Report, say, warning
 
 #: Texts of the sample that are dialogues: a few may be cut off.
 _NEARLY_ALL: Final = 0.9
+_MOST: Final = 0.5  # where the user says that they are dialogues
 _COLUMN: Final = "dialogue"
 _SAMPLE: Final = 200  # rows
 
@@ -35,15 +36,24 @@ class WrittenDialogue(ConversationFormat):
 
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """Only where the user maps it: see :meth:`takes`."""
-        return True
+        return "text" not in table.source.mapping or table.source.format == self.name
 
     def takes(self, source: Source, table: Table) -> Detection | None:
         """A column of dialogues with nothing but a system prompt or tools beside it."""
-        column = next((name for name in table.columns if _is_written(table, name)), "")
+        asked_for = source.format == self.name
+        share = _MOST if asked_for else _NEARLY_ALL
+        column = next((name for name in table.columns if _is_written(table, name, share)), "")
         beside = {role.name: guesses(role.known_as, table.columns) for role in (SYSTEM, TOOLS)}
         mapping = {"dialogue": (column,)} | {name: (found[0].column,) for name, found in beside.items() if found}
-        if not column or meaningful(table, [name for names in mapping.values() for name in names]):
+        used = [name for names in mapping.values() for name in names]
+        lost = meaningful(table, used) if column else []
+        if not column or (lost and not asked_for):
             return None
+        if asked_for:
+            told = say("Not used, though it means something: {columns}.", columns=list_columns(lost))
+            return Detection(
+                self, source, mapping, 1.0, (warning("columns-unused", told, source.at()),) if lost else ()
+            )
         message = say(
             "The texts of {column} are chats, written out ({mark}); they are read as conversations.",
             column=column,
@@ -51,6 +61,10 @@ class WrittenDialogue(ConversationFormat):
         )
         fix = say("To train on every word of them as it stands: {mapping}.", mapping=map_options({"text": column}))
         return Detection(self, source, mapping, 0.8, (warning("chat-in-text", message, source.at(), fix),))
+
+    def synonyms(self) -> Mapping[str, str]:
+        """The text may be mapped as such where the format is named."""
+        return {"text": "dialogue"}
 
     def plain(self, source: Source) -> Detection | None:
         """A text file with a dialogue in each paragraph, or with a question and an answer after the other a line."""
@@ -98,8 +112,8 @@ def _exchanges(paragraphs: Iterable[Row]) -> Iterator[Row]:
         yield Row(start, {_COLUMN: "\n".join(kept)})
 
 
-def _is_written(table: Table, column: str) -> bool:
+def _is_written(table: Table, column: str, share: float = _NEARLY_ALL) -> bool:
     values = [value for value in table.values(column) if isinstance(value, str)]
     if not values or len(values) < len(table.values(column)):
         return False
-    return sum(split_dialogue(value) is not None for value in values) >= _NEARLY_ALL * len(values)
+    return sum(split_dialogue(value) is not None for value in values) >= share * len(values)

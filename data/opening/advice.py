@@ -7,13 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tunewiz.data.dialogues.judgments import verdict_of
+from tunewiz.data.dialogues.markup import spoken
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
-from tunewiz.data.reading.cells import Table, number_in
-from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name
+from tunewiz.data.opening.unfolding import graded
+from tunewiz.data.reading.cells import Table, number_in, parse_nested
+from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name, numbered_columns
 from tunewiz.data.reading.expressions import map_options
-from tunewiz.data.reading.meaning import asks, beside_text, carries, comes_again, is_choice, is_grade, meaningful
+from tunewiz.data.reading.meaning import (
+    asks,
+    beside_text,
+    carries,
+    comes_again,
+    is_choice,
+    is_grade,
+    meaningful,
+    repeats,
+)
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns, is_turns
 from tunewiz.problems import BadData, Message, Problem, error, note, say, warning
@@ -30,8 +42,20 @@ class Unmapped(BadData):
 
 
 _ANSWERS: Final = re.compile(
-    "answer|response|output|completion|reply|solution|generation|attempt|trajector|回答|答案|回复|答复|输出",
+    r"answer|response|output|completion|reply|solution|\bsol_?\d|generation|attempt|trajector|candidate|choice|option|sample|draft|"
+    "predict|rollout|distract|wrong|incorrect|reject|chosen|best|worst|回答|答案|回复|答复|输出|候选|选项|生成|错误|干扰|最佳|最差",
     re.IGNORECASE,
+)
+
+
+def _asks_again(column: str) -> bool:
+    asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", [column]))
+    return asked or bool(guesses("similar", [column]) or numbered_columns("similar", [column]))
+
+
+#: Names of what tells why an answer is right: before the answer it would give it away.
+_EXPLAINS: Final = re.compile(
+    r"expla|rational|reason|\bsteps?\b|analys|justif|(?:^|_)exp$|thought|解析|解释|分析|理由|思路|依据", re.IGNORECASE
 )
 #: Where what stands beside the columns in use belongs, by the role that a format has for it.
 _HOMES: Final = ("input", "text")
@@ -61,11 +85,12 @@ def _has_roles(item: Format, mapping: Mapped) -> bool:
 
 def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
     """What is not used: a warning of columns that carry meaning, with the mapping that keeps them; a note of others."""
-    used = [column for columns in best.mapping.values() for column in columns]
-    spare = [column for column in table.columns if column not in used]
+    spare = spare_columns(table, best.mapping)
     # Turns beside preferences repeat what stands in them.
     again = [guess.column for guess in guesses("llm_turns", spare)] if "rejected" in best.mapping else []
     lost = [column for column in spare if column not in again and (carries(table, column) or is_grade(table, column))]
+    again += [column for column in lost if column not in again and repeats(table, column, best.mapping)]
+    lost = [column for column in lost if column not in again]
     plain = [column for column in spare if column not in lost]
     told: list[Problem] = []
     if lost:
@@ -78,9 +103,21 @@ def lost_columns(source: Source, table: Table, best: Match) -> list[Problem]:
 
 def _to_keep(table: Table, best: Match, lost: Sequence[str]) -> Message:
     roles = [role.name for role in best.format.roles]
+    explained = [column for column in lost if table.kind(column) == "text" and _EXPLAINS.search(column)]
+    if explained and "reasoning" in roles and "reasoning" not in best.mapping:
+        thought = map_options({"reasoning": explained[0]})
+        return say("To learn to think it before the answer: {mapping}; else take the column out.", mapping=thought)
+    if all(_asks_again(column) for column in lost):
+        return say("If they are ways to ask the same, write a row for each with its answer.")
+    scene = [column for column in lost if table.kind(column) == "text"]
+    sets = all(guesses("llm_scene", [column]) for column in scene)
+    if scene == list(lost) and (sets or "input" not in roles) and "system" in roles and "system" not in best.mapping:
+        told = map_options({"system": ",".join(scene)})
+        if not any(_ANSWERS.search(column) for column in scene):
+            return say("To put it before each conversation, as its system prompt: {mapping}.", mapping=told)
     if any(table.kind(column) == "number" or guesses("llm_desirable", [column]) for column in lost):
         roles = []  # what judges an answer is nothing that the model should read before it
-    if any(_ANSWERS.search(column) for column in lost):
+    if any(_ANSWERS.search(column) or _EXPLAINS.search(column) for column in lost):
         roles = []  # nor is an answer itself
     for home in _HOMES:
         if home in roles:
@@ -136,8 +173,7 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
         return _numbered_labels(table, known, texts[0], labels)
     asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", texts))
     # Beside a question, a list of texts holds several answers to it.
-    turns = next((column for column in columns if (found := first_turns(table, column))
-                  and not (asked and isinstance(found[0], str))), "")  # fmt: skip
+    turns = next((column for column in columns if _are_turns(table, column, asked)), "")
     if turns:
         advice = [tried(known, name, table, {role: (turns,)}) for name, role in _TURNS]
     else:
@@ -147,6 +183,12 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
             return _titles(table, known, title, next(column for column in texts if column != title))
     best = next(filter(None, advice), "")
     return say("Say which is which, for example: {mapping}", mapping=best) if best else None
+
+
+def _are_turns(table: Table, column: str, asked: bool) -> bool:
+    """Whether a column holds turns; texts alone only where it is called so, and nothing is ``asked`` beside it."""
+    found = first_turns(table, column)
+    return bool(found) and not (isinstance(found[0], str) and (asked or not guesses("llm_turns", [column])))
 
 
 def _numbered_labels(table: Table, known: Candidates, text: str, labels: Sequence[str]) -> Message | None:
@@ -176,11 +218,38 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
     labels = [column for column in rest if comes_again(table, column)]
     if labels and not asked and not more and len(open_texts) > 1:
         yield "classification", {"text": tuple(c for c in open_texts if c != labels[0]), "label": (labels[0],)}
-    if answered and len(open_texts) > 1:
-        prompt = tuple(column for column in open_texts if column not in answered)
+    prompt = tuple(column for column in open_texts if column not in answered)
+    # What is an answer by its name is never asked.
+    if answered and prompt and not any(_ANSWERS.search(column) for column in prompt):
         yield "prompt_completion", {"prompt": prompt, "completion": tuple(answered)} | more
     if len(open_texts) == 1 and len(meaningful(table, ())) == 1:
         yield "text", {"text": tuple(open_texts)}
+
+
+def _alternating(source: Source, table: Table, column: str) -> list[Problem]:
+    """An error for lists of questions that would be read as question and answer in turn."""
+    values = [value for value in map(parse_nested, table.values(column)) if isinstance(value, list)] if column else []
+    answers = [text for value in values for text in value[1::2] if isinstance(text, str) and not spoken(text)[0]]
+    asking = sum(text.rstrip().endswith(("?", "？")) for text in answers)
+    if len(answers) < _FEW_ROWS or asking < 0.8 * len(answers):
+        return []
+    message = say("The texts in {column} would be read as question and answer in turn, but nearly all of them ask.",
+                  column=column)  # fmt: skip
+    fix = say('Write who says what: {{"messages": [{{"role": "user", "content": "…"}}, …]}}.')
+    return [error("questions-only", message, source.at(), fix)]
+
+
+def graded_answers(source: Source, table: Table, column: str) -> Problem:
+    """An error for several answers in objects, of which scores may tell the better ones."""
+    key, values = graded(table, column)
+    fix = say("Write a row for each answer that is right; or the best into chosen, another into rejected.")
+    if not key:
+        message = say("{column} holds several answers a row, and nothing says which of them are right.", column=column)
+        return error("answers-unjudged", message, source.at(), fix)
+    shown = list(dict.fromkeys(str(value) for value in values))
+    message = say("The objects in {column} are graded by {key} ({values}): not all of them are right.",
+                  column=column, key=key, values=", ".join(shown[:6]))  # fmt: skip
+    return error("marks-unclear", message, source.at(), fix)
 
 
 #: Formats of turns, and the role that holds them.
@@ -226,7 +295,8 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
 
 #: Names of answers of which there are several, told apart by a number or a letter.
 _NUMBERED: Final = re.compile(
-    r"(.*(?:response|answer|completion|output|reply|humanref|generation|回答|答案|回复|输出))([0-9ab甲乙一二])"
+    r"(.*(?:response|answer|completion|output|reply|humanref|generation|conversation|messages|回答|答案|回复|输出|对话))"
+    r"([0-9ab甲乙一二])"
 )
 _MOST_VERDICTS: Final = 4
 
@@ -235,7 +305,8 @@ def refuse_compared(source: Source, table: Table) -> None:
     """Raise :class:`BadData` for two answers to one prompt beside a column that tells which is the better one."""
     stems: dict[str, list[str]] = {}
     for column in table.columns:
-        found = _NUMBERED.fullmatch(normalise_name(column)) if table.kind(column) == "text" else None
+        said = table.kind(column) == "text" or bool(first_turns(table, column))
+        found = _NUMBERED.fullmatch(normalise_name(column)) if said else None
         if found and not comes_again(table, column):
             stems.setdefault(found[1], []).append(column)
     pair = next((columns for columns in stems.values() if len(columns) == 2), None)
@@ -246,6 +317,29 @@ def refuse_compared(source: Source, table: Table) -> None:
                   first=pair[0], second=pair[1], column=few[0])  # fmt: skip
     fix = say("To train on preferences, write the better one into a column chosen, the other into rejected.")
     raise BadData(error("answers-compared", message, source.at(), fix))
+
+
+def refuse_numbered_turns(source: Source, table: Table) -> None:
+    """Raise :class:`BadData` where turns stand beside each other: user_1, assistant_1, user_2, assistant_2."""
+    found = []
+    for part in ("user", "assistant"):
+        named = {column: _TURN.fullmatch(normalise_name(column)) for column in table.columns}
+        found.append(
+            [column for column, one in named.items() if one and part_of(one[1]) == part and table.values(column)]
+        )
+    if all(len(columns) > 1 for columns in found) and any(table.kind(columns[1]) == "text" for columns in found):
+        columns = list_columns([column for pair in zip(*found, strict=False) for column in pair])
+        message = say(
+            "{columns} look like turns of one conversation, or like several questions with answers.", columns=columns
+        )
+        fix = say(
+            'Write a conversation a row: {{"messages": [{{"role": "user", "content": "…"}}, …]}}; or a row for each '
+            "question."
+        )
+        raise BadData(error("turns-in-columns", message, source.at(), fix))
+
+
+_TURN: Final = re.compile(r"(\D+?)(?:turn|轮)?(\d{1,2})")
 
 
 def refuse_single_turns(source: Source, table: Table) -> None:
@@ -307,11 +401,24 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
         plain = {"role", "from", "answer_start", "messages"}  # turns, and SQuAD's answers
         if any(isinstance(value, dict) and not plain & set(value) for value in table.values(column)):
             message = say("{column} holds objects; they are written as JSON.", column=column)
-            told.append(note("object-text", message, source.at()))
+            asked = role in ("instruction", "prompt", "input")
+            told.append((warning if asked else note)("object-text", message, source.at()))
         lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
-        if any(not is_turns(value[:1]) for value in lists):
+        several = [value for value in lists if not any(isinstance(item, dict) for item in value)]
+        answers = next((best.mapping[name][0] for name in ("completion", "output") if name in best.mapping), "")
+        parallel = bool(answers) and table.kind(answers) in ("texts", "object")
+        if role in ("prompt", "instruction") and parallel and 2 * len(several) > len(table.values(column)):
+            message = say("{column} holds several questions a row in a list, {answers} their answers.",
+                          column=column, answers=answers)  # fmt: skip
+            fix = say("Write a row for each question with its answer, or turns of one conversation as messages.")
+            told.append(error("list-text", message, source.at(), fix))
+        elif role in ("completion", "output") and any(isinstance(item, dict) for value in lists for item in value):
+            if any(not is_turns(value[:1]) for value in lists):
+                told.append(graded_answers(source, table, column))
+        elif any(not is_turns(value[:1]) for value in lists):
             message = say("{column} holds several texts in a list; they are written as JSON.", column=column)
             told.append(warning("list-text", message, source.at(), say("Write a row for each, or one text a cell.")))
+    told += _alternating(source, table, next(iter(best.mapping.get("conversations", ())), ""))
     thoughts = next(iter(best.mapping.get("reasoning", ())), "")
     if thoughts:
         message = say("The thoughts in {column} are put before each answer, as <think>…</think>.", column=thoughts)

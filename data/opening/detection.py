@@ -19,12 +19,14 @@ from tunewiz.data.opening.advice import (
     lost_columns,
     refuse_compared,
     refuse_empty_answers,
+    refuse_numbered_turns,
     refuse_single_turns,
     refuse_text_beside,
     told_of_values,
     unread_judgments,
 )
-from tunewiz.data.opening.judged import judged
+from tunewiz.data.opening.choosing import choice_match, first_choice
+from tunewiz.data.opening.judged import judged, unjudged
 from tunewiz.data.opening.labels import (
     clicks_told,
     label_notes,
@@ -35,7 +37,8 @@ from tunewiz.data.opening.labels import (
     unclear_labels,
     with_labels,
 )
-from tunewiz.data.opening.left_over import ids_for_texts, marks_of, several_in_a_cell, titled, unused
+from tunewiz.data.opening.languages import in_one_language, other_languages
+from tunewiz.data.opening.left_over import ids_for_texts, marks_of, several_asked, several_in_a_cell, titled, unused
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.refusals import (
     Works,
@@ -123,17 +126,31 @@ def detect_rows(
     columns = _columns(source, sample, mapping)
     source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
+    others = {} if mapping else other_languages(table)
+    again = {name for names in others.values() for name in names}
+    table = replace(table, columns=tuple(name for name in columns if name not in again))
     candidates = _candidates(source, known)
     for_llm = any(item.shape == "conversations" for item in candidates.values())
     if not for_llm:
-        table = replace(table, columns=(*columns, *unfolded(table)))
+        table = replace(table, columns=(*table.columns, *unfolded(table)))
     given = _given(source, table, mapping, candidates)
+    works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
+    return in_one_language(_detected(table, candidates, given, works, for_llm), others)
+
+
+def _detected(
+    table: Table, candidates: Mapping[str, Format], given: Mapped, works: Works | None, for_llm: bool
+) -> Detection:
+    source = table.source
     found = _matches(candidates, table, given)
-    if not given and source.format in ("auto", "mixed"):
+    choice = choice_match(candidates, table, given)
+    if choice is not None:
+        refuse_pictures(source, table)
+        return _detection(source, table, [choice, *found], given, for_llm)
+    if not given:
         taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
         if taken is not None:
             return taken
-    works: Works | None = (lambda advised: _works(source, sample, advised, known)) if advise else None
     if for_llm:
         _refuse_for_llm(source, table, given)
     else:
@@ -191,7 +208,9 @@ def _detection(source: Source, table: Table, found: Sequence[Match], given: Mapp
         told += [unclear] if unclear is not None else []
         others = [item for item in found if item.format is not best.format]
         best, more = titled(source, table, best, given)
-        told += [*more, *several_in_a_cell(source, table, best.mapping)]
+        told += [*more, *(several_in_a_cell(source, table, best.mapping) if best.format.cuts else ())]
+    first, more = first_choice(source, table, best.mapping)
+    told += more
     return Detection(
         format=best.format,
         source=source,
@@ -200,8 +219,9 @@ def _detection(source: Source, table: Table, found: Sequence[Match], given: Mapp
         problems=(*told, *_told(source, table, best, others, given)),
         alternatives=tuple(item.format.name for item in others),
         scale=scale_found(source, table, best),
-        marks={} if for_llm else marks_of(table, best.mapping),
+        marks={} if for_llm or not best.format.cuts else marks_of(table, best.mapping),
         labels=labels_of(source, table.values(score_column(best))) if score_column(best) else {},
+        first=first,
     )
 
 
@@ -244,6 +264,7 @@ def _refuse_for_llm(source: Source, table: Table, given: Mapped) -> None:
     refuse_pictures(source, table)
     if not given and source.format == "auto":
         refuse_single_turns(source, table)
+        refuse_numbered_turns(source, table)
         refuse_compared(source, table)
         refuse_retrieval(source, table)
 
@@ -334,9 +355,11 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         told.append(warning("columns-ambiguous", message, source.at(), override))
     told += other_reading(source, table, best, others, given) or clicks_told(source, best, given)
     for_llm = best.format.shape == "conversations"
-    told += judged(source, table, best.mapping) or (
-        lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping)
-    )
+    wrong = judged(source, table, best.mapping) or unjudged(source, table, best.mapping, given)
+    told += wrong or (lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping))
+    if for_llm:
+        asked = next((best.mapping[role][0] for role in ("prompt", "instruction") if role in best.mapping), "")
+        told += several_asked(source, table, asked) if asked else []
     told += told_of_values(source, table, best)
     told += unread_judgments(source, table, best)
     if not table.rows:

@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Final
 
 from tunewiz.data.formats.format import Mapped
+from tunewiz.data.formats.retrieval_rows import LISTED, NUMBERED, cut_at
 from tunewiz.data.opening.labels import is_clicks
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
 from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import WEAK, guesses, list_columns, normalise_name
+from tunewiz.data.reading.columns import EXACT, WEAK, guesses, list_columns, normalise_name
 from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.reading.expressions import columns_in, map_options
+from tunewiz.data.reading.meaning import repeats
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, note, say, warning
 
@@ -77,10 +79,17 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     """What is not used: a note, and a warning for texts that could have been."""
     spare = [column for column in spare_columns(table, mapping) if column != GENERATED]  # that is told of by itself
     inside = {head: name for name in table.columns for head in columns_in(name) if name != head}
-    texts = [name for name in spare if is_text(table, inside.get(name, name)) and not _is_part(name)]
+    wrong = {
+        guess.column for guess in guesses("negative", spare) if guess.strength == EXACT and table.values(guess.column)
+    }
+    texts = [name for name in spare if name in wrong or (is_text(table, inside.get(name, name)) and not _is_part(name))]
     found: list[Problem] = []
     document = next((role for role in ("positive", "sentence2") if len(mapping.get(role, ())) == 1), "")
-    if texts and document:
+    texts = [name for name in texts if not repeats(table, inside.get(name, name), mapping)]
+    apart = bool(wrong) or any(
+        _APART.search(normalise_name(name)) or guesses("query", [name]) or table.kind(name) == "texts" for name in texts
+    )
+    if texts and document and not apart:
         kept, lost = mapping[document][0], " + ".join(inside.get(name, name) for name in texts)
         message = say("These texts are not used: {columns}.", columns=list_columns(texts))
         fix = say(
@@ -91,17 +100,54 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
         )
         found.append(warning("texts-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in texts]
-    scores = [name for name in spare if table.kind(name) == "number" and table.varied(name)
-              and any(guess.strength > WEAK for guess in guesses("score", [name]))]  # fmt: skip
+    elif texts:
+        message = say("These texts are not used: {columns}.", columns=list_columns(texts))
+        fix = say("Write what matters into a column that is used; take the others out.")
+        found_in = next((name for name in texts if name not in wrong and _FOUND.search(normalise_name(name))), "")
+        if found_in and document == "positive":
+            fix = say("If that is what is to be found: {mapping}; else take it out.",
+                      mapping=map_options({"query": mapping["query"][0], "positive": found_in}))  # fmt: skip
+        found.append(warning("texts-unused", message, source.at(), fix))
+        spare = [name for name in spare if name not in texts]
+    scores = [name for name in spare if _tells(table, name)]
     if scores:
         message = say("Not used, though they may tell right rows from wrong ones: {columns}.",
                       columns=list_columns(scores))  # fmt: skip
         fix = say("If they do, say so: --map score={column}; else take the column out.", column=scores[0])
+        if _FAR.search(normalise_name(scores[0])):
+            fix = say("Scores are high where texts belong together: write 1 - {column} into a column score.",
+                      column=scores[0])  # fmt: skip
         found.append(warning("scores-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in scores]
     if spare:
         found.append(note("columns-unused", say("Not used: {columns}.", columns=list_columns(spare)), source.at()))
     return found
+
+
+#: Flags beside two texts, and numbers by the names of which some rows are better than others.
+_YES_NO: Final = frozenset(("0", "1", "true", "false", "yes", "no", "y", "n", "t", "f", "是", "否", "0.0", "1.0"))
+_BETTER: Final = re.compile("star|vote|like|useful|helpful|answerable|distance|点赞|星级|有用|距离")
+_FAR: Final = re.compile("distance|距离")
+
+
+def _tells(table: Table, name: str) -> bool:
+    """Whether a column may tell right rows from wrong ones: scores, stars, votes, yes or no."""
+    values = {str(value).strip().casefold() for value in table.values(name)}
+    if not table.varied(name) or len(values) < 2 or is_named_so(name):
+        return False
+    if values <= _YES_NO:
+        return True
+    named = any(guess.strength > WEAK for guess in guesses("score", [name])) or _BETTER.search(normalise_name(name))
+    return table.kind(name) == "number" and bool(named)
+
+
+#: Names of what a query is to find.
+_FOUND: Final = re.compile("context|passage|document|chunk|reference|evidence|上下文|段落|文档|材料")
+#: Names of texts that no document has in front: other answers, and what asks.
+_APART: Final = re.compile(
+    "answer|response|completion|distract|wrong|incorrect|reject|generat|question|quer|explan|rational|candidate|choice|"
+    "option|^pos|neg|答|错误|干扰|问|解析|候选|选项"
+)
 
 
 def ids_for_texts(source: Source, table: Table, mapping: Mapped) -> Problem | None:
@@ -172,7 +218,7 @@ def _told_of_titles(source: Source, table: Table, best: Match, nested: list[str]
 
 #: What stands between several questions in a cell, as people write them; the last ones only where the column's name
 #: says that it holds several.
-_SURE_MARKS: Final = ("|||", "||", "###", "@@@", "@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
+_SURE_MARKS: Final = ("|||", " // ", " \\\\ ", "||", "###", "@@@", "@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
 _MARKS: Final = (*_SURE_MARKS, "|", "\n")
 _MORE_MARKS: Final = ("；", ";", "/", "、", "，")
 
@@ -184,11 +230,12 @@ def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
     """
     found = {}
     for column in mapping.get("query", ()):
-        found[column] = mark_between(table, column, _MARKS, 0.5)
+        listed = table.kind(column) == "texts" and column in table.columns and "[" not in column
+        found[column] = LISTED if listed else mark_between(table, column, (NUMBERED, *_MARKS, "//"), 0.5)
     for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
         found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
-        found[column] = mark_between(table, column, (*_MARKS, *_MORE_MARKS), 0.1)
+        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//", *_MORE_MARKS), 0.1)
     return {column: mark for column, mark in found.items() if mark}
 
 
@@ -196,11 +243,29 @@ def mark_between(table: Table, column: str, marks: Sequence[str] = _MARKS, share
     """The mark that cuts at least a ``share`` of a column's cells into texts of two letters or more."""
     texts = [str(value).strip() for value in table.values(column) if isinstance(value, str)]
     for mark in marks:
-        cut = [text.strip(mark).split(mark) for text in texts if mark in text.strip(mark)]
-        whole = all(len(part.strip()) > 1 for parts in cut for part in parts)
+        bare = texts if mark == NUMBERED else [text.strip(mark) for text in texts]
+        if mark == "//" and any("://" in text for text in texts):
+            continue
+        cut = [parts for text in bare if len(parts := cut_at(text, mark)) > 1]
+        whole = all(len(part.strip()) > 1 and not _LETTERED.match(part) for parts in cut for part in parts)
         if cut and whole and len(cut) >= share * len(texts) and len({part for parts in cut for part in parts}) > 2:
             return mark
     return ""
+
+
+#: A choice of several, which a question is none without.
+_LETTERED: Final = re.compile(r"\s*[(（]?[A-H][)）.、:：．]")
+
+
+def several_asked(source: Source, table: Table, column: str) -> list[Problem]:
+    """A warning where a prompt holds several ways to ask, which a language model would read as one."""
+    mark = mark_between(table, column, _SURE_MARKS, 0.5) if table.kind(column) == "text" else ""
+    if not mark:
+        return []
+    message = say("Cells of {column} hold several questions, cut at {mark}; they are read as one prompt.",
+                  column=column, mark=mark.strip())  # fmt: skip
+    fix = say("If they are ways to ask the same, write a row for each with its answer.")
+    return [warning("several-questions", message, source.at(), fix)]
 
 
 def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
@@ -208,7 +273,11 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     marks = marks_of(table, mapping)
     found: list[Problem] = []
     for column, mark in marks.items():
-        shown = say("a line break") if mark == "\n" else mark
+        if mark == LISTED:
+            message = say("The lists in {column} hold several questions; each is a query.", column=column)
+            found.append(note("several-questions", message, source.at()))
+            continue
+        shown = say("a line break") if mark == "\n" else say("their numbers") if mark == NUMBERED else mark.strip()
         if column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
             told = say("Cells of {column} hold several texts, cut at {mark}; each is one of its own.",
                        column=column, mark=shown)  # fmt: skip

@@ -15,6 +15,10 @@ from tunewiz.data.reading.meaning import is_mark
 _TRIED_MAPPINGS = 2_000
 
 
+#: Roles that say nothing of what is learned: a score beside the texts does, and it is not passed over for them.
+_IDS = frozenset(("query_id", "document_id"))
+
+
 @dataclass(frozen=True)
 class Match:
     """A format with a column for each required role.
@@ -65,7 +69,8 @@ def match(format_: Format, table: Table, given: Mapped) -> Match | None:
     if not format_.accepts(used, table) or not (given or format_.assumed(used, table)):
         return None
     guessed = [guess.strength for role, guess in zip(required, best[1], strict=True) if role.name not in given]
-    extra = sum(len(columns) - 1 for columns in mapping.values()) + sum(EXACT for role in used if role not in mapping)
+    extra = sum(len(columns) - 1 for columns in used.values())
+    extra += sum(EXACT for role in used if role not in mapping and role not in _IDS)
     rivals = _rivals(required, choices, best[1], used, given)
     return Match(format_, used, best[0] + extra, min(guessed, default=EXACT), rivals)
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tunewiz.data.dialogues.roles import part_of
-from tunewiz.data.opening.advice import Advice, Unmapped
-from tunewiz.data.opening.judged import judged_lists
+from tunewiz.data.opening.advice import Advice, Unmapped, graded_answers
+from tunewiz.data.opening.judged import judged_lists, unjudged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
-from tunewiz.data.opening.unfolding import unclear_marks
+from tunewiz.data.opening.unfolding import graded, pairs_inside, unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import map_options
@@ -113,12 +113,16 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
     nested = {"positive": tuple(name for name in table.columns if "[]." in name)}
     problem: Problem | None = None
     if not missing:
-        problem = judged_lists(source, table) or unclear_marks(source, table, nested)
-        problem = problem or _unclear_labels(source, table, texts)
+        asked = [guess.column for guess in guesses("query", texts)] or texts[:1]
+        problem = judged_lists(source, table, asked) or unclear_marks(source, table, nested)
+        problem = problem or _unclear_labels(source, table, texts) or unjudged_lists(source, table, asked)
     if problem is not None:
         return BadData(problem)
     mapping = next(filter(works, _mappings(table, texts)), {}) if works else {}
     fix = _how_to_map_pairs(table, texts, mapping) if works else None
+    several = "" if mapping else pairs_inside(table)
+    if several:
+        fix = say("{column} holds several questions with their answers a row: write a row for each.", column=several)
     sure = len(texts) == 2 and _is_evident(table, mapping)
     told = error("unmapped-columns", unclear(table, missing), source.at(), fix)
     return Unmapped(told, advised=mapping if sure and not missing else {})
@@ -343,7 +347,8 @@ def refuse_retrieval(source: Source, table: Table) -> None:
     query = _first(guesses("query", asked), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
     if query and right and query != right:
-        raise _retrieval(source, (query, right), {"prompt": query, "completion": right})
+        plain = table.kind(query) == "text" and table.kind(right) == "text"
+        raise _retrieval(source, (query, right), {"prompt": query, "completion": right} if plain else {})
     pair = [_first(guesses(role, table.columns), USUAL) for role in ("sentence1", "sentence2")]
     score = _first(guesses("score", table.columns), USUAL)
     if all(pair) and score and pair[0] != pair[1]:
@@ -355,7 +360,9 @@ def refuse_retrieval(source: Source, table: Table) -> None:
 
 def _retrieval(source: Source, columns: Sequence[str], mapping: Mapping[str, str]) -> BadData:
     """A layout for retrieval; ``mapping`` takes it for rows of a language model all the same."""
-    fix = say("Set the task to embedding or reranker; or map them: {mapping}.", mapping=map_options(mapping))
+    fix = say("Set the task to embedding or reranker.")
+    if mapping:
+        fix = say("Set the task to embedding or reranker; or map them: {mapping}.", mapping=map_options(mapping))
     message = say(
         "{columns}: this is a layout for retrieval, not rows for a language model.", columns=", ".join(columns)
     )
@@ -400,7 +407,8 @@ def refuse_llm_columns(
         message = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
         return BadData(error("no-columns", message, source.at(), fix))
-    told_apart = judged_lists(source, table) if not missing else None
+    told_apart = (judged_lists(source, table) or _graded(source, table)) if not missing else None
+    told_apart = told_apart or (unjudged_lists(source, table) if not missing else None)
     if told_apart is not None:
         return BadData(told_apart)
     odd = _odd_labels(table)
@@ -412,8 +420,20 @@ def refuse_llm_columns(
     fix = (advice and advice.message) or say(
         "Say which is which: --map instruction=COLUMN --map output=COLUMN, or --map text=COLUMN."
     )
+    if not (advice and advice.message) and not any(table.kind(column) == "text" for column in table.columns):
+        fix = say('Write rows as {{"prompt": "…", "completion": "…"}} or {{"messages": [{{"role": "user", "content": '
+                  '"…"}}, …]}}.')  # fmt: skip
     told = error("unmapped-columns", unclear(table, missing), source.at(), fix)
     return Unmapped(told, advised=advice.mapping if advice and not missing else {})
+
+
+def _graded(source: Source, table: Table) -> Problem | None:
+    """An error for answers in objects of which scores tell the better ones."""
+    for column in table.columns:
+        key, _ = graded(table, column)
+        if key and guesses("llm_asked", [name for name in table.columns if name != column]):
+            return graded_answers(source, table, column)
+    return None
 
 
 def _odd_labels(table: Table) -> str:

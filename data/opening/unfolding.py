@@ -12,6 +12,7 @@ from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import is_false, is_true, map_options, nested
 from tunewiz.data.reading.scales import word_worth
 from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.turns import first_turns
 from tunewiz.problems import Problem, error, say
 
 #: Keys of an object's text, best first; then the key of the longest texts.
@@ -27,6 +28,8 @@ _TEXTS: Final = (
     "paragraph",
 )
 _TITLES: Final = ("title", "标题")
+#: Keys of places in an order, of which the first is the best.
+_RANKS: Final = ("rank", "ranking", "place", "名次", "排名")
 #: Keys that say which objects are right, best first.
 _CHOSEN: Final = (
     *("isselected", "selected", "ispositive", "isrelevant", "isgold", "issupporting", "relevant", "gold", "positive"),
@@ -83,6 +86,7 @@ _CHOSEN: Final = (
         "相关度",
     ),
     *("得分", "分数", "评分", "类型", "点击次数"),
+    *_RANKS,
 )
 _LOOKED: Final = 50  # rows: what an object holds is alike in all
 _SPANS: Final = ("answerstart", "start")
@@ -98,12 +102,24 @@ def unfolded(table: Table) -> tuple[str, ...]:
     return tuple(found)
 
 
+def pairs_inside(table: Table) -> str:
+    """The column whose lists hold objects of a question and its answer each; "" if none does."""
+    for column in table.columns:
+        objects, shape = _objects(table, column)
+        keys = [key for key in (objects[0] if shape == "[]" else ()) if isinstance(key, str)]
+        if guesses("query", keys) and guesses("positive", [key for key in keys if not guesses("query", [key])]):
+            return column
+    return ""
+
+
 def with_leaves(table: Table) -> Table:
     """The table with the texts of objects, one a row, in place of the objects: what a mapping can be advised of."""
     columns: list[str] = []
     for column in table.columns:
         objects, shape = _objects(table, column)
-        columns += (_expressions(column, shape, objects) if objects and not shape else []) or [column]
+        turns = [f"{column}.{key}" for key in (objects[0] if objects and not shape else ()) if isinstance(key, str)
+                 and first_turns(table, f"{column}.{key}")]  # fmt: skip
+        columns += turns or (_expressions(column, shape, objects) if objects and not shape else []) or [column]
     return replace(table, columns=tuple(columns))
 
 
@@ -241,6 +257,8 @@ def _test(key: str, values: list[Any]) -> str:
     if len(numbers) < 2:
         best = max((str(value) for value in values), key=lambda word: word_worth(word) or 0.0)
         return f"{key}={best}"
+    if normalise_name(key) in _RANKS:
+        return f"{key}<={numbers[0]:g}"
     whole = all(number == int(number) for number in numbers)
     # Grades count from 1 on, as trec_eval has it; of other scores those in the upper half.
     start = 1.0 if whole and numbers[0] <= 0 else numbers[1] if whole else round((numbers[0] + numbers[-1]) / 2, 3)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import guesses, normalise_name
+from tunewiz.data.reading.cells import Table, parse_nested
+from tunewiz.data.reading.columns import EXACT, guesses, normalise_name
+from tunewiz.data.reading.expressions import value_at
 
 _PLAIN: Final = frozenset(
     (
@@ -42,7 +43,14 @@ _WEIGHTS: Final = frozenset(
 #: Lists of numbers that say which turns of a conversation are learned.
 _MASKS: Final = frozenset(("lossmask", "losses", "trainmask", "turnmask", "turnweights", "weights"))
 #: Columns of choices: the question is none without them, however alike they are.
-_CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?\d?$")
+_CHOICES: Final = re.compile(r"^(?:option|choice|选项)?[a-h]$|^(?:option|choice|选项)s?[\d一二三四五六]?$")
+#: ``opa``, ``ending0``, ``sol1``, ``answerA``: only where others of the same stem stand beside.
+_COUNTED_CHOICE: Final = re.compile("^(opt?|sol|ending|alternative|alt|ans|answer|selection|选择|备选)([a-h0-8])$")
+#: Names of labels, also where they are numbers: ``category_id``, ``class_idx``.
+_LABELLED: Final = re.compile("label|categor|class|intent|topic|sentiment|类别|类目|标签|意图")
+_OFFERED: Final = ("op", "opt", "ending")
+_ANSWERS: Final = ("ans", "answer")
+_COMPARED: Final = 3  # two answers, told apart by a letter, are compared
 _FEW_ROWS: Final = 5  # of fewer rows, that a value is repeated says nothing
 LONGEST_LABEL: Final = 60  # characters of an average label
 _MOST_GRADES: Final = 10  # different numbers of a scale; more are counts and years
@@ -59,12 +67,20 @@ def _weighs(column: str) -> bool:
     return bool(plain & _WEIGHTS) or any(name.endswith(word) for word in _WEIGHTS if not word.isascii())
 
 
-def is_choice(column: str, columns: Iterable[str]) -> bool:
-    """Whether a column holds one of several choices, as its name and another's (B beside A) say."""
+def is_choice(column: str, columns: Iterable[str], told: bool = False) -> bool:
+    """Whether a column holds one of several choices, as its name and another's (B beside A) say.
+
+    Where another column has ``told`` which one is right, answers and solutions that are counted are choices, too.
+    """
     plain = normalise_name(column)
-    if not _CHOICES.match(plain):
+    if _CHOICES.match(plain):
+        return len(plain) > 1 or {"a", "b"} <= {normalise_name(name) for name in columns}
+    counted = _COUNTED_CHOICE.match(plain)
+    if counted is None or not (told or counted[1] in _OFFERED):
         return False
-    return len(plain) > 1 or {"a", "b"} <= {normalise_name(name) for name in columns}
+    beside = {found[2] for name in columns if (found := _COUNTED_CHOICE.match(normalise_name(name))) is not None
+              and found[1] == counted[1]}  # fmt: skip
+    return len(beside) >= (_COMPARED if counted[1] in _ANSWERS else 1) and bool({"a", "1", "0"} & beside)
 
 
 def carries(table: Table, column: str) -> bool:
@@ -77,13 +93,15 @@ def carries(table: Table, column: str) -> bool:
     name = normalise_name(column)
     if name in _MASKS and table.kind(column) == "numbers":
         return True
-    if name in _PLAIN or name.endswith(("id", "idx", "编号", "序号")) or name.startswith("unnamed"):
+    labelled = _LABELLED.search(name) is not None
+    if name in _PLAIN or (name.endswith(("id", "idx", "编号", "序号")) and not labelled) or name.startswith("unnamed"):
         return False
-    if not table.varied(column) and len(table.rows) > 1:
+    scene = table.kind(column) == "text" and any(guess.strength == EXACT for guess in guesses("llm_scene", [column]))
+    if not scene and not table.varied(column) and len(table.rows) > 1:
         return False
     if table.kind(column) in ("number", "numbers"):
         flags = {str(value) for value in values} <= {"0", "1", "True", "False"}
-        return flags or _weighs(column) or bool(guesses("llm_label", [column]))
+        return flags or labelled or _weighs(column) or bool(guesses("llm_label", [column]))
     texts = [str(value).strip() for value in values]
     if all(_DATE.match(text) or _URL.match(text) for text in texts):
         return False
@@ -126,6 +144,53 @@ def beside_text(table: Table, used: Iterable[str]) -> list[str]:
     taken = set(used)
     rest = [column for column in table.columns if column not in taken]
     return [column for column in rest if carries(table, column) or is_grade(table, column)]
+
+
+def repeats(table: Table, column: str, mapping: Mapping[str, Sequence[str]]) -> bool:
+    """Whether ``column`` only says again what ``mapping`` reads: one of its texts, all of them, or turns of them."""
+    used = [name for columns in mapping.values() for name in columns]
+    if any(is_again(table, column, name) for name in used):
+        return True
+    told = held = 0
+    for row in table.rows:
+        value = row.values.get(column)
+        mapped = [text for name in used for text in texts_in(value_at(row.values, name))]
+        own = texts_in(value)
+        if not own:
+            continue
+        told += 1
+        inside = all(any(_stands_in(text, other) for other in mapped) for text in own)
+        held += inside or (bool(mapped) and all(any(_stands_in(text, mine) for mine in own) for text in mapped))
+    return told > 0 and held >= _NEARLY_ALL * told
+
+
+def is_again(table: Table, column: str, other: str) -> bool:
+    """Whether two columns of labels say the same in other words: each value of one stands with one of the other."""
+    pairs = [(str(row.values.get(column)), str(value_at(row.values, other))) for row in table.rows]
+    kinds = set(pairs)
+    few = len(pairs) >= 2 * _FEW_ROWS and 1 < len(kinds) <= len(pairs) // 2
+    return few and len({one for one, _ in kinds}) == len({other for _, other in kinds}) == len(kinds)
+
+
+def _stands_in(text: str, other: str) -> bool:
+    return text == other or (len(text) >= _SENTENCE and text in other)
+
+
+_SENTENCE: Final = 10  # characters; fewer stand in other texts by chance
+
+
+def texts_in(value: Any) -> list[str]:
+    """The texts in a cell, also those of turns and lists, without the names of who speaks."""
+    found = parse_nested(value)
+    if isinstance(found, str):
+        return [found.strip()] if found.strip() else []
+    if isinstance(found, dict):
+        return [text for key, item in found.items() if key not in _SPEAKERS for text in texts_in(item)]
+    return [text for item in found for text in texts_in(item)] if isinstance(found, (list, tuple)) else []
+
+
+_NEARLY_ALL: Final = 0.9
+_SPEAKERS: Final = ("role", "from", "speaker", "author")
 
 
 def meaningful(table: Table, used: Iterable[str]) -> list[str]:

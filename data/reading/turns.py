@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tunewiz.data.dialogues.calls import call_text, calls_in, response_text, tool_list
-from tunewiz.data.dialogues.markup import split_dialogue, spoken
+from tunewiz.data.dialogues.calls import call_text, calls_in, calls_in_parts, response_text, tool_list
+from tunewiz.data.dialogues.markup import split_dialogue, spoken, without_control
 from tunewiz.data.dialogues.order import ANSWERS, in_order, lost_beside_call
 from tunewiz.data.dialogues.roles import Part, fold, part_of, speaker_of
+from tunewiz.data.dialogues.segments import is_segments, listed, turns_of_segments
 from tunewiz.data.reading.cells import Table, is_empty, parse_nested
 from tunewiz.data.rows.conversations import Turn
 from tunewiz.problems import Problem, Report, Where, note, say, warning
@@ -24,7 +25,7 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, (str, int, float)):
         return str(value)
     if isinstance(value, Mapping):
-        return _part(value)
+        return text_of(value["parts"]) if "parts" in value else _part(value)
     if isinstance(value, Sequence):
         parts = [_part(part) for part in value]
         texts = [part for part in parts if part is not None]
@@ -37,7 +38,7 @@ def _part(part: Any) -> str | None:
         return part
     if not isinstance(part, Mapping) or part.get("type", "text") not in ("text", "input_text", "output_text"):
         return None
-    text = part.get("text", part.get("value"))
+    text = part.get("text", part.get("value", part.get("content")))
     return text if isinstance(text, str) else None
 
 
@@ -48,7 +49,7 @@ def thought(reasoning: str, answer: str) -> str:
 
 #: Under what the name of who speaks stands, what is said, and what was thought before.
 _NAMES: Final = ("role", "from", "speaker", "author", "sender", "who", "角色", "说话人", "发言人")
-_CONTENTS: Final = ("content", "value", "text", "message", "utterance", "says", "内容", "文本", "话语")
+_CONTENTS: Final = ("content", "value", "text", "parts", "message", "utterance", "says", "内容", "文本", "话语")
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "cot", "思考")
 _CALLS: Final = ("tool_calls", "function_call", "function_calls")
 _TOOLS: Final = ("functions", "tools")
@@ -101,28 +102,42 @@ class _Raw:
             return self._turn("user", item[0]) and self._turn("assistant", item[1])
         if not isinstance(item, Mapping):
             return self._odd("")
+        item = plain_keys(item)
         given = next((key for key in _NAMES if item.get(key) is not None), None)
         if given is None:
             return self._named(item)
         name = item[given]
         part = part_of(name, self.said)
         # OpenAI's older name for a tool's answer; ShareGPT's "function" is a call.
-        if fold(name) == "function" and given == "role":
+        if fold(name) == "function" and (given == "role" or self._answers_a_call(item)):
             part = "tool"
         if part is None:
             return self._odd(str(name))
         return self._item(part, item)
 
+    def _answers_a_call(self, item: Mapping[str, Any]) -> bool:
+        """Whether a function's turn is what it gave back (ToolBench) rather than a call: no JSON, after an answer."""
+        content = next((item[key] for key in _CONTENTS if item.get(key) is not None), None)
+        after = bool(self.turns) and self.turns[-1].speaker in ANSWERS
+        return after and isinstance(content, str) and call_text(content) is None
+
     def _item(self, part: Part, item: Mapping[str, Any]) -> bool:
         content = next((item[key] for key in _CONTENTS if item.get(key) is not None), None)
+        calls = next((item[key] for key in _CALLS if not is_empty(item.get(key))), None)
+        if content is None and calls is None and (only := _only_text(item)):
+            content = item[only]
+            item = {key: value for key, value in item.items() if key != only}
+        called, given = calls_in_parts(content)
+        if called or given is not None:
+            parts = [content] if isinstance(content, Mapping) else content or []
+            beside = [one for one in parts if one.get("type") == "text" or ("text" in one and "type" not in one)]
+            if any(str(one.get("text", "")).strip() for one in beside):
+                self.report(lost_beside_call(self.where))
+            part, content = ("call", called) if called else ("tool", given)
         if part == "system" and not self.tools:
             self.tools = next((found for key in _TOOLS if (found := tool_list(item.get(key)))), "")
-        lost = [str(key) for key, value in item.items() if str(key).casefold() not in _KNOWN and not is_empty(value)]
-        if lost:
-            message = say("Fields of a turn that are not used: {fields}.", fields=", ".join(lost))
-            self.report(warning("turn-fields", message, self.where, say("Write what matters into the turn's text.")))
+        self._tell_lost(key for key, value in item.items() if not is_empty(value))
         thoughts = next((str(item[key]) for key in _THOUGHTS if isinstance(item.get(key), str)), "")
-        calls = next((item[key] for key in _CALLS if not is_empty(item.get(key))), None)
         if part in ("assistant", "call"):
             self._weigh(item)
         if part == "call" or (part == "assistant" and calls is not None):
@@ -130,6 +145,13 @@ class _Raw:
         if part != "assistant":
             return self._turn(part, content)
         return self._answer(content, thoughts)
+
+    def _tell_lost(self, keys: Iterable[Any]) -> None:
+        """A warning of fields of a turn that may mean something and are not used."""
+        lost = [str(key) for key in keys if str(key).casefold() not in _KNOWN]
+        if lost:
+            message = say("Fields of a turn that are not used: {fields}.", fields=", ".join(lost))
+            self.report(warning("turn-fields", message, self.where, say("Write what matters into the turn's text.")))
 
     def _weigh(self, item: Mapping[str, Any]) -> None:
         """Take down whether the answer that ``item`` holds is to be learned."""
@@ -146,9 +168,10 @@ class _Raw:
     def _named(self, item: Mapping[str, Any]) -> bool:
         """An object whose fields are named like who speaks: ``{"human": …, "assistant": …}``, or input and output."""
         parts = [(part_of(key, self.said), value) for key, value in item.items() if not is_empty(value)]
-        said = [(part, value) for part, value in parts if part is not None]
+        said = [(part, _unmarked(value)) for part, value in parts if part is not None]
         if not {"user", "assistant"} & {part for part, _ in said}:
-            return self._odd("")
+            return self._odd(", ".join(str(key) for key in item) if len(item) <= _FEW_KEYS else "")
+        self._tell_lost(key for key, value in item.items() if part_of(key, self.said) is None and not _is_none(value))
         asked = [text for part, value in said if part == "user" and (text := text_of(value))]
         whole = all(self._turn("system", value) for part, value in said if part == "system")
         whole = whole and (not asked or self._turn("user", "\n".join(asked)))
@@ -157,6 +180,12 @@ class _Raw:
     def add_text(self, part: Part, text: str) -> bool:
         """Take a turn that was part of a written dialogue."""
         return self._answer(text, "") if part == "assistant" else self._turn(part, text)
+
+    def add_segment(self, part: Part, text: str, learned: bool) -> bool:
+        """Take a turn that was part of segments; see :func:`tunewiz.data.dialogues.segments.turns_of_segments`."""
+        if not learned:
+            self.unlearned.add(len(self.turns))
+        return self._turn(part, text)
 
     def _answer(self, content: Any, thoughts: str) -> bool:
         text = text_of(content)
@@ -283,12 +312,13 @@ def _taken(raw: _Raw, found: Any) -> bool:
         return all(raw.add_text(part, text) for part, text in written if text or part != "assistant")
     if isinstance(found, list) and len(found) > 1 and all(isinstance(item, str) for item in found):
         return all(raw.add_text(part, text) for part, text in alternating(found))
-    if isinstance(found, Mapping):
-        found = [found]
+    found = listed(found)
     if not isinstance(found, list):
         raw.report(warning("unknown-role", say("The conversation is no list of turns."), raw.where))
         return False
     raw.advice = _who_is_who(found, raw.said)
+    if is_segments(found):
+        return all(raw.add_segment(part, text, learned) for part, text, learned in turns_of_segments(found))
     if _names_first(found):
         found = [{"role": item[0], "content": item[1]} for item in found]
     return all(raw.add(item) for item in found)
@@ -302,10 +332,17 @@ def alternating(texts: Sequence[str]) -> list[tuple[Part, str]]:
     return [("user" if index % 2 == 0 else "assistant", text) for index, text in enumerate(texts)]
 
 
+_FEW_KEYS: Final = 2  # of a turn whose key tells who speaks
+
+
 def _who_is_who(items: Sequence[Any], said: Mapping[str, str] | None) -> str:
     """What to map for two speakers, one or both of unusual names: who speaks first asks; "" where they are others."""
     turns = [item for item in items if isinstance(item, Mapping)]
     names = [str(item[key]) for item in turns for key in _NAMES if item.get(key) is not None]
+    if not names and all(len(item) == 1 for item in turns):  # {"A": "…"}
+        names = [str(key) for item in turns for key in item]
+        if len(letters := list(dict.fromkeys(names))) == 2 and all(len(name) == 1 for name in letters):
+            return f"--map user={letters[0]} --map assistant={letters[1]}"
     speakers = [name for name in dict.fromkeys(names) if part_of(name, said) not in ("system", "tool", "call")]
     unknown = [name for name in speakers if part_of(name, said) is None]
     if len(speakers) != 2 or not unknown or any("," in name or " " in name for name in unknown):
@@ -343,9 +380,36 @@ def _empty(turns: Sequence[Turn], where: Where) -> Problem | None:
     return None
 
 
+def _unmarked(value: Any) -> Any:
+    """A text under the name of who speaks, without the same name and the signs of a template around it (MOSS)."""
+    bare = without_control(value) if isinstance(value, str) else value
+    return value if bare == value else spoken(bare.strip().lstrip(":： "))[1].strip()
+
+
+def _only_text(item: Mapping[str, Any]) -> str:
+    """The one key of no usual name under which a text stands beside who speaks: what is said; "" if there are more."""
+    texts = [
+        key for key, value in item.items() if str(key).casefold() not in _KNOWN and isinstance(value, str) and value
+    ]
+    return str(texts[0]) if len(texts) == 1 else ""
+
+
+def plain_keys(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A turn whose keys are written like ``Role`` and ``Content``, with the usual ones; any other as it is."""
+    if any(key in item for key in _NAMES) or not any(str(key).casefold() in _NAMES for key in item):
+        return item
+    return {str(key).casefold(): value for key, value in item.items()}
+
+
+def _is_none(value: Any) -> bool:
+    """Whether nothing is said: also ``<|Commands|>: None<eoc>``."""
+    bare = _unmarked(value)
+    return is_empty(bare) or (isinstance(bare, str) and bare.strip().casefold() == "none")
+
+
 def first_turns(table: Table, column: str) -> list[Any]:
     """The turns of the first row of ``column`` that has any."""
-    found = (parse_nested(value) for value in table.values(column))
+    found = (listed(parse_nested(value)) for value in table.values(column))
     turns = (value for value in found if isinstance(value, list) and value)
     return next((value for value in turns if is_turns(value)), [])
 
@@ -354,8 +418,17 @@ def is_turns(value: Sequence[Any]) -> bool:
     """Whether a list holds turns: objects that tell who speaks, pairs, or texts of which not all are mere words."""
     first = parse_nested(value[0]) if value else None
     if isinstance(first, Mapping):
-        named = any(first.get(key) is not None for key in _NAMES) and any(key in first for key in (*_CONTENTS, *_CALLS))
-        return named or bool({"user", "assistant"} & {part_of(key) for key in first})
+        first = plain_keys(first)
+        name = next((first[key] for key in _NAMES if first.get(key) is not None), None)
+        said = any(key in first for key in (*_CONTENTS, *_CALLS)) or (
+            part_of(name) is not None and _only_text(first) != ""
+        )
+        named = name is not None and said
+        parts = [part_of(key) for key in first]
+        # An answer under two names (its model, its text) is one of several to a question rather than a turn.
+        beside = all(part is not None or str(key).casefold() in _KNOWN for key, part in zip(first, parts, strict=True))
+        spoke = "user" in parts or (parts.count("assistant") == 1 and beside)
+        return named or is_segments(value) or spoke
     if isinstance(first, list):
         return len(first) == 2
     if len(value) < 2 or not all(isinstance(item, str) for item in value):

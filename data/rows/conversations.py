@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 #: What rows can be trained with: supervised fine-tuning, continued pre-training, pairs of answers, judged answers.
 Stage = Literal["sft", "pretrain", "preference", "kto"]
@@ -82,8 +82,23 @@ def plain_exchange(question: str, answer: str, line: int) -> Conversation:
     return row
 
 
+def exchange_of(row: Conversation) -> tuple[str, str] | None:
+    """Question and answer of a row that :func:`plain_exchange` made, which has nothing else; None of any other."""
+    held = row.__dict__
+    if len(held) != _SET:
+        return None
+    asked, answered = held["turns"]
+    return asked.text, answered.text
+
+
+_SET: Final = 2  # attributes that plain_exchange sets; a dataclass sets all of its fields
+
+
 def texts_of_conversation(row: Conversation) -> list[tuple[str, str]]:
     """Role (of :data:`tunewiz.data.rows.examples.ROLES`) and text of everything in ``row`` that a model reads."""
+    plain = exchange_of(row)
+    if plain and all(plain):
+        return [("question", plain[0]), ("answer", plain[1])]
     found = [("system", row.system)] + [
         ("question" if turn.speaker in ("user", "tool") else "answer", turn.text) for turn in row.turns
     ]

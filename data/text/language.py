@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -73,3 +74,31 @@ def is_chinese(text: str) -> bool:
 
 def _share(letters: list[str], first: str, last: str) -> float:
     return sum(first <= letter <= last for letter in letters) / len(letters)
+
+
+# Languages that columns are named after.
+
+
+_CODES: Final = "zh|en|cn|de|fr|es|ja|jp|ko|kr|ru|it|pt|vi|ar|th|zhs|zht|chs|cht|eng|chn|ch|tw|us"
+_WORDS: Final = "chinese|english|german|french|spanish|japanese|korean|russian|mandarin"
+_ZH: Final = "中文|英文|中|英|汉语|英语|日文|日语|韩文|韩语|法文|法语|德文|德语|俄文|俄语|译文版"
+#: ``question_zh``, ``answer (EN)``, ``Question-English``, ``问题（英文）``, ``问题_en``, ``英文问题``.
+_BEHIND: Final = re.compile(
+    rf"^(.+?)(?:[\s_\-.]+({_CODES}|{_WORDS}|{_ZH})|\s*[(（\[【]\s*({_CODES}|{_WORDS}|{_ZH})\s*[)）\]】]|({_ZH}))$", re.I
+)
+_BEFORE: Final = re.compile(rf"^(?:({_CODES}|{_WORDS})[\s_\-.]+|({_ZH}))(.+)$", re.I)
+
+
+@lru_cache(maxsize=1 << 12)
+def language_of_name(column: str) -> tuple[str, str]:
+    """What a column is called without its language, and that language; (column, "") where the name tells none.
+
+    >>> language_of_name("question_zh"), language_of_name("英文答案"), language_of_name("token")
+    (('question', 'zh'), ('答案', '英文'), ('token', ''))
+    """
+    name = column.strip()
+    if found := _BEHIND.match(name):
+        return found[1].strip(), next(filter(None, found.groups()[1:])).casefold()
+    if found := _BEFORE.match(name):
+        return found[3].strip(), (found[1] or found[2]).casefold()
+    return column, ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tunewiz.data.inspection import Inspection, inspect
+from tunewiz.data.inspection import fix as clean
 from tunewiz.data.reading.source import Dataset
 
 TOPICS = ("library card", "lost parcel", "train seat", "broken display", "thesis print", "late fee", "bus pass",
@@ -37,6 +39,22 @@ def looked(folder: Path, task: str, row: Callable[[int], dict[str, Any]]) -> Ins
 
 def severities(found: Inspection) -> dict[str, str]:
     return {one.code: one.severity for one in found.findings}
+
+
+def advice(found: Inspection, code: str) -> dict[str, str]:
+    """The mapping in the fix of a finding."""
+    fix = next(one.first[0].fix for one in found.findings if one.code == code)
+    assert fix is not None
+    return {role: quoted or plain for role, quoted, plain in MAPPED.findall(fix.text("en"))}
+
+
+def follow(folder: Path, task: str, mapping: dict[str, str]) -> Inspection:
+    found = inspect(Dataset(str(folder / "rows.jsonl"), columns=mapping), task)
+    assert mapping and found.usable
+    return found
+
+
+MAPPED = re.compile(r'--map (\w+)=(?:"([^"]+)"|([^\s;.]+(?:\.\w+)?))')
 
 
 def user(text: str) -> dict[str, str]:
@@ -159,17 +177,18 @@ def test_one_of_two_columns_that_another_column_prefers_is_asked_about(tmp_path:
 
 
 def test_the_letter_of_a_choice_is_no_document(tmp_path: Path) -> None:
-    row = {"A": "red", "B": "blue", "C": "green"}
-    spread = looked(tmp_path, "embedding", lambda n: {"question": asked(n), **row, "answer": "ABC"[n % 3]})
-    assert severities(spread)["choice-for-text"] == "error"
-    listed = looked(tmp_path, "reranker", lambda n: {"question": asked(n), "options": row, "answer": "ABC"[n % 3]})
-    assert severities(listed)["choice-for-text"] == "error"
     texts = looked(
         tmp_path, "embedding", lambda n: {"问题": asked(n), "candidates": [said(n), other(n)], "答案": "AB"[n % 2]}
     )
     assert severities(texts)["choice-for-text"] == "error"
-    chat = looked(tmp_path, "llm", lambda n: {"question": asked(n), **row, "answer": "ABC"[n % 3]})
-    assert chat.usable
+    advised = follow(tmp_path, "embedding", advice(texts, "choice-for-text"))
+    assert (advised.preview[1]["positive"], advised.preview[1]["negative"]) == (other(1), said(1))
+    inside = looked(tmp_path, "embedding", lambda n: {"题目": f"{asked(n)}\nA. red\nB. blue", "答案": "AB"[n % 2]})
+    assert severities(inside)["labels-for-texts"] == "error" and inside.counts["examples"] == len(TOPICS)
+    judged = looked(
+        tmp_path, "reranker", lambda n: {"question": asked(n), "passage": said(n), "answer": ("yes", "no")[n % 2]}
+    )
+    assert follow(tmp_path, "reranker", advice(judged, "labels-for-texts")).preview[0]["positive"] == said(0)
 
 
 def test_percentages_are_scores(tmp_path: Path) -> None:
@@ -188,3 +207,247 @@ def test_entailment_and_contradiction_say_which_is_right(tmp_path: Path) -> None
         tmp_path, "embedding", lambda n: {"anchor": asked(n), "entailment": said(n), "contradiction": other(n)}
     )
     assert (found.preview[0]["positive"], found.preview[0]["negative"]) == (said(0), other(0))
+
+
+def spoke(found: Inspection) -> list[tuple[str, str]]:
+    return [(turn.speaker, turn.text) for turn in found.conversations[0].turns]
+
+
+def part(text: str) -> dict[str, Any]:
+    return {"parts": [{"text": text}]}
+
+
+TURNS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "gemini": lambda n: {"systemInstruction": part("be kind"), "contents": [
+        {"role": "user", **part(asked(n))}, {"role": "model", **part(said(n))}]},
+    "vertex": lambda n: {"context": "be kind", "messages": [
+        {"author": "user", "content": asked(n)}, {"author": "bot", "content": said(n)}]},
+    "moss": lambda n: {"meta_instruction": "be kind", "chat": {"turn_1": {
+        "Human": f"<|Human|>: {asked(n)}<eoh>\n", "Commands": "<|Commands|>: None<eoc>\n",
+        "MOSS": f"<|MOSS|>: {said(n)}<eom>\n"}}},
+    "segments": lambda n: {"segments": [
+        {"label": False, "text": f"<|im_start|>system\nbe kind<|im_end|>\n<|im_start|>user\n{asked(n)}<|im_end|>\n"},
+        {"label": False, "text": "<|im_start|>assistant\n"}, {"label": True, "text": f"{said(n)}<|im_end|>"}]},
+    "preamble": lambda n: {"preamble": "be kind", "messages": [
+        {"role": "User", "content": asked(n)}, {"role": "Chatbot", "content": said(n)}]},
+    "capitals": lambda n: {"messages": [{"Role": "System", "Content": "be kind"}, {"Role": "USER", "Content": asked(n)},
+                                        {"Role": "Assistant", "Content": said(n)}]},
+    "own key": lambda n: {"system": "be kind", "dialog": [{"who": "User", "line": asked(n)},
+                                                          {"who": "Bot", "line": said(n)}]},
+    "vicuna": lambda n: {"text": f"be kind USER: {asked(n)} ASSISTANT: {said(n)}</s>"},
+    "internlm": lambda n: {"text": f"<|System|>:be kind\n<|User|>:{asked(n)}<eoh>\n<|Bot|>:{said(n)}<eoa>\n"},
+    "granite": lambda n: {"text": "".join(
+        f"<|start_of_role|>{who}<|end_of_role|>{text}<|end_of_text|>\n"
+        for who, text in (("system", "be kind"), ("user", asked(n)), ("assistant", said(n))))},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", TURNS)
+def test_turns_of_other_programs_are_read_with_what_sets_their_scene(tmp_path: Path, layout: str) -> None:
+    found = looked(tmp_path, "llm", TURNS[layout])
+    assert spoke(found) == [("user", asked(0)), ("assistant", said(0))] and found.conversations[0].system == "be kind"
+    assert found.counts["stage:sft"] == len(TOPICS) and not {"turn-fields", "control-tokens"} & set(severities(found))
+
+
+def test_a_dialogue_is_read_as_one_where_the_format_says_so(tmp_path: Path) -> None:
+    looked(tmp_path, "llm", lambda n: {"text": f"[Human]: {asked(n)}<eoh> [MOSS]: {said(n)}<eoa>", "about": other(n)})
+    path = str(tmp_path / "rows.jsonl")
+    raw = inspect(Dataset(path, columns={"text": "text"}), "llm")
+    fix = next(one.first[0].fix for one in raw.findings if one.code == "chat-in-text")
+    assert fix is not None and "--format dialogue" in fix.text("en")
+    for columns in ({}, {"text": "text"}):
+        named = inspect(Dataset(path, format="dialogue", columns=columns), "llm")
+        assert named.usable and spoke(named) == [("user", asked(0)), ("assistant", said(0))]
+        assert severities(named)["columns-unused"] == "warning"
+    sign = looked(tmp_path, "llm", lambda n: {"text": f"{said(n)}<|endoftext|>"})
+    assert next(one.first[0].fix for one in sign.findings if one.code == "chat-in-text") is None
+
+
+def test_segments_are_learned_as_they_are_marked(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"segments": [
+        {"label": False, "text": f"Human: {asked(n)}\nAssistant: {other(n)}\nHuman: {asked(n)}\nAssistant:"},
+        {"label": True, "text": said(n)}]})  # fmt: skip
+    turns = found.conversations[0].turns
+    assert [(turn.text, turn.learned) for turn in turns if turn.speaker == "assistant"] == [
+        (other(0), False), (said(0), True)]  # fmt: skip
+    alone = looked(tmp_path, "llm", lambda n: {"segments": [{"label": True, "text": asked(n)},
+                                                            {"label": True, "text": said(n)}]})  # fmt: skip
+    assert alone.conversations[0].text == asked(0) + said(0) and severities(alone)["only-answers"] == "warning"
+
+
+@pytest.mark.parametrize("called", [
+    ({"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": 1}}}]},
+     {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"v": 2}}}]}),
+    ({"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}}]},
+     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": '{"v": 2}'}]}),
+])  # fmt: skip
+def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    tools = [{"functionDeclarations": [{"name": "f", "parameters": {}}]}]
+    found = looked(tmp_path, "llm", lambda n: {"tools": tools, "messages": [
+        user(asked(n)), *called, {"role": "assistant", "content": said(n)}]})  # fmt: skip
+    assert spoke(found)[1:3] == [("call", '{"name": "f", "arguments": {"a": 1}}'), ("tool", '{"v": 2}')]
+    assert json.loads(found.conversations[0].tools)[0]["name"] == "f"
+
+
+@pytest.mark.parametrize(("code", "row"), [
+    ("answers-unjudged", lambda n: {"prompt": asked(n), "generations": [said(n), other(n)]}),
+    ("answers-unjudged", lambda n: {"prompt": asked(n), "answers": [{"text": said(n)}, {"text": other(n)}]}),
+    ("marks-unclear", lambda n: {"instruction": asked(n), "completions": [
+        {"model": "m", "response": said(n), "score": 4}, {"model": "n", "response": other(n), "score": 2}]}),
+    ("marks-unclear", lambda n: {"prompt": asked(n), "answers": [
+        {"answer": said(n), "rank": 1}, {"answer": other(n), "rank": 2}]}),
+    ("answers-compared", lambda n: {"winner": "ab"[n % 2], **{f"conversation_{one}": [
+        user(asked(n)), {"role": "bot", "content": said(n) + one}] for one in "ab"}}),
+    ("list-text", lambda n: {"questions": [asked(n), said(n)], "answers": {"text": ["yes", "no"]}}),
+    ("questions-only", lambda n: {"turns": [asked(n), "and why is that so?"], "reference": ["a", "b"]}),
+    ("turns-in-columns", lambda n: {"user_1": asked(n), "assistant_1": said(n), "user_2": "why?",
+                                    "assistant_2": other(n)}),
+])  # fmt: skip
+def test_what_one_answer_cannot_be_taken_from_is_refused(tmp_path: Path, code: str, row: Any) -> None:
+    found = looked(tmp_path, "llm", row)
+    assert severities(found)[code] == "error" and not found.usable
+
+
+def test_answers_of_models_are_right_only_where_the_user_says_so(tmp_path: Path) -> None:
+    row = lambda n: {"prompt": asked(n), "responses": [said(n), other(n)]}  # noqa: E731
+    found = looked(tmp_path, "embedding", row)
+    assert severities(found)["answers-unjudged"] == "error"
+    assert follow(tmp_path, "embedding", advice(found, "answers-unjudged")).counts["examples"] == len(TOPICS)
+    ranked = looked(tmp_path, "reranker", lambda n: {"query": asked(n), "docs": [
+        {"text": said(n), "rank": 1}, {"text": other(n), "rank": 2}]})  # fmt: skip
+    mapped = follow(tmp_path, "reranker", advice(ranked, "marks-unclear"))
+    assert (mapped.preview[0]["positive"], mapped.preview[0]["negative"]) == (said(0), other(0))
+
+
+PREFERRED = [("chosen", "reject"), ("answer_best", "answer_worst"), ("好答案", "坏答案"), ("better", "worse")]
+
+
+@pytest.mark.parametrize(("good", "bad"), PREFERRED)
+def test_better_and_worse_answers_by_their_names(tmp_path: Path, good: str, bad: str) -> None:
+    found = looked(tmp_path, "llm", lambda n: {bad: other(n), "prompt": asked(n), good: said(n)})
+    assert (found.conversations[0].chosen, found.conversations[0].rejected) == (said(0), other(0))
+
+
+def test_what_only_repeats_a_used_text_is_nothing_lost(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {
+        "prompt": asked(n), "chosen": said(n), "rejected": other(n), "question": asked(n),
+        "text": f"### Q: {asked(n)} ### A: {said(n)} ### B: {other(n)}"})  # fmt: skip
+    assert severities(found)["columns-unused"] == "note"
+
+
+@pytest.mark.parametrize("beside", ["explanation", "解析"])
+def test_an_explanation_is_thought_and_never_asked(tmp_path: Path, beside: str) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"question": asked(n), "answer": said(n), beside: other(n)})
+    assert follow(tmp_path, "llm", advice(found, "columns-unused")).conversations[0].answers[0].startswith("<think>")
+
+
+def test_other_ways_to_ask_are_never_put_into_the_prompt(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"标准问": asked(n), "相似问1": other(n), "答案": said(n)})
+    assert not advice(found, "columns-unused") and severities(found)["columns-unused"] == "warning"
+    slashes = looked(tmp_path, "llm", lambda n: {"question": f"{asked(n)} // {other(n)}", "answer": said(n)})
+    assert severities(slashes)["several-questions"] == "warning"
+
+
+@pytest.mark.parametrize("column", ["instruction", "prompt", "question"])
+def test_the_mark_of_the_only_turn_is_no_part_of_the_prompt(tmp_path: Path, column: str) -> None:
+    found = looked(tmp_path, "llm", lambda n: {column: f"Human: {asked(n)}\n\nAssistant:", "output": said(n)})
+    assert spoke(found) == [("user", asked(0)), ("assistant", said(0))]
+
+
+def test_turns_inside_an_object_are_reached_as_advised(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"custom_id": n, "body": {"model": "x", "messages": [
+        user(asked(n)), {"role": "assistant", "content": said(n)}]}})  # fmt: skip
+    assert advice(found, "unmapped-columns") == {"messages": "body.messages"}
+    assert spoke(follow(tmp_path, "llm", {"messages": "body.messages"}))[1] == ("assistant", said(0))
+    looked(tmp_path, "llm", lambda n: {"item": {"q": asked(n), "answers": [said(n), other(n)], "best": n % 2}})
+    mapped = follow(tmp_path, "llm", {"prompt": "item.q", "completion": "item.answers[best]"})
+    assert [row.answers[0] for row in mapped.conversations[:2]] == [said(0), other(1)]
+
+
+def test_a_persona_that_is_always_the_same_is_a_system_prompt(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"question": asked(n), "answer": said(n), "persona": "You are a pirate."})
+    assert follow(tmp_path, "llm", advice(found, "columns-unused")).conversations[0].system == "You are a pirate."
+
+
+@pytest.mark.parametrize("ids", [lambda n: n, lambda n: str(100 + n)])
+def test_numbers_of_classes_are_labels_and_no_ids(tmp_path: Path, ids: Callable[[int], Any]) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"text": said(n), "category_id": ids(n)})
+    assert severities(found)["text-beside"] == "error"
+
+
+@pytest.mark.parametrize(("column", "value"), [
+    ("is_answerable", lambda n: bool(n % 2)), ("stars", lambda n: n % 5), ("accepted", lambda n: ("yes", "no")[n % 2]),
+    ("distance", lambda n: n / 10),
+])  # fmt: skip
+def test_what_may_tell_right_rows_from_wrong_ones_is_no_note(tmp_path: Path, column: str, value: Any) -> None:
+    found = looked(tmp_path, "reranker", lambda n: {"question": asked(n), "context": said(n), column: value(n)})
+    assert severities(found).get("scores-unused") == "warning" or found.format == "scored"
+
+
+@pytest.mark.parametrize("labels", [(False, True), ("false", "true"), (0, 1)])
+def test_segments_however_their_labels_are_written(tmp_path: Path, labels: tuple[Any, Any]) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"segments": [
+        {"label": labels[0], "text": asked(n)}, {"label": labels[1], "text": said(n)}]})  # fmt: skip
+    assert spoke(found) == [("user", asked(0)), ("assistant", said(0))]
+
+
+def test_labels_in_words_beside_their_numbers_are_nothing_lost(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"text": said(n), "label": n % 2, "label_text": ("calm", "angry")[n % 2]})
+    assert found.conversations[0].label == "calm" and severities(found)["columns-unused"] == "note"
+
+
+def test_negatives_of_every_kind_are_used(tmp_path: Path) -> None:
+    found = looked(tmp_path, "embedding", lambda n: {
+        "anchor": asked(n), "pos": said(n), "hard_neg_1": other(n), "hard_neg_2": other(n + 20),
+        "random_neg": other(n + 40)})  # fmt: skip
+    assert found.preview[0]["negative"].endswith("(+2)") and "texts-unused" not in severities(found)
+
+
+def test_several_pairs_in_a_row_are_written_as_rows(tmp_path: Path) -> None:
+    found = looked(tmp_path, "embedding", lambda n: {"doc": n, "qa_pairs": [
+        {"question": asked(n), "answer": said(n)}, {"question": said(n), "answer": other(n)}]})  # fmt: skip
+    fix = next(one.first[0].fix for one in found.findings if one.code == "unmapped-columns")
+    assert fix is not None and "qa_pairs" in fix.text("en") and "a row for each" in fix.text("en")
+
+
+@pytest.mark.parametrize("row", [
+    lambda n: {"prompt": asked(n), "input": other(n), "completion": said(n)},
+    lambda n: {"paragraphs": [{"context": other(n), "qas": [{"id": str(n), "question": asked(n), "answers": [
+        {"text": said(n), "answer_start": 0}]}]}], "title": str(n)},
+])  # fmt: skip
+def test_what_is_written_clean_asks_the_same(tmp_path: Path, row: Callable[[int], dict[str, Any]]) -> None:
+    found = looked(tmp_path, "llm", row)
+    clean(Dataset(str(tmp_path / "rows.jsonl")), tmp_path / "clean.jsonl", "llm")
+    assert spoke(found) == spoke(inspect(Dataset(str(tmp_path / "clean.jsonl")), "llm"))
+    assert spoke(found)[0] == ("user", f"{asked(0)}\n{other(0)}")
+
+
+def test_a_prompt_that_ends_with_the_mark_of_an_answer_is_the_question(tmp_path: Path) -> None:
+    for end in ("\n", ""):
+        found = looked(
+            tmp_path,
+            "llm",
+            lambda n, end=end: {  # type: ignore[misc]
+                "prompt": f"<|im_start|>user\n{asked(n)}<|im_end|>\n<|im_start|>assistant{end}",
+                "completion": said(n),
+            },
+        )
+        assert spoke(found) == [("user", asked(0)), ("assistant", said(0))]
+
+
+@pytest.mark.parametrize(("name", "held"), [("best", 1), ("scores", [0.9, 0.1])])
+@pytest.mark.parametrize("task", ["llm", "embedding"])
+def test_what_tells_answers_apart_is_seen_inside_objects_too(tmp_path: Path, task: str, name: str, held: Any) -> None:
+    row = {"answers": ["", ""], name: held}
+    looked(tmp_path, task, lambda n: {"q": asked(n), "item": {**row, "answers": [said(n), other(n)]}, name: "x"})
+    asked_in, answered_in = ("prompt", "completion") if task == "llm" else ("query", "positive")
+    columns = {asked_in: "q", answered_in: "item.answers"}
+    found = inspect(Dataset(str(tmp_path / "rows.jsonl"), columns=columns), task)
+    assert {"answers-told-apart", "texts-graded"} & set(severities(found)) and not found.usable
+
+
+def test_what_a_function_gives_back_is_no_call(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"conversations": [
+        {"from": "user", "value": asked(n)}, {"from": "assistant", "value": "Thought: ask\nAction: find"},
+        {"from": "function", "value": "a window"}, {"from": "assistant", "value": said(n)}]})  # fmt: skip
+    assert [speaker for speaker, _ in spoke(found)] == ["user", "assistant", "tool", "assistant"]

@@ -1,0 +1,78 @@
+"""Multiple choice among the formats: found by its columns, and how numbers that name the right choice are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tunewiz.data.formats.choices import choice_of, counted
+from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.formats.retrieval_rows import MultipleChoice
+from tunewiz.data.formats.supervised import PromptCompletion
+from tunewiz.data.opening.matching import Match, match
+from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.expressions import map_options
+from tunewiz.data.reading.source import Source
+from tunewiz.problems import Problem, error, note, say
+
+#: Roles that may name the right choice.
+_RIGHT = ("right", "completion", "output")
+
+
+#: Roles beside which the user may leave it open that a row is a multiple choice.
+_BESIDE = frozenset(("system", "reasoning", "history", "tools", "input"))
+
+
+def choice_match(candidates: Mapping[str, Format], table: Table, said: Mapped) -> Match | None:
+    """The multiple choice that the columns hold, for retrieval or for a language model; None where they hold none.
+
+    ``said`` is what the user maps: nothing, or only what stands beside question and answer.
+    """
+    if not set(said) <= _BESIDE:
+        return None
+    used = {column for columns in said.values() for column in columns}
+    table = replace(table, columns=tuple(column for column in table.columns if column not in used))
+    chosen = next((name for name in (MultipleChoice.name, PromptCompletion.name) if name in candidates), "")
+    found = choice_of(table) if chosen else None
+    if found is None:
+        return None
+    if chosen == MultipleChoice.name:
+        given = {"query": (" + ".join(found.asked),), "choices": found.offered, "right": (found.right,)}
+    elif counted(table, found.offered, found.right) == "texts":
+        return None  # a question and its answer in words, with the choices beside it
+    else:
+        given = {"prompt": found.asked, "choices": found.offered, "completion": (found.right,)}
+    return match(candidates[chosen], table, {**given, **said})
+
+
+def first_choice(source: Source, table: Table, mapping: Mapped) -> tuple[int | None, list[Problem]]:
+    """The number of the first choice where numbers name the right one, and what to say of that."""
+    offered, right = mapping.get("choices", ()), next((mapping[role][0] for role in _RIGHT if role in mapping), "")
+    way = counted(table, offered, right) if offered and right else ""
+    if way == "unclear":
+        values = sorted({int(float(value)) for value in table.values(right)})
+        message = say(
+            "{right} holds {numbers}, and nothing says whether the first of the choices in {offered} is 0 or 1.",
+            right=right,
+            numbers=", ".join(map(str, values)),
+            offered=", ".join(offered),
+        )
+        fix = say("Write letters (A, B, …) into {right}, or the right choice itself.", right=right)
+        return None, [error("choice-number", message, source.at(), fix)]
+    told: list[Problem] = []
+    if "right" in mapping:
+        message = say("The choice that {right} names is what each question is to find; the others are wrong answers.",
+                      right=right)  # fmt: skip
+        told.append(note("choices-read", message, source.at()))
+    if way not in ("from 0", "from 1"):
+        return None, told
+    first = int(way == "from 1")
+    message = say("The numbers in {right} count the choices from {first}.", right=right, first=first)
+    return first, [*told, note("choice-number", message, source.at())]
+
+
+def choice_advice(table: Table, answers: str, right: str, asked: Sequence[str]) -> str:
+    """The mapping that reads a list of answers as choices, of which ``right`` names one; "" where it names none."""
+    if not asked or counted(table, (answers,), right) not in ("letters", "texts", "from 0", "from 1"):
+        return ""
+    return map_options({"query": asked[0], "choices": answers, "right": right})
