@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from tunewiz.backends.evaluate.general import lost, remedy
 from tunewiz.backends.evaluate.verdict import QUERIES, ROWS, Comparison
 from tunewiz.backends.reports.metrics_file import BEST, MetricsFile
 from tunewiz.backends.runs.run import Run
@@ -214,6 +215,11 @@ def _worse(known: Known) -> Iterator[Message]:
     compared = known.numbers.reranking
     if not compared or compared.verdict != "REGRESSION":  # said already
         yield from _false_negatives(known)
+
+
+def _forgot(known: Known) -> Iterator[Message]:
+    if known.settings and known.verdict != "REGRESSION" and lost(known.numbers.general):
+        yield say("It forgot some of what it could before. {remedy}", remedy=remedy(known.settings))
 
 
 def _nothing_compared(known: Known) -> Iterator[Message]:
@@ -421,6 +427,7 @@ Rule = Callable[[Known], Iterator[Message]]
 _FINISHED: Final[tuple[Rule, ...]] = (
     _reranker_hurts,
     _worse,
+    _forgot,
     _nothing_compared,
     _other_way,
     _uncertain,

@@ -51,7 +51,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Shell:
         "data: {train: rows.jsonl, evaluation: {fraction: 0.25}}\nloss: multiple_negatives_ranking\n"
         "method: {type: lora, rank: 4}\n"
         "training: {batch_size: 8, epochs: 2, learning_rate: 1.0e-2, max_length: 32}\n"
-        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200}}\n",
+        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200, general: false}}\n",
         encoding="utf-8",
     )
     shell = Shell(folder, preset)
