@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tunewiz.backends.evaluate.general import AFTER, BEFORE, measure_name, told_general
 from tunewiz.backends.evaluate.records import Measured
+from tunewiz.backends.models.run_models import EMBEDDING
 from tunewiz.backends.reports.blocks import Block, Heading, Paragraph, Table
 from tunewiz.backends.reports.facts import RunFacts
 from tunewiz.language import N_, translate
@@ -31,9 +32,13 @@ def general_blocks(facts: RunFacts[Any]) -> Iterator[Block]:
         for name, one in facts.general.items()
     ]  # fmt: skip
     yield Table([translate(title) for title in titles], rows, frozenset(range(1, 5)))
-    before, after = (Measured.read(facts.run.report / name) or Measured(metrics={}) for name in (BEFORE, AFTER))
-    yield Paragraph(_how(facts, after).text())
-    yield from _answers(before, after)
+    first = Measured.read(facts.run.directory / EMBEDDING / "report" / AFTER)
+    before, after = (Measured.read(facts.run.report / name) for name in (BEFORE, AFTER))
+    if first:
+        yield Paragraph(_searched(first).text())
+    if before and after:
+        yield Paragraph(_how(facts, after).text())
+        yield from _answers(before, after)
 
 
 def _how(facts: RunFacts[Any], after: Measured) -> Message:
@@ -44,18 +49,25 @@ def _how(facts: RunFacts[Any], after: Measured) -> Message:
             "loss in nats a token, smaller is better.",
             count=after.queries or 0,
         )
-    values = {"count": after.queries or 0, "documents": after.documents or 0, "name": printable(after.collection, 60)}
     if facts.preset.task == "embedding":
-        return say(
-            "{count} questions of the sample {name}, which is not part of the training, searched in {documents} "
-            "documents.",
-            **values,
-        )
+        return _searched(after)
     return say(
         "{count} questions of the sample {name}, which is not part of the training; the reranker puts the best ten of "
         "{documents} documents by shared words (BM25) in order.",
-        **values,
+        **_sizes(after),
     )
+
+
+def _searched(after: Measured) -> Message:
+    return say(
+        "{count} questions of the sample {name}, which is not part of the training, searched in {documents} documents.",
+        **_sizes(after),
+    )
+
+
+def _sizes(after: Measured) -> dict[str, int | str]:
+    name = printable(after.collection, 60)
+    return {"count": after.queries or 0, "documents": after.documents or 0, "name": name}
 
 
 def _answers(before: Measured, after: Measured) -> Iterator[Block]:

@@ -27,6 +27,7 @@ from tunewiz.data.text.language import is_chinese
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml import library
+from tunewiz.tui.panels import result_story
 from tunewiz.tui.panels.evidence import evidence
 
 pytestmark = pytest.mark.usefixtures("in_english")
@@ -151,7 +152,8 @@ def test_the_report_the_advice_and_the_result_screen_say_the_same(tmp_path: Path
     assert list(facts.general) == ["embedding ndcg@10", "embedding recall@10", "ndcg@10", "recall@10"]
     assert list(lost(facts.general)) == ["ndcg@10"]
     text = " ".join(map(str, general_blocks(facts)))
-    assert "48 questions of the sample faq-zh" in text
+    assert text.count("48 questions of the sample faq-zh") == 2
+    assert "0 questions" not in text
     assert "ndcg@10 of the embedding model" in text
     facts.metrics(corpus="given").write(run.report / "metrics.json")
     state = read_state(run)
@@ -159,6 +161,10 @@ def test_the_report_the_advice_and_the_result_screen_say_the_same(tmp_path: Path
     assert found.forgot
     assert [change.metric for change in found.general if change.certain] == ["ndcg@10"]
     assert "ndcg@10 went from 0.6650 to 0.4650" in found.general_told[0].text()
+    lines = ["".join(text for text, _ in line) for line in result_story._general(found, 100)]
+    assert lines[0] == "Did it forget?"
+    assert any("0.6650   0.4650    -0.2000" in line for line in lines)
+    assert result_story._general(type(found)(), 60) == []
     known = known_of(run, state)
     ended = type(known)(run, type(state)(status="finished", verdict="WIN"), preset, known.metrics)
     assert any(step.text().startswith("It forgot some of what it could before.") for step in next_steps(ended))
