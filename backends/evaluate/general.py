@@ -9,6 +9,7 @@ from typing import Final
 from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.evaluate.verdict import WIN_FROM, Comparison, compare_all
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.problems import Message, Problem, Where, say, warning
 
 #: In a run's report, beside ``before.json`` and ``after.json`` and in their form.
@@ -98,7 +99,7 @@ def forgotten(preset: Preset, general: Mapping[str, Comparison], data: str) -> P
     message = say(
         "The tuned model forgot some of what it could before. On {rows} {kind} that it was not tuned for: {what}.",
         rows=rows,
-        kind=say("prompts") if preset.task == "llm" else say("questions of {data}", data=data),
+        kind=say("prompts") if isinstance(preset, LlmPreset) else say("questions of {data}", data=data),
         what=_joined(parts),
     )
     return warning("forgotten", message, Where(key="training"), remedy(preset))

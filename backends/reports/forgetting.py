@@ -11,6 +11,7 @@ from tunewiz.backends.models.run_models import EMBEDDING
 from tunewiz.backends.reports.blocks import Block, Heading, Paragraph, Table
 from tunewiz.backends.reports.facts import RunFacts
 from tunewiz.language import N_, translate
+from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.printable import printable
 from tunewiz.problems import Message, say
@@ -49,7 +50,7 @@ def _how(facts: RunFacts[Any], after: Measured) -> Message:
             "loss in nats a token, smaller is better.",
             count=after.queries or 0,
         )
-    if facts.preset.task == "embedding":
+    if isinstance(facts.preset, EmbeddingPreset):
         return _searched(after)
     return say(
         "{count} questions of the sample {name}, which is not part of the training; the reranker puts the best ten of "
