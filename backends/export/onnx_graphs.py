@@ -6,7 +6,6 @@ Of an embedding model the graph gives ``last_hidden_state``, which sentence-tran
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import warnings
@@ -194,14 +193,17 @@ def _reading(model: Any) -> str:
     limit = model.max_seq_length or tokenizer.model_max_length
     padding = {
         "direction": tokenizer.padding_side,
-        "pad_id": tokenizer.pad_token_id,
+        "pad_id": tokenizer.pad_token_id or 0,
         "pad_type_id": tokenizer.pad_token_type_id,
-        "pad_token": tokenizer.pad_token,
+        "pad_token": tokenizer.pad_token or "",  # what stands there is masked out, and has no say
     }
-    told = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in padding.items())
-    return f"tokenizer.enable_truncation({int(limit)})\ntokenizer.enable_padding({told})"
+    padded = ", ".join(f"{name}={value!r}" for name, value in padding.items())
+    cut = f"tokenizer.enable_truncation({limit})\n" if limit < _ENDLESS else "tokenizer.no_truncation()\n"
+    return f"{cut}tokenizer.enable_padding({padded})"
 
 
+#: Tokenizers without a limit of their own say 10^30.
+_ENDLESS: Final = 1 << 30
 _HERE: Final = re.compile(r'^folder = Path\("\."\)$', re.MULTILINE)
 
 

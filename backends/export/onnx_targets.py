@@ -193,7 +193,7 @@ def _embedder(run: Run, preset: RetrievalPreset, outer: Run) -> _Part:
     collection = _collection(outer)
     questions, documents = _real(collection)
     items = [*(asked + text for text in questions), *(told + text for text in (*documents, *_PROBES))]
-    items.append(told + " ".join(documents or _PROBES) * 20)  # longer than any model reads
+    items.append(told + _long(documents))
 
     def by_torch(texts: Sequence[str]) -> Rows:
         rows: Rows = model.encode(list(texts), batch_size=len(texts), normalize_embeddings=True, prompt="")
@@ -218,7 +218,7 @@ def _reranker(run: Run, preset: RetrievalPreset) -> _Part:
     collection = _collection(run)
     questions, documents = _real(collection)
     every = [*questions, *_PROBES]
-    answers = [*documents, *reversed(_PROBES), " ".join(documents or _PROBES) * 20]
+    answers = [*documents, *reversed(_PROBES), _long(documents)]
     items = [(every[place % len(every)], answer) for place, answer in enumerate(answers)]
 
     def by_torch(pairs: Sequence[tuple[str, str]]) -> Rows:
@@ -251,6 +251,11 @@ def _real(collection: Collection) -> tuple[list[str], list[str]]:
     """Some questions and documents of the run."""
     questions = list(collection.queries.values())[:_REAL]
     return questions, [document.full for document in list(collection.corpus.values())[:_REAL]]
+
+
+def _long(documents: Sequence[str]) -> str:
+    """A text of which most models read a part only."""
+    return (" ".join(documents or _PROBES) * 1000)[:50_000]
 
 
 def _quoted(text: str) -> str:
