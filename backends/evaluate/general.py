@@ -78,7 +78,7 @@ def measure_name(name: str) -> Message:
     return (
         say("{measure} of the embedding model", measure=measure)
         if part
-        else names.get(name, Message("{name}", {"name": name}))
+        else names.get(name, say("{measure}", measure=name))
     )
 
 

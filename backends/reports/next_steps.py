@@ -93,6 +93,11 @@ class Known:
         """The primary measure before and after."""
         return self.numbers.comparison
 
+    @cached_property
+    def forgot(self) -> bool:
+        """Whether the tuned model lost what it could before."""
+        return bool(lost(self.numbers.general))
+
     @property
     def rows(self) -> int:
         """Training rows; 0 where that is not known."""
@@ -218,7 +223,7 @@ def _worse(known: Known) -> Iterator[Message]:
 
 
 def _forgot(known: Known) -> Iterator[Message]:
-    if known.settings and known.verdict != "REGRESSION" and lost(known.numbers.general):
+    if known.settings and known.verdict != "REGRESSION" and known.forgot:
         yield say("It forgot some of what it could before. {remedy}", remedy=remedy(known.settings))
 
 
@@ -324,7 +329,7 @@ def _still_falls(known: Known) -> bool:
 
 def _still_learning(known: Known) -> Iterator[Message]:
     settings = known.settings
-    if settings is None or known.verdict == "REGRESSION" or not _still_falls(known):
+    if settings is None or known.verdict == "REGRESSION" or known.forgot or not _still_falls(known):
         return
     if settings.training.max_steps > 0:
         steps = 2 * settings.training.max_steps
@@ -339,6 +344,7 @@ def _hardly_changed(known: Known) -> Iterator[Message]:
         return
     if not _still_falls(known):
         yield from _gentler(known)
+    if not _still_falls(known) and not known.forgot:
         yield say("Try a higher learning rate or more epochs while the loss on held-out rows still falls.")
     if not known.writes and known.rows >= _FEW_ROWS:
         yield say("If the base model is good already on your queries, more data brings more than more training.")

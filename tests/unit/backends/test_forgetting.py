@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tunewiz import language
 from tunewiz.backends.evaluate.general import AFTER, BEFORE, compared_general, forgotten, lost, told_general
 from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.reports.facts import gather, gather_language_model
@@ -27,6 +28,7 @@ from tunewiz.data.text.language import is_chinese
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml import library
+from tunewiz.problems import reworded
 from tunewiz.tui.panels import result_story
 from tunewiz.tui.panels.evidence import evidence
 
@@ -104,6 +106,11 @@ def test_a_loss_that_rises_beyond_chance_is_told_with_what_to_do(tmp_path: Path)
     fix = problem.fix.text()
     assert f"training.learning_rate below {preset.training.learning_rate:g}" in fix
     assert "method: lora" not in fix  # which it does
+    language.use("zh")
+    told = reworded(problem.record())
+    language.use("en")
+    assert str(told["message"]).startswith("微调后的模型忘掉了一部分原有能力。在 48 条提示")
+    assert "中文提示的损失" in str(told["message"])
     full = preset.model_copy(update={"method": library.load("llm/qwen3-0.6b-full").method})  # type: ignore[attr-defined]
     again = forgotten(full, found, "")
     assert again is not None and again.fix is not None
@@ -166,8 +173,15 @@ def test_the_report_the_advice_and_the_result_screen_say_the_same(tmp_path: Path
     assert any("0.6650   0.4650    -0.2000" in line for line in lines)
     assert result_story._general(type(found)(), 60) == []
     known = known_of(run, state)
-    ended = type(known)(run, type(state)(status="finished", verdict="WIN"), preset, known.metrics)
-    assert any(step.text().startswith("It forgot some of what it could before.") for step in next_steps(ended))
+    ended = type(known)(run, type(state)(status="finished", verdict="UNPROVEN"), preset, known.metrics)
+    steps = [step.text() for step in next_steps(ended)]
+    assert any(step.startswith("It forgot some of what it could before.") for step in steps)
+    assert not any("higher learning rate" in step for step in steps)
+    problem = forgotten(preset, facts.general, "faq-zh")
+    assert problem is not None
+    language.use("zh")
+    assert "个 faq-zh 的问题（不属于训练内容）上：ndcg@10 0.6650 → 0.4650" in str(reworded(problem.record())["message"])
+    language.use("en")
 
 
 class _Broken:
