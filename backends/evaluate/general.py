@@ -55,7 +55,7 @@ def told_general(general: Mapping[str, Comparison]) -> Iterator[Message]:
     worse = lost(general)
     for name, one in worse.items():
         yield say("{name} went from {before} to {after} (95 % interval of the change {low} to {high}).",
-                  name=measure_name(name), **_numbers(one))  # fmt: skip
+                  name=_called(name), **_numbers(one))  # fmt: skip
     if general and not worse:
         yield say("Nothing shows that it forgot: no general measure got worse beyond chance.")
     if any(one.before < _LITTLE for name, one in general.items() if name.endswith(SEARCHED[0])):
@@ -67,19 +67,21 @@ def _numbers(one: Comparison) -> dict[str, str]:
     return numbers | {"low": f"{one.low:+.4f}", "high": f"{one.high:+.4f}"}
 
 
-def measure_name(name: str) -> Message:
-    """A general measure as it is called in front of people."""
+def measure_name(name: str) -> str:
+    """A general measure as it is called in front of people, in the current language."""
+    told = _called(name)
+    return told.text() if isinstance(told, Message) else told
+
+
+def _called(name: str) -> Message | str:
+    """The same, not yet worded."""
     names = {
         LOSS: say("the loss of all general prompts"),
         f"{LOSS}_en": say("the loss of the English prompts"),
         f"{LOSS}_zh": say("the loss of the Chinese prompts"),
     }
     part, _, measure = name.rpartition(" ")  # of a pipeline's embedding model, the name of its run comes first
-    return (
-        say("{measure} of the embedding model", measure=measure)
-        if part
-        else names.get(name, say("{measure}", measure=name))
-    )
+    return say("{measure} of the embedding model", measure=measure) if part else names.get(name, name)
 
 
 def forgotten(preset: Preset, general: Mapping[str, Comparison], data: str) -> Problem | None:
@@ -92,7 +94,7 @@ def forgotten(preset: Preset, general: Mapping[str, Comparison], data: str) -> P
         return None
     parts = [
         say("{name} {before} → {after}, 95 % interval of the change {low} to {high}",
-            name=measure_name(name), **_numbers(one))
+            name=_called(name), **_numbers(one))
         for name, one in worse.items()
     ]  # fmt: skip
     rows = max(one.queries for one in worse.values())

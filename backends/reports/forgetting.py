@@ -28,7 +28,7 @@ def general_blocks(facts: RunFacts[Any]) -> Iterator[Block]:
         yield Paragraph(sentence.text())
     titles = (N_("measure"), N_("before"), N_("after"), N_("difference"), N_("95 % interval"))
     rows = [
-        [measure_name(name).text(), f"{one.before:.4f}", f"{one.after:.4f}", f"{one.difference:+.4f}",
+        [measure_name(name), f"{one.before:.4f}", f"{one.after:.4f}", f"{one.difference:+.4f}",
          f"{one.low:+.4f} … {one.high:+.4f}"]
         for name, one in facts.general.items()
     ]  # fmt: skip

@@ -161,8 +161,7 @@ def evidence(run: Run, state: RunState) -> Evidence:
 def _general(compared: Mapping[str, Comparison]) -> Iterator[Change]:
     """With the names that people read."""
     for name, one in compared.items():
-        told = measure_name(name).text()
-        yield Change(told, one.before, one.after, one.low, one.high, one.lower_is_better)
+        yield Change(measure_name(name), one.before, one.after, one.low, one.high, one.lower_is_better)
 
 
 def _points(numbers: MetricsFile, primary: str) -> Iterator[Point]:

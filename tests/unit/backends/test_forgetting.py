@@ -106,8 +106,9 @@ def test_a_loss_that_rises_beyond_chance_is_told_with_what_to_do(tmp_path: Path)
     fix = problem.fix.text()
     assert f"training.learning_rate below {preset.training.learning_rate:g}" in fix
     assert "method: lora" not in fix  # which it does
+    record = problem.record()
     language.use("zh")
-    told = reworded(problem.record())
+    told = reworded(record)
     language.use("en")
     assert str(told["message"]).startswith("微调后的模型忘掉了一部分原有能力。在 48 条提示")
     assert "中文提示的损失" in str(told["message"])
@@ -179,8 +180,9 @@ def test_the_report_the_advice_and_the_result_screen_say_the_same(tmp_path: Path
     assert not any("higher learning rate" in step for step in steps)
     problem = forgotten(preset, facts.general, "faq-zh")
     assert problem is not None
+    record = problem.record()
     language.use("zh")
-    assert "个 faq-zh 的问题（不属于训练内容）上：ndcg@10 0.6650 → 0.4650" in str(reworded(problem.record())["message"])
+    assert "个 faq-zh 的问题（不属于训练内容）上：ndcg@10 0.6650 → 0.4650" in str(reworded(record)["message"])
     language.use("en")
 
 
