@@ -107,6 +107,7 @@ COMMANDS: Final = {
     "stop": N_("Save a checkpoint, then end the run."),
     "report": N_("Show what a run brought."),
     "presets": N_("List the presets."),
+    "keys": N_("Every key of a preset: what it is, what it takes, what is usual."),
     "models": N_("List the models that are known, and what fits this machine."),
     "doctor": N_("What is installed, reachable and free here, which tasks can run, and how to mend the rest."),
     "try": N_("Ask the models of a run, before and after, side by side; queries may come on stdin."),
@@ -114,11 +115,12 @@ COMMANDS: Final = {
     "eval": N_("Measure the search of a run, or any model, on a test collection."),
     "export": N_("Write a run's model in the form that other software wants; without --to, list the forms."),
     "bundle": N_("Everything of a run in one zip: data, logs, report, pictures, script, notebook, how to repeat it."),
+    "push": N_("Upload a run's model with its card to Hugging Face or ModelScope; --dry-run shows what would go."),
     "import": N_("Make a preset of another program's configuration or command line."),
     "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),
 }
 _SPELT: Final = {"try": "try_", "eval": "eval_", "import": "import_"}  # words that Python keeps for itself
-_BESIDE: Final = {"bundle": "export"}  # commands that lie in the file of another
+_BESIDE: Final = {"bundle": "export", "push": "export"}  # commands that lie in the file of another
 
 
 class Commands(TyperGroup):
