@@ -120,6 +120,7 @@ class Measured(Record):
     seconds: float = 0.0
     queries: Count | None = None
     documents: Count | None = None
+    collection: str = ""  # of ours, by name, where it is not the run's own
     max_length: Count | None = None
     precision: str = ""
     exact_share: float = 1.0  # of the documents, encoded in fp32

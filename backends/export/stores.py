@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tunewiz.backends.evaluate import metrics
-from tunewiz.backends.export.targets import SOURCES, Target, copy_model, parts
+from tunewiz.backends.export.targets import SOURCES, Target, copy_model, need_packages, parts
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying.corpus import run_documents
 from tunewiz.data.retrieval.prepared import load
@@ -23,7 +23,7 @@ from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.pipeline import PipelinePreset
-from tunewiz.problems import BadPreset, Message, error, say
+from tunewiz.problems import Message, say
 
 if TYPE_CHECKING:
     from tunewiz.backends.models.encoding import Vectors
@@ -50,11 +50,7 @@ class Store(Target):
 
         Raises :class:`BadPreset` (``store-packages``) where a package is missing.
         """
-        missing = [name for module, name in self.packages.items() if importlib.util.find_spec(module) is None]
-        if missing:
-            message = say("This form needs {packages}.", packages=", ".join(missing))
-            fix = say("Install them: {command}", command=f'pip install "tunewiz[{self.extra}]"')
-            raise BadPreset(error("store-packages", message, fix=fix))
+        need_packages(self.packages, self.extra, "store-packages")
         part = parts(run, preset)
         own = part.get("embedding") or part[""]
         copy_model(own, folder / "model")

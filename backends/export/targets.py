@@ -54,6 +54,15 @@ class Target(ABC):
         """Write it into ``folder``; how it is used from there. Raises ``TunewizError``."""
 
 
+def need_packages(packages: Mapping[str, str], extra: str, code: str) -> None:
+    """Raise :class:`BadPreset` (``code``) unless ``packages`` (module to name) are here; ``extra`` brings them."""
+    missing = [name for module, name in packages.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        message = say("This form needs {packages}.", packages=", ".join(missing))
+        fix = say("Install them: {command}", command=f'pip install "tunewiz[{extra}]"')
+        raise BadPreset(error(code, message, fix=fix))
+
+
 def whole_model(run: Run) -> Path:
     """The folder of the whole tuned model. Raises :class:`BadPreset` (``no-whole-model``) where there is none."""
     if has_model(run.model):

@@ -9,9 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
+from tunewiz.backends.evaluate.general import compared_general
 from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import FLOOR, Measured
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, QUERIES, ROWS, Comparison, Verdict, compare_all
+from tunewiz.backends.models.run_models import EMBEDDING
 from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -53,6 +55,13 @@ class RunFacts(ABC, Generic[P]):
     def comparison(self) -> Comparison | None:
         """The primary metric before and after."""
         return self.comparisons.get(self.primary)
+
+    @cached_property
+    def general(self) -> Mapping[str, Comparison]:
+        """Each measure of general data before and after; of a pipeline the embedding model's too, with its name."""
+        how = self.preset.evaluation.bootstrap, self.preset.training.seed
+        first = compared_general(self.run.directory / EMBEDDING / "report", *how)
+        return {f"{EMBEDDING} {name}": one for name, one in first.items()} | compared_general(self.run.report, *how)
 
     @property
     def sides(self) -> Mapping[str, Measured]:
@@ -110,6 +119,7 @@ class RunFacts(ABC, Generic[P]):
             difference={name: item.difference for name, item in compared.items()},
             interval={name: (item.low, item.high) for name, item in compared.items()},
             metrics=compared,
+            general=self.general,
             queries=known.queries if known else None,
             counts=self.counts,
             memory=_memory(self.run),

@@ -21,6 +21,7 @@ from tunewiz.backends.reports.blocks import (
     write_pages,
 )
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
+from tunewiz.backends.reports.forgetting import general_blocks
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.reports.pictures import CURVES, curve_pictures, loss_picture
@@ -62,6 +63,7 @@ def _contents(
     yield from (Picture(more[name], translate(told)) for name, told in CURVES.items() if name in more)
     yield from _confusion(facts)
     yield from _answers(facts)
+    yield from general_blocks(facts)
     yield from advice(steps)
     yield from section(N_("What was noticed"), notices(state))
     yield from section(N_("How it was made"), [line.text() for line in made_from(facts)])

@@ -47,6 +47,9 @@ class MetricsFile(Record):
         "with low, expected and high as estimated.",
     )
     per_query: Mapping[str, str] = Field({}, description="By system: the file with the numbers of each query or row.")
+    general: Mapping[str, Compared] = Field(
+        {}, description="Measures of general data before and after: whether the model forgot."
+    )
     next: tuple[str, ...] = Field((), description="What to try next, in the language of the run.")
     # Of a retrieval model.
     corpus: CorpusKind = Field("none", description="Whether the documents were given, or built from the data.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from tunewiz.backends.evaluate.general import lost, remedy
 from tunewiz.backends.evaluate.verdict import QUERIES, ROWS, Comparison
 from tunewiz.backends.reports.metrics_file import BEST, MetricsFile
 from tunewiz.backends.runs.run import Run
@@ -91,6 +92,11 @@ class Known:
     def comparison(self) -> Comparison | None:
         """The primary measure before and after."""
         return self.numbers.comparison
+
+    @cached_property
+    def forgot(self) -> bool:
+        """Whether the tuned model lost what it could before."""
+        return bool(lost(self.numbers.general))
 
     @property
     def rows(self) -> int:
@@ -216,6 +222,11 @@ def _worse(known: Known) -> Iterator[Message]:
         yield from _false_negatives(known)
 
 
+def _forgot(known: Known) -> Iterator[Message]:
+    if known.settings and known.verdict != "REGRESSION" and known.forgot:
+        yield say("It forgot some of what it could before. {remedy}", remedy=remedy(known.settings))
+
+
 def _nothing_compared(known: Known) -> Iterator[Message]:
     if known.verdict != "NONE":
         return
@@ -318,7 +329,7 @@ def _still_falls(known: Known) -> bool:
 
 def _still_learning(known: Known) -> Iterator[Message]:
     settings = known.settings
-    if settings is None or known.verdict == "REGRESSION" or not _still_falls(known):
+    if settings is None or known.verdict == "REGRESSION" or known.forgot or not _still_falls(known):
         return
     if settings.training.max_steps > 0:
         steps = 2 * settings.training.max_steps
@@ -333,6 +344,7 @@ def _hardly_changed(known: Known) -> Iterator[Message]:
         return
     if not _still_falls(known):
         yield from _gentler(known)
+    if not _still_falls(known) and not known.forgot:
         yield say("Try a higher learning rate or more epochs while the loss on held-out rows still falls.")
     if not known.writes and known.rows >= _FEW_ROWS:
         yield say("If the base model is good already on your queries, more data brings more than more training.")
@@ -421,6 +433,7 @@ Rule = Callable[[Known], Iterator[Message]]
 _FINISHED: Final[tuple[Rule, ...]] = (
     _reranker_hurts,
     _worse,
+    _forgot,
     _nothing_compared,
     _other_way,
     _uncertain,

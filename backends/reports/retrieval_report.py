@@ -28,6 +28,7 @@ from tunewiz.backends.reports.blocks import (
     write_pages,
 )
 from tunewiz.backends.reports.facts import Facts, file_of, gather
+from tunewiz.backends.reports.forgetting import general_blocks
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.reports.pictures import (
@@ -127,6 +128,7 @@ def contents(
         *side_by_side.two_stage_blocks(facts),
         *side_by_side.way_blocks(facts),
         *side_by_side.smaller_blocks(facts),
+        *general_blocks(facts),
         *_picture_blocks(pictures),
         *_changes(facts, changes),
         *advice(steps),

@@ -16,6 +16,7 @@ from tunewiz.backends.ranks.plan import plan_of
 from tunewiz.backends.runs.create import add_to_record, record_folder
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.stages.forgetting import prompts_beside
 from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.backends.training.out_of_memory import explain_out_of_memory
 from tunewiz.data.chat.prepared import LlmPlan, PreparedLlm, load, save
@@ -216,3 +217,4 @@ class LanguageModelBackend(Backend[LlmPreset]):
         run.report.mkdir(parents=True, exist_ok=True)
         measured.save(run.report / f"{when}.json")
         run.emit(Evaluated(when=when, metrics=measured.metrics, what="held-out rows", seconds=measured.seconds))
+        prompts_beside(run, preset, loaded, when)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from tunewiz.backends import readiness
 from tunewiz.backends.engines import Backend
-from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, search_encoder
+from tunewiz.backends.evaluate.measuring import MeasureOptions, measure, measure_with, search_encoder
 from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import FUSION
 from tunewiz.backends.models import run_models
@@ -25,6 +25,7 @@ from tunewiz.backends.runs.create import add_to_record, record_folder
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.stages.foresight import foreseen
+from tunewiz.backends.stages.forgetting import rank_beside, search_beside
 from tunewiz.backends.training.adjusting import write_preset
 from tunewiz.backends.training.checkpoints import take_away
 from tunewiz.backends.training.out_of_memory import with_values
@@ -280,9 +281,11 @@ class RetrievalBackend(RetrievalStages[EmbeddingPreset]):
         stage = "baseline" if when == "before" else "evaluate"
         options = measure_options(run, preset, stage)
         wanted = wanted_of(preset) if when == "before" else replace(wanted_of(preset), smaller=_lengths(preset))
-        measured: Measurement = measure(path, collection, wanted, preset, options)
+        encoder = search_encoder(path, preset, options)
+        measured: Measurement = measure_with(lambda: encoder, collection, wanted)
         Retrieval().save(measured, run.report / when)
         run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
+        search_beside(run, preset, encoder, when)
         self._beside(run, preset, collection, measured, when)
 
     def _beside(
@@ -421,8 +424,9 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
         ) as scorer:
             evaluator = TwoStage(candidates, self._share(run, preset, scorer, options, when))
             measured = evaluator.measure(scorer, collection, wanted_of(preset))
-        evaluator.save(measured, run.report / when)
-        run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
+            evaluator.save(measured, run.report / when)
+            run.emit(Evaluated(when=when, metrics=measured.metrics, seconds=measured.seconds))
+            rank_beside(run, preset, scorer, when)
 
     def _share(
         self, run: Run, preset: RerankerPreset, scorer: PairScorer, options: MeasureOptions, when: When

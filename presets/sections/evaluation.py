@@ -74,6 +74,17 @@ class Evaluation(Batches):
         description=N_("Measure the untouched model first, so that the gain of training is known and not guessed."),
         json_schema_extra=about(typical=N_("true. Without it a run has no verdict.")),
     )
+    general: bool = Field(
+        True,
+        title=N_("Did it forget?"),
+        description=N_(
+            "Also measure general data of Tunewiz that is not trained on, before and after, and warn where the tuned "
+            "model lost what it could: 48 questions on 170 documents; of a reranker 480 pairs."
+        ),
+        json_schema_extra=about(
+            typical=N_("true. It takes seconds with a small model, a minute or two with a large one on a CPU.")
+        ),
+    )
     batch_size: int = Field(
         64,
         ge=1,
@@ -155,6 +166,16 @@ class LlmEvaluation(Batches):
     """Measures on held-out rows before and after training, with the same template and labels on answers only."""
 
     baseline: bool = vary_field(Evaluation, "baseline")
+    general: bool = vary_field(
+        Evaluation,
+        "general",
+        description=N_(
+            "Also measure general prompts of Tunewiz that are not trained on, before and after, and warn where the "
+            "tuned model lost what it could: the loss of 48 prompts with good answers, English and Chinese, and four "
+            "answers side by side."
+        ),
+        typical=N_("true. It takes seconds on a GPU; on a CPU about as long as measuring fifty short rows."),
+    )
     rows: int = Field(
         500,
         ge=1,

@@ -56,7 +56,8 @@ class PipelinePreset(RerankerPreset):
         data = self.data.model_copy(update={"negatives": own.data.negatives})
         training = own.training.model_copy(update={"seed": self.training.seed})
         # Deep enough a list, and the same measures, to be laid beside the reranker's.
-        asked = {"k": self.evaluation.k, "metric": self.evaluation.metric, "baseline": True}
+        shown = {name: getattr(self.evaluation, name) for name in ("k", "metric", "general")}
+        asked = {**shown, "baseline": True}
         evaluation = own.evaluation.model_copy(update=asked)
         shared = {"data": data, "training": training, "evaluation": evaluation, "launch": self.launch}
         return own.model_copy(update=shared)

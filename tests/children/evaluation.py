@@ -80,7 +80,7 @@ def preset_for(model: Path, data: Path, **changes: Any) -> EmbeddingPreset:
         "data": {"train": str(data)},
         "loss": {"name": "multiple_negatives_ranking"},
         "training": {"max_length": 48},
-        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
+        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200, "general": False},
         "launch": {"device": DEVICE},
     }
     return EmbeddingPreset.model_validate(settings | changes)

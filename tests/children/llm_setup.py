@@ -31,7 +31,7 @@ def preset(model: Path, /, **sections: Any) -> LlmPreset:
         "data": {"train": "sample:instructions-en", "limit": 40},
         "training": {"batch_size": 4, "accumulation": 1, "max_steps": 3, "max_length": 192, "learning_rate": 1e-3,
                      "log_every": 1, "evaluations": 1, "gradient_checkpointing": False, "precision": "fp32"},
-        "evaluation": {"rows": 4, "answers": 1, "max_new_tokens": 4},
+        "evaluation": {"rows": 4, "answers": 1, "max_new_tokens": 4, "general": False},
         "launch": {"device": DEVICE, "threads": 1},
     }  # fmt: skip
     whole: dict[str, Any] = {"name": "tiny", "task": "llm", **plain}
@@ -68,6 +68,8 @@ def _through(run: Run, wanted: LlmPreset, interrupted: bool) -> dict[str, Any]:
     answered = [event for event in EventReader(run.events_file).read() if isinstance(event, Answered)]
     return {
         **sides,
+        "general": read_json(run.report / "metrics.json")["general"],
+        "general_answers": (read_json(run.report / "general.after.json") or {}).get("answers"),
         "answered": [(event.step, len(event.answers)) for event in answered],
         "verdict": verdict,
         "record": record["llm"],

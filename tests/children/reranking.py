@@ -22,7 +22,7 @@ def reranker_preset(model: Path, data: Path, **changes: Any) -> RerankerPreset:
         "data": {"train": str(data), "negatives": {"strategy": "random", "per_query": 2, "candidates": 10}},
         "candidates": {"depth": 8, "search_share": 0},
         "loss": "binary_cross_entropy",
-        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
+        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200, "general": False},
         "launch": {"device": DEVICE},
     }
     settings |= {name: value for name, value in changes.items() if name != "training"}

@@ -81,7 +81,7 @@ def shell(tmp_path: Path, tiny_encoder: Path):  # type: ignore[no-untyped-def]
         f"name: tiny\ntask: embedding\nmodel: {{id: {tiny_encoder}, source: local}}\n"
         "data: {train: rows.jsonl, evaluation: {fraction: 0.25}}\nloss: multiple_negatives_ranking\n"
         "training: {batch_size: 8, epochs: 2, learning_rate: 1.0e-3, max_length: 32, log_every: 1}\n"
-        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200}}\n",
+        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200, general: false}}\n",
         encoding="utf-8",
     )
     yield Shell(tmp_path, preset)

@@ -44,7 +44,7 @@ def a_preset(folder: Path, model: Path) -> Path:
         f"name: tiny\ntask: embedding\nmodel: {{id: {model}, source: local}}\n"
         "data: {train: rows.jsonl, evaluation: {fraction: 0.25}}\nloss: multiple_negatives_ranking\n"
         "training: {batch_size: 8, epochs: 15, learning_rate: 1.0e-4, max_length: 32, log_every: 1}\n"
-        "launch: {device: cpu}\nevaluation: {bootstrap: 200}\n",
+        "launch: {device: cpu}\nevaluation: {bootstrap: 200, general: false}\n",
         encoding="utf-8",
     )
     return preset

@@ -55,6 +55,7 @@ def carried(tiny_llm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     """A folder, and what became of each case below: in one child, for importing takes longer than many trainings."""
     folder = tmp_path_factory.mktemp("carried")
     methods = {name: {"method": method} for name, method in METHODS.items()}
+    methods["full"]["evaluation"] = {"general": True}
     return folder, ran(folder / "runs", tiny_llm, methods | _stages(folder) | _interrupted_and_wrong(folder, tiny_llm))
 
 
@@ -70,6 +71,17 @@ def test_every_method_learns_and_is_exported(carried: tuple[Path, dict[str, Any]
         has_adapter = METHODS[name]["type"] in ("lora", "qlora", "oft")
         assert ("adapter_model.safetensors" in told["files"]) == has_adapter, name
         assert told["record"]["template"] == "qwen3_nothink"
+
+
+def test_general_prompts_are_measured_beside_the_rows_where_that_is_wanted(
+    carried: tuple[Path, dict[str, Any]],
+) -> None:
+    told = carried[1]["full"]
+    assert [told["general"][name]["queries"] for name in ("loss", "loss_en", "loss_zh")] == [48, 24, 24]
+    assert told["general"]["loss"]["before"] != told["general"]["loss"]["after"]
+    assert sorted(told["general_answers"]) == ["en-1", "en-10", "zh-17", "zh-5"]
+    assert "## Did it forget?" in (carried[0] / "runs" / "full" / "report" / "report.md").read_text("utf-8")
+    assert carried[1]["lora"]["general"] == {}
 
 
 def _stages(folder: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ data: {{train: {data}, evaluation: {{fraction: 0.2, validation_fraction: 0}}}}
 method: {METHODS[method]}
 training: {{max_steps: {steps}, batch_size: 8, accumulation: 1, max_length: 64, learning_rate: 0.03, log_every: 5,
   group_by_length: true}}
-evaluation: {{answers: 1, max_new_tokens: 4}}
+evaluation: {{answers: 1, max_new_tokens: 4, general: false}}
 launch: {{device: {DEVICE}, threads: 1}}
 """
     preset = library.loads(text)

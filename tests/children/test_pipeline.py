@@ -43,7 +43,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
             "candidates": {"depth": 8},
             "loss": "cross_entropy",
             "training": {"batch_size": 8, "max_steps": 2, "learning_rate": 1e-3, "max_length": 48},
-            "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
+            "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200, "general": False},
             "launch": {"device": DEVICE},
         }
     )
@@ -112,7 +112,7 @@ def test_strategies_are_compared_on_one_page(tmp_path: Path, tiny_encoder: Path)
             "candidates": {"depth": 8},
             "loss": "cross_entropy",
             "training": {"batch_size": 8, "max_steps": 2, "learning_rate": 1e-3, "max_length": 48},
-            "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200},
+            "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200, "general": False},
             "launch": {"device": DEVICE},
         }
     )

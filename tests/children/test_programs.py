@@ -63,7 +63,7 @@ def _common(model: Path, beir: Path, /, **changes: Any) -> dict[str, Any]:
         "name": "tiny",
         "model": {"id": str(model), "source": "local"},
         "data": {"train": str(beir), "evaluation": {"validation_fraction": 0.25}, "negatives": mined},
-        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 100},
+        "evaluation": {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 100, "general": False},
         "launch": {"device": DEVICE},
         "training": TRAINING,
     }

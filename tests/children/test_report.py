@@ -26,6 +26,7 @@ from tunewiz.backends.export import exporters as exporter
 from tunewiz.backends.export.exporters import catalogue
 from tunewiz.backends.models.adapters import has_adapter, merge_adapter
 from tunewiz.backends.models.loading import load_encoder
+from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.events import Saved
 from tunewiz.backends.runs.run import Run
 from tunewiz.problems import TunewizError
@@ -121,9 +122,15 @@ def test_without_a_baseline_there_is_no_verdict(tmp_path: Path, tiny_encoder: Pa
 
 
 def test_a_report_can_be_written_again(tmp_path: Path, tiny_encoder: Path) -> None:
-    preset = preset_for(tiny_encoder, write_beir(tmp_path / "beir"))
+    measured = {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200}
+    preset = preset_for(tiny_encoder, write_beir(tmp_path / "beir"), evaluation=measured)
     run = fresh_run(tmp_path / "run", preset)
     first = go_through(run, preset)
+    text = (run.report / "report.md").read_text("utf-8")
+    general = MetricsFile.of(run.report).general
+    assert f"| ndcg@10 | {general['ndcg@10'].before:.4f} | {general['ndcg@10'].after:.4f} |" in text
+    assert general["ndcg@10"].queries == 48
+    assert "48 questions of the sample faq-en" in text
     for path in run.data.iterdir():
         path.unlink()
     assert go_through(run, preset, ()) == first

@@ -16,6 +16,7 @@ from tests.children.reranking import go_through, reranker_preset
 from tests.children.training_setup import groups
 from tunewiz.backends.evaluate.metrics import read_run
 from tunewiz.backends.models.reranking import Reranker, rerank
+from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.events import Evaluated, Noticed, Progress
 from tunewiz.backends.runs.run import Run, StopRequested
 from tunewiz.backends.training.reranker_training import RerankerTraining
@@ -114,9 +115,13 @@ def test_the_exported_model_loads_by_path_and_serves(ended: Run) -> None:
 def test_a_model_that_reranks_already_is_measured_before(
     tmp_path: Path, beir: Path, ended: Run, tiny_encoder: Path
 ) -> None:
-    preset = reranker_preset(ended.model, beir, loss="lambda_loss")
+    measured = {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200}
+    preset = reranker_preset(ended.model, beir, loss="lambda_loss", evaluation=measured)
     run = fresh_run(tmp_path / "run", preset)
     go_through(run, preset)
+    general = MetricsFile.of(run.report).general["ndcg@10"]
+    assert general.queries == 48
+    assert general.before != general.after
     before = json.loads((run.report / "before.json").read_text("utf-8"))
     # The same weights over the same candidates as at the end of the other run.
     after = json.loads((ended.report / "after.json").read_text("utf-8"))

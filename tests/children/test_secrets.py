@@ -93,7 +93,7 @@ def watched(tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch)
         "data: {train: rows.jsonl, evaluation: {fraction: 0.25}}\nloss: multiple_negatives_ranking\n"
         "method: {type: lora, rank: 4}\n"
         "training: {batch_size: 8, max_steps: 4, learning_rate: 1.0e-3, max_length: 32, log_every: 1}\n"
-        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 100}}\n"
+        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 100, general: false}}\n"
         "tracking: {trackers: [tensorboard, trackio]}\n",
         encoding="utf-8",
     )

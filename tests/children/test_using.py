@@ -51,7 +51,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Shell:
         "data: {train: rows.jsonl, evaluation: {fraction: 0.25}}\nloss: multiple_negatives_ranking\n"
         "method: {type: lora, rank: 4}\n"
         "training: {batch_size: 8, epochs: 2, learning_rate: 1.0e-2, max_length: 32}\n"
-        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200}}\n",
+        f"launch: {{device: {DEVICE}}}\nevaluation: {{bootstrap: 200, general: false}}\n",
         encoding="utf-8",
     )
     shell = Shell(folder, preset)
@@ -162,7 +162,10 @@ def test_exports_are_whole_and_refused_with_a_reason(used: Shell) -> None:
     run, out = used.last(), used.folder / "out"
     listed = json.loads(used("export", run.name, "--json").stdout)
     stores = {"faiss", "faiss-hnsw", "faiss-ivf", "milvus", "chroma"}
-    assert set(listed) == {"merged", "adapter", "script", "service", "training-script", "notebook"} | stores
+    assert set(listed) == {"merged", "adapter", "script", "service", "training-script", "notebook"} | stores | {
+        "onnx",
+        "onnx-int8",
+    }
     assert used("export", run.name, "--to", "adapter", "--out", str(out / "adapter")).returncode == 0
     assert (out / "adapter" / "adapter_model.safetensors").is_file()
     full = used("export", run.name, "--to", "adapter", "--out", str(out / "adapter"))

@@ -21,7 +21,7 @@ from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.writing import dumps
 
 TRAINING = {"max_steps": 3, "evaluations": 3, "batch_size": 8, "scheduler": "constant", "warmup": 0}
-MEASURED = {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200}
+MEASURED = {"k": [1, 3], "metric": "ndcg@3", "bootstrap": 200, "general": False}
 LORA = {"type": "lora", "rank": 4, "alpha": 8, "dropout": 0.1}
 
 

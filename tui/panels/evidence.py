@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tunewiz.backends.evaluate.general import lost, measure_name, told_general
 from tunewiz.backends.evaluate.records import Measured, Metrics
 from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison
 from tunewiz.backends.reports.metrics_file import MetricsFile
@@ -107,6 +108,9 @@ class Evidence:
     of_rows: bool = False  # measured on rows of a language model's data, not on queries
     spreads: tuple[Spread, ...] = ()
     answers: tuple[Answer, ...] = ()
+    general: tuple[Change, ...] = ()  # of data that is not trained on: what the model could before
+    general_told: tuple[Message, ...] = ()  # and what that says, a sentence each
+    forgot: bool = False
     sweep: tuple[Point, ...] = ()
     chosen_by: str = ""  # the measure by which the best point of a sweep was chosen
     chosen_on: str = ""  # and of which data it is: validation, or held-out
@@ -144,11 +148,20 @@ def evidence(run: Run, state: RunState) -> Evidence:
         of_rows=known.writes,
         spreads=tuple(_spreads(before, "before")) + tuple(_spreads(after, "after")),
         answers=tuple(_answers(before, after)),
+        general=tuple(_general(known.numbers.general)),
+        general_told=tuple(told_general(known.numbers.general)),
+        forgot=bool(lost(known.numbers.general)),
         sweep=tuple(_points(known.metrics, primary)),
         chosen_by=known.metrics.chosen_by,
         chosen_on=known.metrics.chosen_on,
         steps=tuple(next_steps(known)),
     )
+
+
+def _general(compared: Mapping[str, Comparison]) -> Iterator[Change]:
+    """With the names that people read."""
+    for name, one in compared.items():
+        yield Change(measure_name(name), one.before, one.after, one.low, one.high, one.lower_is_better)
 
 
 def _points(numbers: MetricsFile, primary: str) -> Iterator[Point]:

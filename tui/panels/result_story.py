@@ -69,6 +69,7 @@ class ResultStory(Story):
             _queries(_BEST[self.found.of_rows], self.found.best, width),
             _queries(_WORST[self.found.of_rows], self.found.worst, width),
             _answers(self.found.answers, width),
+            _general(self.found, width),
             _cosines(self.found.spreads, width, ascii_only),
             _next(self.found, width),
             _places(self.run, self.state, width),
@@ -171,7 +172,7 @@ def _row(change: Change, name_width: int, primary: bool, searched: bool = False)
     interval = "" if change.low is None or change.high is None else f"{change.low:+.4f} … {change.high:+.4f}"
     return [
         (
-            _left(("▸ " if primary else "  ") + printable(change.metric, 30), name_width),
+            _left(("▸ " if primary else "  ") + printable(change.metric, 40), name_width),
             "strong" if primary else "plain",
         ),
         (("" if change.search is None else f"{change.search:.4f}").rjust(9) if searched else "", "dim"),
@@ -202,6 +203,17 @@ def _answers(answers: Sequence[Answer], width: int) -> list[Line]:
             shown = " ".join(printable(text, 600).split()) or "—"
             drawn.append(fit([(name, "dim"), (shown, style)], width))
     return [_heading(N_("Answers on held-out rows")), *drawn] if drawn else []
+
+
+def _general(found: Evidence, width: int) -> list[Line]:
+    """Whether the model forgot: sentences, then a line for each measure."""
+    if not found.general:
+        return []
+    drawn: list[Line] = [_heading(N_("Did it forget?"))]
+    for sentence in found.general_told:
+        drawn += wrap_text(sentence.text(), width, "bad" if found.forgot else "plain")
+    name_width = max(12, *(cell_len(change.metric) + 3 for change in found.general))
+    return drawn + [fit(_row(change, name_width, primary=False), width) for change in found.general]
 
 
 _LABELS = 26  # cells before a histogram
