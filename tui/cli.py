@@ -113,6 +113,7 @@ COMMANDS: Final = {
     "compare": N_("Runs on one page: measures, paired differences on the same queries, settings that differ."),
     "eval": N_("Measure the search of a run, or any model, on a test collection."),
     "export": N_("Write a run's model in the form that other software wants; without --to, list the forms."),
+    "space": N_("Draw the vector space of a run before and after training: queries, answers, other documents."),
     "bundle": N_("Everything of a run in one zip: data, logs, report, pictures, script, notebook, how to repeat it."),
     "import": N_("Make a preset of another program's configuration or command line."),
     "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),

@@ -36,10 +36,14 @@ from tunewiz.backends.reports.pictures import (
     curve_pictures,
     loss_picture,
     metrics_picture,
+    space_picture,
 )
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
+from tunewiz.backends.space.record import CAPTION
+from tunewiz.backends.space.record import NAME as SPACE
+from tunewiz.backends.space.record import read as read_space
 from tunewiz.data.retrieval.prepared import CorpusKind, load
 from tunewiz.data.rows.examples import Collection
 from tunewiz.files import read_json
@@ -128,6 +132,7 @@ def contents(
         *side_by_side.way_blocks(facts),
         *side_by_side.smaller_blocks(facts),
         *_picture_blocks(pictures),
+        *space_blocks(facts.run.report),
         *_changes(facts, changes),
         *advice(steps),
         *section(N_("What was noticed"), notices(state)),
@@ -149,6 +154,22 @@ def _picture_blocks(pictures: Mapping[str, Path]) -> Iterator[Block]:
     for name, text in told.items():
         if name in pictures:
             yield Picture(pictures[name], translate(text))
+
+
+def space_blocks(folder: Path) -> Iterator[Block]:
+    """The vector space before and after, where it was drawn: numbers first, as a picture of points can mislead."""
+    found = read_space(folder / SPACE)
+    if found is None:
+        return
+    yield Heading(translate(N_("The vector space before and after")))
+    rows = [
+        [translate(name), f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}"]
+        for name, before, after in found.numbers()
+    ]
+    titles = (N_("in the space itself"), N_("before"), N_("after"), N_("difference"))
+    yield Table([translate(title) for title in titles], rows, frozenset({1, 2, 3}))
+    yield Picture(space_picture(found, folder / "space.png"), found.drawn().text())
+    yield Paragraph(translate(CAPTION))
 
 
 def _changes(facts: Facts, changes: tuple[list[Change], list[Change]]) -> Iterator[Block]:
