@@ -105,7 +105,6 @@ class RetrievalStages(Backend[R], Generic[R]):
     def prepare(self, run: Run, preset: R) -> None:
         """Read, clean and split; look at lengths; mine negatives; write ``run.data``."""
         from tunewiz.backends.evaluate.lengths import length_problems
-        from tunewiz.backends.negatives.mining import with_negatives
         from tunewiz.data.retrieval.prepare import prepare
 
         run_models.fetch_datasets(run, preset)
@@ -117,15 +116,7 @@ class RetrievalStages(Backend[R], Generic[R]):
         for problem in length_problems(path, preset, prepared):
             run.notice(problem)
         run.check_stop()
-        own_corpus = preset.data.evaluation.data is None
-        prepared = with_negatives(
-            run,
-            prepared,
-            preset.data.negatives,
-            preset.training.seed,
-            self.miner(run, preset, path, prepared),
-            corpus=own_corpus,
-        )
+        prepared = self._with_negatives(run, preset, path, prepared)
         self.check(preset, prepared)
         preset = self.settled(run, preset, path, prepared)
         save(prepared, run.data)
@@ -138,6 +129,27 @@ class RetrievalStages(Backend[R], Generic[R]):
         facts = {"data": dict(prepared.hashes), "counts": dict(prepared.counts), "sources": sources}
         add_to_record(run, **facts, row_texts=texts)
         run.emit(Saved(what="data", path=run.relative(run.data)))
+
+    def _with_negatives(self, run: Run, preset: R, path: Path, prepared: Prepared) -> Prepared:
+        """``prepared`` with negatives mined as the preset wants, and looked through by its teacher."""
+        from tunewiz.backends.negatives.mining import with_negatives, write_mined
+        from tunewiz.backends.negatives.teaching import SPARE, with_teacher
+
+        data, own = preset.data, [len(group.negatives) for group in prepared.groups]
+        miner = self.miner(run, preset, path, prepared)
+        found = with_negatives(
+            run,
+            prepared,
+            data.negatives,
+            preset.training.seed,
+            miner,
+            corpus=data.evaluation.data is None,
+            spare=SPARE if data.teacher.filters else 1,
+        )
+        taught = with_teacher(run, found, own, preset, measure_options(run, preset, "prepare"))
+        if data.teacher.filters and taught.groups and data.negatives.strategy != "none":
+            write_mined(run, own, taught.groups)
+        return taught
 
     def settled(self, run: Run, preset: R, path: Path, prepared: Prepared) -> R:
         """``preset`` with what its recipe leaves open chosen; the run is told, and its preset written anew."""
