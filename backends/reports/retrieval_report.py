@@ -27,7 +27,7 @@ from tunewiz.backends.reports.blocks import (
     verdict,
     write_pages,
 )
-from tunewiz.backends.reports.facts import Facts, file_of, gather
+from tunewiz.backends.reports.facts import Facts, file_of, gather, name_of
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.reports.pictures import (
@@ -280,6 +280,8 @@ def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
     yield from facts.sources
     if preset.data.negatives.strategy != "none":
         yield _negatives(preset, counts)
+    if preset.data.teacher.model is not None:
+        yield from _teacher(preset, counts)
     yield say("Loss: {loss}", loss=preset.loss.name)
     yield say("Method: {method}", method=_method(facts))
     yield say(
@@ -319,6 +321,17 @@ def _negatives(preset: RetrievalPreset, counts: Mapping[str, int]) -> Message:
                    strategy=strategy)  # fmt: skip
     return say("Hard negatives: those of the data; each query has {count} or more, so that none were mined",
                count=preset.data.negatives.per_query)  # fmt: skip
+
+
+def _teacher(preset: RetrievalPreset, counts: Mapping[str, int]) -> Iterator[Message]:
+    """Who taught, and what that did."""
+    teacher, told = preset.data.teacher, {"name": name_of(str(preset.data.teacher.model))}
+    if teacher.filters:
+        dropped = counts.get("teacher_dropped", 0)
+        yield say("Teacher: {name}; {dropped} mined passages dropped that it takes for right", **told, dropped=dropped)
+    if teacher.teaches:
+        pairs = counts.get("teacher_pairs", 0)
+        yield say("Teacher: {name}; its scores of {pairs} pairs were learned", **told, pairs=pairs)
 
 
 def _method(facts: Facts) -> Message | str:

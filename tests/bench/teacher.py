@@ -74,7 +74,8 @@ def main() -> None:
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     data = [f"data.train={given.data}"] if given.data else []
-    teacher = given.teacher or str(run("reranker/starter", given.work, "teacher", [*data, *TUNED, *given.teacher_settings]))
+    tuning = [*data, *TUNED, *given.teacher_settings]
+    teacher = given.teacher or str(run("reranker/starter", given.work, "teacher", tuning))
     print("| arm | dropped | negatives | before | after | against no teacher (95 %) |\n|---|--:|--:|--:|--:|---|")
     plain: PerQuery | None = None
     for name, changes in ARMS.items():
