@@ -170,7 +170,8 @@ _POINTS: Final[dict[Kind, tuple[str, float, str]]] = {
     "positive": ("D", 15, "#16a34a"),
     "query": ("o", 17, "#2563eb"),
 }
-_LINE: Final = "#ea580c"
+_LINE, _LINE_OF_LABELS = "#ea580c", "#334155"  # in the way of no other colour
+_COLUMNS: Final = 4
 #: Points of a kind that an SVG holds each by itself; more are one raster in it, which stays small and draws at once.
 _MANY: Final = 600
 
@@ -180,14 +181,16 @@ def space_picture(space: Space, target: Path) -> Path:
     from matplotlib.lines import Line2D
 
     figure, axes = _figure(2)
-    figure.set_size_inches(10, 5.6)
+    rows = -(-(len(_POINTS) + 1 + len(space.labels)) // _COLUMNS)  # of the legend
+    figure.set_size_inches(10, 5.5 + 0.22 * rows)
+    line = _LINE_OF_LABELS if space.labels else _LINE
     every = [place for when in SIDES for place in space.places(when)]  # one frame, so that a place is one place
     (left, right), (low, high) = (_with_room([place[axis] for place in every]) for axis in (0, 1))
     for ax, when, title in zip(axes, SIDES, (N_("before"), N_("after")), strict=True):
         places = space.places(when)
         for pair in space.pairs:
             ends = places[pair.query], places[pair.document]
-            ax.plot(*zip(*ends, strict=True), color=_LINE, linewidth=1.1, alpha=0.85, zorder=2.5)
+            ax.plot(*zip(*ends, strict=True), color=line, linewidth=1.1, alpha=0.85, zorder=2.5)
         for kind in _POINTS:
             _scatter(ax, space, kind, places)
         ax.set_title(_label(title))
@@ -205,12 +208,12 @@ def space_picture(space: Space, target: Path) -> Path:
                label=_label(KINDS[kind]))
         for kind, (marker, _, colour) in reversed(_POINTS.items())
     ]  # fmt: skip
-    told.append(Line2D([], [], color=_LINE, label=_label(N_("a query and its answer, drawn by the seed"))))
+    told.append(Line2D([], [], color=line, label=_label(N_("a query and its answer, drawn by the seed"))))
     told += [
         Line2D([], [], linestyle="none", marker="s", color=_tab(number), label=_shown(name, number))
         for number, name in enumerate(space.labels)
     ]
-    figure.legend(handles=told, loc="outside lower center", ncols=4, frameon=False, fontsize="small")
+    figure.legend(handles=told, loc="outside lower center", ncols=_COLUMNS, frameon=False, fontsize="small")
     return _written(figure, target)
 
 

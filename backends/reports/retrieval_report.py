@@ -169,6 +169,9 @@ def space_blocks(folder: Path) -> Iterator[Block]:
     titles = (N_("in the space itself"), N_("before"), N_("after"), N_("difference"))
     yield Table([translate(title) for title in titles], rows, frozenset({1, 2, 3}))
     yield Picture(space_picture(found, folder / "space.png"), found.drawn().text())
+    if found.labels:
+        names = "; ".join(f"{number}. {name}" for number, name in enumerate(found.labels, 1))
+        yield Paragraph(say("Labels, the most frequent first: {names}", names=names).text())
     yield Paragraph(translate(CAPTION))
 
 
