@@ -13,6 +13,7 @@ from tunewiz.language import N_
 from tunewiz.presets import families
 from tunewiz.presets.losses import alike, catalogue, kind_of
 from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.presets.losses.teacher import Taught
 from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.method import Lora
@@ -253,6 +254,10 @@ def teacher_problems(preset: RetrievalPreset) -> Iterator[Problem]:
         elif names:
             fix = say("Set loss.name to one of {names}, or data.teacher.use: filter.", names=", ".join(names))
         yield error("teacher-unheard", message, Where("data.teacher.use"), fix)
+    if isinstance(core, Taught) and not teacher.teaches:
+        message = say("The loss {name} learns a teacher's scores, and none is asked for them.", name=core.name)
+        fix = say("Set data.teacher.model and data.teacher.use: distil, unless the data has pos_scores and neg_scores.")
+        yield warning("teacher-wanted", message, Where("loss.name"), fix)
     if not teacher.filters or preset.data.negatives.strategy != "none":
         return
     message = say("Nothing is mined that the teacher could look through.")

@@ -40,6 +40,7 @@ def test_a_plain_preset_has_no_problem() -> None:
         (["data.negatives.strategy=bm25", "data.negatives.candidates=3"], "too-few-candidates", "candidates"),
         (["data.teacher.model=x", "data.negatives.strategy=bm25", "data.teacher.use=both"], "teacher-unheard",
          "Set loss.name to one of distill_kl, margin_mse"),
+        (["loss=margin_mse"], "teacher-wanted", "warning loss.name"),
         (["data.teacher.model=x"], "teacher-idle", "data.negatives.strategy: bm25"),
         (["training.learning_rate=1e-3"], "learning-rate-high", "0.001 is high"),
         (["method=lora", "training.learning_rate=2e-5"], "learning-rate-low", "2e-05 is low for LoRA"),
