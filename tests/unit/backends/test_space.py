@@ -235,3 +235,20 @@ def test_what_has_no_vectors_says_so(tmp_path: Path, task: str, word: str) -> No
     text = caught.value.problems[0].line("en")
     assert word in text and "nothing to draw" in text
     assert not run.report.exists()
+
+
+def test_of_a_pipeline_its_embedding_model_is_drawn(tuned: Run, tmp_path: Path) -> None:
+    outer = a_run(tmp_path / "outer")
+    outer.preset_file.write_text(dumps(load("pipeline/starter")), encoding="utf-8")
+    tuned.directory.rename(outer.directory / "embedding")
+    files = draw(outer, {"by": "kind"}, tmp_path / "told.json")
+    assert [file.parent for file in files] == [outer.report] * 3
+    assert (outer.directory / "embedding" / "cache" / "vectors").is_dir()
+
+
+def test_a_run_without_a_tuned_model_says_so_before_anything_is_computed(tuned: Run, tmp_path: Path) -> None:
+    tuned.model.rename(tmp_path / "gone")
+    with pytest.raises(BadPreset) as caught:
+        draw(tuned, {}, tmp_path / "told.json")
+    assert caught.value.problems[0].code == "nothing-tuned"
+    assert not (tuned.directory / "cache").exists()
