@@ -31,12 +31,12 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True)
 def whole_forms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause also lasts until the rows of forms are there that are made once the first ones are seen."""
+    """A pause also lasts until keys are answered and the rows of forms are there that are made after the first ones."""
     pause = Pilot.pause
 
     async def until_whole(pilot: Pilot[object], delay: float | None = None) -> None:
         await pause(pilot, delay)
-        while any(not form.whole for form in pilot.app.screen.query(Form)):
+        while getattr(pilot.app, "answering", False) or any(not form.whole for form in pilot.app.screen.query(Form)):
             await pause(pilot, 0.01)
 
     monkeypatch.setattr(Pilot, "pause", until_whole)

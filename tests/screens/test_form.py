@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from tests.screens.waiting import PATIENCE
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.tui.forms.form import FIRST, Form
 from tunewiz.tui.forms.questions import Question
+from tunewiz.tui.terminal.looks import LooksApp, Settings
 from tunewiz.tui.wizard.step import questions_of, steps_for
 
 DRAFT = Draft(answers={"task": "llm", "method": {"type": "lora"}})
@@ -19,7 +20,7 @@ ITEMS = next(
 )  # every key of the longest step
 
 
-class Page(App[None]):
+class Page(LooksApp):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Form(roomy=False)
@@ -34,7 +35,7 @@ async def whole(form: Form) -> None:
 
 
 async def test_the_first_rows_are_there_at_once_and_the_others_in_order_after_them() -> None:
-    app = Page()
+    app = Page(Settings())
     async with app.run_test(size=(120, 30)):
         form = app.query_one(Form)
         await form.ask(ITEMS, DRAFT, (), {})
@@ -46,7 +47,7 @@ async def test_the_first_rows_are_there_at_once_and_the_others_in_order_after_th
 
 
 async def test_the_cursor_goes_to_a_row_that_is_not_there_yet() -> None:
-    app = Page()
+    app = Page(Settings())
     async with app.run_test(size=(120, 30)):
         form = app.query_one(Form)
         await form.ask(ITEMS, DRAFT, (), {})
@@ -62,7 +63,7 @@ async def test_the_cursor_goes_to_a_row_that_is_not_there_yet() -> None:
 
 
 async def test_other_questions_take_the_place_of_rows_that_are_still_being_made() -> None:
-    app = Page()
+    app = Page(Settings())
     async with app.run_test(size=(120, 30)):
         form = app.query_one(Form)
         await form.ask(ITEMS, DRAFT, (), {})

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, OptionList, TextArea
 
@@ -25,6 +26,7 @@ from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.forms.form import Row
 from tunewiz.tui.screens.confirm import ConfirmScreen
 from tunewiz.tui.screens.wizard import WizardScreen
+from tunewiz.tui.widgets.pulldown import Pulldown
 from tunewiz.tui.wizard.pace import _followed
 from tunewiz.tui.wizard.step import View, steps
 
@@ -50,8 +52,8 @@ def row(screen: WizardScreen, key: str) -> Row:
     return next(one for one in screen.query(Row) if one.question.key == key)
 
 
-def words(screen: WizardScreen, key: str, part: str) -> str:
-    return str(row(screen, key).query_one(f".row--{part}").render())
+def words(screen: WizardScreen, key: str) -> str:
+    return " ".join(row(screen, key).wrong)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 12)])
@@ -109,11 +111,11 @@ async def test_a_wrong_value_is_told_beside_its_field_at_once(app: TunewizApp) -
         row(screen, "training.epochs").take_focus()
         await pilot.press(*"many")
         await pilot.pause()
-        assert '"many" does not fit: expected a number above 0' in words(screen, "training.epochs", "problem")
+        assert '"many" does not fit: expected a number above 0' in words(screen, "training.epochs")
         assert screen.state.draft.value(("training", "epochs")) == "many"
         await pilot.press(*["backspace"] * 4, "4")
         await pilot.pause()
-        assert words(screen, "training.epochs", "problem") == ""
+        assert words(screen, "training.epochs") == ""
         assert screen.state.draft.value(("training", "epochs")) == 4
         await pilot.press("backspace")
         await pilot.pause()
@@ -173,10 +175,8 @@ async def test_columns_can_be_given_other_roles(app: TunewizApp, tmp_path: Path)
         screen = await opened(app, pilot, answers(data__train=str(tmp_path / "odd.csv")))
         await pilot.press("alt+2")
         await until(pilot, lambda: screen.state.current is not None and screen.query("_Role"))
-        from textual.widgets import Select
-
         roles = {role.role: role for role in screen.query("_Role")}  # type: ignore[attr-defined]
-        roles["query"].query_one(Select).value = "positive"
+        roles["query"].query_one(Pulldown).choose("positive")
         await until(pilot, lambda: screen.state.draft.is_answered(("data", "columns")))
         assert screen.state.draft.value(("data", "columns"))["query"] == "positive"
 
@@ -498,3 +498,31 @@ def test_slow_steps_are_not_waited_for_long(second: float, expected: float | Non
     for step, at in ((1, 100.0), (2, 100.0 + second)):
         run.emit(Progress(stage="train", step=step, total=6, time=at))
     assert _followed(run, lambda: expected is None) == expected
+
+
+async def test_keys_that_arrive_together_find_what_those_before_them_led_to(app: TunewizApp) -> None:
+    async with app.run_test(size=(120, 50)) as pilot:
+        screen = await opened(app, pilot, answers(task="llm", method__type="lora"))
+        await pilot.pause()
+        for key in ("alt+4", "f6", "tab", "3", "2", "tab", "6", "4", "tab", "0", ".", "5", "alt+5", "tab"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: screen.step.name == "evaluation" and screen.state.draft.value(("method", "dropout")))
+        values = [screen.state.draft.value(("method", key)) for key in ("rank", "alpha", "dropout")]
+        assert values == [32, 64, 0.5]
+
+
+async def test_an_open_list_shows_every_character_over_the_edges_of_what_lies_below(app: TunewizApp) -> None:
+    use("zh")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot, answers(task="llm", method__type="lora"))
+        await pilot.press("f6", "alt+2")
+        await until(pilot, lambda: screen.step.name == "data" and screen.state.advanced and screen.query(Pulldown))
+        wanted = row(screen, "data.format")
+        wanted.take_focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: wanted.query_one(Pulldown).opened)
+        await until(pilot, lambda: "写在一段文本里的对话" in seen(app))
+        assert "分类（文本与标签）" in seen(app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: screen.state.draft.value(("data", "format")) == "alpaca")
+        assert not wanted.query_one(Pulldown).opened and app.focused is wanted.query_one(Pulldown)

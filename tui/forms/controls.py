@@ -19,7 +19,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import Checkbox, OptionList, Select, SelectionList
+from textual.widgets import Checkbox, OptionList, SelectionList
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
@@ -28,6 +28,8 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.printable import printable
 from tunewiz.tui.forms.questions import Choice, Key, Question
+from tunewiz.tui.widgets.drawing import Line
+from tunewiz.tui.widgets.pulldown import Pulldown
 
 # What answers one question: a control shows the draft's value and posts what the user makes of it.
 
@@ -160,28 +162,28 @@ class Pick(Control):
 
     def compose(self) -> ComposeResult:
         """The closed list."""
-        options = [(_short(choice), choice.value) for choice in self.question.choices]
-        yield Select(options, prompt=self._prompt(), value=self._known(), compact=True)
+        yield Pulldown(self._options(), self._known(), self._prompt())
 
     def show(self, draft: Draft) -> None:
         """Show the draft's choice; one that is not in the list stands there as typed."""
         self.draft = draft
-        select = self.query_one(Select)
-        select.prompt = self._prompt()
-        with select.prevent(Select.Changed):
-            select.value = self._known()
+        self.query_one(Pulldown).show(self._options(), self._known(), self._prompt())
 
-    def on_select_changed(self, event: Select.Changed) -> None:
+    def on_pulldown_changed(self, event: Pulldown.Changed) -> None:
         """Post the choice."""
         event.stop()
-        if event.value is not Select.NULL and event.value != self._known():
-            self.post_message(Answered(self.question.path, self.question.read(str(event.value))))
+        if event.value != self._known():
+            self.post_message(Answered(self.question.path, self.question.read(event.value)))
 
-    def _known(self) -> object:
-        return self.chosen.value if self.chosen else Select.NULL
+    def _options(self) -> list[tuple[Line, str]]:
+        return [(_short(choice), choice.value) for choice in self.question.choices]
 
-    def _prompt(self) -> str:
-        return printable(self.value) if self.value is not None else "○ " + translate("not chosen yet")
+    def _known(self) -> str | None:
+        return self.chosen.value if self.chosen else None
+
+    def _prompt(self) -> Line:
+        told = printable(self.value) if self.value is not None else "○ " + translate("not chosen yet")
+        return [(told, "dim")]
 
 
 class Cards(Control):
@@ -281,13 +283,17 @@ class Many(Control):
 
     def _selections(self) -> list[Selection[str]]:
         taken = self._taken()
-        return [Selection(_short(choice), choice.value, choice.value in taken) for choice in self.question.choices]
+        return [Selection(_text(choice), choice.value, choice.value in taken) for choice in self.question.choices]
 
     def _taken(self) -> list[str]:
         value = self.value if isinstance(self.value, list) else [str(self.value)]
         return [choice.value for choice in self.question.choices if choice.value in value]
 
 
-def _short(choice: Choice) -> Text:
-    shown = Text(printable(choice.value))
-    return shown.append(f"  {printable(choice.meaning, 400)}", style="dim") if choice.meaning else shown
+def _short(choice: Choice) -> Line:
+    meaning = [(f"  {printable(choice.meaning, 400)}", "dim")] if choice.meaning else []
+    return [(printable(choice.value), "plain"), *meaning]
+
+
+def _text(choice: Choice) -> Text:
+    return Text.assemble(*((text, "dim" if style == "dim" else "") for text, style in _short(choice)))

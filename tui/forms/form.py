@@ -8,7 +8,9 @@ from typing import Final
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
+from textual.events import Resize
+from textual.geometry import Size, Spacing
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -17,6 +19,8 @@ from tunewiz.problems import Problem, say
 from tunewiz.tui.forms.controls import Cards, Control, Flag, Many, Pick
 from tunewiz.tui.forms.entry import Entry
 from tunewiz.tui.forms.questions import Heading, Key, Question, nearest
+from tunewiz.tui.widgets.drawing import Line, fit, spread, text_of, wrap_text
+from tunewiz.tui.widgets.sheet import Sheet
 
 # One question on the screen: what it is called, its control, its key, why this value, and what is wrong with it.
 
@@ -30,43 +34,126 @@ def control(question: Question, draft: Draft, roomy: bool) -> Control:
     return next(kind for kind in CONTROLS if (roomy or not kind.roomy) and kind.suits(question))(question, draft)
 
 
-class Row(Vertical):
+#: Cells of the title before a control, less on a narrow screen, where the key has no place; and the most of the key.
+TITLE: Final = 22
+_TITLE_NARROW: Final = 18
+_NARROW: Final = 70
+_KEY: Final = 28
+
+
+class Titled(Sheet):
+    """A title with what it is the title of beside it. The title is drawn: a widget more costs a millisecond or two."""
+
+    DEFAULT_CSS = """
+    Titled { width: 100%; height: auto; }
+    """
+
+    def __init__(self, title: str, beside: Widget) -> None:
+        super().__init__()
+        self.beside = beside
+        self._title = title
+        beside.styles.margin = self._around(self.app.size.width)
+
+    def compose(self) -> ComposeResult:
+        """What stands beside the title; the title itself is drawn."""
+        yield self.beside
+
+    def _around(self, width: int) -> tuple[int, int, int, int]:
+        """The cells that the widget leaves at its top, right, bottom and left."""
+        return (0, 0, 0, indent(width))
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """The title; the focus is seen without colour too."""
+        return [[(fit_words(self._title, indent(self.app.size.width) - 1), self._look)]]
+
+    @property
+    def _look(self) -> str:
+        return "current" if self.has_pseudo_class("focus-within") else "strong"
+
+    def on_descendant_focus(self) -> None:
+        """Mark the title."""
+        self.call_later(self.redraw)
+
+    def on_descendant_blur(self) -> None:
+        """Unmark it."""
+        self.call_later(self.redraw)
+
+    def on_resize(self, event: Resize) -> None:
+        """A narrow screen has less room for titles, and none for keys."""
+        around = Spacing(*self._around(self.app.size.width))
+        if self.beside.styles.margin != around:
+            self.beside.styles.margin = around
+        super().on_resize(event)
+
+
+def indent(width: int) -> int:
+    """The cells before what is beside a title, on a screen of ``width``."""
+    return TITLE if width >= _NARROW else _TITLE_NARROW
+
+
+def fit_words(text: str, width: int) -> str:
+    """``text`` cut to ``width`` cells."""
+    return text_of(fit([(text, "plain")], width)).rstrip()
+
+
+class Row(Titled):
     """A question with all that belongs to it. ``roomy`` rows also say why this value is a good one."""
 
     def __init__(self, question: Question, draft: Draft, roomy: bool) -> None:
-        super().__init__()
         self.question = question
         self.roomy = roomy
         self.control = control(question, draft, roomy)
-        self._seen: object = None
-        self._words: list[Static | None] = [None, None]  # why this value, and what is wrong with it
-        self.set_class(isinstance(self.control, (Cards, Many)), "-stacked")
+        self.stacked = isinstance(self.control, (Cards, Many))
+        self._told_of: object = None
+        self._why = ""
+        #: What is wrong with the value, as it is told below it.
+        self.wrong: list[str] = []
+        self._wrong_look = "warn"
+        super().__init__(question.title, self.control)
         self.set_class(roomy, "-roomy")
-        self.set_class(question.is_long, "-long")
 
-    def compose(self) -> ComposeResult:
-        """Title, control and key on a line (or under each other), then the words about it."""
-        with Horizontal(classes="row--line"):
-            yield Static(Text(self.question.title), classes="row--title")
-            if not self.has_class("-stacked"):
-                yield self.control
-            yield Static(Text(self.question.key), classes="row--key")
-        if self.has_class("-stacked"):
-            yield self.control
+    def _around(self, width: int) -> tuple[int, int, int, int]:
+        return (1, 0, 0, 0) if self.stacked else (0, self._room_for_key(width), 0, indent(width))
+
+    def _room_for_key(self, width: int) -> int:
+        if width < _NARROW:
+            return 0
+        return min(_KEY, len(self.question.key) + 1) if self.question.is_long else _KEY
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """Title and key, the control's lines below or between them, then the words about it."""
+        screen = self.app.size.width
+        room = self._room_for_key(screen)
+        title = [(fit_words(self._title, (width - room if self.stacked else indent(screen)) - 1), self._look)]
+        key = fit_words(self.question.key, room - 1) if room else ""
+        below = self._below(width)
+        covered = max(0, height - 1 - len(below))
+        return [spread(title, [(key, "dim")], width), *[[] for _ in range(covered)], *below]
+
+    def _below(self, width: int) -> list[Line]:
+        before = " " * (0 if self.stacked else indent(self.app.size.width))
+        told = [(self._why, "dim"), *((text, self._wrong_look) for text in self.wrong)]
+        return [line for text, look in told for line in wrap_text(text, width, look, before)]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The control's lines, and those about it."""
+        return super().get_content_height(container, viewport, width) + len(self._below(width))
 
     def show(self, draft: Draft, problems: Sequence[Problem], reason: str = "") -> None:
         """Show the draft's value and what is wrong with it; ``reason`` tells where a suggestion comes from."""
         path = self.question.path
         seen = (draft.value(path), draft.is_answered(path), list(problems), reason)
-        if seen == self._seen:
+        if seen == self._told_of:
             return
-        self._seen = seen
+        self._told_of = seen
         self.control.show(draft)
-        self.set_class(draft.is_answered(self.question.path), "-answered")
         why = reason or ("" if isinstance(self.control, Cards) else self.question.why)
-        self._tell(0, Text(why) if self.roomy or reason else Text())
-        self._tell(1, Text("\n").join(problem_text(problem) for problem in problems))
-        self.set_class(any(problem.severity == "error" for problem in problems), "-error")
+        told = (why if self.roomy or reason else "", [problem_text(problem) for problem in problems])
+        self._wrong_look = "bad" if any(problem.severity == "error" for problem in problems) else "warn"
+        if told != (self._why, self.wrong):
+            self._why, self.wrong = told
+            self.refresh(layout=True)
+            self.redraw()
 
     def take_focus(self) -> None:
         """Put the cursor into the control."""
@@ -74,21 +161,8 @@ class Row(Vertical):
         if target:
             target.focus()
 
-    def _tell(self, place: int, text: Text) -> None:
-        """Words below the line; most rows have none, and no widget for them."""
-        words = self._words[place]
-        if words is None:
-            if not text.plain:
-                return
-            words = self._words[place] = Static(text, classes=("row--why", "row--problem")[place])
-            # Why a value is a good one comes before what is wrong with it.
-            self.mount(words, before=self._words[1] if not place else None)
-            return
-        words.update(text)
-        words.display = bool(text.plain)
 
-
-def problem_text(problem: Problem) -> Text:
+def problem_text(problem: Problem) -> str:
     """A problem beside its field: a mark, what is wrong, what to do; without the key, which stands there already."""
     mark = {"error": "✗", "warning": "⚠", "note": "·"}[problem.severity]
     if problem.code == "missing-key" and problem.fix:
@@ -98,9 +172,9 @@ def problem_text(problem: Problem) -> Text:
             if "example" in values
             else say("Still to be filled in.")
         )
-        return Text(f"○ {missing.text()}")
+        return f"○ {missing.text()}"
     text = problem.message.text()
-    return Text(f"{mark} {text} {problem.fix.text() if problem.fix else ''}".rstrip())
+    return f"{mark} {text} {problem.fix.text() if problem.fix else ''}".rstrip()
 
 
 # Questions as a form; it is built again only when the questions change.
@@ -146,7 +220,8 @@ class Form(Vertical):
             if focused:
                 self.focus_on(focused.path)
             if not self.whole:
-                self.call_later(self._complete)
+                # A task of its own: keys pass through the form's queue, and would wait until all rows are there.
+                self.run_worker(self._complete(), group="rows", exclusive=True)
         self._show(self.rows)
 
     def _show(self, rows: Iterable[Row]) -> None:

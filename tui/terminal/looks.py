@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar, Final, get_args
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome
 from textual.message import Message
@@ -27,6 +26,7 @@ from tunewiz.tui.terminal.characters import (
     original_environment,
 )
 from tunewiz.tui.terminal.escapes import clipboard, notification
+from tunewiz.tui.terminal.keys import InOrder
 from tunewiz.tui.terminal.patches import read_as_keys
 from tunewiz.tui.terminal.pictures import Shot, Written, shot, write
 
@@ -144,7 +144,7 @@ class PictureWritten(Message):
 # How the full screen looks: language, theme and characters, each switchable while it runs.
 
 
-class LooksApp(App[str]):
+class LooksApp(InOrder):
     """An app that draws itself as the user chose, or as the terminal can."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

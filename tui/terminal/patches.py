@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from rich.console import Console
@@ -39,6 +39,46 @@ class FineCompositor(Compositor):
     """Makes :class:`FineUpdate` of what changed."""
 
     _changed: Sequence[Region] | None = None
+
+    @property
+    def cuts(self) -> list[list[int]]:
+        """Where what is seen changes from one widget to another, for each line.
+
+        Its base cuts at the edges of hidden widgets too: a list that lies open over a form lost each Chinese character
+        that stood across an edge of the form's lines.
+        """
+        if self._cuts is None:
+            width, height = self.size
+            seen = [[0] * width for _ in range(height)]
+            edges: list[set[int]] = [set() for _ in range(height)]
+            for number, (region, clip) in enumerate(reversed(self.visible_widgets.values()), 1):
+                x, y, columns, rows = region.intersection(clip)
+                for line in range(y, min(y + rows, height)) if columns else ():
+                    seen[line][x : x + columns] = [number] * columns
+                    edges[line] |= {x, x + columns}
+            self._cuts = [
+                [0, *(cut for cut in sorted(found) if 0 < cut < width and line[cut - 1] != line[cut]), width]
+                for line, found in zip(seen, edges, strict=True)
+            ]
+        return self._cuts
+
+    def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
+        """As its base, for widgets whose edges are hidden too: what they show lies between two cuts."""
+        cuts = self.cuts
+        chops: list[dict[int, Strip | None]] = [dict.fromkeys(line[:-1]) for line in cuts]
+        for region, clip, strips in self._get_renders(crop):
+            seen = region.intersection(clip)
+            left, right = seen.column_span
+            for y, strip in zip(seen.line_range, strips, strict=False):
+                if not is_rendered_line(y):
+                    continue
+                within = [cut for cut in cuts[y] if left <= cut <= right]
+                ends = [cut - left for cut in within]
+                parts = strip.divide(ends[1:]) if 0 in ends else strip.divide(ends)[1:]
+                for cut, part in zip(within, parts, strict=False):
+                    if chops[y].get(cut, part) is None:
+                        chops[y][cut] = part
+        return cast("Sequence[Mapping[int, Strip]]", chops)
 
     def render_partial_update(self) -> ChopsUpdate | None:
         """An update, or ``None`` if nothing changed."""

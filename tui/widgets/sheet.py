@@ -26,6 +26,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str, bool]]] = {
     "dim": ("dim", "", False),
     "strong": ("foreground", "", True),
     "accent": ("accent", "", False),
+    "current": ("accent", "", True),
     "good": ("success", "", False),
     "warn": ("warning", "", False),
     "bad": ("error", "", False),
@@ -112,7 +113,8 @@ class Sheet(Widget):
             front, behind, bold = _LOOKS[name]
             colour = Color.parse(colours[front]).rich_color
             ground = Color.parse(colours[behind]).rich_color if behind else None
-            self._looks[name] = self._seen[0] + Style(color=colour, bgcolor=ground, bold=bold or None)
+            line = True if name == "current" else None  # the focus must be seen without colour
+            self._looks[name] = self._seen[0] + Style(color=colour, bgcolor=ground, bold=bold or None, underline=line)
         return self._looks[name]
 
 

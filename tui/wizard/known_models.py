@@ -40,7 +40,8 @@ def entries(draft: Draft, facts: Facts, machine: Machine | None, every: bool) ->
     """The models for the task, the fitting ones first; unless ``every``, only those that fit, can be had and know the
     language; where no hub answers, also those on this machine that hardly know it.
     """
-    found = [_entry(one, draft, facts, machine) for one in known_models(draft.kind.model_kind)]
+    trial = _completed(draft)
+    found = [_entry(one, trial, facts, machine) for one in known_models(draft.kind.model_kind)]
     if not every:
         found = [
             entry
@@ -54,24 +55,27 @@ def entries(draft: Draft, facts: Facts, machine: Machine | None, every: bool) ->
     )
 
 
-def _entry(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Entry:
+def _entry(one: KnownModel, trial: Draft, facts: Facts, machine: Machine | None) -> Entry:
     cached = machine is not None and one.size.id in machine.cached
     obtainable = cached or machine is None or machine.hubs is not False
-    return Entry(one, _fit(one, draft, facts, machine), cached, knows(one.family, facts.language), obtainable)
+    return Entry(one, _fit(one, trial, facts, machine), cached, knows(one.family, facts.language), obtainable)
 
 
-def _fit(one: KnownModel, draft: Draft, facts: Facts, machine: Machine | None) -> Fit:
-    """Whether the draft, with what is still open filled in, would fit with this model."""
+def _fit(one: KnownModel, trial: Draft, facts: Facts, machine: Machine | None) -> Fit:
+    """Whether ``trial`` would fit with this model."""
     if machine is None:
         return ""
-    trial = draft.answer(("model", "id"), one.size.id)
-    for path, value in _STAND_INS.items():
-        trial = trial if trial.value(path) else trial.answer(path, value)
-    losses = trial.kind.first_losses.get("groups")
-    if losses and trial.value(("loss", "name")) is None:
-        trial = trial.answer(("loss", "name"), losses[0])
-    needed = estimate(trial.suggest({**trial.suggested, "training.batch_size": one.size.batch_size}), facts)
+    suggested = {**trial.suggested, "training.batch_size": one.size.batch_size}
+    needed = estimate(trial.answer(("model", "id"), one.size.id).suggest(suggested), facts)
     return needed.fits(machine.memory_free if machine.free is None else machine.free) if needed else ""
+
+
+def _completed(draft: Draft) -> Draft:
+    """``draft`` with what is still open and has no bearing on memory, and a loss, filled in."""
+    for path, value in _STAND_INS.items():
+        draft = draft if draft.value(path) else draft.answer(path, value)
+    losses = draft.kind.first_losses.get("groups")
+    return draft.answer(("loss", "name"), losses[0]) if losses and draft.value(("loss", "name")) is None else draft
 
 
 _STAND_INS: Mapping[tuple[str, ...], str] = {("name",): "x", ("data", "train"): "x"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.app import App, ComposeResult
-from textual.widgets import Input, OptionList, Select
+from textual.widgets import Input, OptionList
 
 from tests.screens.waiting import until
 from tunewiz.presets.drafts.draft import Draft
@@ -23,6 +23,8 @@ from tunewiz.tui.forms.controls import Answered, Cards, Pick
 from tunewiz.tui.forms.entry import Entry
 from tunewiz.tui.forms.questions import Question, questions
 from tunewiz.tui.plain import Dialogue, Left, Plain
+from tunewiz.tui.terminal.looks import LooksApp, Settings
+from tunewiz.tui.widgets.pulldown import Pulldown
 
 pytestmark = pytest.mark.usefixtures("in_english")
 
@@ -117,7 +119,7 @@ def test_the_plain_wizard_takes_what_set_takes(task: str, tmp_path: Path, monkey
 async def test_a_number_that_is_picked_is_a_number(control: type[Pick] | type[Cards], roomy: bool) -> None:
     draft, (question,) = asked(TASKS["llm"][0], ("method.bits",))
 
-    class Picking(App[None]):
+    class Picking(LooksApp):
         answer: Any = None
 
         def compose(self) -> ComposeResult:
@@ -126,15 +128,15 @@ async def test_a_number_that_is_picked_is_a_number(control: type[Pick] | type[Ca
         def on_answered(self, event: Answered) -> None:
             self.answer = event.value
 
-    app = Picking()
+    app = Picking(Settings())
     async with app.run_test() as pilot:
         if roomy:
             app.query_one(OptionList).focus()
             await until(pilot, lambda: app.query_one(OptionList).highlighted == 0)
             await pilot.press("down", "enter")
         else:
-            assert app.query_one(Select).value == "4"
-            app.query_one(Select).value = "8"
+            assert app.query_one(Pulldown).value == "4"
+            app.query_one(Pulldown).choose("8")
         await until(pilot, lambda: app.answer is not None)
         assert app.answer == 8
     assert by_set(TASKS["llm"][0], "method.bits", "8") == 8

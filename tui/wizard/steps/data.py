@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.text import Text
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import OptionList, Select, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tunewiz.data.formats.format import formats
@@ -17,8 +17,11 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.printable import printable
 from tunewiz.tui.forms.controls import Answered
+from tunewiz.tui.forms.form import Titled
 from tunewiz.tui.forms.questions import Choice, Offer
+from tunewiz.tui.widgets.drawing import Line
 from tunewiz.tui.widgets.labels import Words
+from tunewiz.tui.widgets.pulldown import Pulldown
 from tunewiz.tui.wizard import findings
 from tunewiz.tui.wizard.inspecting import Inspected
 from tunewiz.tui.wizard.keeping import recent, remember
@@ -129,10 +132,10 @@ class DataView(View):
             return
         await mapping.remove_children()
         if roles:
-            await mapping.mount(Words(N_("Columns: which one plays which role"), classes="view--title"))
-        needed = findings.needed_roles(found) if found else frozenset()
-        for role, column, columns in roles:
-            await mapping.mount(_Role(role, column, columns, role in needed))
+            needed = findings.needed_roles(found) if found else frozenset()
+            title = Words(N_("Columns: which one plays which role"), classes="view--title")
+            rows = [_Role(role, column, columns, role in needed) for role, column, columns in roles]
+            await mapping.mount(title, *rows)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take a file used before, or a sample."""
@@ -140,50 +143,37 @@ class DataView(View):
         self.post_message(Answered(("data", "train"), self._files[event.option_index]))
         self.call_after_refresh(self.focus_on, ("data", "train"))
 
-    def on_select_changed(self, event: Select.Changed) -> None:
+    def on_pulldown_changed(self, event: Pulldown.Changed) -> None:
         """A column was given another role."""
         event.stop()
         chosen = {role.role: role.column for role in self.query(_Role)}
-        before = {role.role: role.was for role in self.query(_Role)}
-        if chosen != before:
-            columns = {role: column for role, column in chosen.items() if column != _ABSENT}
-            self.post_message(Answered(("data", "columns"), columns))
+        columns = {role: column for role, column in chosen.items() if column != _ABSENT}
+        self.post_message(Answered(("data", "columns"), columns))
 
 
-class _Role(Horizontal):
+class _Role(Titled):
     """A role and the column that plays it."""
 
     def __init__(self, role: str, column: str, columns: tuple[str, ...], needed: bool) -> None:
-        super().__init__(classes="row--line")
         self.role = role
-        self.was = column or _ABSENT
         self.columns = columns
         self._needed = needed
+        self._list = Pulldown(self._options(column), column or _ABSENT)
+        super().__init__(findings.role_name(role), self._list)
 
     def take(self, column: str) -> None:
         """Show that ``column`` plays the role now; the list stays where it is."""
-        self.was = column or _ABSENT
-        select = self.query_one(Select)
-        if select.value != self.was:
-            with select.prevent(Select.Changed):
-                select.set_options(self._options())
-                select.value = self.was
+        if self.column != (column or _ABSENT):
+            self._list.show(self._options(column), column or _ABSENT)
 
-    def compose(self) -> Iterable[Widget]:
-        """The role, and the columns to choose from."""
-        yield Static(Text(findings.role_name(self.role)), classes="row--title")
-        yield Select(self._options(), value=self.was, allow_blank=False, compact=True)
-
-    def _options(self) -> list[tuple[Text, str]]:
-        options = [(Text(printable(name)), name) for name in self.columns]
+    def _options(self, column: str) -> list[tuple[Line, str]]:
         told = "○ " + translate("still to be chosen") if self._needed else translate("no column")
-        none = (Text(told, style="bold" if self._needed else "dim"), _ABSENT)
+        none: Line = [(told, "strong" if self._needed else "dim")]
         # A role may be played by several columns, joined by commas: they are one entry of the list.
-        extra = [(Text(printable(self.was)), self.was)] if self.was not in (*self.columns, _ABSENT) else []
-        return [none, *extra, *options]
+        extra = [column] if column and column not in self.columns else []
+        return [(none, _ABSENT), *(([(printable(name), "plain")], name) for name in [*extra, *self.columns])]
 
     @property
     def column(self) -> str:
-        """The column chosen now; a list that is not filled yet has chosen nothing new."""
-        value = self.query_one(Select).value
-        return self.was if value is Select.NULL else str(value)
+        """The column chosen now."""
+        return self._list.value or _ABSENT
