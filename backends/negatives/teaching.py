@@ -19,6 +19,7 @@ from tunewiz import paths
 from tunewiz.backends import sources
 from tunewiz.backends.models.run_models import ranking, tuned_folder
 from tunewiz.backends.runs.find import find, runs_dir
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.sources.source import loss_model, size_of
 from tunewiz.data.retrieval.prepared import Prepared
@@ -45,11 +46,12 @@ _MOST_KEPT: Final = 1 << 22  # pairs of a teacher in the cache: 80 MB
 
 @dataclass(frozen=True)
 class Found:
-    """The teacher's folder, and the preset it was tuned with where a run did."""
+    """The teacher's folder, and where a run tuned it the preset, and whether it came out ``worse`` than no reranker."""
 
     name: str
     folder: Path
     preset: RetrievalPreset | None = None
+    worse: bool = False
 
 
 def run_of(name: str, places: Sequence[Path]) -> Run | None:
@@ -79,7 +81,8 @@ def find_teacher(name: str, places: Sequence[Path] = ()) -> Found:
         if part is None:
             message = say("The run {name} tuned no reranker, and only one can teach.", name=run.name)
             raise BadPreset(error("teacher-no-reranker", message, Where(KEY), _fix()))
-        return Found(run.name, _with_head(tuned_folder(part[0]), run.name), part[1])
+        worse = read_state(run).verdict == "REGRESSION"
+        return Found(run.name, _with_head(tuned_folder(part[0]), run.name), part[1], worse)
     return Found(name, _with_head(sources.fetch(sources.resolve(loss_model(name))), name))
 
 
@@ -116,6 +119,15 @@ def named_problems(wanted: Teacher) -> Iterator[Problem]:
         size=round(size_of(found.folder) / 1e9, 2),
     )
     yield note("teacher", message, Where(KEY))
+    if found.worse:
+        yield _worse(found)
+
+
+def _worse(found: Found) -> Problem:
+    """That its own report advises against it."""
+    message = say("The teacher {name} measured worse than the search without it: it may drop what is wrong and teach "
+                  "what is wrong.", name=found.name)  # fmt: skip
+    return warning("teacher-worse", message, Where(KEY), say("Take a better reranker; `tunewiz report` tells of one."))
 
 
 # What its scores do.
@@ -149,6 +161,8 @@ def with_teacher(
         run.notice(warning("teacher-not-asked", message, fix=say("Set data.teacher.model: null.")))
         return prepared
     found = find_teacher(wanted.model, [run.directory.parent, run.directory.parent.parent])
+    if found.worse:
+        run.notice(_worse(found))
     pairs = list(dict.fromkeys(pairs_of(prepared.groups)))
     begun = time.monotonic()
     scores, known = _scored(run, found, pairs, options)

@@ -14,7 +14,7 @@ from tunewiz import paths
 from tunewiz.backends.evaluate.measuring import MeasureOptions
 from tunewiz.backends.negatives import teaching
 from tunewiz.backends.negatives.teaching import find_teacher, looked_through, named_problems, with_teacher
-from tunewiz.backends.runs.events import Noticed
+from tunewiz.backends.runs.events import Finished, Noticed
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training import loss_rows
 from tunewiz.backends.training.encoder_training import EncoderTraining
@@ -192,6 +192,9 @@ def test_a_teacher_is_a_run_a_folder_or_a_hubs_model(teacher: Path, tiny_encoder
     for name in (str(run.directory), run.name, "mine"):
         found = find_teacher(name, [tmp_path / "runs"])
         assert found.folder == run.model and found.preset is not None
+        assert not found.worse
+    run.emit(Finished(verdict="REGRESSION"))
+    assert "teacher-worse" in {one.code for one in named_problems(Teacher(model=str(run.directory)))}
     with pytest.raises(BadPreset) as caught:
         find_teacher(str(tiny_encoder))
     assert caught.value.problems[0].code == "teacher-no-head"
