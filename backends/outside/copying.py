@@ -35,16 +35,17 @@ _SNAPSHOT: Final = ".copying"
 _RESULTS: Final = ("preset.yaml", "run.json", "events.jsonl", "model", "report")
 _HUB: Final = re.compile(r"(hf|modelscope):([\w.-]+/[\w.-]+)")
 _REMOTE: Final = re.compile(r"rsync://\S+|[\w.-]+@[\w.-]+:\S+")
+#: Programs that take a repository, a folder, a name in the repository ("" for its top) and a visibility.
 _UPLOAD: Final = {
     "hf": (
-        "import sys; from huggingface_hub import HfApi; api = HfApi(); repo, folder, name = sys.argv[1:]\n"
-        "api.create_repo(repo, private=True, exist_ok=True)\n"
-        "api.upload_folder(repo_id=repo, folder_path=folder, path_in_repo=name)"
+        "import sys; from huggingface_hub import HfApi; api = HfApi(); repo, folder, name, seen = sys.argv[1:]\n"
+        "api.create_repo(repo, private=seen == 'private', exist_ok=True)\n"
+        "print(api.upload_folder(repo_id=repo, folder_path=folder, path_in_repo=name or None).commit_url)"
     ),
     "modelscope": (
-        "import sys; from modelscope.hub.api import HubApi; api = HubApi(); repo, folder, name = sys.argv[1:]\n"
-        "api.create_repo(repo_id=repo, repo_type='model', visibility='private', exist_ok=True)\n"
-        "api.upload_folder(repo_id=repo, folder_path=folder, path_in_repo=name)"
+        "import sys; from modelscope.hub.api import HubApi; api = HubApi(); repo, folder, name, seen = sys.argv[1:]\n"
+        "api.create_repo(repo_id=repo, repo_type='model', visibility=seen, exist_ok=True)\n"
+        "api.upload_folder(repo_id=repo, folder_path=folder, path_in_repo=name or None)"
     ),
 }
 
@@ -82,23 +83,40 @@ class Target:
             return
         self._by_program(source, name)
 
+    def upload(self, folder: Path, public: bool) -> str:
+        """Put the files of ``folder`` at the top of a hub's repository, made if need be; where they can be seen, or "".
+
+        Raises :class:`NotCopied`.
+        """
+        told = _run([*self._uploading, str(folder), "", "public" if public else "private"]).strip().splitlines()
+        return told[-1] if told and "://" in told[-1] else ""
+
+    @property
+    def _uploading(self) -> list[str]:
+        return [sys.executable, "-c", _UPLOAD[self.kind], self.place]
+
     def _by_program(self, source: Path, name: str) -> None:
         if self.kind == "rsync":
             # --relative makes the folders above; the dot says where that path begins (rsync(1)).
             root = source.parents[name.count("/")]
             shell = ["-e", "ssh -o BatchMode=yes"] if "@" in self.place and "//" not in self.place else []
-            command = ["rsync", "-a", "--partial", "--relative", *shell, f"{root}/./{name}/", f"{self.place}/"]
+            _run(["rsync", "-a", "--partial", "--relative", *shell, f"{root}/./{name}/", f"{self.place}/"])
         else:
-            command = [sys.executable, "-c", _UPLOAD[self.kind], self.place, str(source), name]
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=LIMIT
-            )
-        except (OSError, subprocess.SubprocessError) as fault:
-            raise NotCopied(getattr(fault, "strerror", None) or type(fault).__name__) from fault
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [str(done.returncode)]
-            raise NotCopied(redacted(lines[-1])[:300])
+            _run([*self._uploading, str(source), name, "private"])
+
+
+def _run(command: Sequence[str]) -> str:
+    """What ``command`` prints. Raises :class:`NotCopied` with its last words."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=LIMIT
+        )
+    except (OSError, subprocess.SubprocessError) as fault:
+        raise NotCopied(getattr(fault, "strerror", None) or type(fault).__name__) from fault
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [str(done.returncode)]
+        raise NotCopied(redacted(lines[-1])[:300])
+    return done.stdout
 
 
 def target_problems(text: str) -> list[Problem]:

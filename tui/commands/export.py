@@ -1,4 +1,4 @@
-"""``tunewiz export``: a run's model in the form that some software wants. ``tunewiz bundle``: a run as one zip."""
+"""``export``: a run's model in the form that some software wants. ``bundle``: a run as one zip. ``push``: to a hub."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tunewiz.errand import ErrandFailed, send
 from tunewiz.language import translate
 from tunewiz.language import translate as _
 from tunewiz.presets.yaml.library import load
+from tunewiz.printable import amount
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
 
@@ -91,4 +92,47 @@ def run_bundle(which: str, folder: Path | None, out: Path | None, as_json: bool)
     print(place)
     for one in missing:
         print(say("Missing: {what}", what=one).text(), file=sys.stderr)
+    return int(ExitCode.OK)
+
+
+# ``tunewiz push``.
+
+
+def push(
+    name: RunName = "last",
+    place: Annotated[str, typer.Option("--to", metavar="WHERE", help=_("hf:org/name or modelscope:org/name."))] = "",
+    form: Annotated[str, typer.Option("--as", metavar="WHAT", help=_("A form of export; by default the usual."))] = "",
+    public: Annotated[bool, typer.Option("--public", help=_("Anybody may see it; by default only you."))] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Show what would go, and upload nothing."))] = False,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz push``."""
+    finish(lambda: run_push(name, runs_dir, place, form, public, dry_run, as_json))
+
+
+def run_push(which: str, folder: Path | None, place: str, form: str, public: bool, dry: bool, as_json: bool) -> int:
+    """Upload the model of the run ``which`` to a hub; ``dry`` shows what would go."""
+    run = find(which, runs_dir(folder))
+    try:
+        pushed = send("tunewiz.backends.outside.pushing:push", run, place, form, public, dry)
+    except ErrandFailed as fault:
+        raise BadPreset(*fault.problems) from fault
+    if as_json:
+        told = [{"repo": one.repo, "page": one.page, "files": dict(one.files), "uploaded": not dry} for one in pushed]
+        print(json.dumps(told, ensure_ascii=False))
+        return int(ExitCode.OK)
+    for one in pushed:
+        words = say("{repo}: {count} files, {size}", repo=one.repo, count=len(one.files), size=amount(one.size))
+        print(words.text())
+        for name, size in one.files:
+            print(f"  {amount(size):>9}  {name}")
+        if dry and one.card:
+            print(one.card)
+        if one.page:
+            print(one.page)
+    if dry:
+        print(translate("Nothing was uploaded (--dry-run)."), file=sys.stderr)
+    elif not public:
+        print(translate("Only you can see it; with --public anybody could."), file=sys.stderr)
     return int(ExitCode.OK)
