@@ -107,6 +107,7 @@ COMMANDS: Final = {
     "stop": N_("Save a checkpoint, then end the run."),
     "report": N_("Show what a run brought."),
     "presets": N_("List the presets."),
+    "keys": N_("Every key of a preset: what it is, what it takes, what is usual."),
     "models": N_("List the models that are known, and what fits this machine."),
     "doctor": N_("What is installed, reachable and free here, which tasks can run, and how to mend the rest."),
     "try": N_("Ask the models of a run, before and after, side by side; queries may come on stdin."),

@@ -191,6 +191,15 @@ def deepspeed_configuration(strategy: str) -> dict[str, Any]:
     }
 
 
+#: Options that the library refuses once training has begun (its ``hparams/parser.py``), with the strategies.
+_UNDIVIDED: Final = {
+    "pure_bf16": ("zero3", "zero3_offload"),
+    "use_unsloth": ("zero3", "zero3_offload"),
+    "use_galore": ("zero2", "zero3", "zero3_offload"),
+    "use_apollo": ("zero2", "zero3", "zero3_offload"),
+}
+
+
 def _sharding_problems(preset: LlmPreset) -> Iterator[Problem]:
     strategy, key = preset.launch.strategy, Where(key="launch.strategy")
     bits = preset.method.stored_bits
@@ -204,6 +213,11 @@ def _sharding_problems(preset: LlmPreset) -> Iterator[Problem]:
         message = say("PiSSA's start is computed and kept by one process.")
         fix = say("Set launch.processes to 1 and launch.strategy to auto, or method.pissa to false.")
         yield error("strategy-pissa", message, Where(key="method.pissa"), fix)
+    for name, strategies in _UNDIVIDED.items():
+        if preset.backend_options.get(name) and strategy in strategies:
+            message = say("LLaMA-Factory takes no {name} with the strategy {strategy}.", name=name, strategy=strategy)
+            fix = say("Leave it out, or set launch.strategy to fsdp or ddp.")
+            yield error("strategy-option", message, Where(key=f"backend_options.{name}"), fix)
 
 
 #: The arguments as they were used, beside the run's other records.

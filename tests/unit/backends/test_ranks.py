@@ -143,6 +143,11 @@ def test_language_models_divide_their_weights_and_quantised_ones_do_not() -> Non
     assert set(SHARDED) < engine.strategies
     wanted = preset("llm/starter-qlora", launch__strategy="zero3", launch__device="cpu")
     assert "strategy-quantised" in [problem.code for problem in engine.problems(wanted)]
+    for strategy, option, refused in (("zero2", "use_galore", True), ("zero2", "pure_bf16", False),
+                                      ("zero3", "pure_bf16", True), ("fsdp", "use_galore", False)):  # fmt: skip
+        wanted = preset("llm/starter", launch__strategy=strategy, launch__device="cpu", backend_options={option: True})
+        found = [one.where.key for one in engine.problems(wanted) if one.code == "strategy-option"]
+        assert found == ([f"backend_options.{option}"] if refused else [])
 
 
 def test_the_command_line_is_the_one_that_is_shown() -> None:
