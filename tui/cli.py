@@ -121,7 +121,7 @@ COMMANDS: Final = {
     "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),
 }
 _SPELT: Final = {"try": "try_", "eval": "eval_", "import": "import_"}  # words that Python keeps for itself
-_BESIDE: Final = {"bundle": "export", "push": "export"}  # commands that lie in the file of another
+_BESIDE: Final = {"bundle": "export", "push": "export", "space": "report"}  # commands that lie in the file of another
 
 
 class Commands(TyperGroup):
