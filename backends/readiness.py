@@ -17,6 +17,7 @@ from tunewiz.backends.engines import find_engine
 from tunewiz.backends.machine.hardware import Gpu, gpus, host_free, most_free
 from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.models.layers import layer_problems
+from tunewiz.backends.negatives.teaching import named_problems
 from tunewiz.backends.outside.copying import target_problems
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import ALONE, Plan, estimated, plan_of, plan_problems
@@ -217,6 +218,7 @@ def _trackers(preset: Preset) -> Iterator[Problem]:
 def _named_models(preset: Preset) -> Iterator[Problem]:
     if isinstance(preset, RetrievalPreset):
         yield from _models_of_loss(preset.loss, "loss")
+        yield from named_problems(preset.data.teacher)
     if isinstance(preset, RerankerPreset) and "dense" in (preset.candidates.strategy, preset.data.negatives.strategy):
         yield from _model_at("candidates.model", search_model(preset.candidates.model))
 

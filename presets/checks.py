@@ -13,6 +13,7 @@ from tunewiz.language import N_
 from tunewiz.presets import families
 from tunewiz.presets.losses import alike, catalogue, kind_of
 from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.presets.losses.teacher import Taught
 from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections import evaluation
 from tunewiz.presets.sections.method import Lora
@@ -241,6 +242,40 @@ def negatives_problems(preset: RetrievalPreset) -> Iterator[Problem]:
         yield note("negatives-left-over", message, Where("data.negatives.per_query"))
 
 
+def teacher_problems(preset: RetrievalPreset) -> Iterator[Problem]:
+    """A teacher whose scores the loss has no place for, or that has nothing to look through."""
+    teacher, core = preset.data.teacher, preset.loss.core
+    if teacher.teaches and not core.learns_scores:
+        names = [name for name, kind in alike(core).items() if _learns_scores(kind)]
+        message = say("The loss {name} has no place for a teacher's scores.", name=core.name)
+        fix = say("Set data.teacher.use: filter.")
+        if "distillation" in type(core).model_fields:
+            fix = say("Set loss.distillation: kl_div, or data.teacher.use: filter.")
+        elif names:
+            fix = say("Set loss.name to one of {names}, or data.teacher.use: filter.", names=", ".join(names))
+        yield error("teacher-unheard", message, Where("data.teacher.use"), fix)
+    if isinstance(core, Taught) and not teacher.teaches:
+        message = say("The loss {name} learns a teacher's scores, and none is asked for them.", name=core.name)
+        fix = say("Set data.teacher.model and data.teacher.use: distil, unless the data has pos_scores and neg_scores.")
+        yield warning("teacher-wanted", message, Where("loss.name"), fix)
+    if not teacher.filters or preset.data.negatives.strategy != "none":
+        return
+    message = say("Nothing is mined that the teacher could look through.")
+    fix = say("Set data.negatives.strategy: bm25 or dense.")
+    if teacher.teaches:
+        fix = say("Set data.negatives.strategy: bm25 or dense, or data.teacher.use: distil.")
+    yield error("teacher-idle", message, Where("data.negatives.strategy"), fix)
+
+
+def _learns_scores(kind: type[Loss]) -> bool:
+    """Whether the loss learns scores by itself, without an option for it."""
+    return (
+        kind.learns_scores is not Loss.learns_scores
+        and "distillation" not in kind.model_fields
+        and (getattr(kind, "learns_margins", True))
+    )
+
+
 def _loss_with_negatives(core: Loss) -> str:
     """The loss to begin with where there are negatives."""
     return "multiple_negatives_ranking" if "multiple_negatives_ranking" in alike(core) else "binary_cross_entropy"
@@ -325,5 +360,5 @@ def metric_problems(preset: RetrievalPreset) -> Iterator[Problem]:
 
 
 #: Checks of where the rows come from, and of what a run does with them, for all tasks that are measured by a search.
-OF_DATA: Final = (data_problems, evaluation_data_problems, negatives_problems)
+OF_DATA: Final = (data_problems, evaluation_data_problems, negatives_problems, teacher_problems)
 OF_RUNS: Final = (schedule_problems, device_problems, metric_problems)

@@ -185,6 +185,12 @@ class TunewizApp(LooksApp):
 
         self.push_screen(TrialScreen(message.run))
 
+    def on_space_wanted(self, message: messages.SpaceWanted) -> None:
+        """Draw a run's vector space."""
+        from tunewiz.tui.dialogs.space import SpaceScreen
+
+        self.push_screen(SpaceScreen(message.run))
+
     def on_export_wanted(self, message: messages.ExportWanted) -> None:
         """Write a model in another form."""
         from tunewiz.tui.screens.export import ExportScreen
@@ -235,8 +241,7 @@ class TunewizApp(LooksApp):
         self._children.append(message.begun.child)
         if message.wizard is not None:
             message.wizard.started(message.begun.run)
-        here = message.wizard is not None and self.screen is message.wizard
-        self.on_monitor_wanted(messages.MonitorWanted(message.begun.run, replace=here))
+        self.on_monitor_wanted(messages.MonitorWanted(message.begun.run, replace=self.screen is message.wizard))
 
     def on_refused(self, message: messages.Refused) -> None:
         """Say why a run was not started."""
@@ -280,9 +285,8 @@ class TunewizApp(LooksApp):
             hint = tooltip or translate("Key: {key}").format(key=self.get_key_display(binding))
             yield SystemCommand(binding.description, hint, _runner(self, binding.action, node))
         bell = translate(N_("Bell when a run is done: on or off"))
-        yield SystemCommand(
-            bell, translate(N_("And a notification, where the terminal shows one")), self.action_switch_notice
-        )
+        hint = translate(N_("And a notification, where the terminal shows one"))
+        yield SystemCommand(bell, hint, self.action_switch_notice)
 
     def action_command_palette(self) -> None:
         """Type what you want."""

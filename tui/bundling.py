@@ -19,6 +19,8 @@ from textual.css.query import QueryError
 from textual.pilot import WaitForScreenTimeout
 
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.space.record import NAME as SPACE
+from tunewiz.backends.space.record import read as read_space
 from tunewiz.language import current
 from tunewiz.problems import BadPreset, Message
 
@@ -68,6 +70,7 @@ class _Pictures:
         for name, opening in (
             ("result", self._result),
             ("monitor", self._monitor),
+            *([("space", self._space)] if read_space(self._run.report / SPACE) else []),
             ("model", self._wizard("model")),
             ("method", self._wizard("method")),
         ):
@@ -98,6 +101,12 @@ class _Pictures:
 
         app.post_message(MonitorWanted(self._run, stay=True))
         await _until(lambda: getattr(app.screen, "view", None))
+
+    async def _space(self, app: Any) -> None:
+        from tunewiz.tui.screens.messages import SpaceWanted
+
+        app.post_message(SpaceWanted(self._run))
+        await _until(lambda: getattr(app.screen, "space", None))
 
     def _wizard(self, step: str) -> _Opening:
         async def opening(app: Any) -> None:

@@ -114,13 +114,14 @@ COMMANDS: Final = {
     "compare": N_("Runs on one page: measures, paired differences on the same queries, settings that differ."),
     "eval": N_("Measure the search of a run, or any model, on a test collection."),
     "export": N_("Write a run's model in the form that other software wants; without --to, list the forms."),
+    "space": N_("Draw the vector space of a run before and after training: queries, answers, other documents."),
     "bundle": N_("Everything of a run in one zip: data, logs, report, pictures, script, notebook, how to repeat it."),
     "push": N_("Upload a run's model with its card to Hugging Face or ModelScope; --dry-run shows what would go."),
     "import": N_("Make a preset of another program's configuration or command line."),
     "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),
 }
 _SPELT: Final = {"try": "try_", "eval": "eval_", "import": "import_"}  # words that Python keeps for itself
-_BESIDE: Final = {"bundle": "export", "push": "export"}  # commands that lie in the file of another
+_BESIDE: Final = {"bundle": "export", "push": "export", "space": "report"}  # commands that lie in the file of another
 
 
 class Commands(TyperGroup):

@@ -7,7 +7,7 @@ runs inside them; which of these searches and which puts results in order is sai
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tunewiz.backends import sources
 from tunewiz.backends.models.loading import at_times
@@ -148,3 +148,26 @@ def tuned_encoder(run: Run, preset: RetrievalPreset, device: str = "cpu") -> Any
     model = load_encoder(base_folder(run, preset), preset, device)
     PeftModel.from_pretrained(model[0].auto_model, str(folder)).merge_and_unload()
     return model.eval()
+
+
+def kept_encoder(run: Run, preset: RetrievalPreset, when: Literal["before", "after"], progress: Any) -> Any:
+    """The untouched or the tuned model as a ``SearchEncoder`` whose vectors are kept in the run's ``cache/``.
+
+    Every use of them after the run takes those that another one left. ``progress`` is told of texts done and in all.
+    Raises what loading raises.
+    """
+    import torch
+
+    from tunewiz.backends.models.adapters import merge_adapter
+    from tunewiz.backends.models.batching import EncodeOptions
+    from tunewiz.backends.models.encoding import SearchEncoder, fingerprint
+    from tunewiz.backends.models.loading import at_times, load_encoder
+
+    device = "cuda" if preset.launch.device != "cpu" and torch.cuda.is_available() else "cpu"
+    if when == "before":
+        folder = base_folder(run, preset)
+        model = merge_adapter(load_encoder(folder, preset, device))
+    else:
+        folder, model = tuned_folder(run), tuned_encoder(run, preset, device)
+    kept = run.directory / "cache" / "vectors"
+    return SearchEncoder(model, EncodeOptions(), kept, fingerprint(folder), at_times(progress))

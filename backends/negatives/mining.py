@@ -254,11 +254,13 @@ def with_negatives(
     encoder: Callable[[], Encoder],
     corpus: bool = True,
     cache: Path | None = None,
+    spare: int = 1,
 ) -> Prepared:
     """``prepared`` with mined negatives in its training groups; writes ``run.data / "negatives.jsonl"``.
 
     ``encoder`` is called if the strategy needs the model. ``corpus`` says whether a given corpus is searched beside the
     training passages (not where it belongs to evaluation data of its own). ``cache`` is by default the user's.
+    ``spare`` times as many are mined where some will be dropped; who drops them tells where too few are left.
     """
     if options.strategy == NONE:
         return prepared
@@ -270,11 +272,13 @@ def with_negatives(
     given = documents if corpus and prepared.corpus == "given" else []
     pool = passages(prepared.groups, given)
     strategy = catalogue()[options.strategy](Surroundings(seed, encoder))
+    options = options.model_copy(update={"per_query": spare * options.per_query})
     found = _cached_or_mined(prepared.groups, pool, strategy, options, cache or _user_cache())
     groups = merge_negatives(prepared.groups, found.chosen, pool, options.per_query)
-    _write(run.data / "negatives.jsonl", prepared.groups, groups)
+    write_mined(run, [len(group.negatives) for group in prepared.groups], groups)
     for problem in mining_problems(found.counts, options, found.cached):
-        run.notice(problem)
+        if spare == 1 or problem.code != "negatives-short":
+            run.notice(problem)
     counts = {f"negatives_{name}": value for name, value in asdict(found.counts).items()}
     return replace(prepared, groups=groups, counts={**prepared.counts, **counts})
 
@@ -314,13 +318,15 @@ def _user_cache() -> Path:
     return paths.cache() / "negatives"
 
 
-def _write(path: Path, before: Sequence[Group], after: Sequence[Group]) -> None:
-    def records() -> Any:
-        for old, new in zip(before, after, strict=True):
-            mined = list(new.negatives[len(old.negatives) :])
-            yield {"query": new.query, "query_id": new.query_id, "negatives": mined, "line": new.line}
+def write_mined(run: Run, own: Sequence[int], groups: Sequence[Group]) -> None:
+    """What was mined for each of ``groups``, beside as many of the data's own as ``own`` says."""
 
-    write_jsonl(path, records())
+    def records() -> Any:
+        for count, group in zip(own, groups, strict=True):
+            mined = list(group.negatives[count:])
+            yield {"query": group.query, "query_id": group.query_id, "negatives": mined, "line": group.line}
+
+    write_jsonl(run.data / "negatives.jsonl", records())
 
 
 def mining_problems(counts: Counts, options: Negatives, cached: bool) -> list[Problem]:

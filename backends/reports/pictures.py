@@ -1,4 +1,4 @@
-"""Pictures of a run: the loss, the metrics before and after, the cosines of right and wrong pairs."""
+"""Pictures of a run: the loss, the metrics before and after, cosines, and its vector space as points."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 from tunewiz.backends.reports.facts import Facts
 from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import Curve
+from tunewiz.backends.space.record import KINDS, SIDES, Cosines, Kind, Space
 from tunewiz.language import N_, current, translate
 
 #: Fonts with Chinese characters, by how common they are on servers.
@@ -161,6 +162,100 @@ def cosines_picture(facts: Facts, target: Path) -> Path | None:
     axes[0].set_ylabel(_label(N_("share of pairs")))
     axes[-1].legend(frameon=False)
     return _written(figure, target)
+
+
+#: A marker, its size, and a colour of each kind, those behind first. Shapes differ too: not everybody sees colours.
+_POINTS: Final[dict[Kind, tuple[str, float, str]]] = {
+    "negative": (".", 10, "#a3a9b3"),
+    "positive": ("D", 15, "#16a34a"),
+    "query": ("o", 17, "#2563eb"),
+}
+_LINE, _LINE_OF_LABELS = "#ea580c", "#334155"  # in the way of no other colour
+_COLUMNS: Final = 4
+#: Points of a kind that an SVG holds each by itself; more are one raster in it, which stays small and draws at once.
+_MANY: Final = 600
+
+
+def space_picture(space: Space, target: Path) -> Path:
+    """Both layouts beside each other, the same texts in each, with lines between some queries and their answers."""
+    from matplotlib.lines import Line2D
+
+    figure, axes = _figure(2)
+    rows = -(-(len(_POINTS) + 1 + len(space.labels)) // _COLUMNS)  # of the legend
+    figure.set_size_inches(10, 5.5 + 0.22 * rows)
+    line = _LINE_OF_LABELS if space.labels else _LINE
+    every = [place for when in SIDES for place in space.places(when)]  # one frame, so that a place is one place
+    (left, right), (low, high) = (_with_room([place[axis] for place in every]) for axis in (0, 1))
+    for ax, when, title in zip(axes, SIDES, (N_("before"), N_("after")), strict=True):
+        places = space.places(when)
+        for pair in space.pairs:
+            ends = places[pair.query], places[pair.document]
+            ax.plot(*zip(*ends, strict=True), color=line, linewidth=1.1, alpha=0.85, zorder=2.5)
+        for kind in _POINTS:
+            _scatter(ax, space, kind, places)
+        ax.set_title(_label(title))
+        ax.set_xlim(left, right)
+        ax.set_ylim(low, high)
+        side = space.before if when == "before" else space.after
+        ax.set_xlabel(_cosines_of(side), fontsize="small")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_visible(True)
+        ax.spines[:].set_color(_GREY)
+        ax.set_box_aspect(1)
+    told = [
+        Line2D([], [], linestyle="none", marker=marker, markersize=5, color=_GREY if space.labels else colour,
+               label=_label(KINDS[kind]))
+        for kind, (marker, _, colour) in reversed(_POINTS.items())
+    ]  # fmt: skip
+    told.append(Line2D([], [], color=line, label=_label(N_("a query and its answer, drawn by the seed"))))
+    told += [
+        Line2D([], [], linestyle="none", marker="s", color=_tab(number), label=_shown(name, number))
+        for number, name in enumerate(space.labels)
+    ]
+    figure.legend(handles=told, loc="outside lower center", ncols=_COLUMNS, frameon=False, fontsize="small")
+    return _written(figure, target)
+
+
+def _with_room(values: Sequence[float]) -> tuple[float, float]:
+    spare = 0.03 * (max(values) - min(values)) or 1.0
+    return min(values) - spare, max(values) + spare
+
+
+def _scatter(ax: Any, space: Space, kind: Kind, places: Sequence[tuple[float, float]]) -> None:
+    marker, size, colour = _POINTS[kind]
+    rows = [row for row, point in enumerate(space.points) if point.kind == kind]
+    if not rows:
+        return
+    thinner = max(0.25, min(1.0, (1500 / len(space.points)) ** 0.5))
+    colours = [_tab(space.points[row].label) for row in rows] if space.labels else colour
+    ax.scatter(
+        [places[row][0] for row in rows],
+        [places[row][1] for row in rows],
+        s=size * thinner,
+        c=colours,
+        marker=marker,
+        linewidths=0,
+        alpha=0.9 if kind != "negative" else 0.7,
+        rasterized=len(rows) > _MANY,
+        zorder=1 if kind == "negative" else 3,
+    )
+
+
+def _tab(label: int) -> str:
+    """The colour of a label; grey for none."""
+    return f"C{label % 10}" if label >= 0 else "#c4c8cf"
+
+
+def _shown(name: str, number: int) -> str:
+    """A label's name as matplotlib takes it; its number where no font could show it."""
+    plain = max(name, default="") < "\u2e80" or chinese_font()
+    return name.replace("$", r"\$") if plain else translate(N_("label {number}"), "en").format(number=number + 1)
+
+
+def _cosines_of(side: Cosines) -> str:
+    told = _label(N_("mean cosine: query and answer {positive}, query and others {negative}"))
+    return told.format(positive=f"{side.positive:.3f}", negative=f"{side.negative:.3f}")
 
 
 def _histogram(ax: Any, counts: Sequence[int], colour: str, label: str) -> None:

@@ -27,7 +27,7 @@ from tunewiz.backends.reports.blocks import (
     verdict,
     write_pages,
 )
-from tunewiz.backends.reports.facts import Facts, file_of, gather
+from tunewiz.backends.reports.facts import Facts, file_of, gather, name_of
 from tunewiz.backends.reports.forgetting import general_blocks
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
@@ -37,10 +37,14 @@ from tunewiz.backends.reports.pictures import (
     curve_pictures,
     loss_picture,
     metrics_picture,
+    space_picture,
 )
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
+from tunewiz.backends.space.record import CAPTION
+from tunewiz.backends.space.record import NAME as SPACE
+from tunewiz.backends.space.record import read as read_space
 from tunewiz.data.retrieval.prepared import CorpusKind, load
 from tunewiz.data.rows.examples import Collection
 from tunewiz.files import read_json
@@ -130,6 +134,7 @@ def contents(
         *side_by_side.smaller_blocks(facts),
         *general_blocks(facts),
         *_picture_blocks(pictures),
+        *space_blocks(facts.run.report),
         *_changes(facts, changes),
         *advice(steps),
         *section(N_("What was noticed"), notices(state)),
@@ -151,6 +156,25 @@ def _picture_blocks(pictures: Mapping[str, Path]) -> Iterator[Block]:
     for name, text in told.items():
         if name in pictures:
             yield Picture(pictures[name], translate(text))
+
+
+def space_blocks(folder: Path) -> Iterator[Block]:
+    """The vector space before and after, where it was drawn: numbers first, as a picture of points can mislead."""
+    found = read_space(folder / SPACE)
+    if found is None:
+        return
+    yield Heading(translate(N_("The vector space before and after")))
+    rows = [
+        [translate(name), f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}"]
+        for name, before, after in found.numbers()
+    ]
+    titles = (N_("in the space itself"), N_("before"), N_("after"), N_("difference"))
+    yield Table([translate(title) for title in titles], rows, frozenset({1, 2, 3}))
+    yield Picture(space_picture(found, folder / "space.png"), found.drawn().text())
+    if found.labels:
+        names = "; ".join(f"{number}. {name}" for number, name in enumerate(found.labels, 1))
+        yield Paragraph(say("Labels, the most frequent first: {names}", names=names).text())
+    yield Paragraph(translate(CAPTION))
 
 
 def _changes(facts: Facts, changes: tuple[list[Change], list[Change]]) -> Iterator[Block]:
@@ -261,6 +285,8 @@ def made_from(facts: Facts, prompts: tuple[str, str]) -> Iterator[Message]:
     yield from facts.sources
     if preset.data.negatives.strategy != "none":
         yield _negatives(preset, counts)
+    if preset.data.teacher.model is not None:
+        yield from _teacher(preset, counts)
     yield say("Loss: {loss}", loss=preset.loss.name)
     yield say("Method: {method}", method=_method(facts))
     yield say(
@@ -300,6 +326,17 @@ def _negatives(preset: RetrievalPreset, counts: Mapping[str, int]) -> Message:
                    strategy=strategy)  # fmt: skip
     return say("Hard negatives: those of the data; each query has {count} or more, so that none were mined",
                count=preset.data.negatives.per_query)  # fmt: skip
+
+
+def _teacher(preset: RetrievalPreset, counts: Mapping[str, int]) -> Iterator[Message]:
+    """Who taught, and what that did."""
+    teacher, told = preset.data.teacher, {"name": name_of(str(preset.data.teacher.model))}
+    if teacher.filters:
+        dropped = counts.get("teacher_dropped", 0)
+        yield say("Teacher: {name}; {dropped} mined passages dropped that it takes for right", **told, dropped=dropped)
+    if teacher.teaches:
+        pairs = counts.get("teacher_pairs", 0)
+        yield say("Teacher: {name}; its scores of {pairs} pairs were learned", **told, pairs=pairs)
 
 
 def _method(facts: Facts) -> Message | str:

@@ -106,7 +106,6 @@ class RetrievalStages(Backend[R], Generic[R]):
     def prepare(self, run: Run, preset: R) -> None:
         """Read, clean and split; look at lengths; mine negatives; write ``run.data``."""
         from tunewiz.backends.evaluate.lengths import length_problems
-        from tunewiz.backends.negatives.mining import with_negatives
         from tunewiz.data.retrieval.prepare import prepare
 
         run_models.fetch_datasets(run, preset)
@@ -118,15 +117,7 @@ class RetrievalStages(Backend[R], Generic[R]):
         for problem in length_problems(path, preset, prepared):
             run.notice(problem)
         run.check_stop()
-        own_corpus = preset.data.evaluation.data is None
-        prepared = with_negatives(
-            run,
-            prepared,
-            preset.data.negatives,
-            preset.training.seed,
-            self.miner(run, preset, path, prepared),
-            corpus=own_corpus,
-        )
+        prepared = self._with_negatives(run, preset, path, prepared)
         self.check(preset, prepared)
         preset = self.settled(run, preset, path, prepared)
         save(prepared, run.data)
@@ -139,6 +130,27 @@ class RetrievalStages(Backend[R], Generic[R]):
         facts = {"data": dict(prepared.hashes), "counts": dict(prepared.counts), "sources": sources}
         add_to_record(run, **facts, row_texts=texts)
         run.emit(Saved(what="data", path=run.relative(run.data)))
+
+    def _with_negatives(self, run: Run, preset: R, path: Path, prepared: Prepared) -> Prepared:
+        """``prepared`` with negatives mined as the preset wants, and looked through by its teacher."""
+        from tunewiz.backends.negatives.mining import with_negatives, write_mined
+        from tunewiz.backends.negatives.teaching import SPARE, with_teacher
+
+        data, own = preset.data, [len(group.negatives) for group in prepared.groups]
+        miner = self.miner(run, preset, path, prepared)
+        found = with_negatives(
+            run,
+            prepared,
+            data.negatives,
+            preset.training.seed,
+            miner,
+            corpus=data.evaluation.data is None,
+            spare=SPARE if data.teacher.filters else 1,
+        )
+        taught = with_teacher(run, found, own, preset, measure_options(run, preset, "prepare"))
+        if data.teacher.filters and taught.groups and data.negatives.strategy != "none":
+            write_mined(run, own, taught.groups)
+        return taught
 
     def settled(self, run: Run, preset: R, path: Path, prepared: Prepared) -> R:
         """``preset`` with what its recipe leaves open chosen; the run is told, and its preset written anew."""
@@ -457,21 +469,19 @@ class RerankingBackend(RetrievalStages[RerankerPreset]):
     @staticmethod
     def _settle_share(run: Run, share: float, told: Problem | None = None) -> None:
         """Write ``share`` into the run's preset, and say why."""
+        key = "candidates.search_share"
         if told is None:
             message = say("The search's scores count {share} of the final order: no validation query tells more.",
                           share=f"{share:g}")  # fmt: skip
-            told = note("search-share", message, Where(key="candidates.search_share"))
-        preset = with_values(load_preset(str(run.preset_file)), {"candidates.search_share": share})
-        write_preset(run, dumps(preset), say("{key}: {why}", key="candidates.search_share", why=told.message))
+            told = note("search-share", message, Where(key=key))
+        preset = with_values(load_preset(str(run.preset_file)), {key: share})
+        write_preset(run, dumps(preset), say("{key}: {why}", key=key, why=told.message))
         run.notice(told)
 
 
 def _fresh_head() -> Problem:
-    message = say(
-        "The model is an encoder: it gets a fresh head, which knows nothing before training. The tuned reranker is "
-        "compared with search alone."
-    )
-    return note("fresh-head", message)
+    return note("fresh-head", say("The model is an encoder: it gets a fresh head, which knows nothing before training. "
+                                  "The tuned reranker is compared with search alone."))  # fmt: skip
 
 
 def _of_candidates(measured: Measurement) -> list[Problem]:
@@ -480,11 +490,9 @@ def _of_candidates(measured: Measurement) -> list[Problem]:
     message = say(
         "Among the first {depth} results of the search lie {percent} % of the right documents: no reranker finds more. "
         "For {count} of {queries} queries there is none.",
-        depth=facts["depth"],
-        percent=round(100 * facts["ceiling"], 1),
-        count=facts["out_of_reach"],
+        depth=facts["depth"], percent=round(100 * facts["ceiling"], 1), count=facts["out_of_reach"],
         queries=facts["queries"],
-    )
+    )  # fmt: skip
     if facts["ceiling"] >= _LOW_CEILING:
         return [note("candidates", message)]
     fix = say("Raise candidates.depth, or search with a better model (candidates.strategy: dense).")

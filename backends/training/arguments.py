@@ -258,8 +258,11 @@ class _Asked:
         self._recorder = recorder
         self._name = name
 
-    def __getattr__(self, name: str) -> str:
-        return f"{self._name}.{name}"
+    def __getattr__(self, name: str) -> _Asked:
+        return _Asked(self._recorder, f"{self._name}.{name}")
+
+    def __str__(self) -> str:
+        return self._name
 
     def __call__(self, *values: Any, **arguments: Any) -> str:
         """What was asked for last is the loss: what it is given is made before it."""

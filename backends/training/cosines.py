@@ -69,7 +69,7 @@ def of_columns(vectors: list[Any], rows: int, columns: int, labels: Any = None) 
         whole = torch.cat(kept)[: rows * columns].reshape(columns, rows, -1)
     except RuntimeError:  # of different widths: no vectors of one space
         return {}
-    if labels is not None:
+    if labels is not None and labels.ndim < 2:  # scores of each passage say nothing else than their columns do
         return of_labelled(whole[0], whole[1], labels) if columns == 2 else {}
     return of_groups(whole[0], whole[1:].transpose(0, 1).reshape((columns - 1) * rows, -1))
 

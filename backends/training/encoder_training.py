@@ -37,7 +37,8 @@ class EncoderTraining(LibraryTraining[EmbeddingPreset]):
     def problems(self) -> list[Problem]:
         """See :mod:`tunewiz.backends.training.loss_rows`."""
         mined_by = self.preset.data.negatives.strategy
-        return loss_rows.loss_problems(self.preset.loss, loss_rows.available(self.prepared), mined_by=mined_by)
+        found = loss_rows.loss_problems(self.preset.loss, loss_rows.available(self.prepared), mined_by=mined_by)
+        return found or loss_rows.teacher_problems(self.preset.loss, self.prepared.groups)
 
     def loaded(self) -> Any:
         """The encoder."""
@@ -280,7 +281,7 @@ class Collator:
     """Row numbers to the features of a batch, named as sentence-transformers' own collator names them."""
 
     columns: list[Column]
-    labels: list[float]
+    labels: list[Any]
     padding: Padding
     valid_label_columns: tuple[str, ...] = ("label",)
 

@@ -11,7 +11,8 @@ import random
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from statistics import fmean
+from typing import Any, Final, Literal, TypeVar
 
 from tunewiz.backends.training.sampling import Rows as SamplingRows
 from tunewiz.data.retrieval.prepared import Prepared
@@ -20,8 +21,9 @@ from tunewiz.data.text.duplicates import normal
 from tunewiz.language import N_
 from tunewiz.presets.losses import alike
 from tunewiz.presets.losses.loss import Loss, Rows
+from tunewiz.presets.losses.teacher import Taught
 from tunewiz.presets.preset import RetrievalPreset
-from tunewiz.problems import Message, Problem, Where, error, say
+from tunewiz.problems import Message, Problem, Where, error, say, warning
 from tunewiz.problems import note as noted
 
 # Which losses can learn from the rows at hand.
@@ -89,7 +91,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows ready for a loss: ``columns[name][row]`` in the order of their roles, and ``labels`` where the loss has any.
+    """Rows ready for a loss: ``columns[name][row]`` in the order of their roles, and ``labels`` where the loss has any,
+    a number a row or a teacher's score for each of its passages.
 
     ``answers[row]`` are the texts known to answer the row's query (empty without in-batch negatives);
     ``instructions[row]`` a query instruction that came with the data. ``rounds``: the rows of each epoch, in turn,
@@ -98,7 +101,7 @@ class Table:
 
     columns: dict[str, list[str]]
     roles: dict[str, Role]
-    labels: list[float] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
     answers: list[frozenset[str]] = field(default_factory=list)
     instructions: list[str] = field(default_factory=list)
     notes: tuple[Problem, ...] = ()
@@ -196,6 +199,8 @@ def loss_table(loss: Loss, prepared: Prepared, seed: int, own: Own = ALL) -> Tab
         return _scored_table(core, prepared.pairs)
     if "pairs" not in core.rows and "labelled" in core.rows:
         return _labelled_table(prepared.groups)
+    if isinstance(core, Taught):
+        return _taught_table(core, prepared.groups, seed, own)
     return tuple_table(core, prepared.groups, seed, own)
 
 
@@ -294,6 +299,75 @@ class Fill:
             filled=self.used,
         )
         return noted("negatives-filled", message)
+
+
+# A teacher's scores as labels.
+
+
+def is_taught(group: Group) -> bool:
+    """Whether each passage of the group has a teacher's score, and there are wrong ones among them."""
+    scores = len(group.positive_scores), len(group.negative_scores)
+    return bool(group.negatives) and scores == (len(group.positives), len(group.negatives))
+
+
+def teacher_problems(loss: Loss, groups: Sequence[Group]) -> list[Problem]:
+    """What keeps ``loss`` from learning scores: there are none, or they put wrong passages above right ones."""
+    if not isinstance(loss.core, Taught):
+        return []
+    taught = [group for group in groups if is_taught(group)]
+    if not taught:
+        message = say("The loss {name} learns a teacher's scores, and no query has one for each of its passages.",
+                      name=loss.core.name)  # fmt: skip
+        fix = say("Set data.teacher.model and data.teacher.use: distil, or add the columns pos_scores and neg_scores.")
+        return [error("teacher-scores-missing", message, Where("loss.name"), fix)]
+    if mean_margin(taught) <= 0:
+        message = say("On average the teacher scores wrong passages as high as right ones ({margin}): it can teach "
+                      "nothing.", margin=round(mean_margin(taught), 4))  # fmt: skip
+        fix = say("Name a better reranker in data.teacher.model, or set data.teacher.model: null and another loss.")
+        return [error("teacher-no-better", message, Where("data.teacher.model"), fix)]
+    return []
+
+
+def mean_margin(groups: Sequence[Group]) -> float:
+    """By how much right passages score higher than wrong ones; each query counts the same."""
+    margins = [fmean(group.positive_scores) - fmean(group.negative_scores) for group in groups if is_taught(group)]
+    return fmean(margins) if margins else 0.0
+
+
+def _taught_table(core: Taught, groups: Sequence[Group], seed: int, own: Own) -> Table:
+    """A row for each right passage, with wrong ones in turn; labels are scores, brought to the scale of cosines."""
+    taught = [group for group in groups if is_taught(group)]
+    count = min(own.most, _negatives_a_row(core, taught))
+    scale, rounds = core.margin / mean_margin(taught), Rounds(own.rounds)
+    names = ["anchor", "positive", *(f"negative_{number}" for number in range(1, count + 1))]
+    columns: dict[str, list[str]] = {name: [] for name in names}
+    labels: list[list[float]] = []
+    instructions: list[str] = []
+    for group in taught:
+        draws = []
+        wrong = list(zip(group.negatives, group.negative_scores, strict=True))
+        for some in own.drawn(wrong, seed, group.query):
+            begun = len(labels)
+            for number, (positive, score) in enumerate(zip(group.positives, group.positive_scores, strict=True)):
+                chosen = [some[(number * count + place) % len(some)] for place in range(count)]
+                for name, text in zip(names, (group.query, positive, *(text for text, _ in chosen)), strict=True):
+                    columns[name].append(text)
+                labels.append([scale * one for one in (score, *(low for _, low in chosen))])
+                instructions.append(group.instruction)
+            draws.append(range(begun, len(labels)))
+        rounds.add(draws)
+    message = say(
+        "{rows} rows learn a teacher's scores of {passages} passages each; the scores are multiplied by {scale}, so "
+        "that right passages score {margin} higher than wrong ones on average.",
+        rows=len(labels), passages=count + 1, scale=round(scale, 4), margin=core.margin,
+    )  # fmt: skip
+    notes = [noted("teacher-learned", message), *own.note([len(group.negatives) for group in taught])]
+    if len(taught) < len(groups):
+        left = say("{count} of {total} queries are not learned from: they lack wrong passages, or a teacher's scores.",
+                   count=len(groups) - len(taught), total=len(groups))  # fmt: skip
+        notes.append(warning("teacher-left-out", left))
+    roles: dict[str, Role] = {name: "query" if name == "anchor" else "passage" for name in names}
+    return Table(columns, roles, labels, [], instructions, tuple(notes), rounds.all())
 
 
 def _labelled_table(groups: Sequence[Group]) -> Table:

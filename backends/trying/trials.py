@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from tunewiz.backends.evaluate.by_words import FUSED
 from tunewiz.backends.evaluate.records import BM25, FUSION
 from tunewiz.backends.evaluate.two_stage import blend_scores
 from tunewiz.backends.models.reranking import Reranker
-from tunewiz.backends.models.run_models import base_folder, ranking, tuned_encoder, tuned_folder
+from tunewiz.backends.models.run_models import base_folder, kept_encoder, ranking, tuned_folder
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying import Fact, Progress, Trial
@@ -42,8 +41,7 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
     def load(self) -> Fact:
         """Load both models and encode the documents with each, or read the vectors kept from last time."""
         self._corpus = run_documents(self.run)
-        base = base_folder(self.run, self.preset)
-        encoders = {"before": self._before(base), "after": self._after()}
+        encoders = {when: self._encoder(when) for when in ("before", "after")}
         self._searches = {when: Search(encoder, self._corpus) for when, encoder in encoders.items()}
         # The way that measured best stands beside them: nobody should search worse than he could without a model.
         self._way = MetricsFile.of(self.run.report).best_way
@@ -67,34 +65,12 @@ class EmbeddingTrial(Trial[RetrievalPreset]):
             found[self._way] = self._words.find(query, k, known, beside)
         yield {"query": query, "known": sorted(known), **found}
 
-    def _before(self, base: Path) -> SearchEncoder:
-        from tunewiz.backends.models.adapters import merge_adapter
-        from tunewiz.backends.models.loading import load_encoder
-
-        self.progress("before", 0, 0)
-        return self._encoder(merge_adapter(load_encoder(base, self.preset, self._device())), base, "before")
-
-    def _after(self) -> SearchEncoder:
-        self.progress("after", 0, 0)
-        return self._encoder(tuned_encoder(self.run, self.preset, self._device()), tuned_folder(self.run), "after")
-
-    def _encoder(self, model: Any, folder: Path, when: str) -> SearchEncoder:
-        from tunewiz.backends.models.batching import EncodeOptions
-        from tunewiz.backends.models.encoding import SearchEncoder, fingerprint
-        from tunewiz.backends.models.loading import at_times
-
-        return SearchEncoder(
-            model,
-            EncodeOptions(),
-            self.run.directory / "cache" / "vectors",
-            fingerprint(folder),
-            at_times(lambda done, total: self.progress(when, done, total)),
+    def _encoder(self, when: Literal["before", "after"]) -> SearchEncoder:
+        self.progress(when, 0, 0)
+        encoder: SearchEncoder = kept_encoder(
+            self.run, self.preset, when, lambda done, total: self.progress(when, done, total)
         )
-
-    def _device(self) -> str:
-        import torch
-
-        return "cuda" if self.preset.launch.device != "cpu" and torch.cuda.is_available() else "cpu"
+        return encoder
 
 
 # A language model as a chat: one conversation with the untouched and the tuned model, word by word.

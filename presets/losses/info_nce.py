@@ -70,6 +70,11 @@ class Grouped(Loss):
         return min(MOST, 1 + negatives) if self.group_size == "auto" else self.group_size
 
     @property
+    def learns_scores(self) -> bool:
+        """As the user says."""
+        return self.distillation != "none"
+
+    @property
     def compares_batch(self) -> bool:
         """Whether passages of the batch's other queries are wrong answers; M3's loss cannot do without (1.4.2)."""
         return True

@@ -49,6 +49,11 @@ class Loss(Section):
         return self
 
     @property
+    def learns_scores(self) -> bool:
+        """Whether it learns a teacher's scores of a query's passages."""
+        return False
+
+    @property
     def compares_own_part(self) -> bool:
         """Whether it compares rows of a batch that the library does not gather: of several processes each compares
         those of its own part.
@@ -112,6 +117,11 @@ class RerankerLoss(Loss):
     )
     #: Whether tuples come with the score of the right document less that of each wrong one.
     learns_margins: ClassVar[bool] = False
+
+    @property
+    def learns_scores(self) -> bool:
+        """By their margins."""
+        return self.learns_margins
 
     @property
     def encoded_at_once(self) -> int | None:

@@ -170,6 +170,62 @@ class Negatives(Section):
         return self.per_query if self.strategy != "none" else 0
 
 
+class Teacher(Section):
+    """A reranker that reads each query with its passages before training."""
+
+    model: str | None = Field(
+        None,
+        title=N_("Teacher"),
+        description=N_(
+            "A reranker that scores each query with its right and its wrong passages before training: the name or "
+            "folder of a run that tuned one, a model's folder, or a hub id. null: none."
+        ),
+        examples=["faq-reranker-20260101-120000", "BAAI/bge-reranker-base", None],
+        json_schema_extra=about(
+            typical=N_("null to begin with; a reranker that is better than the model it teaches."),
+        ),
+    )
+    use: Literal["filter", "distil", "both"] = Field(
+        "filter",
+        title=N_("What it is used for"),
+        description=N_("What its scores do."),
+        json_schema_extra=about(
+            typical=N_("filter: works with every loss that takes negatives."),
+            choices={
+                "filter": N_("mined passages that it takes for right are dropped: nobody had marked them"),
+                "distil": N_("the loss learns its scores: margin_mse, distill_kl, or one with distillation"),
+                "both": N_("first the one, then the other"),
+            },
+        ),
+    )
+    margin: float = Field(
+        0.0,
+        ge=-100,
+        le=100,
+        title=N_("Margin of the filter"),
+        description=N_(
+            "Mined passages that score above the right one less this margin are dropped; scores are the reranker's "
+            "own, before any sigmoid."
+        ),
+        examples=[0.0, 1.0],
+        json_schema_extra=about(
+            typical=N_("0; 1 for a reranker that is sure of itself."),
+            larger=N_("Stricter: fewer and safer negatives."),
+            smaller=N_("Below 0 drops only those that score clearly higher than the right one."),
+        ),
+    )
+
+    @property
+    def filters(self) -> bool:
+        """Whether it looks through what was mined."""
+        return self.model is not None and self.use != "distil"
+
+    @property
+    def teaches(self) -> bool:
+        """Whether its scores are learned."""
+        return self.model is not None and self.use != "filter"
+
+
 class Data(Rows):
     """Training and evaluation data."""
 
@@ -199,6 +255,11 @@ class Data(Rows):
         default_factory=Negatives,
         title=N_("Hard negatives"),
         description=N_("Wrong passages that look right: with them the model learns to tell close calls apart."),
+    )
+    teacher: Teacher = Field(
+        default_factory=Teacher,
+        title=N_("Teacher"),
+        description=N_("A reranker whose scores sort out mined passages that are right, or are learned."),
     )
 
 

@@ -17,9 +17,12 @@ import pytest
 from tests.children.evaluation import fresh_run, go_through, write_beir
 from tests.children.llm_setup import preset as llm_preset
 from tests.conftest import DEVICE
+from tests.unit.backends.test_space import a_space
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.export import bundle, targets
+from tunewiz.backends.reports.pictures import space_picture
 from tunewiz.backends.runs.run import Run
+from tunewiz.backends.space.record import NAME as SPACE
 from tunewiz.files import read_json
 from tunewiz.language import use
 from tunewiz.presets.preset import RetrievalPreset
@@ -154,6 +157,8 @@ def test_a_bundle_holds_the_run_and_nothing_of_the_machine(
     run, _ = exported["full"]
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "result.svg").write_text("<svg></svg>", encoding="utf-8")
+    a_space().write(run.report / SPACE)
+    space_picture(a_space(), run.report / "space.png")
     out = tmp_path / "homework.zip"
     missing = bundle.write(run, tmp_path / "pictures", {"monitor": "too dark"}, out)
     told = [one.text("en") for one in missing]
@@ -162,7 +167,9 @@ def test_a_bundle_holds_the_run_and_nothing_of_the_machine(
         files = {name.removeprefix(f"{run.name}/"): whole.read(name) for name in whole.namelist()}
     assert {
         "README.md", "preset.yaml", "model-card.md", "logs/events.jsonl", "logs/run.json", "report/report.html",
-        "report/loss.svg", "report/loss.png", "data/train.jsonl", "data/qrels.tsv", "pictures/result.svg",
+        "report/loss.svg", "report/loss.png",
+        "report/space.json", "report/space.svg", "report/space.png", "data/train.jsonl", "data/qrels.tsv",
+        "pictures/result.svg",
         "script/train.py", "script/train.ipynb", "script/data/rows.jsonl",
     } <= set(files)  # fmt: skip
     for name, content in files.items():

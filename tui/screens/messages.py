@@ -104,6 +104,14 @@ class TrialWanted(Message):
         self.run = run
 
 
+class SpaceWanted(Message):
+    """The vector space of a run, drawn."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+
 class ExportWanted(Message):
     """The model of a run of ``task``, written in another form."""
 

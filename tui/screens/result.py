@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import work
 from textual.app import ComposeResult
@@ -37,9 +37,13 @@ from tunewiz.tui.screens.messages import (
     MonitorWanted,
     ReportWanted,
     ResumeWanted,
+    SpaceWanted,
     TrialWanted,
 )
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
+
+#: Tasks whose runs tune an embedding model, which has vectors to draw.
+SPACES: Final = ("embedding", "pipeline")
 
 
 class ResultScreen(Copying, FullScreen):
@@ -52,6 +56,7 @@ class ResultScreen(Copying, FullScreen):
         Binding("enter", "look", N_("Look at it"), key_display="⏎"),
         Binding("t", "try", N_("Try it"), tooltip=N_("Ask the untouched and the tuned model")),
         Binding("x", "export", N_("Export")),
+        Binding("e", "space", N_("Vector space"), tooltip=N_("Queries and documents as points, before and after")),
         Binding("b", "bundle", N_("Bundle"), tooltip=N_("Everything of this run in one zip, to hand in")),
         Binding("o", "report", N_("Report")),
         Binding("l", "log", N_("Log")),
@@ -118,6 +123,8 @@ class ResultScreen(Copying, FullScreen):
             return bool(self.state and self.state.task in looks_by_task() and self.run.model.is_dir())
         if action == "export":
             return bool(self.state and self.state.task and self.run.model.is_dir())
+        if action == "space":
+            return bool(self.state and self.state.task in SPACES and self.run.model.is_dir() and not self.living)
         if action in ("choose", "look"):
             story = self.query_one(ResultStory) if self.is_mounted else None
             return bool(story and story.targets and (action == "choose" or story.target is not None))
@@ -159,6 +166,10 @@ class ResultScreen(Copying, FullScreen):
         """Write its model in another form."""
         if self.state is not None:
             self.post_message(ExportWanted(self.run, self.state.task))
+
+    def action_space(self) -> None:
+        """Draw its vectors."""
+        self.post_message(SpaceWanted(self.run))
 
     def action_bundle(self) -> None:
         """Everything of it into one zip; that takes a while, and goes on when the screen is left."""

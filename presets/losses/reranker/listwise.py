@@ -122,6 +122,11 @@ class GroupSoftmax(RerankerLoss):
     )
 
     @property
+    def learns_scores(self) -> bool:
+        """As the user says."""
+        return self.distillation != "none"
+
+    @property
     def compares_batch(self) -> bool:
         """A reranker reads a query with its own documents only."""
         return False

@@ -20,8 +20,8 @@ from tunewiz.tui.wizard.steps.loss import LossStep
 
 
 NAMES = {
-    "angle", "cached_multiple_negatives_ranking", "contrastive", "cosent", "cosine_similarity", "gist", "info_nce",
-    "m3_unified", "matryoshka", "multiple_negatives_ranking", "online_contrastive", "triplet",
+    "angle", "cached_multiple_negatives_ranking", "contrastive", "cosent", "cosine_similarity", "distill_kl", "gist",
+    "info_nce", "m3_unified", "margin_mse", "matryoshka", "multiple_negatives_ranking", "online_contrastive", "triplet",
 }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class LossStep(Step):
     order = 50
     title = N_("Loss")
     intro = N_("What is right, what is wrong? The loss compares texts; negatives are wrong ones that look right.")
-    keys = ("loss", "data.negatives", "strategies")
+    keys = ("loss", "data.negatives", "data.teacher", "strategies")
     simple = ("loss", "data.negatives.strategy", "data.negatives.per_query", "strategies")
     lessons = ("negatives", "contrastive-learning")
     task_lessons = {"reranker": ("negatives", "bi-encoder-and-cross-encoder")}

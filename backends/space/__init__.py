@@ -1,0 +1,1 @@
+"""The vector space of a run, before and after training, as points that can be drawn."""
