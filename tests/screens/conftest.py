@@ -36,7 +36,10 @@ def whole_forms(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def until_whole(pilot: Pilot[object], delay: float | None = None) -> None:
         await pause(pilot, delay)
-        while getattr(pilot.app, "answering", False) or any(not form.whole for form in pilot.app.screen.query(Form)):
+        app = pilot.app
+        while app.return_code is None and (
+            getattr(app, "answering", False) or any(not form.whole for form in app.screen.query(Form))
+        ):
             await pause(pilot, 0.01)
 
     monkeypatch.setattr(Pilot, "pause", until_whole)
