@@ -66,11 +66,12 @@ def run_keys(words: Sequence[str], task: str, markdown: bool, as_json: bool) -> 
 
 
 def reference(names: Sequence[str]) -> list[tuple[Known, list[str]]]:
-    """Every key of the tasks ``names`` with the tasks that have it, in the order in which they are written."""
-    found: dict[tuple[str, str], tuple[Known, list[str]]] = {}
+    """Every key of the tasks ``names`` with the tasks that have it so, in the order in which they are written."""
+    found: dict[tuple[str, ...], tuple[Known, list[str]]] = {}
     for task in names:
         for one in _keys_of(Draft(answers={"task": task})):
-            found.setdefault((one.question.key, one.needs), (one, []))[1].append(task)
+            alike = (one.question.key, one.needs, repr(one.default), *one.question.help())
+            found.setdefault(alike, (one, []))[1].append(task)
     return list(found.values())
 
 
