@@ -32,6 +32,9 @@ from tunewiz.tui.wizard.step import Edited, State, Step, View
 # The task: what kind of model is tuned, from which preset it begins, and with which backend.
 
 
+_LESSONS = ("methods", "bi-encoder-and-cross-encoder", "from-data-to-deployment", "pre-training-to-alignment")
+
+
 class TaskStep(Step):
     """Task, starting point, backend."""
 
@@ -41,7 +44,8 @@ class TaskStep(Step):
     intro = N_("What should the model learn to do? Begin from a preset that works, or choose everything yourself.")
     keys = ("task", "backend", "version")
     simple = ("task",)
-    lessons = ("methods", "bi-encoder-and-cross-encoder", "from-data-to-deployment", "pre-training-to-alignment")
+    lessons = _LESSONS
+    task_lessons = {kind: (_LESSONS[0], f"tutorial-{kind}", *_LESSONS[1:]) for kind in ("embedding", "reranker", "llm")}
 
     def offers(self) -> Mapping[str, Offer]:
         """The tasks and the backends that are there."""
