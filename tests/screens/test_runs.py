@@ -88,7 +88,7 @@ async def test_enter_opens_the_result(app: TunewizApp, finished: Make) -> None:
 async def test_two_marked_runs_are_compared(app: TunewizApp, finished: Make) -> None:
     made = {finished("one-20260101-110000"), finished("two-20260101-120000", rate=1e-4)}
     asked: list[Message] = []
-    async with app.run_test(size=(120, 30), message_hook=asked.append) as pilot:
+    async with app.run_test(size=(120, 45), message_hook=asked.append) as pilot:
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(names(app)) == 2)
         assert "Compare" not in footer(app)
@@ -102,6 +102,7 @@ async def test_two_marked_runs_are_compared(app: TunewizApp, finished: Make) -> 
         assert "training.learning_rate" in text
         assert "0.0001" in text
         assert "method.type" not in text  # alike in both
+        assert "What they took" in text and "time in all" in text
 
 
 async def test_deleting_asks_first(app: TunewizApp, finished: Make) -> None:
