@@ -526,3 +526,25 @@ async def test_an_open_list_shows_every_character_over_the_edges_of_what_lies_be
         await pilot.press("down", "enter")
         await until(pilot, lambda: screen.state.draft.value(("data", "format")) == "alpaca")
         assert not wanted.query_one(Pulldown).opened and app.focused is wanted.query_one(Pulldown)
+
+
+async def test_a_step_may_be_left_while_its_rows_are_still_being_made(app: TunewizApp) -> None:
+    async with app.run_test(size=(200, 50)) as pilot:
+        screen = await opened(app, pilot, answers(task="llm", method__type="lora"))
+        await pilot.press("f6")
+        for number in range(12):
+            screen.action_go_to(4)
+            await until_step(screen, "method")
+            await asyncio.sleep(0.05 + number * 0.01)
+            screen.action_go_to(2)
+            await until_step(screen, "data")
+        await pilot.pause()
+        assert screen.query(Row) and app.return_code is None
+
+
+async def until_step(screen: WizardScreen, name: str) -> None:
+    for _ in range(2000):
+        if screen._view is not None and screen._view.step.name == name and screen._view.is_attached:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(name)

@@ -143,7 +143,7 @@ class Row(Titled):
         """Show the draft's value and what is wrong with it; ``reason`` tells where a suggestion comes from."""
         path = self.question.path
         seen = (draft.value(path), draft.is_answered(path), list(problems), reason)
-        if seen == self._told_of:
+        if seen == self._told_of or not self.control.children:  # the step may be left before the row is built
             return
         self._told_of = seen
         self.control.show(draft)
