@@ -23,22 +23,17 @@ def efforts(runs: Sequence[Run], states: Sequence[RunState], hourly: float | Non
     ``hourly`` is what an hour of the machine costs, in whatever currency: then the same in money. A run that gained
     nothing has no price of a point. Rows in which no run has anything are left out.
     """
-    files = [MetricsFile.of(run.report) for run in runs]
-    spent = [sum(state.seconds.values()) for state in states]
-    gained = [_gain(file) for file in files]
+    facts = [_facts_of(run, state, hourly) for run, state in zip(runs, states, strict=True)]
+    spent, costs, gained = ([one[name] for one in facts] for name in ("seconds", "cost", "gain"))
     told = [
-        (translate(N_("time in all")), [duration(seconds) if seconds else "" for seconds in spent]),
-        (translate(N_("training")), [_told(state.seconds.get("train"), duration) for state in states]),
-        (translate(N_("most memory")), [_told(file.memory.get("training"), amount) for file in files]),
-        (_gain_of(files), [f"{one:+.4f}" if one is not None else "" for one in gained]),
+        (translate(N_("time in all")), [_told(seconds, duration) for seconds in spent]),
+        (translate(N_("training")), [_told(one["training_seconds"], duration) for one in facts]),
+        (translate(N_("most memory")), [_told(one["memory"], amount) for one in facts]),
+        (_gain_of(runs), [f"{one:+.4f}" if one is not None else "" for one in gained]),
         (translate(N_("time per 0.01 gained")), _priced(spent, gained, duration)),
+        (translate(N_("cost")), [_told(cost, "{:.2f}".format) for cost in costs]),
+        (translate(N_("cost per 0.01 gained")), _priced(costs, gained, "{:.2f}".format)),
     ]
-    if hourly is not None:
-        costs = [seconds / 3600 * hourly for seconds in spent]
-        told += [
-            (translate(N_("cost")), [f"{cost:.2f}" if cost else "" for cost in costs]),
-            (translate(N_("cost per 0.01 gained")), _priced(costs, gained, "{:.2f}".format)),
-        ]
     return tuple(Row(name, tuple(values)) for name, values in told if any(values))
 
 
@@ -46,9 +41,9 @@ def _told(value: float | None, words: Callable[[float], str]) -> str:
     return words(value) if value else ""
 
 
-def _gain_of(files: Sequence[MetricsFile]) -> str:
+def _gain_of(runs: Sequence[Run]) -> str:
     """What the runs are judged by, if that is the same for all."""
-    names = {file.primary for file in files if file.primary}
+    names = {MetricsFile.of(run.report).primary for run in runs} - {""}
     return say("gain of {measure}", measure=names.pop()).text() if len(names) == 1 else translate(N_("gain"))
 
 
@@ -60,7 +55,7 @@ def _gain(file: MetricsFile) -> float | None:
     return -found.difference if found.lower_is_better else found.difference
 
 
-def _priced(spent: Sequence[float], gained: Sequence[float | None], words: Callable[[float], str]) -> list[str]:
+def _priced(spent: Sequence[float | None], gained: Sequence[float | None], words: Callable[[float], str]) -> list[str]:
     pairs = zip(spent, gained, strict=True)
     return [words(one * _POINT / gain) if one and gain is not None and gain > 0 else "" for one, gain in pairs]
 
@@ -69,14 +64,16 @@ def effort_facts(
     runs: Sequence[Run], states: Sequence[RunState], hourly: float | None
 ) -> dict[str, dict[str, float | None]]:
     """The same as numbers, by run: seconds, bytes, and money where ``hourly`` is given."""
-    found: dict[str, dict[str, float | None]] = {}
-    for run, state in zip(runs, states, strict=True):
-        file, seconds = MetricsFile.of(run.report), sum(state.seconds.values())
-        found[run.name] = {
-            "seconds": seconds,
-            "training_seconds": state.seconds.get("train"),
-            "memory": file.memory.get("training"),
-            "gain": _gain(file),
-            "cost": seconds / 3600 * hourly if hourly is not None else None,
-        }
-    return found
+    pairs = zip(runs, states, strict=True)
+    return {run.name: _facts_of(run, state, hourly) for run, state in pairs}
+
+
+def _facts_of(run: Run, state: RunState, hourly: float | None) -> dict[str, float | None]:
+    file, seconds = MetricsFile.of(run.report), sum(state.seconds.values())
+    return {
+        "seconds": seconds,
+        "training_seconds": state.seconds.get("train"),
+        "memory": file.memory.get("training"),
+        "gain": _gain(file),
+        "cost": seconds / 3600 * hourly if hourly is not None else None,
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,11 +20,8 @@ from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.problems import BadPreset, Where, error, say
 
-#: The variables in which each hub's own library looks for a token.
-_TOKENS: Final[Mapping[str, tuple[str, ...]]] = {
-    "hf": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
-    "modelscope": ("MODELSCOPE_API_TOKEN",),
-}
+#: The variable in which each hub's own library looks for a token.
+_TOKENS: Final = {"hf": "HF_TOKEN", "modelscope": "MODELSCOPE_API_TOKEN"}
 _HUBS: Final = {"hf": "Hugging Face", "modelscope": "ModelScope"}
 _CARD: Final = "README.md"
 _HERE: Final = re.compile(r'"\."(\)[^#\n]*?) *# .*$', re.MULTILINE)
@@ -78,22 +74,21 @@ def usual_form(run: Run, preset: Preset) -> str:
 
 
 def _require_token(kind: str) -> None:
-    names = _TOKENS[kind]
-    if any(os.environ.get(name) for name in names) or _kept_token(kind):
+    if _has_token(kind):
         return
     message = say("There is no token of {hub} here, which an upload needs.", hub=_HUBS[kind])
-    fix = say("Make one with the right to write on its page, then: export {name}=…", name=names[0])
+    fix = say("Make one with the right to write on its page, then: export {name}=…", name=_TOKENS[kind])
     raise BadPreset(error("no-token", message, fix=fix))
 
 
-def _kept_token(kind: str) -> bool:
-    """Whether the hub's own program has logged in here."""
+def _has_token(kind: str) -> bool:
+    """Whether the environment has one, or the hub's own program has logged in here."""
     if kind == "hf":
         from huggingface_hub import get_token
 
         return bool(get_token())
     home = Path(os.environ.get("MODELSCOPE_CREDENTIALS_PATH") or Path.home() / ".modelscope" / "credentials")
-    return (home / "git_token").is_file() or (home / "cookies").is_file()
+    return bool(os.environ.get(_TOKENS[kind])) or any((home / name).is_file() for name in ("git_token", "cookies"))
 
 
 def _pushed(target: Target, folder: Path, public: bool, dry: bool) -> Pushed:

@@ -10,11 +10,11 @@ import typer
 
 from tunewiz.backends.export.embedding_files import check_suffix
 from tunewiz.backends.runs.find import find, runs_dir
-from tunewiz.errand import ErrandFailed, send
+from tunewiz.errand import send
 from tunewiz.language import translate
 from tunewiz.language import translate as _
-from tunewiz.problems import BadData, BadPreset, ExitCode, error, say
-from tunewiz.tui.commands.options import RunName, RunsDir, finish
+from tunewiz.problems import BadData, ExitCode, error, say
+from tunewiz.tui.commands.options import RunName, RunsDir, finish, users_to_mend
 
 _DATA = frozenset({"unknown-column", "no-texts", "file-missing", "no-file"})
 
@@ -38,13 +38,10 @@ def run_embed(which: str, file: Path, out: Path, column: str, as_queries: bool, 
     source, target = (path.expanduser().absolute() for path in (file, out))
     if not source.exists():
         raise BadData(error("no-file", say("There is no file {path}.", path=source), fix=say("Check the path.")))
-    try:
+    with users_to_mend(_DATA):
         count, dimension = send(
             "tunewiz.backends.export.embedding_files:embed", run, source, column, target, as_queries
         )
-    except ErrandFailed as fault:
-        kind = BadData if any(problem.code in _DATA for problem in fault.problems) else BadPreset
-        raise kind(*fault.problems) from fault
     print(target)
     words = translate("{count} vectors of {dimension} numbers").format(count=count, dimension=dimension)
     print(words, file=sys.stderr)

@@ -12,13 +12,13 @@ import typer
 
 from tunewiz.backends.export.targets import catalogue
 from tunewiz.backends.runs.find import find, runs_dir
-from tunewiz.errand import ErrandFailed, send
+from tunewiz.errand import send
 from tunewiz.language import translate
 from tunewiz.language import translate as _
 from tunewiz.presets.yaml.library import load
 from tunewiz.printable import amount
 from tunewiz.problems import BadPreset, ExitCode, error, say
-from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
+from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish, users_to_mend
 
 
 def export(
@@ -41,11 +41,8 @@ def run_export(which: str, folder: Path | None, target: str, out: Path | None, a
         fix = say("For example: --out {folder}", folder=shlex.quote(f"./{run.name}-{target}"))
         raise BadPreset(error("no-out", say("Name the folder to write to with --out."), fix=fix))
     place = out.expanduser().absolute()
-    try:
+    with users_to_mend():
         use = send("tunewiz.backends.export.targets:write", run, target, place)
-    except ErrandFailed as fault:
-        # What the child could not do is the user's to mend: the target, the folder, or the run.
-        raise BadPreset(*fault.problems) from fault
     if as_json:
         print(json.dumps({"out": str(place), "target": target, "use": use.text()}, ensure_ascii=False))
     else:
@@ -82,10 +79,8 @@ def run_bundle(which: str, folder: Path | None, out: Path | None, as_json: bool)
     """Put the run ``which`` into the zip ``out``; what is missing in it is told."""
     run = find(which, runs_dir(folder))
     place = (out or Path(f"{run.name}.zip")).expanduser().absolute()
-    try:
+    with users_to_mend():
         missing = send("tunewiz.tui.bundling:bundle", run, place)
-    except ErrandFailed as fault:
-        raise BadPreset(*fault.problems) from fault
     if as_json:
         print(json.dumps({"out": str(place), "missing": [one.text() for one in missing]}, ensure_ascii=False))
         return int(ExitCode.OK)
@@ -114,10 +109,8 @@ def push(
 def run_push(which: str, folder: Path | None, place: str, form: str, public: bool, dry: bool, as_json: bool) -> int:
     """Upload the model of the run ``which`` to a hub; ``dry`` shows what would go."""
     run = find(which, runs_dir(folder))
-    try:
+    with users_to_mend():
         pushed = send("tunewiz.backends.outside.pushing:push", run, place, form, public, dry)
-    except ErrandFailed as fault:
-        raise BadPreset(*fault.problems) from fault
     if as_json:
         told = [{"repo": one.repo, "page": one.page, "files": dict(one.files), "uploaded": not dry} for one in pushed]
         print(json.dumps(told, ensure_ascii=False))

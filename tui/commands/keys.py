@@ -77,31 +77,26 @@ def reference(names: Sequence[str]) -> list[tuple[Known, list[str]]]:
 
 def _keys_of(draft: Draft) -> Iterator[Known]:
     """The keys of ``draft``; below a key that picks among sections those of each choice."""
-    told: dict[tuple[str, ...], list[str]] = {}
-    first: dict[tuple[str, ...], Known] = {}
-    order: list[tuple[str, ...]] = []
+    chosen_by: dict[tuple[str, ...], list[str]] = {}
+    found: dict[tuple[str, ...], tuple[Question, Any]] = {}
     for path in draft.paths():
         info = draft.field(path)
-        if info is None or not path:
+        if info is None:
             continue
-        section = fields.section_of(info.annotation, draft.value(path))
-        picks = choices(info) if section else ()
-        if not section and path not in first:
-            order.append(path)
-            first[path] = Known(Question(path, info, choices(info)), draft.default(path), "")
-        for choice in picks:
+        if not fields.section_of(info.annotation, draft.value(path)):
+            found.setdefault(path, (Question(path, info, choices(info)), draft.default(path)))
+            continue
+        for choice in choices(info):
             chosen = draft.answer((*path, fields.chooser(info)), choice.value)
             for below in chosen.paths(path):
                 field = chosen.field(below)
                 if field is None or below[-1] == fields.chooser(info):
                     continue
-                if below not in first:
-                    order.append(below)
-                    first[below] = Known(Question(below, field, choices(field)), chosen.default(below), "")
-                told.setdefault(below, []).append(choice.value)
-    for path in order:
-        needs = f"{path[0]}: {', '.join(told[path])}" if path in told else ""
-        yield Known(first[path].question, first[path].default, needs)
+                found.setdefault(below, (Question(below, field, choices(field)), chosen.default(below)))
+                chosen_by.setdefault(below, []).append(choice.value)
+    for path, (question, default) in found.items():
+        needs = f"{path[0]}: {', '.join(chosen_by[path])}" if path in chosen_by else ""
+        yield Known(question, default, needs)
 
 
 def _asked(one: Known, words: Sequence[str]) -> bool:

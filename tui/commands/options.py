@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tunewiz.language import detect, translate, use
-from tunewiz.problems import BadPreset, ExitCode, TunewizError, error, say
+from tunewiz.problems import BadData, BadPreset, ExitCode, TunewizError, error, say
 
 # Typer reads help texts when the modules of the command are imported, so the language is settled before.
 use(detect(os.environ))
@@ -70,6 +71,18 @@ def finish(command: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = int(ExitCode.OK)
     raise typer.Exit(code)
+
+
+@contextmanager
+def users_to_mend(of_data: Collection[str] = ()) -> Iterator[None]:
+    """What a child could not do is the user's to mend: the name, the place, the run; or the data, by these codes."""
+    from tunewiz.errand import ErrandFailed
+
+    try:
+        yield
+    except ErrandFailed as fault:
+        kind = BadData if any(problem.code in of_data for problem in fault.problems) else BadPreset
+        raise kind(*fault.problems) from fault
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:

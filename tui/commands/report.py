@@ -18,12 +18,11 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.backends.space.choosing import FEWEST, MOST, By
 from tunewiz.backends.space.record import NAME
-from tunewiz.errand import ErrandFailed
 from tunewiz.files import read_bytes
 from tunewiz.language import translate as _
 from tunewiz.printable import json_text, printable
-from tunewiz.problems import BadData, BadPreset, ExitCode, Message, Problem, error, note, say
-from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish
+from tunewiz.problems import BadPreset, ExitCode, Message, Problem, error, note, say
+from tunewiz.tui.commands.options import AsJson, RunName, RunsDir, finish, users_to_mend
 from tunewiz.tui.outcome import run_json
 from tunewiz.tui.words import STATUS_NAMES, problem_line
 
@@ -112,10 +111,8 @@ def run_space(
 
     run = find(which, runs_dir(folder))
     try:
-        files = ask(run, _tell, points=points, seed=seed, by=by, anew=again)
-    except ErrandFailed as fault:
-        kind = BadData if any(problem.code in _DATA for problem in fault.problems) else BadPreset
-        raise kind(*fault.problems) from fault
+        with users_to_mend(_DATA):
+            files = ask(run, _tell, points=points, seed=seed, by=by, anew=again)
     finally:
         _clear()
     found = read(run.report / NAME)

@@ -28,8 +28,8 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.printable import printable
 from tunewiz.tui.forms.questions import Choice, Key, Question
-from tunewiz.tui.widgets.drawing import Line
-from tunewiz.tui.widgets.pulldown import Pulldown
+from tunewiz.tui.widgets.drawing import Line, rich_text
+from tunewiz.tui.widgets.pulldown import EMPHASIS, Pulldown
 
 # What answers one question: a control shows the draft's value and posts what the user makes of it.
 
@@ -283,7 +283,10 @@ class Many(Control):
 
     def _selections(self) -> list[Selection[str]]:
         taken = self._taken()
-        return [Selection(_text(choice), choice.value, choice.value in taken) for choice in self.question.choices]
+        return [
+            Selection(rich_text(_short(choice), EMPHASIS), choice.value, choice.value in taken)
+            for choice in self.question.choices
+        ]
 
     def _taken(self) -> list[str]:
         value = self.value if isinstance(self.value, list) else [str(self.value)]
@@ -293,7 +296,3 @@ class Many(Control):
 def _short(choice: Choice) -> Line:
     meaning = [(f"  {printable(choice.meaning, 400)}", "dim")] if choice.meaning else []
     return [(printable(choice.value), "plain"), *meaning]
-
-
-def _text(choice: Choice) -> Text:
-    return Text.assemble(*((text, "dim" if style == "dim" else "") for text, style in _short(choice)))

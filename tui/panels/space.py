@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from rich.console import Console
-from rich.text import Text
 
 from tunewiz.backends.space.record import CAPTION, KINDS, SIDES, Kind, Pair, Space, When
 from tunewiz.language import N_, current, translate
 from tunewiz.printable import printable
 from tunewiz.tui.terminal.characters import characters, in_ascii, original_environment
-from tunewiz.tui.widgets.drawing import Line, Part, fit, join_groups, wrap_text
+from tunewiz.tui.widgets.drawing import Line, Part, fit, join_groups, rich_text, wrap_text
 from tunewiz.tui.widgets.scatter import Frame, Marks, every, scatter
 from tunewiz.tui.widgets.sheet import Sheet
 
@@ -200,7 +199,7 @@ def print_space(space: Space) -> None:
     ]
     for line in lines:
         parts = [(in_ascii(text, current() != "en") if ascii_only else text, style) for text, style in line]
-        text = Text.assemble(*((text, _PRINTED.get(style, "")) for text, style in parts))
+        text = rich_text(parts, _PRINTED)
         text.rstrip()
         console.print(text, soft_wrap=True)
     sys.stdout.flush()

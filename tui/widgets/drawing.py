@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
+from rich.text import Text
 
 Part: TypeAlias = tuple[str, str]  # text and the name of its style
 Line: TypeAlias = Sequence[Part]
@@ -26,6 +27,11 @@ def width_of(line: Line) -> int:
 def text_of(line: Line) -> str:
     """The line without styles."""
     return "".join(text for text, _ in line)
+
+
+def rich_text(line: Line, styles: Mapping[str, str]) -> Text:
+    """``line`` for what takes Rich's text; ``styles`` are Rich's by the names of ours, others are plain."""
+    return Text.assemble(*((text, styles.get(style, "")) for text, style in line))
 
 
 def fit(line: Line, width: int) -> list[Part]:

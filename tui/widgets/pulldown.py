@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.message import Message
@@ -14,10 +13,11 @@ from textual.widgets._select import SelectOverlay
 from textual.widgets.option_list import Option
 
 from tunewiz.language import N_
-from tunewiz.tui.widgets.drawing import Line, spread
+from tunewiz.tui.widgets.drawing import Line, rich_text, spread
 from tunewiz.tui.widgets.sheet import Sheet
 
-_RICH: Final = {"dim": "dim", "strong": "bold"}
+#: How what is offered looks in a list of Textual's, which takes Rich's text.
+EMPHASIS: Final = {"dim": "dim", "strong": "bold"}
 
 
 class Pulldown(Sheet, can_focus=True):
@@ -88,7 +88,7 @@ class Pulldown(Sheet, can_focus=True):
         overlay = SelectOverlay()
         overlay.compact = True
         await self.mount(overlay)
-        overlay.add_options([Option(_text(shown)) for shown, _ in self._options])
+        overlay.add_options([Option(rich_text(shown, EMPHASIS)) for shown, _ in self._options])
         overlay.select(self._place or 0)
         overlay.focus(scroll_visible=False)
         self.redraw()
@@ -117,7 +117,3 @@ class Pulldown(Sheet, can_focus=True):
     async def _close(self) -> None:
         await self.query(SelectOverlay).remove()
         self.redraw()
-
-
-def _text(line: Line) -> Text:
-    return Text.assemble(*((text, _RICH.get(style, "")) for text, style in line))
