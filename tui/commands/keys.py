@@ -47,7 +47,7 @@ def run_keys(words: Sequence[str], task: str, markdown: bool, as_json: bool) -> 
     known = list(tasks.catalogue())
     if task and task not in known:
         fix = suggestion(task, known) or say("Choose one of: {names}.", names=", ".join(known))
-        raise BadPreset(error("unknown-task", say("There is no task {task}.", task=task), fix=fix))
+        raise BadPreset(error("unknown-task", say("There is no task {name}.", name=task), fix=fix))
     found = [one for one in reference([task] if task else known) if _asked(one[0], words)]
     if not found:
         message = say("No key has {words} in its name.", words=" ".join(words))
