@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from tunewiz.backends.stages.foresight import Work, work
@@ -15,6 +16,7 @@ from tunewiz.backends.training.reranker_rows import with_groups
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.opening import opened
+from tunewiz.data.retrieval.prepare import prepare
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Example, Group, ScoredPair
 from tunewiz.presets.checks import language_problems
@@ -76,7 +78,25 @@ class FirstRows:
                           shapes=", ".join(f"{dataset.path} ({shape or '?'})" for dataset, (shape, _) in
                                            zip(several, looked, strict=True)))  # fmt: skip
             found.append(error("unlike-datasets", message, Where(key="data.train")))
+        if isinstance(preset, RetrievalPreset) and not errors(found):
+            known = {problem.code for problem in found}
+            found += [one for one in self._of_measuring(preset) if one.code not in known]
         return found
+
+    def _of_measuring(self, preset: RetrievalPreset) -> Iterator[Problem]:
+        """What a run would find wrong with what it measures on, where all of the data is read in a moment."""
+        plan = plan_of(preset)
+        named = (plan.evaluation.path if plan.evaluation else None, plan.corpus, plan.queries, plan.qrels)
+        if self.first is None or not self.first.whole or not all(_is_small(path) for path in named if path):
+            return
+        told: list[Problem] = []
+        try:
+            prepare(plan, told.append)
+        except (BadData, BadPreset) as fault:
+            told += fault.problems
+        for problem in told:
+            if problem.severity != "note":
+                yield _of_data(problem, "data.evaluation")
 
     @property
     def first(self) -> First | None:
@@ -91,6 +111,14 @@ class FirstRows:
         prepared = _as_mined(preset, rows)
         whole = not plan.others and (len(rows) < _LOOKED_AT or plan.train.limit == len(rows))
         return First(texts_a_row(preset, prepared), work(preset, prepared), whole)
+
+
+def _is_small(path: str) -> bool:
+    place = Path(path)
+    try:
+        return place.is_file() and place.stat().st_size <= _SMALL
+    except OSError:
+        return False
 
 
 def _rows(inspection: Inspection, split: str) -> Sequence[Example]:

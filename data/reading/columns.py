@@ -40,13 +40,17 @@ _ANSWERING: Final = (
     "bot|chatbot|agent|assistant|ai|support|seller|doctor|teacher|staff|model|operator|helpdesk|rep|we|i"
 )
 _THING: Final = "(?:的|了|过)?(?:话|内容|问题|文本|话术)?"
+#: Anybody at all, where the verb stands in the past (``同学问的``, ``班主任答的``); not whether, nor who.
+_ANYBODY_ZH: Final = "(?!.{0,3}(?:是否|有没有|[已未没不被谁哪几何多可能]))[一-鿿]{0,4}?"
 #: Who speaks and that he speaks, or only that somebody asks.
 _ASKED: Final = re.compile(
     f"(?:{_ASKING_ZH})(?:说|问|讲|发言|提问|询问|咨询|输入|消息|发送|话术){_THING}|(?:所|怎么)?问(?:的|了|什么|啥){_THING}"
+    f"|{_ANYBODY_ZH}(?:想问|提问|询问|咨询|请教|问)(?:的|了|过的|到的|什么|啥){_THING}"
     f"|(?:what)?(?:the)?(?:{_ASKING})(?:says?|said|asks?|asked|questions?|utterances?|turn|message|input|wrote|writes|speech|query)"
 )
 _ANSWERED: Final = re.compile(
     f"(?:{_ANSWERING_ZH})(?:说|答|回|讲|发言|回答|回复|答复|应答|回话|输出|消息|话术){_THING}|(?:怎么)?(?:答|回)(?:的|了|什么|啥){_THING}|应答"
+    f"|{_ANYBODY_ZH}(?:回答|答复|回复|解答|答|回)(?:的|了|过的|什么|啥){_THING}"
     f"|(?:what)?(?:the)?(?:{_ANSWERING})(?:says?|said|answers?|answered|repl(?:y|ies|ied)|responds?|responded|responses?"
     "|utterances?|turn|message|output|wrote|writes|speech)|whatto(?:answer|say|reply)"
 )

@@ -85,11 +85,11 @@ def weak_evaluation(evaluation: Collection, where: Where) -> Iterator[Problem]:
     if queries < _FEW_QUERIES:
         message = say("Only {count} queries are measured on: a change may well be chance.", count=queries)
         fix = say("Hold out more (data.evaluation.fraction), or name evaluation data (data.evaluation.data).")
-        yield warning("few-queries", message, where, fix)
+        yield warning("few-queries", message, replace(where, key="data.evaluation.fraction"), fix)
     if documents < _FEW_DOCUMENTS:
         message = say("Only {count} documents are searched: nearly every model finds the right one.", count=documents)
         fix = say("Name a corpus as large as the one that you search (data.evaluation.corpus).")
-        yield warning("few-documents", message, where, fix)
+        yield warning("few-documents", message, replace(where, key="data.evaluation.corpus"), fix)
     own = own_documents(evaluation)
     if own:
         message = say("{count} queries are documents themselves; no query finds its own, as in BEIR.", count=len(own))

@@ -106,11 +106,11 @@ class RerankerLoss(Loss):
         title=N_("Mini-batch size"),
         description=N_(
             "How many documents are scored at a time, each twice, so that their memory is that of one mini-batch; what "
-            "is learned stays the same. null scores those of all queries of a batch at once."
+            "is learned stays the same. Empty (null) scores those of all queries of a batch at once."
         ),
         examples=[None, 32, 8],
         json_schema_extra=about(
-            typical=N_("null; 8 to 32 where memory runs out, in about a third more time."),
+            typical=N_("empty (null); 8 to 32 where memory runs out, in about a third more time."),
             larger=N_("Faster, more memory."),
             smaller=N_("Slower, less memory."),
         ),

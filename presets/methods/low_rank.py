@@ -41,11 +41,11 @@ class LowRank(LlmMethod):
         le=1024,
         title=N_("LoRA+ ratio"),
         description=N_(
-            "Learn the second matrix of each pair this many times faster than the first (Hayou et al., 2024); null "
-            "treats both alike."
+            "Learn the second matrix of each pair this many times faster than the first (Hayou et al., 2024); empty "
+            "(null) treats both alike."
         ),
         examples=[None, 16],
-        json_schema_extra=about(typical=N_("null; 16 to try it, with half the learning rate.")),
+        json_schema_extra=about(typical=N_("empty (null); 16 to try it, with half the learning rate.")),
     )
 
     def arguments(self) -> dict[str, Any]:

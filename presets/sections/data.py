@@ -53,8 +53,8 @@ class HeldOut(Section):
         None,
         title=N_("Evaluation data"),
         description=N_(
-            "A file or BEIR folder used only for measuring; null holds out a part of the training data. Columns mapped "
-            "for the training data count here too where they are there."
+            "A file or BEIR folder used only for measuring; empty (null) holds out a part of the training data. "
+            "Columns mapped for the training data count here too where they are there."
         ),
         examples=["test.jsonl", "sample:faq-en"],
         json_schema_extra=about(path=True),
@@ -73,7 +73,7 @@ class HeldOut(Section):
         examples=["corpus.jsonl"],
         json_schema_extra=about(
             path=True,
-            typical=N_("null: searches in all passages of the data. A real corpus is harder and more honest."),
+            typical=N_("empty (null): searches in all passages of the data. A real corpus is harder and more honest."),
         ),
     )
     queries: str | None = Field(
@@ -178,11 +178,11 @@ class Teacher(Section):
         title=N_("Teacher"),
         description=N_(
             "A reranker that scores each query with its right and its wrong passages before training: the name or "
-            "folder of a run that tuned one, a model's folder, or a hub id. null: none."
+            "folder of a run that tuned one, a model's folder, or a hub id. Empty (null): none."
         ),
         examples=["faq-reranker-20260101-120000", "BAAI/bge-reranker-base", None],
         json_schema_extra=about(
-            typical=N_("null to begin with; a reranker that is better than the model it teaches."),
+            typical=N_("empty (null) to begin with; a reranker that is better than the model it teaches."),
         ),
     )
     use: Literal["filter", "distil", "both"] = Field(
@@ -364,8 +364,8 @@ class LlmHeldOut(Section):
         HeldOut,
         "data",
         description=N_(
-            "A file used only for measuring; null holds out a part of the training data. Columns mapped for the "
-            "training data count here too where they are there."
+            "A file used only for measuring; empty (null) holds out a part of the training data. Columns mapped for "
+            "the training data count here too where they are there."
         ),
         examples=["test.jsonl"],
     )
@@ -412,15 +412,15 @@ class LlmData(Rows):
         None,
         title=N_("Classification prompt"),
         description=N_(
-            "How a text and its possible labels become an instruction; {text} and {labels} stand for them. null takes "
-            "a plain one in the language of the data."
+            "How a text and its possible labels become an instruction; {text} and {labels} stand for them. Empty "
+            "(null) takes a plain one in the language of the data."
         ),
         examples=["Which of {labels} is this about?\n\n{text}"],
     )
     labels: list[str] | None = Field(
         None,
         title=N_("Labels"),
-        description=N_("The labels of a classification; null takes those that occur in the data."),
+        description=N_("The labels of a classification; empty (null) takes those that occur in the data."),
         examples=[["positive", "negative"]],
     )
     system: Verbatim | None = Field(

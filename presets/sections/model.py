@@ -98,21 +98,21 @@ class EncoderModel(Model):
         None,
         title=N_("Query instruction"),
         description=N_(
-            "Text put before each query, in training and in search. null takes the one the model was trained with; "
-            '"" puts nothing.'
+            "Text put before each query, in training and in search. Empty (null) takes the one the model was trained "
+            'with; "" puts nothing.'
         ),
         examples=["query: ", "为这个句子生成表示以用于检索相关文章："],
-        json_schema_extra=about(typical=N_("null. Use the same text later when you search, or scores fall.")),
+        json_schema_extra=about(typical=N_("empty (null). Use the same text later when you search, or scores fall.")),
     )
     passage_instruction: Instruction | None = Field(
         None,
         title=N_("Passage instruction"),
         description=N_(
-            "Text put before each passage. null takes the one the model was trained with, which for most models is "
-            'nothing; "" puts nothing.'
+            "Text put before each passage. Empty (null) takes the one the model was trained with, which for most "
+            'models is nothing; "" puts nothing.'
         ),
         examples=["passage: "],
-        json_schema_extra=about(typical=N_('null; E5 models use "passage: ".')),
+        json_schema_extra=about(typical=N_('empty (null); E5 models use "passage: ".')),
     )
 
 

@@ -69,9 +69,9 @@ class ReadingOptions(Section):
         None,
         ge=1,
         title=N_("Limit"),
-        description=N_("Use at most this many training rows, of several datasets of each; null uses all."),
+        description=N_("Use at most this many training rows, of several datasets of each; empty (null) uses all."),
         examples=[None, 1000],
-        json_schema_extra=about(typical=N_("null; 1000 for a quick trial.")),
+        json_schema_extra=about(typical=N_("empty (null); 1000 for a quick trial.")),
     )
     subset: str = Field(
         "",

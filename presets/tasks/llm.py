@@ -179,7 +179,7 @@ def _data(preset: LlmPreset) -> Iterator[Problem]:
     labels = preset.data.labels
     if labels is not None and (len(labels) < 2 or len(set(labels)) < len(labels) or not all(labels)):
         message = say("A classification needs at least two labels, each named once.")
-        yield error("labels", message, Where("data.labels"), say("Write null to take those of the data."))
+        yield error("labels", message, Where("data.labels"), say("Leave it empty (null) to take those of the data."))
     held = preset.data.evaluation
     if held.fraction == 0 and not held.data:
         message = say("Nothing is held out: the run cannot tell what training brought.")

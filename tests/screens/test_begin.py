@@ -131,3 +131,67 @@ async def test_the_browser_lists_the_newest_first_and_searches_as_one_types(tmp_
         await pilot.press("enter")
         await until(pilot, lambda: chosen)
     assert chosen == [tmp_path / "new.csv"]
+
+
+async def test_a_part_of_a_name_lists_what_is_meant_and_enter_takes_it(
+    app: TunewizApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    chinese_faq(work, "同学问的,老师答的")
+    (work / "other.csv").write_text("question,answer\na,b\n", "utf-8")
+    monkeypatch.chdir(work)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+        screen = app.screen
+        assert isinstance(screen, BeginScreen)
+        await pilot.press(*"问答")
+        await until(pilot, lambda: "校园问答.csv" in seen(app) and "other.csv" not in seen(app))
+        await pilot.pause()
+        assert "no file or folder" not in seen(app)  # while something is meant, nothing is wrong
+        await pilot.press("enter")
+        # Anybody may have asked and answered: the headers say enough.
+        await until(pilot, lambda: screen.state.current is not None and screen.query_one("#tasks").has_focus)
+        current = screen.state.current
+        assert current is not None
+        assert current.inspection.detection is not None
+        assert dict(current.inspection.detection.mapping) == {"query": ("同学问的",), "positive": ("老师答的",)}
+
+
+async def test_a_task_taken_as_it_stands_is_an_answer_and_the_review_names_what_is_missing(
+    app: TunewizApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "codes.csv").write_text("a1,a2\n" + "".join(f"{n},{n * 7}\n" for n in range(40)), "utf-8")
+    monkeypatch.chdir(work)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+        screen = app.screen
+        assert isinstance(screen, BeginScreen)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: screen.state.current is not None and screen.query_one("#tasks").has_focus)
+        assert "●" not in str(screen.query_one("#tasks", OptionList).get_option_at_index(0).prompt)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.step.name == "review")
+        wizard = app.screen
+        assert isinstance(wizard, WizardScreen)
+        assert wizard.state.draft.is_answered(("task",))
+        told = str(wizard.query_one("#summary", Static).render())
+        assert "Training data: The data cannot be used" in told
+        assert "The key is missing" not in told
+
+
+async def test_few_held_out_queries_are_a_problem_of_the_review(app: TunewizApp, tmp_path: Path) -> None:
+    file = chinese_faq(tmp_path, "问题,答案")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+        screen = app.screen
+        assert isinstance(screen, BeginScreen)
+        app.post_message(Paste(str(file)))
+        await until(pilot, lambda: screen.state.current is not None)
+        told = {problem.code: problem.where.key for problem in screen.state.problems if problem.severity == "warning"}
+        assert told["few-queries"] == "data.evaluation.fraction"

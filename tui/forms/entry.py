@@ -27,6 +27,7 @@ from tunewiz.tui.widgets.typed import TextLine
 
 
 _MOST: Final = 2000  # entries of a folder that are looked at
+_HUB: Final = re.compile(r"[A-Za-z]\w+:")  # begins a dataset of a hub, not a path
 
 
 class PathSuggester(Suggester):
@@ -39,6 +40,19 @@ class PathSuggester(Suggester):
     async def get_suggestion(self, value: str) -> str | None:
         """The first completion; folders are read in a thread, for they may be far away."""
         return await asyncio.to_thread(complete, value, self._folder)
+
+    async def is_there(self, value: str) -> bool:
+        """Whether something of that name is there, or it names no file at all (a sample, a hub's dataset)."""
+        if value.startswith(SAMPLE_PREFIX):
+            return value.removeprefix(SAMPLE_PREFIX) in samples()
+        return not value or _HUB.match(value) is not None or await asyncio.to_thread(_exists, value, self._folder)
+
+
+def _exists(path: str, folder: str) -> bool:
+    try:
+        return (Path(folder or ".") / Path(path).expanduser()).exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def complete(typed: str, folder: str) -> str | None:
@@ -69,12 +83,23 @@ def _names(place: Path) -> list[str]:
 
 
 class PathLine(TextLine):
-    """Takes what is dropped or pasted as the path that it means."""
+    """Takes what is dropped or pasted as the path that it means; Enter completes what is no path yet."""
 
     def _on_paste(self, event: Paste) -> None:
         event.text = pasted_path(event.text)
         if event.text.startswith("/"):
             self.clear()  # a whole path stands alone; Input's own handler, called next, puts it in
+
+    async def action_submit(self) -> None:
+        """Take the completion that is shown, unless there is a file of the name that is typed."""
+        typed, suggester = self.value, self.suggester
+        if isinstance(suggester, PathSuggester) and self.cursor_at_end and not await suggester.is_there(typed):
+            completed = await suggester.get_suggestion(typed)
+            if completed and self.value == typed:
+                self.value = completed
+                self.action_end()
+                return
+        await super().action_submit()
 
 
 def pasted_path(text: str) -> str:

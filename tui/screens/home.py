@@ -193,11 +193,12 @@ class HomeScreen(Watching):
         """The last runs that are over, with what they brought."""
         over = [item for item in reversed(self.listed) if not item.alive and item.state.over]
         room = 3 if self.size.height < _TALL else 12
-        words = translate("Result of {run}, {time} ago")
+        words, age = translate("Result of {run}"), translate("{time} ago")
         entries = []
         for item in over[:room]:
-            told = words.format(run=printable(item.run.name, 40), time=_ago(item.state.updated))
-            gained = f"{item.progress}  {item.gain}".rstrip()
+            told = words.format(run=printable(item.run.name, 40))
+            since = age.format(time=_ago(item.state.updated))
+            gained = "  ".join(part for part in (item.progress, item.gain, since) if part)
             entries.append((f"result:{item.run.name}", f"✓ {told}\n  {gained}"))
         return entries
 

@@ -77,6 +77,7 @@ class BeginScreen(FullScreen):
         self._example = example
         self.state = State(Draft(folder=str(Path.cwd()))).settled()
         self._background = Background(self)
+        self._found_files: Sequence[str] = ()
         self._files: Sequence[str] = ()
         self._tasks: list[str] = []
         self._wanted = False
@@ -113,13 +114,29 @@ class BeginScreen(FullScreen):
         self._background.stop()
 
     def _list(self) -> None:
-        own = [] if self._example else list(dict.fromkeys([*recent(), *map(str, data_files(Path.cwd()))]))[:_LISTED]
+        own = [] if self._example else list(dict.fromkeys([*recent(), *map(str, data_files(Path.cwd()))]))
         made = [SAMPLE_PREFIX + name for name in samples()] if self._example or not own else []
-        self._files = [*own, *made]
+        self._found_files = [*own, *made]
+        self._offer(self._found_files[:_LISTED])
+
+    def _offer(self, files: Sequence[str]) -> None:
+        """List ``files`` to take one."""
+        if files == self._files:
+            return
+        self._files = files
         here = str(Path.cwd()) + "/"
-        files = self.query_one("#files", OptionList)
-        files.set_options([Option(Text(printable(path.removeprefix(here)))) for path in self._files])
-        files.highlighted = 0 if self._files else None
+        listed = self.query_one("#files", OptionList)
+        listed.set_options([Option(Text(printable(path.removeprefix(here)))) for path in files])
+        listed.highlighted = 0 if files else None
+
+    def _meant(self) -> Sequence[str]:
+        """The files that what is typed may mean, while it names none of them: those whose names hold it."""
+        typed = str(self.state.draft.value(_DATA) or "")
+        known = {*self._found_files, *(str(Path(path).name) for path in self._found_files)}
+        read = self.state.current is not None and self.state.current.inspection.source is not None
+        if read or typed in known or "/" in typed:
+            return ()
+        return [path for path in self._found_files if typed.casefold() in Path(path).name.casefold()][:_LISTED]
 
     # ---- what is answered
 
@@ -153,8 +170,11 @@ class BeginScreen(FullScreen):
             self.query_one("#tasks").focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the tasks once they are there, and with no path to the files below."""
+        """Enter goes to the tasks once they are there, with no path to the files below, or takes the one meant."""
         event.stop()
+        if event.value.strip() and self._meant():
+            self._take(self._meant()[0])
+            return
         for name in ("#tasks", "#files"):
             if self.query_one(name).display and (name == "#tasks" or self._files):
                 self.query_one(name).focus()
@@ -177,8 +197,14 @@ class BeginScreen(FullScreen):
 
     def _choose(self, number: int) -> None:
         task = self._tasks[number] if number < len(self._tasks) else ""
-        if task and task != self.state.draft.value(("task",)):
+        if task and task != self._chosen_task():
             self._change(self.state.draft.answer(("task",), task))
+
+    def _chosen_task(self) -> str:
+        """The task that was chosen or is proposed; empty while neither."""
+        draft = self.state.draft
+        said = draft.is_answered(("task",)) or "task" in draft.suggested
+        return str(draft.value(("task",))) if said else ""
 
     def on_discovered(self, event: Discovered) -> None:
         """Something was found out in the background."""
@@ -224,9 +250,11 @@ class BeginScreen(FullScreen):
         self.query_one(Entry).show(self.state.draft)
         state, colours = self.state, self.app.theme_variables
         named, found = bool(state.draft.value(_DATA)), state.current
-        self.query_one("#files").display = not named
+        meant = self._meant() if named else self._found_files[:_LISTED]
+        self._offer(meant)
+        self.query_one("#files").display = bool(meant)
         self.query_one("#found", Static).update(Text("\n").join(self._found()))
-        self.query_one("#found").display = named
+        self.query_one("#found").display = named and not meant
         # While the same file is looked through again for another task, what is shown keeps its place and the cursor.
         known, asked = found or state.inspected, state.asked
         same = known is not None and asked is not None and known.asked.train == asked.train
@@ -236,10 +264,11 @@ class BeginScreen(FullScreen):
             self.query_one(name).display = ready
         if ready:
             self._list_tasks()
-            lines = [_told(label, value, why, colours["dim"]) for label, value, why in proposal(state)]
-            self.query_one("#proposal", Static).update(
-                Text("\n").join([_next(state, colours["error"]), *lines, *_needs(state)])
-            )
+            lines = [_next(state, colours["error"])]
+            if self._chosen_task():
+                lines += [_told(label, value, why, colours["dim"]) for label, value, why in proposal(state)]
+                lines += _needs(state)
+            self.query_one("#proposal", Static).update(Text("\n").join(lines))
         if arrived:
             self.query_one("#tasks").focus()
         self.refresh_bindings()
@@ -253,7 +282,7 @@ class BeginScreen(FullScreen):
             yield from findings.worst(found, colours, most=3)
 
     def _list_tasks(self) -> None:
-        chosen = str(self.state.draft.value(("task",)) or "")
+        chosen = self._chosen_task()
         listed, why = self.query_one("#tasks", OptionList), self.state.reasons().get("task", "")
         self._tasks = [name for name in tasks.catalogue() if name in _TASKS]
         options = []
@@ -267,9 +296,9 @@ class BeginScreen(FullScreen):
         else:
             for number, text in enumerate(options):
                 listed.replace_option_prompt_at_index(number, text)
-        if chosen in self._tasks and not listed.has_focus:
+        if listed.highlighted is None or (chosen in self._tasks and not listed.has_focus):
             with listed.prevent(OptionList.OptionHighlighted):
-                listed.highlighted = self._tasks.index(chosen)
+                listed.highlighted = self._tasks.index(chosen) if chosen in self._tasks else 0
 
     def relabel(self) -> None:
         """The language changed."""

@@ -22,7 +22,7 @@ from tunewiz.presets.sections.model import ModelKind
 from tunewiz.presets.sections.rows import Rows
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.opening import absolute_path
-from tunewiz.problems import BadData, BadPreset, Problem, Report, say
+from tunewiz.problems import BadData, BadPreset, Problem, Report, Where, say
 
 #: Beyond this many bytes a file is looked through, but not also split and searched for leaks: the run does that.
 PREPARED_UP_TO: Final = 200_000_000
@@ -119,6 +119,14 @@ class Inspected:
         """The first error, which would stop a run; ``None`` if there is none."""
         own = (finding.first[0] for finding in self.inspection.findings)
         return next((on_screen(problem) for problem in (*own, *self.found) if problem.severity == "error"), None)
+
+    @property
+    def doubts(self) -> Iterator[Problem]:
+        """The warnings, the first of each kind: they stop nothing, and should be seen before the start."""
+        own = (finding.first[0] for finding in self.inspection.findings)
+        for problem in (*own, *self.found):
+            if problem.severity == "warning":
+                yield replace(on_screen(problem), where=Where(problem.where.key))
 
     @property
     def facts(self) -> Facts:

@@ -224,10 +224,10 @@ class State:
 
     @property
     def _of_data(self) -> list[Problem]:
-        """The first error that the look at the data met, at the key that names the data."""
+        """The first error that the look at the data met, at the key that names the data; else its warnings."""
         wrong = self.current.wrong if self.current else None
         if wrong is None or wrong.where.key:
-            return [wrong] if wrong else []
+            return [wrong] if wrong else list(self.current.doubts) if self.current else []
         message = say("The data cannot be used: {what}", what=wrong.message)
         return [error("data-unusable", message, Where(key="data.train"), wrong.fix)]
 
@@ -260,10 +260,13 @@ class State:
 
     def missing_titles(self, step: Step) -> list[str]:
         """What must still be filled in at ``step``, by its titles."""
-        found = [problem for problem in self.problems_of(step) if problem.code == "missing-key"]
-        paths = [tuple(problem.where.key.split(".")) for problem in found]
-        fields = [(path, self.draft.field(path)) for path in paths]
-        return [translate(info.title) if info and info.title else path[-1] for path, info in fields]
+        return [self.title_of(problem) for problem in self.problems_of(step) if problem.code == "missing-key"]
+
+    def title_of(self, problem: Problem) -> str:
+        """What the key of ``problem`` is called on the screen; empty without one."""
+        path = tuple(problem.where.key.split("."))
+        info = self.draft.field(path)
+        return translate(info.title) if info and info.title else path[-1]
 
 
 def step_of(problem: Problem) -> Step:

@@ -17,7 +17,7 @@ from tunewiz.presets.preset import Preset
 from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.yaml import fields
 from tunewiz.printable import amount, printable
-from tunewiz.problems import Message, errors, say
+from tunewiz.problems import Message, Problem, errors, say
 from tunewiz.tui.wizard.frame import memory_line
 from tunewiz.tui.wizard.machine import steps_of, time_line
 from tunewiz.tui.wizard.step import State
@@ -42,9 +42,10 @@ def summary(state: State, seconds_a_step: float | None, colours: Colours, measur
     """
     preset = state.draft.checked()[0]
     if preset is None:
-        missing = [problem.message.text() for problem in errors(state.problems)][:6]
         head = Text(translate("Not ready yet. F7 goes to what is missing or wrong:"), style="bold")
-        return Text("\n").join([head, *(Text(f"  ○ {told}") for told in missing)])
+        return Text("\n").join(
+            [head, *(_in_the_way(state, problem, colours) for problem in errors(state.problems)[:6])]
+        )
     told = dict(_lines(state, preset, colours))
     if measuring:
         told["Time"] = translate("being measured: a few steps are trained on the side …")
@@ -52,6 +53,15 @@ def summary(state: State, seconds_a_step: float | None, colours: Colours, measur
         told["Time"] = _measured(state, preset, seconds_a_step)
     lines = [Text.assemble((f"{translate(label)}  ", "bold"), words) for label, words in told.items()]
     return Text("\n").join([*lines, *_changed(state, colours)])
+
+
+def _in_the_way(state: State, problem: Problem, colours: Colours) -> Text:
+    """What is still to be filled in, or what is wrong, at which field."""
+    title = state.title_of(problem)
+    named = Text(f"{title}{translate(': ')}" if title else "", style="bold")
+    if problem.code == "missing-key":
+        return Text("  ○ ").append(named).append(translate("Still to be filled in."))
+    return Text("  ✗ ", style=colours["error"]).append(named).append(problem.message.text(), style="default not bold")
 
 
 def _lines(state: State, preset: Preset, colours: Colours) -> Iterator[tuple[str, str | Text]]:

@@ -71,8 +71,8 @@ class WeighedPairs(RerankerLoss):
         ge=1,
         le=1000,
         title=N_("Ranks that count"),
-        description=N_("Only the first k ranks of each list count; null counts all."),
-        json_schema_extra=about(typical=N_("null, or the k of the metric for long lists.")),
+        description=N_("Only the first k ranks of each list count; empty (null) counts all."),
+        json_schema_extra=about(typical=N_("empty (null), or the k of the metric for long lists.")),
     )
     sigma: float = Field(
         1.0,
