@@ -178,7 +178,7 @@ def _packages(preset: Preset, packages: Sequence[str]) -> Iterator[Problem]:
     wanted = dict.fromkeys([*needed_packages(preset), *packages])
     missing = [package for package in wanted if not _installed(package)]
     if missing:
-        message = say("These packages are not installed: {names}.", names=", ".join(missing))
+        message = say("These packages are not installed: {names}.", names=tuple(missing))
         extra = "llm" if isinstance(preset, LlmPreset) else "retrieval"
         fix = say("Run: pip install 'tunewiz[{extra}]'", extra=extra)
         yield error("packages-missing", message, Where(key="backend"), fix)

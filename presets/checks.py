@@ -85,7 +85,7 @@ def _loss_backend_fix(backend: str, loss: Loss, known: list[str]) -> Message:
     elif temperature and "multiple_negatives_ranking" in known:
         same = f"{{name: multiple_negatives_ranking, scale: {1 / temperature:g}}}"
     else:
-        return say("Losses of this backend: {names}. Or set backend: {others}.", names=", ".join(known), others=others)
+        return say("Losses of this backend: {names}. Or set backend: {others}.", names=tuple(known), others=others)
     return say("Set loss: {same}, which is close to it. Or set backend: {others}.", same=same, others=others)
 
 
@@ -200,7 +200,7 @@ def evaluation_data_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     parts = {"corpus": held.corpus, "queries": held.queries, "qrels": held.qrels}
     missing = [name for name, path in parts.items() if not path]
     if 0 < len(missing) < len(parts):
-        message = say("Corpus, queries and judgments belong together; missing: {names}.", names=", ".join(missing))
+        message = say("Corpus, queries and judgments belong together; missing: {names}.", names=tuple(missing))
         fix = say("Name all three files, or none.")
         yield error("evaluation-files", message, Where(f"data.evaluation.{missing[0]}"), fix)
     if held.data and not missing:
@@ -252,7 +252,7 @@ def teacher_problems(preset: RetrievalPreset) -> Iterator[Problem]:
         if "distillation" in type(core).model_fields:
             fix = say("Set loss.distillation: kl_div, or data.teacher.use: filter.")
         elif names:
-            fix = say("Set loss.name to one of {names}, or data.teacher.use: filter.", names=", ".join(names))
+            fix = say("Set loss.name to one of {names}, or data.teacher.use: filter.", names=tuple(names))
         yield error("teacher-unheard", message, Where("data.teacher.use"), fix)
     if isinstance(core, Taught) and not teacher.teaches:
         message = say("The loss {name} learns a teacher's scores, and none is asked for them.", name=core.name)
@@ -324,7 +324,7 @@ def loss_problems(preset: RetrievalPreset) -> Iterator[Problem]:
 
 def _loss_for(rows: set[Rows], loss: Loss) -> Message:
     fitting = [name for name, kind in alike(loss).items() if rows & set(kind.rows) and name != "matryoshka"]
-    return say("Losses for these rows: {names}.", names=", ".join(fitting))
+    return say("Losses for these rows: {names}.", names=tuple(fitting))
 
 
 def schedule_problems(preset: RetrievalPreset) -> Iterator[Problem]:
@@ -347,7 +347,7 @@ def metric_problems(preset: RetrievalPreset) -> Iterator[Problem]:
     cutoffs, where = preset.evaluation.k, Where("evaluation.metric")
     twice = sorted({k for k in cutoffs if cutoffs.count(k) > 1})
     if twice:
-        message = say("Cut-offs are given twice: {values}.", values=", ".join(map(str, twice)))
+        message = say("Cut-offs are given twice: {values}.", values=tuple(map(str, twice)))
         yield error("cutoffs-twice", message, Where("evaluation.k"), say("Name each once."))
     if evaluation.parse_metric(preset.evaluation.metric) is None:
         message = say("There is no measure {name}.", name=preset.evaluation.metric)

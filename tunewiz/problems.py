@@ -41,7 +41,7 @@ class Message:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, language: Language | None = None) -> str:
-        """The message in ``language``; text values are cleaned and without secrets, Messages are nested."""
+        """The message in ``language``; text values are cleaned and without secrets, Messages nested, tuples listed."""
         shown = {key: self._shown(value, language) for key, value in self.values.items()}
         return translate(self.template, language).format(**shown)
 
@@ -49,6 +49,8 @@ class Message:
     def _shown(value: object, language: Language | None) -> object:
         if isinstance(value, Message):
             return value.text(language)
+        if isinstance(value, (tuple, list)):
+            return translate(", ", language).join(str(Message._shown(item, language)) for item in value)
         return value if isinstance(value, (int, float)) else printable(redacted(str(value)))
 
 

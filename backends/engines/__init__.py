@@ -152,6 +152,6 @@ def find_engine(name: str) -> Backend[Any]:
     kind = _ENGINES.find(name)
     if kind is None:
         message = say("There is no backend {name}.", name=name)
-        fix = say("Choose one of: {names}.", names=", ".join(names()))
+        fix = say("Choose one of: {names}.", names=tuple(names()))
         raise BadPreset(error("backend-unknown", message, Where(key="backend"), fix))
     return kind()

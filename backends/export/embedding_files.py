@@ -60,7 +60,7 @@ def texts(file: Path, column: str) -> list[str]:
         wanted = column or next((name for name in _USUAL if name in names), names[0] if len(names) == 1 else "")
         if wanted not in names:
             message = say("{file} has no column {column}.", file=file.name, column=wanted or "text")
-            fix = suggestion(wanted, names) or say("Name one with --column: {names}.", names=", ".join(names))
+            fix = suggestion(wanted, names) or say("Name one with --column: {names}.", names=tuple(names))
             raise BadData(error("unknown-column", message, source.at(), fix))
         found = [str(row.values.get(wanted) or "") for row in rows]
     if not found:

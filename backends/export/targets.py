@@ -58,7 +58,7 @@ def need_packages(packages: Mapping[str, str], extra: str, code: str) -> None:
     """Raise :class:`BadPreset` (``code``) unless ``packages`` (module to name) are here; ``extra`` brings them."""
     missing = [name for module, name in packages.items() if importlib.util.find_spec(module) is None]
     if missing:
-        message = say("This form needs {packages}.", packages=", ".join(missing))
+        message = say("This form needs {packages}.", packages=tuple(missing))
         fix = say("Install them: {command}", command=f'pip install "tunewiz[{extra}]"')
         raise BadPreset(error(code, message, fix=fix))
 
@@ -98,9 +98,7 @@ def write(run: Run, name: str, out: Path) -> Message:
     fitting = [target for target in catalogue() if preset.task in catalogue()[target].tasks]
     if name not in fitting:
         message = say("A run of the task {task} cannot be exported to {name}.", task=preset.task, name=name)
-        fix = suggestion(name, fitting) or (
-            say("Choose one of: {names}.", names=", ".join(fitting)) if fitting else None
-        )
+        fix = suggestion(name, fitting) or (say("Choose one of: {names}.", names=tuple(fitting)) if fitting else None)
         raise BadPreset(error("unknown-target", message, fix=fix))
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         message = say("{path} is not empty.", path=out)

@@ -133,7 +133,7 @@ def _data(value: Any) -> Mapping[str, Any]:
 def _pooling(value: Any) -> Mapping[str, Any]:
     known = {"cls": "cls", "mean": "mean", "last_token": "lasttoken"}
     if value not in known:
-        raise NoPlace(say("it knows {names}", names=", ".join(known)))
+        raise NoPlace(say("it knows {names}", names=tuple(known)))
     return {"model.pooling": known[value]}
 
 

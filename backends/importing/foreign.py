@@ -194,7 +194,7 @@ def one_of(key: str, known: Mapping[Any, Any]) -> Rule:
 
     def rule(value: Any) -> Mapping[str, Any]:
         if value not in known:
-            raise NoPlace(say("it knows {names}", names=", ".join(map(str, dict.fromkeys(known.values())))))
+            raise NoPlace(say("it knows {names}", names=tuple(map(str, dict.fromkeys(known.values())))))
         return {key: known[value]}
 
     return rule

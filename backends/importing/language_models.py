@@ -177,7 +177,7 @@ def _is_dataset(draft: Draft, given: Given, said: Mapping[str, Any], file: Path)
             "{key} names {names}, which dataset_info.json in {folder} would explain; it is not here. Say where the "
             "file is: data.train.",
             key=given.key,
-            names=", ".join(map(str, unknown)),
+            names=tuple(map(str, unknown)),
             folder=str(folder),
         )
         draft.told.append(warning("dataset-not-found", message, given.where))

@@ -106,7 +106,7 @@ def restore_adapter(model: Any, folder: Path) -> bool:
     weights = {_inside(name): tensor for name, tensor in load_file(str(folder / ADAPTER_WEIGHTS)).items()}
     if set(weights) != expected:
         message = say("The adapter in {folder} does not belong to its model.", folder=str(folder))
-        fix = say("Names that differ: {names}.", names=", ".join(sorted(set(weights) ^ expected)[:4]))
+        fix = say("Names that differ: {names}.", names=tuple(sorted(set(weights) ^ expected)[:4]))
         raise TunewizError(error("adapter-damaged", message, Where(file=str(folder / ADAPTER_WEIGHTS)), fix))
     transformer.load_state_dict(weights, strict=False)
     return True

@@ -123,11 +123,11 @@ def _unknown(option: str, method: Any, model: str, layers: Layers) -> Iterator[P
         return
     known = sorted({layer.rpartition(".")[2] for layer in layers if not layer.rpartition(".")[2].isdigit()})
     near = [did_you_mean(name.rpartition(".")[2], known) for name in unknown]
-    message = say("{id} has no linear layer {names}.", id=model, names=", ".join(unknown))
+    message = say("{id} has no linear layer {names}.", id=model, names=tuple(unknown))
     if all(near):
-        fix = say("Did you mean {near}? There are: {names}.", near=", ".join(near), names=", ".join(known))
+        fix = say("Did you mean {near}? There are: {names}.", near=tuple(near), names=tuple(known))
     else:
-        fix = say("There are: {names}.", names=", ".join(known))
+        fix = say("There are: {names}.", names=tuple(known))
     yield error("lora-target-unknown", message, Where(key=f"method.{option}"), fix)
 
 
@@ -181,6 +181,6 @@ def _frozen(method: Freeze, weights: Mapping[str, tuple[int, ...]]) -> Iterator[
     outside = {name.split(".")[-2] for name in weights if name not in inside and "." in name}
     unknown = [name for name in method.extra_modules if name not in outside]
     if unknown:
-        message = say("Outside its layers the model has no part {names}.", names=", ".join(unknown))
-        fix = say("There are: {names}.", names=", ".join(sorted(outside)))
+        message = say("Outside its layers the model has no part {names}.", names=tuple(unknown))
+        fix = say("There are: {names}.", names=tuple(sorted(outside)))
         yield error("extra-modules-unknown", message, Where(key="method.extra_modules"), fix)

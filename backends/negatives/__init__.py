@@ -97,5 +97,5 @@ def strategy_problems(strategy: str, key: str = "data.negatives.strategy") -> li
     if strategy == NONE or strategy in catalogue():
         return []
     message = say("There is no strategy {name} for negatives.", name=strategy)
-    fix = say("Choose one of: {names}.", names=", ".join([NONE, *catalogue()]))
+    fix = say("Choose one of: {names}.", names=(NONE, *catalogue()))
     return [error("negatives-strategy-unknown", message, Where(key=key), fix)]

@@ -207,7 +207,7 @@ def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[G
         yield error("processes-unsupported", message, Where(key="launch.processes"), fix)
     elif plan.strategy not in strategies:
         message = say("This backend does not train by the strategy {name}.", name=plan.strategy)
-        fix = say("Set launch.strategy to one of: {names}.", names=", ".join(["auto", *sorted(strategies)]))
+        fix = say("Set launch.strategy to one of: {names}.", names=("auto", *sorted(strategies)))
         yield error("strategy-unsupported", message, Where(key="launch.strategy"), fix)
     yield from _batch(preset, plan)
     yield from _losses(preset, plan)
@@ -274,7 +274,7 @@ def _cards(launch: Launch, cards: Sequence[Gpu], environment: Mapping[str, str])
     told = named(environment)
     gone = unknown_cards(told or (), cards)
     if gone:
-        message = say("CUDA_VISIBLE_DEVICES names GPU {names}; there are {there}.", names=", ".join(gone),
+        message = say("CUDA_VISIBLE_DEVICES names GPU {names}; there are {there}.", names=tuple(gone),
                       there=_numbers(cards))  # fmt: skip
         yield error("gpu-not-there", message, Where(key="launch.processes"), say("Name GPUs that are there."))
         return

@@ -364,7 +364,7 @@ def _gentler(known: Known) -> Iterator[Message]:
     less = [f"{key} {most:g}" for key, (now, most) in wanted.items() if now > most]
     if less:
         yield say("Try it gentler ({settings}): a model that is good already is soon trained too much.",
-                  settings=", ".join(less))  # fmt: skip
+                  settings=tuple(less))  # fmt: skip
 
 
 def _other_way(known: Known) -> Iterator[Message]:

@@ -75,7 +75,7 @@ class FirstRows:
         found = [problem for _, problems in looked for problem in problems]
         if len(shapes) > 1 and not errors(found):
             message = say("The datasets hold rows of different kinds, which no loss learns from together: {shapes}.",
-                          shapes=", ".join(f"{dataset.path} ({shape or '?'})" for dataset, (shape, _) in
+                          shapes=tuple(f"{dataset.path} ({shape or '?'})" for dataset, (shape, _) in
                                            zip(several, looked, strict=True)))  # fmt: skip
             found.append(error("unlike-datasets", message, Where(key="data.train")))
         if isinstance(preset, RetrievalPreset) and not errors(found):

@@ -142,7 +142,7 @@ def _refused(key: str, old: Any, new: Any) -> Problem:
         old=old,
         new=new,
     )
-    fix = say("Start a new run for it. A resumed run takes: {keys}.", keys=", ".join([*_BORNE, *sorted(_BATCH)]))
+    fix = say("Start a new run for it. A resumed run takes: {keys}.", keys=(*_BORNE, *sorted(_BATCH)))
     return error("not-on-resume", message, Where(key=key), fix)
 
 

@@ -52,7 +52,7 @@ def _resume_problems(chosen: Choice) -> Iterator[Problem]:
             "{name} has no whole state of the optimizer ({files}): training goes on from its weights with a fresh "
             "one, and ends with other numbers than a run that was not interrupted.",
             name=here.name,
-            files=", ".join(chosen.lacks),
+            files=tuple(chosen.lacks),
         )
         fix = say("For the same numbers start the run's preset.yaml as a new run.")
         yield warning("optimizer-state-missing", message, Where(file=here.name), fix)

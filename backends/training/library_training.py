@@ -172,7 +172,7 @@ class LibraryTraining(ABC, Generic[R]):
             trained, all_weights = adapters.trainable(model)
             message = say(
                 "LoRA on {layers}: {trained} of {all_weights} weights are trained ({percent} %).",
-                layers=", ".join(layers),
+                layers=tuple(layers),
                 trained=trained,
                 all_weights=all_weights,
                 percent=round(100 * trained / all_weights, 2),

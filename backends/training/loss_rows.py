@@ -55,18 +55,18 @@ def loss_problems(loss: Loss, kinds: Collection[Rows], key: str = "loss", mined_
         needed=_either(loss.core.rows),
         found=_either(sorted(kinds, key=list(_WORDS).index)),
     )
-    fix = say("Choose one of: {names}.", names=", ".join(fitting(loss, kinds)))
+    fix = say("Choose one of: {names}.", names=tuple(fitting(loss, kinds)))
     if "triplets" in loss.core.rows and "pairs" in kinds and mined_by != "none":
         fix = say(
             "Mining by {strategy} found no wrong answers: lower data.negatives.relative_margin or skip_top, or set "
             "data.negatives.strategy: random. Or choose one of: {names}.",
             strategy=mined_by,
-            names=", ".join(fitting(loss, kinds)),
+            names=tuple(fitting(loss, kinds)),
         )
     elif "triplets" in loss.core.rows and "pairs" in kinds:
         fix = say(
             "Choose one of: {names}. Or let wrong answers be mined: data.negatives.strategy: bm25.",
-            names=", ".join(fitting(loss, kinds)),
+            names=tuple(fitting(loss, kinds)),
         )
     return [error("loss-rows", message, Where(key=f"{key}.name"), fix)]
 

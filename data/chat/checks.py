@@ -346,7 +346,7 @@ class ConversationLook:
         stages = [name.partition(":")[2] for name in self._counts if name.startswith("stage:")]
         where = self._detection.source.at()
         if len(stages) > 1:
-            message = say("The rows are for different kinds of training: {kinds}.", kinds=", ".join(stages))
+            message = say("The rows are for different kinds of training: {kinds}.", kinds=tuple(stages))
             fix = say("Put each kind into a file of its own, or say which to train: stage in the preset.")
             findings(error("mixed-stages", message, where, fix))
         if prompt:

@@ -101,7 +101,7 @@ class Placeholders:
             message = say(
                 "Placeholders that would be learnt as they are: {placeholders}.", placeholders=self._listed(left)
             )
-            fix = say("Say what they stand for: data.placeholders in the preset ({names}).", names=", ".join(left))
+            fix = say("Say what they stand for: data.placeholders in the preset ({names}).", names=tuple(left))
             line = min(self._first[name] for name in left)
             yield warning("placeholder-unfilled", message, Where(file=self._file, line=line), fix)
         for name in self._values:

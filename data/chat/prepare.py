@@ -210,7 +210,7 @@ def _of_stage(rows: list[Conversation], plan: LlmPlan, data: Opened, findings: F
             raise BadData(error("wrong-stage", message, data.source.at(row.line), _needs(stage)))
         served += found
     if own.total() != own[stage]:
-        message = say("Rows for {own} are trained with {stage}.", own=", ".join(own), stage=stage)
+        message = say("Rows for {own} are trained with {stage}.", own=tuple(own), stage=stage)
         findings(note("other-stage", message, data.source.at()))
     return served
 
@@ -245,13 +245,11 @@ def _labels(plan: LlmPlan, data: _Read, parts: Parts, findings: Findings) -> tup
     if plan.labels is not None:
         unknown = [name for name in order_labels(found) if name not in plan.labels]
         if unknown:
-            message = say(
-                "Labels of the rows that data.labels does not hold: {labels}.", labels=", ".join(unknown[:10])
-            )
+            message = say("Labels of the rows that data.labels does not hold: {labels}.", labels=tuple(unknown[:10]))
             raise BadData(error("unknown-label", message, where, say("Add them to data.labels, or leave it out.")))
     unseen = [name for name in order_labels(measured) if name not in trained]
     if unseen:
-        message = say("Labels that are measured and never trained on: {labels}.", labels=", ".join(unseen[:10]))
+        message = say("Labels that are measured and never trained on: {labels}.", labels=tuple(unseen[:10]))
         findings(warning("unseen-label", message, where, say("Add training rows for them.")))
     return plan.labels or order_labels(found)
 

@@ -54,9 +54,9 @@ def document_files(path: str) -> list[Path]:
     found = [file for file in files if file.suffix.casefold() in KINDS]
     if found:
         return found
-    message = say("There is no document here: {endings} are read.", endings=", ".join(KINDS))
+    message = say("There is no document here: {endings} are read.", endings=tuple(KINDS))
     others = sorted({file.suffix or file.name for file in files})[:8]
-    fix = say("What is there: {endings}.", endings=", ".join(others)) if others else None
+    fix = say("What is there: {endings}.", endings=tuple(others)) if others else None
     raise BadData(error("no-documents", message, Where(file=path), fix))
 
 

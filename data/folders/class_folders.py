@@ -30,7 +30,7 @@ def text_folder(path: Path, dataset: Dataset) -> Source | None:
     labelled = len(classes) > 1 and all(classes.values()) and not any(split_of(entry, root) for entry in below)
     if labelled and all(_holds_only(entry, set(classes[entry.name])) for entry in below):
         files = [file for of_class in classes.values() for file in of_class]
-        message = say("Each folder is a class, each file in it a text: {classes}.", classes=", ".join(classes))
+        message = say("Each folder is a class, each file in it a text: {classes}.", classes=tuple(classes))
         return _source(
             root, dataset, files, ("text", "label"), note("class-folders", message, Where(file=dataset.path))
         )

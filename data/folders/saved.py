@@ -36,7 +36,7 @@ def saved_folder(path: Path, dataset: Dataset) -> Source | None:
         others = [name for name in names if name != wanted]
         if found is None or not others:
             return found
-        message = say("Other splits that are there: {splits}.", splits=", ".join(others))
+        message = say("Other splits that are there: {splits}.", splits=tuple(others))
         place = f"{dataset.path.rstrip('/')}/{others[0]}"
         fix = say("To measure on: data.evaluation.data: {path}", path=place)
         told = note("other-splits", message, Where(file=dataset.path), fix)

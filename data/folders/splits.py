@@ -136,7 +136,7 @@ def _told(chosen: Sequence[Path], path: Path, dataset: Dataset, others: Mapping[
     if others:
         first = next((name for name in ("test", "dev", "validation", "eval") if name in others), next(iter(others)))
         place = f"{dataset.path.rstrip('/')}/{others[first][0].relative_to(path).as_posix()}"
-        message = say("Other splits that are there: {splits}.", splits=", ".join(others))
+        message = say("Other splits that are there: {splits}.", splits=tuple(others))
         told.append(
             note("other-splits", message, where, say("To measure on: data.evaluation.data: {path}", path=place))
         )

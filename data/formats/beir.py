@@ -124,8 +124,8 @@ def _columns(source: Source, mapping: Mapping[str, str]) -> dict[str, str]:
     if missing:
         message = say(
             "No column was found for {roles}; the columns are {columns}.",
-            roles=", ".join(missing),
-            columns=", ".join(source.columns),
+            roles=tuple(missing),
+            columns=tuple(source.columns),
         )
         raise BadData(
             error("unmapped-columns", message, source.at(), say("Say which it is: --map id=COLUMN --map text=COLUMN."))
@@ -154,7 +154,7 @@ def _rows(source: Source, report: Report) -> Iterator[tuple[list[str], Where]]:
     if columns is None:
         message = say(
             "The judgments need a query id, a document id and a score; found {columns}.",
-            columns=", ".join(source.columns),
+            columns=tuple(source.columns),
         )
         raise BadData(error("bad-qrels", message, source.at()))
     for row in read(source, report):
@@ -184,7 +184,7 @@ def fractional_grades(source: Source) -> Problem | None:
     if all(score == int(score) for score in found):
         return None
     grades = sorted(found)
-    message = say("Grades must be whole numbers; there are {grades}.", grades=", ".join(f"{n:g}" for n in grades))
+    message = say("Grades must be whole numbers; there are {grades}.", grades=tuple(f"{n:g}" for n in grades))
     fix = say("Round them, or write 0, 1, 2 …")
     if len(grades) <= _GRADES:
         numbers = {grade: max(0, place) for place, grade in enumerate(grades, int(grades[0] > 0))}

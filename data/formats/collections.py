@@ -115,7 +115,7 @@ def _split(detected: Detection, format_: CollectionFormat, wanted: str) -> str:
     usual = [name for name in _SPLITS if name in names] or list(names[:1] if len(names) == 1 else ())
     if wanted in ("auto", "") and usual:
         return usual[0]
-    message = say("There is no split {split}; there are: {names}.", split=wanted, names=", ".join(names))
+    message = say("There is no split {split}; there are: {names}.", split=wanted, names=tuple(names))
     raise BadData(error("unknown-split", message, detected.source.at(), say("Name one of them.")))
 
 

@@ -53,9 +53,7 @@ class Mixed(ConversationFormat):
                 known[keys] = _detected(detection.source, keys, row)
             found = known[keys]
             if found is None:
-                message = say(
-                    "The fields {fields} are those of no layout; the row is left out.", fields=", ".join(keys)
-                )
+                message = say("The fields {fields} are those of no layout; the row is left out.", fields=tuple(keys))
                 report(warning("unknown-fields", message, detection.source.at(row.line)))
             elif isinstance(found.format, ConversationFormat):
                 conversation = found.format.conversation(ChatCells(found.source, row, report, found))

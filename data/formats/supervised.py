@@ -211,7 +211,7 @@ class Classification(ConversationFormat):
         names = sorted({" ".join(str(name).split()) for name in value if str(name).strip()})
         if len(names) > 1:
             message = say("A row has several labels; the model learns to answer with all of them: {labels}.",
-                       labels=", ".join(names))  # fmt: skip
+                       labels=tuple(names))  # fmt: skip
             cells.drop("multi-label", message, say("Accuracy counts an answer as right if all of them are named."))
         return ("、" if any(_HAN.search(name) for name in names) else ", ").join(names)
 

@@ -248,7 +248,7 @@ def graded_answers(source: Source, table: Table, column: str) -> Problem:
         return error("answers-unjudged", message, source.at(), fix)
     shown = list(dict.fromkeys(str(value) for value in values))
     message = say("The objects in {column} are graded by {key} ({values}): not all of them are right.",
-                  column=column, key=key, values=", ".join(shown[:6]))  # fmt: skip
+                  column=column, key=key, values=tuple(shown[:6]))  # fmt: skip
     return error("marks-unclear", message, source.at(), fix)
 
 
@@ -385,7 +385,7 @@ def unread_judgments(source: Source, table: Table, best: Match) -> list[Problem]
         judged = [word for word in words if verdict_of(word) is not None and number_in(word) is None]
         if judged and len(words) <= _FEW_VERDICTS and len(words) < len(values):
             message = say("{column} judges the answers ({words}); all would be learned, also the bad ones.",
-                       column=guess.column, words=", ".join(words))  # fmt: skip
+                       column=guess.column, words=tuple(words))  # fmt: skip
             fix = say("Write true or false for each answer (KTO), or keep the good ones and take the column out.")
             return [error("judgments-unread", message, source.at(), fix)]
     return []

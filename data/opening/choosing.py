@@ -54,8 +54,8 @@ def first_choice(source: Source, table: Table, mapping: Mapped) -> tuple[int | N
         message = say(
             "{right} holds {numbers}, and nothing says whether the first of the choices in {offered} is 0 or 1.",
             right=right,
-            numbers=", ".join(map(str, values)),
-            offered=", ".join(offered),
+            numbers=tuple(map(str, values)),
+            offered=tuple(offered),
         )
         fix = say("Write letters (A, B, …) into {right}, or the right choice itself.", right=right)
         return None, [error("choice-number", message, source.at(), fix)]

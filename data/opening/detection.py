@@ -351,7 +351,7 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         guess = say("Guessed, please check: {format} with {used}.", format=best.format.name, used=used)
         told.append(warning("columns-uncertain", guess, source.at(), override))
     for role, rivals in best.rivals.items():
-        message = say("{role} could also be {columns}.", role=role, columns=", ".join(rivals))
+        message = say("{role} could also be {columns}.", role=role, columns=tuple(rivals))
         told.append(warning("columns-ambiguous", message, source.at(), override))
     told += other_reading(source, table, best, others, given) or clicks_told(source, best, given)
     for_llm = best.format.shape == "conversations"

@@ -157,7 +157,7 @@ def _short_labels(source: Source, table: Table, mapping: Mapped) -> Iterator[Pro
         if len(values) < _FEW or not all(_LABEL.fullmatch(word) for word in words):
             continue
         message = say("{column} holds only {values}: an answer by its letter or word, no text that is to be found.",
-                      column=name, values=", ".join(words[:6]))  # fmt: skip
+                      column=name, values=tuple(words[:6]))  # fmt: skip
         fix = say("Write the text that answers into {column}.", column=name)
         other = next((one for one in spare_columns(table, mapping) if is_text(table, one)), "")
         if other:

@@ -107,7 +107,7 @@ def spare_labels(table: Table, mapping: Mapped) -> list[str]:
 def ask_worth(source: Source, table: Table, column: str, texts: tuple[str, str] | None = None) -> Problem:
     """An error that asks what each label of a column is worth; ``texts`` are mapped too where no name says more."""
     values = list(dict.fromkeys(str(value).strip() for value in table.values(column)))
-    message = say("The labels in {column} are words: {values}.", column=column, values=", ".join(values[:LABELS]))
+    message = say("The labels in {column} are words: {values}.", column=column, values=tuple(values[:LABELS]))
     roles = dict(zip(("sentence1", "sentence2"), texts or (), strict=False)) | {"score": column}
     return error("label-words", message, source.at(), _worth(map_options(roles), values))
 
@@ -176,14 +176,12 @@ def label_notes(source: Source, table: Table, best: Match) -> list[Problem]:
         message = say(
             "{column} mixes words ({words}) with scores up to {high}.",
             column=column,
-            words=", ".join(words),
+            words=tuple(words),
             high=scale[1],
         )
         return [warning("mixed-labels", message, source.at(), say("Rows with a word are left out: write numbers."))]
     if all(word_worth(word) == worth_of(word, labels) for word in words):
-        message = say(
-            "Words in {column} are read as 1 (yes) and 0 (no): {words}.", column=column, words=", ".join(words)
-        )
+        message = say("Words in {column} are read as 1 (yes) and 0 (no): {words}.", column=column, words=tuple(words))
         return [note("label-words", message, source.at())]
     worth = sorted(((worth_of(word, labels) or 0.0, word) for word in words), reverse=True)
     shown = ", ".join(f"{word} = {points:g}" for points, word in worth)

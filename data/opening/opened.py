@@ -76,7 +76,7 @@ def _understood(source: Source, report: Report, task: str | None) -> Opened:
         told_task = say(
             "The rows are {format}, which is for {tasks}, not for {task}.",
             format=found.format.name,
-            tasks=", ".join(sorted(found.format.tasks)),
+            tasks=tuple(sorted(found.format.tasks)),
             task=task,
         )
         fix = say("Say which columns are query and positive: --map query=... --map positive=...")

@@ -57,7 +57,7 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str], 
     """Rows for language models are not taken for retrieval pairs unless the user maps them."""
     message = say(
         "{columns}: this is the {layout} layout for language models, not pairs for retrieval.",
-        columns=", ".join(marks),
+        columns=tuple(marks),
         layout=layout,
     )
     fix = say("To train on them as pairs, map them: --map query=COLUMN --map positive=COLUMN.")
@@ -145,9 +145,7 @@ def unclear(table: Table, missing: Sequence[str]) -> Message:
     """That roles (``missing``, or none in particular) could not be given to columns, and which columns there are."""
     columns = list_columns(table.columns)
     if missing:
-        return say(
-            "No column was found for {roles}; the columns are {columns}.", roles=", ".join(missing), columns=columns
-        )
+        return say("No column was found for {roles}; the columns are {columns}.", roles=tuple(missing), columns=columns)
     return say("It is not clear which column is what; the columns are {columns}.", columns=columns)
 
 
@@ -363,9 +361,7 @@ def _retrieval(source: Source, columns: Sequence[str], mapping: Mapping[str, str
     fix = say("Set the task to embedding or reranker.")
     if mapping:
         fix = say("Set the task to embedding or reranker; or map them: {mapping}.", mapping=map_options(mapping))
-    message = say(
-        "{columns}: this is a layout for retrieval, not rows for a language model.", columns=", ".join(columns)
-    )
+    message = say("{columns}: this is a layout for retrieval, not rows for a language model.", columns=tuple(columns))
     return BadData(error("retrieval-layout", message, source.at(), fix))
 
 

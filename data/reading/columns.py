@@ -289,7 +289,7 @@ def mapping_problems(
     for role, value in mapping.items():
         place = Where(key=f"{role}={value}", file=where.file)
         if role not in roles:
-            message = say("There is no role {role}; the roles are {roles}.", role=role, roles=", ".join(roles))
+            message = say("There is no role {role}; the roles are {roles}.", role=role, roles=tuple(roles))
             found.append(error("unknown-role", message, place, _did_you_mean(role, roles)))
         for column in columns_of(value, columns):
             if column not in columns and not is_expression(column, columns):
@@ -302,9 +302,9 @@ def mapping_problems(
     return found
 
 
-def list_columns(columns: Sequence[str]) -> str:
+def list_columns(columns: Sequence[str]) -> tuple[str, ...]:
     """Column names for a message, the first dozen."""
-    return ", ".join(columns[:12]) + (" …" if len(columns) > 12 else "")
+    return (*columns[:12], *(("…",) if len(columns) > 12 else ()))
 
 
 def _did_you_mean(name: str, known: Sequence[str]) -> Message | None:

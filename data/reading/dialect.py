@@ -288,7 +288,7 @@ def layout_of(source: Source, rows: Sequence[tuple[int, list[str]]], header: str
     named = grouped or (has_header(records) if header == "auto" else header == "yes")
     if grouped:
         records = [Record(records[0].line, _combined(records[0].cells, records[1].cells)), *records[2:]]
-        message = say("The header has two rows; the columns are called {names}.", names=", ".join(records[0].cells))
+        message = say("The header has two rows; the columns are called {names}.", names=tuple(records[0].cells))
         notes.append(note("header-rows", message, source.at(records[0].line)))
     units = _units(records) if named else 0
     if units:
@@ -419,7 +419,7 @@ def _width(records: Sequence[Record], named: bool) -> int:
 
 
 def _no_header(source: Source, names: Sequence[str]) -> Problem:
-    message = say("The first line looks like data, so the columns are called {names}.", names=", ".join(names))
+    message = say("The first line looks like data, so the columns are called {names}.", names=tuple(names))
     return warning(
         "no-header", message, source.at(1), say("If it names the columns, say so (data.header: yes, --header yes).")
     )
@@ -451,5 +451,5 @@ def _free(name: str, taken: Sequence[str]) -> str:
 
 
 def _unnamed(source: Source, names: Sequence[str]) -> Problem:
-    told: Message = say("Columns without a name are called {names}.", names=", ".join(names))
+    told: Message = say("Columns without a name are called {names}.", names=tuple(names))
     return note("unnamed-columns", told, source.at(1))

@@ -125,7 +125,7 @@ def _xlsx(base: Source, dataset: Dataset) -> Source:
     names = sheets(source, _quiet)
     wanted = sheet_of(dataset.path)[1]
     if wanted and wanted not in names:
-        message = say("There is no sheet {sheet} with rows; there are {sheets}.", sheet=wanted, sheets=", ".join(names))
+        message = say("There is no sheet {sheet} with rows; there are {sheets}.", sheet=wanted, sheets=tuple(names))
         raise BadData(error("no-such-sheet", message, source.at()))
     if not names:
         raise BadData(error("empty-file", say("No sheet of the workbook holds anything."), source.at()))
@@ -136,12 +136,12 @@ def _xlsx(base: Source, dataset: Dataset) -> Source:
     alike = [table.sheet for table, _ in tables if table.sheet != best.sheet and table.columns == best.columns]
     if rest and not wanted:
         message = say("The sheet {sheet} is read; the workbook also has {sheets}.", sheet=best.sheet,
-                   sheets=", ".join(rest))  # fmt: skip
+                   sheets=tuple(rest))  # fmt: skip
         fix = say("Name another as {path}.", path=f"{dataset.path}#{rest[0]}")
         told = note("sheet-chosen", message, source.at(), fix)
         if alike and best.header:
             message = say("Only the sheet {sheet} is read; {sheets} has the same columns.", sheet=best.sheet,
-                          sheets=", ".join(alike))  # fmt: skip
+                          sheets=tuple(alike))  # fmt: skip
             fix = say("Put the rows of all sheets into one, or name another as {path}.",
                       path=f"{dataset.path}#{alike[0]}")  # fmt: skip
             told = warning("sheet-chosen", message, source.at(), fix)

@@ -203,7 +203,7 @@ def _words(file: Path) -> list[str]:
 
 def _incomplete(dataset: Dataset, corpus: Path | None, queries: Path | None, qrels: Mapping[str, Path]) -> Problem:
     missing = [name for name, part in (("corpus", corpus), ("queries", queries), ("qrels", qrels)) if not part]
-    message = say("The folder looks like a test collection, but {parts} is missing.", parts=", ".join(missing))
+    message = say("The folder looks like a test collection, but {parts} is missing.", parts=tuple(missing))
     fix = say("BEIR's layout is corpus.jsonl, queries.jsonl and qrels/<split>.tsv.")
     return error("incomplete-collection", message, Where(file=dataset.path), fix)
 

@@ -109,7 +109,7 @@ def _sample(name: str) -> Path:
     # Samples are few and unlike each other, so that half a name is enough; siblings of a file below may be thousands.
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     fix = say("Did you mean {name}?", name=SAMPLE_PREFIX + near[0]) if near else None
-    message = say("There is no sample named {name}; there are: {known}.", name=name, known=", ".join(known))
+    message = say("There is no sample named {name}; there are: {known}.", name=name, known=tuple(known))
     raise BadData(error("unknown-sample", message, Where(file=SAMPLE_PREFIX + name), fix))
 
 

@@ -150,7 +150,7 @@ class _Raw:
         """A warning of fields of a turn that may mean something and are not used."""
         lost = [str(key) for key in keys if str(key).casefold() not in _KNOWN]
         if lost:
-            message = say("Fields of a turn that are not used: {fields}.", fields=", ".join(lost))
+            message = say("Fields of a turn that are not used: {fields}.", fields=tuple(lost))
             self.report(warning("turn-fields", message, self.where, say("Write what matters into the turn's text.")))
 
     def _weigh(self, item: Mapping[str, Any]) -> None:
@@ -161,7 +161,7 @@ class _Raw:
         odd = [f"{key} {item[key]}" for key in _WEIGHTS if _weight_of(item.get(key)) not in (None, 0.0, 1.0)]
         if odd:
             message = say("An answer counts by a weight of its own ({weight}); it is learned like the others.",
-                       weight=", ".join(odd))  # fmt: skip
+                       weight=tuple(odd))  # fmt: skip
             fix = say("A turn is learned (1) or not (0). To weigh texts, put them into files: data.train with weight.")
             self.report(warning("turn-weight", message, self.where, fix))
 

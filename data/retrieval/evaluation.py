@@ -103,7 +103,7 @@ def _given_files(plan: Plan, data: Opened, findings: Findings) -> Opened:
     missing = [role for role, path in paths.items() if path is None]
     if missing:
         message = say(
-            "An evaluation from files needs corpus, queries and qrels; missing: {roles}.", roles=", ".join(missing)
+            "An evaluation from files needs corpus, queries and qrels; missing: {roles}.", roles=tuple(missing)
         )
         raise BadData(error("incomplete-evaluation", message, Where(key=f"data.evaluation.{missing[0]}")))
     corpus, queries, qrels = (Dataset(str(paths[role])) for role in ("corpus", "queries", "qrels"))
@@ -213,7 +213,7 @@ def _corpus(path: str, findings: Findings) -> dict[str, Document]:
     found = {role: guesses(role, source.columns) for role in ("id", "title", "text")}
     columns = {role: best[0].column for role, best in found.items() if best}
     if "text" not in columns:
-        message = say("None of the corpus's columns looks like its text: {columns}.", columns=", ".join(source.columns))
+        message = say("None of the corpus's columns looks like its text: {columns}.", columns=tuple(source.columns))
         raise BadData(error("no-text", message, source.at(), say("Name the column text.")))
     documents: dict[str, Document] = {}
     for row in read(source, findings):

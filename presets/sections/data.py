@@ -98,7 +98,7 @@ class Negatives(Section):
     strategy: str = Field(
         "none",
         min_length=1,
-        title=N_("Strategy"),
+        title=N_("Where negatives come from"),
         description=N_("How wrong passages that look right (hard negatives) are found for each query."),
         examples=["none", "random", "bm25", "dense"],
         json_schema_extra=about(

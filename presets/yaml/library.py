@@ -68,7 +68,7 @@ def find(path_or_name: str | Path) -> Path:
     if whole or len(short) == 1:
         return (whole or short)[0].path
     if short:
-        message = say("Several presets are called so: {names}.", names=", ".join(entry.name for entry in short))
+        message = say("Several presets are called so: {names}.", names=tuple(entry.name for entry in short))
         raise BadPreset(error("ambiguous-preset", message, Where(file=wanted), say("Give the whole name.")))
     raise BadPreset(_not_found(wanted, path is not None and path.is_dir(), [entry.name for entry in entries]))
 

@@ -36,7 +36,7 @@ def suggestion(word: str, known: Sequence[str]) -> Message | None:
     near = did_you_mean(word, known)
     if near:
         return say("Did you mean {near}?", near=near)
-    return say("Known: {names}.", names=", ".join(known)) if 0 < len(known) <= 30 else None
+    return say("Known: {names}.", names=tuple(known)) if 0 < len(known) <= 30 else None
 
 
 def validation_problems(fault: ValidationError, root: type[Section], tree: Tree) -> list[Problem]:

@@ -176,7 +176,7 @@ def run_data(
         roles=roles,
     )
     if task is not None and task not in _TASKS:
-        message = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=", ".join(_TASKS))
+        message = say("There is no task {task}; the tasks are {tasks}.", task=task, tasks=tuple(_TASKS))
         raise BadPreset(error("unknown-task", message, Where(key="--task")))
     console = Console()
     _downloaded(dataset)

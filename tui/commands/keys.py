@@ -46,7 +46,7 @@ def run_keys(words: Sequence[str], task: str, markdown: bool, as_json: bool) -> 
     """Tell of the keys that have all of ``words`` in their name or title; of a few of them everything."""
     known = list(tasks.catalogue())
     if task and task not in known:
-        fix = suggestion(task, known) or say("Choose one of: {names}.", names=", ".join(known))
+        fix = suggestion(task, known) or say("Choose one of: {names}.", names=tuple(known))
         raise BadPreset(error("unknown-task", say("There is no task {name}.", name=task), fix=fix))
     found = [one for one in reference([task] if task else known) if _asked(one[0], words)]
     if not found:

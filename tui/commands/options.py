@@ -113,7 +113,7 @@ def speakers(given: Sequence[str]) -> dict[str, str]:
         roles = typed.read(text, dict[str, str])
         if not isinstance(roles, dict) or not roles or not all(part in PARTS for part in roles.values()):
             problem = say("--roles {text} is not of the form NAME=ROLE.", text=text)
-            fix = say("For example: --roles clerk=assistant. Roles: {names}.", names=", ".join(PARTS))
+            fix = say("For example: --roles clerk=assistant. Roles: {names}.", names=tuple(PARTS))
             raise BadPreset(error("bad-roles", problem, fix=fix))
         found |= roles
     return found

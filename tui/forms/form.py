@@ -148,7 +148,10 @@ class Row(Titled):
         self._told_of = seen
         self.control.show(draft)
         why = reason or ("" if isinstance(self.control, Cards) else self.question.why)
-        told = (why if self.roomy or reason else "", [problem_text(problem) for problem in problems])
+        told = (
+            why if self.roomy or reason else "",
+            [problem_text(problem, self.question.is_path) for problem in problems],
+        )
         self._wrong_look = "bad" if any(problem.severity == "error" for problem in problems) else "warn"
         if told != (self._why, self.wrong):
             self._why, self.wrong = told
@@ -162,16 +165,18 @@ class Row(Titled):
             target.focus()
 
 
-def problem_text(problem: Problem) -> str:
-    """A problem beside its field: a mark, what is wrong, what to do; without the key, which stands there already."""
+def problem_text(problem: Problem, is_path: bool) -> str:
+    """A problem beside its field: a mark, what is wrong, what to do; without the key, which stands there already.
+
+    Of a field that ``is_path`` the whole rule, with all that may stand in the file of a preset, says too much.
+    """
     mark = {"error": "✗", "warning": "⚠", "note": "·"}[problem.severity]
     if problem.code == "missing-key" and problem.fix:
         values = problem.fix.values
-        missing = (
-            say("Still to be filled in: {rule}, for example {example}.", **values)
-            if "example" in values
-            else say("Still to be filled in.")
-        )
+        missing = say("Still to be filled in.")
+        if "example" in values:
+            rule = say("the path of a file or folder") if is_path else values["rule"]
+            missing = say("Still to be filled in: {rule}, for example {example}.", **{**values, "rule": rule})
         return f"○ {missing.text()}"
     text = problem.message.text()
     return f"{mark} {text} {problem.fix.text() if problem.fix else ''}".rstrip()
@@ -286,7 +291,7 @@ class Form(Vertical):
     async def _complete(self) -> None:
         """The other rows, once the first ones are seen; keys are answered between any two portions."""
         await sleep(_PAINTED)
-        while self.is_attached and not self.whole:
+        while self.is_attached and not self.whole and all(one.display for one in self.ancestors_with_self):
             await self._build(len(self.children) + PORTION)
             await sleep(_BREATH)
 

@@ -1,4 +1,4 @@
-"""The machine at a glance, for home: GPUs, memory, disk, models in the caches, hubs that answer."""
+"""The machine at a glance, for home: GPUs, memory, disk, models that are here, hubs that answer."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ class Hub(NamedTuple):
     reachable: bool
 
 
-def cached_models() -> int:
-    """How many models the hubs' caches hold, whole or in part."""
-    from tunewiz.backends.sources import huggingface, modelscope
+def models_here() -> int:
+    """How many models the hubs' caches hold, whole or in part, and how many were installed as packages."""
+    from tunewiz.backends.sources import catalogue, huggingface, modelscope
+    from tunewiz.presets.families import known_models
+    from tunewiz.presets.sections.model import Model
 
     folders = [*_inside(huggingface.cache(), "models--*"), *_inside(modelscope.cache() / "models", "*--*")]
-    return len(folders)
+    packages = catalogue()["starter"]
+    return len(folders) + sum(packages.local(Model(id=known.size.id)) is not None for known in known_models())
 
 
 def _inside(folder: Path, pattern: str) -> list[Path]:
@@ -101,7 +104,7 @@ class GlancePanel(Sheet):
 
     @work(thread=True, exit_on_error=False, group="surroundings")
     def _ask(self) -> None:
-        self.post_message(self.Found(models=cached_models()))
+        self.post_message(self.Found(models=models_here()))
         self.post_message(self.Found(hubs=hubs()))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -157,7 +160,7 @@ class GlancePanel(Sheet):
                 row(N_("disk"), translate(free).format(amount=amount(sample.disk_free)), "warn" if low else "plain")
             )
         if self.models is not None:
-            rows.append(row(N_("models in the cache"), str(self.models)))
+            rows.append(row(N_("models on this machine"), str(self.models)))
         for hub in self.hubs or ():
             words, style = (N_("answers"), "good") if hub.reachable else (N_("cannot be reached"), "warn")
             rows.append(row(hub.name, translate(words), style))

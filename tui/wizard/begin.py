@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
@@ -131,12 +131,8 @@ class BeginScreen(FullScreen):
 
     def _meant(self) -> Sequence[str]:
         """The files that what is typed may mean, while it names none of them: those whose names hold it."""
-        typed = str(self.state.draft.value(_DATA) or "")
-        known = {*self._found_files, *(str(Path(path).name) for path in self._found_files)}
         read = self.state.current is not None and self.state.current.inspection.source is not None
-        if read or typed in known or "/" in typed:
-            return ()
-        return [path for path in self._found_files if typed.casefold() in Path(path).name.casefold()][:_LISTED]
+        return () if read else like(str(self.state.draft.value(_DATA) or ""), self._found_files)
 
     # ---- what is answered
 
@@ -253,7 +249,7 @@ class BeginScreen(FullScreen):
         meant = self._meant() if named else self._found_files[:_LISTED]
         self._offer(meant)
         self.query_one("#files").display = bool(meant)
-        self.query_one("#found", Static).update(Text("\n").join(self._found()))
+        self.query_one("#found", Static).update(Text("\n").join(_found(state, colours)))
         self.query_one("#found").display = named and not meant
         # While the same file is looked through again for another task, what is shown keeps its place and the cursor.
         known, asked = found or state.inspected, state.asked
@@ -273,24 +269,11 @@ class BeginScreen(FullScreen):
             self.query_one("#tasks").focus()
         self.refresh_bindings()
 
-    def _found(self) -> Iterator[Text]:
-        colours, found = self.app.theme_variables, self.state.current
-        if self.state.draft.value(_DATA):
-            yield Text("  " + printable(self.state.draft.value(_DATA)), style="bold")
-        yield findings.state_line(self.state, colours)
-        if found is not None:
-            yield from findings.worst(found, colours, most=3)
-
     def _list_tasks(self) -> None:
         chosen = self._chosen_task()
         listed, why = self.query_one("#tasks", OptionList), self.state.reasons().get("task", "")
         self._tasks = [name for name in tasks.catalogue() if name in _TASKS]
-        options = []
-        for name in self._tasks:
-            mark = "●" if name == chosen else "○"
-            text = Text(f"{mark} {name}  ", style="bold" if name == chosen else "")
-            text.append(translate(_TASKS[name]), style="not bold")
-            options.append(text.append(f"  {why}" if name == chosen and why else "", style="not bold dim"))
+        options = [_task_told(name, name == chosen, why) for name in self._tasks]
         if listed.option_count != len(options):
             listed.set_options([Option(text) for text in options])
         else:
@@ -311,6 +294,31 @@ class BeginScreen(FullScreen):
 
     def action_nothing(self) -> None:
         """A letter that misses its field must not close the app."""
+
+
+def like(typed: str, files: Sequence[str]) -> Sequence[str]:
+    """Those of ``files`` that a part of a name may mean; none where it names one of them, or is a path.
+
+    >>> like("faq", ["/data/My-FAQ.csv", "/data/other.csv"]), like("other.csv", ["/data/other.csv"])
+    (['/data/My-FAQ.csv'], [])
+    """
+    if "/" in typed or any(typed in (path, Path(path).name) for path in files):
+        return []
+    return [path for path in files if typed.casefold() in Path(path).name.casefold()][:_LISTED]
+
+
+def _found(state: State, colours: Mapping[str, str]) -> Iterator[Text]:
+    if state.draft.value(_DATA):
+        yield Text("  " + printable(state.draft.value(_DATA)), style="bold")
+    yield findings.state_line(state, colours)
+    if state.current is not None:
+        yield from findings.worst(state.current, colours, most=3)
+
+
+def _task_told(name: str, chosen: bool, why: str) -> Text:
+    text = Text(f"{'●' if chosen else '○'} {name}  ", style="bold" if chosen else "")
+    text.append(translate(_TASKS[name]), style="not bold")
+    return text.append(f"  {why}" if chosen and why else "", style="not bold dim")
 
 
 def proposal(state: State) -> Iterator[tuple[str, str, str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
+from textual.widget import Widget
 
 from tunewiz.language import N_, translate
 from tunewiz.problems import Problem
@@ -19,6 +21,9 @@ from tunewiz.tui.widgets.drawing import Part
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 from tunewiz.tui.wizard.frame import Hint, Needs, Rail
 from tunewiz.tui.wizard.step import JumpWanted, State, Step, View, after, owner, steps_for
+
+#: Seconds after which a new step is seen: Textual paints 60 times a second.
+_SEEN: Final = 0.1
 
 
 class Walk(Translated[None]):
@@ -90,16 +95,30 @@ class Walk(Translated[None]):
             view.scroll_to_widget(focused, animate=False)
 
     async def _open(self, step: Step) -> None:
-        """Go to ``step``, even to the one that is open: it is built anew."""
-        self.step = step
+        """Go to ``step``, even to the one that is open: it is built anew.
+
+        Taking a view apart costs as much as building one: that of another step is hidden, and taken away once the new
+        one is seen.
+        """
+        again, self.step = step is self.step, step
         place = self.query_one("#place", Vertical)
+        left = list(place.children)
         with self.app.batch_update():
-            await place.remove_children()
+            if again:
+                await place.remove_children()
+            for view in left:
+                view.display = False
             self._view = step.view(self.state.advanced)
             await place.mount(self._view)
             await self._show()
         self._view.focus_first()
         self.refresh_bindings()
+        self.set_timer(_SEEN, lambda: self._take_away(left))
+
+    def _take_away(self, views: Sequence[Widget]) -> None:
+        for view in views:
+            if view.is_attached:
+                view.remove()
 
     async def _go(self, step: Step) -> None:
         if step.name != self.step.name:

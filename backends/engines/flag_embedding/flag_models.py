@@ -117,7 +117,7 @@ def _complete_marks(tokenizer: Any) -> None:
         tokenizer.eos_token = tokenizer.sep_token
     missing = [mark for mark in ("cls", "eos", "pad", "unk") if getattr(tokenizer, f"{mark}_token_id") is None]
     if missing:
-        message = say("Word weights need marks that the model's tokenizer lacks: {marks}.", marks=", ".join(missing))
+        message = say("Word weights need marks that the model's tokenizer lacks: {marks}.", marks=tuple(missing))
         fix = say("Use BAAI/bge-m3 or another encoder, or set loss: info_nce.")
         raise BadPreset(error("m3-marks-missing", message, Where(key="loss.name"), fix))
 
