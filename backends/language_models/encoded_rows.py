@@ -148,7 +148,9 @@ def _processor(loaded: Loaded, stage: Stage) -> Any:
         "kto": processor.FeedbackDatasetProcessor,
     }
     loaded.data.packing = False
-    found = kinds[stage](template=loaded.template, tokenizer=loaded.tokenizer, processor=None, data_args=loaded.data)
+    found = kinds[stage](
+        template=loaded.template, tokenizer=loaded.tokenizer, processor=loaded.processor, data_args=loaded.data
+    )
     return leaving_out(found) if stage == "sft" else found
 
 

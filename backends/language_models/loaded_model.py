@@ -47,12 +47,16 @@ ROW_OPTIONS: Final = (
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready to be asked. ``template`` and ``data`` are LLaMA-Factory's template and data arguments."""
+    """A model that is ready to be asked. ``template`` and ``data`` are LLaMA-Factory's template and data arguments.
+
+    ``processor`` prepares pictures; the templates of models that see ask for it even where there are none.
+    """
 
     model: Any
     tokenizer: Any
     template: Any
     data: Any
+    processor: Any
 
     @property
     def inner(self) -> Any:
@@ -101,8 +105,7 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
     with loading_explained(places.model, preset.model.trust_remote_code):
         model_args, data_args, finetuning_args, _ = get_infer_args(told)
         model_args.device_map, model_args.compute_dtype = {"": torch.device(device)}, dtype
-        tokenizer = load_tokenizer(model_args)["tokenizer"]
-        check_tokenizer(tokenizer, places.model)
+        tokenizer, processor = _reading(load_tokenizer(model_args), places.model)
         template = get_template_and_fix_tokenizer(tokenizer, data_args)
         model = load_model(tokenizer, model_args, finetuning_args, is_trainable=False)
         if adapter is not None and told_apart:
@@ -110,7 +113,7 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
 
             read_prefixes_by_layer()
             model = PeftModel.from_pretrained(model, str(adapter))
-    return Loaded(model.eval(), tokenizer, template, data_args)
+    return Loaded(model.eval(), tokenizer, template, data_args, processor)
 
 
 def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
@@ -122,10 +125,15 @@ def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
 
     with loading_explained(places.model, preset.model.trust_remote_code):
         model_args, data_args, _, _ = get_infer_args(loading_arguments(preset, places, None, merged=True))
-        tokenizer = load_tokenizer(model_args)["tokenizer"]
-        check_tokenizer(tokenizer, places.model)
+        tokenizer, processor = _reading(load_tokenizer(model_args), places.model)
         template = get_template_and_fix_tokenizer(tokenizer, data_args)
-    return Loaded(None, tokenizer, template, data_args)
+    return Loaded(None, tokenizer, template, data_args, processor)
+
+
+def _reading(found: Mapping[str, Any], model: str) -> tuple[Any, Any]:
+    """The tokenizer, checked, and what prepares pictures."""
+    check_tokenizer(found["tokenizer"], model)
+    return found["tokenizer"], found["processor"]
 
 
 def read_prefixes_by_layer() -> None:

@@ -176,6 +176,8 @@ _BY_TYPE: Final = {
     "gemma2": "gemma2",
     "mistral": "mistral",
 }
+#: The same for those whose chat template has the marks of others too.
+_OWN: Final = {"qwen3_5": "qwen3_5"}
 #: By what stands in a chat template, the most telling first.
 _BY_MARK: Final = (
     ("<|start_header_id|>", "llama3"),
@@ -209,7 +211,8 @@ def _of_folder(folder: Path, kind: str) -> str:
     settings = read_json(folder / "tokenizer_config.json")
     told = jinja.read_text(encoding="utf-8") if jinja.is_file() else ""
     told = told or str(settings.get("chat_template") or "" if isinstance(settings, dict) else "")
-    return next((name for mark, name in _BY_MARK if mark in told), "") or _BY_TYPE.get(kind, "")
+    marked = next((name for mark, name in _BY_MARK if mark in told), "")
+    return _OWN.get(kind, "") or marked or _BY_TYPE.get(kind, "")
 
 
 def template_problems(wanted: str, model_id: str, folder: Path | None) -> list[Problem]:

@@ -54,6 +54,12 @@ def test_a_folder_tells_its_template_by_its_marks(tmp_path: Path) -> None:
     assert [problem.code for problem in caught.value.problems] == ["template-unknown"]
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": "<|start_header_id|>"}), "utf-8")
     assert templates.resolved_template("auto", str(tmp_path), tmp_path) == "llama3"
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": "<|im_start|><think>"}), "utf-8")
+    assert templates.resolved_template("auto", str(tmp_path), tmp_path) == "qwen3"
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3_5"}', encoding="utf-8")
+    assert templates.resolved_template("auto", str(tmp_path), tmp_path) == "qwen3_5"
+    (tmp_path / "config.json").write_text('{"model_type": "unknown"}', encoding="utf-8")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": "<|start_header_id|>"}), "utf-8")
     found = templates.template_problems("qwen3", str(tmp_path), tmp_path)
     assert [problem.code for problem in found] == ["template-mismatch"]
     assert templates.template_problems("lama3", str(tmp_path), tmp_path)[0].code == "unknown-template"
