@@ -1,4 +1,4 @@
-"""The backend of sweeps: a run for each point, laid out as any run in ``variants/<point>/``, and one table over them.
+"""The backend of sweeps and variants: a run for each, laid out as any run in ``variants/<point>/``, and one page.
 
 Each point is a run of its own processes, so that its memory is free before the next one, and on several GPUs they go
 on beside each other. The one that measured best on the validation data becomes the run's: model, data and measures.
@@ -17,9 +17,10 @@ from typing import Any, ClassVar, Final
 from tunewiz.backends.engines import Backend, find_engine
 from tunewiz.backends.machine.places import wish
 from tunewiz.backends.models.run_models import VARIANTS
+from tunewiz.backends.readiness import why_left_out
 from tunewiz.backends.reports.sweep_report import Tried, choose, write_sweep
 from tunewiz.backends.runs.create import add_to_record
-from tunewiz.backends.runs.events import Evaluated, Progress, Saved, Stage
+from tunewiz.backends.runs.events import Evaluated, Failed, Progress, Saved, Stage
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.launching import TURN, launch
 from tunewiz.backends.runs.process import alive
@@ -31,7 +32,7 @@ from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sweeping import Point, points
 from tunewiz.presets.yaml.library import dumps
-from tunewiz.problems import Message, Problem, TunewizError, error, note, say, warning
+from tunewiz.problems import ExitCode, Message, Problem, TunewizError, error, note, say, warning
 
 _LOOK: Final = 0.5  # seconds between two looks at the points
 
@@ -41,7 +42,7 @@ class Sweep(Backend[Preset]):
 
     name = "sweep"
     tasks: ClassVar[frozenset[str]] = frozenset()
-    description: ClassVar[str] = N_("One run for each combination of the values that a preset sweeps.")
+    description: ClassVar[str] = N_("One run for each combination of the values that a preset sweeps, or each variant.")
 
     def problems(self, preset: Preset) -> list[Problem]:
         """Of the preset without its sweep; of the points :func:`tunewiz.backends.readiness.check_preset` tells."""
@@ -164,6 +165,9 @@ class _Points:
 
     def _begin(self, point: Point) -> None:
         inner, number = _inner(self._run, point), self._every.index(point)
+        if point.title and (absent := why_left_out(point.preset)):
+            self._leave_out(point, inner, absent)
+            return
         follower = Follower(inner)
         follower.update()
         child = None
@@ -188,6 +192,12 @@ class _Points:
                 self._ended(one, state)
         if self._going:
             self._show(self._going[0])
+
+    def _leave_out(self, point: Point, inner: Run, why: Sequence[Problem]) -> None:
+        """Tell of a variant that this machine cannot run: here, and as the end of its own run."""
+        inner.emit(Failed(exit_code=int(ExitCode.BAD_PRESET), problems=tuple(problem.record() for problem in why)))
+        message = say("The variant {name} cannot run here and is left out: {why}", name=point.title, why=why[0].message)
+        self._run.notice(warning("variant-left-out", message, fix=why[0].fix))
 
     def _show(self, one: _Going) -> None:
         """How far the one that began first is."""

@@ -65,9 +65,10 @@ class Choice:
 def choose(tried: Sequence[Tried]) -> Choice:
     """The best of those that finished, by the deciding metric on validation data, else by the loss there.
 
-    Only where they have no validation measure in common the held-out rows themselves decide.
+    Only where they have no validation measure in common the held-out rows themselves decide. A variant of another task
+    is not chosen.
     """
-    done = [one for one in tried if one.finished]
+    done = [one for one in tried if one.finished and not one.point.beside]
     if not done:
         return Choice(None)
     primary = next((one.numbers.primary for one in done if one.numbers.primary), "")

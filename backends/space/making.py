@@ -184,7 +184,7 @@ def _rounded(places: Any) -> list[Place]:
 
 def _rewritten(run: Run, preset: Preset) -> None:
     """The run's report with the picture in it, in the language of now; a sweep's is a table, and stays one."""
-    if preset.sweep or not (run.report / "report.md").is_file():
+    if preset.several or not (run.report / "report.md").is_file():
         return
     found = ranking(run, preset)
     own = found[1] if found is not None else preset
