@@ -179,7 +179,7 @@ class Preset(Section):
         title=N_("Variants"),
         description=N_(
             "Runs to lay beside each other: by name the keys in which each differs from this preset, or from the one "
-            "that its key preset names, which may be of another task. What this machine cannot run is told and left out."
+            "that its key preset names, which may be of another task. What cannot run here is told and left out."
         ),
         examples=[{"full": {"method.type": "full"}, "lora": {"method.type": "lora"}}],
         json_schema_extra=about(
@@ -199,9 +199,7 @@ class Preset(Section):
         """As of a sweep."""
         if not isinstance(value, Mapping):
             return value
-        return {
-            str(name): dict(_flat(keys, "")) if isinstance(keys, Mapping) else keys for name, keys in value.items()
-        }
+        return {str(name): dict(_flat(keys, "")) if isinstance(keys, Mapping) else keys for name, keys in value.items()}
 
     @field_validator("sweep", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from tunewiz.backends.engines import Backend, find_engine
 from tunewiz.backends.machine.places import wish
 from tunewiz.backends.models.run_models import VARIANTS
 from tunewiz.backends.readiness import why_left_out
-from tunewiz.backends.reports.sweep_report import Tried, choose, write_sweep
+from tunewiz.backends.reports.sweep_report import Tried, choose, run_of, state_of, tried, write_sweep
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.events import Evaluated, Failed, Progress, Saved, Stage
 from tunewiz.backends.runs.follow import Follower
@@ -55,7 +55,7 @@ class Sweep(Backend[Preset]):
     def prepare(self, run: Run, preset: Preset) -> None:
         """Lay out the runs; each prepares its own data."""
         for point in points(preset):
-            inner = _inner(run, point)
+            inner = run_of(run, point)
             if not inner.preset_file.is_file():
                 inner.directory.mkdir(parents=True, exist_ok=True)
                 write_json(inner.record_file, {"created": time.time(), "within": run.name})
@@ -78,7 +78,7 @@ class Sweep(Backend[Preset]):
         told = read_object(inner.record_file)
         known = read_object(run.record_file)
         add_to_record(run, **{key: told[key] for key in told if key not in known and key not in ("within", "whole")})
-        for key, metrics in _state(inner).measured.items():
+        for key, metrics in state_of(inner).measured.items():
             when, _, what = key.partition(":")
             if when in ("before", "after"):
                 run.emit(Evaluated(when="before" if when == "before" else "after", what=what, metrics=metrics))
@@ -89,19 +89,14 @@ class Sweep(Backend[Preset]):
 
     def report(self, run: Run, preset: Preset) -> str:
         """Write the table; the verdict is the best point's."""
-        verdict = write_sweep(run, preset, tried(run, preset))
+        verdict = write_sweep(run, preset, tried(run, points(preset)))
         run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
         return verdict
 
 
-def tried(run: Run, preset: Preset) -> list[Tried]:
-    """Every point with how its run stands."""
-    return [Tried(point, _inner(run, point), _state(_inner(run, point))) for point in points(preset)]
-
-
 def _best(run: Run, preset: Preset) -> Tried:
     """Raises ``TunewizError`` where no point was finished."""
-    found = tried(run, preset)
+    found = tried(run, points(preset))
     best = choose(found).best
     if best is None:
         raise TunewizError(_none_finished(found))
@@ -113,14 +108,6 @@ def _none_finished(found: Sequence[Tried]) -> Problem:
     message = say("No run of the sweep was finished.")
     fix = say("Each has its own log below {folder}. The first one says: {why}", folder=VARIANTS, why=why or "?")
     return error("sweep-failed", message, fix=fix)
-
-
-def _inner(run: Run, point: Point) -> Run:
-    return Run(run.directory / VARIANTS / point.name)
-
-
-def _state(run: Run) -> RunState:
-    return Follower(run).update()[0]
 
 
 @dataclass
@@ -144,27 +131,27 @@ class _Points:
 
     def go_through(self) -> None:
         """Until each is over. Raises ``StopRequested``, and ``TunewizError`` where none was finished."""
-        left = [point for point in self._every if _state(_inner(self._run, point)).status != "finished"]
+        left = [point for point in self._every if state_of(run_of(self._run, point)).status != "finished"]
         at_once = self._at_once()
         while left or self._going:
             if self._run.stop_requested():
                 self._stop()
             # Those that an earlier process left going are followed, whatever their number.
-            while left and (len(self._going) < at_once or alive(_inner(self._run, left[0]))):
+            while left and (len(self._going) < at_once or alive(run_of(self._run, left[0]))):
                 self._begin(left.pop(0))
             time.sleep(_LOOK)
             self._look()
-        found = [Tried(point, inner, _state(inner)) for point in self._every for inner in [_inner(self._run, point)]]
+        found = tried(self._run, self._every)
         if not any(one.state.status == "finished" for one in found):
             raise TunewizError(_none_finished(found))
 
     def _at_once(self) -> int:
         """As many as there are GPUs for; what is taken by others is waited for by each run itself."""
-        wanted = wish(_inner(self._run, self._every[0]), queued=True)
+        wanted = wish(run_of(self._run, self._every[0]), queued=True)
         return max(1, len(wanted.places) // wanted.count) if wanted else 1
 
     def _begin(self, point: Point) -> None:
-        inner, number = _inner(self._run, point), self._every.index(point)
+        inner, number = run_of(self._run, point), self._every.index(point)
         if point.title and (absent := why_left_out(point.preset)):
             self._leave_out(point, inner, absent)
             return

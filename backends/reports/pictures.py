@@ -38,8 +38,8 @@ def _label(text: str) -> str:
     return translate(text, "zh" if current() == "zh" and chinese_font() else "en")
 
 
-def _figure(columns: int = 1) -> tuple[Any, list[Any]]:
-    """A figure with axes beside each other; no global state of matplotlib is touched but the font."""
+def _figure(columns: int = 1, shared: bool = True) -> tuple[Any, list[Any]]:
+    """Axes beside each other, of one height if ``shared``; no global state of matplotlib is touched but the font."""
     from matplotlib import rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def _figure(columns: int = 1) -> tuple[Any, list[Any]]:
     rcParams["axes.unicode_minus"] = False  # many Chinese fonts lack U+2212
     figure = Figure(figsize=(8, 3.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = list(figure.subplots(1, columns, squeeze=False, sharey=columns > 1)[0])
+    axes = list(figure.subplots(1, columns, squeeze=False, sharey=shared and columns > 1)[0])
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
@@ -116,6 +116,33 @@ CURVES: Final = {
     "training-cosines": N_("Cosines during training: right passages, the nearest wrong ones, and the margin"),
     "memory": N_("Memory during training"),
 }
+
+
+def overlay_picture(runs: Mapping[str, Mapping[str, Curve]], target: Path) -> Path | None:
+    """The smoothed training loss and the memory of several runs over their steps; ``None`` without two losses.
+
+    Losses of other tasks, or of other losses, are of other sizes: they are for their shape.
+    """
+    kinds = (("loss", N_("training loss"), 1.0), ("memory", N_("memory (GiB)"), float(1 << 30)))
+    shown = [
+        (name, told, unit, drawn)
+        for name, told, unit in kinds
+        if len(drawn := {run: own[name] for run, own in runs.items() if name in own and len(own[name].values) > 1}) > 1
+    ]
+    if not shown:
+        return None
+    figure, axes = _figure(len(shown), shared=False)
+    for ax, (name, told, unit, drawn) in zip(axes, shown, strict=True):
+        for number, run in enumerate(runs):  # a run has its colour in both
+            if run in drawn:
+                curve = drawn[run]
+                values = smooth(curve.values) if name == "loss" else [value / unit for value in curve.values]
+                share = [step / max(1, curve.steps[-1]) for step in curve.steps]
+                ax.plot(share, values, color=f"C{number % 10}", linewidth=1.8, label=_plain(run))
+        ax.set_xlabel(_label(N_("share of the training")))
+        ax.set_ylabel(_label(told))
+    axes[0].legend(frameon=False, fontsize="small")
+    return _written(figure, target)
 
 
 def metrics_picture(facts: Facts, target: Path) -> Path | None:
@@ -250,7 +277,12 @@ def _tab(label: int) -> str:
 def _shown(name: str, number: int) -> str:
     """A label's name as matplotlib takes it; its number where no font could show it."""
     plain = max(name, default="") < "\u2e80" or chinese_font()
-    return name.replace("$", r"\$") if plain else translate(N_("label {number}"), "en").format(number=number + 1)
+    return _plain(name) if plain else translate(N_("label {number}"), "en").format(number=number + 1)
+
+
+def _plain(name: str) -> str:
+    """``name`` as matplotlib takes it: no formula begins in it, and no line that begins so is left out of a legend."""
+    return name.replace("$", r"\$").lstrip("_")
 
 
 def _cosines_of(side: Cosines) -> str:

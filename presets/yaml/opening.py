@@ -128,9 +128,7 @@ def parse_preset(text: str, file: str, overrides: Iterable[str] = (), folder: Pa
 def _anchored(preset: Preset, tree: Tree, folder: Path) -> dict[str, list[Any]]:
     """The sweep of ``preset`` with the paths among its values absolute, as those of the keys themselves."""
     base = Path.cwd() if tree.where(("sweep",)).file.startswith("--set ") else folder
-    return {
-        key: [_placed(preset, tree, key, value, base) for value in values] for key, values in preset.sweep.items()
-    }
+    return {key: [_placed(preset, tree, key, value, base) for value in values] for key, values in preset.sweep.items()}
 
 
 def _anchored_variants(preset: Preset, tree: Tree, folder: Path) -> dict[str, dict[str, Any]]:
