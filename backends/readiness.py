@@ -55,17 +55,14 @@ def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem
 
     ``runs`` is where the run is to be, for the room on its disk; by default where runs are.
     """
-    found = opened.preset.problems()
+    preset = opened.preset
+    found = preset.problems()
     if not errors(found):
-        engine = find_engine(opened.preset.backend)
-        found = [
-            *found,
-            *missing_data(opened.preset),
-            *engine.problems(opened.preset),
-            *disk_problems(opened.preset, runs_dir(runs)),
-        ]
-    if opened.preset.several:
-        found = [*found, *sweep_problems(opened.preset, found)]
+        # Of variants each is asked below: the preset itself is not run.
+        own = [] if preset.variants else [*missing_data(preset), *find_engine(preset.backend).problems(preset)]
+        found = [*found, *own, *disk_problems(preset, runs_dir(runs))]
+    if preset.several:
+        found = [*found, *sweep_problems(preset, found)]
     return opened.placed(found)
 
 
