@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from tunewiz.backends.evaluate.general import measure_name
+from tunewiz.backends.evaluate.metrics import canonical
+from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.evaluate.verdict import QUERIES, ROWS, Verdict
 from tunewiz.backends.models.run_models import VARIANTS
 from tunewiz.backends.reports.blocks import Block, Heading, Paragraph, Picture, Table, advice, section, write_pages
@@ -16,6 +18,7 @@ from tunewiz.backends.reports.metrics_file import BEST, VERSION, MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
 from tunewiz.backends.reports.pictures import overlay_picture
 from tunewiz.backends.reports.retrieval_report import space_blocks
+from tunewiz.backends.reports.side_by_side import values_of
 from tunewiz.backends.runs.comparing import Row, differences, pairing
 from tunewiz.backends.runs.follow import Follower, read_state
 from tunewiz.backends.runs.run import Run
@@ -24,6 +27,7 @@ from tunewiz.files import write_whole
 from tunewiz.language import N_, translate
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sweeping import Point
+from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.yaml import typed
 from tunewiz.presets.yaml.library import dumps
 from tunewiz.printable import amount, duration
@@ -281,3 +285,55 @@ def _cells(one: Tried, chosen: Choice) -> list[str]:
         amount(numbers.memory["training"]) if "training" in numbers.memory else "–",
         numbers.verdict or "–",
     ]
+
+
+# One page over the variants of a comparison: every measure side by side, and how sure the differences are.
+
+
+def write_comparison(run: Run, preset: ComparisonPreset, inner: Mapping[str, Run], best: str) -> Verdict:
+    """Write ``report.md``, ``report.html`` and ``metrics.json``; the verdict, which is the best variant's.
+
+    ``inner`` are the variants' runs by strategy.
+    """
+    run.report.mkdir(parents=True, exist_ok=True)
+    folders = {name: one.report for name, one in inner.items()}
+    every = {
+        name: Tried(Point(name, {}, preset.variant(name), name), one, state_of(one)) for name, one in inner.items()
+    }
+    variants = {name: MetricsFile.of(folder) for name, folder in folders.items()}
+    after = {name: record for name, folder in folders.items() if (record := Measured.read(folder / "after.json"))}
+    verdict = variants[best].verdict or "NONE"
+    primary = canonical(preset.evaluation.metric)
+    numbers = MetricsFile(version=VERSION, run=run.name, primary=primary, best=best, variants=variants, verdict=verdict)
+    steps = steps_of_report(run, read_state(run), preset, numbers)
+    beside = together(run, list(every.values()), every[best])
+    blocks = [*_variant_blocks(preset, variants, after, best), *beside, _whole(), *advice(steps)]
+    write_pages(run.report, blocks, numbers.advising(steps))
+    return verdict
+
+
+def _variant_blocks(
+    preset: ComparisonPreset, variants: Mapping[str, MetricsFile], after: Mapping[str, Measured], best: str
+) -> Iterator[Block]:
+    yield Heading(preset.name, 1)
+    if best not in after:
+        yield Paragraph(translate(N_("No query was held out, so nothing was measured.")))
+        return
+    measured = {name: record.metrics for name, record in after.items()}
+    primary = canonical(preset.evaluation.metric)
+    best_told = say("Negatives by {best} measured best: {metric} {value}.", best=best, metric=primary,
+                    value=f"{measured[best][primary]:.4f}")  # fmt: skip
+    yield Paragraph(best_told.text(), strong=True)
+    names = [primary, *(name for name in next(iter(measured.values())) if name != primary)]
+    alone = next((record.systems["search"].metrics for record in variants.values() if "search" in record.systems), {})
+    rows = [[translate(N_("search alone")), *values_of(alone, names)]] if alone else []
+    rows += [[name, *values_of(values, names)] for name, values in measured.items()]
+    titles = [translate(N_("negatives")), *names]
+    marked = [row[0] for row in rows].index(best)
+    yield Table(titles, rows, frozenset(range(1, len(titles))), marked)
+
+
+def _whole() -> Paragraph:
+    return Paragraph(
+        translate(N_("Each variant is a whole run in variants/, with its own report, rankings and model."))
+    )
