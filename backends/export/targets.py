@@ -331,7 +331,7 @@ class Script(Target):
         write_whole(folder / "run.py", (SOURCES / f"{program}.py.txt").read_text(encoding="utf-8"))
         if isinstance(preset, PipelinePreset):
             write_json(folder / SETTINGS, _of_reranking(preset))
-        elif program in ("embedding", "reranker"):
+        elif not preset.conversations:
             write_joins(program, folder)
         return say("Run it: {command}", command="python run.py --help")
 
