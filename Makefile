@@ -1,4 +1,4 @@
-# make demo · make test · make check · make torture: each does all the set-up it needs and is safe to repeat.
+# make demo · make test · make check · make torture · make docs: each does all the set-up it needs and is safe to repeat.
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # The first interpreter that is new enough; name another with PYTHON=...
@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 SPOKEN := $(firstword $(TUNEWIZ_LANG) $(LC_ALL) $(LC_MESSAGES) $(LANG))
 PRESET ?= embedding/starter$(if $(filter zh% ZH%,$(SPOKEN)),-zh)
 
-.PHONY: demo test check torture format messages clean help
+.PHONY: demo test check torture format messages docs clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -34,6 +34,10 @@ format: $(VENV)/.installed  ## format the code
 
 messages: $(VENV)/.installed  ## bring the Chinese catalogues up to date
 	$(BIN)/python -m tests.catalogues
+
+docs: $(VENV)/.installed  ## the documents as static pages in build/site; a dead link fails
+	$(BIN)/python -m tests.pages
+	$(BIN)/mkdocs build --strict --quiet
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build *.egg-info

@@ -7,7 +7,7 @@ itself and the data it names. Nothing heavy is imported; hubs are asked only abo
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,7 @@ from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.sections.section import Auto, Section
 from tunewiz.presets.sections.training import Launch
-from tunewiz.presets.sweeping import of_point, once, points
+from tunewiz.presets.sweeping import Point, of_point, once, points
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.presets.yaml import fields
@@ -55,17 +55,14 @@ def check_preset(opened: ParsedPreset, runs: Path | None = None) -> list[Problem
 
     ``runs`` is where the run is to be, for the room on its disk; by default where runs are.
     """
-    found = opened.preset.problems()
+    preset = opened.preset
+    found = preset.problems()
     if not errors(found):
-        engine = find_engine(opened.preset.backend)
-        found = [
-            *found,
-            *missing_data(opened.preset),
-            *engine.problems(opened.preset),
-            *disk_problems(opened.preset, runs_dir(runs)),
-        ]
-    if opened.preset.sweep:
-        found = [*found, *sweep_problems(opened.preset, found)]
+        # Of variants each is asked below: the preset itself is not run.
+        own = [] if preset.variants else [*missing_data(preset), *find_engine(preset.backend).problems(preset)]
+        found = [*found, *own, *disk_problems(preset, runs_dir(runs))]
+    if preset.several:
+        found = [*found, *sweep_problems(preset, found)]
     return opened.placed(found)
 
 
@@ -76,6 +73,8 @@ def sweep_problems(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
     except BadPreset as fault:
         return list(fault.problems)
     told = {(one.code, one.where.key) for one in known}
+    if preset.variants:
+        return _variant_problems(found, told)
     wrong: list[Problem] = []
     for point in found:
         own = point.preset.problems()
@@ -84,6 +83,31 @@ def sweep_problems(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
     names = "; ".join(point.told for point in found[:_POINTS]) + ("; …" if len(found) > _POINTS else "")
     message = say("A sweep of {count} runs: {points}.", count=len(found), points=names)
     return [*once(wrong), *([] if errors(wrong) else [note("sweep", message, Where("sweep"))])]
+
+
+def _variant_problems(found: Sequence[Point], told: Container[tuple[str, str]]) -> list[Problem]:
+    """What is wrong with variants; what only this machine keeps from running is left out, while any is left."""
+    wrong: list[Problem] = []
+    absent: list[Problem] = []
+    for point in found:
+        own = [one for one in point.preset.problems() if (one.code, one.where.key) not in told]
+        wrong += [of_point({}, one, point.title) for one in own]
+        absent += [of_point({}, one, point.title) for one in why_left_out(point.preset)]
+    left = [point.title for point in found if not any(one.where.key == f"variants.{point.title}" for one in absent)]
+    if not left:
+        return [*once(wrong), *once(absent)]
+    out = [replace(one, severity="warning") for one in once(absent)]
+    if errors(wrong):
+        return [*once(wrong), *out]
+    message = say("Runs beside each other: {names}.", names=", ".join(left))
+    return [*once(wrong), *out, note("sweep", message, Where("variants"))]
+
+
+def why_left_out(preset: Preset) -> list[Problem]:
+    """What keeps a variant, whose preset is sound, from running on this machine: packages, memory, data."""
+    if errors(preset.problems()):
+        return []
+    return errors([*missing_data(preset), *find_engine(preset.backend).problems(preset)])
 
 
 #: What is wrong with this machine and not with the preset.

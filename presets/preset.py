@@ -109,7 +109,7 @@ class Preset(Section):
     ORDER: ClassVar[tuple[str, ...]] = (
         "version", "name", "description", "task", "backend", "stage", "model", "template", "data", "candidates",
         "method", "loss", "preference", "training", "evaluation", "export", "launch", "tracking",
-        "checkpoints", "on_finish", "backend_options", "sweep", "sweep_trials",
+        "checkpoints", "on_finish", "backend_options", "sweep", "sweep_trials", "variants",
     )  # fmt: skip
 
     version: Literal[1] = Field(
@@ -174,6 +174,32 @@ class Preset(Section):
         description=N_("How many of the combinations are tried, drawn by the seed; 0 tries all of them."),
         json_schema_extra=about(typical=N_("0 for a few combinations, 10 to 20 of many.")),
     )
+    variants: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        title=N_("Variants"),
+        description=N_(
+            "Runs to lay beside each other: by name the keys in which each differs from this preset, or from the one "
+            "that its key preset names, which may be of another task. What cannot run here is told and left out."
+        ),
+        examples=[{"full": {"method.type": "full"}, "lora": {"method.type": "lora"}}],
+        json_schema_extra=about(
+            rule=N_("a name a variant, below it keys with their values"),
+            typical=N_("Two to four; the ready ones are comparison/methods and comparison/course."),
+        ),
+    )
+
+    @property
+    def several(self) -> bool:
+        """Whether it stands for several runs: a sweep's, or its variants."""
+        return bool(self.sweep or self.variants)
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _each_dotted(cls, value: Any) -> Any:
+        """As of a sweep."""
+        if not isinstance(value, Mapping):
+            return value
+        return {str(name): dict(_flat(keys, "")) if isinstance(keys, Mapping) else keys for name, keys in value.items()}
 
     @field_validator("sweep", mode="before")
     @classmethod

@@ -1,4 +1,7 @@
-"""A sweep: the runs that a preset with several values for some keys stands for, each a preset of its own."""
+"""A sweep: the runs that a preset with several values for some keys stands for, each a preset of its own.
+
+So are variants: runs with a name each, which differ in the keys that they say, or begin with another preset.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any, Final
 
 from tunewiz.presets.preset import NAME, Preset
 from tunewiz.presets.yaml import typed
-from tunewiz.presets.yaml.library import dumps, loads
+from tunewiz.presets.yaml.library import dumps, load, loads
 from tunewiz.presets.yaml.tree import parse, write_scalar
 from tunewiz.problems import BadPreset, Problem, Where, error, say
 
@@ -26,6 +29,7 @@ _FIXED: Final = (
     "task",
     "sweep",
     "sweep_trials",
+    "variants",
     "launch",
     "checkpoints",
     "on_finish",
@@ -34,18 +38,28 @@ _ODD: Final = re.compile(r"[^A-Za-z0-9._]+")
 _NAME_ROOM: Final = 64  # characters of a preset's name
 
 
+#: The key of a variant that names the preset it begins with.
+_BEGINS: Final = "preset"
+
+
 @dataclass(frozen=True)
 class Point:
-    """One combination: its name, which tells it, the values by dotted key, and the preset that a run of it has."""
+    """One combination: its name, which tells it, the values by dotted key, and the preset that a run of it has.
+
+    Of a variant ``title`` is what the preset calls it; ``beside``: it is of another task than the preset, so that
+    nothing is chosen between it and the others.
+    """
 
     name: str
     values: Mapping[str, Any]
     preset: Preset
+    title: str = ""
+    beside: bool = False
 
     @property
     def told(self) -> str:
-        """The combination as it would be typed."""
-        return told(self.values)
+        """The variant's name, or the combination as it would be typed."""
+        return self.title or told(self.values)
 
 
 def told(values: Mapping[str, Any]) -> str:
@@ -81,14 +95,16 @@ def _place(lists: Sequence[Sequence[Any]], number: int) -> list[Any]:
 
 
 def points(preset: Preset) -> list[Point]:
-    """Every point of the sweep of ``preset``, its preset validated.
+    """Every point of the sweep of ``preset``, or every variant, its preset validated.
 
     Raises ``BadPreset`` with the problems of all points; each names the point and the key.
     """
     found, wrong = [], list(_shape_problems(preset))
     if wrong:
         raise BadPreset(*wrong)
-    plain = preset.model_copy(update={"sweep": {}, "sweep_trials": 0, "on_finish": ""})
+    plain = preset.model_copy(update={"sweep": {}, "sweep_trials": 0, "variants": {}, "on_finish": ""})
+    if preset.variants:
+        return _variants(preset, plain)
     text, every = dumps(plain), combinations(preset)
     digits = len(str(len(every)))
     for number, values in enumerate(every, 1):
@@ -104,6 +120,39 @@ def points(preset: Preset) -> list[Point]:
     return found
 
 
+def _variants(preset: Preset, plain: Preset) -> list[Point]:
+    found: list[Point] = []
+    wrong: list[Problem] = []
+    for name, values in preset.variants.items():
+        own = {key: value for key, value in values.items() if key != _BEGINS}
+        own |= {"name": f"{preset.name[: max(8, _NAME_ROOM - 1 - len(name))]}-{name}"[:_NAME_ROOM]}
+        settings = [f"{key}={typed.write(value) if value is not None else 'null'}" for key, value in own.items()]
+        try:
+            begun = _begun(plain, values.get(_BEGINS))
+            made = loads(begun, "", settings)
+            found.append(Point(name, values, made, name, beside=made.task != preset.task))
+        except BadPreset as fault:
+            wrong += [of_point(values, problem, name) for problem in fault.problems]
+    if wrong:
+        raise BadPreset(*once(wrong))
+    return found
+
+
+def _begun(plain: Preset, other: Any) -> str:
+    """The text that a variant begins with: the preset's own, or the ``other`` one's with the seed and the processor.
+
+    Raises ``BadPreset``.
+    """
+    if other is None:
+        return dumps(plain)
+    own = load(str(other))
+    if own.several:
+        message = say("{name} stands for several runs itself.", name=str(other))
+        raise BadPreset(error("variant-of-several", message, Where(_BEGINS), say("Name a preset of one run.")))
+    training = own.training.model_copy(update={"seed": plain.training.seed})
+    return dumps(own.model_copy(update={"training": training, "launch": plain.launch, "on_finish": ""}))
+
+
 def once(found: Sequence[Problem]) -> list[Problem]:
     """``found`` of many points, each that says the same of one key once, with the first point that has it."""
     told: dict[tuple[object, ...], Problem] = {}
@@ -112,15 +161,21 @@ def once(found: Sequence[Problem]) -> list[Problem]:
     return list(told.values())
 
 
-def of_point(values: Mapping[str, Any], problem: Problem) -> Problem:
-    """``problem`` of one point, placed at the key of the sweep that it comes from."""
+def of_point(values: Mapping[str, Any], problem: Problem, variant: str = "") -> Problem:
+    """``problem`` of one point, placed at the key of the sweep, or of the ``variant``, that it comes from."""
     key = problem.where.key
+    if variant:
+        message = say("Variant {name}: {key}: {what}", name=variant, key=key or "?", what=problem.message)
+        return replace(problem, message=message, where=Where(f"variants.{variant}"))
     swept = next((one for one in values if key == one or key.startswith(f"{one}.")), "")
     message = say("Point {point}: {key}: {what}", point=told(values), key=key or "?", what=problem.message)
     return replace(problem, message=message, where=Where(f"sweep.{swept}" if swept else "sweep"))
 
 
 def _shape_problems(preset: Preset) -> Iterator[Problem]:
+    if preset.variants:
+        yield from _variant_problems(preset)
+        return
     for key, values in preset.sweep.items():
         where = Where(f"sweep.{key}")
         if key.partition(".")[0] in _FIXED:
@@ -136,6 +191,23 @@ def _shape_problems(preset: Preset) -> Iterator[Problem]:
     if count > MOST and not preset.sweep_trials:
         message = say("The sweep has {count} combinations; at most {most} are tried.", count=count, most=MOST)
         yield error("sweep-too-large", message, Where("sweep"), say("Set sweep_trials to how many of them are tried."))
+
+
+def _variant_problems(preset: Preset) -> Iterator[Problem]:
+    if preset.sweep:
+        fix = say("Leave one of them out.")
+        yield error("variants-and-sweep", say("A preset has variants or a sweep, not both."), Where("variants"), fix)
+    if len(preset.variants) < 2:
+        fix = say("For example: {example}", example="variants: {full: {method.type: full}, lora: {method.type: lora}}")
+        yield error("variant-alone", say("One variant has nothing beside it."), Where("variants"), fix)
+    for name, values in preset.variants.items():
+        where = Where(f"variants.{name}")
+        if not NAME.fullmatch(name):
+            message = say("{name} names no variant: letters (a-z), digits, dots, dashes.", name=repr(name[:80]))
+            yield error("variant-name", message, where)
+        for key in values:
+            if key.partition(".")[0] in _FIXED:
+                yield error("variant-key", say("A variant does not vary {key}.", key=key), where)
 
 
 def _slug(values: Mapping[str, Any]) -> str:

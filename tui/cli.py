@@ -108,6 +108,7 @@ COMMANDS: Final = {
     "report": N_("Show what a run brought."),
     "presets": N_("List the presets."),
     "keys": N_("Every key of a preset: what it is, what it takes, what is usual."),
+    "lesson": N_("Short lessons: methods, measures, places to work, tutorials; without a name, which there are."),
     "models": N_("List the models that are known, and what fits this machine."),
     "doctor": N_("What is installed, reachable and free here, which tasks can run, and how to mend the rest."),
     "try": N_("Ask the models of a run, before and after, side by side; queries may come on stdin."),
@@ -121,7 +122,12 @@ COMMANDS: Final = {
     "embed": N_("Turn the texts of a file into vectors with a run's embedding model."),
 }
 _SPELT: Final = {"try": "try_", "eval": "eval_", "import": "import_"}  # words that Python keeps for itself
-_BESIDE: Final = {"bundle": "export", "push": "export", "space": "report"}  # commands that lie in the file of another
+_BESIDE: Final = {
+    "bundle": "export",
+    "push": "export",
+    "space": "report",
+    "lesson": "keys",
+}  # commands that lie in the file of another
 
 
 class Commands(TyperGroup):

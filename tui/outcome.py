@@ -23,9 +23,9 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.files import read_object
 from tunewiz.language import N_, translate
-from tunewiz.printable import printable
+from tunewiz.printable import duration, printable
 from tunewiz.problems import ExitCode, reworded
-from tunewiz.tui.words import STATUS_NAMES, duration, problem_line, stage_name, verdict_name
+from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, verdict_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")

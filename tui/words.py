@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from tunewiz.backends.runs.events import STAGE_NAMES
 from tunewiz.language import N_, current, translate
-from tunewiz.printable import printable
+from tunewiz.printable import CENTURY, printable
 from tunewiz.problems import reworded, say
 
 # Numbers as people read them: times, bytes, speeds.
 
 
-_CENTURY: Final = 3.2e9  # seconds
-
-
-def duration(seconds: float) -> str:
-    """``seconds`` as a time that something takes, in words that no time of day has: ``7s``, ``4m 05s``, ``1h 02m``.
-
-    What no clock shows is cut to a century.
-    """
-    whole = round(min(max(0.0, seconds), _CENTURY))
-    if whole < 60:
-        return translate("{seconds}s").format(seconds=whole)
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        words = translate("{minutes}m {seconds}s") if rest else translate("{minutes}m")
-        return words.format(minutes=minutes, seconds=f"{rest:02}")
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return translate("{hours}h {minutes}m").format(hours=hours, minutes=f"{minutes:02}")
-    days, hours = divmod(hours, 24)
-    return translate("{days}d {hours}h").format(days=days, hours=hours)
-
-
 def clock(seconds: float) -> str:
     """``seconds`` as an axis has them: ``40s``, ``4:05``, ``1:02:03``."""
-    whole = round(min(max(0.0, seconds), _CENTURY))
+    whole = round(min(max(0.0, seconds), CENTURY))
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     if whole < 60:
@@ -71,7 +49,7 @@ def span(seconds: float) -> str:
         return say("{count} min", count=round(minutes)).text()
     if minutes < 48 * 60:
         return say("{count} h", count=round(minutes / 60)).text()
-    return say("{count} days", count=round(min(minutes, _CENTURY / 60) / 1440)).text()
+    return say("{count} days", count=round(min(minutes, CENTURY / 60) / 1440)).text()
 
 
 def rate(samples_per_second: float) -> str:

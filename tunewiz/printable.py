@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from tunewiz.language import translate
+
 _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format (bidi marks), surrogates, separators
 
 
@@ -33,6 +35,29 @@ def amount(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1024
     return f"{count:.1f} GiB"
+
+
+#: Seconds that no clock shows more of.
+CENTURY: Final = 3.2e9
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` as a time that something takes, in words that no time of day has: ``7s``, ``4m 05s``, ``1h 02m``.
+
+    What no clock shows is cut to a century.
+    """
+    whole = round(min(max(0.0, seconds), CENTURY))
+    if whole < 60:
+        return translate("{seconds}s").format(seconds=whole)
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        words = translate("{minutes}m {seconds}s") if rest else translate("{minutes}m")
+        return words.format(minutes=minutes, seconds=f"{rest:02}")
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return translate("{hours}h {minutes}m").format(hours=hours, minutes=f"{minutes:02}")
+    days, hours = divmod(hours, 24)
+    return translate("{days}d {hours}h").format(days=days, hours=hours)
 
 
 @lru_cache(4096)

@@ -139,7 +139,7 @@ def _repeated(stage: str, fault: Fault) -> Problem:
 
 def engine_of(preset: Preset) -> Backend[Any]:
     """The backend that takes ``preset`` through a run: of a sweep the one that starts a run for each point."""
-    return find_engine(SWEEP if preset.sweep else preset.backend)
+    return find_engine(SWEEP if preset.several else preset.backend)
 
 
 def names() -> tuple[str, ...]:

@@ -71,10 +71,10 @@ class Comparison(Backend[ComparisonPreset]):
 
     def report(self, run: Run, preset: ComparisonPreset) -> str:
         """Write the page; the verdict is the best variant's."""
-        from tunewiz.backends.reports.side_by_side import write_comparison
+        from tunewiz.backends.reports.sweep_report import write_comparison
 
-        folders = {strategy: _inner(run, strategy).report for strategy in preset.strategies}
-        verdict = write_comparison(run, preset, folders, best(run, preset))
+        inner = {strategy: _inner(run, strategy) for strategy in preset.strategies}
+        verdict = write_comparison(run, preset, inner, best(run, preset))
         run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
         return verdict
 

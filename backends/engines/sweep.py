@@ -1,4 +1,4 @@
-"""The backend of sweeps: a run for each point, laid out as any run in ``variants/<point>/``, and one table over them.
+"""The backend of sweeps and variants: a run for each, laid out as any run in ``variants/<point>/``, and one page.
 
 Each point is a run of its own processes, so that its memory is free before the next one, and on several GPUs they go
 on beside each other. The one that measured best on the validation data becomes the run's: model, data and measures.
@@ -17,9 +17,10 @@ from typing import Any, ClassVar, Final
 from tunewiz.backends.engines import Backend, find_engine
 from tunewiz.backends.machine.places import wish
 from tunewiz.backends.models.run_models import VARIANTS
-from tunewiz.backends.reports.sweep_report import Tried, choose, write_sweep
+from tunewiz.backends.readiness import why_left_out
+from tunewiz.backends.reports.sweep_report import Tried, choose, run_of, state_of, tried, write_sweep
 from tunewiz.backends.runs.create import add_to_record
-from tunewiz.backends.runs.events import Evaluated, Progress, Saved, Stage
+from tunewiz.backends.runs.events import Evaluated, Failed, Progress, Saved, Stage
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.launching import TURN, launch
 from tunewiz.backends.runs.process import alive
@@ -31,7 +32,7 @@ from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.sweeping import Point, points
 from tunewiz.presets.yaml.library import dumps
-from tunewiz.problems import Message, Problem, TunewizError, error, note, say, warning
+from tunewiz.problems import ExitCode, Message, Problem, TunewizError, error, note, say, warning
 
 _LOOK: Final = 0.5  # seconds between two looks at the points
 
@@ -41,7 +42,7 @@ class Sweep(Backend[Preset]):
 
     name = "sweep"
     tasks: ClassVar[frozenset[str]] = frozenset()
-    description: ClassVar[str] = N_("One run for each combination of the values that a preset sweeps.")
+    description: ClassVar[str] = N_("One run for each combination of the values that a preset sweeps, or each variant.")
 
     def problems(self, preset: Preset) -> list[Problem]:
         """Of the preset without its sweep; of the points :func:`tunewiz.backends.readiness.check_preset` tells."""
@@ -54,7 +55,7 @@ class Sweep(Backend[Preset]):
     def prepare(self, run: Run, preset: Preset) -> None:
         """Lay out the runs; each prepares its own data."""
         for point in points(preset):
-            inner = _inner(run, point)
+            inner = run_of(run, point)
             if not inner.preset_file.is_file():
                 inner.directory.mkdir(parents=True, exist_ok=True)
                 write_json(inner.record_file, {"created": time.time(), "within": run.name})
@@ -77,7 +78,7 @@ class Sweep(Backend[Preset]):
         told = read_object(inner.record_file)
         known = read_object(run.record_file)
         add_to_record(run, **{key: told[key] for key in told if key not in known and key not in ("within", "whole")})
-        for key, metrics in _state(inner).measured.items():
+        for key, metrics in state_of(inner).measured.items():
             when, _, what = key.partition(":")
             if when in ("before", "after"):
                 run.emit(Evaluated(when="before" if when == "before" else "after", what=what, metrics=metrics))
@@ -88,19 +89,14 @@ class Sweep(Backend[Preset]):
 
     def report(self, run: Run, preset: Preset) -> str:
         """Write the table; the verdict is the best point's."""
-        verdict = write_sweep(run, preset, tried(run, preset))
+        verdict = write_sweep(run, preset, tried(run, points(preset)))
         run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
         return verdict
 
 
-def tried(run: Run, preset: Preset) -> list[Tried]:
-    """Every point with how its run stands."""
-    return [Tried(point, _inner(run, point), _state(_inner(run, point))) for point in points(preset)]
-
-
 def _best(run: Run, preset: Preset) -> Tried:
     """Raises ``TunewizError`` where no point was finished."""
-    found = tried(run, preset)
+    found = tried(run, points(preset))
     best = choose(found).best
     if best is None:
         raise TunewizError(_none_finished(found))
@@ -112,14 +108,6 @@ def _none_finished(found: Sequence[Tried]) -> Problem:
     message = say("No run of the sweep was finished.")
     fix = say("Each has its own log below {folder}. The first one says: {why}", folder=VARIANTS, why=why or "?")
     return error("sweep-failed", message, fix=fix)
-
-
-def _inner(run: Run, point: Point) -> Run:
-    return Run(run.directory / VARIANTS / point.name)
-
-
-def _state(run: Run) -> RunState:
-    return Follower(run).update()[0]
 
 
 @dataclass
@@ -143,27 +131,30 @@ class _Points:
 
     def go_through(self) -> None:
         """Until each is over. Raises ``StopRequested``, and ``TunewizError`` where none was finished."""
-        left = [point for point in self._every if _state(_inner(self._run, point)).status != "finished"]
+        left = [point for point in self._every if state_of(run_of(self._run, point)).status != "finished"]
         at_once = self._at_once()
         while left or self._going:
             if self._run.stop_requested():
                 self._stop()
             # Those that an earlier process left going are followed, whatever their number.
-            while left and (len(self._going) < at_once or alive(_inner(self._run, left[0]))):
+            while left and (len(self._going) < at_once or alive(run_of(self._run, left[0]))):
                 self._begin(left.pop(0))
             time.sleep(_LOOK)
             self._look()
-        found = [Tried(point, inner, _state(inner)) for point in self._every for inner in [_inner(self._run, point)]]
+        found = tried(self._run, self._every)
         if not any(one.state.status == "finished" for one in found):
             raise TunewizError(_none_finished(found))
 
     def _at_once(self) -> int:
         """As many as there are GPUs for; what is taken by others is waited for by each run itself."""
-        wanted = wish(_inner(self._run, self._every[0]), queued=True)
+        wanted = wish(run_of(self._run, self._every[0]), queued=True)
         return max(1, len(wanted.places) // wanted.count) if wanted else 1
 
     def _begin(self, point: Point) -> None:
-        inner, number = _inner(self._run, point), self._every.index(point)
+        inner, number = run_of(self._run, point), self._every.index(point)
+        if point.title and (absent := why_left_out(point.preset)):
+            self._leave_out(point, inner, absent)
+            return
         follower = Follower(inner)
         follower.update()
         child = None
@@ -188,6 +179,12 @@ class _Points:
                 self._ended(one, state)
         if self._going:
             self._show(self._going[0])
+
+    def _leave_out(self, point: Point, inner: Run, why: Sequence[Problem]) -> None:
+        """Tell of a variant that this machine cannot run: here, and as the end of its own run."""
+        inner.emit(Failed(exit_code=int(ExitCode.BAD_PRESET), problems=tuple(problem.record() for problem in why)))
+        message = say("The variant {name} cannot run here and is left out: {why}", name=point.title, why=why[0].message)
+        self._run.notice(warning("variant-left-out", message, fix=why[0].fix))
 
     def _show(self, one: _Going) -> None:
         """How far the one that began first is."""

@@ -14,7 +14,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tunewiz.backends.evaluate import metrics
-from tunewiz.backends.export.targets import SOURCES, Target, copy_model, need_packages, parts
+from tunewiz.backends.export.targets import (
+    SERVED,
+    SOURCES,
+    Target,
+    copy_model,
+    need_packages,
+    parts,
+    write_joins,
+    write_service,
+)
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.trying.corpus import run_documents
 from tunewiz.data.retrieval.prepared import load
@@ -58,6 +67,7 @@ class Store(Target):
         documents = [{"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True)]
         write_jsonl(folder / "documents.jsonl", iter(documents))
         write_whole(folder / "store.py", (SOURCES / f"{self.program}.py.txt").read_text(encoding="utf-8"))
+        write_joins("store", folder)
         questions, vectors = _vectors(own, preset, run, corpus.texts)
         program = _imported(folder / "store.py")
         program.build(documents, vectors, self.kind)
@@ -185,3 +195,62 @@ class Chroma(Store):
     kind: ClassVar[str] = "hnsw"
     packages: ClassVar[Mapping[str, str]] = {"chromadb": "chromadb"}
     extra: ClassVar[str] = "chroma"
+
+
+# The same stores with the service in front of them.
+
+
+class StoreService(Target):
+    """A store and ``serve.py`` over it: it searches in the store, so that nothing is encoded when it starts."""
+
+    tasks: ClassVar[frozenset[str]] = Store.tasks
+    store: ClassVar[type[Store]]
+
+    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
+        """Build the store and put the program beside it. Raises as :meth:`Store.write`."""
+        told = self.store().write(run, preset, folder)
+        for name, part in parts(run, preset).items():
+            if SERVED[name] != "model":  # which the store has
+                copy_model(part, folder / SERVED[name])
+        started = write_service(run, preset, folder, stored=True)
+        return say("{service} {store}", service=started, store=told)
+
+
+class FaissService(StoreService):
+    """Over an exact index on disk."""
+
+    name: ClassVar[str] = "service-faiss"
+    summary: ClassVar[str] = N_("the search service over a FAISS index on disk, exact")
+    store: ClassVar[type[Store]] = Faiss
+
+
+class FaissHnswService(StoreService):
+    """Over an index that follows a graph."""
+
+    name: ClassVar[str] = "service-faiss-hnsw"
+    summary: ClassVar[str] = N_("the search service over FAISS, fast in millions (HNSW)")
+    store: ClassVar[type[Store]] = FaissHnsw
+
+
+class FaissIvfService(StoreService):
+    """Over an index that looks into some of many cells."""
+
+    name: ClassVar[str] = "service-faiss-ivf"
+    summary: ClassVar[str] = N_("the search service over FAISS, fast and small (IVF)")
+    store: ClassVar[type[Store]] = FaissIvf
+
+
+class MilvusService(StoreService):
+    """Over Milvus Lite, or the server that ``MILVUS_URI`` names."""
+
+    name: ClassVar[str] = "service-milvus"
+    summary: ClassVar[str] = N_("the search service over Milvus: a file or a server")
+    store: ClassVar[type[Store]] = Milvus
+
+
+class ChromaService(StoreService):
+    """Over Chroma in files, or the server that ``CHROMA_HOST`` names."""
+
+    name: ClassVar[str] = "service-chroma"
+    summary: ClassVar[str] = N_("the search service over Chroma: files or a server")
+    store: ClassVar[type[Store]] = Chroma

@@ -267,6 +267,7 @@ class Server(Target):
         script = folder / "serve.sh"
         write_whole(script, serving_script(preset.name, template_of(run)))
         script.chmod(0o755)
+        write_joins("server", folder)
         return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
                    address="http://127.0.0.1:8000/v1")  # fmt: skip
 
@@ -299,8 +300,21 @@ esac
 SOURCES = Path(__file__).resolve().parent / "programs"
 
 
+#: By framework the file that joins what is exported to it; none is called as the package that it imports.
+_FRAMEWORKS: Final = {"langchain": "with_langchain.py", "llama_index": "with_llama_index.py"}
+
+
+def write_joins(kind: str, folder: Path) -> None:
+    """Programs that hand what is exported to LangChain and LlamaIndex, for people to import or to copy from.
+
+    ``kind``: embedding, reranker, store, service, server.
+    """
+    for framework, name in _FRAMEWORKS.items():
+        write_whole(folder / name, (SOURCES / f"{framework}_{kind}.py.txt").read_text(encoding="utf-8"))
+
+
 class Script(Target):
-    """``model/`` and ``run.py``, one program a task."""
+    """``model/`` and ``run.py``, one program a task; of one model also how LangChain and LlamaIndex take it."""
 
     name: ClassVar[str] = "script"
     tasks: ClassVar[frozenset[str]] = EVERY
@@ -315,6 +329,8 @@ class Script(Target):
         write_whole(folder / "run.py", (SOURCES / f"{program}.py.txt").read_text(encoding="utf-8"))
         if isinstance(preset, PipelinePreset):
             write_json(folder / SETTINGS, _of_reranking(preset))
+        elif not preset.conversations:
+            write_joins(program, folder)
         return say("Run it: {command}", command="python run.py --help")
 
 
@@ -337,24 +353,37 @@ class Service(Target):
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model, the run's documents and the program."""
-        places = {"": "model", "embedding": "model", "reranker": "reranker"}
         for name, part in parts(run, preset).items():
-            copy_model(part, folder / places[name])
-        if isinstance(preset, PipelinePreset):  # measured with the reranker over what the vectors find
-            settings = {"search": "dense", "reranker": "reranker", **_of_reranking(preset)}
-        else:
-            settings = {"search": MetricsFile.of(run.report).best_way}
-        write_json(folder / SETTINGS, settings)
-        shutil.copyfile(Path(words.__file__), folder / "words.py")
+            copy_model(part, folder / SERVED[name])
         corpus = run_documents(run)
         rows = ({"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True))
         write_jsonl(folder / "documents.jsonl", rows)
-        write_whole(folder / "serve.py", (SOURCES / "service.py.txt").read_text(encoding="utf-8"))
-        question = next(iter(corpus.queries), "what do I do when the disk is full")
-        asked = json.dumps({"query": question, "k": 5}, ensure_ascii=False)
-        write_whole(folder / "example.json", asked + "\n")
-        return say(
-            "Start it: {start}; ask it: {ask}",
-            start="python serve.py --port 8000",
-            ask="curl localhost:8000/search -H 'content-type: application/json' -d @example.json",
-        )
+        return write_service(run, preset, folder)
+
+
+#: Where the models of a run go in what serves them, by their name in :func:`parts`.
+SERVED: Final = {"": "model", "embedding": "model", "reranker": "reranker"}
+
+
+def write_service(run: Run, preset: Preset, folder: Path, stored: bool = False) -> Message:
+    """The program of a service into a ``folder`` that has models and documents, and how it searches.
+
+    ``stored``: in a store of vectors, so that words alone are no way to search in it.
+    """
+    if isinstance(preset, PipelinePreset):  # measured with the reranker over what the vectors find
+        settings = {"search": "dense", "reranker": SERVED["reranker"], **_of_reranking(preset)}
+    else:
+        best = MetricsFile.of(run.report).best_way
+        settings = {"search": "fusion" if stored and best == "bm25" else best}
+    write_json(folder / SETTINGS, settings)
+    shutil.copyfile(Path(words.__file__), folder / "words.py")
+    write_whole(folder / "serve.py", (SOURCES / "service.py.txt").read_text(encoding="utf-8"))
+    write_joins("service", folder)
+    question = next(iter(run_documents(run).queries), "what do I do when the disk is full")
+    asked = json.dumps({"query": question, "k": 5}, ensure_ascii=False)
+    write_whole(folder / "example.json", asked + "\n")
+    return say(
+        "Start it: {start}; ask it: {ask}",
+        start="python serve.py --port 8000",
+        ask="curl localhost:8000/search -H 'content-type: application/json' -d @example.json",
+    )

@@ -24,7 +24,7 @@ from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
 from tunewiz.backends.reports.forgetting import general_blocks
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.reports.next_steps import steps_of_report
-from tunewiz.backends.reports.pictures import CURVES, curve_pictures, loss_picture
+from tunewiz.backends.reports.pictures import CURVES, curve_pictures, loss_picture, of_fonts
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
@@ -61,6 +61,8 @@ def _contents(
     if picture:
         yield Picture(picture, translate(N_("Training loss by step")))
     yield from (Picture(more[name], translate(told)) for name, told in CURVES.items() if name in more)
+    if picture or more:
+        yield from (Paragraph(message.text()) for message in of_fonts())
     yield from _confusion(facts)
     yield from _answers(facts)
     yield from general_blocks(facts)

@@ -62,7 +62,7 @@ class Known:
         best = self.metrics.best
         if isinstance(self.preset, ComparisonPreset) and best in self.preset.strategies:
             return self.preset.variant(best)
-        if self.preset and self.preset.sweep:
+        if self.preset and self.preset.several:
             with suppress(BadPreset):
                 return load(str(self.run.report / BEST))
         return self.preset

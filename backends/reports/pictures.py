@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +14,13 @@ from tunewiz.backends.runs.smoothing import smooth
 from tunewiz.backends.runs.state import Curve
 from tunewiz.backends.space.record import KINDS, SIDES, Cosines, Kind, Space
 from tunewiz.language import N_, current, translate
+from tunewiz.problems import Message, say
 
-#: Fonts with Chinese characters, by how common they are on servers.
-_CJK: Final = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei")
+#: Fonts with Chinese characters, the best first. Of a collection of fonts in one file matplotlib knows the first alone.
+_CJK: Final = (
+    r"Noto Sans (Mono )?CJK|Noto Sans SC|Source Han Sans|WenQuanYi|PingFang|Microsoft YaHei|SimHei|Heiti|Hiragino",
+    r"Noto Serif CJK|Source Han Serif|SimSun|Song|Droid Sans Fallback|Arial Unicode|AR PL|Unifont",
+)
 _BEFORE, _AFTER, _GREY = "#8a8f98", "#2563eb", "#c4c8cf"
 _COLOURS: Final = {"positive": "#16a34a", "random": "#9ca3af", "hard": "#dc2626"}
 _KINDS: Final = {
@@ -29,17 +35,71 @@ def chinese_font() -> str:
     """An installed font with Chinese characters, "" if there is none."""
     from matplotlib import font_manager
 
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return next((name for name in _CJK if name in installed), "")
+    if found := _first_of(font_manager.fontManager.ttflist):
+        return found
+    # What was installed since matplotlib wrote down which fonts there are.
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for file in font_manager.findSystemFonts():
+        if file not in known and _CJK_FILES.search(Path(file).name) and _shows_chinese(file):
+            font_manager.fontManager.addfont(file)
+    return _first_of(font_manager.fontManager.ttflist)
+
+
+#: How files of such fonts are called; looking into every file of a machine takes seconds.
+_CJK_FILES: Final = re.compile(r"cjk|sanssc|han|wqy|hei|song|sun|fang|yahei|fallback|uming|ukai|unifont", re.IGNORECASE)
+
+
+def _first_of(fonts: Sequence[Any]) -> str:
+    """The name of the best font among ``fonts``, a regular one where there is one."""
+    for kinds in _CJK:
+        for font in sorted(fonts, key=lambda one: (not one.name.endswith("SC"), one.weight != 400, one.name)):
+            if re.match(kinds, font.name) and _shows_chinese(font.fname):
+                return str(font.name)
+    return ""
+
+
+def _shows_chinese(file: str) -> bool:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return all(FT2Font(file).get_char_index(ord(character)) for character in "训练验证")
+    except (OSError, RuntimeError):  # deleted since matplotlib last looked, or no font
+        return False
 
 
 def _label(text: str) -> str:
-    """``text`` in the current language, in English where no font could show it."""
-    return translate(text, "zh" if current() == "zh" and chinese_font() else "en")
+    """``text`` in the current language, in English where no font could show it.
+
+    An SVG holds texts, not shapes, and is shown with the fonts of whoever reads it: there it is said in the language
+    all the same (:func:`_written`).
+    """
+    english = translate(text, "en")
+    if current() != "zh" or chinese_font():
+        return translate(text)
+    _ENGLISH[english] = translate(text)
+    return english
 
 
-def _figure(columns: int = 1) -> tuple[Any, list[Any]]:
-    """A figure with axes beside each other; no global state of matplotlib is touched but the font."""
+#: What was said in English for want of a font, and how it reads in the current language.
+_ENGLISH: Final[dict[str, str]] = {}
+
+
+def fontless() -> bool:
+    """Whether PNG pictures are labelled in English although the language is another."""
+    return current() == "zh" and not chinese_font()
+
+
+def of_fonts() -> Iterator[Message]:
+    """That they are, where they are, and how to mend it."""
+    if fontless():
+        yield say(
+            "The PNG files beside this page are labelled in English, as this machine has no font with Chinese "
+            "characters (for example the package fonts-noto-cjk); the pictures in this page use your own fonts."
+        )
+
+
+def _figure(columns: int = 1, shared: bool = True) -> tuple[Any, list[Any]]:
+    """Axes beside each other, of one height if ``shared``; no global state of matplotlib is touched but the font."""
     from matplotlib import rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,7 +108,7 @@ def _figure(columns: int = 1) -> tuple[Any, list[Any]]:
     rcParams["axes.unicode_minus"] = False  # many Chinese fonts lack U+2212
     figure = Figure(figsize=(8, 3.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = list(figure.subplots(1, columns, squeeze=False, sharey=columns > 1)[0])
+    axes = list(figure.subplots(1, columns, squeeze=False, sharey=shared and columns > 1)[0])
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
@@ -118,6 +178,33 @@ CURVES: Final = {
 }
 
 
+def overlay_picture(runs: Mapping[str, Mapping[str, Curve]], target: Path) -> Path | None:
+    """The smoothed training loss and the memory of several runs over their steps; ``None`` without two losses.
+
+    Losses of other tasks, or of other losses, are of other sizes: they are for their shape.
+    """
+    kinds = (("loss", N_("training loss"), 1.0), ("memory", N_("memory (GiB)"), float(1 << 30)))
+    shown = [
+        (name, told, unit, drawn)
+        for name, told, unit in kinds
+        if len(drawn := {run: own[name] for run, own in runs.items() if name in own and len(own[name].values) > 1}) > 1
+    ]
+    if not shown:
+        return None
+    figure, axes = _figure(len(shown), shared=False)
+    for ax, (name, told, unit, drawn) in zip(axes, shown, strict=True):
+        for number, run in enumerate(runs):  # a run has its colour in both
+            if run in drawn:
+                curve = drawn[run]
+                values = smooth(curve.values) if name == "loss" else [value / unit for value in curve.values]
+                share = [step / max(1, curve.steps[-1]) for step in curve.steps]
+                ax.plot(share, values, color=f"C{number % 10}", linewidth=1.8, label=_plain(run))
+        ax.set_xlabel(_label(N_("share of the training")))
+        ax.set_ylabel(_label(told))
+    axes[0].legend(frameon=False, fontsize="small")
+    return _written(figure, target)
+
+
 def metrics_picture(facts: Facts, target: Path) -> Path | None:
     """A pair of bars for each metric; the whisker is the 95 % interval of the difference, drawn around "after"."""
     items = list(facts.comparisons.values())
@@ -139,9 +226,15 @@ def metrics_picture(facts: Facts, target: Path) -> Path | None:
     )
     ax.set_xticks(list(places), [item.metric for item in items], rotation=30, ha="right")
     highest = max(max(item.before, item.after + max(0.0, item.high - item.difference)) for item in items)
-    # A fifth of room for the legend; metrics end at 1, and so do the pictures, with room for the bar's edge.
-    ax.set_ylim(0, min(1.08, 1.2 * highest + 0.02))
-    ax.legend([_label(N_("before")), _label(N_("after"))], frameon=False, loc="upper left", ncols=2)
+    # Metrics end at 1, and so do the pictures, with room for the bar's edge. The legend is in nothing's way above.
+    ax.set_ylim(0, min(1.02, 1.05 * highest + 0.02))
+    figure.legend(
+        ax.containers[:1] + ax.containers[-1:],
+        [_label(N_("before")), _label(N_("after"))],
+        frameon=False,
+        loc="outside upper left",
+        ncols=2,
+    )
     return _written(figure, target)
 
 
@@ -250,7 +343,12 @@ def _tab(label: int) -> str:
 def _shown(name: str, number: int) -> str:
     """A label's name as matplotlib takes it; its number where no font could show it."""
     plain = max(name, default="") < "\u2e80" or chinese_font()
-    return name.replace("$", r"\$") if plain else translate(N_("label {number}"), "en").format(number=number + 1)
+    return _plain(name) if plain else translate(N_("label {number}"), "en").format(number=number + 1)
+
+
+def _plain(name: str) -> str:
+    """``name`` as matplotlib takes it: no formula begins in it, and no line that begins so is left out of a legend."""
+    return name.replace("$", r"\$").lstrip("_")
 
 
 def _cosines_of(side: Cosines) -> str:
@@ -276,9 +374,20 @@ def _written(figure: Any, target: Path) -> Path:
     from matplotlib import rc_context
 
     # Text stays text, in the reader's fonts; equal pictures are equal files, and names in two of them differ.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": target.stem}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": target.stem}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # in an SVG the reader's fonts have it
         for file, told in ((target, {"Software": None}), (target.with_suffix(".svg"), {"Date": None, "Creator": None})):
+            if file.suffix == ".svg" and fontless():
+                _said(figure)
             temporary = file.with_name(f".{file.stem}.part{file.suffix}")
             figure.savefig(temporary, metadata=told)
             temporary.replace(file)
     return target
+
+
+def _said(figure: Any) -> None:
+    """Put the labels that are in English for want of a font into the current language."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(_ENGLISH.get(text.get_text(), text.get_text()))

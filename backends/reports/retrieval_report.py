@@ -37,6 +37,7 @@ from tunewiz.backends.reports.pictures import (
     curve_pictures,
     loss_picture,
     metrics_picture,
+    of_fonts,
     space_picture,
 )
 from tunewiz.backends.runs.follow import read_state
@@ -156,6 +157,8 @@ def _picture_blocks(pictures: Mapping[str, Path]) -> Iterator[Block]:
     for name, text in told.items():
         if name in pictures:
             yield Picture(pictures[name], translate(text))
+    if pictures:
+        yield from (Paragraph(message.text()) for message in of_fonts())
 
 
 def space_blocks(folder: Path) -> Iterator[Block]:

@@ -6,21 +6,15 @@ The systems of a search in two stages, the ways in which one model searches, the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from tunewiz.backends.evaluate.metrics import canonical
 from tunewiz.backends.evaluate.records import BM25, FUSION, Measured, Metrics
-from tunewiz.backends.evaluate.verdict import Comparison, Verdict, compare
-from tunewiz.backends.reports.blocks import Block, Bullets, Heading, Paragraph, Table, advice, write_pages
+from tunewiz.backends.evaluate.verdict import Comparison, compare
+from tunewiz.backends.reports.blocks import Block, Heading, Paragraph, Table
 from tunewiz.backends.reports.facts import Facts
-from tunewiz.backends.reports.metrics_file import VERSION, MetricsFile
-from tunewiz.backends.reports.next_steps import steps_of_report
-from tunewiz.backends.runs.follow import read_state
-from tunewiz.backends.runs.run import Run
 from tunewiz.language import N_, translate
 from tunewiz.presets.preset import RetrievalPreset
-from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.problems import Message, say
 
@@ -94,7 +88,7 @@ def _table(facts: Facts) -> Table:
     titles = [translate(N_("system")), *shown, translate(N_("ms a query"))]
     rows = []
     for name, record in facts.systems.items():
-        rows.append([translate(SYSTEMS[name]), *_values(record.metrics, shown), _milliseconds(facts, name)])
+        rows.append([translate(SYSTEMS[name]), *values_of(record.metrics, shown), _milliseconds(facts, name)])
     return Table(titles, rows, frozenset(range(1, len(titles))), len(rows) - 1)
 
 
@@ -225,59 +219,6 @@ def _form(numbers: int, bits: int) -> str:
     return translate(kinds[bits]).format(count=numbers)
 
 
-# One page over the variants of a comparison: every measure side by side, and how sure the differences are.
-
-
-def write_comparison(run: Run, preset: ComparisonPreset, folders: Mapping[str, Path], best: str) -> Verdict:
-    """Write ``report.md``, ``report.html`` and ``metrics.json``; the verdict, which is the best variant's.
-
-    ``folders`` are the variants' reports by strategy.
-    """
-    run.report.mkdir(parents=True, exist_ok=True)
-    variants = {name: MetricsFile.of(folder) for name, folder in folders.items()}
-    after = {name: record for name, folder in folders.items() if (record := Measured.read(folder / "after.json"))}
-    verdict = variants[best].verdict or "NONE"
-    primary = canonical(preset.evaluation.metric)
-    numbers = MetricsFile(version=VERSION, run=run.name, primary=primary, best=best, variants=variants, verdict=verdict)
-    steps = steps_of_report(run, read_state(run), preset, numbers)
-    blocks = [*_variant_blocks(preset, variants, after, best), *advice(steps)]
-    write_pages(run.report, blocks, numbers.advising(steps))
-    return verdict
-
-
-def _variant_blocks(
-    preset: ComparisonPreset, variants: Mapping[str, MetricsFile], after: Mapping[str, Measured], best: str
-) -> Iterator[Block]:
-    yield Heading(preset.name, 1)
-    if best not in after:
-        yield Paragraph(translate(N_("No query was held out, so nothing was measured.")))
-        return
-    measured = {name: record.metrics for name, record in after.items()}
-    primary = canonical(preset.evaluation.metric)
-    best_told = say("Negatives by {best} measured best: {metric} {value}.", best=best, metric=primary,
-                    value=f"{measured[best][primary]:.4f}")  # fmt: skip
-    yield Paragraph(best_told.text(), strong=True)
-    names = [primary, *(name for name in next(iter(measured.values())) if name != primary)]
-    alone = next((record.systems["search"].metrics for record in variants.values() if "search" in record.systems), {})
-    rows = [[translate(N_("search alone")), *_values(alone, names)]] if alone else []
-    rows += [[name, *_values(values, names)] for name, values in measured.items()]
-    titles = [translate(N_("negatives")), *names]
-    marked = [row[0] for row in rows].index(best)
-    yield Table(titles, rows, frozenset(range(1, len(titles))), marked)
-    others = [name for name in measured if name != best]
-    if others:
-        yield Heading(translate(N_("How sure the differences are")))
-        yield Bullets([_difference(preset, after, name, best) for name in others])
-    yield Paragraph(translate(N_("Each variant is a whole run in variants/, with its own report, rankings and model.")))
-
-
-def _values(metrics: Metrics, names: list[str]) -> list[str]:
+def values_of(metrics: Metrics, names: list[str]) -> list[str]:
+    """Cells of a table; empty where a measure was not taken."""
     return [f"{metrics[name]:.4f}" if name in metrics else "" for name in names]
-
-
-def _difference(preset: ComparisonPreset, after: Mapping[str, Measured], other: str, best: str) -> str:
-    primary = canonical(preset.evaluation.metric)
-    samples, seed = preset.evaluation.bootstrap, preset.training.seed
-    compared = compare(after[other].per_query, after[best].per_query, primary, samples, seed)
-    message = say("From {other} to {best}: {told}", other=other, best=best, told=compared.sentence())
-    return message.text()

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tunewiz.backends.evaluate.records import Measured, Metrics
-from tunewiz.backends.evaluate.verdict import Comparison, compare_all
+from tunewiz.backends.evaluate.verdict import LOWER_IS_BETTER, Comparison, compare_all
+from tunewiz.backends.models.run_models import VARIANTS
+from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
@@ -101,13 +103,24 @@ class Pairing:
     why_not: Message | None = None
 
 
+def laid_beside(run: Run) -> list[Run]:
+    """The measured runs inside ``run``, a sweep's or a comparison's, in their order; none where it is one run."""
+    inner = [Run(folder) for folder in sorted((run.directory / VARIANTS).glob("*/")) if folder.is_dir()]
+    order = list(MetricsFile.of(run.report).points or MetricsFile.of(run.report).variants)
+    inner.sort(key=lambda one: order.index(one.name) if one.name in order else len(order))
+    return [one for one in inner if (one.report / "after.json").is_file()]
+
+
 def pairings(runs: Sequence[Run]) -> tuple[Pairing, ...]:
     """Every other run against the first one."""
     return tuple(pairing(runs[0], other) for other in runs[1:])
 
 
 def pairing(first: Run, other: Run) -> Pairing:
-    """The two runs on the queries that both measured: same text, same judgments, same documents."""
+    """The two runs on the queries that both measured: same text, same judgments, same documents.
+
+    Of language models on the rows that both measured.
+    """
     measured = [_measured(run) for run in (first, other)]
     if not all(measured):
         return Pairing(first.name, other.name, {}, say("Not both of them were measured query by query."))
@@ -125,7 +138,7 @@ def pairing(first: Run, other: Run) -> Pairing:
     metrics = [name for name in next(iter(one.values()), {}) if name in next(iter(two.values()), {})]
     if not metrics:
         return Pairing(first.name, other.name, {}, say("They have no query in common."))
-    return Pairing(first.name, other.name, compare_all(one, two, metrics))
+    return Pairing(first.name, other.name, compare_all(one, two, metrics, lower=LOWER_IS_BETTER))
 
 
 def _questions(run: Run) -> dict[str, tuple[str, tuple[tuple[str, str], ...]]]:
@@ -134,6 +147,9 @@ def _questions(run: Run) -> dict[str, tuple[str, tuple[tuple[str, str], ...]]]:
     for line in _lines(run.data / "qrels.tsv")[1:]:
         query, document, grade = line.split("\t")
         judged.setdefault(query, []).append((document, grade))
+    rows = _lines(run.data / "evaluation.jsonl")
+    if rows:  # of a language model: its rows are named by their place
+        return {str(place): (row, ()) for place, row in enumerate(rows)}
     records = map(parse_json, _lines(run.data / "queries.jsonl"))
     return {one["_id"]: (one["text"], tuple(sorted(judged.get(one["_id"], ())))) for one in records}
 

@@ -119,7 +119,7 @@ def needs(preset: Preset) -> Needs:
             return Needs(Need(), Need())
     if isinstance(preset, ComparisonPreset):
         return _one_after_the_other([preset.variant(strategy) for strategy in preset.strategies])
-    if preset.sweep:
+    if preset.several:
         try:
             return _one_after_the_other([point.preset for point in points(preset)])
         except BadPreset:

@@ -16,6 +16,7 @@ from tunewiz.backends.models.run_models import kept_encoder, ranking, searching,
 from tunewiz.backends.reports.facts import model_name
 from tunewiz.backends.reports.pictures import space_picture
 from tunewiz.backends.reports.retrieval_report import write_report
+from tunewiz.backends.reports.sweep_report import tried, write_sweep
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.space.choosing import MOST, By, Chosen, choose
@@ -25,6 +26,7 @@ from tunewiz.data.retrieval.prepared import load as load_data
 from tunewiz.data.rows.examples import Collection
 from tunewiz.files import write_whole
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.sweeping import points
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.printable import printable
@@ -183,8 +185,11 @@ def _rounded(places: Any) -> list[Place]:
 
 
 def _rewritten(run: Run, preset: Preset) -> None:
-    """The run's report with the picture in it, in the language of now; a sweep's is a table, and stays one."""
-    if preset.sweep or not (run.report / "report.md").is_file():
+    """The run's report with the picture in it, in the language of now; a sweep's table has it below."""
+    if not (run.report / "report.md").is_file():
+        return
+    if preset.several:
+        write_sweep(run, preset, tried(run, points(preset)))
         return
     found = ranking(run, preset)
     own = found[1] if found is not None else preset

@@ -54,7 +54,7 @@ def settle(run: Run, preset: P, stage: str) -> P:
 
     Training is settled when it begins: how many texts a row has is known then. What was chosen before stays.
     """
-    if preset.sweep:
+    if preset.several:
         return preset  # each of its runs chooses
     preset = _chosen_before(run, preset)
     texts = read_object(run.record_file).get("row_texts", 0.0) if stage == "train" else 0.0

@@ -44,7 +44,9 @@ class ComparisonPreset(RerankerPreset):
 
     def variant(self, strategy: str) -> RerankerPreset:
         """The reranker's preset with negatives found by ``strategy``."""
-        own = self.model_dump(exclude={"strategies", "task", "backend", "training", "sweep", "sweep_trials"})
+        own = self.model_dump(
+            exclude={"strategies", "task", "backend", "training", "sweep", "sweep_trials", "variants"}
+        )
         own["data"]["negatives"]["strategy"] = strategy
         own["training"] = self.training  # which knows what of it was written
         return RerankerPreset.model_validate({**own, "name": f"{self.name[: 62 - len(strategy)]}-{strategy}"})

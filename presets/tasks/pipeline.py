@@ -65,7 +65,7 @@ class PipelinePreset(RerankerPreset):
     def reranker(self, embedder: str = "tuned") -> RerankerPreset:
         """The reranker's preset; ``embedder`` is the folder of the tuned embedding model that finds the candidates."""
         own = self.model_dump(
-            exclude={"embedding", "task", "backend", "candidates", "training", "sweep", "sweep_trials"}
+            exclude={"embedding", "task", "backend", "candidates", "training", "sweep", "sweep_trials", "variants"}
         )
         candidates = self.candidates.model_copy(update={"strategy": "dense", "model": embedder})
         # The section itself knows which of its keys were written.

@@ -119,23 +119,35 @@ def parse_preset(text: str, file: str, overrides: Iterable[str] = (), folder: Pa
     found = [*tree.problems, *found]
     if preset is None or errors(found):
         raise BadPreset(*found)
-    if folder is not None and preset.sweep:
-        preset = preset.model_copy(update={"sweep": _anchored(preset, tree, folder)})
+    if folder is not None and preset.several:
+        changed = {"sweep": _anchored(preset, tree, folder), "variants": _anchored_variants(preset, tree, folder)}
+        preset = preset.model_copy(update=changed)
     return ParsedPreset(preset, tree)
 
 
 def _anchored(preset: Preset, tree: Tree, folder: Path) -> dict[str, list[Any]]:
     """The sweep of ``preset`` with the paths among its values absolute, as those of the keys themselves."""
     base = Path.cwd() if tree.where(("sweep",)).file.startswith("--set ") else folder
+    return {key: [_placed(preset, tree, key, value, base) for value in values] for key, values in preset.sweep.items()}
+
+
+def _anchored_variants(preset: Preset, tree: Tree, folder: Path) -> dict[str, dict[str, Any]]:
+    """The variants of ``preset``, in the same way."""
     found = {}
-    for key, values in preset.sweep.items():
-        field = fields.field_at(type(preset), path_of(key), tree.value)
-        paths = bool(field and fields.about(field, "path"))
-        found[key] = [
-            absolute_path(value, base) if paths and isinstance(value, str) and not _no_path(value) else value
-            for value in values
-        ]
+    for name, values in preset.variants.items():
+        typed_here = any(
+            place[:2] == ("variants", name) and where.file.startswith("--set ") for place, where in tree.places.items()
+        )
+        base = Path.cwd() if typed_here else folder
+        found[name] = {key: _placed(preset, tree, key, value, base) for key, value in values.items()}
     return found
+
+
+def _placed(preset: Preset, tree: Tree, key: str, value: Any, base: Path) -> Any:
+    """``value`` of ``key``, absolute where it is a path."""
+    field = fields.field_at(type(preset), path_of(key), tree.value)
+    paths = bool(field and fields.about(field, "path"))
+    return absolute_path(value, base) if paths and isinstance(value, str) and not _no_path(value) else value
 
 
 def _no_path(value: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.problems import TunewizError
 
 # The report: files, numbers, words.
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,29 @@ def test_the_page_stands_alone(done: tuple[Path, str]) -> None:
     assert "<script" not in page
 
 
+def in_a_browser(page: Path, folder: Path) -> str:
+    """What a headless browser makes of ``page``; skips where there is none. Nothing it complains of may be."""
+    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    options = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={folder}",
+        "--enable-logging=stderr",
+    ]
+    command = [browser, *options, f"--user-data-dir={folder}", "--dump-dom", page.as_uri()]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert "CONSOLE" not in told.stderr
+    return told.stdout
+
+
+def test_a_browser_shows_the_page_without_a_complaint(done: tuple[Path, str], tmp_path: Path) -> None:
+    shown = in_a_browser(done[0] / "report.html", tmp_path)
+    assert done[1] in shown and shown.count("<svg") == 2
+
+
 def test_the_screen_advises_what_the_report_does(done: tuple[Path, str]) -> None:
     report, _ = done
     written, known = advised(Run(report.parent))
@@ -103,7 +131,8 @@ def test_in_chinese(tmp_path: Path, tiny_encoder: Path) -> None:
         go_through(run, preset)
     finally:
         language.use(None)
-    assert '<html lang="zh">' in (run.report / "report.html").read_text("utf-8")
+    page = (run.report / "report.html").read_text("utf-8")
+    assert '<html lang="zh">' in page and ">训练前</text>" in page  # with or without a font of this machine's
     written, known = advised(run)
     assert len(written) == len(known) > 0
     assert not set(written) & set(known)  # Chinese in the file, English here

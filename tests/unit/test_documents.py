@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.pages import gather, places
 from tunewiz.presets.yaml.library import listing
 from tunewiz.tui.cli import COMMANDS, load_command
 from tunewiz.tui.screens.lesson import topics
@@ -60,6 +64,39 @@ def test_each_preset_that_is_run_is_there(document: Path) -> None:
     names = {entry.name for entry in listing()}
     for found in re.findall(r"tunewiz (?:run|check) ([a-z]+/[\w.-]+)", document.read_text(encoding="utf-8")):
         assert found in names, found
+
+
+def test_the_static_pages_have_no_dead_link(tmp_path: Path) -> None:
+    written = gather(tmp_path)
+    assert {place.relative_to(tmp_path).as_posix() for place in written} >= {"index.md", "en/keys.md", "zh/keys.md"}
+    for place in written:
+        for target in re.findall(r"\]\(([^)\s]+)\)", place.read_text(encoding="utf-8")):
+            name, _, heading = target.partition("#")
+            if "://" in name:
+                continue
+            page = (place.parent / name).resolve() if name else place
+            assert page.is_file() and page.is_relative_to(tmp_path.resolve()), f"{place.name}: {target}"
+            assert not heading or heading in anchors(page), f"{place.name}: {target}"
+
+
+def test_each_page_has_its_place_in_the_menu() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"[\w/.-]+\.md\b", menu.partition("nav:")[2])
+    pages = {place for place in places().values() if place.endswith(".md")} | {"en/keys.md", "zh/keys.md"}
+    assert sorted(listed) == sorted(pages)
+
+
+def test_the_pages_are_built_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    gather(tmp_path / "pages")
+    settings |= {"docs_dir": str(tmp_path / "pages"), "site_dir": str(tmp_path / "site")}
+    (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(tmp_path / "mkdocs.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    home = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]+\.(?:js|css|woff2?)"', home), "nothing from elsewhere"
 
 
 def test_each_lesson_is_in_both_languages() -> None:

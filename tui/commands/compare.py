@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewiz.backends.evaluate.verdict import Comparison
+from tunewiz.backends.reports.efforts import effort_facts, efforts
 from tunewiz.backends.reports.metrics_file import MetricsFile
-from tunewiz.backends.runs.comparing import Pairing, Row, differences, measures, pairings
+from tunewiz.backends.runs.comparing import Pairing, Row, differences, laid_beside, measures, pairings
 from tunewiz.backends.runs.find import find, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -23,11 +24,12 @@ from tunewiz.language import translate as _
 from tunewiz.printable import json_text, printable
 from tunewiz.problems import BadPreset, ExitCode, error, say
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
-from tunewiz.tui.efforts import effort_facts, efforts
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help=_("Two runs or more."))],
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help=_("Two runs or more; or one that holds several."))
+    ],
     hourly: Annotated[
         float | None,
         typer.Option("--cost-per-hour", metavar="PRICE", min=0.0, help=_("Of the machine: tells what runs cost.")),
@@ -40,14 +42,17 @@ def compare(
 
 
 def run_compare(names: Sequence[str], folder: Path | None, as_json: bool, hourly: float | None = None) -> int:
-    """Print the runs ``names`` (two or more) side by side, every one against the first; one JSON object if wanted.
+    """Print the runs ``names`` side by side, every one against the first; one JSON object if wanted.
+
+    One name is that of a sweep or a comparison, and stands for the runs in it.
 
     ``hourly``: what an hour of the machine costs.
     """
     place = runs_dir(folder)
     runs = list(dict.fromkeys(find(name, place) for name in names))
+    runs = laid_beside(runs[0]) or runs if len(runs) == 1 else runs
     if len(runs) < 2:
-        fix = say("For example: tunewiz compare first-run last")
+        fix = say("For example: tunewiz compare first-run last, or a sweep or a comparison alone.")
         raise BadPreset(error("one-run", say("Comparing takes two runs or more."), fix=fix))
     states = [read_state(run) for run in runs]
     paired = pairings(runs)
@@ -116,7 +121,7 @@ def _told(number: int, pair: Pairing, primary: str) -> Iterator[str]:
     if pair.why_not is not None:
         yield f"[{number}] {pair.why_not.text()}"
         return
-    words = translate("{wins} queries better, {losses} worse, {ties} the same")
+    words = translate("{wins} better, {losses} worse, {ties} the same")
     for name, one in sorted(pair.comparisons.items(), key=lambda item: item[0] != primary):
         mark = "▸" if name == primary else " "
         change = f"{one.difference:+.4f} ({one.low:+.4f} … {one.high:+.4f})"

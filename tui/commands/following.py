@@ -23,9 +23,9 @@ from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import ask_to_stop, job_goes_on, kill
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import translate
-from tunewiz.printable import amount, printable
+from tunewiz.printable import amount, duration, printable
 from tunewiz.redaction import redacted
-from tunewiz.tui.words import STATUS_NAMES, duration, problem_line, rate, stage_name
+from tunewiz.tui.words import STATUS_NAMES, problem_line, rate, stage_name
 
 _MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of many measures, those told in passing
 _WIDEST: Final = 10_000  # characters of a line

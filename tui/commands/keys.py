@@ -1,14 +1,16 @@
-"""``tunewiz keys``: every key of a preset, what it is, what it takes and what is usual."""
+"""``keys``: every key of a preset, what it takes and what is usual. ``lesson``: short lessons, read in the terminal."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
@@ -161,3 +163,42 @@ def _where(names: Sequence[str]) -> str:
     if len(others) > 1:
         return ", ".join(names)
     return say("all but {task}", task=others[0]).text() if others else translate(N_("all"))
+
+
+# ``tunewiz lesson``.
+
+
+def lesson(
+    name: Annotated[str, typer.Argument(metavar="LESSON", help=_("The lesson, or part of its name."))] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help=_("As Markdown."))] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What is typed after ``tunewiz lesson``."""
+    finish(lambda: run_lesson(name, markdown, as_json))
+
+
+def run_lesson(name: str, markdown: bool, as_json: bool) -> int:
+    """Print the lesson ``name``, in the current language; without one, or where several are meant, their names."""
+    from tunewiz.tui.screens import lesson as lessons
+
+    known = lessons.topics()
+    found = [name] if name in known else [topic for topic in known if name.lower() in topic]
+    if not found:
+        message = say("There is no lesson {name}.", name=name)
+        raise BadPreset(error("no-such-lesson", message, fix=suggestion(name, known)))
+    every = [lessons.lesson(topic) for topic in found]
+    if as_json:
+        told = [{"lesson": one.topic, "title": one.title, "text": one.text} for one in every]
+        print(json.dumps(told, ensure_ascii=False))
+    elif len(every) > 1:
+        width = max(len(one.topic) for one in every)
+        print("\n".join(f"{one.topic:<{width}}  {one.title}" for one in every))
+    elif markdown:
+        print(f"# {every[0].title}\n\n{every[0].text}")
+    else:
+        Console().print(Markdown(f"# {every[0].title}\n\n{_COMMENT.sub('', every[0].text)}"))
+    return int(ExitCode.OK)
+
+
+#: What a lesson says to programs: where its numbers are printed anew.
+_COMMENT = re.compile(r"<!--.*?-->\n?")

@@ -181,7 +181,7 @@ def _runs(options: RunOptions, lines: RunLines) -> list[Run]:
 
 def _begun_before(preset: Preset, folder: Path, lines: RunLines) -> Run | None:
     """The run of the very same sweep that is not finished: typed again, a sweep goes on."""
-    for run in reversed(all_runs(folder) if preset.sweep else []):
+    for run in reversed(all_runs(folder) if preset.several else []):
         if run.name.startswith(preset.name) and _is_of(run, preset) and read_state(run).status != "finished":
             words = translate("This sweep was begun as {name}: it goes on, and what is finished is not repeated.")
             lines.say(words.format(name=printable(run.name)))

@@ -27,11 +27,10 @@ from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
-from tunewiz.printable import amount, printable
+from tunewiz.printable import amount, duration, printable
 from tunewiz.tui.outcome import Listed, queue_lines
 from tunewiz.tui.panels.hardware import gpu_lines, host_lines
 from tunewiz.tui.widgets.drawing import Line, Part, fit
-from tunewiz.tui.words import duration
 
 HISTORY: Final = 300  # samples kept
 PROCESSES: Final = 12  # of the machine that are told where there is no GPU

@@ -168,7 +168,9 @@ def _points(numbers: MetricsFile, primary: str) -> Iterator[Point]:
     """Those of a sweep, in its order."""
     for name, told in numbers.points.items():
         own = numbers.variants.get(name, MetricsFile())
-        before, after = ((side or {}).get(primary) for side in (own.before, own.after))
+        measure = own.primary or primary
+        before, after = ((side or {}).get(measure) for side in (own.before, own.after))
+        told = told if measure == primary else f"{told} ({measure})"
         yield Point(told, numbers.chosen_values.get(name), before, after, name == numbers.best)
 
 

@@ -11,12 +11,12 @@ from tunewiz.backends.evaluate.verdict import VERDICTS
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
-from tunewiz.printable import printable
+from tunewiz.printable import duration, printable
 from tunewiz.tui.panels.evidence import Answer, Change, Evidence, Query, Spread
 from tunewiz.tui.widgets.drawing import Line, Part, fit, wrap_text
 from tunewiz.tui.widgets.plotting import sparkline
 from tunewiz.tui.widgets.sheet import Story
-from tunewiz.tui.words import STATUS_NAMES, duration, problem_line
+from tunewiz.tui.words import STATUS_NAMES, problem_line
 
 _KIND_WORDS = {"positive": N_("right pairs"), "hard": N_("best wrong pairs"), "random": N_("random pairs")}
 

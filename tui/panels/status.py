@@ -7,12 +7,12 @@ from typing import Any
 
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
-from tunewiz.printable import amount, printable
+from tunewiz.printable import amount, duration, printable
 from tunewiz.problems import reworded
 from tunewiz.tui.panels.panel import Panel, View
 from tunewiz.tui.widgets.drawing import Line, Part, join_groups, spread, width_of, wrap_text
 from tunewiz.tui.widgets.plotting import bar
-from tunewiz.tui.words import STATUS_NAMES, duration, rate, stage_name
+from tunewiz.tui.words import STATUS_NAMES, rate, stage_name
 
 # Where the run is: its stages, how far this one is, how fast, how long still.
 

@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import DataTable
 
+from tunewiz.backends.reports.efforts import efforts
 from tunewiz.backends.runs.comparing import Row, differences, measures
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
@@ -20,7 +21,6 @@ from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
 from tunewiz.printable import printable
 from tunewiz.tui.dialogs.copying import Copyable, Copying
-from tunewiz.tui.efforts import efforts
 from tunewiz.tui.panels.pages import OverlayPanel
 from tunewiz.tui.screens.kinds import FullScreen
 from tunewiz.tui.screens.lesson import lesson_of

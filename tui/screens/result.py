@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 
-from tunewiz.backends.runs.comparing import rival
+from tunewiz.backends.runs.comparing import laid_beside, rival
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run
@@ -74,12 +74,15 @@ class ResultScreen(Copying, FullScreen):
     class Read(Message):
         """The run and its report were read."""
 
-        def __init__(self, state: RunState, found: Evidence, living: bool, rival: Run | None) -> None:
+        def __init__(
+            self, state: RunState, found: Evidence, living: bool, rival: Run | None, inner: tuple[Run, ...]
+        ) -> None:
             super().__init__()
             self.state = state
             self.found = found
             self.living = living
             self.rival = rival
+            self.inner = inner
 
     def __init__(self, run: Run) -> None:
         super().__init__()
@@ -87,6 +90,7 @@ class ResultScreen(Copying, FullScreen):
         self.state: RunState | None = None
         self.living = False
         self.rival: Run | None = None  # what it is compared with
+        self.inner: tuple[Run, ...] = ()  # or the runs in it with each other
 
     def compose(self) -> ComposeResult:
         """One long story that scrolls."""
@@ -103,11 +107,13 @@ class ResultScreen(Copying, FullScreen):
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _read(self) -> None:
         state = read_state(self.run)
-        self.post_message(self.Read(state, evidence(self.run, state), alive(self.run), rival(self.run)))
+        inner = tuple(laid_beside(self.run))
+        self.post_message(self.Read(state, evidence(self.run, state), alive(self.run), rival(self.run), inner))
 
     def on_result_screen_read(self, message: Read) -> None:
         """Tell it."""
-        self.state, self.living, self.rival = message.state, message.living, message.rival
+        self.state, self.living = message.state, message.living
+        self.rival, self.inner = message.rival, message.inner
         self.query_one(ResultStory).tell(self.run, message.state, message.found)
         self.refresh_bindings()
 
@@ -129,7 +135,7 @@ class ResultScreen(Copying, FullScreen):
             story = self.query_one(ResultStory) if self.is_mounted else None
             return bool(story and story.targets and (action == "choose" or story.target is not None))
         if action == "compare":
-            return self.rival is not None
+            return self.rival is not None or len(self.inner) > 1
         if action == "curves":
             return bool(self.state and self.state.curves)
         if action == "resume":
@@ -187,8 +193,10 @@ class ResultScreen(Copying, FullScreen):
         self.app.notify(printable(told, 1000), timeout=20, markup=False)
 
     def action_compare(self) -> None:
-        """Beside the run before it."""
-        if self.rival is not None:
+        """The runs in it beside each other, or it beside the run before it."""
+        if len(self.inner) > 1:
+            self.post_message(ComparisonWanted(self.inner))
+        elif self.rival is not None:
             self.post_message(ComparisonWanted((self.rival, self.run)))
 
     def action_report(self) -> None:

@@ -111,7 +111,7 @@ class Background:
                 return
             try:
                 own = find_engine(preset.backend).problems(preset)
-                told = (*own, *(sweep_problems(preset, own) if preset.sweep else ()))
+                told = (*own, *(sweep_problems(preset, own) if preset.several else ()))
             except BadPreset as fault:
                 told = fault.problems
             self._tell(lambda state: replace(state, backend=told, backend_for=draft))

@@ -26,9 +26,9 @@ from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.recipe import open_keys
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.yaml import library
+from tunewiz.printable import duration
 from tunewiz.problems import BadPreset, Message, say
 from tunewiz.tui.widgets.drawing import Part
-from tunewiz.tui.words import duration
 
 # How long a run will take, judged by earlier runs of the same model on this machine.
 

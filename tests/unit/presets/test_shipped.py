@@ -13,6 +13,7 @@ from tunewiz.presets.memory import encoder
 from tunewiz.presets.preset import RetrievalPreset
 from tunewiz.presets.sections.method import Lora
 from tunewiz.presets.sections.model import EncoderModel
+from tunewiz.presets.sweeping import points
 from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.tasks.llm import LlmPreset
@@ -225,7 +226,8 @@ def test_its_header_tells_the_command_and_the_memory_of_language_models(name: st
 
 
 RERANKERS = [name for name in library.names() if name.startswith("reranker/")]
-WHOLE = [name for name in library.names() if name.startswith(("pipeline/", "comparison/"))]
+WHOLE = [*(name for name in library.names() if name.startswith("pipeline/")), "comparison/negatives"]
+BESIDE = [name for name in library.names() if name.startswith("comparison/") and name not in WHOLE]
 
 
 def _load_reranker(name: str) -> RerankerPreset:
@@ -280,6 +282,20 @@ def test_a_shipped_preset_for_rerankers_is_sound(name: str) -> None:
     assert f"tunewiz run {name}" in text
     assert "# For: " in text
     assert "# 适合：" in text
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_shipped_comparison_has_variants_that_are_sound(name: str) -> None:
+    preset = library.load(name)
+    assert preset.name == name.rpartition("/")[2]
+    assert library.loads(writing.dumps(preset)) == preset
+    found = points(preset)
+    assert len(found) == len(preset.variants) >= 3
+    for point in found:
+        assert [one.line("en") for one in point.preset.problems() if one.severity != "note"] == []
+    text = library.find(name).read_text(encoding="utf-8")
+    assert all(word in text for word in (f"tunewiz run {name}", "# For: ", "# 适合："))
+    assert {"comparison/methods", "comparison/course", "comparison/negatives-embedding"} <= set(BESIDE)
 
 
 @pytest.mark.parametrize("name", [name for name in RERANKERS if not name.startswith("reranker/flag-")])

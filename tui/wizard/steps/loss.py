@@ -42,7 +42,7 @@ class LossStep(Step):
     intro = N_("What is right, what is wrong? The loss compares texts; negatives are wrong ones that look right.")
     keys = ("loss", "data.negatives", "data.teacher", "strategies")
     simple = ("loss", "data.negatives.strategy", "data.negatives.per_query", "strategies")
-    lessons = ("negatives", "contrastive-learning")
+    lessons = ("negatives", "contrastive-learning", "teacher")
     task_lessons = {"reranker": ("negatives", "bi-encoder-and-cross-encoder")}
 
     def offers(self) -> Mapping[str, Offer]:

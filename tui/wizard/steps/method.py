@@ -89,7 +89,7 @@ class MethodStep(Step):
         "training.max_length",
     )
     several = ("launch.processes", "launch.strategy")
-    lessons = ("lora", "qlora", "methods", "why-peft", "adapters-prefix-ia3")
+    lessons = ("lora", "qlora", "methods", "which-method", "memory", "why-peft", "adapters-prefix-ia3")
     rest = True
 
     def offers(self) -> Mapping[str, Offer]:
@@ -116,5 +116,5 @@ class EvaluationStep(Step):
         "candidates.strategy",
         "candidates.depth",
     )
-    lessons = ("metrics", "loss-curve")
-    task_lessons = {"llm": ("loss-curve",)}
+    lessons = ("metrics", "loss-curve", "learning-rate")
+    task_lessons = {"llm": ("loss-curve", "learning-rate")}

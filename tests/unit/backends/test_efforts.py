@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.playing import a_run
+from tunewiz.backends.reports.efforts import effort_facts, efforts
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.files import write_json
-from tunewiz.tui.efforts import effort_facts, efforts
 
 pytestmark = pytest.mark.usefixtures("in_english")
 

@@ -1,4 +1,4 @@
-"""What runs cost beside each other: time, memory, money, and how much of it went into each point gained."""
+"""What runs took beside each other: rows, time, memory, money, and how much of it went into each point gained."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from tunewiz.backends.runs.comparing import Row
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, translate
-from tunewiz.printable import amount
+from tunewiz.printable import amount, duration
 from tunewiz.problems import say
-from tunewiz.tui.words import duration
 
 #: A point: a hundredth of a measure.
 _POINT = 0.01
 
 
 def efforts(runs: Sequence[Run], states: Sequence[RunState], hourly: float | None = None) -> tuple[Row, ...]:
-    """Time of all stages and of training, most memory, the gain of the deciding measure, and the time of a point.
+    """Rows, time of all stages and of training, most memory, the gain of the deciding measure, the time of a point.
 
     ``hourly`` is what an hour of the machine costs, in whatever currency: then the same in money. A run that gained
     nothing has no price of a point. Rows in which no run has anything are left out.
@@ -26,10 +25,11 @@ def efforts(runs: Sequence[Run], states: Sequence[RunState], hourly: float | Non
     facts = [_facts_of(run, state, hourly) for run, state in zip(runs, states, strict=True)]
     spent, costs, gained = ([one[name] for one in facts] for name in ("seconds", "cost", "gain"))
     told = [
+        (translate(N_("rows trained on")), [_told(one["rows"], "{:,.0f}".format) for one in facts]),
         (translate(N_("time in all")), [_told(seconds, duration) for seconds in spent]),
         (translate(N_("training")), [_told(one["training_seconds"], duration) for one in facts]),
         (translate(N_("most memory")), [_told(one["memory"], amount) for one in facts]),
-        (_gain_of(runs), [f"{one:+.4f}" if one is not None else "" for one in gained]),
+        (_gain_of(runs), [_gained(run, one, runs) for run, one in zip(runs, gained, strict=True)]),
         (translate(N_("time per 0.01 gained")), _priced(spent, gained, duration)),
         (translate(N_("cost")), [_told(cost, "{:.2f}".format) for cost in costs]),
         (translate(N_("cost per 0.01 gained")), _priced(costs, gained, "{:.2f}".format)),
@@ -41,9 +41,20 @@ def _told(value: float | None, words: Callable[[float], str]) -> str:
     return words(value) if value else ""
 
 
+def _gained(run: Run, gain: float | None, runs: Sequence[Run]) -> str:
+    """The gain, with what it is of where the runs are not judged by the same."""
+    if gain is None:
+        return ""
+    return f"{gain:+.4f}" if len(_measures(runs)) == 1 else f"{gain:+.4f} {MetricsFile.of(run.report).primary}"
+
+
+def _measures(runs: Sequence[Run]) -> set[str]:
+    return {MetricsFile.of(run.report).primary for run in runs} - {""}
+
+
 def _gain_of(runs: Sequence[Run]) -> str:
     """What the runs are judged by, if that is the same for all."""
-    names = {MetricsFile.of(run.report).primary for run in runs} - {""}
+    names = _measures(runs)
     return say("gain of {measure}", measure=names.pop()).text() if len(names) == 1 else translate(N_("gain"))
 
 
@@ -71,9 +82,10 @@ def effort_facts(
 def _facts_of(run: Run, state: RunState, hourly: float | None) -> dict[str, float | None]:
     file, seconds = MetricsFile.of(run.report), sum(state.seconds.values())
     return {
+        "rows": float(file.deciding.counts.get("train", 0)) or None,
         "seconds": seconds,
         "training_seconds": state.seconds.get("train"),
-        "memory": file.memory.get("training"),
+        "memory": file.deciding.memory.get("training"),
         "gain": _gain(file),
         "cost": seconds / 3600 * hourly if hourly is not None else None,
     }
