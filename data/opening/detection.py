@@ -13,7 +13,7 @@ from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.formats.collections import CollectionFormat
 from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, Format, Mapped, RetrievalFormat, formats
-from tunewiz.data.formats.raw_text import PROSE, is_table
+from tunewiz.data.formats.raw_text import PROSE, is_ragged, is_table
 from tunewiz.data.opening.advice import (
     how_to_map,
     lost_columns,
@@ -98,7 +98,7 @@ def detect(
 def _plain(source: Source, known: Mapping[str, Format]) -> Detection | None:
     """A file without rows, read as running text."""
     for name, item in known.items():
-        if isinstance(item, ConversationFormat) and source.format in ("auto", name):
+        if source.format in ("auto", name):
             found = item.plain(source)
             if found is not None:
                 return found
@@ -160,7 +160,8 @@ def _detected(
         wrong = unclear_marks(source, table, used) or ids_for_texts(source, table, used)
         if wrong is not None:
             raise BadData(wrong)
-    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
+    prose = source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
+    prose = prose and (for_llm or is_ragged(table))
     if not found and not (given or prose) and has_no_names(source):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []

@@ -57,10 +57,10 @@ class Fixed:
 class _Counted:
     """Rows on their way, counted."""
 
-    def __init__(self, source: Source, findings: Findings) -> None:
+    def __init__(self, detection: Detection, findings: Findings) -> None:
         self.count = 0
         self.last = Row(0, {})
-        self._rows = read(source, findings)
+        self._rows = detection.format.rows(detection, findings)
 
     def __iter__(self) -> Iterator[Row]:
         for item in self._rows:
@@ -71,7 +71,7 @@ class _Counted:
 
 def fix_rows(source: Source, detection: Detection, out: Path, findings: Findings) -> Fixed:
     """A clean copy of training rows; see :func:`tunewiz.data.inspection.fix`."""
-    rows, cleaner = _Counted(source, findings), Cleaner()
+    rows, cleaner = _Counted(detection, findings), Cleaner()
     delimiter = TABLE_DELIMITERS.get(out.suffix.casefold())
     header = _HEADERS.get(detection.format.name)
     if delimiter and not header:
