@@ -106,12 +106,13 @@ def _part(item: Any) -> str | None:
 
 def is_table(source: Source) -> bool:
     """Whether a file named like prose holds a table: names in its first line, or as many separators on every line."""
-    heading = next(lines(source, lambda _problem: None), (0, ""))[1]
+    table = (text for number, text in lines(source, lambda _problem: None) if number > source.skip_lines)
+    heading = next(table, "")
     if source.columns and named_marks(heading):
         return True
     if len(source.columns) < 2 or not (source.delimiter == "\t" or len(source.delimiter) > 1):
         return False
-    first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]
+    first = [text for text in (heading, *islice(table, _LINES)) if text.strip()]
     return len(first) >= _FEW_LINES and len({text.count(source.delimiter) for text in first}) == 1
 
 

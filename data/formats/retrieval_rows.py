@@ -143,7 +143,9 @@ def cut_at(text: str, mark: str) -> list[str]:
     (['how long?', 'how far?'], ['take 2. then 1. of it'])
     """
     if mark != NUMBERED:
-        return text.split(mark)
+        # A longer run of the same sign is another sign: "####" holds no "###".
+        sign = re.escape(mark[0])
+        return re.split(rf"(?<!{sign}){re.escape(mark)}(?!{sign})", text)
     found = list(_NUMBER.finditer(text.strip()))
     numbers = [int(one[1] or one[2]) if one[1] or one[2] else ord(one[3]) - ord("①") + 1 for one in found]
     if not found or found[0].start() or numbers != list(range(1, len(numbers) + 1)):

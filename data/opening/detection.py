@@ -26,7 +26,8 @@ from tunewiz.data.opening.advice import (
     unread_judgments,
 )
 from tunewiz.data.opening.choosing import choice_match, first_choice
-from tunewiz.data.opening.judged import judged, unjudged
+from tunewiz.data.opening.for_pairs import as_pairs
+from tunewiz.data.opening.judged import judged, together, unjudged
 from tunewiz.data.opening.labels import (
     clicks_told,
     label_notes,
@@ -126,6 +127,8 @@ def detect_rows(
     columns = _columns(source, sample, mapping)
     source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
+    if not any(item.shape == "conversations" for item in known.values()):
+        mapping = as_pairs(mapping, columns, known)
     others = {} if mapping else other_languages(table)
     again = {name for names in others.values() for name in names}
     table = replace(table, columns=tuple(name for name in columns if name not in again))
@@ -255,6 +258,9 @@ def _refuse_for_retrieval(
     """Rows for language models are no pairs unless the user maps them."""
     if given or source.format != "auto":
         return
+    refuse_compared(source, table)
+    if not found:
+        refuse_single_turns(source, table)
     layout, marks = llm_layout(table.columns)
     if layout and not any(item.weakest > 1 and len(item.mapping) >= 3 for item in found):
         raise refuse_llm(source, table, layout, marks, works)
@@ -357,6 +363,7 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
     told += other_reading(source, table, best, others, given) or clicks_told(source, best, given)
     for_llm = best.format.shape == "conversations"
     wrong = judged(source, table, best.mapping) or unjudged(source, table, best.mapping, given)
+    told += [] if wrong else together(source, best.mapping, given)
     told += wrong or (lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping))
     if for_llm:
         asked = next((best.mapping[role][0] for role in ("prompt", "instruction") if role in best.mapping), "")

@@ -220,6 +220,8 @@ def _told_of_titles(source: Source, table: Table, best: Match, nested: list[str]
 #: says that it holds several.
 _SURE_MARKS: Final = ("|||", " // ", " \\\\ ", "||", "###", "@@@", "@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
 _MARKS: Final = (*_SURE_MARKS, "|", "\n")
+#: Without the line break, which texts have that are one.
+IN_A_LINE: Final = _MARKS[:-1]
 _MORE_MARKS: Final = ("；", ";", "/", "、", "，")
 
 
@@ -235,7 +237,9 @@ def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
     for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
         found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
-        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//", *_MORE_MARKS), 0.1)
+        # One of several columns holds one way to ask, commas and all.
+        more = () if len(mapping["similar"]) > 1 else _MORE_MARKS
+        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//", *more), 0.1)
     return {column: mark for column, mark in found.items() if mark}
 
 
@@ -296,7 +300,8 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     if "similar" in mapping or not mapping.get("query") or mapping["query"][0] in marks:
         return found
     for column in spare_columns(table, mapping):
-        if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column):
+        marks = _MARKS if guesses("similar", [column]) or guesses("query", [column]) else IN_A_LINE
+        if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column, marks):
             message = say("Cells of {column} hold several texts and are not used.", column=column)
             fix = say("If they are other ways to ask, say so: {mapping}.", mapping=map_options({"similar": column}))
             found.append(warning("several-questions", message, source.at(), fix))

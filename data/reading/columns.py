@@ -142,7 +142,8 @@ def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
     if role.startswith("llm_"):
         stems: dict[str, list[str]] = {}
         for column in columns:
-            stems.setdefault(stem_of(column), []).append(column)
+            if len(stem_of(column)) > 1 or column in spelt[column] or not column.isascii():  # model_a is no answer
+                stems.setdefault(stem_of(column), []).append(column)
         for strength, names in known.items():
             for name in names:
                 found += [Guess(column, min(strength, USUAL)) for column in stems.get(name, ())]

@@ -133,7 +133,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "llm_completion": {
         EXACT: _names("completion completions response 回复 补全"),
         USUAL: _names(
-            "solution solutions",
+            "solution solutions canonicalsolution ideal idealanswer referenceanswer goldanswer",
             "answer answers answerkey output target targets tgt assistant reply replies bot gpt chatbot",
             "回答 答案 答 解答 答复 标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
         ),
