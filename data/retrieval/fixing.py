@@ -28,6 +28,7 @@ from tunewiz.problems import BadPreset, Finding, Findings, Message, Where, error
 TABLE_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 _HEADERS: Final = {
     "pairs": ("query", "positive"),
+    "turns": ("query", "positive"),
     "triplets": ("query", "positive", "negative"),
     "scored": ("sentence1", "sentence2", "score"),
 }
