@@ -65,10 +65,14 @@ class AskedTurns(RetrievalFormat):
 
 
 def _pairs(found: Talk) -> Iterator[tuple[str, str]]:
-    """Each question and the answer right after it."""
-    for turn, after in zip(found.turns, found.turns[1:], strict=False):
-        if turn.speaker == "user" and after.speaker == "assistant":
-            yield turn.text, after.text
+    """Each question and the answer to it, whatever tools were called before."""
+    asked = ""
+    for turn in found.turns:
+        if turn.speaker == "user":
+            asked = turn.text
+        elif turn.speaker == "assistant" and asked:
+            yield asked, turn.text
+            asked = ""
 
 
 def _told(source: Source) -> Problem:

@@ -33,6 +33,8 @@ _MARKS: Final = {
 }
 _INNER: Final = re.compile(r"(?:\*\*|__)|^(?:\d{1,4}\s*[.、．)）]|[Qq问]\s*\d{0,4}\s*[.、．:：)）])\s*")
 _ASKS: Final = ("?", "？")
+#: A line between exchanges that says nothing.
+_RULE: Final = re.compile(r"\s*([-=*_~#—])(?:\s*\1){2,}\s*")
 
 
 class Written(NamedTuple):
@@ -86,6 +88,10 @@ def _named(paragraphs: Iterable[Row]) -> Iterator[Row]:
     start, answered = 0, False
     for row in paragraphs:
         text = str(row.values[NAMED])
+        if any(_RULE.fullmatch(line) for line in text.split("\n")):
+            text = "\n".join(line for line in text.split("\n") if not _RULE.fullmatch(line))
+        if not text:
+            continue
         part, _ = spoken(text)
         begins = (part == "user" and answered) or split_dialogue(text) is not None
         if kept and begins:
@@ -136,7 +142,7 @@ def _asked(source: Source, mark: str, report: Report) -> Iterator[Row]:
         if asked or _MARKS["heading"].fullmatch(text.rstrip()):
             yield from _exchange(start, question, answer)
             question, start, answer = asked, number, []
-        elif question:
+        elif question and not _RULE.fullmatch(text):
             answer.append(text)
     yield from _exchange(start, question, answer)
 

@@ -26,6 +26,9 @@ class GroupFormat(RetrievalFormat):
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each row that has a query and a positive."""
+        if detection.marks.get(detection.column("query")) == PARALLEL:
+            yield from _one_by_one(detection, rows)
+            return
         asked_in = (*detection.mapping.get("query", ()), *detection.mapping.get("similar", ()))
         several = "similar" in detection.mapping or any(column in detection.marks for column in asked_in)
         asked, answered = _two_columns(detection)
@@ -100,6 +103,28 @@ def _beside(detection: Detection, cells: Cells, positives: int) -> dict[str, Any
     }
 
 
+def _one_by_one(detection: Detection, rows: Iterable[Row]) -> Iterator[Group]:
+    """Each question of a row's list with the answer at its place in another one."""
+    query, positive = detection.column("query"), detection.column("positive")
+    for row in rows:
+        asked, answered = (parse_nested(value_at(row.values, name)) for name in (query, positive))
+        if not isinstance(asked, list) or not isinstance(answered, list):
+            continue
+        for one, other in zip(asked, answered, strict=False):
+            if isinstance(one, str) and isinstance(other, str) and one.strip() and other.strip():
+                yield Group(one, (other,), line=row.line)
+
+
+def are_parallel(table: Table, query: str, positive: str) -> bool:
+    """Whether two columns hold lists of as many texts in nearly each row, and several in most."""
+    values = [(parse_nested(value_at(row.values, query)), parse_nested(value_at(row.values, positive)))
+              for row in table.rows]  # fmt: skip
+    lists = [(one, other) for one, other in values if isinstance(one, list) and isinstance(other, list)]
+    alike = sum(len(one) == len(other) for one, other in lists)
+    several = sum(len(one) > 1 and len(set(map(str, one))) > 1 for one, _ in lists)
+    return bool(lists) and alike >= 0.9 * len(values) and 2 * several > len(values)
+
+
 def _ways_to_ask(detection: Detection, cells: Cells) -> list[str]:
     """The query, or the queries that its cell holds, and those of columns with other ways to ask the same."""
     column = detection.column("query")
@@ -129,6 +154,8 @@ def _parts(text: str, mark: str) -> list[str]:
 
 #: Stands for the list that a cell of several queries is.
 LISTED: Final = "[]"
+#: Stands for a list of queries each of which has its answer at its place in the list beside it.
+PARALLEL: Final = "[][]"
 #: The mark between texts that are numbered in one cell: ``1. … 2. …``, ``①…②…``, ``（1）…（2）…``.
 NUMBERED: Final = "1. 2. 3."
 _NUMBER: Final = re.compile(

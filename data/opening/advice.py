@@ -14,7 +14,7 @@ from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.unfolding import graded
 from tunewiz.data.reading.cells import Table, number_in, parse_nested
-from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name, numbered_columns
+from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name, numbered_columns
 from tunewiz.data.reading.compared import compared_pair, judges
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import (
@@ -222,6 +222,8 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
         more[role] = tuple(guess.column for guess in guesses(names, texts))[:1]
     more = {role: columns for role, columns in more.items() if columns}
     open_texts = [column for column in texts if not any(column in columns for columns in more.values())]
+    if any(guess.strength == EXACT for guess in guesses("negative", open_texts)):
+        return  # a wrong text for retrieval is no answer
     asked = [guess.column for guess in guesses("llm_prompt", open_texts) if guess.strength >= USUAL]
     asking = [column for column in open_texts if asks(table, column)]
     asked = asking if len(asking) == 1 and (not asked or asked == open_texts) else asked
@@ -412,7 +414,7 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
             asked = role in ("instruction", "prompt", "input")
             told.append((warning if asked else note)("object-text", message, source.at()))
         lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
-        several = [value for value in lists if not any(isinstance(item, dict) for item in value)]
+        several = [value for value in lists if not is_turns(value[:1])]
         answers = next((best.mapping[name][0] for name in ("completion", "output") if name in best.mapping), "")
         parallel = bool(answers) and table.kind(answers) in ("texts", "object")
         if role in ("prompt", "instruction") and parallel and 2 * len(several) > len(table.values(column)):
@@ -420,6 +422,8 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
                           column=column, answers=answers)  # fmt: skip
             fix = say("Write a row for each question with its answer, or turns of one conversation as messages.")
             told.append(error("list-text", message, source.at(), fix))
+        elif any(one.code == "list-text" and one.severity == "error" for one in told):
+            continue
         elif role in ("completion", "output") and any(isinstance(item, dict) for value in lists for item in value):
             if any(not is_turns(value[:1]) for value in lists):
                 told.append(graded_answers(source, table, column))

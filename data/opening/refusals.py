@@ -60,12 +60,32 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str], 
     )
     fix = say("To train on them as pairs, map them: --map query=COLUMN --map positive=COLUMN.")
     if len(marks) >= 2:
-        pair: Mapping[str, str] | None = {"query": marks[0], "positive": marks[1]}
+        tried = (found for found in _llm_pairs(table, marks) if works is None or works(found))
+        pair: Mapping[str, str] | None = next(tried, None)
     else:
         pair = {"turns": marks[0]} if works and works({"turns": marks[0]}) else None
     if pair:
         fix = say("To use them as pairs: {mapping}.", mapping=map_options(pair))
     return BadData(error("llm-layout", message, source.at(), fix), *mixed_rows(source, table))
+
+
+def _llm_pairs(table: Table, marks: Sequence[str]) -> Iterator[dict[str, str]]:
+    """What is asked and answered as a pair, with what tells right answers from wrong ones beside it."""
+    asked, answered = marks[:2]
+    rest = [column for column in table.columns if column not in marks and "[" not in column]
+    wrong = next((guess.column for guess in guesses("llm_rejected", rest)), "")
+    for query in (asked, f"{asked}[].content"):
+        for right, bad in ((answered, wrong), (f"{answered}[].content", f"{wrong}[].content")):
+            if wrong:
+                yield {"query": query, "positive": right, "negative": bad}
+    if wrong:
+        return
+    told = [guess.column for role in ("score", "llm_desirable") for guess in guesses(role, rest)]
+    judged = next((column for column in told if table.varied(column) and table.score_share(column) > 0.9), "")
+    if judged:
+        yield {"sentence1": asked, "sentence2": answered, "score": judged}
+    else:
+        yield {"query": asked, "positive": answered}
 
 
 def kinds_of_rows(table: Table) -> tuple[int, str]:
@@ -144,7 +164,7 @@ def _unclear_labels(source: Source, table: Table, texts: Sequence[str]) -> Probl
 
 
 #: Names of steps of a scale, whatever the steps are called (L1, A+, 一档).
-_STEPS: Final = re.compile("level|grade|tier|relev|match|rating|档|等级|级别|匹配|相关|评级|标注|判定")
+_STEPS: Final = re.compile("level|grade|tier|relev|match|rating|feedback|verdict|judg|quality|满意|反馈|评价|质量|档|等级|级别|匹配|相关|评级|标注|判定")
 
 
 def _are_steps(table: Table, column: str) -> bool:
@@ -395,7 +415,7 @@ def refuse_retrieval(source: Source, table: Table) -> None:
     query = _first(guesses("query", asked), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
     if query and right and query != right:
-        plain = table.kind(query) == "text" and table.kind(right) == "text"
+        plain = table.kind(query) == "text" and table.kind(right) == "text" and not guesses("negative", [right])
         raise _retrieval(source, (query, right), {"prompt": query, "completion": right} if plain else {})
     pair = [_first(guesses(role, table.columns), USUAL) for role in ("sentence1", "sentence2")]
     score = _first(guesses("score", table.columns), USUAL)
