@@ -1,4 +1,4 @@
-"""Conversations that are kept as trees: ChatGPT's exports (messages by id), OpenAssistant's (replies inside replies)."""
+"""Conversations kept as trees: ChatGPT's exports (messages by id), OpenAssistant's (replies inside replies)."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _best(node: Mapping[str, Any]) -> Branch:
     others = 0
     for _ in range(_DEEPEST):
         turns.append({"role": node.get("role"), "content": node.get("text", node.get("content"))})
-        replies = next((node[key] for key in _REPLIES if isinstance(node.get(key), list)), [])
+        replies: list[Any] = next((node[key] for key in _REPLIES if isinstance(node.get(key), list)), [])
         replies = [reply for reply in replies if isinstance(reply, Mapping)]
         if not replies:
             break

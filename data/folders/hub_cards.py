@@ -164,11 +164,11 @@ def card_folder(path: Path, dataset: Dataset, discover: Discover) -> Source | No
     source = parts[0] if len(parts) == 1 else joined(parts, dataset)
     message = say("Its README says what is read: {subset}, {split} ({count} files).", subset=found.name,
                   split=name or "-", count=len(parts))  # fmt: skip
-    told = [note("file-chosen", message, Where(file=dataset.path))]
+    notes = [note("file-chosen", message, Where(file=dataset.path))]
     others = {split: files for split, files in splits.items() if split and split != name}
-    told += other_splits(others, dataset)
+    notes += other_splits(others, dataset)
     return source.altered(
-        notes=(*source.notes, *told),
+        notes=(*source.notes, *notes),
         splits=tuple(filter(None, splits)),
     )
 

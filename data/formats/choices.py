@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
+from tunewiz.data.dialogues.compared import side
 from tunewiz.data.reading.cells import Table, is_empty, number_in, parse_nested
 from tunewiz.data.reading.columns import guesses, normalise_name
-from tunewiz.data.reading.compared import side
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.meaning import comes_again, is_choice
 

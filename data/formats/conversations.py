@@ -13,7 +13,7 @@ from tunewiz.data.formats.choices import right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Format, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested
 from tunewiz.data.reading.expressions import value_at
-from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.reading.source import Row
 from tunewiz.data.reading.turns import Talk, is_turns, talk, text_of, thought, tool_list
 from tunewiz.data.rows.conversations import Conversation, Turn, plain_exchange
 from tunewiz.problems import Message, Report, note, say, warning

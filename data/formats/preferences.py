@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from tunewiz.data.dialogues.compared import side
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import split_dialogue
 from tunewiz.data.dialogues.roles import part_of
@@ -12,7 +13,6 @@ from tunewiz.data.formats.conversations import HISTORY, SYSTEM, TOOLS, ChatCells
 from tunewiz.data.formats.format import Mapped, Role
 from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.reading.columns import guesses
-from tunewiz.data.reading.compared import side
 from tunewiz.data.reading.turns import Talk, first_turns, is_turns, text_of
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_

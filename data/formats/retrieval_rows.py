@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.formats.choices import counted, right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
+from tunewiz.data.formats.several import LISTED, PARALLEL, cut_at, one_by_one
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested, score_of
 from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
@@ -27,7 +27,7 @@ class GroupFormat(RetrievalFormat):
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each row that has a query and a positive."""
         if detection.marks.get(detection.column("query")) == PARALLEL:
-            yield from _one_by_one(detection, rows)
+            yield from one_by_one(detection, rows)
             return
         asked_in = (*detection.mapping.get("query", ()), *detection.mapping.get("similar", ()))
         several = "similar" in detection.mapping or any(column in detection.marks for column in asked_in)
@@ -103,28 +103,6 @@ def _beside(detection: Detection, cells: Cells, positives: int) -> dict[str, Any
     }
 
 
-def _one_by_one(detection: Detection, rows: Iterable[Row]) -> Iterator[Group]:
-    """Each question of a row's list with the answer at its place in another one."""
-    query, positive = detection.column("query"), detection.column("positive")
-    for row in rows:
-        asked, answered = (parse_nested(value_at(row.values, name)) for name in (query, positive))
-        if not isinstance(asked, list) or not isinstance(answered, list):
-            continue
-        for one, other in zip(asked, answered, strict=False):
-            if isinstance(one, str) and isinstance(other, str) and one.strip() and other.strip():
-                yield Group(one, (other,), line=row.line)
-
-
-def are_parallel(table: Table, query: str, positive: str) -> bool:
-    """Whether two columns hold lists of as many texts in nearly each row, and several in most."""
-    values = [(parse_nested(value_at(row.values, query)), parse_nested(value_at(row.values, positive)))
-              for row in table.rows]  # fmt: skip
-    lists = [(one, other) for one, other in values if isinstance(one, list) and isinstance(other, list)]
-    alike = sum(len(one) == len(other) for one, other in lists)
-    several = sum(len(one) > 1 and len(set(map(str, one))) > 1 for one, _ in lists)
-    return bool(lists) and alike >= 0.9 * len(values) and 2 * several > len(values)
-
-
 def _ways_to_ask(detection: Detection, cells: Cells) -> list[str]:
     """The query, or the queries that its cell holds, and those of columns with other ways to ask the same."""
     column = detection.column("query")
@@ -150,35 +128,6 @@ def _texts_of(detection: Detection, cells: Cells, role: str) -> list[str]:
 
 def _parts(text: str, mark: str) -> list[str]:
     return [part.strip() for part in cut_at(text, mark)] if mark else [text]
-
-
-#: Stands for the list that a cell of several queries is.
-LISTED: Final = "[]"
-#: Stands for a list of queries each of which has its answer at its place in the list beside it.
-PARALLEL: Final = "[][]"
-#: The mark between texts that are numbered in one cell: ``1. … 2. …``, ``①…②…``, ``（1）…（2）…``.
-NUMBERED: Final = "1. 2. 3."
-_NUMBER: Final = re.compile(
-    r"(?:^|(?<=[\s;；。？！?!]))(?:[(（](\d{1,2})[)）]|(\d{1,2})\s*(?:[、．)）]|\.(?!\d)|(?<=[;；。？！?!]\d)\.)|([①-⑳]))\s*"
-)
-
-
-def cut_at(text: str, mark: str) -> list[str]:
-    """The parts of a text at a mark between them; at numbers only where they count from 1 on without a gap.
-
-    >>> cut_at("1. how long? 2. how far?", NUMBERED), cut_at("take 2. then 1. of it", NUMBERED)
-    (['how long?', 'how far?'], ['take 2. then 1. of it'])
-    """
-    if mark != NUMBERED:
-        # A longer run of the same sign is another sign: "####" holds no "###".
-        sign = re.escape(mark[0])
-        return re.split(rf"(?<!{sign}){re.escape(mark)}(?!{sign})", text)
-    found = list(_NUMBER.finditer(text.strip()))
-    numbers = [int(one[1] or one[2]) if one[1] or one[2] else ord(one[3]) - ord("①") + 1 for one in found]
-    if not found or found[0].start() or numbers != list(range(1, len(numbers) + 1)):
-        return [text]
-    ends = [*(one.start() for one in found[1:]), len(text.strip())]
-    return [text.strip()[one.end() : end].strip(" ;；\n") for one, end in zip(found, ends, strict=True)]
 
 
 def _at(cells: Cells) -> Where:

@@ -83,4 +83,3 @@ class WrittenDialogue(ConversationFormat):
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns between the marks."""
         return cells.supervised(cells.turns("dialogue", answered=True))
-

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from tunewiz.data.dialogues.compared import compared_pair, judges
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import spoken
 from tunewiz.data.dialogues.roles import part_of
@@ -15,7 +16,6 @@ from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.unfolding import graded
 from tunewiz.data.reading.cells import Table, number_in, parse_nested
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name, numbered_columns
-from tunewiz.data.reading.compared import compared_pair, judges
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import (
     asks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tunewiz.data.dialogues.compared import compared_pair, judge_of
 from tunewiz.data.formats.choices import choice_of, counted
 from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.formats.preferences import ComparedAnswers
@@ -13,7 +14,6 @@ from tunewiz.data.formats.supervised import PromptCompletion
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import guesses
-from tunewiz.data.reading.compared import compared_pair, judge_of
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, note, say

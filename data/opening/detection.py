@@ -11,7 +11,6 @@ from typing import Final
 
 from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.formats.collections import CollectionFormat
-from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, Format, Mapped, RetrievalFormat, formats
 from tunewiz.data.formats.raw_text import PROSE, is_ragged, is_table
 from tunewiz.data.opening.advice import (
@@ -128,7 +127,7 @@ def detect_rows(
     source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
     if not any(item.shape == "conversations" for item in known.values()):
-        mapping = as_pairs(mapping, columns, known)
+        mapping = as_pairs(mapping, columns)
     others = {} if mapping else other_languages(table)
     again = {name for names in others.values() for name in names}
     table = replace(table, columns=tuple(name for name in columns if name not in again))

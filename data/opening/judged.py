@@ -66,7 +66,9 @@ def together(source: Source, mapping: Mapped, given: Mapped) -> list[Problem]:
         return []
     message = say("All of these are learned as right answers: {columns}.", columns=list_columns(several))
     only = map_options({"query": mapping["query"][0], "positive": several[0]})
-    return [warning("answers-together", message, source.at(), say("If only the first is right: {mapping}.", mapping=only))]
+    return [
+        warning("answers-together", message, source.at(), say("If only the first is right: {mapping}.", mapping=only))
+    ]
 
 
 def unjudged_lists(source: Source, table: Table, asked: Sequence[str] = ()) -> Problem | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from tunewiz.data.formats.format import Mapped
-from tunewiz.data.formats.retrieval_rows import LISTED, NUMBERED, PARALLEL, are_parallel, cut_at
+from tunewiz.data.formats.several import LISTED, NUMBERED, PARALLEL, are_parallel, cut_at
 from tunewiz.data.opening.labels import is_clicks
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
@@ -144,7 +144,9 @@ def _tells(table: Table, name: str) -> bool:
 
 
 #: Names of what a query is to find.
-_FOUND: Final = re.compile("context|passage|document|chunk|reference|evidence|story|article|上下文|段落|文档|材料|原文|文章")
+_FOUND: Final = re.compile(
+    "context|passage|document|chunk|reference|evidence|story|article|上下文|段落|文档|材料|原文|文章"
+)
 #: Names of texts that no document has in front: other answers, and what asks.
 _APART: Final = re.compile(
     "answer|response|completion|distract|wrong|incorrect|reject|generat|question|quer|explan|rational|candidate|choice|"
@@ -245,7 +247,7 @@ def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
         found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
         # One of several columns holds one way to ask, commas and all.
-        more = () if len(mapping["similar"]) > 1 else _MORE_MARKS
+        more: tuple[str, ...] = () if len(mapping["similar"]) > 1 else _MORE_MARKS
         found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//", *more), 0.1)
     return {column: mark for column, mark in found.items() if mark}
 
@@ -319,8 +321,8 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     if "similar" in mapping or not mapping.get("query") or mapping["query"][0] in marks:
         return found
     for column in spare_columns(table, mapping):
-        marks = _MARKS if guesses("similar", [column]) or guesses("query", [column]) else IN_A_LINE
-        if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column, marks):
+        between = _MARKS if guesses("similar", [column]) or guesses("query", [column]) else IN_A_LINE
+        if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column, between):
             message = say("Cells of {column} hold several texts and are not used.", column=column)
             fix = say("If they are other ways to ask, say so: {mapping}.", mapping=map_options({"similar": column}))
             found.append(warning("several-questions", message, source.at(), fix))

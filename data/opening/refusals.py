@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tunewiz.data.opening.advice import Advice, Unmapped, graded_answers
+from tunewiz.data.opening.for_pairs import head_of, llm_pairs, with_marks, with_rejected
 from tunewiz.data.opening.judged import judged_lists, unjudged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import IN_A_LINE, is_named_so, is_text, mark_between
@@ -60,32 +61,13 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str], 
     )
     fix = say("To train on them as pairs, map them: --map query=COLUMN --map positive=COLUMN.")
     if len(marks) >= 2:
-        tried = (found for found in _llm_pairs(table, marks) if works is None or works(found))
+        tried = (found for found in llm_pairs(table, marks) if works is None or works(found))
         pair: Mapping[str, str] | None = next(tried, None)
     else:
         pair = {"turns": marks[0]} if works and works({"turns": marks[0]}) else None
     if pair:
         fix = say("To use them as pairs: {mapping}.", mapping=map_options(pair))
     return BadData(error("llm-layout", message, source.at(), fix), *mixed_rows(source, table))
-
-
-def _llm_pairs(table: Table, marks: Sequence[str]) -> Iterator[dict[str, str]]:
-    """What is asked and answered as a pair, with what tells right answers from wrong ones beside it."""
-    asked, answered = marks[:2]
-    rest = [column for column in table.columns if column not in marks and "[" not in column]
-    wrong = next((guess.column for guess in guesses("llm_rejected", rest)), "")
-    for query in (asked, f"{asked}[].content"):
-        for right, bad in ((answered, wrong), (f"{answered}[].content", f"{wrong}[].content")):
-            if wrong:
-                yield {"query": query, "positive": right, "negative": bad}
-    if wrong:
-        return
-    told = [guess.column for role in ("score", "llm_desirable") for guess in guesses(role, rest)]
-    judged = next((column for column in told if table.varied(column) and table.score_share(column) > 0.9), "")
-    if judged:
-        yield {"sentence1": asked, "sentence2": answered, "score": judged}
-    else:
-        yield {"query": asked, "positive": answered}
 
 
 def kinds_of_rows(table: Table) -> tuple[int, str]:
@@ -129,8 +111,8 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
     turns = "" if missing or works is None else _turns_in(table, works)
     if turns:
         message = say("{column} holds conversations, which are rows for a language model.", column=turns)
-        fix = say("To use each question with its answer as a pair: {mapping}.", mapping=map_options({"turns": turns}))
-        return BadData(error("llm-layout", message, source.at(), fix))
+        pairs = say("To use each question with its answer as a pair: {mapping}.", mapping=map_options({"turns": turns}))
+        return BadData(error("llm-layout", message, source.at(), pairs))
     mapping = next(filter(works, _mappings(table, texts)), {}) if works else {}
     fix = _how_to_map_pairs(table, texts, mapping) if works else None
     several = "" if mapping else pairs_inside(table)
@@ -164,13 +146,16 @@ def _unclear_labels(source: Source, table: Table, texts: Sequence[str]) -> Probl
 
 
 #: Names of steps of a scale, whatever the steps are called (L1, A+, 一档).
-_STEPS: Final = re.compile("level|grade|tier|relev|match|rating|feedback|verdict|judg|quality|满意|反馈|评价|质量|档|等级|级别|匹配|相关|评级|标注|判定")
+_STEPS: Final = re.compile(
+    "level|grade|tier|relev|match|rating|feedback|verdict|judg|quality|满意|反馈|评价|质量|档|等级|级别|匹配|相关|评级|标注|判定"
+)
 
 
 def _are_steps(table: Table, column: str) -> bool:
     """Whether a column is called like steps of a scale and holds few words that come again."""
     name = normalise_name(column)
-    return bool(_STEPS.search(name)) and table.kind(column) == "text" and table.varied(column) and comes_again(table, column)
+    words = table.kind(column) == "text" and not known_labels(table.values(column), {})
+    return bool(_STEPS.search(name)) and words and table.varied(column) and comes_again(table, column)
 
 
 def unclear(table: Table, missing: Sequence[str]) -> Message:
@@ -219,11 +204,11 @@ def _is_told(table: Table, mapping: Mapping[str, str]) -> bool:
 def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     """Mappings that leave no text and no score out, likely ones first."""
     scores = [column for column in table.columns if column not in texts and _is_score(table, column)]
-    wrong = [column for column in texts if guesses("llm_rejected", [_head(column)])]
+    wrong = [column for column in texts if guesses("llm_rejected", [head_of(column)])]
     if wrong:
-        yield from _with_rejected(table, texts, wrong)
+        yield from with_rejected(table, texts, wrong)
         return
-    yield from _with_marks(table, texts)
+    yield from with_marks(table, texts)
     roles = ("query", "positive", "negative", "title", "similar")
     named = {role: next((guess.column for guess in guesses(role, texts)), "") for role in roles}
     if len(texts) == 2 and not any(_are_labels(table, column) for column in texts):
@@ -236,31 +221,6 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     if scores and len(texts) == 3 and named["title"]:
         query, text = _ordered(table, [column for column in texts if column != named["title"]], named["query"])
         yield {"sentence1": query, "sentence2": f"{named['title']} + {text}", "score": scores[0]}
-
-
-def _head(column: str) -> str:
-    return re.split(r"[\[.]", column)[0]
-
-
-def _with_rejected(table: Table, texts: Sequence[str], wrong: Sequence[str]) -> Iterator[dict[str, str]]:
-    """A prompt with the chosen answer as right and the rejected one as wrong: never the one as query of the other."""
-    right = [column for column in texts if column not in wrong and guesses("llm_chosen", [_head(column)])]
-    rest = [column for column in table.columns if column not in (*right, *wrong)]
-    asked = [guess.column for guess in guesses("llm_asked", rest)]
-    inside = [f"{column}.messages[0].content" for column in asked if table.kind(column) == "object"]
-    for query in (*asked, *inside) if right else ():
-        yield {"query": query, "positive": right[0], "negative": wrong[0]}
-
-
-def _with_marks(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
-    """What is asked, with its title, and the answers that are marked as right and as wrong ones."""
-    wrong = next((column for column in texts if "[!" in column), "")
-    right = wrong.replace("[!", "[")
-    rest = [column for column in texts if column not in (right, wrong)]
-    titles = [guess.column for guess in guesses("title", rest)]
-    if wrong and right in texts and (len(rest) == 1 or (len(rest) == 2 and titles)):
-        query = " + ".join(sorted(rest, key=lambda column: column not in titles))
-        yield {"query": query, "positive": right, "negative": wrong}
 
 
 def _asking_first(table: Table, texts: Sequence[str], named: Mapping[str, str]) -> tuple[str, str]:

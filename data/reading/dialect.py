@@ -218,7 +218,7 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
     if directive:
         given = directive.group(1) if given == "auto" else given
         peeked = peeked[1:]
-    named = next((found[1] for _, text in peeked[:_TITLES] if (found := _SEPARATOR.match(text))), "")
+    named = next((one[1] for _, text in peeked[:_TITLES] if (one := _SEPARATOR.match(text))), "")
     given = _NAMED_DELIMITERS.get(named.casefold(), named) if named and given == "auto" else given
     peeked = _below_settings(peeked)
     hint = "\t" if any(suffix.casefold() in (".tsv", ".tab") for suffix in source.path.suffixes) else ","

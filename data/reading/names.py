@@ -38,9 +38,12 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "answer answers document doc passage context paragraph answertext faqanswer clickeddoc clickeddocument",
             "chunk",
             "clickedtext clickedpassage entailment entailed 点击文档 点击内容 蕴含句",
-            "答案 回答 答 答复 标准答案 标准回复 标准话术 话术 应答 应答话术 参考话术 回复 解答 文档 段落 篇章 上下文 材料",
+            "标准话术 话术 应答 应答话术 参考话术",
+            "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
         ),
-        WEAK: _names("response reply a content body sent1 sentence2 text2 target output code 内容 正文 标准问 标准问题"),
+        WEAK: _names(
+            "response reply a content body sent1 sentence2 text2 target output code 内容 正文 标准问 标准问题"
+        ),
     },
     "negative": {
         EXACT: _names(
@@ -135,7 +138,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         USUAL: _names(
             "solution solutions canonicalsolution ideal idealanswer referenceanswer goldanswer",
             "answer answers answerkey output target targets tgt assistant reply replies bot gpt chatbot",
-            "回答 答案 答 解答 答复 标准答案 标准回答 标准回复 标准话术 话术 应答 应答话术 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
+            "标准话术 话术 应答 应答话术",
+            "回答 答案 答 解答 答复 标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
         ),
         WEAK: _names(
             "positive content summary abstract highlights headline translation 摘要 总结 概要 概述 标题 翻译 下文 下联",

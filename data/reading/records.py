@@ -40,7 +40,7 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     records: Callable[[Source, Report], Iterator[Row]] = import_module(
         f"tunewiz.data.{_READERS[source.container]}"
     ).records
-    rows = islice(records(source, report), source.limit)
+    rows: Iterator[Row] = islice(records(source, report), source.limit)
     if source.keys:
         rows = (replace(row, values={name: _renamed(value, source.keys) for name, value in row.values.items()})
                 for row in rows)  # fmt: skip

@@ -15,7 +15,6 @@ from tunewiz.data.formats.collections import read_judgments
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.expressions import value_at
-from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.retrieval.cleaning import Cleaner
 from tunewiz.data.retrieval.prepared import record_of

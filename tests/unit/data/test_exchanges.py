@@ -50,7 +50,7 @@ def codes(found: Inspection) -> dict[str, str]:
 def test_text_files_of_questions_and_answers_are_read_for_every_task(tmp_path: Path, name: str, written: str) -> None:
     path = tmp_path / name
     path.write_text(written)
-    pairs = PAIRS_ZH if any("\u4e00" <= sign for sign in written) else PAIRS
+    pairs = PAIRS_ZH if any(sign >= "\u4e00" for sign in written) else PAIRS
     found = looked(path, "embedding")
     assert (found.format, found.counts["examples"], codes(found)["turns-as-pairs"]) == ("turns", 6, "warning")
     assert found.preview[3] == dict(zip(("query", "positive"), pairs[3], strict=True))
@@ -92,7 +92,11 @@ def exported(n: int) -> dict[str, Any]:
                                  "parent": None if parent is None else f"{n}-{parent}"}  # fmt: skip
         if parent is not None:
             nodes[f"{n}-{parent}"]["children"].append(f"{n}-{place}")
-    code = {"author": {"role": "assistant"}, "content": {"content_type": "code", "text": "x = 1"}, "recipient": "python"}
+    code = {
+        "author": {"role": "assistant"},
+        "content": {"content_type": "code", "text": "x = 1"},
+        "recipient": "python",
+    }
     nodes[f"{n}-1"]["children"] = [f"{n}-c"]
     nodes[f"{n}-c"] = {"id": f"{n}-c", "message": code, "parent": f"{n}-1", "children": [f"{n}-2"]}
     nodes[f"{n}-2"]["parent"] = f"{n}-c"

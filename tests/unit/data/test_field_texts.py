@@ -32,7 +32,9 @@ def test_questions_and_answers_in_a_text_file_are_conversations(
 @pytest.mark.parametrize("name", ["guide.md", "guide.txt"])
 def test_running_text_is_told_as_such_where_pairs_are_wanted(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_text("# Guide\n\n" + "".join(f"## Part {n}\n\n{row['answer']}, or so.\n\n" for n, row in enumerate(ROWS)))
+    path.write_text(
+        "# Guide\n\n" + "".join(f"## Part {n}\n\n{row['answer']}, or so.\n\n" for n, row in enumerate(ROWS))
+    )
     found = told(inspect(Dataset(str(path)), task="embedding"))
     assert set(found) == {"running-text", "documents"}
 
