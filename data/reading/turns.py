@@ -58,6 +58,7 @@ _TOOLS: Final = ("functions", "tools")
 _WEIGHTS: Final = ("weight", "loss", "loss_scale", "loss_weight", "train", "training", "learn", "train_on_turn")
 _MASKS: Final = ("masked", "mask")
 _LEARNED: Final = (*_WEIGHTS, *_MASKS)
+_LEARNED_KEYS: Final = frozenset(_LEARNED)
 #: Fields that say nothing a model would read.
 _PLAIN: Final = frozenset(
     (
@@ -156,6 +157,8 @@ class _Raw:
 
     def _weigh(self, item: Mapping[str, Any]) -> None:
         """Take down whether the answer that ``item`` holds is to be learned."""
+        if _LEARNED_KEYS.isdisjoint(item):
+            return
         if _unlearned(item):
             self.unlearned.add(len(self.turns))
             return
