@@ -99,7 +99,7 @@ def _variant_problems(found: Sequence[Point], told: Container[tuple[str, str]]) 
     out = [replace(one, severity="warning") for one in once(absent)]
     if errors(wrong):
         return [*once(wrong), *out]
-    message = say("Runs beside each other: {names}.", names=", ".join(left))
+    message = say("Runs beside each other: {names}.", names=tuple(left))
     return [*once(wrong), *out, note("sweep", message, Where("variants"))]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from tunewiz.data.documents.reading import holds_documents
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.beir import read_qrels
 from tunewiz.data.formats.format import Detection, takes_conversations
-from tunewiz.data.formats.raw_text import as_prose
+from tunewiz.data.formats.raw_text import as_prose, is_ragged
 from tunewiz.data.opening.advice import Unmapped
+from tunewiz.data.opening.detection import SAMPLE_ROWS
 from tunewiz.data.opening.opened import understood
 from tunewiz.data.parallel.look import look_through
+from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.discovery import discover
 from tunewiz.data.reading.records import first_unfolded, read
 from tunewiz.data.reading.source import Dataset, Row, Source
@@ -133,7 +136,7 @@ def _detected(source: Source, task: str | None, findings: Findings) -> tuple[Det
     try:
         detection, told = understood(source, task)
     except BadData as refusal:
-        if not takes_conversations(task) and len(source.columns) < 2 and as_prose(source, "text") is not None:
+        if not takes_conversations(task) and as_prose(source, "text") is not None and _runs_on(source):
             message = say("This is running text: no row of it holds a query and a text that answers it.")
             fix = say("Write both into each row of a table.")
             raise BadData(error("running-text", message, source.at(), fix)) from None
@@ -142,6 +145,12 @@ def _detected(source: Source, task: str | None, findings: Findings) -> tuple[Det
     for problem in (*(detection.source if detection else source).notes, *told):
         findings(problem)
     return detection, advised
+
+
+def _runs_on(source: Source) -> bool:
+    """Whether a file named like prose has one column, or now more cells a line and now fewer."""
+    rows = list(islice(read(source, lambda _problem: None), SAMPLE_ROWS))
+    return len(source.columns) < 2 or is_ragged(Table(source, source.columns, rows))
 
 
 class _Looking:

@@ -43,7 +43,13 @@ _SPOKEN: Final = (
 )
 #: And those that also head the parts of one question (``Question: … Context: …``).
 _ASKED: Final = "question|answer|instruction|input|response|q|a|问题|回答|答案|问|答|提问|指令|输入|输出|回复"
-_LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN}|{_ASKED})\**[ \t]*[:：]", re.I)
+#: They may be numbered (``Q3:``, ``Q3.``, ``问题2：``) and stand in brackets (``【问】``).
+_HEADS: Final = (
+    rf"({_ASKED})[ \t]?\d{{0,5}}\**[ \t]*[:：]|({_ASKED})\d{{1,5}}[.、．)）](?!\d)"
+    rf"|[【\[]({_ASKED})[ \t]?\d{{0,5}}[】\]][ \t]*[:：]?"
+)
+_NAMED: Final = rf"\**(?:({_SPOKEN})\**[ \t]*[:：]|{_HEADS})\**"
+_LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?{_NAMED}", re.I)
 _SURE_LABELS: Final = re.compile(rf"(?:^|\n|(?=###))[ \t]*(?:#{{2,}}[ \t]*)?\**({_SPOKEN})\**[ \t]*[:：]", re.I)
 
 _HEAD: Final = 200  # characters that hold the signs and the mark that a dialogue begins with
@@ -140,7 +146,7 @@ def _labelled(text: str, labels: re.Pattern[str]) -> Turns | None:
     before = CONTROL.sub("", text[: found[0].start()]).strip() if found else ""
     if len(found) < 2 or (before and "##" not in found[0][0]):
         return None
-    turns = _cut(text, [(one[1], one.start(), one.end()) for one in found])
+    turns = _cut(text, [(one[one.lastindex or 1], one.start(), one.end()) for one in found])
     # What stands above the first mark of Alpaca's prompt says what kind of task it is.
     return [("system", before), *turns] if turns and before else turns
 
@@ -165,11 +171,11 @@ def _bare(text: str) -> str:
     return CONTROL.sub("", text).strip()
 
 
-_PREFIX: Final = re.compile(rf"^\s*\**({_SPOKEN}|{_ASKED})\**\s*[:：]\s*", re.I)
+_PREFIX: Final = re.compile(rf"^\s*{_NAMED}\s*", re.I)
 
 
 def spoken(text: str) -> tuple[Part | None, str]:
     """Who says a text that begins with a name (``问：…``), and what; (None, text) where none does."""
     found = _PREFIX.match(text)
-    part = part_of(found[1]) if found else None
+    part = part_of(found[found.lastindex or 1]) if found else None
     return (part, text[found.end() :]) if found and part else (None, text)

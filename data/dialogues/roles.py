@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, get_args
 
 from tunewiz.data.rows.conversations import Speaker
@@ -43,7 +44,12 @@ PARTS: Final = get_args(Part)
 
 def fold(name: object) -> str:
     """A role's name without case, width, blanks and the signs around it."""
-    return _AROUND.sub("", unicodedata.normalize("NFKC", str(name)).casefold())
+    return _folded(str(name))
+
+
+@lru_cache(maxsize=1 << 12)  # a million rows have a handful of names
+def _folded(name: str) -> str:
+    return _AROUND.sub("", unicodedata.normalize("NFKC", name).casefold())
 
 
 def part_of(name: object, said: Mapping[str, str] | None = None) -> Part | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz.data.folders.splits import SPLIT_WORDS, Discover, is_data, joined, split_of
+from tunewiz.data.folders.splits import SPLIT_WORDS, Discover, is_data, joined, other_splits, split_of
 from tunewiz.data.reading.source import Dataset, Source
 from tunewiz.problems import BadData, Message, Where, error, note, say
 
@@ -164,8 +164,11 @@ def card_folder(path: Path, dataset: Dataset, discover: Discover) -> Source | No
     source = parts[0] if len(parts) == 1 else joined(parts, dataset)
     message = say("Its README says what is read: {subset}, {split} ({count} files).", subset=found.name,
                   split=name or "-", count=len(parts))  # fmt: skip
+    notes = [note("file-chosen", message, Where(file=dataset.path))]
+    others = {split: files for split, files in splits.items() if split and split != name}
+    notes += other_splits(others, dataset)
     return source.altered(
-        notes=(*source.notes, note("file-chosen", message, Where(file=dataset.path))),
+        notes=(*source.notes, *notes),
         splits=tuple(filter(None, splits)),
     )
 

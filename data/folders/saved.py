@@ -126,9 +126,14 @@ def listed_folder(path: Path, dataset: Dataset, discover: Discover) -> Source | 
     source = discover(replace(dataset, path=place, columns=columns))
     message = say("{name} of LLaMA-Factory's dataset_info.json is read: {file}.", name=name, file=entry["file_name"])
     tags = entry.get("tags")
-    speakers = _speakers(tags) if isinstance(tags, Mapping) else {}
+    tags = tags if isinstance(tags, Mapping) else {}
+    speakers, keys = _speakers(tags), _keys(tags)
     told = note("file-chosen", message, Where(file=dataset.path))
-    return source.altered(notes=(*source.notes, told), speakers={**speakers, **source.speakers})
+    others = [one for one in entries if one != name]
+    if others:
+        more = say("Other datasets that it lists: {names}.", names=tuple(others[:10]))
+        told = replace(told, fix=more)
+    return source.altered(notes=(*source.notes, told), speakers={**speakers, **source.speakers}, keys=keys)
 
 
 def _columns(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -143,6 +148,12 @@ def _columns(entry: Mapping[str, Any]) -> dict[str, str]:
     elif "kto_tag" in given:
         roles = {"prompt": "prompt", "query": "input", "response": "completion", "kto_tag": "desirable"}
     return {roles[role]: str(column) for role, column in given.items() if role in roles and column}
+
+
+def _keys(tags: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of turns that go by other names than LLaMA-Factory's own (from and value)."""
+    usual = {"role_tag": "from", "content_tag": "value"}
+    return {str(tags[tag]): name for tag, name in usual.items() if tags.get(tag) and tags[tag] != name}
 
 
 def _speakers(tags: Mapping[str, Any]) -> dict[str, str]:

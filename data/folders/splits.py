@@ -132,12 +132,16 @@ def _told(chosen: Sequence[Path], path: Path, dataset: Dataset, others: Mapping[
         message = say("The folder's file {file} is read.", file=chosen[0].relative_to(path).as_posix())
     else:
         message = say("{count} files of the folder are read, one after another.", count=len(chosen))
-    told = [note("file-chosen", message, where)]
-    if others:
-        first = next((name for name in ("test", "dev", "validation", "eval") if name in others), next(iter(others)))
-        place = f"{dataset.path.rstrip('/')}/{others[first][0].relative_to(path).as_posix()}"
-        message = say("Other splits that are there: {splits}.", splits=tuple(others))
-        told.append(
-            note("other-splits", message, where, say("To measure on: data.evaluation.data: {path}", path=place))
-        )
-    return told
+    named = {name: [file.relative_to(path).as_posix() for file in files] for name, files in others.items()}
+    return [note("file-chosen", message, where), *other_splits(named, dataset)]
+
+
+def other_splits(others: Mapping[str, Sequence[str]], dataset: Dataset) -> list[Problem]:
+    """A note of the splits that are not read, by name, with the one to measure on; none where there are none."""
+    if not others:
+        return []
+    first = next((name for name in ("test", "dev", "validation", "eval") if name in others), next(iter(others)))
+    message = say("Other splits that are there: {splits}.", splits=tuple(others))
+    place = f"{dataset.path.rstrip('/')}/{others[first][0]}"
+    fix = say("To measure on: data.evaluation.data: {path}", path=place)
+    return [note("other-splits", message, Where(file=dataset.path), fix)]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
+from tunewiz.data.dialogues.compared import side
 from tunewiz.data.reading.cells import Table, is_empty, number_in, parse_nested
 from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
@@ -89,6 +90,9 @@ def _text(item: Any) -> str:
 
 def right_places(values: Mapping[str, Any], offered: Sequence[str], right: str, first: int = 0) -> list[int] | None:
     """Which of the choices of a row ``right`` names, by the label of one, or as :func:`places_of` tells."""
+    named = side(value_at(values, right), offered)
+    if named is not None:
+        return [named] if named >= 0 else None
     names = _labels(values, offered)
     word = str(value_at(values, right)).strip()
     return (
@@ -142,6 +146,9 @@ def counted(table: Table, offered: Sequence[str], right: str) -> Counted:
 
     Numbers count from 0 where one of them is 0, and from 1 where one of them is the number of choices.
     """
+    told = [side(value, offered) for value in table.values(right)]
+    if told and None not in told:
+        return "letters"
     if _labelled(table, offered) and all(right_places(row.values, offered, right) for row in table.rows):
         return "letters"
     rows = [(value_at(row.values, right), texts_offered(row.values, offered)) for row in table.rows]

@@ -13,8 +13,7 @@ from tunewiz.data.formats.choices import right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Format, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested
 from tunewiz.data.reading.expressions import value_at
-from tunewiz.data.reading.records import read
-from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.reading.source import Row
 from tunewiz.data.reading.turns import Talk, is_turns, talk, text_of, thought, tool_list
 from tunewiz.data.rows.conversations import Conversation, Turn, plain_exchange
 from tunewiz.problems import Message, Report, note, say, warning
@@ -251,14 +250,6 @@ class ConversationFormat(Format):
             return True
         values = [parse_nested(value) for value in table.values(column)]
         return all(isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) for value in values)
-
-    def plain(self, source: Source) -> Detection | None:
-        """A source without a table of rows as this format; None when it is another."""
-        return None
-
-    def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
-        """The records of the source."""
-        return read(detection.source, report)
 
     def conversations(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Conversation]:
         """A :class:`Conversation` for each row that has one."""

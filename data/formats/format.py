@@ -9,6 +9,7 @@ from functools import cache
 from typing import ClassVar, Final, Literal
 
 from tunewiz.data.reading.cells import Table, parse_nested
+from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.rows.examples import Group, ScoredPair
 from tunewiz.problems import Problem, Report
@@ -94,6 +95,14 @@ class Format(ABC):
     def takes(self, source: Source, table: Table) -> Detection | None:
         """A source that this format understands whatever its columns; None, as nearly always, otherwise."""
         return None
+
+    def plain(self, source: Source) -> Detection | None:
+        """A source without a table of rows as this format; None when it is another."""
+        return None
+
+    def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
+        """The records of the source."""
+        return read(detection.source, report)
 
     def synonyms(self) -> Mapping[str, str]:
         """Other names under which the user may map a role."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from tunewiz.data.dialogues.compared import side
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import split_dialogue
 from tunewiz.data.dialogues.roles import part_of
@@ -157,6 +158,50 @@ class RejectedAnswer(Preference):
         if found is None:
             return None
         return self._pair(cells, replace(found, turns=found.turns[:-1]), found.turns[-1].text)
+
+
+class ComparedAnswers(Preference):
+    """A prompt with two answers in columns of their own, and a column that says which is the better one."""
+
+    name: ClassVar[str] = "compared_answers"
+    title: ClassVar[str] = N_("Two answers and which is better")
+    description: ClassVar[str] = N_("A prompt, two answers (A and B), and which of them is the better one in each row.")
+    roles: ClassVar[tuple[Role, ...]] = (
+        Role("answers", many=True),
+        Role("better"),
+        Role("prompt", required=False, names="llm_asked"),
+        Role("input", required=False, names="llm_input"),
+        SYSTEM,
+        HISTORY,
+        TOOLS,
+    )
+
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """Nothing stands beside the two."""
+        return mapping
+
+    def assumed(self, mapping: Mapped, table: Table) -> bool:
+        """By its names alone, which :func:`tunewiz.data.opening.choosing.choice_match` looks at."""
+        return False
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """Of two answers, with a prompt or at the ends of whole conversations, one is said to be the better."""
+        pair = mapping["answers"]
+        said = [side(value, pair) for value in table.values(mapping["better"][0])]
+        prompted = "prompt" in mapping or all(_conversations(table, column) for column in pair)
+        return len(pair) == 2 and prompted and (not table.rows or bool({0, 1} & set(said)))
+
+    def conversation(self, cells: ChatCells) -> Conversation | None:
+        """The better answer is the chosen one; a row in which neither is better teaches nothing."""
+        pair = cells.detection.mapping["answers"]
+        better = side(cells.value("better"), pair)
+        if better not in (0, 1):
+            message = say("Neither answer is said to be the better one; the row is left out.")
+            cells.drop("no-better-answer", message)
+            return None
+        answers = {"chosen": (pair[better],), "rejected": (pair[1 - better],)}
+        detection = replace(cells.detection, mapping={**cells.detection.mapping, **answers})
+        return super().conversation(replace(cells, detection=detection))
 
 
 # KTO: an answer and whether it was good, without another one to compare it with.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -28,6 +28,7 @@ PROSE: Final = (".txt", ".text", ".md", ".markdown")
 _BLANK: Final = re.compile(r"\n[ \t]*\n")
 _COLUMN: Final = "text"
 _LINES: Final = 200  # that tell a table from prose
+_ALIKE: Final = 0.8  # of the rows of a table have as many cells as most
 _FEW_LINES: Final = 5  # among fewer, as many tabs on each are no pattern
 
 
@@ -105,13 +106,20 @@ def _part(item: Any) -> str | None:
 
 def is_table(source: Source) -> bool:
     """Whether a file named like prose holds a table: names in its first line, or as many separators on every line."""
-    heading = next(lines(source, lambda _problem: None), (0, ""))[1]
+    table = (text for number, text in lines(source, lambda _problem: None) if number > source.skip_lines)
+    heading = next(table, "")
     if source.columns and named_marks(heading):
         return True
     if len(source.columns) < 2 or not (source.delimiter == "\t" or len(source.delimiter) > 1):
         return False
-    first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]
+    first = [text for text in (heading, *islice(table, _LINES)) if text.strip()]
     return len(first) >= _FEW_LINES and len({text.count(source.delimiter) for text in first}) == 1
+
+
+def is_ragged(table: Table) -> bool:
+    """Whether rows have now more cells and now fewer, as sentences have commas."""
+    counts = [sum(bool(value) for value in row.values.values()) for row in table.rows]
+    return len(counts) >= _FEW_LINES and counts.count(max(set(counts), key=counts.count)) < _ALIKE * len(counts)
 
 
 def as_prose(source: Source, column: str) -> Source | None:
@@ -153,7 +161,7 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
         message = say("The lines are words with tags (named entities); as raw text the tags would be learned as words.")
         fix = say("Write a row for each sentence: the text, and its entities as the answer.")
         return [(error if source.format == "auto" else warning)("tagged-words", message, source.at(), fix)]
-    if len(first) < _FEW_LINES or 3 * sum(bool(_SAID_AT.match(text)) for text in first) < len(first):
+    if not is_saved_chat(first):
         asking = sum(text.rstrip().endswith(("?", "？")) for text in first)
         if len(first) >= 2 * _FEW_LINES and 0.3 * len(first) <= asking <= 0.7 * len(first):
             message = say(
@@ -165,6 +173,11 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
     message = say("The lines tell when who speaks: this is a saved chat, of which every word would be trained on.")
     fix = say("To train on answers, write each exchange as a paragraph: a line User: …, a line Assistant: …")
     return [warning("chat-in-text", message, source.at(), fix)]
+
+
+def is_saved_chat(first: Sequence[str]) -> bool:
+    """Whether at least every third line tells when somebody speaks."""
+    return len(first) >= _FEW_LINES and 3 * sum(bool(_SAID_AT.match(text)) for text in first) >= len(first)
 
 
 def _has_blank_lines(source: Source) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.formats.choices import counted, right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Mapped, RetrievalFormat, Role, Shape
+from tunewiz.data.formats.several import LISTED, PARALLEL, cut_at, one_by_one
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested, score_of
 from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
@@ -26,6 +26,9 @@ class GroupFormat(RetrievalFormat):
 
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each row that has a query and a positive."""
+        if detection.marks.get(detection.column("query")) == PARALLEL:
+            yield from one_by_one(detection, rows)
+            return
         asked_in = (*detection.mapping.get("query", ()), *detection.mapping.get("similar", ()))
         several = "similar" in detection.mapping or any(column in detection.marks for column in asked_in)
         asked, answered = _two_columns(detection)
@@ -125,31 +128,6 @@ def _texts_of(detection: Detection, cells: Cells, role: str) -> list[str]:
 
 def _parts(text: str, mark: str) -> list[str]:
     return [part.strip() for part in cut_at(text, mark)] if mark else [text]
-
-
-#: Stands for the list that a cell of several queries is.
-LISTED: Final = "[]"
-#: The mark between texts that are numbered in one cell: ``1. … 2. …``, ``①…②…``, ``（1）…（2）…``.
-NUMBERED: Final = "1. 2. 3."
-_NUMBER: Final = re.compile(
-    r"(?:^|(?<=[\s;；。？！?!]))(?:[(（](\d{1,2})[)）]|(\d{1,2})\s*(?:[、．)）]|\.(?!\d)|(?<=[;；。？！?!]\d)\.)|([①-⑳]))\s*"
-)
-
-
-def cut_at(text: str, mark: str) -> list[str]:
-    """The parts of a text at a mark between them; at numbers only where they count from 1 on without a gap.
-
-    >>> cut_at("1. how long? 2. how far?", NUMBERED), cut_at("take 2. then 1. of it", NUMBERED)
-    (['how long?', 'how far?'], ['take 2. then 1. of it'])
-    """
-    if mark != NUMBERED:
-        return text.split(mark)
-    found = list(_NUMBER.finditer(text.strip()))
-    numbers = [int(one[1] or one[2]) if one[1] or one[2] else ord(one[3]) - ord("①") + 1 for one in found]
-    if not found or found[0].start() or numbers != list(range(1, len(numbers) + 1)):
-        return [text]
-    ends = [*(one.start() for one in found[1:]), len(text.strip())]
-    return [text.strip()[one.end() : end].strip(" ;；\n") for one, end in zip(found, ends, strict=True)]
 
 
 def _at(cells: Cells) -> Where:

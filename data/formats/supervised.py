@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final
 
+from tunewiz.data.dialogues.trees import tree_column
 from tunewiz.data.formats.conversations import (
     CHOICES,
     HISTORY,
@@ -16,15 +17,16 @@ from tunewiz.data.formats.conversations import (
     ChatCells,
     ConversationFormat,
 )
-from tunewiz.data.formats.format import Mapped, Role
+from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, normalise_name
 from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
 from tunewiz.data.reading.records import read
+from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns, plain_keys
 from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.language import N_
-from tunewiz.problems import say
+from tunewiz.problems import note, say
 
 # Alpaca: an instruction, perhaps an input, and the output.
 
@@ -123,6 +125,15 @@ class _TurnList(ConversationFormat):
         beside = [guess.column for guess in guesses("llm_scene", [name for name in table.columns if name not in used])]
         scene = next((column for column in beside if table.kind(column) == "text"), "")
         return mapping if not scene or "system" in mapping else {**mapping, "system": (scene,)}
+
+    def takes(self, source: Source, table: Table) -> Detection | None:
+        """A chat program's export: trees of messages, whatever their column is called."""
+        column = tree_column(table)
+        if not column or not self._is_own(first_turns(table, column)):
+            return None
+        message = say("{column} holds trees of messages, as chat programs export them; a branch of each is read.",
+                      column=column)  # fmt: skip
+        return Detection(self, source, {self.turns: (column,)}, 0.9, (note("trees-read", message, source.at()),))
 
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from tunewiz.data.dialogues.compared import compared_pair, judges
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import spoken
 from tunewiz.data.dialogues.roles import part_of
@@ -14,7 +15,7 @@ from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.unfolding import graded
 from tunewiz.data.reading.cells import Table, number_in, parse_nested
-from tunewiz.data.reading.columns import USUAL, guesses, list_columns, normalise_name, numbered_columns
+from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name, numbered_columns
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import (
     asks,
@@ -174,7 +175,11 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
     asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", texts))
     # Beside a question, a list of texts holds several answers to it.
     turns = next((column for column in columns if _are_turns(table, column, asked)), "")
-    if turns:
+    if turns and not _answered(table, turns):
+        answers = [name for name in columns if name != turns and table.kind(name) == "text"]
+        advice = [tried(known, "prompt_completion", table, {"prompt": (turns,), "completion": (name,)})
+                  for name in answers[:1]]  # fmt: skip
+    elif turns:
         advice = [tried(known, name, table, {role: (turns,)}) for name, role in _TURNS]
     else:
         advice = [tried(known, name, table, mapping) for name, mapping in _mappings(table, texts)]
@@ -183,6 +188,13 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
             return _titles(table, known, title, next(column for column in texts if column != title))
     best = next(filter(None, advice), "")
     return say("Say which is which, for example: {mapping}", mapping=best) if best else None
+
+
+def _answered(table: Table, column: str) -> bool:
+    """Whether the assistant speaks in the turns of a column at all."""
+    turns = first_turns(table, column)
+    who = [turn.get("role", turn.get("from")) for turn in turns if isinstance(turn, dict)]
+    return not who or any(name is not None and part_of(name) in ("assistant", "call") for name in who) or None in who
 
 
 def _are_turns(table: Table, column: str, asked: bool) -> bool:
@@ -210,14 +222,18 @@ def _mappings(table: Table, texts: Sequence[str]) -> Iterator[tuple[str, dict[st
         more[role] = tuple(guess.column for guess in guesses(names, texts))[:1]
     more = {role: columns for role, columns in more.items() if columns}
     open_texts = [column for column in texts if not any(column in columns for columns in more.values())]
+    if any(guess.strength == EXACT for guess in guesses("negative", open_texts)):
+        return  # a wrong text for retrieval is no answer
     asked = [guess.column for guess in guesses("llm_prompt", open_texts) if guess.strength >= USUAL]
     asking = [column for column in open_texts if asks(table, column)]
-    asked = asked or (asking if len(asking) == 1 else [])
+    asked = asking if len(asking) == 1 and (not asked or asked == open_texts) else asked
     rest = [column for column in open_texts if column not in asked]
     answered = [guess.column for guess in guesses("llm_completion", rest) if guess.strength >= USUAL][:1] or rest[-1:]
     labels = [column for column in rest if comes_again(table, column)]
     if labels and not asked and not more and len(open_texts) > 1:
         yield "classification", {"text": tuple(c for c in open_texts if c != labels[0]), "label": (labels[0],)}
+    if len(asked) == 1 and len(rest) == 2 and all(_ANSWERS.search(column) for column in rest):
+        yield "preference", {"prompt": (asked[0],), "chosen": (rest[0],), "rejected": (rest[1],)} | more
     prompt = tuple(column for column in open_texts if column not in answered)
     # What is an answer by its name is never asked.
     if answered and prompt and not any(_ANSWERS.search(column) for column in prompt):
@@ -293,29 +309,23 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
     return say("Say what to learn: {mapping}; or every word of the text: {raw}.", mapping=answers or labels, raw=raw)
 
 
-#: Names of answers of which there are several, told apart by a number or a letter.
-_NUMBERED: Final = re.compile(
-    r"(.*(?:response|answer|completion|output|reply|humanref|generation|conversation|messages|回答|答案|回复|输出|对话))"
-    r"([0-9ab甲乙一二])"
-)
 _MOST_VERDICTS: Final = 4
 
 
 def refuse_compared(source: Source, table: Table) -> None:
     """Raise :class:`BadData` for two answers to one prompt beside a column that tells which is the better one."""
-    stems: dict[str, list[str]] = {}
-    for column in table.columns:
-        said = table.kind(column) == "text" or bool(first_turns(table, column))
-        found = _NUMBERED.fullmatch(normalise_name(column)) if said else None
-        if found and not comes_again(table, column):
-            stems.setdefault(found[1], []).append(column)
-    pair = next((columns for columns in stems.values() if len(columns) == 2), None)
+    pair = compared_pair(table)
+    if pair is None:
+        return
+    named = judges(table, pair)
     few = [column for column in table.columns if 1 < len({str(v) for v in table.values(column)}) <= _MOST_VERDICTS]
-    if pair is None or not few:
+    judge = next(iter((*named, *few)), "")
+    if not judge:
         return
     message = say("{first} and {second} are two answers to one prompt, and {column} may tell which is the better one.",
-                  first=pair[0], second=pair[1], column=few[0])  # fmt: skip
-    fix = say("To train on preferences, write the better one into a column chosen, the other into rejected.")
+                  first=pair[0], second=pair[1], column=judge)  # fmt: skip
+    fix = say('Write {first} or {second} into {column}, where neither is better "tie"; or the better answer into a '
+              "column chosen, the other into rejected.", first=pair[0], second=pair[1], column=judge)  # fmt: skip
     raise BadData(error("answers-compared", message, source.at(), fix))
 
 
@@ -404,7 +414,7 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
             asked = role in ("instruction", "prompt", "input")
             told.append((warning if asked else note)("object-text", message, source.at()))
         lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
-        several = [value for value in lists if not any(isinstance(item, dict) for item in value)]
+        several = [value for value in lists if not is_turns(value[:1])]
         answers = next((best.mapping[name][0] for name in ("completion", "output") if name in best.mapping), "")
         parallel = bool(answers) and table.kind(answers) in ("texts", "object")
         if role in ("prompt", "instruction") and parallel and 2 * len(several) > len(table.values(column)):
@@ -412,6 +422,8 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
                           column=column, answers=answers)  # fmt: skip
             fix = say("Write a row for each question with its answer, or turns of one conversation as messages.")
             told.append(error("list-text", message, source.at(), fix))
+        elif any(one.code == "list-text" and one.severity == "error" for one in told):
+            continue
         elif role in ("completion", "output") and any(isinstance(item, dict) for value in lists for item in value):
             if any(not is_turns(value[:1]) for value in lists):
                 told.append(graded_answers(source, table, column))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tunewiz.data.dialogues.compared import compared_pair, judge_of
 from tunewiz.data.formats.choices import choice_of, counted
 from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.formats.preferences import ComparedAnswers
 from tunewiz.data.formats.retrieval_rows import MultipleChoice
 from tunewiz.data.formats.supervised import PromptCompletion
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.source import Source
 from tunewiz.problems import Problem, error, note, say
@@ -32,6 +35,9 @@ def choice_match(candidates: Mapping[str, Format], table: Table, said: Mapped) -
         return None
     used = {column for columns in said.values() for column in columns}
     table = replace(table, columns=tuple(column for column in table.columns if column not in used))
+    compared = _compared(candidates, table, said)
+    if compared is not None:
+        return compared
     chosen = next((name for name in (MultipleChoice.name, PromptCompletion.name) if name in candidates), "")
     found = choice_of(table) if chosen else None
     if found is None:
@@ -43,6 +49,29 @@ def choice_match(candidates: Mapping[str, Format], table: Table, said: Mapped) -
     else:
         given = {"prompt": found.asked, "choices": found.offered, "completion": (found.right,)}
     return match(candidates[chosen], table, {**given, **said})
+
+
+def _compared(candidates: Mapping[str, Format], table: Table, said: Mapped) -> Match | None:
+    """Two answers to one prompt and which of them is the better one, for retrieval or for a language model."""
+    pair = compared_pair(table)
+    judge = judge_of(table, pair) if pair else ""
+    if not pair or not judge:
+        return None
+    rest = [column for column in table.columns if column not in (*pair, judge) and table.kind(column) == "text"]
+    if ComparedAnswers.name in candidates:
+        role, format_ = "prompt", candidates[ComparedAnswers.name]
+        roles = ("answers", "better")
+        asked = [guess.column for name in ("llm_asked", "llm_prompt") for guess in guesses(name, rest)]
+    elif MultipleChoice.name in candidates:
+        role, format_ = "query", candidates[MultipleChoice.name]
+        roles = ("choices", "right")
+        asked = [guess.column for name in ("query", "llm_asked") for guess in guesses(name, rest)]
+        if any(table.kind(column) != "text" for column in pair):
+            return None
+    else:
+        return None
+    given = {roles[0]: pair, roles[1]: (judge,)} | ({role: (asked[0],)} if asked else {})
+    return match(format_, table, {**given, **said}) if asked or role == "prompt" else None
 
 
 def first_choice(source: Source, table: Table, mapping: Mapped) -> tuple[int | None, list[Problem]]:

@@ -11,9 +11,8 @@ from typing import Final
 
 from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.formats.collections import CollectionFormat
-from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, Format, Mapped, RetrievalFormat, formats
-from tunewiz.data.formats.raw_text import PROSE, is_table
+from tunewiz.data.formats.raw_text import PROSE, is_ragged, is_table
 from tunewiz.data.opening.advice import (
     how_to_map,
     lost_columns,
@@ -26,7 +25,8 @@ from tunewiz.data.opening.advice import (
     unread_judgments,
 )
 from tunewiz.data.opening.choosing import choice_match, first_choice
-from tunewiz.data.opening.judged import judged, unjudged
+from tunewiz.data.opening.for_pairs import as_pairs
+from tunewiz.data.opening.judged import judged, together, unjudged
 from tunewiz.data.opening.labels import (
     clicks_told,
     label_notes,
@@ -98,7 +98,7 @@ def detect(
 def _plain(source: Source, known: Mapping[str, Format]) -> Detection | None:
     """A file without rows, read as running text."""
     for name, item in known.items():
-        if isinstance(item, ConversationFormat) and source.format in ("auto", name):
+        if source.format in ("auto", name):
             found = item.plain(source)
             if found is not None:
                 return found
@@ -126,6 +126,8 @@ def detect_rows(
     columns = _columns(source, sample, mapping)
     source, mapping = _speakers(source, mapping, columns)
     table = Table(source, columns, sample)
+    if not any(item.shape == "conversations" for item in known.values()):
+        mapping = as_pairs(mapping, columns)
     others = {} if mapping else other_languages(table)
     again = {name for names in others.values() for name in names}
     table = replace(table, columns=tuple(name for name in columns if name not in again))
@@ -160,7 +162,8 @@ def _detected(
         wrong = unclear_marks(source, table, used) or ids_for_texts(source, table, used)
         if wrong is not None:
             raise BadData(wrong)
-    prose = for_llm and source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
+    prose = source.path.suffix.casefold() in PROSE and source.container == "csv" and not is_table(source)
+    prose = prose and (for_llm or is_ragged(table))
     if not found and not (given or prose) and has_no_names(source):
         positional = match_unnamed(candidates, table)
         found = [positional] if positional else []
@@ -254,6 +257,9 @@ def _refuse_for_retrieval(
     """Rows for language models are no pairs unless the user maps them."""
     if given or source.format != "auto":
         return
+    refuse_compared(source, table)
+    if not found:
+        refuse_single_turns(source, table)
     layout, marks = llm_layout(table.columns)
     if layout and not any(item.weakest > 1 and len(item.mapping) >= 3 for item in found):
         raise refuse_llm(source, table, layout, marks, works)
@@ -356,6 +362,7 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
     told += other_reading(source, table, best, others, given) or clicks_told(source, best, given)
     for_llm = best.format.shape == "conversations"
     wrong = judged(source, table, best.mapping) or unjudged(source, table, best.mapping, given)
+    told += [] if wrong else together(source, best.mapping, given)
     told += wrong or (lost_columns(source, table, best) if for_llm else unused(source, table, best.mapping))
     if for_llm:
         asked = next((best.mapping[role][0] for role in ("prompt", "instruction") if role in best.mapping), "")

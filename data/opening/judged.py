@@ -15,7 +15,7 @@ from tunewiz.data.reading.expressions import map_options, value_at
 from tunewiz.data.reading.meaning import is_choice
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import is_turns
-from tunewiz.problems import Message, Problem, error, say
+from tunewiz.problems import Message, Problem, error, say, warning
 
 #: Roles whose texts are all learned as right ones.
 _RIGHT: Final = ("positive", "completion", "output")
@@ -57,6 +57,18 @@ def unjudged(source: Source, table: Table, mapping: Mapped, given: Mapped) -> li
             if _are_made(table, name):
                 return [_unjudged(source, table, name, mapping.get("query", ()))]
     return []
+
+
+def together(source: Source, mapping: Mapped, given: Mapped) -> list[Problem]:
+    """A warning where answers in several columns are all learned as right ones, by their names alone."""
+    several = next((mapping[role] for role in _RIGHT if role not in given and len(mapping.get(role, ())) > 1), ())
+    if not several or not mapping.get("query"):
+        return []
+    message = say("All of these are learned as right answers: {columns}.", columns=list_columns(several))
+    only = map_options({"query": mapping["query"][0], "positive": several[0]})
+    return [
+        warning("answers-together", message, source.at(), say("If only the first is right: {mapping}.", mapping=only))
+    ]
 
 
 def unjudged_lists(source: Source, table: Table, asked: Sequence[str] = ()) -> Problem | None:

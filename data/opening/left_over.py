@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from tunewiz.data.formats.format import Mapped
-from tunewiz.data.formats.retrieval_rows import LISTED, NUMBERED, cut_at
+from tunewiz.data.formats.several import LISTED, NUMBERED, PARALLEL, are_parallel, cut_at
 from tunewiz.data.opening.labels import is_clicks
 from tunewiz.data.opening.matching import Match
 from tunewiz.data.opening.unfolding import with_titles
@@ -18,6 +18,7 @@ from tunewiz.data.reading.discovery import GENERATED
 from tunewiz.data.reading.expressions import columns_in, map_options
 from tunewiz.data.reading.meaning import repeats
 from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.turns import first_turns
 from tunewiz.problems import Problem, error, note, say, warning
 
 _DATE: Final = re.compile(r"\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2}.*)?$|\d{1,2}[-/.:]\d{1,2}([-/.:]\d{2,4})?.*$")
@@ -89,7 +90,9 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     apart = bool(wrong) or any(
         _APART.search(normalise_name(name)) or guesses("query", [name]) or table.kind(name) == "texts" for name in texts
     )
-    if texts and document and not apart:
+    whole = next((name for name in texts if name not in wrong and _FOUND.search(normalise_name(name))), "")
+    several = document == "positive" and bool(whole) and table.kind(mapping["query"][0]) == "texts"
+    if texts and document and not apart and not several:
         kept, lost = mapping[document][0], " + ".join(inside.get(name, name) for name in texts)
         message = say("These texts are not used: {columns}.", columns=list_columns(texts))
         fix = say(
@@ -103,10 +106,9 @@ def unused(source: Source, table: Table, mapping: Mapped) -> list[Problem]:
     elif texts:
         message = say("These texts are not used: {columns}.", columns=list_columns(texts))
         fix = say("Write what matters into a column that is used; take the others out.")
-        found_in = next((name for name in texts if name not in wrong and _FOUND.search(normalise_name(name))), "")
-        if found_in and document == "positive":
+        if whole and document == "positive":
             fix = say("If that is what is to be found: {mapping}; else take it out.",
-                      mapping=map_options({"query": mapping["query"][0], "positive": found_in}))  # fmt: skip
+                      mapping=map_options({"query": mapping["query"][0], "positive": whole}))  # fmt: skip
         found.append(warning("texts-unused", message, source.at(), fix))
         spare = [name for name in spare if name not in texts]
     scores = [name for name in spare if _tells(table, name)]
@@ -142,7 +144,9 @@ def _tells(table: Table, name: str) -> bool:
 
 
 #: Names of what a query is to find.
-_FOUND: Final = re.compile("context|passage|document|chunk|reference|evidence|上下文|段落|文档|材料")
+_FOUND: Final = re.compile(
+    "context|passage|document|chunk|reference|evidence|story|article|上下文|段落|文档|材料|原文|文章"
+)
 #: Names of texts that no document has in front: other answers, and what asks.
 _APART: Final = re.compile(
     "answer|response|completion|distract|wrong|incorrect|reject|generat|question|quer|explan|rational|candidate|choice|"
@@ -220,6 +224,8 @@ def _told_of_titles(source: Source, table: Table, best: Match, nested: list[str]
 #: says that it holds several.
 _SURE_MARKS: Final = ("|||", " // ", " \\\\ ", "||", "###", "@@@", "@@", "&&&", "$$$", "<sep>", "[SEP]", "<SEP>", "##")
 _MARKS: Final = (*_SURE_MARKS, "|", "\n")
+#: Without the line break, which texts have that are one.
+IN_A_LINE: Final = _MARKS[:-1]
 _MORE_MARKS: Final = ("；", ";", "/", "、", "，")
 
 
@@ -229,14 +235,28 @@ def marks_of(table: Table, mapping: Mapped) -> dict[str, str]:
     In documents only marks that stand in no text otherwise, and that most cells have.
     """
     found = {}
+    lists = [mapping[role] for role in ("query", "positive") if len(mapping.get(role, ())) == 1]
+    if len(lists) == 2 and not mapping.get("negative") and are_parallel(table, lists[0][0], lists[1][0]):
+        return {lists[0][0]: PARALLEL}
     for column in mapping.get("query", ()):
-        listed = table.kind(column) == "texts" and column in table.columns and "[" not in column
+        listed = table.kind(column) == "texts" and (
+            (column in table.columns and "[" not in column) or _one_each(table, column, mapping)
+        )
         found[column] = LISTED if listed else mark_between(table, column, (NUMBERED, *_MARKS, "//"), 0.5)
     for column in (*mapping.get("positive", ()), *mapping.get("negative", ())):
         found[column] = mark_between(table, column, _SURE_MARKS, 0.5)
     for column in mapping.get("similar", ()):
-        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//", *_MORE_MARKS), 0.1)
+        # One of several columns holds one way to ask, commas and all.
+        more: tuple[str, ...] = () if len(mapping["similar"]) > 1 else _MORE_MARKS
+        found[column] = mark_between(table, column, (NUMBERED, *_MARKS, "//", *more), 0.1)
     return {column: mark for column, mark in found.items() if mark}
+
+
+def _one_each(table: Table, column: str, mapping: Mapped) -> bool:
+    """Whether the texts of a query in a list of objects, which are no turns, are all asked of one text."""
+    head = column.split("[")[0]
+    plain = all(table.kind(name) == "text" for name in mapping.get("positive", ()))
+    return "[]" in column and " + " not in column and plain and not first_turns(table, head)
 
 
 def mark_between(table: Table, column: str, marks: Sequence[str] = _MARKS, share: float = 0.5) -> str:
@@ -273,6 +293,11 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     marks = marks_of(table, mapping)
     found: list[Problem] = []
     for column, mark in marks.items():
+        if mark == PARALLEL:
+            message = say("Each text in {column} is a query; its answer stands at the same place in {answers}.",
+                          column=column, answers=mapping["positive"][0])  # fmt: skip
+            found.append(note("several-questions", message, source.at()))
+            continue
         if mark == LISTED:
             message = say("The lists in {column} hold several questions; each is a query.", column=column)
             found.append(note("several-questions", message, source.at()))
@@ -296,7 +321,8 @@ def several_in_a_cell(source: Source, table: Table, mapping: Mapped) -> list[Pro
     if "similar" in mapping or not mapping.get("query") or mapping["query"][0] in marks:
         return found
     for column in spare_columns(table, mapping):
-        if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column):
+        between = _MARKS if guesses("similar", [column]) or guesses("query", [column]) else IN_A_LINE
+        if (table.kind(column) == "texts" and guesses("similar", [column])) or mark_between(table, column, between):
             message = say("Cells of {column} hold several texts and are not used.", column=column)
             fix = say("If they are other ways to ask, say so: {mapping}.", mapping=map_options({"similar": column}))
             found.append(warning("several-questions", message, source.at(), fix))

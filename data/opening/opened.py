@@ -13,7 +13,6 @@ from tunewiz.data.formats.conversations import ConversationFormat
 from tunewiz.data.formats.format import Detection, RetrievalFormat
 from tunewiz.data.opening import detection
 from tunewiz.data.reading.discovery import discover, discover_files
-from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.data.rows.examples import Collection, Example, Group, ScoredPair
@@ -114,7 +113,7 @@ def read_examples(data: Opened, report: Report, split: str = "") -> Iterator[Exa
     """The training examples of ``data``, at most ``limit`` of them; for a collection, those of ``split``."""
     if data.is_collection:
         return islice(groups_from_qrels(data.detection, split, report), data.source.limit)
-    return examples_of(data.detection, read(data.source, report), report)
+    return examples_of(data.detection, data.detection.format.rows(data.detection, report), report)
 
 
 def train_split(data: Opened, wanted: str, report: Report) -> str:

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.opening.advice import Advice, Unmapped, graded_answers
+from tunewiz.data.opening.for_pairs import head_of, llm_pairs, with_marks, with_rejected
 from tunewiz.data.opening.judged import judged_lists, unjudged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
-from tunewiz.data.opening.left_over import is_named_so, is_text, mark_between
+from tunewiz.data.opening.left_over import IN_A_LINE, is_named_so, is_text, mark_between
 from tunewiz.data.opening.unfolding import graded, pairs_inside, unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
@@ -25,7 +25,6 @@ from tunewiz.problems import BadData, Message, Problem, error, say, warning
 #: Whether a mapping, role to column, makes rows that can be used of the sample.
 Works = Callable[[Mapping[str, str]], bool]
 
-_FIRST_TURNS: Final = 5  # among which the user speaks
 #: Columns that together show data for language models, and the name of that layout.
 _LLM_LAYOUTS = (
     (("messages",), "messages"),
@@ -62,22 +61,13 @@ def refuse_llm(source: Source, table: Table, layout: str, marks: Sequence[str], 
     )
     fix = say("To train on them as pairs, map them: --map query=COLUMN --map positive=COLUMN.")
     if len(marks) >= 2:
-        pair: Mapping[str, str] | None = {"query": marks[0], "positive": marks[1]}
+        tried = (found for found in llm_pairs(table, marks) if works is None or works(found))
+        pair: Mapping[str, str] | None = next(tried, None)
     else:
-        pair = next(filter(works, _turn_pairs(table, marks[0])), None) if works else None
+        pair = {"turns": marks[0]} if works and works({"turns": marks[0]}) else None
     if pair:
         fix = say("To use them as pairs: {mapping}.", mapping=map_options(pair))
     return BadData(error("llm-layout", message, source.at(), fix), *mixed_rows(source, table))
-
-
-def _turn_pairs(table: Table, column: str) -> Iterator[dict[str, str]]:
-    """Mappings of what the user says first and the turn after it to a query and its answer."""
-    turns = [turn for turn in first_turns(table, column) if isinstance(turn, dict)]
-    key = next((key for key in ("value", "content", "text") if turns and key in turns[0]), "")
-    for place, turn in enumerate(turns[:_FIRST_TURNS] if key else ()):
-        if "user" not in [part_of(str(turn.get(name))) for name in ("role", "from", "speaker")]:
-            continue
-        yield {"query": f"{column}[{place}].{key}", "positive": f"{column}[{place + 1}].{key}"}
 
 
 def kinds_of_rows(table: Table) -> tuple[int, str]:
@@ -118,6 +108,11 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
         problem = problem or _unclear_labels(source, table, texts) or unjudged_lists(source, table, asked)
     if problem is not None:
         return BadData(problem)
+    turns = "" if missing or works is None else _turns_in(table, works)
+    if turns:
+        message = say("{column} holds conversations, which are rows for a language model.", column=turns)
+        pairs = say("To use each question with its answer as a pair: {mapping}.", mapping=map_options({"turns": turns}))
+        return BadData(error("llm-layout", message, source.at(), pairs))
     mapping = next(filter(works, _mappings(table, texts)), {}) if works else {}
     fix = _how_to_map_pairs(table, texts, mapping) if works else None
     several = "" if mapping else pairs_inside(table)
@@ -128,6 +123,12 @@ def refuse(source: Source, table: Table, works: Works | None, missing: Sequence[
     return Unmapped(told, advised=mapping if sure and not missing else {})
 
 
+def _turns_in(table: Table, works: Works) -> str:
+    """The column of conversations that make pairs; "" where none does."""
+    found = (column for column in table.columns if "[" not in column and first_turns(table, column))
+    return next((column for column in found if works({"turns": column})), "")
+
+
 def _unclear_labels(source: Source, table: Table, texts: Sequence[str]) -> Problem | None:
     """An error that asks what labels beside two texts are worth, where nothing says that."""
     if len(texts) != 2:
@@ -136,9 +137,25 @@ def _unclear_labels(source: Source, table: Table, texts: Sequence[str]) -> Probl
     asked = [column for column in spare_labels(table, {}) if not known_labels(table.values(column), {})]
     if asked:
         return ask_worth(source, table, asked[0], (first, second))
+    steps = [column for column in table.columns if column not in texts and _are_steps(table, column)]
+    if steps:
+        return ask_worth(source, table, steps[0], (first, second))
     scores = [column for column in table.columns if column not in texts and _is_score(table, column)]
     mapping = {"sentence1": first, "sentence2": second, "score": scores[0]} if scores else {}
     return unclear_order(source, table, scores[0], first, map_options(mapping)) if scores else None
+
+
+#: Names of steps of a scale, whatever the steps are called (L1, A+, 一档).
+_STEPS: Final = re.compile(
+    "level|grade|tier|relev|match|rating|feedback|verdict|judg|quality|满意|反馈|评价|质量|档|等级|级别|匹配|相关|评级|标注|判定"
+)
+
+
+def _are_steps(table: Table, column: str) -> bool:
+    """Whether a column is called like steps of a scale and holds few words that come again."""
+    name = normalise_name(column)
+    words = table.kind(column) == "text" and not known_labels(table.values(column), {})
+    return bool(_STEPS.search(name)) and words and table.varied(column) and comes_again(table, column)
 
 
 def unclear(table: Table, missing: Sequence[str]) -> Message:
@@ -185,6 +202,11 @@ def _is_told(table: Table, mapping: Mapping[str, str]) -> bool:
 def _mappings(table: Table, texts: Sequence[str]) -> Iterator[dict[str, str]]:
     """Mappings that leave no text and no score out, likely ones first."""
     scores = [column for column in table.columns if column not in texts and _is_score(table, column)]
+    wrong = [column for column in texts if guesses("llm_rejected", [head_of(column)])]
+    if wrong:
+        yield from with_rejected(table, texts, wrong)
+        return
+    yield from with_marks(table, texts)
     roles = ("query", "positive", "negative", "title", "similar")
     named = {role: next((guess.column for guess in guesses(role, texts)), "") for role in roles}
     if len(texts) == 2 and not any(_are_labels(table, column) for column in texts):
@@ -206,10 +228,10 @@ def _asking_first(table: Table, texts: Sequence[str], named: Mapping[str, str]) 
     """
     first, second = texts
     asking = [column for column in texts if asks(table, column)]
-    if named["query"] in texts:
-        asked = named["query"]
-    elif len(asking) == 1:
+    if len(asking) == 1 and (named["query"] not in texts or all(guesses("query", [column]) for column in texts)):
         asked = asking[0]
+    elif named["query"] in texts:
+        asked = named["query"]
     elif named["title"] in texts:
         asked = min(texts, key=table.mean_length)
     else:
@@ -224,9 +246,12 @@ def _are_labels(table: Table, column: str) -> bool:
 
 def _mappings_of_three(table: Table, texts: Sequence[str], named: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """A query with its title and document, with other ways to ask and an answer, or with a right and a wrong text."""
-    several = named["similar"] or next((column for column in texts if mark_between(table, column)), "")
+    several = named["similar"] or next((column for column in texts if mark_between(table, column, IN_A_LINE)), "")
     for odd in filter(None, (several, named["title"])):
         query, text = _ordered(table, [column for column in texts if column != odd], named["query"])
+        if odd == named["title"] != several and _ANSWERS.search(normalise_name(text)):  # the subject of what is asked
+            yield {"query": f"{odd} + {query}", "positive": text}
+            continue
         rest = {"similar": odd} if odd == several else {}
         yield {"query": query, "positive": text if rest else f"{odd} + {text}"} | rest
     lists = [column for column in texts if table.kind(column) == "texts"]
@@ -243,6 +268,9 @@ def _mappings_of_three(table: Table, texts: Sequence[str], named: Mapping[str, s
         yield dict(zip(("query", "positive", "negative"), texts, strict=True))
     elif query and alike and len(others) == 2:
         yield {"query": query, "positive": others[0], "negative": others[1]}
+
+
+_ANSWERS: Final = re.compile("answer|reply|replies|response|resolution|solution|回答|答案|回复|答复|解决|处理结果")
 
 
 def _ordered(table: Table, pair: Sequence[str], query: str) -> tuple[str, str]:
@@ -345,7 +373,7 @@ def refuse_retrieval(source: Source, table: Table) -> None:
     query = _first(guesses("query", asked), USUAL)
     right = _first(guesses("positive", table.columns), EXACT) or _first(guesses("negative", table.columns), EXACT)
     if query and right and query != right:
-        plain = table.kind(query) == "text" and table.kind(right) == "text"
+        plain = table.kind(query) == "text" and table.kind(right) == "text" and not guesses("negative", [right])
         raise _retrieval(source, (query, right), {"prompt": query, "completion": right} if plain else {})
     pair = [_first(guesses(role, table.columns), USUAL) for role in ("sentence1", "sentence2")]
     score = _first(guesses("score", table.columns), USUAL)

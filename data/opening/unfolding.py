@@ -10,6 +10,7 @@ from tunewiz.data.formats.format import Mapped
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import is_false, is_true, map_options, nested
+from tunewiz.data.reading.meaning import asks
 from tunewiz.data.reading.scales import word_worth
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns
@@ -34,6 +35,15 @@ _RANKS: Final = ("rank", "ranking", "place", "名次", "排名")
 _CHOSEN: Final = (
     *("isselected", "selected", "ispositive", "isrelevant", "isgold", "issupporting", "relevant", "gold", "positive"),
     *(
+        "isaccepted",
+        "accepted",
+        "isbest",
+        "isbestanswer",
+        "采纳",
+        "是否采纳",
+        "已采纳",
+        "最佳",
+        "是否最佳",
         "iscorrect",
         "correct",
         "isanswer",
@@ -86,6 +96,8 @@ _CHOSEN: Final = (
         "相关度",
     ),
     *("得分", "分数", "评分", "类型", "点击次数"),
+    *("votes", "upvotes", "votecount", "likes", "likecount", "ups", "points", "helpful", "thumbsup", "pmscore"),
+    *("赞同数", "点赞数", "点赞", "赞数", "赞", "票数", "有用数", "喜欢数"),
     *_RANKS,
 )
 _LOOKED: Final = 50  # rows: what an object holds is alike in all
@@ -240,7 +252,7 @@ def ask_which(source: Source, table: Table, column: str, text: str, mark: tuple[
         key=key,
         values=", ".join(shown[:6]) + (" …" if len(shown) > 6 else ""),
     )
-    query = next((guess.column for guess in guesses("query", table.columns) if guess.column != column), "COLUMN")
+    query = _asked(table, column)
     test = _test(key, values)
     fix = say(
         "Say from where on they are, for example: {mapping}.",
@@ -249,6 +261,14 @@ def ask_which(source: Source, table: Table, column: str, text: str, mark: tuple[
         ),
     )
     return error("marks-unclear", message, source.at(), fix)
+
+
+def _asked(table: Table, beside: str) -> str:
+    """The column of what is asked, by its name or because it asks; "COLUMN" where none can be told."""
+    texts = [name for name in table.columns if table.kind(name) == "text" and name.split("[")[0] != beside]
+    named = [guess.column for role in ("query", "title") for guess in guesses(role, texts)]
+    sure = [name for name in named if asks(table, name)] or named or [name for name in texts if asks(table, name)]
+    return next(iter(sure), "COLUMN")
 
 
 def _test(key: str, values: list[Any]) -> str:

@@ -11,7 +11,7 @@ from tunewiz.data.checks.placed import Placed
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.parallel import spans
 from tunewiz.data.parallel.processes import Killed, in_processes
-from tunewiz.data.reading.records import first_unfolded, read
+from tunewiz.data.reading.records import first_unfolded
 from tunewiz.data.reading.source import Row, Span
 from tunewiz.data.text.lengths import Kept
 from tunewiz.problems import BadData, Findings, say, warning
@@ -91,8 +91,7 @@ def look_through(
 
 def _rows(detection: Detection, look: Look) -> Iterator[Row]:
     """The rows, counted."""
-    own = getattr(detection.format, "rows", None)
-    found = own(detection, look.placed) if own is not None else read(detection.source, look.placed)
+    found = detection.format.rows(detection, look.placed)
     for row in first_unfolded(detection.source, found, look.placed):
         look.rows += 1
         yield row

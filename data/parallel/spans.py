@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from tunewiz.data.formats.conversations import ConversationFormat
-from tunewiz.data.formats.format import Detection
+from tunewiz.data.formats.format import Detection, Format
 from tunewiz.data.formats.retrieval_rows import Alike, GroupFormat, Scored
 from tunewiz.data.reading import jsonl
 from tunewiz.data.reading.delimited import dialect_of, ends_open
@@ -31,7 +31,7 @@ def may_be_cut(detection: Detection) -> bool:
     if not plain or source.container not in ("jsonl", "csv", "tsv"):
         return False
     if issubclass(kind, ConversationFormat):
-        by_row = kind.rows is ConversationFormat.rows and kind.conversations is ConversationFormat.conversations
+        by_row = kind.rows is Format.rows and kind.conversations is ConversationFormat.conversations
     else:
         by_row = getattr(kind, "examples", None) in (GroupFormat.examples, Scored.examples, Alike.examples)
     return by_row and (source.container != "jsonl" or _holds_objects(source))

@@ -18,7 +18,7 @@ from tunewiz.data.reading.names import WEAK as WEAK
 from tunewiz.data.text.language import language_of_name
 from tunewiz.problems import Message, Problem, Where, error, say
 
-_SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#*【】\[\]「」《》<>]+")
+_SEPARATORS: Final = re.compile(r"[\s_\-./()（）:：\"'“”#*★☆●◆※【】\[\]「」《》<>]+")
 #: What people add to a header: ``问题（必填）``, ``Answer (required)``.
 _NOTE: Final = re.compile(r"[(（][^()（）]*[)）]|(?<=.)[【\[][^【】\[\]]*[】\]]$")
 #: Words around a name that change nothing of its role for a language model: ``用户问题内容``, ``reference_answer``.
@@ -146,7 +146,8 @@ def guesses(role: str, columns: Sequence[str]) -> list[Guess]:
     if role.startswith("llm_"):
         stems: dict[str, list[str]] = {}
         for column in columns:
-            stems.setdefault(stem_of(column), []).append(column)
+            if len(stem_of(column)) > 1 or column in spelt[column] or not column.isascii():  # model_a is no answer
+                stems.setdefault(stem_of(column), []).append(column)
         for strength, names in known.items():
             for name in names:
                 found += [Guess(column, min(strength, USUAL)) for column in stems.get(name, ())]

@@ -34,6 +34,11 @@ class Dialect:
     quoting: Quoting = "doubled"
     skip_space: bool = False
 
+    @property
+    def padded(self) -> bool:
+        """Whether people put blanks around the delimiter, as in tables of Markdown and around ``=>``."""
+        return self.delimiter == "|" or len(self.delimiter) > 1
+
 
 @dataclass(frozen=True)
 class Record:
@@ -149,9 +154,12 @@ def parse(text: str, dialect: Dialect) -> list[str]:
     """The cells of one record; a stray carriage return inside it becomes a space."""
     body = text.rstrip("\r\n")
     if dialect.quoting == "none":
-        return body.split(dialect.delimiter)
+        cells = body.split(dialect.delimiter)
+        return [cell.strip(" ") for cell in cells] if dialect.padded else cells
     if _QUOTE not in body:
         cells = body.split(dialect.delimiter)
+        if dialect.padded:
+            return [cell.strip(" ") for cell in cells]
         return [cell.lstrip(" ") for cell in cells] if dialect.skip_space else cells
     # csv takes a lone carriage return outside quotes for a mistake of its caller
     text = body.replace("\r\n", "\n").replace("\r", " ") if "\r" in body else body

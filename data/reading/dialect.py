@@ -218,6 +218,9 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
     if directive:
         given = directive.group(1) if given == "auto" else given
         peeked = peeked[1:]
+    named = next((one[1] for _, text in peeked[:_TITLES] if (one := _SEPARATOR.match(text))), "")
+    given = _NAMED_DELIMITERS.get(named.casefold(), named) if named and given == "auto" else given
+    peeked = _below_settings(peeked)
     hint = "\t" if any(suffix.casefold() in (".tsv", ".tab") for suffix in source.path.suffixes) else ","
     found = sniff(_whole_records(peeked), given, hint)
     delimiter = found.dialect.delimiter
@@ -242,6 +245,19 @@ def delimited_layout(source: Source, peeked: Sequence[tuple[int, str]], dataset:
         notes=(*source.notes, *notes),
     )
     return layout_of(source, [(record.line, record.cells) for record in found.records], dataset.header)
+
+
+#: A line that a program writes above a table for other programs: Anki's ``#separator:tab``.
+_SETTING: Final = re.compile(r"#[A-Za-z][\w -]{0,30}:\s?\S{1,60}\s*$")
+
+
+_SEPARATOR: Final = re.compile(r"#separator:\s?(\w+|[^\w\s])\s*$", re.IGNORECASE)
+
+
+def _below_settings(peeked: Sequence[tuple[int, str]]) -> Sequence[tuple[int, str]]:
+    """The lines below those of settings; all of them where no line is left."""
+    first = next((place for place, (_, text) in enumerate(peeked) if not _SETTING.match(text)), 0)
+    return peeked[first:]
 
 
 #: ``||``, ``_!_``, ``<sep>``: what stands between columns has a few characters.

@@ -23,7 +23,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "query": {
         EXACT: _names("query queries anchor 问题 查询 问 提问 问句 查询语句 查询词"),
         USUAL: _names(
-            "question questions querytext questiontext searchquery userquery searchterm faqquestion keyword",
+            "sent0 question questions querytext questiontext searchquery userquery searchterm faqquestion keyword",
             "标准问 标准问题 用户问题 用户提问 用户问 咨询问题 相似问 相似问题 检索词 搜索词 关键词 关键字 搜索语句",
             "搜索关键词 查询内容 querystring messages generatedquestions generatedqueries syntheticqueries",
         ),
@@ -38,9 +38,12 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "answer answers document doc passage context paragraph answertext faqanswer clickeddoc clickeddocument",
             "chunk",
             "clickedtext clickedpassage entailment entailed 点击文档 点击内容 蕴含句",
+            "标准话术 话术 应答 应答话术 参考话术",
             "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
         ),
-        WEAK: _names("response reply a content body sentence2 text2 target output code 内容 正文 标准问 标准问题"),
+        WEAK: _names(
+            "response reply a content body sent1 sentence2 text2 target output code 内容 正文 标准问 标准问题"
+        ),
     },
     "negative": {
         EXACT: _names(
@@ -133,8 +136,9 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "llm_completion": {
         EXACT: _names("completion completions response 回复 补全"),
         USUAL: _names(
-            "solution solutions",
+            "solution solutions canonicalsolution ideal idealanswer referenceanswer goldanswer",
             "answer answers answerkey output target targets tgt assistant reply replies bot gpt chatbot",
+            "标准话术 话术 应答 应答话术",
             "回答 答案 答 解答 答复 标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
         ),
         WEAK: _names(

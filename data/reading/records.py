@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import open_bytes
@@ -40,8 +40,18 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     records: Callable[[Source, Report], Iterator[Row]] = import_module(
         f"tunewiz.data.{_READERS[source.container]}"
     ).records
-    rows = islice(records(source, report), source.limit)
+    rows: Iterator[Row] = islice(records(source, report), source.limit)
+    if source.keys:
+        rows = (replace(row, values={name: _renamed(value, source.keys) for name, value in row.values.items()})
+                for row in rows)  # fmt: skip
     return _by_number(rows) if source.container == "json" and _is_one_line(source) else rows
+
+
+def _renamed(value: Any, keys: Mapping[str, str]) -> Any:
+    """What lies in a cell, with the fields of turns under their usual names."""
+    if isinstance(value, dict):
+        return {keys.get(name, name): _renamed(held, keys) for name, held in value.items()}
+    return [_renamed(item, keys) for item in value] if isinstance(value, list) else value
 
 
 #: A file that unfolds to so many characters and so many times its own size repeats itself: its first rows tell enough.

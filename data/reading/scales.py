@@ -51,11 +51,16 @@ SCALES: Final[tuple[LabelScale, ...]] = (
     LabelScale(
         "relevance-partial",
         _levels(
-            (0.0, "irrelevant,not relevant,non relevant,nonrelevant,unrelated,不相关,无关,完全不相关,毫不相关"),
+            (
+                0.0,
+                "irrelevant,not relevant,non relevant,nonrelevant,unrelated,不相关,无关,完全不相关,毫不相关,"
+                "不匹配,完全不匹配,not match,no match,mismatch",
+            ),
             (
                 1.0,
                 "partial,partially relevant,partly relevant,somewhat relevant,slightly relevant,marginally relevant,"
-                "weakly relevant,partial match,部分相关,有些相关,有点相关,弱相关,略微相关,一般相关,基本相关,比较相关",
+                "weakly relevant,partial match,"
+                "部分相关,部分匹配,有些相关,有点相关,弱相关,略微相关,一般相关,基本相关,比较相关",
             ),
             (
                 2.0,

@@ -156,7 +156,8 @@ class Source:
     one, or the keys of the first objects in order of appearance. ``shape``: how one JSON object
     holds all rows. ``skip_lines`` stand before the table and are no part of it; ``heading`` records are the header:
     groups of columns, their names, units. ``span`` is the part of the file that is read, where it is not the whole.
-    ``speakers`` is what the user says of who speaks in conversations, name to part.
+    ``speakers`` is what the user says of who speaks in conversations, name to part; ``keys`` are fields of their turns
+    by other names than the usual ones, name to usual name.
     """
 
     path: Path
@@ -181,6 +182,7 @@ class Source:
     mapping: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, float] = field(default_factory=dict)
     speakers: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
     format: str = "auto"
     split: str = "auto"
     limit: int | None = None

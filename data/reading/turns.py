@@ -11,6 +11,7 @@ from tunewiz.data.dialogues.markup import split_dialogue, spoken, without_contro
 from tunewiz.data.dialogues.order import ANSWERS, in_order, lost_beside_call
 from tunewiz.data.dialogues.roles import Part, fold, part_of, speaker_of
 from tunewiz.data.dialogues.segments import is_segments, listed, turns_of_segments
+from tunewiz.data.dialogues.trees import Branch, branch
 from tunewiz.data.reading.cells import Table, is_empty, parse_nested
 from tunewiz.data.rows.conversations import Turn
 from tunewiz.problems import Problem, Report, Where, note, say, warning
@@ -57,6 +58,7 @@ _TOOLS: Final = ("functions", "tools")
 _WEIGHTS: Final = ("weight", "loss", "loss_scale", "loss_weight", "train", "training", "learn", "train_on_turn")
 _MASKS: Final = ("masked", "mask")
 _LEARNED: Final = (*_WEIGHTS, *_MASKS)
+_LEARNED_KEYS: Final = frozenset(_LEARNED)
 #: Fields that say nothing a model would read.
 _PLAIN: Final = frozenset(
     (
@@ -155,6 +157,8 @@ class _Raw:
 
     def _weigh(self, item: Mapping[str, Any]) -> None:
         """Take down whether the answer that ``item`` holds is to be learned."""
+        if _LEARNED_KEYS.isdisjoint(item):
+            return
         if _unlearned(item):
             self.unlearned.add(len(self.turns))
             return
@@ -312,6 +316,10 @@ def _taken(raw: _Raw, found: Any) -> bool:
         return all(raw.add_text(part, text) for part, text in written if text or part != "assistant")
     if isinstance(found, list) and len(found) > 1 and all(isinstance(item, str) for item in found):
         return all(raw.add_text(part, text) for part, text in alternating(found))
+    tree = branch(found)
+    if tree is not None:
+        found = tree.turns
+        _tell_passed(raw, tree)
     found = listed(found)
     if not isinstance(found, list):
         raw.report(warning("unknown-role", say("The conversation is no list of turns."), raw.where))
@@ -322,6 +330,18 @@ def _taken(raw: _Raw, found: Any) -> bool:
     if _names_first(found):
         found = [{"role": item[0], "content": item[1]} for item in found]
     return all(raw.add(item) for item in found)
+
+
+def _tell_passed(raw: _Raw, tree: Branch) -> None:
+    """A warning of messages of a tree that make no turns."""
+    if tree.passed:
+        message = say("Messages that are no text of user or assistant are left out: {kinds}.",
+                      kinds=tuple(tree.passed))  # fmt: skip
+        raw.report(warning("messages-passed", message, raw.where, say("What is said in them is not learned.")))
+    if tree.answers:
+        message = say("Messages were answered several times; of {count} other answers none is read.",
+                      count=tree.answers)  # fmt: skip
+        raw.report(warning("answers-passed", message, raw.where, say("The last one, or that of the best rank, is.")))
 
 
 def alternating(texts: Sequence[str]) -> list[tuple[Part, str]]:
@@ -409,7 +429,8 @@ def _is_none(value: Any) -> bool:
 
 def first_turns(table: Table, column: str) -> list[Any]:
     """The turns of the first row of ``column`` that has any."""
-    found = (listed(parse_nested(value)) for value in table.values(column))
+    values = table.values(column)
+    found = (tree.turns if (tree := branch(value)) else listed(parse_nested(value)) for value in values)
     turns = (value for value in found if isinstance(value, list) and value)
     return next((value for value in turns if is_turns(value)), [])
 

@@ -15,7 +15,6 @@ from tunewiz.data.formats.collections import read_judgments
 from tunewiz.data.formats.format import Detection
 from tunewiz.data.opening import opened
 from tunewiz.data.reading.expressions import value_at
-from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.retrieval.cleaning import Cleaner
 from tunewiz.data.retrieval.prepared import record_of
@@ -28,6 +27,7 @@ from tunewiz.problems import BadPreset, Finding, Findings, Message, Where, error
 TABLE_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 _HEADERS: Final = {
     "pairs": ("query", "positive"),
+    "turns": ("query", "positive"),
     "triplets": ("query", "positive", "negative"),
     "scored": ("sentence1", "sentence2", "score"),
 }
@@ -57,10 +57,10 @@ class Fixed:
 class _Counted:
     """Rows on their way, counted."""
 
-    def __init__(self, source: Source, findings: Findings) -> None:
+    def __init__(self, detection: Detection, findings: Findings) -> None:
         self.count = 0
         self.last = Row(0, {})
-        self._rows = read(source, findings)
+        self._rows = detection.format.rows(detection, findings)
 
     def __iter__(self) -> Iterator[Row]:
         for item in self._rows:
@@ -71,7 +71,7 @@ class _Counted:
 
 def fix_rows(source: Source, detection: Detection, out: Path, findings: Findings) -> Fixed:
     """A clean copy of training rows; see :func:`tunewiz.data.inspection.fix`."""
-    rows, cleaner = _Counted(source, findings), Cleaner()
+    rows, cleaner = _Counted(detection, findings), Cleaner()
     delimiter = TABLE_DELIMITERS.get(out.suffix.casefold())
     header = _HEADERS.get(detection.format.name)
     if delimiter and not header:

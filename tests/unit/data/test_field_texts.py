@@ -32,7 +32,9 @@ def test_questions_and_answers_in_a_text_file_are_conversations(
 @pytest.mark.parametrize("name", ["guide.md", "guide.txt"])
 def test_running_text_is_told_as_such_where_pairs_are_wanted(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_text("# Guide\n\n" + "".join(f"## {row['question']}\n\n{row['answer']}, or so.\n\n" for row in ROWS))
+    path.write_text(
+        "# Guide\n\n" + "".join(f"## Part {n}\n\n{row['answer']}, or so.\n\n" for n, row in enumerate(ROWS))
+    )
     found = told(inspect(Dataset(str(path)), task="embedding"))
     assert set(found) == {"running-text", "documents"}
 
@@ -85,16 +87,16 @@ def test_reading_comprehension_is_learned_by_answering(tmp_path: Path, answers: 
     assert inspect(Dataset(str(path)), task="embedding").format == "squad"
 
 
-def test_turns_are_advised_as_pairs_by_their_place(tmp_path: Path) -> None:
+def test_turns_are_advised_as_pairs(tmp_path: Path) -> None:
     path = tmp_path / "chats.jsonl"
     start = [{"from": "system", "value": "be kind"}]
     talks = [[{"from": "human", "value": row["question"]}, {"from": "gpt", "value": row["answer"]}] for row in ROWS]
-    for before, place in ((), 0), (start, 1):
-        path.write_text(lines([{"conversations": [*before, *talk]} for talk in talks]))
-        fix = f'--map query="conversations[{place}].value" --map positive="conversations[{place + 1}].value"'
-        assert fix in told(inspect(Dataset(str(path)), task="embedding"))["llm-layout"]
-        mapping = {"query": f"conversations[{place}].value", "positive": f"conversations[{place + 1}].value"}
-        assert inspect(Dataset(str(path), columns=mapping), task="embedding").counts["examples"] == 12
+    for column, before in ("conversations", ()), ("conversations", start), ("verlauf", start):
+        path.write_text(lines([{column: [*before, *talk, *talk]} for talk in talks]))
+        assert f"--map turns={column}" in told(inspect(Dataset(str(path)), task="embedding"))["llm-layout"]
+        found = inspect(Dataset(str(path), columns={"turns": column}), task="embedding")
+        assert found.counts["examples"] == 24
+        assert found.preview[0] == {"query": ROWS[0]["question"], "positive": ROWS[0]["answer"]}
 
 
 def test_texts_side_by_side_in_an_object_are_advised_by_their_paths(tmp_path: Path) -> None:

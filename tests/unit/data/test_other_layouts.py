@@ -85,8 +85,8 @@ def test_a_system_prompt_in_parts_is_its_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "row"),
     [
-        ("answers-compared", lambda n: {"prompt": asked(n), "response_0": said(n), "response_1": other(n),
-                                        "better_response_id": n % 2}),
+        ("answers-compared", lambda n: {"prompt": asked(n), "response_1": said(n), "response_2": other(n),
+                                        "preference_strength": (-2, 1)[n % 2]}),
         ("answers-compared", lambda n: {"question": asked(n), "回答1": said(n), "回答2": other(n),
                                         "更好": "左右"[n % 2]}),
         ("turn-a-row", lambda n: {"会话ID": n // 4, "发送方": ("客户", "客服")[n % 2],
@@ -171,9 +171,9 @@ def test_what_tells_no_answer_apart_stays_as_it_was(tmp_path: Path, beside: dict
 
 
 def test_one_of_two_columns_that_another_column_prefers_is_asked_about(tmp_path: Path) -> None:
-    found = looked(tmp_path, "embedding", lambda n: {"prompt": asked(n), "response_0": said(n), "response_1": other(n),
-                                                     "better_response_id": n % 2})  # fmt: skip
-    assert severities(found)["answers-told-apart"] == "error"
+    found = looked(tmp_path, "embedding", lambda n: {"prompt": asked(n), "response_a": said(n), "response_b": other(n),
+                                                     "labels": n % 2})  # fmt: skip
+    assert severities(found)["answers-compared"] == "error"
 
 
 def test_the_letter_of_a_choice_is_no_document(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str,
         {"model": "m", "response": said(n), "score": 4}, {"model": "n", "response": other(n), "score": 2}]}),
     ("marks-unclear", lambda n: {"prompt": asked(n), "answers": [
         {"answer": said(n), "rank": 1}, {"answer": other(n), "rank": 2}]}),
-    ("answers-compared", lambda n: {"winner": "ab"[n % 2], **{f"conversation_{one}": [
+    ("answers-compared", lambda n: {"winner": "xy"[n % 2], **{f"conversation_{one}": [
         user(asked(n)), {"role": "bot", "content": said(n) + one}] for one in "ab"}}),
     ("list-text", lambda n: {"questions": [asked(n), said(n)], "answers": {"text": ["yes", "no"]}}),
     ("questions-only", lambda n: {"turns": [asked(n), "and why is that so?"], "reference": ["a", "b"]}),
@@ -406,8 +406,8 @@ def test_negatives_of_every_kind_are_used(tmp_path: Path) -> None:
 def test_several_pairs_in_a_row_are_written_as_rows(tmp_path: Path) -> None:
     found = looked(tmp_path, "embedding", lambda n: {"doc": n, "qa_pairs": [
         {"question": asked(n), "answer": said(n)}, {"question": said(n), "answer": other(n)}]})  # fmt: skip
-    fix = next(one.first[0].fix for one in found.findings if one.code == "unmapped-columns")
-    assert fix is not None and "qa_pairs" in fix.text("en") and "a row for each" in fix.text("en")
+    advised = follow(tmp_path, "embedding", advice(found, "llm-layout"))
+    assert advised.counts["examples"] == 2 * advised.counts["rows"]
 
 
 @pytest.mark.parametrize("row", [
