@@ -3,9 +3,9 @@
     python -m tests.bench.mining_speed [--queries 10000 100000] [--arms library library-faiss dense bm25] [--model FOLDER]
 
 Texts are made up: passages of a topic's words, queries of words of their passage; one passage in ten has a second one
-that says nearly the same and is marked nowhere, which is what a false negative is. Vectors are weighted sums of a vector a word
+that says nearly the same and is marked nowhere, which is what a false negative is. Vectors are sums of a vector a word
 (``StaticEmbedding``), so that what is timed is mining and not a model; ``--model`` encodes by one that is given. Each
-line is a process of its own: seconds and processor seconds between texts and negatives, and by how much its memory grew meanwhile.
+line is a process of its own: seconds and processor seconds between texts and negatives, and by how much it grew.
 
 Quality: the mean cosine of query and negative (how hard), the share that answers unmarked (how wrong), negatives found
 of those wanted, and the share that the library's exact search found, too.
@@ -62,7 +62,9 @@ def world(count: int, seed: int = 0) -> World:
         told = [*draw.choices(topic, k=26), *draw.choices(common, weights, k=14)]
         draw.shuffle(told)
         positives.append(" ".join(told))
-        queries.append(" ".join([*draw.sample([word for word in told if word in topic], 5), *draw.choices(common, weights, k=3)]))
+        queries.append(
+            " ".join([*draw.sample([word for word in told if word in topic], 5), *draw.choices(common, weights, k=3)])
+        )
         if number % 10 == 0:
             other = [word if draw.random() < 0.8 else draw.choice(common) for word in told]
             draw.shuffle(other)
@@ -81,7 +83,7 @@ def static_model(words: Sequence[str]) -> Any:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     vectors = np.random.default_rng(0).standard_normal((len(vocabulary), DIMENSION)).astype(np.float32)
-    vectors[: 2001] *= np.minimum(1, np.sqrt(np.arange(2001) / 2000))[:, None]
+    vectors[:2001] *= np.minimum(1, np.sqrt(np.arange(2001) / 2000))[:, None]
     return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=vectors)], device="cpu")
 
 
@@ -153,7 +155,11 @@ def _quality(made: World, model: Any, negatives: Sequence[Sequence[str]]) -> dic
     ]
     wrong = sum(text in negatives[number] for number, text in made.twins.items())
     total = sum(map(len, negatives))
-    return {"hard": float(np.mean(hard)), "wrong": wrong / max(1, len(made.twins)), "found": total / (WANTED * len(negatives))}
+    return {
+        "hard": float(np.mean(hard)),
+        "wrong": wrong / max(1, len(made.twins)),
+        "found": total / (WANTED * len(negatives)),
+    }
 
 
 def _same(one: Path, other: Path) -> float:
@@ -174,7 +180,9 @@ def main() -> None:
     if options.arm:
         print(json.dumps(_arm(options.arm[0], options.queries[0], options.model, Path(options.arm[1]))))
         return
-    print("| queries | mining | s | processor s | times as fast | memory MB | cosine | unmarked answers | found | same |")
+    print(
+        "| queries | mining | s | processor s | times as fast | memory MB | cosine | unmarked answers | found | same |"
+    )
     print("|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for count in options.queries:
         with tempfile.TemporaryDirectory() as folder:
