@@ -26,7 +26,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.errand import child_environment
 from tunewiz.files import PRIVATE, write_whole
 from tunewiz.language import VARIABLE
-from tunewiz.problems import BadPreset, TunewizError, Where, error, note, say
+from tunewiz.problems import BadPreset, TunewizError, error, note, say
 from tunewiz.redaction import redacted
 
 SCRIPT: Final = "job.sbatch"

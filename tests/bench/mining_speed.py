@@ -1,6 +1,6 @@
 """Hard negatives: time, memory and quality beside ``mine_hard_negatives`` of sentence-transformers.
 
-    python -m tests.bench.mining_speed [--queries 10000 100000] [--arms library library-faiss dense bm25] [--model FOLDER]
+    python -m tests.bench.mining_speed [--queries 10000 100000] [--arms library library-faiss dense bm25] [--model DIR]
 
 Texts are made up: passages of a topic's words, queries of words of their passage; one passage in ten has a second one
 that says nearly the same and is marked nowhere, which is what a false negative is. Vectors are sums of a vector a word
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -193,7 +194,11 @@ def _table(count: int, arms: Sequence[str], model: str, folder: Path) -> None:
     first: dict[str, float] = {}
     for arm in arms:
         command = [sys.executable, "-m", "tests.bench.mining_speed", "--queries", str(count), "--model", model]
-        done = subprocess.run([*command, "--arm", arm, str(folder / arm)], capture_output=True, text=True, check=False)
+        # One thread: on a busy machine threads that wait for each other take processor seconds, too.
+        done = subprocess.run(
+            [*command, "--arm", arm, str(folder / arm)], capture_output=True, text=True, check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
         if done.returncode:
             print(f"| {count:,} | {arm} | {done.stderr.strip().splitlines()[-1][:80]} |")
             continue
