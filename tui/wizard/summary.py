@@ -117,8 +117,8 @@ def _how(state: State, preset: Preset) -> str:
 def _sweep(preset: Preset) -> str:
     named = "; ".join(f"{key}: {', '.join(map(typed.write, values))}" for key, values in preset.sweep.items())
     return say(
-        "{count} runs, each with other values of these ({named}); time and memory are those of one. The one that measures "
-        "best on the validation data is kept. Stopped, it goes on where it was.",
+        "{count} runs, each with other values of these ({named}); time and memory are those of one. The one that "
+        "measures best on the validation data is kept. Stopped, it goes on where it was.",
         count=len(combinations(preset)),
         named=printable(named),
     ).text()
