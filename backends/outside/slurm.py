@@ -124,6 +124,7 @@ others=$!
 """
 _PART: Final = """
 kill -TERM "$others" 2>/dev/null
+for _ in $(seq 20); do kill -0 "$others" 2>/dev/null && sleep 0.5; done   # the end of a job would kill it
 """
 _SCRIPT: Final = """#!/bin/bash
 {options}

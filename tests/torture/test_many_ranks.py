@@ -29,8 +29,8 @@ def stop_after_a_step(run: Run, training: threading.Thread) -> None:
 
 
 def test_sixteen_stop_learn_what_one_does_and_fall_together(still_encoder: Path, tmp_path: Path) -> None:
-    wanted = preset(still_encoder, training={**STEPS, "batch_size": 2 * MANY})
-    many, rows = in_processes(wanted, MANY), prepared(groups(2))
+    wanted = preset(still_encoder, training={**STEPS, "batch_size": MANY})
+    many, rows = in_processes(wanted, MANY), prepared(groups())
     one = begun(tmp_path, "one", wanted, rows)
     alone(one, wanted, until=1)
 

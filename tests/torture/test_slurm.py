@@ -154,14 +154,16 @@ def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, s
     state = read_state(run)
     assert (state.status, state.verdict in ("WIN", "MARGINAL", "UNPROVEN", "REGRESSION")) == ("finished", True)
     found = kinds(run)
-    assert found.count("started") == found.count("stopped") + 1, found
+    assert found.count("started") == found.count("stopped") + 1 >= 2, found
     assert "it is queued again" in told
     assert "begun before: 1" in next(run.directory.glob("slurm-*.log")).read_text()
     assert job_of(run) in told
     assert steps(run) == sorted(steps(run)), "no step is trained twice"
     assert "sbatch" not in out
     log = next(run.directory.glob("slurm-*.log")).read_text()
-    assert log.count("machine 1: joins ") == log.count("on 2 machines") == (2 if machines > 1 else 0)
+    # A training that is stopped as it begins may be told before the other machine has come.
+    joined = log.count("machine 1: joins ")
+    assert (2 <= joined <= log.count("on 2 machines")) if machines > 1 else joined == 0
 
 
 def events(run: Run) -> list[dict[str, Any]]:
