@@ -409,23 +409,18 @@ class NearDuplicates:
         self.sketch()
         if self._digits[first] != self._digits[second]:
             return 0.0
-        return _jaccard(self._sketch(first), self._sketch(second))
+        return _jaccard(*(set(self._hashes[self._starts[text] : self._starts[text + 1]]) for text in (first, second)))
 
     def similarities(self, first: Any, second: Any) -> Any:
         """:meth:`similarity` of many pairs at once: of ``first[i]`` and ``second[i]`` (int64)."""
         import numpy as np
 
         self.sketch()
-        found = np.zeros(len(first))
-        digits = np.frombuffer(self._digits, dtype="uint32") if self._digits else np.zeros(0, dtype="uint32")
+        found, digits = np.zeros(len(first)), np.asarray(self._digits)
         same = (digits[first] == digits[second]).nonzero()[0]
-        for start in range(0, len(same), _COMPARED_AT_ONCE):
-            part = same[start : start + _COMPARED_AT_ONCE]
+        for part in np.split(same, range(_COMPARED_AT_ONCE, len(same), _COMPARED_AT_ONCE)):
             found[part] = self._alike(first[part], second[part])
         return found
-
-    def _sketch(self, text: int) -> set[int]:
-        return set(self._hashes[self._starts[text] : self._starts[text + 1]])
 
 
 def near_pairs(texts: Iterable[str], threshold: float = NEAR_THRESHOLD) -> list[NearPair]:
