@@ -25,7 +25,8 @@ from tunewiz.presets.sections.method import Full, Lora, Method
 from tunewiz.presets.sections.model import EncoderModel, Model, ModelKind
 from tunewiz.presets.sections.section import Section, about, vary_field
 from tunewiz.presets.sections.training import Checkpoints, Launch, RetrievalTraining, Training
-from tunewiz.problems import Problem, Where, error, say
+from tunewiz.presets.yaml.tree import parse
+from tunewiz.problems import BadPreset, Problem, Where, error, say
 
 #: A name that is safe as part of a directory's: no slash, no leading dot or dash.
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -78,6 +79,17 @@ def _flat(tree: Mapping[Any, Any], above: str) -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
+
+
+def _listed(value: Any) -> Any:
+    """``value`` as a list, as far as it is a line of values or a single one."""
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            return parse(text if text.startswith("[") else f"[{text}]").value
+        except BadPreset:
+            return value
+    return [value] if isinstance(value, (bool, int, float)) else value
 
 
 class Preset(Section):
@@ -204,8 +216,10 @@ class Preset(Section):
     @field_validator("sweep", mode="before")
     @classmethod
     def _dotted(cls, value: Any) -> Any:
-        """Sections as they stand in a preset mean the same as dotted keys."""
-        return dict(_flat(value, "")) if isinstance(value, Mapping) else value
+        """Sections as they stand in a preset mean the same as dotted keys, and values typed in a line (``1e-5, 2e-5``
+        or ``[1e-5, 2e-5]``) the same as a list.
+        """
+        return {key: _listed(found) for key, found in _flat(value, "")} if isinstance(value, Mapping) else value
 
     def problems(self) -> list[Problem]:
         """What does not go together, as far as that can be told without the data, the model or a library."""

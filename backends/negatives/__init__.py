@@ -6,7 +6,7 @@ A :class:`Strategy` is found by its name; a module of this room defines it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -73,9 +73,14 @@ class Strategy(ABC):
     def search(self, queries: Sequence[str], depth: int) -> Ranked:
         """The ``depth`` best passages of each query."""
 
+    def parts(self, queries: Sequence[str], depth: int, at_once: int) -> Iterator[Ranked]:
+        """:meth:`search` for ``at_once`` queries after the other, so that what is found of many fits into memory."""
+        for start in range(0, len(queries), at_once):
+            yield self.search(queries[start : start + at_once], depth)
+
     @abstractmethod
     def scores(self, rows: Integers, passages: Integers) -> Floats:
-        """Scores of single pairs: query ``rows[i]`` of the last search with passage ``passages[i]``."""
+        """Scores of single pairs: query ``rows[i]`` of the last search, or part of it, with ``passages[i]``."""
 
     def identity(self) -> dict[str, Any]:
         """What the result depends on beside texts and options."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from tunewiz.backends.negatives import Floats, Integers
 
     Flags = npt.NDArray[np.bool_]
+
+#: Queries that are searched, filtered and chosen for at once: some ten MB of candidates, whatever their number.
+_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -93,19 +98,23 @@ def mine(
         queries[row] = group.query
     strategy.index(pool.texts)
     known = _Known(groups, rows, pool, queries)
-    ranked = strategy.search(queries, min(len(pool.texts), options.candidates + options.skip_top + known.most))
-    allowed, reasons = _filtered(ranked, known, strategy, options)
-    wanted = _wanted(groups, rows, options.per_query)
-    chosen, alike = _Choice(pool.texts, known.positives).best(ranked.passages, allowed, wanted)
+    depth = min(len(pool.texts), options.candidates + options.skip_top + known.most)
+    wanted, choice = _wanted(groups, rows, options.per_query), _Choice(pool.texts, known.positives)
+    chosen: list[list[int]] = []
+    left_out: Counter[str] = Counter()
+    for ranked in strategy.parts(queries, depth, _AT_ONCE):
+        part = range(len(chosen), len(chosen) + len(ranked.passages))
+        allowed, reasons = _filtered(ranked, known, part, strategy, options)
+        chosen += choice.best(ranked.passages, allowed, wanted, part)
+        left_out.update({name: int(flags.sum()) for name, flags in reasons.items()})
     short = [max(0, count - len(found)) for count, found in zip(wanted, chosen, strict=True)]
-    left_out = {name: int(flags.sum()) for name, flags in reasons.items()}
     counted = Counts(
         queries=len(queries),
         passages=len(pool.texts),
         mined=sum(map(len, chosen)),
         known=left_out["known"],
         margin=left_out["margin"],
-        alike=alike,
+        alike=choice.alike,
         skipped=left_out["skipped"],
         short=sum(map(bool, short)),
         missing=sum(short),
@@ -153,29 +162,33 @@ class _Known:
         self._size = len(pool.texts)
         self.most = max(map(len, self._barred), default=0)
 
-    def among(self, found: Integers) -> Flags:
-        """Which of ``found`` (queries, depth) are barred."""
+    def among(self, found: Integers, part: range) -> Flags:
+        """Which of ``found`` (queries, depth), of the queries in ``part``, are barred."""
         import numpy as np
 
-        counts = [len(numbers) for numbers in self._barred]
+        barred = self._barred[part.start : part.stop]
+        counts = [len(numbers) for numbers in barred]
         rows = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-        numbers = np.fromiter((number for some in self._barred for number in some), np.int64, len(rows))
+        numbers = np.fromiter((number for some in barred for number in some), np.int64, len(rows))
         asked = np.arange(len(counts), dtype=np.int64)[:, None] * self._size + found
         return np.isin(asked, rows * self._size + numbers) & (found >= 0)
 
-    def scores(self, strategy: Strategy) -> Floats:
-        """The mean score of each query's positives, nan where there is none."""
+    def scores(self, strategy: Strategy, part: range) -> Floats:
+        """The mean score of the positives of each query in ``part``, nan where there is none."""
         import numpy as np
 
-        counts = np.array([len(numbers) for numbers in self.positives], dtype=np.int64)
+        positives = self.positives[part.start : part.stop]
+        counts = np.array([len(numbers) for numbers in positives], dtype=np.int64)
         rows = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-        numbers = np.fromiter((number for some in self.positives for number in some), np.int64, len(rows))
+        numbers = np.fromiter((number for some in positives for number in some), np.int64, len(rows))
         sums = np.bincount(rows, strategy.scores(rows, numbers), minlength=len(counts))
         means: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
         return means
 
 
-def _filtered(ranked: Ranked, known: _Known, strategy: Strategy, options: Negatives) -> tuple[Flags, dict[str, Flags]]:
+def _filtered(
+    ranked: Ranked, known: _Known, part: range, strategy: Strategy, options: Negatives
+) -> tuple[Flags, dict[str, Flags]]:
     """Which candidates may be negatives; and which are known, within the margin, or in the skipped ranks.
 
     Ranks are counted without known positives. A positive that scores nothing sets no margin.
@@ -183,14 +196,14 @@ def _filtered(ranked: Ranked, known: _Known, strategy: Strategy, options: Negati
     import numpy as np
 
     found = ranked.passages
-    barred = known.among(found)
+    barred = known.among(found, part)
     candidates = (found >= 0) & ~barred
     rank = np.cumsum(candidates, axis=1)
     skipped = candidates & (rank <= options.skip_top)
     within = candidates & ~skipped & (rank <= options.skip_top + options.candidates)
     close = np.zeros_like(candidates)
     if ranked.comparable:
-        limit = known.scores(strategy)
+        limit = known.scores(strategy, part)
         limit = np.where(limit > 0, limit * (1 - options.relative_margin), np.inf)
         close = within & (ranked.scores > limit[:, None])
     return within & ~close, {"known": barred, "margin": close, "skipped": skipped}
@@ -204,27 +217,42 @@ class _Choice:
         self._positives = positives
         self._sketches = NearDuplicates()
         self._places: dict[int, int] = {}
+        #: Candidates that were passed over as near-duplicates.
+        self.alike = 0
 
-    def best(self, found: Integers, allowed: Flags, wanted: Sequence[int]) -> tuple[list[list[int]], int]:
-        """The chosen passages of each query, and how many were passed over as near-duplicates."""
-        chosen: list[list[int]] = []
-        alike = 0
-        for row, count in enumerate(wanted):
-            kept: list[int] = []
-            for number in found[row][allowed[row]].tolist():
-                if len(kept) >= count:
-                    break
-                if self._repeats(number, self._positives[row]):
-                    alike += 1
+    def best(self, found: Integers, allowed: Flags, wanted: Sequence[int], part: range) -> list[list[int]]:
+        """The chosen passages of each query in ``part``.
+
+        All queries take as many as they lack, then those are compared at once, until none lacks any or has more.
+        """
+        chosen: list[list[int]] = [[] for _ in part]
+        left = {row: iter(found[place][allowed[place]].tolist()) for place, row in enumerate(part) if wanted[row] > 0}
+        while left:
+            asked, numbers = [], []
+            for row, candidates in list(left.items()):
+                more = list(islice(candidates, wanted[row] - len(chosen[row - part.start])))
+                if not more:
+                    del left[row]
+                asked += [row] * len(more)
+                numbers += more
+            for row, number, repeats in zip(asked, numbers, self._repeat(asked, numbers), strict=True):
+                if repeats:
+                    self.alike += 1
                 else:
-                    kept.append(number)
-            chosen.append(kept)
-        return chosen, alike
+                    chosen[row - part.start].append(number)
+        return chosen
 
-    def _repeats(self, number: int, positives: Sequence[int]) -> bool:
-        return any(
-            self._sketches.similarity(self._place(number), self._place(other)) >= NEAR_THRESHOLD for other in positives
-        )
+    def _repeat(self, rows: Sequence[int], numbers: Sequence[int]) -> Sequence[bool]:
+        """Of each query in ``rows`` whether the passage beside it nearly repeats a positive of its own."""
+        import numpy as np
+
+        counts = [len(self._positives[row]) for row in rows]
+        candidates = np.repeat([self._place(number) for number in numbers], counts).astype(np.int64)
+        right = np.array([self._place(number) for row in rows for number in self._positives[row]], dtype=np.int64)
+        near = self._sketches.similarities(candidates, right) >= NEAR_THRESHOLD
+        owners = np.repeat(np.arange(len(rows)), counts)
+        repeats: list[bool] = (np.bincount(owners[near], minlength=len(rows)) > 0).tolist()
+        return repeats
 
     def _place(self, number: int) -> int:
         if number not in self._places:
@@ -236,7 +264,7 @@ class _Choice:
 
 
 #: Raised when the way of mining changes, so that nothing old is taken from the cache.
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Passages that share words with the query (BM25 as in Lucene; Robertson and Zaragoza, 2009), by bm25s.
 
 
+_AT_ONCE: Final = 512  # queries whose passages are scored at once: some ten MB
 _SAMPLE: Final = 500  # passages that decide how words are found; they are in the order of the data
 
 
@@ -27,11 +28,15 @@ class Bm25(Strategy):
     _chinese = False
     _vocabulary: dict[str, int]
     _weights: Any  # scipy CSR, passages x words: what a word of the query adds to a passage's score
+    _by_word: Any  # the same by words
+    _frequent: Integers  # passages that hold each word
+    _most: Floats  # what each word adds at most
     _queries: Any  # scipy CSR, queries x words: how often
 
     def index(self, passages: Sequence[str]) -> None:
         """Weigh the words of ``passages``."""
         import bm25s
+        import numpy as np
         from scipy import sparse
 
         self._chinese = is_chinese(passages[:_SAMPLE])
@@ -45,28 +50,61 @@ class Bm25(Strategy):
         # bm25s keeps the weights by word; by passage they score single pairs, too.
         parts = (index.scores["data"], index.scores["indices"], index.scores["indptr"])
         size = (len(passages), len(index.scores["indptr"]) - 1)
-        self._weights = sparse.csc_matrix(parts, shape=size).tocsr()
+        self._by_word = sparse.csc_matrix(parts, shape=size)
+        self._weights = self._by_word.tocsr()
+        self._frequent = np.diff(self._by_word.indptr)
+        held = self._frequent > 0
+        self._most = np.zeros(size[1], dtype=np.float32)
+        self._most[held] = np.maximum.reduceat(self._by_word.data, self._by_word.indptr[:-1][held])
 
     def search(self, queries: Sequence[str], depth: int) -> Ranked:
         """The ``depth`` passages of each query with the highest BM25 scores; those that share no word are left out."""
         import numpy as np
 
         self._queries = self._counted(queries)
-        weights = self._weights.T.tocsr()
         depth = min(depth, self._weights.shape[0])
-        step = _chunk(self._weights.shape[0])
-        found, scores = [], []
-        for start in range(0, len(queries), step):
-            block = (self._queries[start : start + step] @ weights).toarray()
-            best = np.argpartition(-block, depth - 1, axis=1)[:, :depth]
-            values = np.take_along_axis(block, best, axis=1)
-            order = np.lexsort((best, -values), axis=1)
-            found.append(np.take_along_axis(best, order, axis=1))
-            scores.append(np.take_along_axis(values, order, axis=1))
-        passages = np.concatenate(found).astype(np.int64)
-        ranked = np.concatenate(scores).astype(np.float32)
-        passages[ranked <= 0] = -1
+        passages = np.full((len(queries), depth), -1, dtype=np.int64)
+        ranked = np.zeros((len(queries), depth), dtype=np.float32)
+        sums = np.zeros(self._weights.shape[0], dtype=np.float32)
+        for start in range(0, len(queries), _AT_ONCE):
+            rows = range(start, min(start + _AT_ONCE, len(queries)))
+            hopeful = [self._hopeful(row, depth, sums) for row in rows]
+            counts = list(map(len, hopeful))
+            scores = self.scores(np.repeat(rows, counts), np.concatenate(hopeful))
+            parts = np.split(scores, np.cumsum(counts)[:-1])
+            for row, found, values in zip(rows, hopeful, parts, strict=True):
+                best = np.lexsort((found, -values))[:depth]
+                passages[row, : len(best)], ranked[row, : len(best)] = found[best], values[best]
         return Ranked(passages, ranked)
+
+    def _hopeful(self, row: int, depth: int, sums: Floats) -> Integers:
+        """Passages among which the best of query ``row`` are; ``sums`` is all zeros, before and after.
+
+        MaxScore (Turtle and Flood, 1995): rare words first, until those that are left cannot lift a passage that has
+        none of the others among the best.
+        """
+        import numpy as np
+
+        start, end = self._queries.indptr[row : row + 2]
+        order = np.argsort(self._frequent[self._queries.indices[start:end]], kind="stable")
+        words, times = self._queries.indices[start:end][order], self._queries.data[start:end][order]
+        rest = [*np.cumsum((times * self._most[words])[::-1])[::-1].tolist(), 0.0]
+        found, bound, done = np.zeros(0, dtype=np.int64), 0.0, 0
+        for word, count in zip(words.tolist(), times.tolist(), strict=True):
+            if len(found) >= depth and rest[done] < bound:
+                break
+            first, last = self._by_word.indptr[word : word + 2]
+            holders = self._by_word.indices[first:last]
+            before = sums[holders]
+            sums[holders] = before + count * self._by_word.data[first:last]
+            found = np.concatenate((found, holders[before == 0]))
+            done += 1
+            if len(found) > depth:
+                bound = float(np.partition(sums[found], len(found) - depth)[len(found) - depth])
+        partial = sums[found]
+        sums[found] = 0
+        # As sums of 32 bits differ by their order, a hair's breadth below is still looked at.
+        return found[partial + rest[done] >= bound * (1 - 1e-5)] if len(found) > depth else found
 
     def scores(self, rows: Integers, passages: Integers) -> Floats:
         """BM25 of single pairs."""
@@ -90,11 +128,6 @@ class Bm25(Strategy):
         return counted
 
 
-def _chunk(passages: int) -> int:
-    """Queries scored at once, so that the dense block stays below 64 MiB of float32."""
-    return max(1, 2**24 // max(1, passages))
-
-
 # What the model that is to be trained ranks high and is wrong: the hardest negatives.
 
 
@@ -104,7 +137,6 @@ class Dense(Strategy):
     name: ClassVar[str] = "dense"
     _passages: Floats
     _queries: Floats
-    _faiss: Any
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -112,17 +144,26 @@ class Dense(Strategy):
 
     def index(self, passages: Sequence[str]) -> None:
         """Encode ``passages``."""
-        import faiss
-
         self._passages = self._encoder.passages(passages)
-        self._faiss = faiss.IndexFlatIP(self._passages.shape[1])
-        self._faiss.add(self._passages)
 
     def search(self, queries: Sequence[str], depth: int) -> Ranked:
         """The ``depth`` passages of each query with the highest cosine."""
         self._queries = self._encoder.queries(queries)
-        scores, found = self._faiss.search(self._queries, min(depth, len(self._passages)))
-        return Ranked(found, scores)
+        return self._found(depth)
+
+    def parts(self, queries: Sequence[str], depth: int, at_once: int) -> Iterator[Ranked]:
+        """The same for ``at_once`` queries after the other, all of them encoded together."""
+        vectors = self._encoder.queries(queries)
+        for start in range(0, len(queries), at_once):
+            self._queries = vectors[start : start + at_once]
+            yield self._found(depth)
+
+    def _found(self, depth: int) -> Ranked:
+        import faiss
+
+        # Not by an index, which would hold all vectors a second time.
+        depth = min(depth, len(self._passages))
+        return Ranked(*reversed(faiss.knn(self._queries, self._passages, depth, metric=faiss.METRIC_INNER_PRODUCT)))
 
     def scores(self, rows: Integers, passages: Integers) -> Floats:
         """Cosines of single pairs."""
@@ -148,16 +189,20 @@ class Random(Strategy):
 
     name: ClassVar[str] = "random"
     _size = 0
+    _draw: Any  # numpy's Generator
 
     def index(self, passages: Sequence[str]) -> None:
         """Only their number counts."""
+        import numpy as np
+
         self._size = len(passages)
+        self._draw = np.random.default_rng(self.surroundings.seed)
 
     def search(self, queries: Sequence[str], depth: int) -> Ranked:
         """``depth`` (at most 256) different passages each, drawn by the seed; their scores mean nothing."""
         import numpy as np
 
-        draw = np.random.default_rng(self.surroundings.seed)
+        draw = self._draw
         depth = min(depth, self._size, _MOST)
         # Drawing with replacement twice as many as wanted leaves too few different ones only where passages are few:
         # of those each query gets a permutation, which is exact and costs their number.

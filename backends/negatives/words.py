@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 _CJK: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
@@ -42,6 +43,7 @@ def words(text: str, chinese: bool) -> list[str]:
     return [_singular(word) for word in _WORD.findall(lowered) if word not in _ENGLISH_STOPWORDS]
 
 
+@lru_cache(maxsize=1 << 16)  # words come again and again
 def _singular(word: str) -> str:
     # "status" becomes "statu", but in queries and passages alike.
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

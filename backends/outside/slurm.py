@@ -26,7 +26,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.errand import child_environment
 from tunewiz.files import PRIVATE, write_whole
 from tunewiz.language import VARIABLE
-from tunewiz.problems import BadPreset, TunewizError, Where, error, note, say
+from tunewiz.problems import BadPreset, TunewizError, error, note, say
 from tunewiz.redaction import redacted
 
 SCRIPT: Final = "job.sbatch"
@@ -60,16 +60,11 @@ def options(words: Sequence[str]) -> dict[str, str]:
         message = say("time={time} is no time limit.", time=found["time"])
         fix = say("Write minutes, hours:minutes:seconds or days-hours: time=90, time=4:00:00, time=2-12.")
         raise BadPreset(error("slurm-time", message, fix=fix))
-    require_one_machine(found.get("nodes", "1"), "--slurm")
+    nodes = found.get("nodes", "1")
+    if not nodes.isdecimal() or int(nodes) < 1:
+        message = say("nodes={count} is no number of machines.", count=nodes)
+        raise BadPreset(error("slurm-nodes", message, fix=say("Write a whole number: nodes=2.")))
     return found
-
-
-def require_one_machine(nodes: int | str, key: str) -> None:
-    """Raise ``BadPreset`` where ``key`` asks for more ``nodes``: the job would wait for machines nobody starts."""
-    if str(nodes) != "1":
-        message = say("A job takes one machine; nodes={count} are asked for.", count=nodes)
-        fix = say("Ask for more GPUs on one machine: gpus=8.")
-        raise BadPreset(error("slurm-nodes", message, Where(key=key), fix))
 
 
 def seconds(limit: str) -> int | None:
@@ -95,11 +90,13 @@ def script(run: Run, wanted: Mapping[str, str], environment: Mapping[str, str], 
     """The batch script of ``run``; ``environment`` are variables that the job needs and a login may lack."""
     limit = seconds(wanted["time"]) if "time" in wanted else None
     lead = LEAD if limit is None else min(LEAD, limit // 2)
+    several = int(wanted.get("nodes", "1")) > 1
     lines = [
         f"--job-name={run.name}",
         f"--output={shlex.quote(str(run.directory).replace('%', '%%'))}/slurm-%j.log",
         "--open-mode=append",
         *(f"--{name}={value}" for name, value in wanted.items()),
+        *(["--ntasks-per-node=1"] if several and "ntasks-per-node" not in wanted else []),
         "--requeue",
         f"--signal=B:TERM@{lead}",
     ]
@@ -110,9 +107,25 @@ def script(run: Run, wanted: Mapping[str, str], environment: Mapping[str, str], 
         python=shlex.quote(python),
         run=shlex.quote(str(run.directory)),
         lead=lead,
+        others=_OTHERS if several else "",
+        part=_PART if several else "",
     )
 
 
+#: What the first machine of several does for the others. A file that a killed job left would send them astray.
+_OTHERS: Final = """
+# The other machines wait for the training to begin, and join it.
+find "$run" -path '*/ranks/launch.json' -delete
+export MASTER_ADDR="${MASTER_ADDR:-$(hostname)}" MASTER_PORT="${MASTER_PORT:-$((20000 + SLURM_JOB_ID % 12000))}"
+count=$((SLURM_JOB_NUM_NODES - 1))
+srun --nodes="$count" --ntasks="$count" --ntasks-per-node=1 --relative=1 --cpus-per-task="$SLURM_CPUS_ON_NODE" \\
+    "$python" -m tunewiz.backends.ranks.companion "$run" &
+others=$!
+"""
+_PART: Final = """
+kill -TERM "$others" 2>/dev/null
+for _ in $(seq 20); do kill -0 "$others" 2>/dev/null && sleep 0.5; done   # the end of a job would kill it
+"""
 _SCRIPT: Final = """#!/bin/bash
 {options}
 
@@ -126,7 +139,7 @@ run={run}
 limit=
 asked() {{ limit=yes; kill -TERM "$child" 2>/dev/null; }}
 trap asked TERM
-
+{others}
 echo "==> job $SLURM_JOB_ID on $(hostname), begun before: ${{SLURM_RESTART_COUNT:-0}}"
 "$python" -m tunewiz run --resume "$run" &
 child=$!
@@ -135,7 +148,7 @@ while kill -0 "$child" 2>/dev/null; do
 done
 wait "$child"
 code=$?
-
+{part}
 if [ -n "$limit" ] && [ "$code" -eq 130 ]; then
     exec "$python" -m tunewiz.backends.outside.slurm "$run"
 fi

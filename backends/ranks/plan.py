@@ -32,6 +32,11 @@ SHARDED: Final = ("zero2", "zero3", "zero3_offload", "fsdp")
 DEEPSPEED: Final = ("zero2", "zero3", "zero3_offload")
 
 
+def meeting(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """Address and port where processes of several machines meet."""
+    return environment.get("MASTER_ADDR") or socket.gethostname(), environment.get("MASTER_PORT") or str(PORT)
+
+
 @dataclass(frozen=True)
 class Plan:
     """``processes`` on each of ``nodes`` machines, on ``cards`` here (none: on the CPU), by ``strategy``."""
@@ -55,8 +60,7 @@ class Plan:
         """The arguments after ``python``; ``node`` counts the machines, of which 0 carries the run."""
         meet = ["--standalone", "--local-addr=127.0.0.1"]
         if self.nodes > 1:
-            address = environment.get("MASTER_ADDR") or socket.gethostname()
-            port = environment.get("MASTER_PORT") or str(PORT)
+            address, port = meeting(environment)
             meet = [
                 f"--nnodes={self.nodes}",
                 f"--node-rank={node}",

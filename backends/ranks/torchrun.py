@@ -12,13 +12,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends.engines import Backend
-from tunewiz.backends.ranks.plan import DEEPSPEED, Plan, required
+from tunewiz.backends.ranks.plan import DEEPSPEED, Plan, meeting, required
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.checkpoints import divided_state, newest, ranks_of
 from tunewiz.backends.runs.ends import kernel_kills, kernel_kills_since
@@ -66,7 +67,7 @@ def train(run: Run, backend: Backend[Any], preset: Preset) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     orders = {"pid": os.getpid(), "resume": run.relative(resumed) if resumed else "", "run": run.whereabouts()}
-    write_json(folder / ORDERS, orders)
+    write_json(folder / ORDERS, orders | _for_companions(plan, preset.launch.threads))
     run.notice(_told(plan, run.directory))
     _let_go_of_gpu()
     kills = kernel_kills()
@@ -75,6 +76,21 @@ def train(run: Run, backend: Backend[Any], preset: Preset) -> None:
         raise _failure(folder, plan, status, kernel_kills_since(kills))
     shutil.rmtree(folder, ignore_errors=True)
     run.check_stop()
+
+
+def _for_companions(plan: Plan, threads: int) -> dict[str, Any]:
+    """What other machines join the training by (:mod:`tunewiz.backends.ranks.companion`)."""
+    address, port = meeting()
+    return {
+        "id": f"{time.time_ns()}-{os.getpid()}",
+        "nodes": plan.nodes,
+        "processes": plan.processes,
+        "strategy": plan.strategy,
+        "cards": bool(plan.cards),
+        "address": address,
+        "port": port,
+        "threads": threads,
+    }
 
 
 def _require_readable(checkpoint: Path | None, plan: Plan) -> None:
@@ -120,7 +136,7 @@ def _gone_through(plan: Plan, run: Run, threads: int) -> int:
     held = lock.inherited()
     environment = os.environ | plan.variables(threads=threads)
     environment.pop(lock.VARIABLE, None)  # it goes to torchrun alone, which outlives its ranks
-    with _signals_held():
+    with signals_held():
         agent = subprocess.Popen(
             [sys.executable, *plan.command(run.directory)],
             stdin=subprocess.DEVNULL,
@@ -131,7 +147,7 @@ def _gone_through(plan: Plan, run: Run, threads: int) -> int:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Let a process that is started here be born deaf to the signals that a whole job is sent.
 
     torchrun would take its ranks down in the middle of a step; here they end when all have saved.

@@ -202,6 +202,7 @@ class LibraryTraining(ABC, Generic[R]):
 
     def _extent(self, plan: BatchPlan) -> tuple[Length, str | None]:
         """How long training is, and what validation is measured by; the run is told what is left out of either."""
+        plan.require_any()
         if plan.left_out:
             self.run.notice(_left_out(plan))
         metric = self._metric()

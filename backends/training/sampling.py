@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from tunewiz.problems import BadData, Where, error, say
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -111,6 +113,22 @@ class BatchPlan:
     def left_out(self) -> int:
         """Rows that the first epoch leaves out."""
         return len(self.rows.of_epoch(0)) - sum(map(len, self._first))
+
+    def require_any(self) -> None:
+        """Raise ``BadData`` where no batch comes out: the library would end such a training at once, and be content.
+
+        So it is where rows share their answers and a batch without repeats has fewer rows than there are processes.
+        """
+        if len(self):
+            return
+        message = say(
+            "No batch of the {rows} rows can be shared by {count} processes: rows with the same answer are kept apart, "
+            "and fewer than that are left of each batch.",
+            rows=len(self.rows.of_epoch(0)),
+            count=self.shares,
+        )
+        fix = say("Set launch.processes to fewer, for example 1, or bring rows with other answers.")
+        raise BadData(error("no-batch", message, Where(key="launch.processes"), fix))
 
     @cached_property
     def _first(self) -> list[list[int]]:

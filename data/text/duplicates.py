@@ -409,10 +409,18 @@ class NearDuplicates:
         self.sketch()
         if self._digits[first] != self._digits[second]:
             return 0.0
-        return _jaccard(self._sketch(first), self._sketch(second))
+        return _jaccard(*(set(self._hashes[self._starts[text] : self._starts[text + 1]]) for text in (first, second)))
 
-    def _sketch(self, text: int) -> set[int]:
-        return set(self._hashes[self._starts[text] : self._starts[text + 1]])
+    def similarities(self, first: Any, second: Any) -> Any:
+        """:meth:`similarity` of many pairs at once: of ``first[i]`` and ``second[i]`` (int64)."""
+        import numpy as np
+
+        self.sketch()
+        found, digits = np.zeros(len(first)), np.asarray(self._digits)
+        same = (digits[first] == digits[second]).nonzero()[0]
+        for part in np.split(same, range(_COMPARED_AT_ONCE, len(same), _COMPARED_AT_ONCE)):
+            found[part] = self._alike(first[part], second[part])
+        return found
 
 
 def near_pairs(texts: Iterable[str], threshold: float = NEAR_THRESHOLD) -> list[NearPair]:

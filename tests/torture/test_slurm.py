@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,17 @@ CONF = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={first}
-SlurmdPort={second}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool/%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -60,28 +60,40 @@ MpiDefault=none
 ReturnToService=2
 KillWait=10
 SchedulerParameters=sched_interval=2,bf_interval=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
+{nodes}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 @pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Slurm's own daemons and munge's, all in one folder, ended by their ids."""
+def slurm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Slurm's own daemons and munge's, all in one folder, ended by their ids; as many machines as its parameter says.
+
+    Machines of one host are slurmd's of their own, each at a port of its own.
+    """
+    count = getattr(request, "param", 1)
+    names = [f"n{number}" for number in range(1, count + 1)]
     folder = tmp_path / "slurm"
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
-    first, second = free_ports()
+    first, *ports = free_ports(1 + count)
     host = socket.gethostname().partition(".")[0]
+    nodes = [
+        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 State=UNKNOWN"
+        for name, port in zip(names, ports, strict=True)
+    ]
+    for name in names:
+        (folder / "spool" / name).mkdir()
     conf = folder / "slurm.conf"
-    conf.write_text(CONF.format(host=host, folder=folder, first=first, second=second), encoding="utf-8")
+    conf.write_text(CONF.format(host=host, folder=folder, first=first, nodes="\n".join(nodes)), encoding="utf-8")
     (folder / "cgroup.conf").write_text("CgroupAutomount=no\n", encoding="utf-8")
     key = folder / "munge.key"
     key.write_bytes(os.urandom(1024))
@@ -91,16 +103,17 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "munged", "--foreground", "--force", f"--socket={folder}/munge.socket", f"--key-file={key}",
         f"--pid-file={folder}/munge.pid", f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed",
     ]  # fmt: skip
-    commands = [munged, ["slurmctld", "-D", "-f", str(conf)], ["slurmd", "-D", "-f", str(conf), "-N", host]]
+    commands = [munged, ["slurmctld", "-D", "-f", str(conf)]]
+    commands += [["slurmd", "-D", "-f", str(conf), "-N", name] for name in names]
     daemons = []
     try:
         for command in commands:
-            with (folder / f"{command[0]}.out").open("wb") as out:
+            with (folder / f"{command[0]}.out").open("ab") as out:
                 daemons.append(subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True))
             time.sleep(1)
         end = time.monotonic() + 60
-        while "idle" not in asked("sinfo", "--noheader", "--format=%t"):
-            assert time.monotonic() < end, [(folder / name).read_text() for name in ("slurmctld.log", "slurmd.log")]
+        while asked("sinfo", "--noheader", "--Node", "--format=%t").split().count("idle") < count:
+            assert time.monotonic() < end, [file.read_text() for file in folder.glob("slurm*.log")]
             time.sleep(1)
         yield folder
         asked("scancel", "--user=root")
@@ -118,7 +131,8 @@ def asked(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
-def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, shell: Shell) -> None:
+@pytest.mark.parametrize(("slurm", "machines"), [(1, 1), (2, 2)], indirect=["slurm"])
+def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, shell: Shell, machines: int) -> None:
     text = shell.preset.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 1000")
     shell.preset.write_text(text, encoding="utf-8")
     refused = shell("run", str(shell.preset), "--slurm", "partition=nothing", "--set", "launch.device=cpu")
@@ -126,7 +140,8 @@ def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, s
     assert "sbatch refused the job" in refused.stderr
     shutil.rmtree(shell.last().directory)
 
-    front = shell.start("run", str(shell.preset), "--slurm", "partition=main", "time=5", "--set", "launch.device=cpu")
+    job = ["--slurm", "partition=main", "time=5", *([f"nodes={machines}"] if machines > 1 else [])]
+    front = shell.start("run", str(shell.preset), *job, "--set", "launch.device=cpu")
     wait_until(lambda: bool(all_runs(shell.runs)) and bool(steps(shell.last())) and between_jobs(shell.last()), 1200)
     # It would train for hours: the second job has little left to do.
     written = shell.last().preset_file.read_text(encoding="utf-8")
@@ -139,12 +154,16 @@ def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, s
     state = read_state(run)
     assert (state.status, state.verdict in ("WIN", "MARGINAL", "UNPROVEN", "REGRESSION")) == ("finished", True)
     found = kinds(run)
-    assert found.count("started") == found.count("stopped") + 1, found
+    assert found.count("started") == found.count("stopped") + 1 >= 2, found
     assert "it is queued again" in told
     assert "begun before: 1" in next(run.directory.glob("slurm-*.log")).read_text()
     assert job_of(run) in told
     assert steps(run) == sorted(steps(run)), "no step is trained twice"
     assert "sbatch" not in out
+    log = next(run.directory.glob("slurm-*.log")).read_text()
+    # A training that is stopped as it begins may be told before the other machine has come.
+    joined = log.count("machine 1: joins ")
+    assert (2 <= joined <= log.count("on 2 machines")) if machines > 1 else joined == 0
 
 
 def events(run: Run) -> list[dict[str, Any]]:

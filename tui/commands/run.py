@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tunewiz.backends.outside.slurm import is_option, require_one_machine, submit
+from tunewiz.backends.outside.slurm import is_option, submit
 from tunewiz.backends.outside.slurm import options as slurm_options
 from tunewiz.backends.readiness import require_runnable
 from tunewiz.backends.runs.create import create
@@ -116,6 +116,8 @@ def run_run(options: RunOptions) -> int:
     """Start or resume runs and follow them to their end, unless they are detached. Raises ``TunewizError``."""
     lines = RunLines()
     wanted = None if options.slurm is None else slurm_options(options.slurm)
+    if wanted and "nodes" in wanted:
+        options = replace(options, settings=[*options.settings, f"launch.nodes={wanted['nodes']}"])
     runs = _runs(options, lines)
     if wanted is not None:
         return _handed_over(runs, wanted, options, lines)
@@ -139,7 +141,7 @@ def run_run(options: RunOptions) -> int:
 
 def _handed_over(runs: Sequence[Run], wanted: Mapping[str, str], options: RunOptions, lines: RunLines) -> int:
     """Hand the runs to Slurm and follow them, unless they are detached. Ctrl-C leaves them: they are the cluster's."""
-    jobs = [submit(run, wanted) for run in runs]
+    jobs = [submit(run, {"nodes": str(load(str(run.preset_file)).launch.nodes), **wanted}) for run in runs]
     for run, job in zip(runs, jobs, strict=True):
         if job.id:
             words = translate("Run {name} is job {number} of Slurm; its script: {file}")
@@ -204,8 +206,6 @@ def _of(named: str, problem: Problem) -> Problem:
 
 def _checked(named: str, options: RunOptions, lines: RunLines) -> Preset:
     opened = open_preset(named, options.settings)
-    if options.slurm is not None:
-        require_one_machine(opened.preset.launch.nodes, "launch.nodes")
     for found in require_runnable(opened, options.runs_dir, elsewhere=options.slurm is not None):
         # The run tells of it too, for whoever looks at it later: who stays to watch is not told twice.
         if found.code != REMOTE_CODE or options.detach:

@@ -15,7 +15,8 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import Weights, lookup
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.recipe import open_keys
-from tunewiz.presets.yaml import fields
+from tunewiz.presets.sweeping import combinations
+from tunewiz.presets.yaml import fields, typed
 from tunewiz.printable import amount, printable
 from tunewiz.problems import Message, Problem, errors, say
 from tunewiz.tui.wizard.frame import memory_line
@@ -68,6 +69,8 @@ def _lines(state: State, preset: Preset, colours: Colours) -> Iterator[tuple[str
     yield N_("What happens"), translate(_TASKS[preset.task]) if preset.task in _TASKS else _about(preset)
     yield N_("On what"), _on_what(state, preset).text()
     yield N_("How"), _how(state, preset)
+    if preset.sweep:
+        yield N_("Sweep"), _sweep(preset)
     paces = state.machine.paces if state.machine else ()
     time = "".join(part for part, _ in time_line(state.draft, state.facts.rows, paces))
     yield N_("Time"), _without_label(time, "")[0]
@@ -119,6 +122,16 @@ def _how(state: State, preset: Preset) -> str:
                method=method or preset.backend, epochs=training.epochs, batch=batch,
                steps=round(steps) if steps else "?", rate=f"{training.learning_rate:g}")  # fmt: skip
     return told.text()
+
+
+def _sweep(preset: Preset) -> str:
+    named = "; ".join(f"{key}: {', '.join(map(typed.write, values))}" for key, values in preset.sweep.items())
+    return say(
+        "{count} runs, each with other values of these ({named}); time and memory are those of one. The one that "
+        "measures best on the validation data is kept. Stopped, it goes on where it was.",
+        count=len(combinations(preset)),
+        named=printable(named),
+    ).text()
 
 
 def _measured(state: State, preset: Preset, seconds: float) -> str:

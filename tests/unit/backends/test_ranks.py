@@ -20,7 +20,7 @@ from tunewiz.files import write_json
 from tunewiz.presets.memory import Conditions
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml import library
-from tunewiz.problems import BadPreset, ExitCode, OutOfMemory, Problem, error, restored, say
+from tunewiz.problems import BadData, BadPreset, ExitCode, OutOfMemory, Problem, error, restored, say
 
 GB = 1024**3
 DDP = frozenset({"ddp"})
@@ -196,6 +196,17 @@ def test_batches_come_out_even_and_no_rank_teaches_another_one_something_wrong()
         assert not any(false_negatives(rows, batch) for batch in batches)
         shares = [Place(rank, 4).share(batch) for batch in batches for rank in range(4)]
         assert sorted(row for share in shares for row in share) == sorted(row for batch in batches for row in batch)
+
+
+def test_a_training_without_a_batch_is_refused_in_words() -> None:
+    """Forty rows of eight answers: no batch has more than eight rows, which sixteen cannot share."""
+    answers = [100 + row % 8 for row in range(40)]
+    rows = Rows(list(range(40)), answers, [frozenset([answer]) for answer in answers], [()] * 40)
+    BatchPlan(rows, 32, seed=1, apart=True, shares=8).require_any()
+    with pytest.raises(BadData) as caught:
+        BatchPlan(rows, 32, seed=1, apart=True, shares=16).require_any()
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where.key) == ("no-batch", "launch.processes")
 
 
 # How ranks ended.

@@ -59,7 +59,7 @@ def test_the_script_says_what_is_asked_for_and_is_sound_shell(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [(["gpu"], "slurm-option"), (["output=x"], "slurm-option"), (["time=soon"], "slurm-time"),
-     (["nodes=2"], "slurm-nodes")],
+     (["nodes=1-2"], "slurm-nodes"), (["nodes=0"], "slurm-nodes")],
 )  # fmt: skip
 def test_a_wrong_option_is_refused(words: list[str], code: str) -> None:
     with pytest.raises(BadPreset) as caught:
@@ -67,12 +67,18 @@ def test_a_wrong_option_is_refused(words: list[str], code: str) -> None:
     assert [problem.code for problem in caught.value.problems] == [code]
 
 
-def test_a_preset_of_several_machines_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    wanted = RunOptions(["embedding/starter"], ["launch.nodes=2"], tmp_path / "runs", slurm=[])
-    with pytest.raises(BadPreset) as caught:
-        run_run(wanted)
-    assert [(problem.code, problem.where.key) for problem in caught.value.problems] == [("slurm-nodes", "launch.nodes")]
-    assert not (tmp_path / "runs").exists()
+@pytest.mark.parametrize("asked", [["launch.nodes=2"], []])
+def test_several_machines_are_asked_for_and_join(tmp_path: Path, programs: Path, asked: list[str]) -> None:
+    """By the preset or by the job's own option; the preset of the run and the job say the same."""
+    wanted = RunOptions(["embedding/starter"], asked, tmp_path / "runs", slurm=[] if asked else ["nodes=2"])
+    assert run_run(wanted) == 1, "no sbatch here"
+    (file,) = (tmp_path / "runs").glob("*/job.sbatch")
+    text = file.read_text("utf-8")
+    assert "#SBATCH --nodes=2" in text and "#SBATCH --ntasks-per-node=1" in text
+    assert "  nodes: 2" in (file.parent / "preset.yaml").read_text("utf-8")
+    assert "srun" in text and "tunewiz.backends.ranks.companion" in text
+    checked = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_options_and_presets_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,3 +111,14 @@ def test_the_best_is_chosen_on_validation_data_and_never_one_that_did_not_finish
     without = choose([lucky, good, unseen])
     assert (without.best, without.validated) == (lucky, False), "not all have it: the held-out rows decide"
     assert choose([broken]).best is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("1e-5,2e-5", [1e-5, 2e-5]), ("[1e-5, 2e-5]", [1e-5, 2e-5]), ("lora, full", ["lora", "full"]), ("auto", ["auto"])],
+)
+def test_values_typed_in_a_line_are_a_list(typed: str, meant: list[object]) -> None:
+    """The form and ``--set sweep="KEY=V1,V2"`` hand over what was typed."""
+    swept = loads(YAML, "", [f"sweep=training.learning_rate={typed}"])
+    assert swept.sweep == {"training.learning_rate": meant}
+    assert loads(YAML + "sweep: {training.seed: 3}\n").sweep == {"training.seed": [3]}

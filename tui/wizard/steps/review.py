@@ -52,7 +52,7 @@ class ReviewStep(Step):
     order = 70
     title = N_("Review")
     intro = N_("This is what will happen. Start it, change it, or save it as a preset.")
-    keys = ("name", "description")
+    keys = ("name", "description", "sweep", "sweep_trials")
     simple = ("name",)
     lessons = ("loss-curve", "metrics", "reading-before-after")
 
