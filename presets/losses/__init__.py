@@ -6,7 +6,8 @@ Those of embedding models stand here, those of rerankers in ``presets/losses/rer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import SerializeAsAny, WrapValidator
@@ -36,6 +37,32 @@ def catalogue(kind: type[Loss] = Loss) -> Mapping[str, type[Loss]]:
 def rerankers() -> Mapping[str, type[RerankerLoss]]:
     """Every loss of rerankers by name, in alphabetical order."""
     return _OF_RERANKERS.classes()
+
+
+#: What losses are called in papers and by the libraries, without "loss", case and separators.
+_CALLED: Final = {
+    "multiple_negatives_ranking": "mnrl mnr infonce inbatch inbatchnegatives multiplenegatives contrastiveinbatch",
+    "cached_multiple_negatives_ranking": "cachedmnrl cmnrl gradcache cachedmultiplenegatives",
+    "binary_cross_entropy": "bce bcewithlogits binary binarycrossentropy",
+    "cross_entropy": "ce softmax",
+    "cosine_similarity": "cosine cosinesimilarity",
+    "group_softmax": "listwise flagembedding localizedcontrastive lce",
+    "lambda_loss": "lambdarank lambda",
+    "distill_kl": "kl kldiv distillation distillkldiv kldivergence",
+}
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """The loss of ``known`` that goes by ``name`` elsewhere, as papers and libraries write it; empty if none does.
+
+    >>> meant("BCE", ["binary_cross_entropy"]), meant("CoSENTLoss", ["cosent", "angle"]), meant("x", ["cosent"])
+    ('binary_cross_entropy', 'cosent', '')
+    """
+    plain = re.sub(r"[\W_]", "", name.lower()).removesuffix("loss")
+    for loss in known:
+        if plain in (loss.replace("_", "").removesuffix("loss"), *_CALLED.get(loss, "").split()):
+            return loss
+    return ""
 
 
 def alike(loss: Loss) -> Mapping[str, type[Loss]]:

@@ -72,7 +72,8 @@ def _problem(finding: dict[str, Any], path: KeyPath, root: type[Section], tree: 
         return error("missing-key", say("The key is missing."), where, _wanted(field))
     if kind == losses.UNKNOWN:
         name, known = finding["ctx"]["name"], finding["ctx"]["known"]
-        return error("unknown-loss", say("There is no loss {name}.", name=name), where, suggestion(name, known))
+        meant = losses.meant(name, known) or name
+        return error("unknown-loss", say("There is no loss {name}.", name=name), where, suggestion(meant, known))
     if kind in (losses.UNNAMED, losses.SHAPE, "union_tag_not_found", "union_tag_invalid") and field:
         return _unchosen(path, field, tree)
     return wrong_value(path, field, root, tree)
