@@ -44,6 +44,8 @@ class ChatCells(Cells):
 
     def value(self, role: str) -> Any:
         """What the (first) column of ``role`` holds, lists and objects in text as such; None if there is none."""
+        if role not in self.detection.mapping:
+            return None
         found = parse_nested(value_at(self.row.values, self.detection.column(role)))
         return "" if isinstance(found, str) and self._is_nothing(role, found) else found
 
@@ -180,6 +182,8 @@ class ChatCells(Cells):
 
     def system(self) -> str:
         """The system prompt in a column of its own, without the name (``SYSTEM:``) that it may begin with."""
+        if "system" not in self.detection.mapping:
+            return ""
         value = self.value("system")
         parts = text_of(value) if isinstance(value, (list, dict)) else None
         text = self.string("system") if parts is None else parts

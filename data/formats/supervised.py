@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final
 
+from tunewiz.data.dialogues.plain import plain_talk
 from tunewiz.data.dialogues.trees import tree_column
 from tunewiz.data.formats.conversations import (
     CHOICES,
@@ -22,11 +23,11 @@ from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, normalise_name
 from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
 from tunewiz.data.reading.records import read
-from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.turns import first_turns, plain_keys
-from tunewiz.data.rows.conversations import Conversation, Turn
+from tunewiz.data.rows.conversations import Conversation, Turn, plain_conversation
 from tunewiz.language import N_
-from tunewiz.problems import note, say
+from tunewiz.problems import Report, note, say
 
 # Alpaca: an instruction, perhaps an input, and the output.
 
@@ -138,6 +139,19 @@ class _TurnList(ConversationFormat):
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:
         return not any(isinstance(turn, dict) and "role" in plain_keys(turn) for turn in turns)
+
+    def conversations(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Conversation]:
+        """As :meth:`ConversationFormat.conversations`; plain turns without anything beside them are read at once."""
+        alone = detection.mapping.keys() == {self.turns} and not detection.source.speakers
+        column = detection.column(self.turns) if alone else ""
+        for row in rows:
+            plain = plain_talk(row.values.get(column)) if alone else None
+            if plain is not None:
+                yield plain_conversation(plain.texts, plain.system, row.line)
+                continue
+            found = self.conversation(ChatCells(detection.source, row, report, detection))
+            if found is not None:
+                yield found
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns in order; a system turn and a system column become the system prompt."""
