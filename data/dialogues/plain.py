@@ -40,7 +40,7 @@ def plain_talk(value: Any, answered: bool = True) -> PlainTalk | None:
         if type(item) is not dict:
             return None
         name, said = item.get("role"), item.get("content")
-        if name is None and said is None:
+        if name is None:
             name, said = item.get("from"), item.get("value")
         if type(name) is not str or type(said) is not str or (len(item) > _PAIR and _holds_more(item.values())):
             return None

@@ -61,7 +61,13 @@ TEXTS = (
         'So: <tool_call>{"name": "f"}</tool_call>',
         "<tool_call>x",
     ),
-    *("<functioncall> {}", "<function=f>", "<think>\nwell\n</think>\n\nyes", "<tool_response>5</tool_response>"),
+    *(
+        "<functioncall> {}",
+        '<functioncall> {"name": "f", "arguments": {}}',
+        "<function=f>",
+        "<think>\nwell\n</think>\n\nyes",
+        "<tool_response>5</tool_response>",
+    ),
 )
 ODD_TEXTS = (
     "",
