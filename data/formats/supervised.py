@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -27,7 +27,7 @@ from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.turns import first_turns, plain_keys
 from tunewiz.data.rows.conversations import Conversation, Turn, plain_conversation
 from tunewiz.language import N_
-from tunewiz.problems import Report, note, say
+from tunewiz.problems import note, say
 
 # Alpaca: an instruction, perhaps an input, and the output.
 
@@ -140,18 +140,17 @@ class _TurnList(ConversationFormat):
     def _is_own(turns: list[Any]) -> bool:
         return not any(isinstance(turn, dict) and "role" in plain_keys(turn) for turn in turns)
 
-    def conversations(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Conversation]:
-        """As :meth:`ConversationFormat.conversations`; plain turns without anything beside them are read at once."""
-        alone = detection.mapping.keys() == {self.turns} and not detection.source.speakers
-        column = detection.column(self.turns) if alone else ""
-        for row in rows:
-            plain = plain_talk(row.values.get(column)) if alone else None
-            if plain is not None:
-                yield plain_conversation(plain.texts, plain.system, row.line)
-                continue
-            found = self.conversation(ChatCells(detection.source, row, report, detection))
-            if found is not None:
-                yield found
+    def at_a_glance(self, detection: Detection) -> Callable[[Row], Conversation | None]:
+        """Plain turns without anything beside them; see :func:`tunewiz.data.dialogues.plain.plain_talk`."""
+        column = detection.column(self.turns)
+        if detection.mapping.keys() != {self.turns} or detection.source.speakers:
+            return lambda _row: None
+
+        def read_plain(row: Row) -> Conversation | None:
+            found = plain_talk(row.values.get(column))
+            return None if found is None else plain_conversation(found.texts, found.system, row.line)
+
+        return read_plain
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns in order; a system turn and a system column become the system prompt."""
