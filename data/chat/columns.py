@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
 from tunewiz.data.chat.repeats import (
@@ -18,7 +20,7 @@ from tunewiz.data.chat.repeats import (
     unlearned_turns,
 )
 from tunewiz.data.rows.conversations import Conversation, exchange_of
-from tunewiz.data.text.duplicates import NearDuplicates, fingerprints, first_of, mixed, normals
+from tunewiz.data.text.duplicates import NearDuplicates, first_of, normals
 from tunewiz.problems import Problem, Where, note, say
 
 #: Where the texts of a row stand beside its turns, which are counted from :data:`_TURNS` on.
@@ -26,6 +28,7 @@ _PLACES: Final = {"system": 1, "tools": 2, "chosen": 3, "rejected": 4, "answer":
 _JUDGED: Final = 8
 _UNLEARNED: Final = 9
 _TURNS: Final = 16
+_PLACES_OF_EXCHANGE: Final = f"{_TURNS} {_TURNS + 1}"
 _PLAIN: Final = 1  # the frame of a row that has none
 
 
@@ -50,24 +53,19 @@ class RowColumns:
 
     def add(self, rows: Sequence[Conversation]) -> None:
         """Take more rows."""
-        import numpy as np
-
         texts = [_texts(row) for row in rows]
-        counts = np.fromiter(map(len, texts), dtype="int64", count=len(texts))
-        starts = np.cumsum(counts) - counts
-        flat = [text for own in texts for _, text in own]
-        places = np.array([place for own in texts for place, _ in own], dtype="uint64")
-        plain = normals(flat)
-        near = np.add.reduceat(mixed(fingerprints(plain) + places), starts)
+        plain = normals([text for _, own in texts for text in own])
+        starts = [0, *accumulate([len(own) for _, own in texts])]
         self.lines.extend([row.line for row in rows])
-        self.exact.frombytes(mixed(np.add.reduceat(mixed(fingerprints(flat) + places), starts)).tobytes())
-        self.near.frombytes(mixed(near).tobytes())
+        self.exact.frombytes(b"".join([_print(places, own) for places, own in texts]))
+        parts = zip(texts, pairwise(starts), strict=True)
+        self.near.frombytes(b"".join([_print(places, plain[start:end]) for (places, _), (start, end) in parts]))
         first = len(self) - len(rows)
         for number in self._new(range(first, len(self)), self.near) if self.sketching else ():
             row = rows[number - first]
             exchange = exchange_of(row)
             if exchange and "\n" not in exchange[0]:
-                place = int(starts[number - first])
+                place = starts[number - first]
                 self.questions.add_plain(plain[place])
                 self.answers.add_plain(plain[place + 1])
                 self.frames.append(_PLAIN)
@@ -139,15 +137,23 @@ class RowColumns:
             yield note("compared-first", message, Where(file=file))
 
 
-def _texts(row: Conversation) -> list[tuple[int, str]]:
-    """Everything that makes a row what it is, each text with its place; never none."""
+def _print(places: str, texts: Sequence[str]) -> bytes:
+    """64 bits of ``texts`` and where each stands."""
+    raw = "\0".join((places, *texts)).encode("utf-8", "surrogatepass")
+    if raw.count(0) != len(texts):  # one of them holds the mark that stands between them
+        raw = f"{places} {[len(text) for text in texts]}\0".encode() + raw
+    return blake2b(raw, digest_size=8).digest()
+
+
+def _texts(row: Conversation) -> tuple[str, Sequence[str]]:
+    """Everything that makes a row what it is: the places of its texts, and these; never none."""
     exchange = exchange_of(row)
     if exchange:
-        return [(_TURNS, exchange[0]), (_TURNS + 1, exchange[1])]
+        return _PLACES_OF_EXCHANGE, exchange
     found = [(_TURNS + number, turn.text) for number, turn in enumerate(row.turns)]
     found += [(place, text) for name, place in _PLACES.items() if (text := getattr(row, name))]
     if row.desirable is not None:
         found.append((_JUDGED, str(row.desirable)))
     if unlearned := unlearned_turns(row):
         found.append((_UNLEARNED, unlearned))
-    return found or [(0, "")]
+    return " ".join([str(place) for place, _ in found]), [text for _, text in found] or [""]

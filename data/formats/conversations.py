@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
@@ -44,6 +44,8 @@ class ChatCells(Cells):
 
     def value(self, role: str) -> Any:
         """What the (first) column of ``role`` holds, lists and objects in text as such; None if there is none."""
+        if role not in self.detection.mapping:
+            return None
         found = parse_nested(value_at(self.row.values, self.detection.column(role)))
         return "" if isinstance(found, str) and self._is_nothing(role, found) else found
 
@@ -180,6 +182,8 @@ class ChatCells(Cells):
 
     def system(self) -> str:
         """The system prompt in a column of its own, without the name (``SYSTEM:``) that it may begin with."""
+        if "system" not in self.detection.mapping:
+            return ""
         value = self.value("system")
         parts = text_of(value) if isinstance(value, (list, dict)) else None
         text = self.string("system") if parts is None else parts
@@ -253,15 +257,25 @@ class ConversationFormat(Format):
 
     def conversations(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Conversation]:
         """A :class:`Conversation` for each row that has one."""
-        asked, answered = _two_columns(detection)
+        glance = self.at_a_glance(detection)
         for row in rows:
-            question, answer = row.values.get(asked), row.values.get(answered)
-            if type(question) is type(answer) is str and _is_plain(question) and _is_plain(answer):
-                yield plain_exchange(question, answer, row.line)
-                continue
-            found = self.conversation(ChatCells(detection.source, row, report, detection))
+            found = glance(row)
+            if found is None:
+                found = self.conversation(ChatCells(detection.source, row, report, detection))
             if found is not None:
                 yield found
+
+    def at_a_glance(self, detection: Detection) -> Callable[[Row], Conversation | None]:
+        """What reads plain rows as :meth:`conversation` does, in a fraction of the time; None of all others."""
+        asked, answered = _two_columns(detection)
+
+        def read_plain(row: Row) -> Conversation | None:
+            question, answer = row.values.get(asked), row.values.get(answered)
+            if type(question) is type(answer) is str and _is_plain(question) and _is_plain(answer):
+                return plain_exchange(question, answer, row.line)
+            return None
+
+        return read_plain
 
     @abstractmethod
     def conversation(self, cells: ChatCells) -> Conversation | None:

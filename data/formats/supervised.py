@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final
 
+from tunewiz.data.dialogues.plain import plain_talk
 from tunewiz.data.dialogues.trees import tree_column
 from tunewiz.data.formats.conversations import (
     CHOICES,
@@ -22,9 +23,9 @@ from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, normalise_name
 from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
 from tunewiz.data.reading.records import read
-from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.turns import first_turns, plain_keys
-from tunewiz.data.rows.conversations import Conversation, Turn
+from tunewiz.data.rows.conversations import Conversation, Turn, plain_conversation
 from tunewiz.language import N_
 from tunewiz.problems import note, say
 
@@ -138,6 +139,18 @@ class _TurnList(ConversationFormat):
     @staticmethod
     def _is_own(turns: list[Any]) -> bool:
         return not any(isinstance(turn, dict) and "role" in plain_keys(turn) for turn in turns)
+
+    def at_a_glance(self, detection: Detection) -> Callable[[Row], Conversation | None]:
+        """Plain turns without anything beside them; see :func:`tunewiz.data.dialogues.plain.plain_talk`."""
+        column = detection.column(self.turns)
+        if detection.mapping.keys() != {self.turns} or detection.source.speakers:
+            return lambda _row: None
+
+        def read_plain(row: Row) -> Conversation | None:
+            found = plain_talk(row.values.get(column))
+            return None if found is None else plain_conversation(found.texts, found.system, row.line)
+
+        return read_plain
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns in order; a system turn and a system column become the system prompt."""

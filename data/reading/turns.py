@@ -9,11 +9,12 @@ from typing import Any, Final
 from tunewiz.data.dialogues.calls import call_text, calls_in, calls_in_parts, response_text, tool_list
 from tunewiz.data.dialogues.markup import split_dialogue, spoken, without_control
 from tunewiz.data.dialogues.order import ANSWERS, in_order, lost_beside_call
+from tunewiz.data.dialogues.plain import plain_talk
 from tunewiz.data.dialogues.roles import Part, fold, part_of, speaker_of
 from tunewiz.data.dialogues.segments import is_segments, listed, turns_of_segments
 from tunewiz.data.dialogues.trees import Branch, branch
 from tunewiz.data.reading.cells import Table, is_empty, parse_nested
-from tunewiz.data.rows.conversations import Turn
+from tunewiz.data.rows.conversations import Turn, plain_turns
 from tunewiz.problems import Problem, Report, Where, note, say, warning
 
 __all__ = ["ANSWERS", "Talk", "first_turns", "is_turns", "talk", "text_of", "thought", "tool_list"]
@@ -286,6 +287,9 @@ def talk(
     Codes: ``unknown-role``, ``not-text``, ``bad-tool-call``, ``tool-without-call``, ``no-answer``, ``empty-query``,
     ``empty-answer``, ``answered-prompt``, and those of :data:`tunewiz.data.dialogues.order.MENDED`, which are mended.
     """
+    plain = None if said else plain_talk(value, answered)
+    if plain is not None:
+        return Talk(plain_turns(plain.texts), plain.system)
     raw = _Raw(where, report, said)
     if not _taken(raw, parse_nested(value)):
         return None

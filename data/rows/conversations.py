@@ -5,7 +5,7 @@ A :class:`Conversation` is a row of one stage of training; :func:`rows_for_stage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -82,6 +82,18 @@ def plain_exchange(question: str, answer: str, line: int) -> Conversation:
     return row
 
 
+def plain_turns(texts: Sequence[str]) -> tuple[Turn, ...]:
+    """Turns of user and assistant, one after the other."""
+    return tuple([Turn("assistant" if number % 2 else "user", text) for number, text in enumerate(texts)])
+
+
+def plain_conversation(texts: Sequence[str], system: str, line: int) -> Conversation:
+    """Questions and answers in turn as a row, with what the system says; fast where it is one of each and no more."""
+    if len(texts) == _EXCHANGE and not system:
+        return plain_exchange(texts[0], texts[1], line)
+    return Conversation(plain_turns(texts), system, line=line)
+
+
 def exchange_of(row: Conversation) -> tuple[str, str] | None:
     """Question and answer of a row that :func:`plain_exchange` made, which has nothing else; None of any other."""
     held = row.__dict__
@@ -91,6 +103,7 @@ def exchange_of(row: Conversation) -> tuple[str, str] | None:
     return asked.text, answered.text
 
 
+_EXCHANGE: Final = 2  # texts of a question and its answer
 _SET: Final = 2  # attributes that plain_exchange sets; a dataclass sets all of its fields
 
 

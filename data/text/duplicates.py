@@ -11,12 +11,10 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-# Sentence punctuation of both scripts. Symbols stay ("C++" is not "C#"), and so does the point in "3.5".
-_NOISE: Final = re.compile(
-    r"[\s_,;:!?'\"()\[\]{}`~|<>«»…·—–\-\u2010-\u201f\u3000-\u3003\u3008-\u3011\u3014-\u301f、。]+|(?<!\d)\.|\.(?!\d)"
-)
+from tunewiz.data.text.folding import NOISE, fold
+
 _POINT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
-_NO_NOISE: Final = bytes(code for code in range(128) if chr(code) != "." and _NOISE.fullmatch(chr(code)))
+_NO_NOISE: Final = bytes(code for code in range(128) if chr(code) != "." and NOISE.fullmatch(chr(code)))
 _LOWER: Final = bytes(range(256)).lower()
 _LONG: Final = 1 << 16  # characters of a text that is hashed with others
 _EMPTY: Final = 0
@@ -44,7 +42,7 @@ def normal(text: str) -> str:
             plain = _without_points(text)
         return plain or text.lower().strip()
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NOISE.sub("", folded) or folded.strip()
+    return NOISE.sub("", folded) or folded.strip()
 
 
 def _without_points(text: str) -> str:
@@ -69,7 +67,7 @@ def normals(texts: Sequence[str]) -> list[str]:
             short = zip(plain.split("\0"), texts, strict=True)
             return [normal(text) if "." in found or not found else found for found, text in short]
     else:
-        plain = _NOISE.sub("", unicodedata.normalize("NFKC", joined).casefold())
+        plain = fold(joined)
     return [short or normal(text) for short, text in zip(plain.split("\0"), texts, strict=True)]
 
 
