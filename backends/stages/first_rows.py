@@ -16,7 +16,7 @@ from tunewiz.backends.training.reranker_rows import with_groups
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.opening import opened
-from tunewiz.data.retrieval.prepare import prepare
+from tunewiz.data.retrieval.evaluation import evaluation_set, weak_evaluation
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Example, Group, ScoredPair
 from tunewiz.presets.checks import language_problems
@@ -24,7 +24,7 @@ from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
-from tunewiz.problems import BadData, BadPreset, Problem, Where, error, errors, say
+from tunewiz.problems import BadData, BadPreset, Findings, Problem, Where, error, errors, say
 
 #: Rows of the training data that are looked at before a run: a second or two at most.
 _LOOKED_AT: Final = 1000
@@ -89,14 +89,17 @@ class FirstRows:
         named = (plan.evaluation.path if plan.evaluation else None, plan.corpus, plan.queries, plan.qrels)
         if self.first is None or not self.first.whole or not all(_is_small(path) for path in named if path):
             return
-        told: list[Problem] = []
+        inspection = self._inspections[0]
+        if inspection.detection is None or inspection.detection.format.shape == "collection":
+            return
+        data = opened.Opened(inspection.detection.source, inspection.detection)
         try:
-            prepare(plan, told.append)
-        except (BadData, BadPreset) as fault:
-            told += fault.problems
-        for problem in told:
-            if problem.severity != "note":
-                yield _of_data(problem, "data.evaluation")
+            found = evaluation_set(plan, data, list(inspection.examples), data.source.split, Findings()).evaluation
+        except BadData as fault:
+            yield from (_of_data(problem, "data.evaluation") for problem in fault.problems)
+            return
+        if found.qrels:
+            yield from (one for one in weak_evaluation(found, Where()) if one.severity != "note")
 
     @property
     def first(self) -> First | None:

@@ -19,7 +19,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.kept import fresh, keep
 from tunewiz.tui.app import TunewizApp
-from tunewiz.tui.panels.glance import GlancePanel
+from tunewiz.tui.panels.glance import GlancePanel, models_here
 from tunewiz.tui.screens.home import HomeScreen
 from tunewiz.tui.screens.messages import MonitorWanted, ResultWanted, RunsWanted, WizardWanted
 from tunewiz.tui.screens.monitor import MonitorScreen
@@ -49,7 +49,7 @@ async def test_what_can_be_begun_is_there_at_once(app: TunewizApp) -> None:
         assert isinstance(app.screen, HomeScreen)
         assert keys(app) == ["file", "example", "new", "presets", "runs"]
         panel = app.screen.query_one(GlancePanel)
-        await until(pilot, lambda: panel.sample is not None and panel.models == 0)
+        await until(pilot, lambda: panel.sample is not None and panel.models == models_here())
         assert "RAM" in seen(app)
         assert "GiB free" in seen(app)
 

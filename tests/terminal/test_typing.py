@@ -107,4 +107,4 @@ def typed(terminal: Tmux, key: str, title: str, default: bool = False) -> str:
 def go_to(terminal: Tmux, step: int, title: str, key: str) -> None:
     terminal.keys(f"M-{step}")
     terminal.until(lambda screen: key in screen)
-    terminal.go_to(f"{title}: ")
+    terminal.go_to("Name: Names the run" if key == "name" else f"{title}: ")
