@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from tunewiz.language import LANGUAGES, Language, use
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.screens.messages import MonitorWanted, ResultWanted
 from tunewiz.tui.terminal.looks import Settings
+from tunewiz.tui.terminal.pictures import drawn
 
 SIZE = (110, 34)
 FOLDER = Path(__file__).with_suffix("")
@@ -109,9 +109,8 @@ async def wizard(app: TunewizApp, pilot: Pilot[Any], folder: Path, language: Lan
 
 
 def save(app: TunewizApp, file: Path) -> None:
-    """Write the screen as it is; fonts are the reader's own, nothing is fetched to show it."""
-    picture = re.sub(r"@font-face\s*{[^}]*}", "", app.export_screenshot(title="tunewiz"))
-    picture = picture.replace("Fira Code", "ui-monospace").replace("terminal-", "t")
+    """Write the screen as it is."""
+    picture = drawn(app, "tunewiz").replace("terminal-", "t")
     file.write_text("\n".join(line.rstrip() for line in picture.splitlines()) + "\n", encoding="utf-8")
     sys.stdout.write(f"{file}  {file.stat().st_size // 1024} KB\n")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.widgets import Input
 
 from tests.screens.waiting import seen, until
@@ -20,6 +23,7 @@ from tunewiz.tui.screens.result import ResultScreen
 from tunewiz.tui.screens.runs import RunsScreen
 from tunewiz.tui.terminal.characters import characters
 from tunewiz.tui.terminal.looks import Settings, read_settings, settings_file
+from tunewiz.tui.terminal.pictures import drawn
 
 Make = Callable[..., Run]
 
@@ -70,9 +74,21 @@ async def test_ascii_means_ascii(runs: Path, finished: Make) -> None:
             if message:
                 app.post_message(message)
                 await until(pilot, lambda: "ndcg" in seen(app) or "smoothed" in seen(app))
-            drawn = app.export_screenshot()
+            picture = app.export_screenshot()
             assert seen(app).isascii()
-            assert not {"─", "│", "●", "⣀", "模"} & set(drawn)
+            assert not {"─", "│", "●", "⣀", "模"} & set(picture)
+
+
+async def test_a_picture_gives_a_wide_character_two_cells(runs: Path) -> None:
+    app = TunewizApp(runs, Settings(language="zh"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "用我的文件微调" in seen(app))
+        pieces = re.findall(r'<text [^>]*x="([\d.]+)"[^>]*textLength="([\d.]+)"[^>]*>([^<]+)</text>', drawn(app))
+    assert any("用我的文件微调" in html.unescape(text) for _, _, text in pieces)
+    for place, length, text in pieces:
+        width = cell_len(html.unescape(text))
+        assert float(length) == pytest.approx(12.2 * width, abs=0.01)  # what Rich takes for a cell
+        assert float(place) / 12.2 == pytest.approx(round(float(place) / 12.2), abs=0.01)
 
 
 async def test_colours_can_be_done_without(runs: Path, finished: Make, monkeypatch: pytest.MonkeyPatch) -> None:

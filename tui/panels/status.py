@@ -123,7 +123,7 @@ class AdvicePanel(Panel):
             drawn += [[(mark, style), *first], *([("  ", style), *line] for line in rest)]
             drawn += [[("  ", "dim"), *line] for line in wrap_text(fix, max(4, width - 2), "dim")]
         if len(drawn) > height > 0:
-            drawn = [*drawn[: height - 1], [(translate("more: zoom in").rjust(width), "dim")]]
+            drawn = [*drawn[: height - 1], spread([], [(translate("more: zoom in"), "dim")], width)]
         return drawn
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -58,10 +60,38 @@ def shot(app: App[Any]) -> Shot:
     update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
     assert update is not None and not isinstance(update, str)
     rows = list(Segment.split_and_crop_lines(Segment.filter_control(console.render(update)), width))[:height]
-    # Fonts are the reader's own: a picture that fetches some tells others who looks at it.
-    svg = re.sub(r"@font-face\s*{[^}]*}", "", app.export_screenshot()).replace("Fira Code", "ui-monospace")
     theme = app.theme_variables
-    return Shot(svg, rows, _rgb(theme.get("foreground"), (218, 218, 218)), _rgb(theme.get("background"), (18, 18, 18)))
+    return Shot(
+        drawn(app), rows, _rgb(theme.get("foreground"), (218, 218, 218)), _rgb(theme.get("background"), (18, 18, 18))
+    )
+
+
+def drawn(app: App[Any], title: str | None = None) -> str:
+    """The screen of ``app`` as SVG, with ``title`` on its window instead of the app's own."""
+    # Fonts are the reader's own: a picture that fetches some tells others who looks at it.
+    svg = re.sub(r"@font-face\s*{[^}]*}", "", app.export_screenshot(title=title))
+    return _TEXT.sub(_by_cells, svg.replace("Fira Code", "ui-monospace"))
+
+
+#: A piece of text in an SVG as Rich makes it: what comes before its place, its place, what is between, its length.
+_TEXT: Final = re.compile(r'(<text [^>]*?)x="([\d.]+)"( [^>]*?)textLength="([\d.]+)"([^>]*>)([^<]+)</text>')
+
+
+def _by_cells(found: re.Match[str]) -> str:
+    """The piece with each wide character in two cells: Rich (14) gives it the room of one, and squeezes them."""
+    before, place, between, length, after, content = found.groups()
+    text = html.unescape(content)
+    if cell_len(text) == len(text):
+        return found[0]
+    cell, column, pieces = float(length) / len(text), 0, []
+    for _, run in groupby(text, key=lambda one: max(1, cell_len(one))):  # what stands on a letter takes no room
+        shown = "".join(run)
+        cells = cell_len(shown)
+        words = html.escape(shown).replace("\u00a0", "&#160;")
+        at, wide = f'x="{float(place) + column * cell:g}"', f'textLength="{cells * cell:g}"'
+        pieces.append(f"{before}{at}{between}{wide}{after}{words}</text>")
+        column += cells
+    return "".join(pieces)
 
 
 def _rgb(text: str | None, otherwise: Rgb) -> Rgb:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
 
+from rich.cells import cell_len
+
 from tunewiz.tui.widgets.drawing import Line, Part
 
 _TICKS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -250,8 +252,11 @@ def gutter(axes: Axes, height: int) -> int:
 def _steps_line(axes: Axes, margin: int, width: int, label: Callable[[float], str]) -> Line:
     middle, right = label(axes.right / 2), label(axes.right)
     room = width - margin
-    text = "0" + middle.rjust(max(0, room // 2 + len(middle) // 2 - 1)) if room > 20 else "0"
-    return [(" " * (margin - 1) + "└", "dim"), (text + right.rjust(max(0, room - len(text))), "dim")]
+    text = "0"
+    if room > 20:
+        text += " " * (room // 2 - 1 - (cell_len(middle) + 1) // 2) + middle
+    blanks = " " * (room - cell_len(text) - cell_len(right))
+    return [(" " * (margin - 1) + "└", "dim"), (text + blanks + right, "dim")]
 
 
 def _with_cursor(parts: Sequence[Part], cursor: int) -> list[Part]:

@@ -184,7 +184,8 @@ def _bars(one: Lengths, longest: int, colours: Colours) -> list[Text]:
         bar = "█" * max(1, round(_BAR * tokens / longest))
         line = Text(name)
         line.pad_right(max(1, 14 - line.cell_len))
-        line.append(f"{label:>8} {tokens:>6} ", style="dim").append(bar, style=colours["primary"])
+        label = " " * (8 - cell_len(label)) + label
+        line.append(f"{label} {tokens:>6} ", style="dim").append(bar, style=colours["primary"])
         lines.append(line)
     if one.histogram:
         # Equal ranges of tokens, from 0 to the longest text of this role.
