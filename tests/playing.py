@@ -27,6 +27,7 @@ from tunewiz.backends.runs.events import (
 )
 from tunewiz.backends.runs.process import write_identity
 from tunewiz.backends.runs.run import Run
+from tunewiz.problems import Where, say, warning
 
 PRESET = """\
 version: 1
@@ -57,8 +58,12 @@ def a_run(
     return run
 
 
-CUT = {"severity": "warning", "code": "too-long", "file": "faq.csv", "line": 12,
-       "message": "3 texts are longer than 256 tokens and are cut.", "fix": "Raise training.max_length."}  # fmt: skip
+CUT = warning(
+    "too-long",
+    say("{percent} % of the rows are longer than {limit} tokens and are cut off.", percent=3, limit=256),
+    Where(file="faq.csv", line=12),
+    say("Set training.max_length to {length}, if memory allows.", length=320),
+).record()
 FULL = {"severity": "error", "code": "out-of-memory", "message": "The GPU ran out of memory.",
         "fix": "Halve training.batch_size."}  # fmt: skip
 

@@ -111,6 +111,8 @@ def _packed(value: object) -> object:
     """A message, or a value of one, as JSON holds it: without secrets, as :meth:`Message.text` shows it."""
     if isinstance(value, Message):
         return {"say": value.template, "with": {key: _packed(one) for key, one in value.values.items()}}
+    if isinstance(value, (tuple, list)):
+        return [_packed(one) for one in value]
     return value if isinstance(value, (int, float)) else printable(redacted(str(value)))
 
 
@@ -150,8 +152,13 @@ def _unpacked(packed: Mapping[str, Any]) -> Message:
     template = packed["say"]
     if translate(template, "zh") == template:
         raise ValueError("no message of Tunewiz")
-    values = {key: _unpacked(one) if isinstance(one, Mapping) else one for key, one in packed["with"].items()}
-    return Message(template, values)
+    return Message(template, {key: _value(one) for key, one in packed["with"].items()})
+
+
+def _value(packed: object) -> object:
+    if isinstance(packed, list):
+        return tuple(_value(one) for one in packed)
+    return _unpacked(packed) if isinstance(packed, Mapping) else packed
 
 
 def error(code: str, message: Message, where: Where = Where(), fix: Message | None = None) -> Problem:

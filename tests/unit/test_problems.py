@@ -11,6 +11,7 @@ from tunewiz.problems import Where, reworded, say, warning
 
 pytestmark = pytest.mark.usefixtures("in_english")
 
+NAMES = "Losses of this backend: {names}."
 CUT = "{count} of {total} texts are longer than {limit} tokens and are cut."
 PATH = "Look into {path}."
 
@@ -19,6 +20,8 @@ PATH = "Look into {path}."
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two messages in a catalogue of their own, so that no wording of the product decides here."""
     zh = {
+        NAMES: "此后端的损失函数：{names}。",
+        ", ": "、",
         CUT: "{total} 条文本中有 {count} 条超过 {limit} 个词元，会被截断。",
         PATH: "请看 {path}。",
         "{first} ({count} such)": "{first}（共 {count} 条）",
@@ -77,3 +80,11 @@ def test_no_secret_is_recorded_and_no_escape_told(monkeypatch: pytest.MonkeyPatc
     record["said"] = {"message": {"say": PATH, "with": {"path": "\x1b[31mred"}}}
     use("zh")
     assert "\x1b" not in str(reworded(record)["message"])
+
+
+def test_a_list_of_names_is_told_again_with_the_marks_of_each_language() -> None:
+    record = json.loads(json.dumps(warning("x", say(NAMES, names=("a", "b")), Where()).record()))
+    use("zh")
+    assert reworded(record)["message"] == "此后端的损失函数：a、b。"
+    use("en")
+    assert reworded(record)["message"] == "Losses of this backend: a, b."
