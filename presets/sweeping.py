@@ -109,10 +109,9 @@ def points(preset: Preset) -> list[Point]:
     digits = len(str(len(every)))
     for number, values in enumerate(every, 1):
         name = f"{number:0{digits}d}-{_slug(values)}"[:_NAME_ROOM].rstrip("-.")
-        own = {**values, "name": f"{preset.name[: max(8, _NAME_ROOM - 1 - len(name))]}-{name}"[:_NAME_ROOM]}
+        own = {**values, "name": _named(preset, name)}
         try:
-            settings = [f"{key}={typed.write(value) if value is not None else 'null'}" for key, value in own.items()]
-            found.append(Point(name, values, loads(text, "", settings)))
+            found.append(Point(name, values, loads(text, "", _settings(own))))
         except BadPreset as fault:
             wrong += [of_point(values, problem) for problem in fault.problems]
     if wrong:
@@ -125,17 +124,26 @@ def _variants(preset: Preset, plain: Preset) -> list[Point]:
     wrong: list[Problem] = []
     for name, values in preset.variants.items():
         own = {key: value for key, value in values.items() if key != _BEGINS}
-        own |= {"name": f"{preset.name[: max(8, _NAME_ROOM - 1 - len(name))]}-{name}"[:_NAME_ROOM]}
-        settings = [f"{key}={typed.write(value) if value is not None else 'null'}" for key, value in own.items()]
+        own["name"] = _named(preset, name)
         try:
             begun = _begun(plain, values.get(_BEGINS))
-            made = loads(begun, "", settings)
+            made = loads(begun, "", _settings(own))
             found.append(Point(name, values, made, name, beside=made.task != preset.task))
         except BadPreset as fault:
             wrong += [of_point(values, problem, name) for problem in fault.problems]
     if wrong:
         raise BadPreset(*once(wrong))
     return found
+
+
+def _named(preset: Preset, point: str) -> str:
+    """The name of a point's or a variant's preset: the preset's, cut where both are too long, and its own."""
+    return f"{preset.name[: max(8, _NAME_ROOM - 1 - len(point))]}-{point}"[:_NAME_ROOM]
+
+
+def _settings(values: Mapping[str, Any]) -> list[str]:
+    """``values`` as they would be typed behind ``--set``."""
+    return [f"{key}={typed.write(value) if value is not None else 'null'}" for key, value in values.items()]
 
 
 def _begun(plain: Preset, other: Any) -> str:

@@ -18,10 +18,10 @@ from tunewiz.backends.engines import Backend, find_engine
 from tunewiz.backends.machine.places import wish
 from tunewiz.backends.models.run_models import VARIANTS
 from tunewiz.backends.readiness import why_left_out
-from tunewiz.backends.reports.sweep_report import Tried, choose, run_of, state_of, tried, write_sweep
+from tunewiz.backends.reports.sweep_report import Tried, choose, run_of, tried, write_sweep
 from tunewiz.backends.runs.create import add_to_record
 from tunewiz.backends.runs.events import Evaluated, Failed, Progress, Saved, Stage
-from tunewiz.backends.runs.follow import Follower
+from tunewiz.backends.runs.follow import Follower, read_state
 from tunewiz.backends.runs.launching import TURN, launch
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run, StopRequested
@@ -78,7 +78,7 @@ class Sweep(Backend[Preset]):
         told = read_object(inner.record_file)
         known = read_object(run.record_file)
         add_to_record(run, **{key: told[key] for key in told if key not in known and key not in ("within", "whole")})
-        for key, metrics in state_of(inner).measured.items():
+        for key, metrics in read_state(inner).measured.items():
             when, _, what = key.partition(":")
             if when in ("before", "after"):
                 run.emit(Evaluated(when="before" if when == "before" else "after", what=what, metrics=metrics))
@@ -131,7 +131,7 @@ class _Points:
 
     def go_through(self) -> None:
         """Until each is over. Raises ``StopRequested``, and ``TunewizError`` where none was finished."""
-        left = [point for point in self._every if state_of(run_of(self._run, point)).status != "finished"]
+        left = [point for point in self._every if read_state(run_of(self._run, point)).status != "finished"]
         at_once = self._at_once()
         while left or self._going:
             if self._run.stop_requested():

@@ -23,7 +23,7 @@ from tunewiz.backends.models.run_models import has_model, searching
 from tunewiz.backends.negatives import words
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.run import Run
-from tunewiz.backends.trying.corpus import run_documents
+from tunewiz.backends.trying.corpus import Corpus, run_documents
 from tunewiz.files import read_json, replacing, write_json, write_jsonl, write_whole
 from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
@@ -358,15 +358,15 @@ class Service(Target):
         corpus = run_documents(run)
         rows = ({"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True))
         write_jsonl(folder / "documents.jsonl", rows)
-        return write_service(run, preset, folder)
+        return write_service(run, preset, folder, corpus)
 
 
 #: Where the models of a run go in what serves them, by their name in :func:`parts`.
 SERVED: Final = {"": "model", "embedding": "model", "reranker": "reranker"}
 
 
-def write_service(run: Run, preset: Preset, folder: Path, stored: bool = False) -> Message:
-    """The program of a service into a ``folder`` that has models and documents, and how it searches.
+def write_service(run: Run, preset: Preset, folder: Path, corpus: Corpus, stored: bool = False) -> Message:
+    """The program of a service into a ``folder`` that has models and the documents of ``corpus``; how it searches.
 
     ``stored``: in a store of vectors, so that words alone are no way to search in it.
     """
@@ -379,7 +379,7 @@ def write_service(run: Run, preset: Preset, folder: Path, stored: bool = False) 
     shutil.copyfile(Path(words.__file__), folder / "words.py")
     write_whole(folder / "serve.py", (SOURCES / "service.py.txt").read_text(encoding="utf-8"))
     write_joins("service", folder)
-    question = next(iter(run_documents(run).queries), "what do I do when the disk is full")
+    question = next(iter(corpus.queries), "what do I do when the disk is full")
     asked = json.dumps({"query": question, "k": 5}, ensure_ascii=False)
     write_whole(folder / "example.json", asked + "\n")
     return say(

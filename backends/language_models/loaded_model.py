@@ -92,9 +92,8 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
     ``merged`` leaves quantisation out, for an export. Raises :class:`BadPreset` (``model-not-loadable``).
     """
     import torch
-    from llamafactory.data import get_template_and_fix_tokenizer
     from llamafactory.hparams import get_infer_args
-    from llamafactory.model import load_model, load_tokenizer
+    from llamafactory.model import load_model
 
     device = ready_process(preset.launch)
     precision = choose(preset.training.precision, device)[0]
@@ -105,35 +104,35 @@ def load(preset: LlmPreset, places: Places, adapter: Path | None, *, merged: boo
     with loading_explained(places.model, preset.model.trust_remote_code):
         model_args, data_args, finetuning_args, _ = get_infer_args(told)
         model_args.device_map, model_args.compute_dtype = {"": torch.device(device)}, dtype
-        tokenizer, processor = _reading(load_tokenizer(model_args), places.model)
-        template = get_template_and_fix_tokenizer(tokenizer, data_args)
-        model = load_model(tokenizer, model_args, finetuning_args, is_trainable=False)
+        reading = _reading(model_args, data_args, places.model)
+        model = load_model(reading.tokenizer, model_args, finetuning_args, is_trainable=False)
         if adapter is not None and told_apart:
             from peft import PeftModel
 
             read_prefixes_by_layer()
             model = PeftModel.from_pretrained(model, str(adapter))
-    return Loaded(model.eval(), tokenizer, template, data_args, processor)
+    return replace(reading, model=model.eval())
 
 
 def tokenizing(preset: LlmPreset, places: Places) -> Loaded:
     """As :func:`load` without the model itself: enough to read rows. Raises :class:`BadPreset`."""
     ready_process(preset.launch)
-    from llamafactory.data import get_template_and_fix_tokenizer
     from llamafactory.hparams import get_infer_args
-    from llamafactory.model import load_tokenizer
 
     with loading_explained(places.model, preset.model.trust_remote_code):
         model_args, data_args, _, _ = get_infer_args(loading_arguments(preset, places, None, merged=True))
-        tokenizer, processor = _reading(load_tokenizer(model_args), places.model)
-        template = get_template_and_fix_tokenizer(tokenizer, data_args)
-    return Loaded(None, tokenizer, template, data_args, processor)
+        return _reading(model_args, data_args, places.model)
 
 
-def _reading(found: Mapping[str, Any], model: str) -> tuple[Any, Any]:
-    """The tokenizer, checked, and what prepares pictures."""
+def _reading(model_args: Any, data_args: Any, model: str) -> Loaded:
+    """What reads the rows of the ``model``, without the model itself."""
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.model import load_tokenizer
+
+    found = load_tokenizer(model_args)
     check_tokenizer(found["tokenizer"], model)
-    return found["tokenizer"], found["processor"]
+    template = get_template_and_fix_tokenizer(found["tokenizer"], data_args)
+    return Loaded(None, found["tokenizer"], template, data_args, found["processor"])
 
 
 def read_prefixes_by_layer() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tunewiz.backends.reports.metrics_file import MetricsFile
 from tunewiz.backends.runs.comparing import Row
@@ -22,14 +22,16 @@ def efforts(runs: Sequence[Run], states: Sequence[RunState], hourly: float | Non
     ``hourly`` is what an hour of the machine costs, in whatever currency: then the same in money. A run that gained
     nothing has no price of a point. Rows in which no run has anything are left out.
     """
-    facts = [_facts_of(run, state, hourly) for run, state in zip(runs, states, strict=True)]
+    files = [MetricsFile.of(run.report) for run in runs]
+    facts = [_facts_of(file, state, hourly) for file, state in zip(files, states, strict=True)]
+    measures = {file.primary for file in files} - {""}
     spent, costs, gained = ([one[name] for one in facts] for name in ("seconds", "cost", "gain"))
     told = [
         (translate(N_("rows trained on")), [_told(one["rows"], "{:,.0f}".format) for one in facts]),
         (translate(N_("time in all")), [_told(seconds, duration) for seconds in spent]),
         (translate(N_("training")), [_told(one["training_seconds"], duration) for one in facts]),
         (translate(N_("most memory")), [_told(one["memory"], amount) for one in facts]),
-        (_gain_of(runs), [_gained(run, one, runs) for run, one in zip(runs, gained, strict=True)]),
+        (_gain_of(measures), [_gained(file, one, measures) for file, one in zip(files, gained, strict=True)]),
         (translate(N_("time per 0.01 gained")), _priced(spent, gained, duration)),
         (translate(N_("cost")), [_told(cost, "{:.2f}".format) for cost in costs]),
         (translate(N_("cost per 0.01 gained")), _priced(costs, gained, "{:.2f}".format)),
@@ -41,21 +43,18 @@ def _told(value: float | None, words: Callable[[float], str]) -> str:
     return words(value) if value else ""
 
 
-def _gained(run: Run, gain: float | None, runs: Sequence[Run]) -> str:
+def _gained(file: MetricsFile, gain: float | None, measures: Collection[str]) -> str:
     """The gain, with what it is of where the runs are not judged by the same."""
     if gain is None:
         return ""
-    return f"{gain:+.4f}" if len(_measures(runs)) == 1 else f"{gain:+.4f} {MetricsFile.of(run.report).primary}"
+    return f"{gain:+.4f}" if len(measures) == 1 else f"{gain:+.4f} {file.primary}"
 
 
-def _measures(runs: Sequence[Run]) -> set[str]:
-    return {MetricsFile.of(run.report).primary for run in runs} - {""}
-
-
-def _gain_of(runs: Sequence[Run]) -> str:
+def _gain_of(measures: Collection[str]) -> str:
     """What the runs are judged by, if that is the same for all."""
-    names = _measures(runs)
-    return say("gain of {measure}", measure=names.pop()).text() if len(names) == 1 else translate(N_("gain"))
+    return (
+        say("gain of {measure}", measure=next(iter(measures))).text() if len(measures) == 1 else translate(N_("gain"))
+    )
 
 
 def _gain(file: MetricsFile) -> float | None:
@@ -76,11 +75,11 @@ def effort_facts(
 ) -> dict[str, dict[str, float | None]]:
     """The same as numbers, by run: seconds, bytes, and money where ``hourly`` is given."""
     pairs = zip(runs, states, strict=True)
-    return {run.name: _facts_of(run, state, hourly) for run, state in pairs}
+    return {run.name: _facts_of(MetricsFile.of(run.report), state, hourly) for run, state in pairs}
 
 
-def _facts_of(run: Run, state: RunState, hourly: float | None) -> dict[str, float | None]:
-    file, seconds = MetricsFile.of(run.report), sum(state.seconds.values())
+def _facts_of(file: MetricsFile, state: RunState, hourly: float | None) -> dict[str, float | None]:
+    seconds = sum(state.seconds.values())
     return {
         "rows": float(file.deciding.counts.get("train", 0)) or None,
         "seconds": seconds,

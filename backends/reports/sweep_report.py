@@ -20,7 +20,7 @@ from tunewiz.backends.reports.pictures import overlay_picture
 from tunewiz.backends.reports.retrieval_report import space_blocks
 from tunewiz.backends.reports.side_by_side import values_of
 from tunewiz.backends.runs.comparing import Row, differences, pairing
-from tunewiz.backends.runs.follow import Follower, read_state
+from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.runs.run import Run
 from tunewiz.backends.runs.state import RunState
 from tunewiz.files import write_whole
@@ -68,14 +68,9 @@ def run_of(run: Run, point: Point) -> Run:
     return Run(run.directory / VARIANTS / point.name)
 
 
-def state_of(run: Run) -> RunState:
-    """How it stands."""
-    return Follower(run).update()[0]
-
-
 def tried(run: Run, every: Sequence[Point]) -> list[Tried]:
     """Every point with how its run stands."""
-    return [Tried(point, inner, state_of(inner)) for point in every for inner in [run_of(run, point)]]
+    return [Tried(point, inner, read_state(inner)) for point in every for inner in [run_of(run, point)]]
 
 
 @dataclass(frozen=True)
@@ -298,7 +293,7 @@ def write_comparison(run: Run, preset: ComparisonPreset, inner: Mapping[str, Run
     run.report.mkdir(parents=True, exist_ok=True)
     folders = {name: one.report for name, one in inner.items()}
     every = {
-        name: Tried(Point(name, {}, preset.variant(name), name), one, state_of(one)) for name, one in inner.items()
+        name: Tried(Point(name, {}, preset.variant(name), name), one, read_state(one)) for name, one in inner.items()
     }
     variants = {name: MetricsFile.of(folder) for name, folder in folders.items()}
     after = {name: record for name, folder in folders.items() if (record := Measured.read(folder / "after.json"))}

@@ -101,7 +101,7 @@ class FirstRows:
         if found.qrels:
             yield from (one for one in weak_evaluation(found, Where()) if one.severity != "note")
 
-    @property
+    @cached_property
     def first(self) -> First | None:
         """See :class:`First`; ``None`` where they do not tell. A large test collection is not read."""
         preset = self._preset

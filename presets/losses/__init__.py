@@ -43,11 +43,11 @@ def rerankers() -> Mapping[str, type[RerankerLoss]]:
 _CALLED: Final = {
     "multiple_negatives_ranking": "mnrl mnr infonce inbatch inbatchnegatives multiplenegatives contrastiveinbatch",
     "cached_multiple_negatives_ranking": "cachedmnrl cmnrl gradcache cachedmultiplenegatives",
-    "binary_cross_entropy": "bce bcewithlogits binary binarycrossentropy",
+    "binary_cross_entropy": "bce bcewithlogits binary",
     "cross_entropy": "ce softmax",
-    "cosine_similarity": "cosine cosinesimilarity",
+    "cosine_similarity": "cosine",
     "group_softmax": "listwise flagembedding localizedcontrastive lce",
-    "lambda_loss": "lambdarank lambda",
+    "lambda_loss": "lambdarank",
     "distill_kl": "kl kldiv distillation distillkldiv kldivergence",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual.events import Paste
+from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from tests.screens.waiting import seen, until
@@ -30,6 +31,15 @@ def chinese_faq(folder: Path, headers: str = "甲栏,乙栏") -> Path:
     return file
 
 
+async def asked_for_a_file(app: TunewizApp, pilot: Pilot[None]) -> BeginScreen:
+    """The screen that asks for the file, from home."""
+    await pilot.press("f")
+    await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+    screen = app.screen
+    assert isinstance(screen, BeginScreen)
+    return screen
+
+
 def proposed(screen: BeginScreen) -> str:
     return str(screen.query_one("#proposal", Static).render())
 
@@ -43,10 +53,7 @@ async def test_a_file_is_enough_and_one_key_goes_to_the_review(
     chinese_faq(work)
     monkeypatch.chdir(work)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
-        screen = app.screen
-        assert isinstance(screen, BeginScreen)
+        screen = await asked_for_a_file(app, pilot)
         assert "Review" not in seen(app).splitlines()[-1]  # there is nothing to review yet
         await pilot.press("down", "enter")
         await until(pilot, lambda: screen.state.current is not None and screen.query_one("#tasks").has_focus)
@@ -78,10 +85,7 @@ async def test_rows_of_a_chat_are_proposed_for_a_language_model(app: TunewizApp,
     rows = [{"instruction": f"Translate {n}", "input": "", "output": f"answer {n}"} for n in range(30)]
     (tmp_path / "chat.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     async with app.run_test(size=(100, 40)) as pilot:
-        await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
-        screen = app.screen
-        assert isinstance(screen, BeginScreen)
+        screen = await asked_for_a_file(app, pilot)
         box = screen.query_one(Input)
         box.post_message(Paste(f"'{tmp_path}/chat.jsonl' "))
         await until(pilot, lambda: screen.state.draft.value(("task",)) == "llm" and screen.state.current is not None)
@@ -142,10 +146,7 @@ async def test_a_part_of_a_name_lists_what_is_meant_and_enter_takes_it(
     (work / "other.csv").write_text("question,answer\na,b\n", "utf-8")
     monkeypatch.chdir(work)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
-        screen = app.screen
-        assert isinstance(screen, BeginScreen)
+        screen = await asked_for_a_file(app, pilot)
         await pilot.press(*"问答")
         await until(pilot, lambda: "校园问答.csv" in seen(app) and "other.csv" not in seen(app))
         await pilot.pause()
@@ -167,10 +168,7 @@ async def test_a_task_taken_as_it_stands_is_an_answer_and_the_review_names_what_
     (work / "codes.csv").write_text("a1,a2\n" + "".join(f"{n},{n * 7}\n" for n in range(40)), "utf-8")
     monkeypatch.chdir(work)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
-        screen = app.screen
-        assert isinstance(screen, BeginScreen)
+        screen = await asked_for_a_file(app, pilot)
         await pilot.press("down", "enter")
         await until(pilot, lambda: screen.state.current is not None and screen.query_one("#tasks").has_focus)
         assert "●" not in str(screen.query_one("#tasks", OptionList).get_option_at_index(0).prompt)
@@ -187,10 +185,7 @@ async def test_a_task_taken_as_it_stands_is_an_answer_and_the_review_names_what_
 async def test_few_held_out_queries_are_a_problem_of_the_review(app: TunewizApp, tmp_path: Path) -> None:
     file = chinese_faq(tmp_path, "问题,答案")
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
-        screen = app.screen
-        assert isinstance(screen, BeginScreen)
+        screen = await asked_for_a_file(app, pilot)
         app.post_message(Paste(str(file)))
         await until(pilot, lambda: screen.state.current is not None)
         told = {problem.code: problem.where.key for problem in screen.state.problems if problem.severity == "warning"}

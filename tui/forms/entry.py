@@ -15,6 +15,7 @@ from textual.events import Paste
 from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Input
 
+from tunewiz.data.folders.hub_ids import on_hub
 from tunewiz.data.reading.source import SAMPLE_PREFIX, samples
 from tunewiz.language import N_
 from tunewiz.presets.drafts.draft import Draft
@@ -27,7 +28,6 @@ from tunewiz.tui.widgets.typed import TextLine
 
 
 _MOST: Final = 2000  # entries of a folder that are looked at
-_HUB: Final = re.compile(r"[A-Za-z]\w+:")  # begins a dataset of a hub, not a path
 
 
 class PathSuggester(Suggester):
@@ -45,7 +45,7 @@ class PathSuggester(Suggester):
         """Whether something of that name is there, or it names no file at all (a sample, a hub's dataset)."""
         if value.startswith(SAMPLE_PREFIX):
             return value.removeprefix(SAMPLE_PREFIX) in samples()
-        return not value or _HUB.match(value) is not None or await asyncio.to_thread(_exists, value, self._folder)
+        return not value or on_hub(value) or await asyncio.to_thread(_exists, value, self._folder)
 
 
 def _exists(path: str, folder: str) -> bool:

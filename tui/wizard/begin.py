@@ -168,8 +168,9 @@ class BeginScreen(FullScreen):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes to the tasks once they are there, with no path to the files below, or takes the one meant."""
         event.stop()
-        if event.value.strip() and self._meant():
-            self._take(self._meant()[0])
+        meant = self._meant() if event.value.strip() else ()
+        if meant:
+            self._take(meant[0])
             return
         for name in ("#tasks", "#files"):
             if self.query_one(name).display and (name == "#tasks" or self._files):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -117,16 +117,19 @@ class Inspected:
     @property
     def wrong(self) -> Problem | None:
         """The first error, which would stop a run; ``None`` if there is none."""
-        own = (finding.first[0] for finding in self.inspection.findings)
-        return next((on_screen(problem) for problem in (*own, *self.found) if problem.severity == "error"), None)
+        return next((on_screen(problem) for problem in self._told if problem.severity == "error"), None)
 
     @property
     def doubts(self) -> Iterator[Problem]:
         """The warnings, the first of each kind: they stop nothing, and should be seen before the start."""
-        own = (finding.first[0] for finding in self.inspection.findings)
-        for problem in (*own, *self.found):
+        for problem in self._told:
             if problem.severity == "warning":
                 yield replace(on_screen(problem), where=Where(problem.where.key))
+
+    @property
+    def _told(self) -> Sequence[Problem]:
+        """The first problem of each kind, then what preparing the data met."""
+        return (*(finding.first[0] for finding in self.inspection.findings), *self.found)
 
     @property
     def facts(self) -> Facts:
