@@ -167,8 +167,9 @@ def _pieces(text: str, marks: Sequence[tuple[str, int, int]]) -> Iterator[tuple[
 
 
 def _bare(text: str) -> str:
-    """Without the signs of templates at its ends, and blanks."""
-    return CONTROL.sub("", text).strip()
+    """Without the signs of templates at its ends, the end of bold type that begins with the name, and blanks."""
+    bare = CONTROL.sub("", text).strip()
+    return bare[:-2].rstrip() if bare.endswith("**") and bare.count("**") % 2 else bare
 
 
 _PREFIX: Final = re.compile(rf"^\s*{_NAMED}\s*", re.I)

@@ -93,6 +93,8 @@ def _named(paragraphs: Iterable[Row]) -> Iterator[Row]:
         if not text:
             continue
         part, _ = spoken(text)
+        if not kept and part is None and _MARKS["heading"].fullmatch(text) and not text.endswith(_ASKS):
+            continue  # the title of the file
         begins = (part == "user" and answered) or split_dialogue(text) is not None
         if kept and begins:
             yield Row(start, {NAMED: "\n".join(kept)})

@@ -40,6 +40,7 @@ def codes(found: Inspection) -> dict[str, str]:
         "".join(f"Q{n}. {q}\nA{n}. {a}\n\n" for n, (q, a) in enumerate(PAIRS, 1)),
         "".join(f"【问】{q}\n【答】{a}\n" for q, a in PAIRS_ZH),
         "".join(f"**Question:** {q}\n\n**Answer:** {a}\n\n" for q, a in PAIRS),
+        "# Help\n\n" + "".join(f"**Q{n}: {q}**\n\nA: {a}\n\n" for n, (q, a) in enumerate(PAIRS, 1)),
         "".join(f"{n}. {q}\n{a}\n\n" for n, (q, a) in enumerate(PAIRS, 1)),
         "# Help\n\n" + "".join(f"### {q}\n\n{a}\n\n" for q, a in PAIRS),
         "# 帮助\n\n" + "".join(f"**{q}**\n\n{a}\n\n" for q, a in PAIRS_ZH),
