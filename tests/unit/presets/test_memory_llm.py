@@ -156,4 +156,6 @@ def test_families_count_their_weights(known: KnownModel) -> None:
     shape = decoder_of_size(known.size, known.family.normalised_queries)
     embeddings = shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
     hybrid = known.family.name == "qwen3.5"  # three of four layers are linear attention, with more weights
-    assert shape.matrices + embeddings == pytest.approx(shape.parameters - known.size.vision, rel=0.2 if hybrid else 2e-3)
+    assert shape.matrices + embeddings == pytest.approx(
+        shape.parameters - known.size.vision, rel=0.2 if hybrid else 2e-3
+    )
