@@ -32,8 +32,6 @@ class Loss(Section):
     rows: ClassVar[tuple[Rows, ...]] = ()
     #: One or two sentences: when to choose it. Marked with ``N_``.
     who_for: ClassVar[str] = ""
-    #: Where it stands among the choices: what suits most people's rows comes first.
-    place: ClassVar[int] = 50
     #: Whether other passages of the batch serve as negatives (so a batch may not hold two positives of one query).
     in_batch_negatives: ClassVar[bool] = False
     #: How many negatives of a row the loss takes; ``None``: any number, all rows alike.

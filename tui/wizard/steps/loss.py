@@ -60,8 +60,7 @@ def _losses(draft: Draft) -> Sequence[Choice]:
     every = choices(info) if info else ()
     kind = fields.losses_of(info) if info else None
     fitting = trained_by(backend, kind) if kind else {}
-    fit = [choice for choice in every if choice.value in fitting]
-    return sorted(fit, key=lambda choice: fitting[choice.value].place) or every
+    return [choice for choice in every if choice.value in fitting] or every
 
 
 def _strategies(draft: Draft) -> Sequence[Choice]:
