@@ -89,9 +89,9 @@ def test_a_system_prompt_in_parts_is_its_text(tmp_path: Path) -> None:
                                         "preference_strength": (-2, 1)[n % 2]}),
         ("answers-compared", lambda n: {"question": asked(n), "回答1": said(n), "回答2": other(n),
                                         "更好": "左右"[n % 2]}),
-        ("turn-a-row", lambda n: {"会话ID": n // 4, "发送方": ("客户", "客服")[n % 2],
+        ("turn-a-row", lambda n: {"发送方": ("客户", "客服")[n % 2],
                                   "消息内容": (asked(n), said(n))[n % 2], "时间": f"2024-01-01 10:{n:02d}"}),
-        ("turn-a-row", lambda n: {"sessionId": n // 4, "sender": ("visitor", "agent")[n % 2],
+        ("turn-a-row", lambda n: {"sender": ("visitor", "agent")[n % 2],
                                   "content": (asked(n), said(n))[n % 2]}),
     ],
 )  # fmt: skip
