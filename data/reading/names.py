@@ -249,7 +249,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     },
 }
 
-#: Names that show that a line is a header, whether or not retrieval has a role for them.
+#: Names that show that a line is a header, whether or not retrieval has a role for them; a date stands in titles too.
 HEADINGS: Final = frozenset(
     name for role, strengths in NAMES.items() if role != "llm_order" for names in strengths.values() for name in names
 ) | frozenset(
