@@ -451,3 +451,26 @@ def test_what_a_function_gives_back_is_no_call(tmp_path: Path) -> None:
         {"from": "user", "value": asked(n)}, {"from": "assistant", "value": "Thought: ask\nAction: find"},
         {"from": "function", "value": "a window"}, {"from": "assistant", "value": said(n)}]})  # fmt: skip
     assert [speaker for speaker, _ in spoke(found)] == ["user", "assistant", "tool", "assistant"]
+
+
+@pytest.mark.parametrize(
+    ("row", "roles"),
+    [
+        (lambda n: {"id": n, "data": {"text": asked(n)}, "annotations": [
+            {"id": n, "result": [{"type": "choices", "value": {"choices": ["good" if n % 2 else "bad"]}}]}]},
+         {"text", "label"}),
+        (lambda n: {"ts": n, "request": {"model": "m", "messages": [{"role": "user", "content": asked(n)}]},
+                    "response": {"choices": [{"message": {"role": "assistant", "content": said(n)}}]}},
+         {"prompt", "completion"}),
+    ],
+)  # fmt: skip
+def test_where_texts_lie_in_what_known_programs_write_is_told(
+    tmp_path: Path, row: Callable[[int], dict[str, Any]], roles: set[str]
+) -> None:
+    """The mapping that is advised reads the rows."""
+    found = looked(tmp_path, "llm", row)
+    assert set(found.advised) == roles
+    path = str(next(tmp_path.iterdir()))
+    again = inspect(Dataset(path, columns=found.advised), "llm")
+    assert not any(finding.severity == "error" for finding in again.findings)
+    assert again.counts["examples"] == again.counts["rows"] > 0
