@@ -19,6 +19,7 @@ from tunewiz.data.reading.cells import Table, number_in, parse_nested
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name, numbered_columns
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import (
+    LONGEST_LABEL,
     asks,
     beside_text,
     carries,
@@ -173,6 +174,11 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
     labels = [column for column in table.columns if is_grade(table, column)]
     if len(texts) == 1 and labels:
         return _numbered_labels(table, known, texts[0], labels)
+    said = [column for column in texts if not comes_again(table, column)]
+    words = [column for column in texts if column not in said and table.mean_length(column) <= LONGEST_LABEL]
+    if len(said) == 1 and len(said) + len(words) == len(texts) and len(words) > 1:
+        finest = sorted(words, key=lambda column: -len({str(value) for value in table.values(column)}))
+        return _numbered_labels(table, known, said[0], finest)
     asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", texts))
     # Beside a question, a list of texts holds several answers to it.
     turns = next((column for column in columns if _are_turns(table, column, asked)), "")

@@ -92,7 +92,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         USUAL: _names(
             "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel",
             "ismatch target",
-            "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配",
+            "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配 是否相同 是否一致 是否同义 是否重复 是否等价 是否近义",
             "clicks click clicked clickcount clicknum numclicks nclicks isclicked isclick clickrate ctr 点击次数",
             "点击数 点击量 点击 是否点击 有无点击 点击率",
         ),

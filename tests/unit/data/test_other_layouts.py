@@ -474,3 +474,26 @@ def test_where_texts_lie_in_what_known_programs_write_is_told(
     again = inspect(Dataset(path, columns=found.advised), "llm")
     assert not any(finding.severity == "error" for finding in again.findings)
     assert again.counts["examples"] == again.counts["rows"] > 0
+
+
+def test_of_two_levels_of_labels_the_finer_one_is_advised_and_none_goes_into_the_prompt(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"用户说": asked(n), "一级": "甲乙"[n % 2], "二级": "甲乙丙丁"[n % 4]})
+    told = next(finding for finding in found.findings if finding.code == "unmapped-columns")
+    line = told.first[0].line("en")
+    assert "--map label=二级" in line
+    assert "prompt" not in line
+
+
+def test_rows_that_lie_two_keys_deep_are_read(tmp_path: Path) -> None:
+    rows = [{"question": asked(n), "answer": said(n)} for n in range(12)]
+    path = tmp_path / "deep.json"
+    for whole in (
+        {"meta": {"v": 1}, "data": {"train": rows, "test": rows[:3]}},
+        {"version": "1", "dataset": {"items": rows}},
+        {"data": {"train": rows}, "judged": {"q": [{"a": 1}]}},
+    ):
+        path.write_text(json.dumps(whole, indent=1), encoding="utf-8")
+        for task in ("llm", "embedding"):
+            found = inspect(Dataset(str(path)), task)
+            assert not any(finding.severity == "error" for finding in found.findings), whole
+            assert found.counts["examples"] == len(rows)
