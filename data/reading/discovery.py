@@ -202,7 +202,7 @@ def _text(base: Source, dataset: Dataset) -> Source:
 
 def _html(source: Source, dataset: Dataset) -> Source | None:
     """The largest table of a page; None where it has none that could hold examples."""
-    from tunewiz.data.reading.html_tables import table_rows
+    from tunewiz.data.documents.html_tables import table_rows
 
     rows = table_rows(source, _quiet)[:101]
     if sum(len(cells) > 1 for _, cells in rows) < 2:
