@@ -19,6 +19,7 @@ from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.models.layers import layer_problems
 from tunewiz.backends.negatives.teaching import named_problems
 from tunewiz.backends.outside.copying import target_problems
+from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import ALONE, Plan, estimated, plan_of, plan_problems
 from tunewiz.backends.runs.disk import disk_problems
@@ -297,6 +298,8 @@ def estimate(preset: Preset, located: Located | None, texts: float = 0.0) -> Est
 
 
 def _plan(preset: Preset) -> Plan:
+    if ray.wanted(preset):
+        return Plan(ray.workers(preset))
     return Plan(here().size) if here().size > 1 else plan_of(preset, _strategies(preset), gpus())
 
 

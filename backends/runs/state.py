@@ -276,8 +276,9 @@ def _(event: Probed, state: RunState) -> RunState:
 def _(event: Swept, state: RunState) -> RunState:
     if not 0 < event.number <= MANY:
         return state
-    words = {"point": printable(event.point, 200), "status": _name(event.status), "values": _numbers(event.values)}
-    return replace(state, swept={**state.swept, event.number: replace(event, **words)}, best=event.best)
+    point, status, values = printable(event.point, 200), _name(event.status), _numbers(event.values)
+    told = replace(event, point=point, status=status, values=values)
+    return replace(state, swept={**state.swept, event.number: told}, best=event.best)
 
 
 @_apply.register

@@ -162,16 +162,17 @@ def _told(event: Event) -> list[str]:
 def swept_line(event: Swept) -> str:
     """A run of a sweep that begins or has ended, what it measured, and whether that is the best so far."""
     head = translate("run {number} of {count}").format(number=event.number, count=event.count)
-    line = f"{head}: {printable(event.point, 200)}"
+    colon = translate(": ")
+    line = f"{head}{colon}{printable(event.point, 200)}"
     if event.status == "running":
         return line
     if event.status != "finished":
         known = {str(name): words for name, words in STATUS_NAMES.items()}
-        return f"{line}: {translate(known[event.status]) if event.status in known else printable(event.status, 30)}"
+        return f"{line}{colon}{translate(known[event.status]) if event.status in known else printable(event.status, 30)}"
     best = translate("the best so far") if event.best == event.number else ""
     if event.best not in (0, event.number):
         best = translate("best so far: run {number}").format(number=event.best)
-    return f"{_mark()} {line}: " + "; ".join(part for part in (measure_words(event.values), best) if part)
+    return f"{_mark()} {line}{colon}" + "; ".join(part for part in (measure_words(event.values), best) if part)
 
 
 def _mark() -> str:

@@ -259,9 +259,7 @@ def sweep_lines(state: RunState, width: int) -> list[Line]:
     runs = [state.swept[number] for number in sorted(state.swept)]
     count = max((one.count for one in runs), default=0)
     measure = next((spoken(name) for one in runs for name in one.values), "")
-    shown = [
-        f"{value:.4f}" if value is not None else "" for one in runs for value in [next(iter(one.values.values()), None)]
-    ]
+    values = [next(iter(one.values.values()), None) for one in runs]
     room = max(8, width - 4 - len(str(count)) - 14 - 2)
     drawn: list[Line] = [
         [(f"{len([one for one in runs if one.status == 'finished'])}/{count} ", "strong"),
