@@ -70,7 +70,9 @@ def stage_name(name: str, part: str = "") -> str:
 def stage_words(state: RunState) -> str:
     """What goes on: the stage; of a sweep which run of how many, and that one's stage."""
     place, inner = sweep_place(state), state.part.partition("/")[2]
-    return f"{place}{translate(': ')}{stage_name(inner or state.stage)}" if place else stage_name(state.stage, state.part)
+    if not place:
+        return stage_name(state.stage, state.part)
+    return place + translate(": ") + stage_name(inner or state.stage)
 
 
 def sweep_place(state: RunState) -> str:

@@ -167,8 +167,7 @@ def swept_line(event: Swept) -> str:
     if event.status == "running":
         return line
     if event.status != "finished":
-        known = {str(name): words for name, words in STATUS_NAMES.items()}
-        return f"{line}{colon}{translate(known[event.status]) if event.status in known else printable(event.status, 30)}"
+        return line + colon + translate(STATUS_NAMES.get(event.status, printable(event.status, 30)))
     best = translate("the best so far") if event.best == event.number else ""
     if event.best not in (0, event.number):
         best = translate("best so far: run {number}").format(number=event.best)
