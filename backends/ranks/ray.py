@@ -33,7 +33,8 @@ def wanted(preset: Preset, environment: Mapping[str, str] = os.environ) -> bool:
 
 def workers(preset: Preset) -> int:
     """How many workers train ``preset``, the library's default where it does not say."""
-    count = preset.backend_options.get(WORKERS, 1)
+    options: Mapping[str, Any] = getattr(preset, "backend_options", {})
+    count = options.get(WORKERS, 1)
     return count if isinstance(count, int) and count > 0 else 1
 
 
