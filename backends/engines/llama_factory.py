@@ -6,17 +6,17 @@ The YAML that ``llamafactory-cli train`` would take, the arguments of ``run_exp`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends import trackers
-from tunewiz.backends.language_models.loaded_model import Places, ready_process
+from tunewiz.backends.language_models.loaded_model import Places, computing_in, ready_process
 from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
 from tunewiz.backends.language_models.unlearned import marks_kept
-from tunewiz.backends.machine.precision import Precision, choose_for_run
+from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import DEEPSPEED, SHARDED, divided, own_batch, plan_of
@@ -210,7 +210,8 @@ def _sharding_problems(preset: LlmPreset) -> Iterator[Problem]:
         yield error(
             "strategy-quantised", message, key, say("Set launch.strategy to zero2 or ddp, or method.type to lora.")
         )
-    if plan_of(preset, LlamaFactory.strategies).spread and preset.method.arguments().get("pissa_convert"):
+    several = plan_of(preset, LlamaFactory.strategies).spread or ray.wanted(preset)
+    if several and preset.method.arguments().get("pissa_convert"):
         message = say("PiSSA's start is computed and kept by one process.")
         fix = say("Set launch.processes to 1 and launch.strategy to auto, or method.pissa to false.")
         yield error("strategy-pissa", message, Where(key="method.pissa"), fix)
@@ -290,24 +291,6 @@ def in_worker(run: Run, preset: LlmPreset, order: dict[str, Any], held: ExitStac
     held.enter_context(marks_kept())
     asked = () if preset.launch.strategy in WHOLE_MODEL_GONE else sample_answers(run, preset, Places(**order["places"]))
     return [*_callbacks(run, preset), *asked]
-
-
-@contextmanager
-def computing_in(precision: Precision) -> Iterator[None]:
-    """Full precision where that is asked for: on a GPU LLaMA-Factory takes 16 bit wherever it may choose.
-
-    What it chooses would not go with weights in 32 bit: the mask of packed rows would be of another type.
-    """
-    import torch
-    from llamafactory.model import patcher
-
-    theirs = patcher.infer_optim_dtype
-    if precision == "fp32":
-        patcher.infer_optim_dtype = lambda **_: torch.float32  # asked with model_dtype=
-    try:
-        yield
-    finally:
-        patcher.infer_optim_dtype = theirs
 
 
 def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:
