@@ -83,7 +83,7 @@ def test_call_backs_are_made_anew_in_a_worker(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_example_for_skypilot_is_one_that_it_takes(language: str) -> None:
-    text = (LESSONS / f"batch-job.{language}.md").read_text(encoding="utf-8")
+    text = (LESSONS / f"rented-machine.{language}.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     told = yaml.safe_load(block)
     # The keys of a task by its reference (docs.skypilot.co, Reference, YAML).
