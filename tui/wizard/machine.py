@@ -178,8 +178,13 @@ def look(runs: Path | None = None) -> Machine:
         cached=frozenset(_cached()),
         paces=paces(runs_dir(runs)),
         hubs=False if huggingface.offline() else None,
-        slurm=shutil.which("sbatch") is not None,
+        slurm=batch_system(),
     )
+
+
+def batch_system() -> bool:
+    """Whether jobs can be handed to Slurm here."""
+    return shutil.which("sbatch") is not None
 
 
 def hubs_answer() -> bool:
