@@ -20,6 +20,7 @@ from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import DEEPSPEED, SHARDED, divided, own_batch, plan_of
+from tunewiz.backends.ranks.ray_worker import Carried
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Saved
@@ -247,7 +248,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     told |= {key: value for key, value in sharded(run, preset.launch.strategy).items() if key not in told}
     if ray.wanted(preset):
         told |= _part_of_worker(preset)
-        callbacks = ray.Carried(callbacks, f"{__name__}:in_worker", _order(run, places, resumed, precision, device))
+        callbacks = Carried(callbacks, f"{__name__}:in_worker", _order(run, places, resumed, precision, device))
     if here().first:
         write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp

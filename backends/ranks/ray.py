@@ -1,21 +1,16 @@
-"""LLaMA-Factory's own launch by Ray (``USE_RAY=1``): its workers, processes of a cluster, and what a run is there.
+"""LLaMA-Factory's own launch by Ray (``USE_RAY=1``): when a preset is trained by it, and what keeps it from that.
 
-The library sends its arguments and call-backs to as many workers as ``ray_num_workers`` says; which machine and card
-each gets is Ray's business. What a run's call-backs hold is a process's own: a worker makes them anew.
+The library has as many workers as ``ray_num_workers`` says; which machine and card each gets is Ray's business.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
 from tunewiz.backends.machine.hardware import Gpu
-from tunewiz.backends.ranks.place import Place, take
-from tunewiz.backends.runs.run import Run
 from tunewiz.presets.preset import Preset
 from tunewiz.problems import Problem, Where, error, note, say
 
@@ -62,33 +57,3 @@ def problems(preset: Preset, cards: Sequence[Gpu], shared: Callable[[int], objec
         yield error("batch-not-shared", message, Where(_KEY), say("Change training.batch_size, or {key}.", key=_KEY))
     message = say("Trained by LLaMA-Factory's launch by Ray: {count} workers (USE_RAY, {key}).", count=count, key=_KEY)
     yield note("ray", message, Where(_KEY))
-
-
-class Carried(list[Any]):
-    """Call-backs that reach a worker as ``maker`` (``module:function``) and what it is called with, not as they are."""
-
-    def __init__(self, made: Sequence[Any], maker: str, order: Mapping[str, Any]) -> None:
-        super().__init__(made)
-        self._maker, self._order = maker, dict(order)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """What a worker unpickles: :func:`joined`."""
-        return joined, (self._maker, self._order)
-
-
-#: What holds while a worker trains; it ends with the process.
-_HELD: Final = ExitStack()
-
-
-def joined(maker: str, order: Mapping[str, Any]) -> list[Any]:
-    """The call-backs in this process, which Ray started as one of the workers; it is that rank from here on."""
-    from tunewiz.backends.ranks.rank import choose_device, run_of
-    from tunewiz.presets.yaml.library import load
-
-    choose_device()
-    run: Run = run_of(order["run"])
-    resume = run.directory / order["resume"] if order["resume"] else None
-    take(Place(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), resume))
-    module, _, function = maker.partition(":")
-    made: list[Any] = getattr(import_module(module), function)(run, load(str(run.preset_file)), order, _HELD)
-    return made

@@ -14,6 +14,7 @@ import yaml
 from tunewiz.backends.machine.hardware import Gpu
 from tunewiz.backends.ranks import place, ray
 from tunewiz.backends.ranks.plan import ALONE, divided, plan_of
+from tunewiz.backends.ranks.ray_worker import Carried
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import write_whole
 from tunewiz.presets.preset import Preset
@@ -68,11 +69,11 @@ def test_call_backs_are_made_anew_in_a_worker(tmp_path: Path, monkeypatch: pytes
     run.directory.mkdir()
     write_whole(run.preset_file, dumps(preset()))
     order = {"run": run.whereabouts(), "resume": "checkpoints/checkpoint-2", "precision": "bf16"}
-    carried = ray.Carried([lambda: None], f"{__name__}:made", order)
+    carried = Carried([lambda: None], f"{__name__}:made", order)
     assert len(carried) == 1, "the library looks at them here, too"
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr("tunewiz.backends.ranks.rank.choose_device", lambda: None)
+    monkeypatch.setattr("tunewiz.backends.ranks.ray_worker.choose_device", lambda: None)
     try:
         *told, where = pickle.loads(pickle.dumps(carried))
     finally:
