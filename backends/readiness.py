@@ -19,6 +19,7 @@ from tunewiz.backends.machine.precision import cpu_has_bf16
 from tunewiz.backends.models.layers import layer_problems
 from tunewiz.backends.negatives.teaching import named_problems
 from tunewiz.backends.outside.copying import target_problems
+from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import ALONE, Plan, estimated, plan_of, plan_problems
 from tunewiz.backends.runs.disk import disk_problems
@@ -37,7 +38,7 @@ from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.model import Model
 from tunewiz.presets.sections.section import Auto, Section
 from tunewiz.presets.sections.training import Launch
-from tunewiz.presets.sweeping import Point, of_point, once, points
+from tunewiz.presets.sweeping import Point, many, of_point, once, points, ranges
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.reranker import RerankerPreset
 from tunewiz.presets.yaml import fields
@@ -80,9 +81,23 @@ def sweep_problems(preset: Preset, known: Sequence[Problem]) -> list[Problem]:
         own = point.preset.problems()
         own += [] if errors(own) else find_engine(point.preset.backend).problems(point.preset)
         wrong += [of_point(point.values, one) for one in own if (one.code, one.where.key) not in told]
-    names = "; ".join(point.told for point in found[:_POINTS]) + ("; …" if len(found) > _POINTS else "")
-    message = say("A sweep of {count} runs: {points}.", count=len(found), points=names)
+    if chosen := ranges(preset):
+        wrong += _without_optuna()
+        told_ranges = "; ".join(f"{key} {values.told}" for key, values in chosen.items())
+        message = say("A sweep of {count} runs, each chosen by what those before it measured: {ranges}.",
+                      count=many(preset), ranges=told_ranges)  # fmt: skip
+    else:
+        names = "; ".join(point.told for point in found[:_POINTS]) + ("; …" if len(found) > _POINTS else "")
+        message = say("A sweep of {count} runs: {points}.", count=len(found), points=names)
     return [*once(wrong), *([] if errors(wrong) else [note("sweep", message, Where("sweep"))])]
+
+
+def _without_optuna() -> list[Problem]:
+    if importlib.util.find_spec("optuna"):
+        return []
+    message = say("A sweep with a range needs the package optuna, which is not installed.")
+    fix = say("Run: {command}, or list the values.", command="pip install 'tunewiz[sweep]'")
+    return [error("packages-missing", message, Where("sweep"), fix)]
 
 
 def _variant_problems(found: Sequence[Point], told: Container[tuple[str, str]]) -> list[Problem]:
@@ -283,6 +298,8 @@ def estimate(preset: Preset, located: Located | None, texts: float = 0.0) -> Est
 
 
 def _plan(preset: Preset) -> Plan:
+    if ray.wanted(preset):
+        return Plan(ray.workers(preset))
     return Plan(here().size) if here().size > 1 else plan_of(preset, _strategies(preset), gpus())
 
 

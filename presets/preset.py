@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
@@ -24,9 +24,9 @@ from tunewiz.presets.sections.evaluation import Evaluation, Export, Tracking
 from tunewiz.presets.sections.method import Full, Lora, Method
 from tunewiz.presets.sections.model import EncoderModel, Model, ModelKind
 from tunewiz.presets.sections.section import Section, about, vary_field
+from tunewiz.presets.sections.sweep import Range, flat, listed
 from tunewiz.presets.sections.training import Checkpoints, Launch, RetrievalTraining, Training
-from tunewiz.presets.yaml.tree import parse
-from tunewiz.problems import BadPreset, Problem, Where, error, say
+from tunewiz.problems import Problem, Where, error, say
 
 #: A name that is safe as part of a directory's: no slash, no leading dot or dash.
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -71,25 +71,6 @@ STARTERS: Final = (
         N_("It knows about a hundred languages and installs with Tunewiz, so no network is needed."),
     ),
 )
-
-
-def _flat(tree: Mapping[Any, Any], above: str) -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
-
-
-def _listed(value: Any) -> Any:
-    """``value`` as a list, as far as it is a line of values or a single one."""
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            return parse(text if text.startswith("[") else f"[{text}]").value
-        except BadPreset:
-            return value
-    return [value] if isinstance(value, (bool, int, float)) else value
 
 
 class Preset(Section):
@@ -166,16 +147,18 @@ class Preset(Section):
             typical=N_("Empty; on a rented machine the command that switches it off."),
         ),
     )
-    sweep: dict[str, list[Any]] = Field(
+    sweep: dict[str, list[Any] | Range] = Field(
         default_factory=dict,
         title=N_("Sweep"),
         description=N_(
             "Keys with several values each: every combination is a run of its own, and the one that measures best on "
-            "the validation data is kept."
+            "the validation data is kept. With a range in place of values, as 1e-5..1e-4 log or {low: 1e-5, high: "
+            "1e-4, log: true}, optuna chooses each run by those before it."
         ),
         examples=[{"training.learning_rate": [1e-5, 2e-5]}],
         json_schema_extra=about(
-            rule=N_("keys with lists of values, one a line"), typical=N_("One or two keys with two or three values.")
+            rule=N_("keys with lists of values or a range, one a line"),
+            typical=N_("One or two keys with two or three values."),
         ),
     )
     sweep_trials: int = Field(
@@ -183,8 +166,11 @@ class Preset(Section):
         ge=0,
         le=256,
         title=N_("Sweep trials"),
-        description=N_("How many of the combinations are tried, drawn by the seed; 0 tries all of them."),
-        json_schema_extra=about(typical=N_("0 for a few combinations, 10 to 20 of many.")),
+        description=N_(
+            "How many of the combinations are tried, drawn by the seed; 0 tries all of them. With a range, how many "
+            "runs there are."
+        ),
+        json_schema_extra=about(typical=N_("0 for a few combinations, 10 to 20 of many or of a range.")),
     )
     variants: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
@@ -211,15 +197,15 @@ class Preset(Section):
         """As of a sweep."""
         if not isinstance(value, Mapping):
             return value
-        return {str(name): dict(_flat(keys, "")) if isinstance(keys, Mapping) else keys for name, keys in value.items()}
+        return {str(name): dict(flat(keys)) if isinstance(keys, Mapping) else keys for name, keys in value.items()}
 
     @field_validator("sweep", mode="before")
     @classmethod
     def _dotted(cls, value: Any) -> Any:
-        """Sections as they stand in a preset mean the same as dotted keys, and values typed in a line (``1e-5, 2e-5``
-        or ``[1e-5, 2e-5]``) the same as a list.
+        """Sections as they stand in a preset mean the same as dotted keys, values typed in a line (``1e-5, 2e-5`` or
+        ``[1e-5, 2e-5]``) the same as a list, and ``1e-5..1e-4 log`` the same as a range.
         """
-        return {key: _listed(found) for key, found in _flat(value, "")} if isinstance(value, Mapping) else value
+        return {key: listed(found) for key, found in flat(value)} if isinstance(value, Mapping) else value
 
     def problems(self) -> list[Problem]:
         """What does not go together, as far as that can be told without the data, the model or a library."""

@@ -1,5 +1,7 @@
 """A sweep: the runs that a preset with several values for some keys stands for, each a preset of its own.
 
+Where a key has a range, the values of a run are chosen when it begins, by what those before it measured.
+
 So are variants: runs with a name each, which differ in the keys that they say, or begin with another preset.
 """
 
@@ -14,9 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tunewiz.presets.preset import NAME, Preset
+from tunewiz.presets.sections.sweep import Range, listed
 from tunewiz.presets.yaml import typed
 from tunewiz.presets.yaml.library import dumps, load, loads
-from tunewiz.presets.yaml.tree import parse, write_scalar
+from tunewiz.presets.yaml.tree import write_scalar
 from tunewiz.problems import BadPreset, Problem, Where, error, say
 
 #: Points that are tried without being asked for a number: each is a whole training.
@@ -67,22 +70,39 @@ def told(values: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={typed.write(value)}" for key, value in values.items())
 
 
+def ranges(preset: Preset) -> dict[str, Range]:
+    """The keys whose values are chosen by what was measured; none where the sweep is a grid."""
+    return {key: values for key, values in preset.sweep.items() if isinstance(values, Range)}
+
+
+def lists(preset: Preset) -> dict[str, list[Any]]:
+    """The keys that have their values listed."""
+    return {key: values for key, values in preset.sweep.items() if isinstance(values, list)}
+
+
+def many(preset: Preset) -> int:
+    """How many runs ``preset`` stands for."""
+    if ranges(preset):
+        return preset.sweep_trials
+    return len(preset.variants) or (len(combinations(preset)) if preset.sweep else 1)
+
+
 def combinations(preset: Preset) -> list[dict[str, Any]]:
-    """The values of each point in the order of the grid; with ``sweep_trials`` as many of them, drawn by the seed.
+    """The values of each point of a grid in its order; with ``sweep_trials`` as many of them, drawn by the seed.
 
     >>> from tunewiz.presets.yaml.library import load
     >>> swept = load("embedding/starter", ["sweep.training.learning_rate=[1e-5, 2e-5]", "sweep.training.seed=[1, 2]"])
     >>> [tuple(values.values()) for values in combinations(swept)]
     [(1e-05, 1), (1e-05, 2), (2e-05, 1), (2e-05, 2)]
     """
-    keys, lists = list(preset.sweep), list(preset.sweep.values())
-    count = math.prod(map(len, lists))
+    keys, values_of = list(lists(preset)), list(lists(preset).values())
+    count = math.prod(map(len, values_of))
     trials = preset.sweep_trials
     if not trials or trials >= count:
-        grid = itertools.islice(itertools.product(*lists), MOST + 1)
+        grid = itertools.islice(itertools.product(*values_of), MOST + 1)
         return [dict(zip(keys, values, strict=True)) for values in grid]
     chosen = sorted(random.Random(preset.training.seed).sample(range(count), trials))
-    return [dict(zip(keys, _place(lists, number), strict=True)) for number in chosen]
+    return [dict(zip(keys, _place(values_of, number), strict=True)) for number in chosen]
 
 
 def _place(lists: Sequence[Sequence[Any]], number: int) -> list[Any]:
@@ -97,26 +117,42 @@ def _place(lists: Sequence[Sequence[Any]], number: int) -> list[Any]:
 def points(preset: Preset) -> list[Point]:
     """Every point of the sweep of ``preset``, or every variant, its preset validated.
 
+    Of a sweep with ranges those at their ends, between which others will be chosen: what is wrong is wrong there.
     Raises ``BadPreset`` with the problems of all points; each names the point and the key.
     """
     found, wrong = [], list(_shape_problems(preset))
     if wrong:
         raise BadPreset(*wrong)
-    plain = preset.model_copy(update={"sweep": {}, "sweep_trials": 0, "variants": {}, "on_finish": ""})
     if preset.variants:
-        return _variants(preset, plain)
-    text, every = dumps(plain), combinations(preset)
-    digits = len(str(len(every)))
-    for number, values in enumerate(every, 1):
-        name = f"{number:0{digits}d}-{_slug(values)}"[:_NAME_ROOM].rstrip("-.")
-        own = {**values, "name": _named(preset, name)}
+        return _variants(preset, _plain(preset))
+    for number, values in enumerate(_ends(preset) if ranges(preset) else combinations(preset), 1):
         try:
-            found.append(Point(name, values, loads(text, "", _settings(own))))
+            found.append(point(preset, number, values))
         except BadPreset as fault:
             wrong += [of_point(values, problem) for problem in fault.problems]
     if wrong:
         raise BadPreset(*once(wrong))
     return found
+
+
+def point(preset: Preset, number: int, values: Mapping[str, Any]) -> Point:
+    """The run with this number, from 1, of the sweep of ``preset``. Raises ``BadPreset``."""
+    name = f"{number:0{len(str(many(preset)))}d}-{_slug(values)}"[:_NAME_ROOM].rstrip("-.")
+    own = {**values, "name": _named(preset, name)}
+    return Point(name, values, loads(dumps(_plain(preset)), "", _settings(own)))
+
+
+def _plain(preset: Preset) -> Preset:
+    return preset.model_copy(update={"sweep": {}, "sweep_trials": 0, "variants": {}, "on_finish": ""})
+
+
+def _ends(preset: Preset) -> list[dict[str, Any]]:
+    """Combinations in which each end of a range and each value that is listed comes once at least."""
+    each = {
+        key: [values.low, values.high] if isinstance(values, Range) else values for key, values in preset.sweep.items()
+    }
+    longest = max(map(len, each.values()))
+    return [{key: values[number % len(values)] for key, values in each.items()} for number in range(longest)]
 
 
 def _variants(preset: Preset, plain: Preset) -> list[Point]:
@@ -188,17 +224,37 @@ def _shape_problems(preset: Preset) -> Iterator[Problem]:
         where = Where(f"sweep.{key}")
         if key.partition(".")[0] in _FIXED:
             yield error("sweep-key", say("A sweep does not vary {key}.", key=key), where)
-        if not values:
+        if isinstance(values, Range):
+            yield from _range_problems(key, values)
+        elif not values:
             yield error("sweep-empty", say("{key} has no values to try.", key=key), where,
                         say("List them: {key}: [1, 2]", key=key))  # fmt: skip
         elif len({write_scalar(value) if not isinstance(value, list) else str(value) for value in values}) < len(
             values
         ):
             yield error("sweep-twice", say("{key} has a value twice.", key=key), where, say("List each once."))
-    count = math.prod(map(len, preset.sweep.values()))
-    if count > MOST and not preset.sweep_trials:
+    count = math.prod(map(len, lists(preset).values()))
+    if ranges(preset) and not preset.sweep_trials:
+        message = say("A range holds more values than can be tried.")
+        yield error(
+            "sweep-endless", message, Where("sweep"), say("Set sweep_trials to the number of runs, such as 10.")
+        )
+    elif count > MOST and not preset.sweep_trials:
         message = say("The sweep has {count} combinations; at most {most} are tried.", count=count, most=MOST)
         yield error("sweep-too-large", message, Where("sweep"), say("Set sweep_trials to how many of them are tried."))
+
+
+def _range_problems(key: str, values: Range) -> Iterator[Problem]:
+    if not values.low < values.high:
+        message = say(
+            "The range {range} of {key} does not go from a smaller to a larger number.", range=values.told, key=key
+        )
+        yield error("sweep-range", message, Where(f"sweep.{key}"), say("Write the smaller one first."))
+    elif values.log and values.low <= 0:
+        message = say(
+            "The range {range} of {key} goes by orders of magnitude, which 0 has none of.", range=values.told, key=key
+        )
+        yield error("sweep-range", message, Where(f"sweep.{key}"), say("Begin above 0, or leave out log."))
 
 
 def _variant_problems(preset: Preset) -> Iterator[Problem]:
@@ -226,20 +282,24 @@ def _slug(values: Mapping[str, Any]) -> str:
 
 
 def setting(given: Sequence[str]) -> list[str]:
-    """``--sweep KEY=V1,V2`` as settings of a preset (``--set``). Raises ``BadPreset`` (``bad-sweep``)."""
+    """``--sweep KEY=V1,V2`` or ``KEY=LOW..HIGH`` as settings of a preset (``--set``).
+
+    Raises ``BadPreset`` (``bad-sweep``).
+    """
     found = []
     for text in given:
         key, equals, values = text.partition("=")
-        shown = values.strip()
-        listed = shown if shown.startswith("[") else f"[{shown}]"
-        try:
-            value = parse(listed).value
-        except BadPreset:
-            value = None
-        if not equals or not key.strip() or not isinstance(value, list) or not value:
-            problem = say("--sweep {text} is not of the form KEY=VALUE,VALUE.", text=text)
-            raise BadPreset(
-                error("bad-sweep", problem, fix=say("For example: --sweep training.learning_rate=1e-5,2e-5"))
+        value = listed(values)
+        if not equals or not key.strip() or not isinstance(value, (list, dict)) or not value:
+            problem = say("--sweep {text} is not of the form KEY=VALUE,VALUE or KEY=LOW..HIGH.", text=text)
+            fix = say(
+                "For example: {example}",
+                example="--sweep training.learning_rate=1e-5,2e-5 · --sweep 'training.learning_rate=1e-5..1e-4 log' "
+                "--set sweep_trials=10",
             )
-        found.append(f"sweep.{key.strip()}={listed}")
+            raise BadPreset(error("bad-sweep", problem, fix=fix))
+        shown = values.strip()
+        several = "{" + ", ".join(f"{name}: {typed.write(end)}" for name, end in value.items()) + "}" if isinstance(
+            value, dict) else shown if shown.startswith("[") else f"[{shown}]"  # fmt: skip
+        found.append(f"sweep.{key.strip()}={several}")
     return found

@@ -101,7 +101,7 @@ async def wizard(app: TunewizApp, pilot: Pilot[Any], folder: Path, language: Lan
     await until(pilot, lambda: screen.state.current is not None and not screen.state.draft.missing())
     save(app, folder / f"data.{language}.svg")
     await until(pilot, lambda: screen.state.draft.value(("model", "source")) == "starter")
-    await pilot.press("alt+7")
+    await pilot.press(f"alt+{len(screen.state.steps)}")
     await until(pilot, lambda: screen.step.name == "review" and screen.state.checked)
     save(app, folder / f"review.{language}.svg")
     app.pop_screen()

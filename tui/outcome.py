@@ -25,7 +25,7 @@ from tunewiz.files import read_object
 from tunewiz.language import N_, translate
 from tunewiz.printable import duration, printable
 from tunewiz.problems import ExitCode, reworded
-from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, verdict_name
+from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, stage_words, sweep_best, verdict_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
@@ -49,7 +49,10 @@ def _before(state: RunState) -> Mapping[str, float]:
 
 
 def gain(run: Run, state: RunState) -> str:
-    """The measure that decides, or until that is told the most telling one, before and after; "" without both."""
+    """The measure that decides, or until that is told the most telling one, before and after; "" without both.
+
+    Of a sweep that goes on the best run so far.
+    """
     from tunewiz.backends.reports.metrics_file import MetricsFile  # with pydantic: not before there is a run to show
 
     before, after = _before(state), measures_of(state, "after")
@@ -57,7 +60,7 @@ def gain(run: Run, state: RunState) -> str:
     shared = [name for start in _TELLING for name in known if name.startswith(start)]
     decides = MetricsFile.of(run.report).primary if shared else ""
     name = decides if decides in known else next(iter(shared), None)
-    return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}" if name else ""
+    return f"{printable(name, 16)} {before[name]:.3f} → {after[name]:.3f}" if name else sweep_best(state)
 
 
 def ending(run: Run, state: RunState) -> str:
@@ -92,12 +95,22 @@ def run_json(run: Run, state: RunState) -> dict[str, Any]:
         "before": dict(_before(state)),
         "after": dict(measures_of(state, "after")),
         "values": dict(state.values),
+        **({"sweep": _sweep_json(state)} if state.swept else {}),
         "seconds": dict(state.seconds),
         "problems": [dict(problem) for problem in state.problems],
         "exported": str(run.model) if run.model.is_dir() else "",
         "report": str(run.report / "report.md") if (run.report / "report.md").is_file() else "",
         "created": read_object(run.record_file).get("created"),
     }
+
+
+def _sweep_json(state: RunState) -> dict[str, Any]:
+    """Its runs in the order they began in, and the number of the best so far."""
+    runs = [
+        {"number": one.number, "point": one.point, "status": one.status, "values": dict(one.values)}
+        for one in state.swept.values()
+    ]
+    return {"count": max(one.count for one in state.swept.values()), "best": state.best or None, "runs": runs}
 
 
 def tell_outcome(run: Run, state: RunState, console: Console, why: bool = True) -> None:
@@ -174,7 +187,7 @@ class Listed:
             return verdict_name(state.verdict) if state.verdict not in ("", "NONE") else self.status
         share = f" {state.step / state.total:.0%}" if state.total else ""
         left = "  " + translate("{time} left").format(time=duration(state.remaining)) if state.remaining else ""
-        return f"{stage_name(state.stage, state.part)}{share}{left}"
+        return f"{stage_words(state)}{share}{left}"
 
     @cached_property
     def gain(self) -> str:

@@ -28,7 +28,7 @@ from tunewiz.tui.wizard.frame import memory_line
 from tunewiz.tui.wizard.inspecting import examine
 from tunewiz.tui.wizard.keeping import remember, unfinished
 from tunewiz.tui.wizard.machine import hubs_answer, look
-from tunewiz.tui.wizard.step import State, Step, questions_of, steps_for
+from tunewiz.tui.wizard.step import State, Step, questions_of
 from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, SOURCE_KEY, take_source, trust_question
 
 _NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
@@ -94,9 +94,9 @@ class Plain:
         told = translate("Enter takes what stands in brackets. ? explains, < goes back, * asks every field.")
         self.dialogue.tell(told)
         at = 0
-        while at < len(steps_for(self.state.draft)):
+        while at < len(self.state.steps):
             try:
-                self._step(steps_for(self.state.draft)[at], at + 1)
+                self._step(self.state.steps[at], at + 1)
                 at += 1
             except Back:
                 at = max(0, at - 1)
@@ -104,7 +104,7 @@ class Plain:
 
     def mend(self) -> None:
         """Ask for a step by its number, the first with an error by default, and ask that step again."""
-        steps = steps_for(self.state.draft)
+        steps = self.state.steps
         names = translate(", ").join(f"{number} {translate(step.title)}" for number, step in enumerate(steps, 1))
         wrong = [number for number, step in enumerate(steps) if errors(self.state.problems_of(step))]
         first = wrong[0] + 1 if wrong else len(steps)

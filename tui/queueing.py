@@ -6,12 +6,11 @@ as a run does.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Sequence
 from typing import Final
 
-from tunewiz.backends.machine.places import stands_in_line, wish
+from tunewiz.backends.machine.places import until_in_line, wish
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.launching import launch
 from tunewiz.backends.runs.process import alive
@@ -33,9 +32,6 @@ _WORSE: Final = (
 #: Between the turns of two runs: room for those of the runs that a sweep consists of.
 APART: Final = 1000
 
-_AT_MOST: Final = 20.0  # seconds that a process may take to stand in line
-_LOOK: Final = 0.05
-
 
 def queue(runs: Sequence[Run], lines: RunLines, detach: bool, as_json: bool, fail_on_regression: bool) -> int:
     """Launch ``runs`` in this order and follow them to their end, unless ``detach``; the worst of their exit codes.
@@ -51,7 +47,7 @@ def queue(runs: Sequence[Run], lines: RunLines, detach: bool, as_json: bool, fai
             continue
         children.append(launch(run, lambda problem: lines.say(problem_line(problem.as_json())), first + APART * place))
         if place + 1 < len(runs) and wish(run, queued=True) is not None:
-            _until_in_line(children[-1])
+            until_in_line(children[-1])
         words = translate("Run {name} in {folder}")
         lines.say(words.format(name=printable(run.name), folder=printable(run.directory, 4096)))
     if detach:
@@ -72,13 +68,6 @@ def queue(runs: Sequence[Run], lines: RunLines, detach: bool, as_json: bool, fai
         again = " ".join(f"--resume {run.typed}" for run in left)
         several.say(translate("Go on with: {command}").format(command=f"tunewiz run {again}"))
     return worst(codes)
-
-
-def _until_in_line(child: subprocess.Popen[bytes]) -> None:
-    """Wait until a run has its ticket: on a busy machine a later one would find an empty line and begin before it."""
-    end = time.monotonic() + _AT_MOST
-    while child.poll() is None and not stands_in_line(child.pid) and time.monotonic() < end:
-        time.sleep(_LOOK)
 
 
 def worst(codes: Sequence[int]) -> int:

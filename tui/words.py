@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunewiz.backends.runs.events import STAGE_NAMES
+from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, current, translate
 from tunewiz.printable import CENTURY, printable
 from tunewiz.problems import reworded, say
@@ -64,6 +65,37 @@ def stage_name(name: str, part: str = "") -> str:
     if inner:
         return f"{printable(what, 30)}: {stage_name(inner)}"
     return translate(STAGE_NAMES[name]) if name in STAGE_NAMES else printable(name, 30)
+
+
+def stage_words(state: RunState) -> str:
+    """What goes on: the stage; of a sweep which run of how many, and that one's stage."""
+    place, inner = sweep_place(state), state.part.partition("/")[2]
+    if not place:
+        return stage_name(state.stage, state.part)
+    return place + translate(": ") + stage_name(inner or state.stage)
+
+
+def sweep_place(state: RunState) -> str:
+    """Which run of a sweep is on, of how many; "" where it is none, or none goes on."""
+    on = [event for event in state.swept.values() if event.status == "running"]
+    if state.over or not on:
+        return ""
+    numbers = ", ".join(str(event.number) for event in on)
+    return translate("run {number} of {count}").format(number=numbers, count=on[0].count)
+
+
+def sweep_best(state: RunState) -> str:
+    """The best run of a sweep so far: its measure, and what it was given; "" before one was measured."""
+    best = state.swept.get(state.best)
+    if best is None:
+        return ""
+    words = translate("best so far: {measure} ({point})")
+    return words.format(measure=measure_words(best.values), point=best.point)
+
+
+def measure_words(values: Mapping[str, float]) -> str:
+    """Measures with their numbers on one line."""
+    return "  ".join(f"{name.removeprefix('eval_')} {value:.4f}" for name, value in values.items() if value is not None)
 
 
 def problem_line(problem: Mapping[str, Any]) -> str:

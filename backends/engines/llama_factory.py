@@ -6,7 +6,8 @@ The YAML that ``llamafactory-cli train`` would take, the arguments of ``run_exp`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +17,10 @@ from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
 from tunewiz.backends.language_models.unlearned import marks_kept
 from tunewiz.backends.machine.precision import choose_for_run
+from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.place import here
-from tunewiz.backends.ranks.plan import DEEPSPEED, SHARDED, plan_of
+from tunewiz.backends.ranks.plan import DEEPSPEED, SHARDED, divided, own_batch, plan_of
+from tunewiz.backends.ranks.ray_worker import Carried
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import record_folder
 from tunewiz.backends.runs.events import Saved
@@ -208,7 +211,8 @@ def _sharding_problems(preset: LlmPreset) -> Iterator[Problem]:
         yield error(
             "strategy-quantised", message, key, say("Set launch.strategy to zero2 or ddp, or method.type to lora.")
         )
-    if plan_of(preset, LlamaFactory.strategies).spread and preset.method.arguments().get("pissa_convert"):
+    several = plan_of(preset, LlamaFactory.strategies).spread or ray.wanted(preset)
+    if several and preset.method.arguments().get("pissa_convert"):
         message = say("PiSSA's start is computed and kept by one process.")
         fix = say("Set launch.processes to 1 and launch.strategy to auto, or method.pissa to false.")
         yield error("strategy-pissa", message, Where(key="method.pissa"), fix)
@@ -242,6 +246,9 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     # Without it the library looks for a checkpoint itself, and refuses a folder with weights that a kill left.
     told["overwrite_output_dir"] = True
     told |= {key: value for key, value in sharded(run, preset.launch.strategy).items() if key not in told}
+    if ray.wanted(preset):
+        told |= _part_of_worker(preset)
+        callbacks = Carried(callbacks, f"{__name__}:in_worker", _order(run, places, resumed, precision, device))
     if here().first:
         write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
@@ -263,6 +270,28 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     run.check_stop()
     if here().first:
         record_folder(run, run.checkpoints)
+
+
+def _part_of_worker(preset: LlmPreset) -> dict[str, int]:
+    """Rows a batch and batches a step of each of Ray's workers."""
+    rows, batches = divided(preset, ray.workers(preset)) or own_batch(preset)
+    return {"per_device_train_batch_size": rows, "gradient_accumulation_steps": batches}
+
+
+def _order(run: Run, places: Places, resumed: Path | None, precision: str, device: str) -> dict[str, Any]:
+    told = {"run": run.whereabouts(), "resume": run.relative(resumed) if resumed else "", "places": asdict(places)}
+    return told | {"precision": precision, "device": device}
+
+
+def in_worker(run: Run, preset: LlmPreset, order: dict[str, Any], held: ExitStack) -> list[Any]:
+    """The call-backs of a worker that Ray started; what holds while it trains is entered in ``held``."""
+    ready_process(preset.launch)
+    held.enter_context(computing_in(order["precision"]))
+    held.enter_context(no_step_too_many())
+    held.enter_context(probed(run, preset, order["device"]))
+    held.enter_context(marks_kept())
+    asked = () if preset.launch.strategy in WHOLE_MODEL_GONE else sample_answers(run, preset, Places(**order["places"]))
+    return [*_callbacks(run, preset), *asked]
 
 
 def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:

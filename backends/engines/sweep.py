@@ -15,24 +15,24 @@ from subprocess import Popen
 from typing import Any, ClassVar, Final
 
 from tunewiz.backends.engines import Backend, find_engine
-from tunewiz.backends.machine.places import wish
+from tunewiz.backends.machine.places import until_in_line, wish
 from tunewiz.backends.models.run_models import VARIANTS
 from tunewiz.backends.readiness import why_left_out
 from tunewiz.backends.reports.sweep_report import Tried, choose, run_of, tried, write_sweep
 from tunewiz.backends.runs.create import add_to_record
-from tunewiz.backends.runs.events import Evaluated, Failed, Progress, Saved, Stage
+from tunewiz.backends.runs.events import Evaluated, Failed, Progress, Saved, Stage, Swept
 from tunewiz.backends.runs.follow import Follower, read_state
 from tunewiz.backends.runs.launching import TURN, launch
 from tunewiz.backends.runs.process import alive
 from tunewiz.backends.runs.run import Run, StopRequested
 from tunewiz.backends.runs.state import RunState
 from tunewiz.backends.stages.inner_run import adopt_model
-from tunewiz.files import read_object, replacing, write_json, write_whole
+from tunewiz.backends.stages.trials import VALUES, lay_out, next_point, points_of
+from tunewiz.files import read_object, replacing
 from tunewiz.language import N_
 from tunewiz.presets.preset import Preset
-from tunewiz.presets.sweeping import Point, points
-from tunewiz.presets.yaml.library import dumps
-from tunewiz.problems import ExitCode, Message, Problem, TunewizError, error, note, say, warning
+from tunewiz.presets.sweeping import Point, many, ranges
+from tunewiz.problems import ExitCode, Message, Problem, TunewizError, error, say, warning
 
 _LOOK: Final = 0.5  # seconds between two looks at the points
 
@@ -53,20 +53,16 @@ class Sweep(Backend[Preset]):
         return find_engine(preset.backend).native(preset)
 
     def prepare(self, run: Run, preset: Preset) -> None:
-        """Lay out the runs; each prepares its own data."""
-        for point in points(preset):
-            inner = run_of(run, point)
-            if not inner.preset_file.is_file():
-                inner.directory.mkdir(parents=True, exist_ok=True)
-                write_json(inner.record_file, {"created": time.time(), "within": run.name})
-                write_whole(inner.preset_file, dumps(point.preset))
+        """Lay out the runs that are known; each prepares its own data."""
+        for point in points_of(run, preset):
+            lay_out(run, point)
 
     def baseline(self, run: Run, preset: Preset) -> None:
         """Nothing: each point is measured before and after."""
 
     def train(self, run: Run, preset: Preset) -> None:
         """Go through the run of every point that is not finished."""
-        _Points(run, points(preset)).go_through()
+        _Points(run, preset).go_through()
 
     def evaluate(self, run: Run, preset: Preset) -> None:
         """Take over the data and the measures of the best point."""
@@ -77,7 +73,9 @@ class Sweep(Backend[Preset]):
                     shutil.copytree(folder, part, dirs_exist_ok=True)
         told = read_object(inner.record_file)
         known = read_object(run.record_file)
-        add_to_record(run, **{key: told[key] for key in told if key not in known and key not in ("within", "whole")})
+        add_to_record(
+            run, **{key: told[key] for key in told if key not in known and key not in ("within", "whole", VALUES)}
+        )
         for key, metrics in read_state(inner).measured.items():
             when, _, what = key.partition(":")
             if when in ("before", "after"):
@@ -89,14 +87,14 @@ class Sweep(Backend[Preset]):
 
     def report(self, run: Run, preset: Preset) -> str:
         """Write the table; the verdict is the best point's."""
-        verdict = write_sweep(run, preset, tried(run, points(preset)))
+        verdict = write_sweep(run, preset, tried(run, points_of(run, preset)))
         run.emit(Saved(what="report", path=run.relative(run.report / "report.md")))
         return verdict
 
 
 def _best(run: Run, preset: Preset) -> Tried:
     """Raises ``TunewizError`` where no point was finished."""
-    found = tried(run, points(preset))
+    found = tried(run, points_of(run, preset))
     best = choose(found).best
     if best is None:
         raise TunewizError(_none_finished(found))
@@ -122,33 +120,45 @@ class _Going:
 class _Points:
     """The runs of a sweep, one after another or one a GPU."""
 
-    def __init__(self, run: Run, every: Sequence[Point]) -> None:
+    def __init__(self, run: Run, preset: Preset) -> None:
         self._run = run
-        self._every = every
+        self._preset = preset
+        self._every = points_of(run, preset)
+        self._left = [point for point in self._every if read_state(run_of(run, point)).status != "finished"]
         self._going: list[_Going] = []
+        #: Runs at once: as many as there are GPUs for, once the first one's preset has told what each asks for.
+        self._at_once = 1
         self._shown = ""
         self._told: Mapping[str, Any] = {}
 
     def go_through(self) -> None:
         """Until each is over. Raises ``StopRequested``, and ``TunewizError`` where none was finished."""
-        left = [point for point in self._every if read_state(run_of(self._run, point)).status != "finished"]
-        at_once = self._at_once()
-        while left or self._going:
+        while True:
             if self._run.stop_requested():
                 self._stop()
-            # Those that an earlier process left going are followed, whatever their number.
-            while left and (len(self._going) < at_once or alive(run_of(self._run, left[0]))):
-                self._begin(left.pop(0))
+            while point := self._next():
+                self._begin(point)
+            if not self._going:
+                break
             time.sleep(_LOOK)
             self._look()
         found = tried(self._run, self._every)
         if not any(one.state.status == "finished" for one in found):
             raise TunewizError(_none_finished(found))
 
-    def _at_once(self) -> int:
-        """As many as there are GPUs for; what is taken by others is waited for by each run itself."""
-        wanted = wish(run_of(self._run, self._every[0]), queued=True)
-        return max(1, len(wanted.places) // wanted.count) if wanted else 1
+    def _next(self) -> Point | None:
+        """The point whose run may begin now; one that an earlier process left going is followed, however many do."""
+        if self._left and alive(run_of(self._run, self._left[0])):
+            return self._left.pop(0)
+        if len(self._going) >= self._at_once:
+            return None
+        if self._left:
+            return self._left.pop(0)
+        if not ranges(self._preset):
+            return None
+        point = next_point(self._run, self._preset, [one.point.name for one in self._going])
+        self._every += [point] if point else []
+        return point
 
     def _begin(self, point: Point) -> None:
         inner, number = run_of(self._run, point), self._every.index(point)
@@ -162,18 +172,34 @@ class _Points:
             turn = os.environ.get(TURN, "")
             at = int(turn) + number if turn.isdecimal() else time.time_ns()
             child = launch(inner, turn=at, inside=True)
-        values = {"number": number + 1, "count": len(self._every), "point": point.told}
-        self._run.notice(note("sweep-point", say("Run {number} of {count}: {point}.", **values)))
+            wanted = wish(inner, queued=True)
+            # What is taken by others is waited for by each run itself.
+            self._at_once = max(1, len(wanted.places) // wanted.count) if wanted else 1
+            if self._at_once > 1:
+                until_in_line(child)
+        self._tell(point, "running")
         self._going.append(_Going(point, follower, child))
+
+    def _tell(self, point: Point, status: str) -> None:
+        """How the run of ``point`` stands, and which of all is the best so far."""
+        chosen = choose(tried(self._run, self._every))
+        value = chosen.values.get(point.name) if status == "finished" else None
+        self._run.emit(
+            Swept(
+                number=self._every.index(point) + 1,
+                count=many(self._preset),
+                point=point.told,
+                status=status,
+                values={} if value is None else {chosen.metric: value},
+                best=self._every.index(chosen.best.point) + 1 if chosen.best else 0,
+            )
+        )
 
     def _look(self) -> None:
         for one in list(self._going):
             if one.child is not None:
                 one.child.poll()
-            state, events = one.follower.update()
-            for event in events:
-                if isinstance(event, Evaluated) and event.when == "after":
-                    self._run.emit(Evaluated(when="during", what=f"{one.point.name} after", metrics=event.metrics))
+            state, _ = one.follower.update()
             if state.over:
                 self._going.remove(one)
                 self._ended(one, state)
@@ -183,6 +209,7 @@ class _Points:
     def _leave_out(self, point: Point, inner: Run, why: Sequence[Problem]) -> None:
         """Tell of a variant that this machine cannot run: here, and as the end of its own run."""
         inner.emit(Failed(exit_code=int(ExitCode.BAD_PRESET), problems=tuple(problem.record() for problem in why)))
+        self._tell(point, "failed")
         message = say("The variant {name} cannot run here and is left out: {why}", name=point.title, why=why[0].message)
         self._run.notice(warning("variant-left-out", message, fix=why[0].fix))
 
@@ -201,6 +228,7 @@ class _Points:
     def _ended(self, one: _Going, state: RunState) -> None:
         if one.child is not None:
             one.child.wait()
+        self._tell(one.point, state.status)
         if state.status == "finished" or self._run.stop_requested():
             return
         why = state.why.get("message", "") if state.why else state.status

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import stat
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,8 @@ VARIABLE: Final = "TUNEWIZ_PLACES"
 #: The descriptors that hold the places of a run, in the environment of its processes.
 HELD: Final = "TUNEWIZ_PLACE_LOCKS"
 _SHARED: Final = Path("/tmp/tunewiz-places")  # one for all users, whatever their TMPDIR
+_AT_MOST: Final = 20.0  # seconds that a process may take to stand in line
+_LOOK: Final = 0.05
 _ROOM: Final = 1024  # bytes of a record, so that a shorter one leaves nothing of a longer one
 #: A card on which others have more than this is not free. Drivers reserve up to half a GiB of an empty one, which
 #: NVML counts as used; a desktop draws with some hundred MiB.
@@ -228,6 +231,13 @@ def stands_in_line(pid: int) -> bool:
         return any(one.pid == pid for one in (*waiting(), *holders()))
     except OSError:
         return True  # nothing is shared here, and nobody waits
+
+
+def until_in_line(child: subprocess.Popen[bytes]) -> None:
+    """Wait until a run has its ticket: on a busy machine a later one would find an empty line and begin before it."""
+    end = time.monotonic() + _AT_MOST
+    while child.poll() is None and not stands_in_line(child.pid) and time.monotonic() < end:
+        time.sleep(_LOOK)
 
 
 def folder() -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tunewiz.backends.machine.hardware import Gpu, gpus
+from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.place import here
 from tunewiz.cores import usable_cores
 from tunewiz.presets.preset import Preset, RetrievalPreset
@@ -183,6 +184,8 @@ def plan_of(
     ``processes: auto`` takes as many cards as there are for it and share its batch evenly; one process on a CPU, and
     where the engine knows no strategy.
     """
+    if ray.wanted(preset):
+        return ALONE  # the library starts its workers itself
     launch = preset.launch
     mine = _taken[0]
     if mine is None:
@@ -202,6 +205,7 @@ def plan_of(
 def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[Gpu]) -> Iterator[Problem]:
     """What is wrong with ``launch`` on this machine; ``strategies`` are those of the engine that trains."""
     plan = plan_of(preset, strategies, cards)
+    yield from ray.problems(preset, cards, lambda count: divided(preset, count))
     yield from _cards(preset.launch, cards, os.environ)
     if not plan.spread:
         return

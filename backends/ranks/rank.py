@@ -58,8 +58,8 @@ def _trained(orders: Mapping[str, Any], end: Path) -> int:
     from tunewiz.redaction import redact_output
 
     redact_output()
-    _choose_device()
-    run = _run(orders["run"])
+    choose_device()
+    run = run_of(orders["run"])
     preset = load(str(run.preset_file))
     with suppress(StopRequested):  # saved by all; the run's own process tells
         find_engine(preset.backend).train(run, preset)
@@ -67,16 +67,18 @@ def _trained(orders: Mapping[str, Any], end: Path) -> int:
     return 0
 
 
-def _run(told: Mapping[str, Any]) -> Any:
+def run_of(told: Mapping[str, Any]) -> Any:
     """The run that :meth:`Run.whereabouts` told of."""
     from tunewiz.backends.runs.run import Run
     from tunewiz.backends.stages.inner_run import InnerRun
 
     directory = Path(told["directory"])
-    return InnerRun(directory, _run(told["outer"]), told["stage"], told["what"]) if "outer" in told else Run(directory)
+    if "outer" not in told:
+        return Run(directory)
+    return InnerRun(directory, run_of(told["outer"]), told["stage"], told["what"])
 
 
-def _choose_device() -> None:
+def choose_device() -> None:
     """Let ``cuda`` mean this process's own card; let what was saved be read on a CPU that has a number.
 
     accelerate numbers the CPUs of ranks (``cpu:1``), where transformers reads the optimizer's state, and torch does not

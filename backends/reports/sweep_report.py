@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -75,11 +76,16 @@ def tried(run: Run, every: Sequence[Point]) -> list[Tried]:
 
 @dataclass(frozen=True)
 class Choice:
-    """The best point (``None``: none was finished), by which metric, and whether on validation data."""
+    """The best point (``None``: none was finished), by which metric, and whether on validation data.
+
+    ``values``: what it was made by, of each point that has it; ``lower``: whether less is better.
+    """
 
     best: Tried | None
     metric: str = ""
     validated: bool = False
+    values: Mapping[str, float] = field(default_factory=dict)
+    lower: bool = False
 
 
 def choose(every: Sequence[Tried]) -> Choice:
@@ -93,19 +99,19 @@ def choose(every: Sequence[Tried]) -> Choice:
         return Choice(None)
     primary = next((one.numbers.primary for one in done if one.numbers.primary), "")
     for metric in (primary, _LOSS):
-        values = {one.point.name: one.validated(metric) for one in done}
-        if metric and all(value is not None for value in values.values()):
-            sign = -1 if metric == _LOSS else 1
-            return Choice(max(done, key=lambda one: sign * (values[one.point.name] or 0.0)), metric, validated=True)
-    return Choice(max(done, key=lambda one: _tested(one, primary)), primary)
+        found = {one.point.name: one.validated(metric) for one in done} if metric else {"": None}
+        values = {name: value for name, value in found.items() if value is not None}
+        if len(values) == len(found):
+            return _best_of(done, metric, True, values, metric == _LOSS)
+    tested = {one.point.name: (one.numbers.after or {}).get(primary) for one in done}
+    lower = any(one.numbers.comparison is not None and one.numbers.comparison.lower_is_better for one in done)
+    return _best_of(done, primary, False, {name: value for name, value in tested.items() if value is not None}, lower)
 
 
-def _tested(one: Tried, primary: str) -> float:
-    compared = one.numbers.comparison
-    value = (one.numbers.after or {}).get(primary)
-    if value is None:
-        return float("-inf")
-    return -value if compared is not None and compared.lower_is_better else value
+def _best_of(done: Sequence[Tried], metric: str, validated: bool, values: Mapping[str, float], lower: bool) -> Choice:
+    worst = math.inf if lower else -math.inf
+    best = max(done, key=lambda one: (-1 if lower else 1) * values.get(one.point.name, worst))
+    return Choice(best, metric, validated, values, lower)
 
 
 def write_sweep(run: Run, preset: Preset, every: Sequence[Tried]) -> Verdict:
@@ -121,24 +127,13 @@ def write_sweep(run: Run, preset: Preset, every: Sequence[Tried]) -> Verdict:
         "version": VERSION, "run": run.name, "best": best.point.name, "variants": variants,
         "points": {one.point.name: one.point.told for one in every},
         "chosen_by": chosen.metric, "chosen_on": "validation" if chosen.validated else "held-out",
-        "chosen_values": _chosen_values(every, chosen),
+        "chosen_values": dict(chosen.values),
     }  # fmt: skip
     numbers = own.model_copy(update=changed)
     steps = steps_of_report(run, read_state(run), best.point.preset, numbers)
     write_whole(run.report / BEST, dumps(best.point.preset))
     write_pages(run.report, [*_blocks(run, preset, every, chosen, best), *advice(steps)], numbers.advising(steps))
     return own.verdict or "NONE"
-
-
-def _chosen_values(every: Sequence[Tried], chosen: Choice) -> dict[str, float]:
-    """What the choice was made by, of each point that has it."""
-    found = {}
-    for one in every:
-        tested = (one.numbers.after or {}).get(chosen.metric)
-        value = one.validated(chosen.metric) if chosen.validated else tested
-        if one.finished and value is not None:
-            found[one.point.name] = value
-    return found
 
 
 def _blocks(run: Run, preset: Preset, every: Sequence[Tried], chosen: Choice, best: Tried) -> Iterator[Block]:

@@ -34,7 +34,7 @@ from tunewiz.presets import families
 from tunewiz.presets.memory import STATE, encoder, language_model
 from tunewiz.presets.preset import Preset, RetrievalPreset
 from tunewiz.presets.sections.method import Lora
-from tunewiz.presets.sweeping import points
+from tunewiz.presets.sweeping import many, points
 from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.tasks.pipeline import PipelinePreset
@@ -121,7 +121,8 @@ def needs(preset: Preset) -> Needs:
         return _one_after_the_other([preset.variant(strategy) for strategy in preset.strategies])
     if preset.several:
         try:
-            return _one_after_the_other([point.preset for point in points(preset)])
+            ends = [point.preset for point in points(preset)]
+            return _one_after_the_other([ends[number % len(ends)] for number in range(max(1, many(preset)))])
         except BadPreset:
             return Needs(Need(), Need())
     weights = _weights(preset)

@@ -154,6 +154,22 @@ class Probed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Swept(Event):
+    """Run ``number`` of ``count`` of a sweep, ``point``, began or ended with ``status``.
+
+    ``values``: the measure by which runs are chosen, of one that finished; ``best``: the number of the best so far, 0
+    before there is one.
+    """
+
+    number: int
+    count: int
+    point: str
+    status: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    best: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saved(Event):
     """Something was written; ``path`` is relative to the run's directory."""
 
@@ -198,6 +214,7 @@ _KINDS: dict[str, type[Event]] = {
         Noticed,
         Adjusted,
         Probed,
+        Swept,
         Saved,
         Finished,
         Failed,

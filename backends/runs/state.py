@@ -28,13 +28,16 @@ from tunewiz.backends.runs.events import (
     Stage,
     Started,
     Stopped,
+    Swept,
 )
+from tunewiz.printable import printable
 from tunewiz.printable import printable_name as _name
 
 Status = Literal["waiting", "running", "finished", "failed", "stopped", "lost", "unreadable"]
 POINTS: Final = 2048  # of a curve; more than any screen has columns
 KEPT: Final = 200  # problems remembered
 ROUNDS: Final = 50  # of sample answers remembered
+MANY: Final = 1000  # runs of a sweep remembered
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class RunState:
     ``machine``: curves over seconds since the start, by the names of :class:`Sampled`. ``answers``: rounds of sample
     answers. ``part``: within a stage that goes through another run, ``what/stage``. ``probe``: bytes, ``peak`` of the
     longest batch and the estimate's ``low``, ``expected`` and ``high``; empty before it was tried.
-    ``foreseen``: seconds that the stage at hand will take, by what was tried before its first step.
+    ``foreseen``: seconds that the stage at hand will take, by what was tried before its first step. ``swept``: the runs
+    of a sweep that began, by number, each as it was told of last; ``best``: the number of the best so far.
     """
 
     name: str = ""
@@ -100,6 +104,8 @@ class RunState:
     saved: tuple[tuple[str, str], ...] = ()
     probe: Mapping[str, float] = field(default_factory=dict)
     foreseen: float = 0.0
+    swept: Mapping[int, Swept] = field(default_factory=dict)
+    best: int = 0
     verdict: str = ""
     exit_code: int | None = None
     started: float = 0.0
@@ -264,6 +270,15 @@ def _(event: Adjusted, state: RunState) -> RunState:
 def _(event: Probed, state: RunState) -> RunState:
     probe = {**_numbers(event.estimate), "peak": event.peak}
     return replace(state, probe=probe, foreseen=event.training)
+
+
+@_apply.register
+def _(event: Swept, state: RunState) -> RunState:
+    if not 0 < event.number <= MANY:
+        return state
+    point, status, values = printable(event.point, 200), _name(event.status), _numbers(event.values)
+    told = replace(event, point=point, status=status, values=values)
+    return replace(state, swept={**state.swept, event.number: told}, best=event.best)
 
 
 @_apply.register

@@ -22,11 +22,11 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.space.choosing import MOST, By, Chosen, choose
 from tunewiz.backends.space.layout import cosines, lay_out, perplexity_for
 from tunewiz.backends.space.record import NAME, SIDES, Pair, Place, Point, Space, read
+from tunewiz.backends.stages.trials import points_of
 from tunewiz.data.retrieval.prepared import load as load_data
 from tunewiz.data.rows.examples import Collection
 from tunewiz.files import write_whole
 from tunewiz.presets.preset import Preset
-from tunewiz.presets.sweeping import points
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.printable import printable
@@ -189,7 +189,7 @@ def _rewritten(run: Run, preset: Preset) -> None:
     if not (run.report / "report.md").is_file():
         return
     if preset.several:
-        write_sweep(run, preset, tried(run, points(preset)))
+        write_sweep(run, preset, tried(run, points_of(run, preset)))
         return
     found = ranking(run, preset)
     own = found[1] if found is not None else preset

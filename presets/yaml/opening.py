@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tunewiz.data.folders.hub_ids import on_hub
 from tunewiz.presets import tasks
 from tunewiz.presets.preset import Preset
+from tunewiz.presets.sections.sweep import Range
 from tunewiz.presets.yaml import fields, syntax, validation
 from tunewiz.presets.yaml.overriding import override
 from tunewiz.presets.yaml.tree import KeyPath as Keys
@@ -125,10 +126,13 @@ def parse_preset(text: str, file: str, overrides: Iterable[str] = (), folder: Pa
     return ParsedPreset(preset, tree)
 
 
-def _anchored(preset: Preset, tree: Tree, folder: Path) -> dict[str, list[Any]]:
+def _anchored(preset: Preset, tree: Tree, folder: Path) -> dict[str, list[Any] | Range]:
     """The sweep of ``preset`` with the paths among its values absolute, as those of the keys themselves."""
     base = Path.cwd() if tree.where(("sweep",)).file.startswith("--set ") else folder
-    return {key: [_placed(preset, tree, key, value, base) for value in values] for key, values in preset.sweep.items()}
+    return {
+        key: values if isinstance(values, Range) else [_placed(preset, tree, key, value, base) for value in values]
+        for key, values in preset.sweep.items()
+    }
 
 
 def _anchored_variants(preset: Preset, tree: Tree, folder: Path) -> dict[str, dict[str, Any]]:

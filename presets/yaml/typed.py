@@ -6,13 +6,15 @@ What a field takes decides what a text means: ``123`` is text where text is take
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
 
+from tunewiz.presets.sections.section import Section
 from tunewiz.presets.yaml.fields import choices, members
 from tunewiz.presets.yaml.tree import REFUSED, parse, plain, write_scalar
 from tunewiz.problems import BadPreset
@@ -56,7 +58,7 @@ def read(text: str, takes: Any) -> Any:
     for kind in kinds:
         if get_origin(kind) is dict:
             return _mapping(shown, get_args(kind)[1])
-        if get_origin(kind) is list and not _is_word(shown, takes):
+        if get_origin(kind) is list and not _is_word(shown, takes) and not _is_section(shown, kinds):
             return None if not shown and NoneType in kinds else _list(shown, get_args(kind)[0])
     return _yaml(shown)
 
@@ -110,6 +112,11 @@ def _list(text: str, takes: Any) -> Any:
     if text.startswith("["):
         return _yaml(text, _is_text(takes))
     return [_item(part, takes) for part in _PART.findall(text) if part.strip()]
+
+
+def _is_section(text: str, kinds: Collection[Any]) -> bool:
+    """Whether ``text`` is keys in braces, and a section is among what is taken."""
+    return text.startswith("{") and any(inspect.isclass(kind) and issubclass(kind, Section) for kind in kinds)
 
 
 def _mapping(text: str, takes: Any) -> Any:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from tunewiz.presets import losses
 from tunewiz.presets.sections.section import Section
+from tunewiz.presets.sections.sweep import Range
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.tree import KeyPath, Tree, child, dotted_path, write_scalar
 from tunewiz.problems import Message, Problem, Where, error, say
@@ -87,11 +88,28 @@ def _path(location: tuple[str | int, ...], missing: bool, value: Any) -> KeyPath
     path: list[str | int] = []
     for number, part in enumerate(location):
         last = number == len(location) - 1
+        for piece in (nested := _nested(part, value)):
+            path.append(piece)
+            value = child(value, piece)
+        if nested:
+            continue
         within = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
         if within or (missing and last):
             path.append(part)
             value = child(value, part)
     return tuple(path)
+
+
+def _nested(part: str | int, value: Any) -> list[str]:
+    """The keys in ``value`` below each other that the dotted key ``part`` of a sweep stands for; none of another."""
+    if not isinstance(part, str) or "." not in part or (isinstance(value, dict) and part in value):
+        return []
+    pieces = part.split(".")
+    for piece in pieces:
+        if not isinstance(value, dict) or piece not in value:
+            return []
+        value = value[piece]
+    return pieces
 
 
 def _problem(finding: dict[str, Any], path: KeyPath, root: type[Section], tree: Tree) -> Problem:
@@ -199,6 +217,8 @@ def _unchosen(path: KeyPath, field: FieldInfo, tree: Tree) -> Problem:
 def wrong_value(path: KeyPath, field: FieldInfo | None, root: type[Section], tree: Tree) -> Problem:
     """A value of the wrong type, or out of range."""
     value, where = tree.node(path), tree.where(path)
+    if field is None and path[0] == "sweep":
+        field = Range.model_fields.get(str(path[-1]))
     rule = fields.rule(field) if field else fields.item_rule(root, path, tree.value)
     text = say("{value} does not fit: expected {rule}.", value=show_value(value), rule=rule)
     return error("wrong-value", text, where, _advice(value, field or fields.above(root, path, tree.value)))

@@ -91,8 +91,8 @@ def _entry(name: str, value: Any, depth: int) -> Iterator[str]:
     elif isinstance(value, Mapping) and value:
         yield f"{indent}{name}:"
         for key, item in value.items():
-            shown = _value(item) if isinstance(item, list) else write_scalar(item)
-            yield f"{indent}  {write_scalar(key)}: {shown}"
+            several = _flow(item) if isinstance(item, Section) else _value(item) if isinstance(item, list) else ""
+            yield f"{indent}  {write_scalar(key)}: {several or write_scalar(item)}"
     elif isinstance(value, list) and any(isinstance(item, Section) for item in value):
         yield f"{indent}{name}:"
         for item in value:
@@ -107,9 +107,14 @@ def _item_lines(item: Any, indent: str) -> Iterator[str]:
         yield f"{indent}- {_value(item)}"
         return
     for number, (key, value) in enumerate(item.model_dump(mode="json").items()):
-        shown = f"{{{', '.join(f'{_item(str(name))}: {_item(one)}' for name, one in value.items())}}}" if isinstance(
-            value, Mapping) else _value(value)  # fmt: skip
+        shown = _flow(value) if isinstance(value, Mapping) else _value(value)
         yield f"{indent}{'  ' if number else '- '}{key}: {shown}"
+
+
+def _flow(value: Section | Mapping[str, Any]) -> str:
+    """A mapping in braces, on one line."""
+    said = value.model_dump() if isinstance(value, Section) else value
+    return "{" + ", ".join(f"{_item(str(name))}: {_item(one)}" for name, one in said.items()) + "}"
 
 
 def _value(value: Any) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+from importlib.util import find_spec
 
 import pytest
 
-from tests.children.test_command import Shell, shell, wait_until
+from tests.children.test_command import Shell, shell, training, wait_until
 from tunewiz.backends.runs import lock
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
@@ -73,3 +74,50 @@ def test_a_killed_sweep_goes_on_and_ends_in_one_table(shell: Shell, rates: str) 
               for name in numbers["variants"]}  # fmt: skip
     assert ranked == numbers["chosen_values"]
     assert ranked[numbers["best"]] == max(ranked.values())
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    "swept",
+    [
+        pytest.param(["training.learning_rate=1e-4,3e-4,1e-3,3e-3"], id="grid"),
+        pytest.param(
+            ["training.learning_rate=1e-4..3e-3 log"],
+            id="range",
+            marks=pytest.mark.skipif(find_spec("optuna") is None, reason="needs optuna"),
+        ),
+    ],
+)
+def test_a_sweep_that_is_ended_by_sigterm_saves_and_ends_in_one_table(shell: Shell, swept: list[str]) -> None:
+    """As a batch system does it: to the process in front. The point at hand leaves a checkpoint and goes on from it."""
+    text = shell.preset.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 60")
+    shell.preset.write_text(text, encoding="utf-8")
+    told = ("sweep_trials=4", "launch.device=cpu", "data.evaluation.validation_fraction=0.3")
+    command = ["run", str(shell.preset), *(word for one in swept for word in ("--sweep", one))]
+    command += [word for one in told for word in ("--set", one)]
+    front = shell.start(*command)
+    wait_until(lambda: bool(all_runs(shell.runs)) and (shell.last().directory / "variants").is_dir(), 900)
+    run = shell.last()
+    wait_until(lambda: read_state(run).best == 1 and any(map(training, children_of(run))), 1800)
+    (going,) = filter(training, children_of(run))
+    front.terminate()
+    _, said = front.communicate(timeout=900)
+    assert front.returncode == 130, said
+    assert read_state(run).status == read_state(going).status == "stopped"
+    assert list(going.checkpoints.glob("checkpoint-*")), "what was trained of the point at hand is kept"
+    wait_until(lambda: not any(alive(one) for one in (run, *children_of(run))))
+
+    done = shell.start(*command, "--json")
+    out, said = done.communicate(timeout=1800)
+    assert done.returncode == 0, said
+    assert f"This sweep was begun as {run.name}" in said
+    begun = [event for event in map(json.loads, going.events_file.read_text("utf-8").splitlines())
+             if event["event"] == "started"]  # fmt: skip
+    assert [event["resumed"] for event in begun] == [False, True]
+    sweep = json.loads(out)["sweep"]
+    assert [one["status"] for one in sweep["runs"]] == ["finished"] * 4
+    values = [next(iter(one["values"].values())) for one in sweep["runs"]]
+    assert sweep["best"] == values.index(max(values)) + 1
+    page = (run.report / "report.md").read_text(encoding="utf-8")
+    assert page.count("| 0.00") + page.count("| 0.0e") + page.count("| 1.0e-") + page.count("| **0.0") >= 4, page

@@ -24,6 +24,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("TUNEWIZ_CHARACTERS", "unicode")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("tunewiz.tui.wizard.machine.batch_system", lambda: False)  # no step of the launch
     use("en")
     yield
     use(None)

@@ -63,6 +63,7 @@ def bursts(draw: random.Random, text: str) -> Iterator[str]:
 @pytest.mark.timeout(7200)
 def test_what_is_typed_stands_there_as_it_was_typed(terminal: Tmux, tmp_path: Path) -> None:
     code = (
+        "from tunewiz.tui.wizard import machine; machine.batch_system = lambda: False; "  # no step of the launch
         "from pathlib import Path; from tunewiz.tui.app import run_screen; "
         "from tunewiz.tui.screens.messages import WizardWanted; from tunewiz.presets.drafts.draft import Draft; "
         f"from tunewiz.presets.drafts.kept import Kept; kept = Kept(Path({str(tmp_path / 'draft.json')!r}), "

@@ -169,7 +169,8 @@ def test_a_job_meets_its_limit_queues_again_and_ends_in_a_verdict(slurm: Path, s
 def events(run: Run) -> list[dict[str, Any]]:
     if not run.events_file.is_file():
         return []
-    return [json.loads(line) for line in run.events_file.read_text(encoding="utf-8").splitlines()]
+    whole = run.events_file.read_text(encoding="utf-8").rpartition("\n")[0]  # the last line may be half written
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def kinds(run: Run) -> list[str]:

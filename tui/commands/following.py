@@ -18,14 +18,14 @@ from typing import Final, TextIO
 from rich.cells import cell_len, set_cell_size
 
 from tunewiz.backends.runs.advice import Listening
-from tunewiz.backends.runs.events import Evaluated, Event, Failed, Noticed, Saved, Stage
+from tunewiz.backends.runs.events import Evaluated, Event, Failed, Noticed, Saved, Stage, Swept
 from tunewiz.backends.runs.follow import Follower
 from tunewiz.backends.runs.process import ask_to_stop, job_goes_on, kill
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import translate
 from tunewiz.printable import amount, duration, printable
 from tunewiz.redaction import redacted
-from tunewiz.tui.words import STATUS_NAMES, problem_line, rate, stage_name
+from tunewiz.tui.words import STATUS_NAMES, measure_words, problem_line, rate, stage_name, stage_words
 
 _MAIN: Final = ("ndcg@10", "mrr@10", "recall@10", "map@100", "eval_loss")  # of many measures, those told in passing
 _WIDEST: Final = 10_000  # characters of a line
@@ -120,7 +120,7 @@ class SeveralLines:
 def progress_line(state: RunState, width: int) -> str:
     """Stage, step, loss, learning rate, speed, memory and time left; the last ones fall away on a narrow screen."""
     percent = 100 * state.step // state.total if state.total else 0
-    parts = [f"{stage_name(state.stage, state.part)} {state.step}/{state.total} {percent}%", *_numbers(state)]
+    parts = [f"{stage_words(state)} {state.step}/{state.total} {percent}%", *_numbers(state)]
     if state.remaining is not None:
         parts.insert(1, translate("{time} left").format(time=duration(state.remaining)))
     while len(parts) > 1 and cell_len("  ".join(parts)) > width:
@@ -152,9 +152,26 @@ def _told(event: Event) -> list[str]:
         return [problem_line(problem) for problem in event.problems]
     if isinstance(event, Evaluated) and event.metrics:
         return [f"  {_measured(event)}"]
+    if isinstance(event, Swept):
+        return [swept_line(event)]
     if isinstance(event, Saved) and event.what in ("checkpoint", "model", "adapter"):
         return ["  " + translate("saved {path}").format(path=printable(event.path))]
     return []
+
+
+def swept_line(event: Swept) -> str:
+    """A run of a sweep that begins or has ended, what it measured, and whether that is the best so far."""
+    head = translate("run {number} of {count}").format(number=event.number, count=event.count)
+    colon = translate(": ")
+    line = f"{head}{colon}{printable(event.point, 200)}"
+    if event.status == "running":
+        return line
+    if event.status != "finished":
+        return line + colon + translate(STATUS_NAMES.get(event.status, printable(event.status, 30)))
+    best = translate("the best so far") if event.best == event.number else ""
+    if event.best not in (0, event.number):
+        best = translate("best so far: run {number}").format(number=event.best)
+    return f"{_mark()} {line}{colon}" + "; ".join(part for part in (measure_words(event.values), best) if part)
 
 
 def _mark() -> str:

@@ -49,7 +49,10 @@ Swept = Annotated[
     typer.Option(
         "--sweep",
         metavar="KEY=V1,V2",
-        help=_("Try each value of a key in a run of its own, such as training.learning_rate=1e-5,2e-5; repeatable."),
+        help=_(
+            "Try each value of a key in a run of its own, such as training.learning_rate=1e-5,2e-5; or values of a "
+            "range that optuna chooses, such as 'training.learning_rate=1e-5..1e-4 log'; repeatable."
+        ),
     ),
 ]
 

@@ -21,7 +21,7 @@ from tunewiz.printable import json_text, printable
 from tunewiz.problems import ExitCode
 from tunewiz.tui.commands.options import AsJson, RunsDir, finish
 from tunewiz.tui.outcome import gain, queue_lines, run_json
-from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, verdict_name
+from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, stage_words, verdict_name
 
 _TOLD: Final = 10  # runs, the newest, of which it is told why they did not end well; and of those not to be read
 
@@ -85,4 +85,4 @@ def _status(state: RunState) -> Text:
     if state.status != "running":
         return Text(word)
     share = f" {100 * state.step // state.total}%" if state.total else ""
-    return Text(f"{stage_name(state.stage)}{share}", style="bold")
+    return Text(f"{stage_words(state) if state.swept else stage_name(state.stage)}{share}", style="bold")

@@ -19,6 +19,7 @@ from tunewiz.tui.panels.curves import CurvePanel, Page, series_of, smoothed, tra
 from tunewiz.tui.panels.panel import View
 from tunewiz.tui.widgets.drawing import Line, Part, fit, wrap_text
 from tunewiz.tui.widgets.plotting import Series
+from tunewiz.tui.words import STATUS_NAMES
 
 #: Curves that are told at each step; whatever else there is, an evaluation measured.
 _STEPS: Final = frozenset({
@@ -31,6 +32,7 @@ _EACH: Final = (("smooth", "*"), ("eval", "o"), ("good", "+"), ("bad", "x"), ("p
 _GIB: Final = float(1 << 30)
 _ENDLESS: Final = 1e9  # seconds
 ANSWERS: Final = "answers"
+SWEEP: Final = "sweep"
 
 
 def measures_during(state: RunState) -> list[str]:
@@ -45,7 +47,7 @@ def spoken(name: str) -> str:
 
 def page_names(state: RunState) -> list[str]:
     """Which pages there are, in order; the loss is always there."""
-    found = ["loss", *measures_during(state)]
+    found = [*([SWEEP] if state.swept else []), "loss", *measures_during(state)]
     found += ["cosines"] if "positive_cosine" in state.curves else []
     cards = any(name.startswith("gpu") for name in state.machine)
     if state.machine:
@@ -134,20 +136,26 @@ class LossPanel(CurvePanel):
         return page_names(self.view.state) if self.view else ["loss"]
 
     def changed(self, before: View, now: View) -> bool:
-        """Sample answers are drawn here too."""
-        return super().changed(before, now) or before.state.answers is not now.state.answers
+        """Sample answers and the runs of a sweep are drawn here too."""
+        drawn = ((view.state.answers, view.state.swept) for view in (before, now))
+        return super().changed(before, now) or any(old is not new for old, new in zip(*drawn, strict=True))
 
     def show(self, view: View) -> None:
         """Render ``view``; a new page is told of in the border."""
-        before = len(self.pages)
+        before = self.pages
         super().show(view)
-        if len(self.pages) != before:
+        if SWEEP in self.pages and SWEEP not in before and not self._curves():
+            self.turn_to(SWEEP)  # its curves are those of its runs, each in a folder of its own
+        if len(self.pages) != len(before):
             self.relabel()
+
+    def _curves(self) -> bool:
+        return self.view is not None and "loss" in self.view.state.curves
 
     def title_text(self) -> str:
         """The page's own."""
-        if self.name_of_page == ANSWERS:
-            return N_("Sample answers")
+        if self.name_of_page in _TEXTS:
+            return _TEXTS[self.name_of_page][0]
         return page_of(self.name_of_page, self.view).title
 
     def relabel(self) -> None:
@@ -162,10 +170,10 @@ class LossPanel(CurvePanel):
         return page_of(self.name_of_page, self.view)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """Curves, or the sample answers as text."""
-        if self.name_of_page != ANSWERS or self.view is None:
+        """Curves, or the sample answers or the runs of a sweep as text."""
+        if self.name_of_page not in _TEXTS or self.view is None:
             return super().lines(width, height)
-        told = answer_lines(self.view.state, width)
+        told = _TEXTS[self.name_of_page][1](self.view.state, width)
         self._top = max(0, min(self._top, len(told) - height))
         return told[self._top : self._top + height]
 
@@ -185,7 +193,7 @@ class LossPanel(CurvePanel):
         self.turn_to(pages[(at + by) % len(pages)])
 
     def action_scroll(self, by: int) -> None:
-        """Up and down in the answers."""
+        """Up and down in the text."""
         self._top += by
         self.redraw()
 
@@ -199,7 +207,7 @@ class MeasurePanel(LossPanel):
     @property
     def pages(self) -> list[str]:
         """All but those that the large panel shows."""
-        return [name for name in super().pages if name not in ("loss", ANSWERS)]
+        return [name for name in super().pages if name not in ("loss", *_TEXTS)]
 
     def show(self, view: View) -> None:
         """Render ``view``, from the first page that comes."""
@@ -244,6 +252,38 @@ def _wrapped(label: str, text: str, style: str, width: int) -> list[Line]:
         [*(head if not row else [blank]), *([(" ", "plain")] if not row else []), *line]
         for row, line in enumerate(lines)
     ]
+
+
+def sweep_lines(state: RunState, width: int) -> list[Line]:
+    """The runs of a sweep: which are done and what they measured, which goes on, which is the best so far."""
+    runs = [state.swept[number] for number in sorted(state.swept)]
+    count = max((one.count for one in runs), default=0)
+    measure = next((spoken(name) for one in runs for name in one.values), "")
+    values = [next(iter(one.values.values()), None) for one in runs]
+    room = max(8, width - 4 - len(str(count)) - 14 - 2)
+    drawn: list[Line] = [
+        [(f"{len([one for one in runs if one.status == 'finished'])}/{count} ", "strong"),
+         (translate("finished"), "plain"), (f" · {measure}" if measure else "", "dim")],
+    ]  # fmt: skip
+    for one, value in zip(runs, values, strict=True):
+        best = one.number == state.best
+        mark, style = _RUN_MARKS.get(one.status, ("· ", "dim"))
+        told = translate(STATUS_NAMES.get(one.status, one.status)) if value is None else f"{value:.4f}"
+        line: Line = [("★ " if best else mark, "good" if best else style), (f"{one.number:>{len(str(count))}} ", "dim")]
+        drawn.append([*line, *fit([(one.point, "strong" if best else "plain")], room), (f"  {told}", style)])
+    left = count - len(runs)
+    if left > 0:
+        drawn.append([(translate("{count} still to come").format(count=left), "dim")])
+    return drawn
+
+
+_RUN_MARKS: Final = {"finished": ("✓ ", "good"), "running": ("▸ ", "accent"), "failed": ("✗ ", "bad"),
+                     "lost": ("✗ ", "bad"), "stopped": ("· ", "warn")}  # fmt: skip
+#: Pages that are text: title, and what draws them.
+_TEXTS: Final[Mapping[str, tuple[str, Callable[[RunState, int], list[Line]]]]] = {
+    ANSWERS: (N_("Sample answers"), answer_lines),
+    SWEEP: (N_("Runs of the sweep"), sweep_lines),
+}
 
 
 #: What the curves of training are called where each has a page of its own.

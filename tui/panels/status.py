@@ -12,7 +12,7 @@ from tunewiz.problems import reworded
 from tunewiz.tui.panels.panel import Panel, View
 from tunewiz.tui.widgets.drawing import Line, Part, join_groups, spread, width_of, wrap_text
 from tunewiz.tui.widgets.plotting import bar
-from tunewiz.tui.words import STATUS_NAMES, rate, stage_name
+from tunewiz.tui.words import STATUS_NAMES, rate, stage_name, stage_words, sweep_best
 
 # Where the run is: its stages, how far this one is, how fast, how long still.
 
@@ -37,14 +37,14 @@ def _stages(view: View, width: int) -> Line:
         if name in state.done:
             line += [("✓ ", "good"), (stage_name(name), "dim")]
         elif name == state.stage:
-            line += [("▸ ", "accent"), (stage_name(name, state.part), "strong")]
+            line += [("▸ ", "accent"), (stage_words(state), "strong")]
         else:
             line += [("· ", "dim"), (stage_name(name), "dim")]
         line.append(("  ", "plain"))
     if width_of(line) > width - 10:  # a small screen: the stage at hand, and how many there are
         done = len([name for name in state.stages if name in state.done])
         count = f" {min(done + 1, len(state.stages))}/{len(state.stages)}"
-        line = [("▸ ", "accent"), (stage_name(state.stage, state.part), "strong"), (count, "dim")]
+        line = [("▸ ", "accent"), (stage_words(state), "strong"), (count, "dim")]
     return spread(line, status(view), width)
 
 
@@ -73,6 +73,8 @@ def _numbers(view: View) -> list[Line]:
         groups.append([(f"{state.step}", "strong"), (f"/{state.total}", "dim")])
     if state.remaining is not None and not state.over:
         groups.append([(translate("{time} left").format(time=duration(state.remaining)), "strong")])
+    if best := sweep_best(state):
+        groups.append([(best, "good")])
     if state.started:
         until = state.updated if state.over else max(view.now, state.updated)
         spent = duration(until - state.started)

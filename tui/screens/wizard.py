@@ -53,7 +53,7 @@ class WizardCommands(Provider):
         screen = self.screen
         if not isinstance(screen, Walk):
             return
-        for number, step in enumerate(steps_for(screen.state.draft), 1):
+        for number, step in enumerate(screen.state.steps, 1):
             told = say("Go to {step}", step=translate(step.title)).text()
             yield told, partial(screen.action_go_to, number)
 

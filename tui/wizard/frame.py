@@ -15,7 +15,7 @@ from tunewiz.tui.forms.questions import Question
 from tunewiz.tui.widgets.drawing import Line, Part, fit, join_groups, width_of, wrap_text
 from tunewiz.tui.widgets.sheet import Sheet
 from tunewiz.tui.wizard.machine import time_line
-from tunewiz.tui.wizard.step import State, Step, steps_for
+from tunewiz.tui.wizard.step import State, Step
 
 
 class Rail(Sheet):
@@ -41,7 +41,7 @@ class Rail(Sheet):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Each step with its mark, and below it, where there is room, what it misses."""
-        steps = steps_for(self._state.draft)
+        steps = self._state.steps
         labels = [self._label(step, number) for number, step in enumerate(steps, 1)]
         if not self._upright:
             gap = 2 if sum(map(width_of, labels)) + 2 * len(labels) <= width else 1
@@ -69,7 +69,7 @@ class Rail(Sheet):
         place = event.get_content_offset(self)
         if place is None:
             return
-        steps, at = steps_for(self._state.draft), place.y if self._upright else place.x
+        steps, at = self._state.steps, place.y if self._upright else place.x
         for step, start, end in self._spans():
             if start <= at < end and step in steps:
                 self.post_message(self.Chosen(step))
@@ -77,7 +77,7 @@ class Rail(Sheet):
     def _spans(self) -> list[tuple[Step, int, int]]:
         """Where each step stands: its lines, or its cells."""
         spans, at = [], 0
-        steps = steps_for(self._state.draft)
+        steps = self._state.steps
         labels = [self._label(step, number) for number, step in enumerate(steps, 1)]
         gap = 2 if sum(map(width_of, labels)) + 2 * len(labels) <= self.content_size.width else 1
         for step, label in zip(steps, labels, strict=True):
@@ -114,7 +114,7 @@ class Needs(Sheet):
 
     def _open(self) -> list[Part]:
         state = self._state
-        missing = [title for step in steps_for(state.draft) for title in state.missing_titles(step)]
+        missing = [title for step in state.steps for title in state.missing_titles(step)]
         wrong = len([problem for problem in errors(state.problems) if problem.code != "missing-key"])
         if state.unfinished and not state.checked:
             return [(translate("Reading the text of the preset …"), "dim")]

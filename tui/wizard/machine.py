@@ -13,6 +13,7 @@ import psutil
 
 from tunewiz.backends import sources
 from tunewiz.backends.machine.hardware import Gpu, gpus
+from tunewiz.backends.ranks.plan import is_free
 from tunewiz.backends.runs.find import all_runs, runs_dir
 from tunewiz.backends.runs.follow import read_state
 from tunewiz.backends.sources import huggingface, modelscope
@@ -135,7 +136,8 @@ _OLD: Final = ("V100", "T4", "P100", "P40", "P4", "K80", "GTX", "RTX 20", "TITAN
 class Machine:
     """GPUs, memory and disk in bytes; ``cached`` holds the ids of models on this machine, ``paces`` what runs took.
 
-    ``hubs``: whether models can be fetched; ``None`` while that is not known.
+    ``hubs``: whether models can be fetched; ``None`` while that is not known. ``slurm``: whether there is
+    a batch system to hand jobs to.
     """
 
     gpus: tuple[Gpu, ...] = ()
@@ -144,6 +146,12 @@ class Machine:
     cached: frozenset[str] = frozenset()
     paces: tuple[Pace, ...] = ()
     hubs: bool | None = None
+    slurm: bool = False
+
+    @property
+    def idle(self) -> list[Gpu]:
+        """The GPUs on which hardly anything is taken."""
+        return [gpu for gpu in self.gpus if is_free(gpu)]
 
     @property
     def gpu(self) -> Gpu | None:
@@ -170,7 +178,13 @@ def look(runs: Path | None = None) -> Machine:
         cached=frozenset(_cached()),
         paces=paces(runs_dir(runs)),
         hubs=False if huggingface.offline() else None,
+        slurm=batch_system(),
     )
+
+
+def batch_system() -> bool:
+    """Whether jobs can be handed to Slurm here."""
+    return shutil.which("sbatch") is not None
 
 
 def hubs_answer() -> bool:

@@ -78,8 +78,6 @@ class Step:
     keys: ClassVar[tuple[str, ...]] = ()
     #: Those asked when few are, in the order they are asked.
     simple: ClassVar[tuple[str, ...]] = ()
-    #: Those asked too where the machine has several GPUs.
-    several: ClassVar[tuple[str, ...]] = ()
     #: Lessons that belong to it, the first one foremost.
     lessons: ClassVar[tuple[str, ...]] = ()
     #: Others in their place, where a kind of model needs them.
@@ -90,6 +88,10 @@ class Step:
     def applies(self, draft: Draft) -> bool:
         """Whether the draft's task has any of its keys."""
         return self.rest or any(draft.field(tuple(key.split("."))) for key in self.keys)
+
+    def has_a_choice(self, machine: Machine | None) -> bool:
+        """Whether there is something to choose on ``machine`` (``None``: not known yet); else others ask."""
+        return True
 
     def topics(self, draft: Draft) -> tuple[str, ...]:
         """The lessons for the draft's task."""
@@ -111,16 +113,19 @@ def steps() -> tuple[Step, ...]:
     return tuple(sorted((kind() for kind in found), key=lambda step: step.order))
 
 
-def steps_for(draft: Draft) -> tuple[Step, ...]:
-    """The steps that have something to ask for the draft's task."""
-    return tuple(step for step in steps() if step.applies(draft))
+def steps_for(draft: Draft, machine: Machine | None = None) -> tuple[Step, ...]:
+    """The steps that have something to ask for the draft's task on ``machine``."""
+    return tuple(step for step in steps() if step.applies(draft) and step.has_a_choice(machine))
 
 
-def owner(path: Key) -> Step:
-    """The step that asks for the key at ``path``: the one that names it, or a section above it, most precisely."""
+def owner(path: Key, machine: Machine | None = None) -> Step:
+    """The step that asks for the key at ``path`` on ``machine``: the one that names it, or a section above it, most
+    precisely; of two that do so the later one.
+    """
     matches = {
         len(prefix): step
         for step in steps()
+        if step.has_a_choice(machine)
         for prefix in (tuple(key.split(".")) for key in step.keys)
         if path[: len(prefix)] == prefix
     }
@@ -136,10 +141,9 @@ def _rank(path: Key, step: Step) -> int:
 
 def questions_of(step: Step, draft: Draft, advanced: bool, machine: Machine | None = None) -> list[Question | Heading]:
     """What ``step`` asks: every key it owns, or the few that matter on ``machine``, in the step's own order."""
-    own = sorted((path for path in draft.paths() if owner(path) is step), key=lambda path: _rank(path, step))
+    own = sorted((path for path in draft.paths() if owner(path, machine) is step), key=lambda path: _rank(path, step))
     if not advanced:
-        few = (*step.simple, *(step.several if machine and len(machine.gpus) > 1 else ()))
-        wanted = [path for key in few for path in own if path == tuple(key.split("."))]
+        wanted = [path for key in step.simple for path in own if path == tuple(key.split("."))]
         return [item for item in questions(draft, wanted, step.offers()) if isinstance(item, Question)]
     items = list(questions(draft, own, step.offers()))
     if len({item.path[0] for item in items}) == 1 and items and isinstance(items[0], Heading):
@@ -175,6 +179,11 @@ class State:
     def unfinished(self) -> str:
         """The text being changed; "" if there is none, or the draft was changed elsewhere since."""
         return self.text if self.text_for and self.text_for.answers == self.draft.answers else ""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Those that have something to ask."""
+        return steps_for(self.draft, self.machine)
 
     @cached_property
     def facts(self) -> Facts:
@@ -256,7 +265,7 @@ class State:
     def problems_of(self, step: Step) -> list[Problem]:
         """Those that belong to the keys of ``step``; to the last one what has no key, and what is wrong with a text."""
         last = steps()[-1]
-        return [one for one in self.problems if (last if self.unfinished else step_of(one)) is step]
+        return [one for one in self.problems if (last if self.unfinished else step_of(one, self.machine)) is step]
 
     def missing_titles(self, step: Step) -> list[str]:
         """What must still be filled in at ``step``, by its titles."""
@@ -269,9 +278,9 @@ class State:
         return translate(info.title) if info and info.title else path[-1]
 
 
-def step_of(problem: Problem) -> Step:
+def step_of(problem: Problem, machine: Machine | None = None) -> Step:
     """The step at whose key a problem stands; what has no key is told at the last one, where all problems are."""
-    return owner(tuple(problem.where.key.split("."))) if problem.where.key else steps()[-1]
+    return owner(tuple(problem.where.key.split(".")), machine) if problem.where.key else steps()[-1]
 
 
 def by_place(problems: Sequence[Problem]) -> list[Problem]:

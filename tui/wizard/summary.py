@@ -15,7 +15,8 @@ from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.families import Weights, lookup
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.recipe import open_keys
-from tunewiz.presets.sweeping import combinations
+from tunewiz.presets.sections.sweep import Range
+from tunewiz.presets.sweeping import many
 from tunewiz.presets.yaml import fields, typed
 from tunewiz.printable import amount, printable
 from tunewiz.problems import Message, Problem, errors, say
@@ -125,11 +126,14 @@ def _how(state: State, preset: Preset) -> str:
 
 
 def _sweep(preset: Preset) -> str:
-    named = "; ".join(f"{key}: {', '.join(map(typed.write, values))}" for key, values in preset.sweep.items())
+    named = "; ".join(
+        f"{key}: {values.told if isinstance(values, Range) else ', '.join(map(typed.write, values))}"
+        for key, values in preset.sweep.items()
+    )
     return say(
         "{count} runs, each with other values of these ({named}); time and memory are those of one. The one that "
         "measures best on the validation data is kept. Stopped, it goes on where it was.",
-        count=len(combinations(preset)),
+        count=many(preset),
         named=printable(named),
     ).text()
 

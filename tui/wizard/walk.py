@@ -20,7 +20,7 @@ from tunewiz.tui.screens.lesson import LessonScreen, lesson
 from tunewiz.tui.widgets.drawing import Part
 from tunewiz.tui.widgets.labels import KeyHints, TitleBar
 from tunewiz.tui.wizard.frame import Hint, Needs, Rail
-from tunewiz.tui.wizard.step import JumpWanted, State, Step, View, after, owner, steps_for
+from tunewiz.tui.wizard.step import JumpWanted, State, Step, View, after, owner
 
 #: Seconds after which a new step is seen: Textual paints 60 times a second.
 _SEEN: Final = 0.1
@@ -61,7 +61,7 @@ class Walk(Translated[None]):
 
     @property
     def _steps(self) -> tuple[Step, ...]:
-        return steps_for(self.state.draft)
+        return self.state.steps
 
     def compose(self) -> ComposeResult:
         """Title, steps, the step, help, what is missing and needed, key hints."""
@@ -197,7 +197,7 @@ class Walk(Translated[None]):
 
     async def _jump(self, key: str) -> None:
         path = tuple(key.split("."))
-        await self._go(owner(path))
+        await self._go(owner(path, self.state.machine))
         if self._view and not self._view.focus_on(path) and not self.state.advanced:
             await self._toggle_advanced()
             self._view.focus_on(path)

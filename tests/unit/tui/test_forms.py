@@ -108,7 +108,16 @@ def test_lessons_exist_in_both_languages_and_are_short() -> None:
 def test_steps_are_in_order_and_each_is_found_once() -> None:
     orders = [step.order for step in steps()]
     assert orders == sorted(orders)
-    assert [step.name for step in steps()] == ["task", "data", "model", "method", "loss", "evaluation", "review"]
+    assert [step.name for step in steps()] == [
+        "task",
+        "data",
+        "model",
+        "method",
+        "loss",
+        "evaluation",
+        "launch",
+        "review",
+    ]
 
 
 def test_offers_come_from_what_is_there() -> None:

@@ -88,7 +88,6 @@ class MethodStep(Step):
         "training.batch_size",
         "training.max_length",
     )
-    several = ("launch.processes", "launch.strategy")
     lessons = ("lora", "qlora", "methods", "which-method", "memory", "why-peft", "adapters-prefix-ia3")
     rest = True
 
