@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
@@ -32,7 +29,7 @@ from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.printable import operand
-from tunewiz.problems import BadPreset, Message, TunewizError, error, say
+from tunewiz.problems import BadPreset, Message, error, say
 from tunewiz.registry import Registry
 
 #: The tasks whose models every form takes.
@@ -154,50 +151,6 @@ class Adapter(Target):
         return say("It goes onto {base}; README.md in it shows how.", base=preset.model.id)
 
 
-# The model as one GGUF file, for llama.cpp, Ollama and LM Studio.
-
-
-CONVERTER: Final = "convert_hf_to_gguf.py"
-_VARIABLE: Final = "LLAMA_CPP"
-
-
-class Gguf(Target):
-    """``model.gguf`` in 16 bits, written by llama.cpp's own converter."""
-
-    name: ClassVar[str] = "gguf"
-    tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
-    summary: ClassVar[str] = N_("one GGUF file for llama.cpp, Ollama, LM Studio")
-
-    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
-        """Convert. Raises :class:`BadPreset` (``no-converter``) with the exact commands where llama.cpp is missing."""
-        model = whole_model(run)
-        found = converter()
-        if found is None:
-            message = say("llama.cpp's converter {name} is not on this machine.", name=CONVERTER)
-            command = (
-                "git clone --depth 1 https://github.com/ggml-org/llama.cpp && pip install gguf && "
-                f"python llama.cpp/{CONVERTER} --outfile model.gguf --outtype bf16 {operand(model)}"
-            )
-            raise BadPreset(error("no-converter", message, fix=say("Run: {command}", command=command)))
-        out = folder / "model.gguf"
-        command_line = [sys.executable, str(found), str(model), "--outfile", str(out), "--outtype", "bf16"]
-        done = subprocess.run(command_line, capture_output=True, text=True, check=False)
-        if done.returncode or not out.is_file():
-            lines = done.stderr.strip().splitlines() or [str(done.returncode)]
-            failed = say("The converter failed: {reason}", reason=lines[-1])
-            raise TunewizError(error("converter-failed", failed))
-        return say("Run it: {command}", command="llama-cli -m model.gguf")
-
-
-def converter() -> Path | None:
-    """The converter: in ``$LLAMA_CPP``, on the path, or in a ``llama.cpp`` folder here; ``None`` if it is nowhere."""
-    on_path = shutil.which(CONVERTER)
-    places = [Path(os.environ[_VARIABLE]) / CONVERTER] if os.environ.get(_VARIABLE) else []
-    places += [Path(on_path)] if on_path else []
-    places.append(Path("llama.cpp") / CONVERTER)
-    return next((place.absolute() for place in places if place.is_file()), None)
-
-
 # The model with a Modelfile, which Ollama makes a model of its own from.
 
 
@@ -212,11 +165,7 @@ class Ollama(Target):
         """Copy the model and write its Modelfile. Raises :class:`BadPreset` (``modelfile``) where none can be."""
         template = template_of(run)
         copy_model(run, folder / "model")
-        text = _modelfile(folder / "model", template)
-        if not _MODELFILE.fullmatch(text):
-            message = say("The chat template {name} cannot be written as a Modelfile.", name=template)
-            raise BadPreset(error("modelfile", message, fix=say("Export --to merged, and write a Modelfile by hand.")))
-        write_whole(folder / "Modelfile", text.replace("FROM .", "FROM ./model", 1))
+        write_whole(folder / "Modelfile", modelfile(folder / "model", template, "./model"))
         name = operand(preset.name)
         return say("There: {command}", command=f"ollama create -f Modelfile {name} && ollama run {name}")
 
@@ -240,7 +189,11 @@ def template_of(run: Run) -> str:
     return str(template)
 
 
-def _modelfile(model: Path, template: str) -> str:
+def modelfile(model: Path, template: str, source: str) -> str:
+    """Ollama's Modelfile of ``source`` for a ``model`` that was tuned with ``template``, in Ollama's words.
+
+    Raises :class:`BadPreset` (``modelfile``) where none can be.
+    """
     from llamafactory.data.template import get_template_and_fix_tokenizer
     from llamafactory.hparams import DataArguments
     from transformers import AutoTokenizer
@@ -248,7 +201,10 @@ def _modelfile(model: Path, template: str) -> str:
     tokenizer = AutoTokenizer.from_pretrained(str(model))
     known = get_template_and_fix_tokenizer(tokenizer, DataArguments(template=template))
     text: str = known.get_ollama_modelfile(tokenizer)
-    return text
+    if not _MODELFILE.fullmatch(text):
+        message = say("The chat template {name} cannot be written as a Modelfile.", name=template)
+        raise BadPreset(error("modelfile", message, fix=say("Export --to merged, and write a Modelfile by hand.")))
+    return text.replace("FROM .", f"FROM {source}", 1)
 
 
 # The model with the command of a server that speaks OpenAI's protocol.
