@@ -271,7 +271,7 @@ def _write_modelfile(run: Run, model: Path, folder: Path) -> bool:
 def _commands(preset: Preset, made: bool) -> str:
     name = operand(preset.name)
     chat = f"llama-cli -m {FILE}"
-    return f"{chat}; ollama create {name} -f Modelfile && ollama run {name}" if made else chat
+    return f"{chat}; ollama create -f Modelfile {name} && ollama run {name}" if made else chat
 
 
 def _readme(preset: Preset, found: Message, made: bool) -> Iterator[Block]:
@@ -281,8 +281,8 @@ def _readme(preset: Preset, found: Message, made: bool) -> Iterator[Block]:
     name = operand(preset.name)
     lines = [f"llama-cli -m {FILE}", f"llama-server -m {FILE} --host 127.0.0.1 --port 8080"]
     if made:
-        lines += [f"ollama create {name} -f Modelfile", f"ollama run {name}"]
-    yield Code("\n".join(lines))
+        lines += [f"ollama create -f Modelfile {name}", f"ollama run {name}"]
+    yield Code("\n".join(lines), "sh")
     yield Paragraph(
         say("Run them in this folder; LM Studio and other programs that read GGUF open {file}.", file=FILE).text()
     )

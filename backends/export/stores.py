@@ -212,7 +212,9 @@ class StoreService(Target):
         for name, part in parts(run, preset).items():
             if SERVED[name] != "model":  # which the store has
                 copy_model(part, folder / SERVED[name])
-        started = write_service(run, preset, folder, run_documents(run), stored=True)
+        started = write_service(
+            run, preset, folder, run_documents(run), tuple(self.store.packages.values()), stored=True
+        )
         return say("{service} {store}", service=started, store=told)
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shlex
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from tunewiz.backends.export.container import ASK, write_container
+from tunewiz.backends.export.serving import lacking, servers, write_script
 from tunewiz.backends.models.run_models import has_model, searching
 from tunewiz.backends.negatives import words
 from tunewiz.backends.reports.metrics_file import MetricsFile
@@ -207,47 +208,34 @@ def modelfile(model: Path, template: str, source: str) -> str:
     return text.replace("FROM .", f"FROM {source}", 1)
 
 
-# The model with the command of a server that speaks OpenAI's protocol.
+# The model with the commands of the servers that take it.
 
 
 class Server(Target):
-    """``serve.sh`` starts vLLM where it is installed, else LLaMA-Factory's API, on port 8000 of this machine."""
+    """``model/`` and ``serve.sh``, which starts vLLM, TEI or LLaMA-Factory's API on port 8000 of this machine."""
 
     name: ClassVar[str] = "server"
-    tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
-    summary: ClassVar[str] = N_("the model with the command of an OpenAI-compatible server")
+    tasks: ClassVar[frozenset[str]] = frozenset({"llm", "embedding", "reranker", "comparison"})
+    summary: ClassVar[str] = N_("the model with the commands of servers: vLLM, TEI, or LLaMA-Factory's")
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
-        """Copy the model and write ``serve.sh``."""
+        """Copy the model and write ``serve.sh``. Raises :class:`BadPreset` where a server would not take it."""
         copy_model(run, folder / "model")
-        script = folder / "serve.sh"
-        write_whole(script, serving_script(preset.name, template_of(run)))
-        script.chmod(0o755)
-        write_joins("server", folder)
-        return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
-                   address="http://127.0.0.1:8000/v1")  # fmt: skip
-
-
-def serving_script(name: str, template: str) -> str:
-    """``serve.sh`` for a model that goes by ``name`` and was tuned with ``template``, whatever these hold."""
-    vllm = ["vllm", "serve", "./model", f"--served-model-name={name}", "--host=127.0.0.1", "--port=8000"]
-    factory = ["env", "API_HOST=127.0.0.1", "API_PORT=8000", "llamafactory-cli", "api", "--model_name_or_path=./model",
-               f"--template={template}", "--infer_backend=huggingface"]  # fmt: skip
-    usual = "vllm" if importlib.util.find_spec("vllm") else "llamafactory"
-    return _SERVE.format(usual=usual, vllm=shlex.join(vllm), llamafactory=shlex.join(factory))
-
-
-#: It finds its folder by its own name, without a program that could read that as options, and without the user's
-#: CDPATH, in which another folder of this name may lie.
-_SERVE: Final = """#!/bin/sh
-# ./serve.sh [vllm | llamafactory]
-case $0 in */*) CDPATH= cd -- "${{0%/*}}/" || exit ;; esac
-case ${{1:-{usual}}} in
-  vllm) exec {vllm} ;;
-  llamafactory) exec {llamafactory} ;;
-  *) echo "usage: ./serve.sh [vllm | llamafactory]" >&2; exit 2 ;;
-esac
-"""
+        task = "reranker" if isinstance(preset, ComparisonPreset) else preset.task
+        missing = lacking(task, folder / "model")
+        if missing:
+            message = say("Servers need what the model has not: {names}.", names=tuple(missing))
+            raise BadPreset(error("not-servable", message, fix=say("Export it as it is: --to merged.")))
+        found = servers(task, folder / "model", "./model", preset.name, template_of(run) if task == "llm" else "")
+        write_script(folder, found)
+        usual = found[0]
+        if task == "llm":
+            write_joins("server", folder)
+            return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
+                       address="http://127.0.0.1:8000/v1")  # fmt: skip
+        start = f"./serve.sh {usual.name}"
+        return say("Start it: {start}; ask it: {ask}. README.md in {folder} has the commands of other servers.",
+                   start=start, ask=usual.ask(), folder="model")  # fmt: skip
 
 
 # The model with a script that uses it: no Tunewiz needed where it runs.
@@ -321,10 +309,17 @@ class Service(Target):
 SERVED: Final = {"": "model", "embedding": "model", "reranker": "reranker"}
 
 
-def write_service(run: Run, preset: Preset, folder: Path, corpus: Corpus, stored: bool = False) -> Message:
+def write_service(
+    run: Run,
+    preset: Preset,
+    folder: Path,
+    corpus: Corpus,
+    packages: Sequence[str] = ("faiss-cpu",),
+    stored: bool = False,
+) -> Message:
     """The program of a service into a ``folder`` that has models and the documents of ``corpus``; how it searches.
 
-    ``stored``: in a store of vectors, so that words alone are no way to search in it.
+    ``stored``: in a store of vectors, which ``packages`` read, so that words alone are no way to search in it.
     """
     if isinstance(preset, PipelinePreset):  # measured with the reranker over what the vectors find
         settings = {"search": "dense", "reranker": SERVED["reranker"], **_of_reranking(preset)}
@@ -335,11 +330,12 @@ def write_service(run: Run, preset: Preset, folder: Path, corpus: Corpus, stored
     shutil.copyfile(Path(words.__file__), folder / "words.py")
     write_whole(folder / "serve.py", (SOURCES / "service.py.txt").read_text(encoding="utf-8"))
     write_joins("service", folder)
+    write_container(preset.name, folder, packages)
     question = next(iter(corpus.queries), "what do I do when the disk is full")
     asked = json.dumps({"query": question, "k": 5}, ensure_ascii=False)
     write_whole(folder / "example.json", asked + "\n")
     return say(
-        "Start it: {start}; ask it: {ask}",
+        "Start it: {start}; ask it: {ask}. README.md in the folder has the rest: streams, /metrics, an image.",
         start="python serve.py --port 8000",
-        ask="curl localhost:8000/search -H 'content-type: application/json' -d @example.json",
+        ask=ASK,
     )
