@@ -260,8 +260,15 @@ def test_a_language_model_answers_before_and_after_and_leaves(tmp_path: Path, ti
     text = (out / "Modelfile").read_text("utf-8")
     assert "FROM ./model" in text
     assert "<|im_start|>" in text
-    refused = shell("export", "chat", "--to", "gguf", "--out", str(tmp_path / "gguf"))
-    assert (refused.returncode, "convert_hf_to_gguf.py" in refused.stderr) == (2, True)
+    done = shell("export", "chat", "--to", "gguf-q4", "--out", str(tmp_path / "gguf"))
+    assert done.returncode == 0, done.stderr
+    checked = read_json(tmp_path / "gguf" / "check.json")
+    assert checked["by"] in ("Q4_0", "Q4_K_M") and 0 < checked["difference"] < 0.12
+    assert checked["loss"] == pytest.approx(checked["loss_tuned"], rel=0.05) and checked["rows"] == 4
+    assert f"{checked['loss']:.4f} instead of {checked['loss_tuned']:.4f}" in done.stderr
+    modelfile = (tmp_path / "gguf" / "Modelfile").read_text("utf-8")
+    assert modelfile.replace("./model.gguf", "./model") == text, "the same but for what it is made from"
+    assert {path.name for path in (tmp_path / "gguf").iterdir()} == {"Modelfile", "README.md", "check.json", "model.gguf"}
     assert shell("export", "chat", "--to", "service", "--out", str(tmp_path / "x")).returncode == 2
 
 
