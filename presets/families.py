@@ -39,6 +39,7 @@ class Size(Section):
     aliases: list[str] = Field(default_factory=list)
     source: Literal["hub", "starter"] = "hub"
     parameters: int = Field(gt=0)
+    vision: int = Field(0, ge=0, description="How many of them read pictures; they stay as they are.")
     download: int = Field(gt=0)
     hidden: int = Field(gt=0)
     layers: int = Field(gt=0)

@@ -5,6 +5,7 @@ The library's own words of ``--help`` and of wrong usage are told in the user's 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -13,6 +14,8 @@ from importlib import import_module
 from typing import IO, Annotated, Any, Final
 
 import typer
+from rich._wrap import divide_line
+from rich.cells import cell_len
 from typer._click import Command
 from typer._click.core import Context
 from typer._click.exceptions import UsageError
@@ -23,6 +26,7 @@ from typer.main import get_command
 from tunewiz.backends.runs.find import VARIABLE as RUNS
 from tunewiz.language import N_, translate
 from tunewiz.tui.commands.options import RunsDir, finish
+from tunewiz.tui.terminal.breaking import break_between_characters
 
 # The words of ``--help`` and of wrong usage that are the library's own, in the user's language.
 #
@@ -40,7 +44,7 @@ WORDS: Final = (
     N_("Show completion for the current shell, to copy it or customize the installation."),
 )
 #: What the library says of wrong usage, and how we word it; ``{0}`` is what was typed or is missing.
-_TOLD: Final = (
+_USAGE: Final = (
     (re.compile(r"No such command (\S+?)\.?(?: .*)?"), N_("There is no command {0}.")),
     (re.compile(r"No such option: (\S+)(?: .*)?"), N_("There is no option {0}.")),
     (re.compile(r"Missing argument (\S+?)\.?"), N_("{0} is missing.")),
@@ -51,8 +55,23 @@ _TOLD: Final = (
 )
 
 
+#: How the library names the type of a value, and how help does; a value's own name stands alone.
+_TYPES: Final = {
+    "str": "TEXT",
+    "list[str]": "TEXT",
+    "int": "NUMBER",
+    "int range": "NUMBER",
+    "list[int]": "NUMBER",
+    "path": "PATH",
+}
+_TYPE: Final = re.compile(r" <([^<>]+)>$")
+#: What the library adds behind the help of an option: what it is by default, and that it cannot be left out.
+_ADDED: Final = re.compile(r"\s+\[((?:default: |required).*)\]$")
+_WORDS_ADDED: Final = (N_("default: "), N_("required"))
+
+
 class SpokenFormatter(HelpFormatter):
-    """Help with its headings in the user's language."""
+    """Help in the user's language, its lines broken by cells, as Chinese needs it."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """The first line."""
@@ -60,16 +79,60 @@ class SpokenFormatter(HelpFormatter):
 
     def write_heading(self, heading: str) -> None:
         """Options, commands, arguments."""
-        super().write_heading(translate(heading))
+        self.write(translate(N_("{heading}:")).format(heading=translate(heading)) + "\n")
+
+    def write_text(self, text: str) -> None:
+        """Paragraphs, between which empty lines stand."""
+        indent = " " * self.current_indent
+        told = ["\n".join(indent + line for line in _broken(part, self.width - len(indent))) for part in _parts(text)]
+        self.write("\n\n".join(told) + "\n")
 
     def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """A list of options or commands with what they do."""
-        super().write_dl([(name, translate(told)) for name, told in rows], col_max, col_spacing)
+        named = [(_named(name), _told(told)) for name, told in rows]
+        first = min(max((cell_len(name) for name, _ in named), default=0), col_max) + col_spacing
+        for name, told in named:
+            lines = _broken(" ".join(_parts(told)), max(10, self.width - first - self.current_indent))
+            beside = cell_len(name) + col_spacing <= first
+            head = " " * self.current_indent + name
+            if beside and lines:
+                head += " " * (first - cell_len(name)) + lines.pop(0)
+            self.write("\n".join([head, *(" " * (first + self.current_indent) + line for line in lines)]) + "\n")
+
+
+def _named(name: str) -> str:
+    """An option with what its value is called; an argument is its own name."""
+    found = _TYPE.search(name)
+    if found is None:
+        return name
+    bare = name[: found.start()]
+    return f"{bare} {_TYPES.get(found[1], found[1])}" if bare.startswith("-") else bare
+
+
+def _told(text: str) -> str:
+    """What an option does, with what the library adds."""
+    added = _ADDED.search(text)
+    if added is None:
+        return translate(text)
+    notes = added[1]
+    for words in _WORDS_ADDED:
+        notes = notes.replace(words, translate(words))
+    return f"{translate(text[: added.start()])} [{notes}]"
+
+
+def _parts(text: str) -> list[str]:
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` cells."""
+    ends = divide_line(text, width)
+    return [text[start:end].rstrip() for start, end in itertools.pairwise([0, *ends, len(text)])] if text else []
 
 
 def explain_usage(message: str) -> str:
     """What is wrong with the usage; in English the library's words, which say more."""
-    for pattern, words in _TOLD if translate(_TOLD[0][1]) != _TOLD[0][1] else ():
+    for pattern, words in _USAGE if translate(_USAGE[0][1]) != _USAGE[0][1] else ():
         found = pattern.fullmatch(message)
         if found:
             return translate(words).format(found[1])
@@ -138,6 +201,11 @@ class Commands(TyperGroup):
         for name, told in COMMANDS.items():
             self.add_command(TyperCommand(name, help=translate(told), rich_markup_mode=None))
 
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """All of them, each with the whole of what it does; the library cuts that short."""
+        with formatter.section(N_("Commands")):
+            formatter.write_dl(list(COMMANDS.items()))
+
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """The chosen command with its options, and its arguments. Raises ``UsageError`` if there is none so called."""
         name, listed, rest = super().resolve_command(ctx, args)
@@ -189,6 +257,7 @@ def wizard(
 def main() -> Any:
     """Entry point of the ``tunewiz`` command."""
     speak()
+    break_between_characters()
     for stream in (sys.stdout, sys.stderr):
         # A C locale still gets its text, with "?" for what it cannot show, in place of a traceback.
         if hasattr(stream, "reconfigure"):

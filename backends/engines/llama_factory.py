@@ -6,17 +6,16 @@ The YAML that ``llamafactory-cli train`` would take, the arguments of ``run_exp`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends import trackers
-from tunewiz.backends.language_models.loaded_model import Places, ready_process
+from tunewiz.backends.language_models.loaded_model import Places, computing_in, ready_process
 from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
 from tunewiz.backends.language_models.unlearned import marks_kept
-from tunewiz.backends.machine.precision import Precision, choose_for_run
+from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import DEEPSPEED, SHARDED, plan_of
 from tunewiz.backends.runs.callback import run_callback
@@ -264,24 +263,6 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     run.check_stop()
     if here().first:
         record_folder(run, run.checkpoints)
-
-
-@contextmanager
-def computing_in(precision: Precision) -> Iterator[None]:
-    """Full precision where that is asked for: on a GPU LLaMA-Factory takes 16 bit wherever it may choose.
-
-    What it chooses would not go with weights in 32 bit: the mask of packed rows would be of another type.
-    """
-    import torch
-    from llamafactory.model import patcher
-
-    theirs = patcher.infer_optim_dtype
-    if precision == "fp32":
-        patcher.infer_optim_dtype = lambda **_: torch.float32  # asked with model_dtype=
-    try:
-        yield
-    finally:
-        patcher.infer_optim_dtype = theirs
 
 
 def _callbacks(run: Run, preset: LlmPreset) -> list[Any]:

@@ -100,6 +100,7 @@ class Grouped(Loss):
 class InfoNce(Grouped):
     """The loss of FlagEmbedding's embedders, encoders and decoders."""
 
+    place = 10
     name: Literal["info_nce"] = vary_field(Loss, "name", "info_nce")
     dimensions: list[Annotated[int, Field(ge=1)]] = Field(
         default_factory=list,
@@ -146,6 +147,7 @@ class InfoNce(Grouped):
 class M3Unified(Grouped):
     """The loss of FlagEmbedding's M3 embedder with ``unified_finetuning``."""
 
+    place = 20
     name: Literal["m3_unified"] = vary_field(Loss, "name", "m3_unified")
     self_distillation: bool = Field(
         True,

@@ -17,6 +17,7 @@ from tunewiz.problems import Problem, Where, error, say
 class Matryoshka(Loss):
     """``losses.MatryoshkaLoss`` around another loss."""
 
+    place = 60
     name: Literal["matryoshka"] = vary_field(Loss, "name", "matryoshka")
     loss: AnyLoss = Field(
         default_factory=MultipleNegativesRanking,

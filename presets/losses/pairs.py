@@ -34,6 +34,7 @@ class PairOrder(Loss):
 class Cosent(PairOrder):
     """``losses.CoSENTLoss``."""
 
+    place = 42
     name: Literal["cosent"] = vary_field(Loss, "name", "cosent")
     who_for: ClassVar[str] = N_(
         "The first choice for pairs with a degree of similarity (0 to 1, 0 to 5). It learns their order, so the scale "
@@ -172,6 +173,7 @@ class OnlineContrastive(Margined):
 class Triplet(Loss):
     """``losses.TripletLoss``."""
 
+    place = 40
     name: Literal["triplet"] = vary_field(Loss, "name", "triplet")
     distance: Literal["cosine", "euclidean", "manhattan"] = vary_field(Margined, "distance")
     margin: float = Field(

@@ -55,6 +55,7 @@ class Ranking(Loss):
 class MultipleNegativesRanking(Ranking):
     """``losses.MultipleNegativesRankingLoss``."""
 
+    place = 10
     name: Literal["multiple_negatives_ranking"] = vary_field(Loss, "name", "multiple_negatives_ranking")
     who_for: ClassVar[str] = N_(
         "The first choice for search: you have queries and passages that answer them, with or without wrong ones. The "
@@ -72,6 +73,7 @@ class MultipleNegativesRanking(Ranking):
 class CachedMultipleNegativesRanking(Ranking):
     """``losses.CachedMultipleNegativesRankingLoss``: each batch is encoded twice, in small pieces."""
 
+    place = 20
     name: Literal["cached_multiple_negatives_ranking"] = vary_field(Loss, "name", "cached_multiple_negatives_ranking")
     mini_batch_size: int = Field(
         32,
@@ -101,6 +103,7 @@ class CachedMultipleNegativesRanking(Ranking):
 class Gist(Loss):
     """``losses.GISTEmbedLoss``."""
 
+    place = 30
     name: Literal["gist"] = vary_field(Loss, "name", "gist")
     guide: str = Field(
         min_length=1,

@@ -31,6 +31,7 @@ class Taught(Loss):
             smaller=N_("Changes little."),
         ),
     )
+    place = 70
     rows: ClassVar[tuple[Rows, ...]] = ("triplets",)
 
     @property

@@ -83,6 +83,7 @@ def attention_only(modules: Literal["all"] | list[str]) -> bool:
 class Lora(LowRank):
     """Low-rank matrices are trained beside the frozen weights."""
 
+    place = 10
     type: Literal["lora"] = vary_field(LlmMethod, "type", "lora")
     who_for: ClassVar[str] = METHODS["lora"]
     pissa: bool = Field(
@@ -107,6 +108,7 @@ class Lora(LowRank):
 class Qlora(LowRank):
     """Low-rank matrices are trained beside quantised weights."""
 
+    place = 20
     type: Literal["qlora"] = vary_field(LlmMethod, "type", "qlora")
     who_for: ClassVar[str] = METHODS["qlora"]
     bits: Literal[4, 8] = Field(

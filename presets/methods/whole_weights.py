@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Full(LlmMethod):
     """All weights are trained."""
 
+    place = 30
     type: Literal["full"] = vary_field(LlmMethod, "type", "full")
     who_for: ClassVar[str] = METHODS["full"]
     adapter: ClassVar[bool] = False
@@ -43,6 +44,7 @@ class Full(LlmMethod):
 class Freeze(LlmMethod):
     """A few layers are trained."""
 
+    place = 40
     type: Literal["freeze"] = vary_field(LlmMethod, "type", "freeze")
     who_for: ClassVar[str] = METHODS["freeze"]
     adapter: ClassVar[bool] = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from annotated_types import BaseMetadata
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_serializer, field_validator
@@ -27,6 +27,9 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, str_strip_whitespace=True, allow_inf_nan=False
     )
+
+    #: Where it stands among sections to choose from: what suits most people comes first.
+    place: ClassVar[int] = 50
 
     @field_validator("*", mode="before")
     @classmethod

@@ -14,8 +14,9 @@ import pytest
 from tests.children.evaluation import advised
 from tests.children.llm_setup import preset, ran
 from tests.children.test_explain import evil
+from tunewiz.backends.engines.llama_factory import run_exp_arguments
 from tunewiz.backends.language_models.encoded_rows import encode_row, write
-from tunewiz.backends.language_models.loaded_model import Places, tokenizing
+from tunewiz.backends.language_models.loaded_model import Places, computing_in, load, tokenizing
 from tunewiz.backends.language_models.unlearned import marks_kept
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.chat.prepared import PreparedLlm
@@ -186,14 +187,40 @@ def test_full_precision_is_kept_where_the_library_would_take_half(monkeypatch: p
     from llamafactory.extras import misc
     from llamafactory.model import patcher
 
-    from tunewiz.backends.engines.llama_factory import computing_in
-
     monkeypatch.setattr(misc, "_is_fp16_available", True)  # as on a GPU
     assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float16
     with computing_in("fp32"):
         assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float32
     with computing_in("bf16"):
         assert patcher.infer_optim_dtype(model_dtype=torch.float32) == torch.float16
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_weights_that_are_not_trained_compute_in_what_the_run_is_told_of(
+    tiny_llm: Path, tmp_path: Path, precision: str
+) -> None:
+    """A CPU without bf16 computes with it one number after the other: two minutes for a step of a second."""
+    import torch
+    from llamafactory.hparams import get_train_args
+    from llamafactory.model import load_model, load_tokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path / "half"
+    AutoModelForCausalLM.from_pretrained(str(tiny_llm), dtype=torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(str(tiny_llm)).save_pretrained(folder)
+    wanted = preset(folder, training={"precision": precision})
+    places = Places(str(folder), "", "", "chatml", "sft", False)
+    kinds = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    measured = load(wanted, places, None).model
+    assert {weight.dtype for weight in measured.parameters()} == {kinds[precision]}
+    written = load(wanted, places, None, merged=True).model
+    assert {weight.dtype for weight in written.parameters()} == {torch.bfloat16}  # an export has the bits of the file
+    told = run_exp_arguments(wanted, replace(places, output=str(tmp_path / "out")), precision, "cpu")
+    model_args, _, _, finetuning_args, _ = get_train_args(told)
+    with computing_in(precision):
+        trained = load_model(load_tokenizer(model_args)["tokenizer"], model_args, finetuning_args, is_trainable=True)
+    frozen = {weight.dtype for weight in trained.parameters() if not weight.requires_grad}
+    assert frozen == {kinds[precision]}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def questions(draft: Draft, keys: Iterable[Key], offers: Mapping[str, Offer]) ->
 
 def choices(info: FieldInfo) -> tuple[Choice, ...]:
     """Every answer the field takes, if they can be listed: a Literal's words, the sections of a union, the losses."""
-    sections = list(_members(info))
+    sections = sorted(_members(info), key=lambda member: member[1].place)
     if len(sections) > 1:
         return tuple(Choice(name, _who_for(kind, name)) for name, kind in sections)
     kinds = set(fields.members(info.annotation)) - {NoneType}

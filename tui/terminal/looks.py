@@ -17,6 +17,7 @@ from tunewiz.files import read_json, write_json
 from tunewiz.language import LANGUAGES, N_, Language, current, translate, use
 from tunewiz.printable import printable
 from tunewiz.tui.screens.kinds import Translated
+from tunewiz.tui.terminal.breaking import break_between_characters
 from tunewiz.tui.terminal.characters import (
     AsciiOnly,
     Characters,
@@ -159,6 +160,7 @@ class LooksApp(InOrder):
         """``settings`` default to those kept from the last time."""
         super().__init__()
         read_as_keys()
+        break_between_characters()
         self.settings = settings if settings is not None else read_settings()
         self._ascii_only = AsciiOnly(enabled=False)
         self._filters.append(self._ascii_only)

@@ -107,6 +107,8 @@ def _blocks(parts: _Parts, metric: str) -> Iterator[Block]:
     yield Block(say("The rows that were held out; nothing was trained on them."), own["read"])
     if preset.method.type == "prefix_tuning":
         yield Block(say("Trained keys and values for every layer of Gemma."), own["prefixes"])
+    if parts.trained.precision == "fp32":
+        yield Block(say("Full precision, as in the run."), own["full_precision"])
     yield Block(LOADING, own["load"])
     yield Block(ENCODING, own["encode"])
     if metric != "accuracy":
@@ -119,8 +121,6 @@ def _blocks(parts: _Parts, metric: str) -> Iterator[Block]:
         yield Block(filled(ADAPTER, method=preset.method.type), own["peft_adapter"])
         yield Block(TRAINER, own["peft_train"])
     else:
-        if parts.trained.precision == "fp32" and parts.trained.device != "cpu":
-            yield Block(say("Full precision, as in the run."), own["full_precision"])
         yield Block(FACTORY, own["factory"])
     yield Block(AFTER, own["after"])
     yield Block(TELL, own["tell"])

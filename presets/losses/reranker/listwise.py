@@ -55,6 +55,7 @@ class ListMle(RerankerLoss):
 class CrossEntropy(RerankerLoss):
     """A softmax over the documents of a query."""
 
+    place = 45
     name: Literal["cross_entropy"] = vary_field(RerankerLoss, "name", "cross_entropy")
     scale: float = Field(
         1.0,
@@ -86,6 +87,7 @@ class CrossEntropy(RerankerLoss):
 class GroupSoftmax(RerankerLoss):
     """The loss of FlagEmbedding's rerankers."""
 
+    place = 10
     name: Literal["group_softmax"] = vary_field(RerankerLoss, "name", "group_softmax")
     group_size: Literal["auto"] | Annotated[int, Field(ge=2, le=128)] = Field(
         "auto",

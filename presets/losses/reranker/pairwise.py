@@ -46,6 +46,7 @@ class MarginRanking(RerankerLoss):
 class MarginMse(RerankerLoss):
     """``MarginMSELoss``; without teacher scores the gap is that of the labels."""
 
+    place = 70
     name: Literal["margin_mse"] = vary_field(RerankerLoss, "name", "margin_mse")
     rows: ClassVar[tuple[Rows, ...]] = ("triplets", "scored", "labelled")
     layout: ClassVar[Layout] = "tuples"
@@ -117,6 +118,7 @@ _SCHEMES = {
 class LambdaLoss(WeighedPairs):
     """``LambdaLoss``."""
 
+    place = 20
     name: Literal["lambda_loss"] = vary_field(RerankerLoss, "name", "lambda_loss")
     weighting: Literal["ndcg_loss2pp", "lambda_rank", "ndcg_loss2", "ndcg_loss1"] = Field(
         "ndcg_loss2pp",

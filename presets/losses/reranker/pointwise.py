@@ -16,6 +16,7 @@ from tunewiz.presets.sections.section import about, vary_field
 class BinaryCrossEntropy(RerankerLoss):
     """``BinaryCrossEntropyLoss``; graded pairs count as relevant from the middle of their scale on."""
 
+    place = 10
     name: Literal["binary_cross_entropy"] = vary_field(RerankerLoss, "name", "binary_cross_entropy")
     pos_weight: Literal["auto"] | Annotated[float, Field(gt=0, le=10_000)] = Field(
         "auto",
@@ -51,6 +52,7 @@ class BinaryCrossEntropy(RerankerLoss):
 class Mse(RerankerLoss):
     """``MSELoss`` on grades brought onto 0 to 1."""
 
+    place = 60
     name: Literal["mse"] = vary_field(RerankerLoss, "name", "mse")
     rows: ClassVar[tuple[Rows, ...]] = ("scored", "labelled", "triplets")
     needs_unit_scores: ClassVar[bool] = True

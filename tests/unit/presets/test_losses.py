@@ -129,7 +129,7 @@ def test_the_wizard_offers_what_the_backend_trains_with() -> None:
     offer = LossStep().offers()["loss"]
     for backend in ("sentence_transformers", "flag_embedding"):
         found = [choice.value for choice in offer(Draft({"task": "embedding", "backend": backend}))]
-        assert found == list(trained_by(backend))
+        assert set(found) == set(trained_by(backend))
 
 
 def test_a_group_of_one_needs_the_batch() -> None:
@@ -159,3 +159,18 @@ def test_mining_too_few_or_untaught_negatives_is_warned_of(loss: Any, code: str)
     mined = wanted.data.model_copy(update={"negatives": wanted.data.negatives.model_copy(update={"strategy": "bm25"})})
     found = backends.find_engine("flag_embedding").problems(wanted.model_copy(update={"data": mined}))
     assert code in {problem.code for problem in found}
+
+
+@pytest.mark.parametrize(
+    ("task", "first", "last"),
+    [
+        ("embedding", "multiple_negatives_ranking", {"margin_mse", "distill_kl"}),
+        ("reranker", "binary_cross_entropy", {"margin_mse"}),
+    ],
+)
+def test_what_suits_most_rows_is_offered_first_and_what_needs_a_teacher_last(
+    task: str, first: str, last: set[str]
+) -> None:
+    offered = [choice.value for choice in LossStep().offers()["loss"](Draft(answers={"task": task}))]
+    assert offered[0] == first
+    assert set(offered[-len(last) :]) == last

@@ -28,7 +28,7 @@ def test_each_wrong_usage_is_known_by_its_words(arguments: list[str], number: in
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     said = result.output.strip().splitlines()[-1].removeprefix("Error: ")
-    known = [place for place, (pattern, _) in enumerate(cli._TOLD) if pattern.fullmatch(said)]
+    known = [place for place, (pattern, _) in enumerate(cli._USAGE) if pattern.fullmatch(said)]
     assert known == [number]
 
 
