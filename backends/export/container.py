@@ -46,9 +46,8 @@ def _dockerfile(folder: Path) -> Iterator[str]:
     yield "# " + say("The search service as an image; in this folder:").text()
     yield "#   docker build -t search . && docker run -p 8000:8000 -e SEARCH_API_KEY=... search"
     yield "# " + say("What goes in: {names}.", names=tuple(goes)).text()
-    yield (
-        "# " + say("Other documents: replace documents.jsonl; where there is a store, then: python store.py build").text()
-    )
+    other = say("Other documents: replace documents.jsonl; where there is a store, then: python store.py build")
+    yield "# " + other.text()
     yield f"FROM python:{sys.version_info.major}.{sys.version_info.minor}-slim"
     yield (
         "# "

@@ -268,7 +268,8 @@ def test_a_language_model_answers_before_and_after_and_leaves(tmp_path: Path, ti
     assert f"{checked['loss']:.4f} instead of {checked['loss_tuned']:.4f}" in done.stderr
     modelfile = (tmp_path / "gguf" / "Modelfile").read_text("utf-8")
     assert modelfile.replace("./model.gguf", "./model") == text, "the same but for what it is made from"
-    assert {path.name for path in (tmp_path / "gguf").iterdir()} == {"Modelfile", "README.md", "check.json", "model.gguf"}
+    files = {"Modelfile", "README.md", "check.json", "model.gguf"}
+    assert {path.name for path in (tmp_path / "gguf").iterdir()} == files
     assert shell("export", "chat", "--to", "service", "--out", str(tmp_path / "x")).returncode == 2
 
 
