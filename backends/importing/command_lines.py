@@ -249,7 +249,7 @@ def _of_launcher(draft: Draft, words: Sequence[Word], file: str) -> None:
 
 def _loss_of(ranks: bool) -> Rule:
     """A rule: the loss that goes by that name in the library, of those that rerankers or embedding models have."""
-    known = trained_by("cross_encoder", RerankerLoss) if ranks else trained_by("sentence_transformers")
+    known = trained_by("cross_encoder", RerankerLoss) if ranks else trained_by("sentence_transformers")  # type: ignore[type-abstract]
 
     def rule(value: Any) -> Mapping[str, Any]:
         found = meant(str(value), list(known))
