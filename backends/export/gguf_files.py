@@ -64,6 +64,7 @@ def write_16_bits(model: Path, file: Path, name: str) -> None:
     if missing:
         raise NotWritten(say("its config.json has no {name}", name=missing[0]))
     writer = gguf.GGUFWriter(str(file), family.arch)
+    writer.add_type("model")
     writer.add_name(name)
     _write_sizes(writer, config, family)
     rows = _vocabulary(model)
@@ -76,6 +77,7 @@ def write_16_bits(model: Path, file: Path, name: str) -> None:
         writer.add_tensor_info("rope_freqs.weight", added.shape, added.dtype, added.nbytes)
     wide = any(tensor.raw == gguf.GGMLQuantizationType.BF16 for tensor in tensors)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16 if wide else gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     _begin(writer)
     for tensor in tensors:
         writer.write_tensor_data(tensor.read())
@@ -148,6 +150,7 @@ def _write_windows(writer: Any, config: Mapping[str, Any]) -> None:
     if config.get("attn_logit_softcapping") or config.get("final_logit_softcapping"):
         raise NotWritten(say("its scores are capped"))
     writer.add_sliding_window(config["sliding_window"])
+    writer.add_float32("gemma3.rope.freq_base_swa", _LOCAL_BASE)
 
 
 def head_width(config: Mapping[str, Any]) -> int:

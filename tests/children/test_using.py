@@ -163,7 +163,7 @@ def test_exports_are_whole_and_refused_with_a_reason(used: Shell) -> None:
     listed = json.loads(used("export", run.name, "--json").stdout)
     stores = {"faiss", "faiss-hnsw", "faiss-ivf", "milvus", "chroma"}
     services = {"service", *(f"service-{store}" for store in stores)}
-    others = {"merged", "adapter", "script", "training-script", "notebook", "onnx", "onnx-int8"}
+    others = {"merged", "adapter", "script", "training-script", "notebook", "onnx", "onnx-int8", "server"}
     assert set(listed) == others | stores | services
     assert used("export", run.name, "--to", "adapter", "--out", str(out / "adapter")).returncode == 0
     assert (out / "adapter" / "adapter_model.safetensors").is_file()
