@@ -10,7 +10,8 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from importlib import import_module, metadata
+from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
 import typer
@@ -159,6 +160,24 @@ def speak() -> None:
 
 _ = translate
 
+_FILE: Final = N_(
+    "{file} is a file. Look at it: tunewiz data {file}. Run it, if it is a preset: tunewiz run {file}. Or type tunewiz "
+    "and f, and tune on it."
+)
+#: What other programs call what some commands do.
+_CALLED: Final = {
+    **dict.fromkeys(("train", "finetune", "fine-tune", "tune", "fit", "sft", "sweep"), "run"),
+    **dict.fromkeys(("chat", "predict", "infer", "inference", "generate", "search", "query"), "try"),
+    **dict.fromkeys(("evaluate", "test", "benchmark", "score"), "eval"),
+    **dict.fromkeys(("inspect", "validate", "dataset"), "data"),
+    **dict.fromkeys(("serve", "convert", "merge", "deploy"), "export"),
+    **dict.fromkeys(("list", "ls", "ps", "status", "queue"), "runs"),
+    **dict.fromkeys(("log", "logs", "attach", "tail", "follow"), "watch"),
+    **dict.fromkeys(("kill", "cancel"), "stop"),
+}
+_NEAR: Final = N_("There is no command {name}. Did you mean {near}?")
+
+
 #: The commands in the order of ``--help``, and what each does.
 COMMANDS: Final = {
     "run": N_("Run a preset to its verdict."),
@@ -208,6 +227,14 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """The chosen command with its options, and its arguments. Raises ``UsageError`` if there is none so called."""
+        if args[:1] == ["help"]:
+            print(ctx.get_help())
+            ctx.exit()
+        if args and args[0] not in COMMANDS:
+            if Path(args[0]).exists():
+                raise UsageError(translate(_FILE).format(file=args[0]), ctx)
+            if near := _CALLED.get(args[0].lower()):
+                raise UsageError(translate(_NEAR).format(name=args[0], near=near), ctx)
         name, listed, rest = super().resolve_command(ctx, args)
         return name, load_command(name) if name else listed, rest
 
@@ -215,14 +242,16 @@ class Commands(TyperGroup):
 def load_command(name: str) -> Command:
     """The command ``name`` as its file declares it, by the function that is called like the command."""
     spelt = _SPELT.get(name, name)
-    one = typer.Typer(rich_markup_mode=None, add_completion=False)
+    one = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_HELP)
     function = getattr(import_module(f"tunewiz.tui.commands.{_BESIDE.get(name, spelt)}"), spelt)
     one.command(name, help=translate(COMMANDS[name]))(function)
     return get_command(one)
 
 
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=Commands,
+    context_settings=_HELP,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -236,8 +265,12 @@ def wizard(
     plain: Annotated[
         bool, typer.Option("--plain", help=_("The wizard as plain questions, where a full screen does not work."))
     ] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help=_("Print the version and exit."))] = False,
     runs_dir: RunsDir = None,
 ) -> None:
+    if version:
+        print(f"tunewiz {metadata.version('tunewiz')}")
+        raise typer.Exit
     if runs_dir is not None:
         os.environ[RUNS] = str(runs_dir)  # said before the command it holds for the command, too
     if context.invoked_subcommand is not None:

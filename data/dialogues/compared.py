@@ -18,7 +18,7 @@ _ANSWERS: Final = re.compile(
 #: Names of columns that tell which of two is the better one.
 _JUDGES: Final = re.compile(
     "winner|better|best|prefer|chosen|choice|which|verdict|judg|label|vote|select|win$|哪个|哪一|更好|更优|较好|较优"
-    "|偏好|胜|判断|选择|选哪|评判|标签|最佳|最优|优选"
+    "|偏好|胜|判断|选择|选哪|评判|标签|最佳|最优|优选|采纳|采用|中选"
 )
 _TIES: Final = frozenset(
     (

@@ -40,7 +40,7 @@ class AskedTurns(RetrievalFormat):
     def takes(self, source: Source, table: Table) -> Detection | None:
         """A chat program's export of its conversations."""
         column = tree_column(table)
-        return Detection(self, source, {_ROLE: (column,)}, 0.8, (_told(source),)) if column else None
+        return Detection(self, source, {_ROLE: (column,)}, 0.8, (told_as_pairs(source),)) if column else None
 
     def plain(self, source: Source) -> Detection | None:
         """A text file of questions and answers."""
@@ -48,16 +48,20 @@ class AskedTurns(RetrievalFormat):
         if found is None:
             return None
         mapping = {_ROLE: found.source.columns}
-        return Detection(self, found.source, mapping, 0.8, (_told(source),))
+        return Detection(self, found.source, mapping, 0.8, (told_as_pairs(source),))
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
         """Of a text file its exchanges, records of others."""
         source = detection.source
         return exchanges(source, report) if holds_exchanges(source) else read(source, report)
 
+    def turns_in(self, detection: Detection) -> str:
+        """The column that holds the turns."""
+        return detection.column(_ROLE)
+
     def examples(self, detection: Detection, rows: Iterable[Row], report: Report) -> Iterator[Group | ScoredPair]:
         """A :class:`Group` for each question that is answered."""
-        source, column = detection.source, detection.column(_ROLE)
+        source, column = detection.source, self.turns_in(detection)
         for row in rows:
             found = talk(value_at(row.values, column), source.at(row.line), report, said=source.speakers)
             for asked, answered in _pairs(found) if found else ():
@@ -75,7 +79,8 @@ def _pairs(found: Talk) -> Iterator[tuple[str, str]]:
             asked = ""
 
 
-def _told(source: Source) -> Problem:
+def told_as_pairs(source: Source) -> Problem:
+    """A warning that conversations are taken apart."""
     message = say("Conversations are read as pairs: each question of a user is a query, the answer to it the text.")
     fix = say("Later questions may need what was said before: take out those that cannot be understood alone.")
     return warning("turns-as-pairs", message, source.at(), fix)

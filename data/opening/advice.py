@@ -11,6 +11,7 @@ from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import spoken
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.formats.turn_rows import turn_columns
 from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.opening.unfolding import graded
@@ -18,6 +19,7 @@ from tunewiz.data.reading.cells import Table, number_in, parse_nested
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name, numbered_columns
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.meaning import (
+    LONGEST_LABEL,
     asks,
     beside_text,
     carries,
@@ -172,6 +174,11 @@ def _how_to_map(table: Table, known: Candidates) -> Message | None:
     labels = [column for column in table.columns if is_grade(table, column)]
     if len(texts) == 1 and labels:
         return _numbered_labels(table, known, texts[0], labels)
+    said = [column for column in texts if not comes_again(table, column)]
+    words = [column for column in texts if column not in said and table.mean_length(column) <= LONGEST_LABEL]
+    if len(said) == 1 and len(said) + len(words) == len(texts) and len(words) > 1:
+        finest = sorted(words, key=lambda column: -len({str(value) for value in table.values(column)}))
+        return _numbered_labels(table, known, said[0], finest)
     asked = any(guess.strength >= USUAL for guess in guesses("llm_prompt", texts))
     # Beside a question, a list of texts holds several answers to it.
     turns = next((column for column in columns if _are_turns(table, column, asked)), "")
@@ -353,18 +360,19 @@ _TURN: Final = re.compile(r"(\D+?)(?:turn|轮)?(\d{1,2})")
 
 
 def refuse_single_turns(source: Source, table: Table) -> None:
-    """Raise :class:`BadData` where each row is one turn of a conversation: a column says who speaks, another what."""
-    texts = [name for name in meaningful(table, ()) if table.kind(name) == "text" and not comes_again(table, name)]
-    for column in table.columns:
-        parts = [part_of(value, source.speakers) for value in table.values(column) if isinstance(value, str)]
-        known = sum(part is not None for part in parts)
-        if len(parts) < _FEW_ROWS or known < 0.9 * len(parts) or not texts:
-            continue
-        if {"user", "assistant"} <= set(parts):
-            message = say("Each row is one turn: {who} tells who speaks, {text} what is said.", who=column,
-                          text=max(texts, key=table.mean_length))  # fmt: skip
-            fix = say('Write a conversation a row: {{"messages": [{{"role": "user", "content": "…"}}, …]}}.')
-            raise BadData(error("turn-a-row", message, source.at(), fix))
+    """Raise :class:`BadData` where each row is one turn of a conversation and nothing tells where one begins."""
+    found = turn_columns(table)
+    if found is None:
+        return
+    who, what = found["speaker"][0], found["content"][0]
+    message = say("Each row is one turn: {who} tells who speaks, {text} what is said.", who=who, text=what)
+    fix = say('Write a conversation a row: {{"messages": [{{"role": "user", "content": "…"}}, …]}}; or give the rows '
+              "of each conversation a number of their own in a column conversation_id.")  # fmt: skip
+    free = [column for column in table.columns if column not in (who, what)]
+    ids = [guess.column for guess in guesses("llm_conversation", free) if guess.strength >= USUAL]
+    if ids:
+        fix = say("Sort the rows by {column}: those of one conversation have to stand together.", column=ids[0])
+    raise BadData(error("turn-a-row", message, source.at(), fix))
 
 
 def refuse_empty_answers(source: Source, table: Table, best: Match) -> None:

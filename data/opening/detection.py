@@ -196,7 +196,7 @@ def _columns(source: Source, sample: Sequence[Row], mapping: Mapping[str, str]) 
 
 def has_no_names(source: Source) -> bool:
     """Whether the columns are called column_1 ... for want of names."""
-    if source.container in ("csv", "tsv", "xlsx"):
+    if source.container in ("csv", "tsv", "xlsx", "html"):
         return not source.header
     return bool(source.columns) and source.columns == tuple(f"column_{n}" for n in range(1, len(source.columns) + 1))
 

@@ -12,7 +12,7 @@ from tunewiz.data.opening.for_pairs import head_of, llm_pairs, with_marks, with_
 from tunewiz.data.opening.judged import judged_lists, unjudged_lists
 from tunewiz.data.opening.labels import ask_worth, spare_labels, unclear_order
 from tunewiz.data.opening.left_over import IN_A_LINE, is_named_so, is_text, mark_between
-from tunewiz.data.opening.unfolding import graded, pairs_inside, unclear_marks
+from tunewiz.data.opening.unfolding import exported, graded, pairs_inside, unclear_marks
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import map_options
@@ -431,6 +431,10 @@ def refuse_llm_columns(
         message = say("The file holds no rows with named fields.")
         fix = say('Write rows as {{"instruction": "...", "output": "..."}}.')
         return BadData(error("no-columns", message, source.at(), fix))
+    inside = {} if missing else exported(table)
+    if inside:
+        fix = say("Say which is which: {mapping}", mapping=map_options(inside))
+        return Unmapped(error("unmapped-columns", unclear(table, missing), source.at(), fix), advised=inside)
     told_apart = (judged_lists(source, table) or _graded(source, table)) if not missing else None
     told_apart = told_apart or (unjudged_lists(source, table) if not missing else None)
     if told_apart is not None:

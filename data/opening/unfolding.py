@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from tunewiz.data.formats.format import Mapped
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import guesses, normalise_name
-from tunewiz.data.reading.expressions import is_false, is_true, map_options, nested
+from tunewiz.data.reading.expressions import columns_in, is_false, is_true, map_options, nested, value_at
 from tunewiz.data.reading.meaning import asks
 from tunewiz.data.reading.scales import word_worth
 from tunewiz.data.reading.source import Source
@@ -300,3 +300,37 @@ def _text_keys(objects: list[dict[str, Any]], keys: dict[str, str]) -> tuple[lis
     varied = [key for key in lengths if len(values[key]) > 1 and not keys[key].endswith(("id", "url", "link"))]
     untitled = [key for key in varied if keys[key] not in _TITLES and keys[key] not in _CHOSEN]
     return known, sorted(untitled or varied, key=lambda key: -sum(lengths[key]) / len(lengths[key]))
+
+
+#: What programs write deep inside their rows, by role: labels of Label Studio, and calls of chat servers with answers.
+_EXPORTS: Final[tuple[Mapping[str, tuple[str, ...]], ...]] = (
+    {
+        "text": ("data.text", "data.content", "data.review", "data.comment", "data.title + data.text"),
+        "label": ("annotations[].result[].value.choices", "completions[].result[].value.choices"),
+    },
+    {
+        "prompt": (
+            *("request.messages", "request.body.messages", "body.messages", "input.messages", "kwargs.messages"),
+            *("request.prompt", "body.prompt", "request.contents"),
+        ),
+        "completion": (
+            *("response.choices[].message.content", "response.body.choices[].message.content"),
+            *("output.choices[].message.content", "response.choices[].text", "response.content[].text"),
+        ),
+    },
+)
+
+
+def exported(table: Table) -> Mapping[str, str]:
+    """Where the texts of rows lie that a known program wrote, by role; empty where they lie elsewhere."""
+    for roles in _EXPORTS:
+        found = {role: next((path for path in paths if _reaches(table, path)), "") for role, paths in roles.items()}
+        if all(found.values()):
+            return found
+    return {}
+
+
+def _reaches(table: Table, path: str) -> bool:
+    """Whether most rows hold something at ``path``."""
+    held = [value_at(row.values, path) for row in table.rows if columns_in(path)[0] in row.values]
+    return bool(held) and sum(not is_empty(value) for value in held) > len(table.rows) / 2

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from tunewiz.data.reading.expressions import parse_nested as parse_nested
 from tunewiz.data.reading.expressions import value_at
-from tunewiz.data.reading.scales import known_labels, label_word, word_worth
+from tunewiz.data.reading.scales import known_labels, label_word, with_point, word_worth
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.problems import Problem, error, say, warning
 
@@ -124,7 +124,7 @@ def number_in(text: str) -> float | None:
     if not plain or plain[0] not in "+-.0123456789" or "_" in plain:
         return None
     try:
-        found = float(plain)
+        found = float(with_point(plain))
     except ValueError:
         return None
     return found if math.isfinite(found) else None

@@ -185,7 +185,11 @@ def _text(base: Source, dataset: Dataset) -> Source:
     )
     peeked = _peek(source)
     refuse_binary("".join(text for _, text in peeked), source.at())
-    refuse_markup(base.path, next((text for _, text in peeked if text.strip()), ""), source.at())
+    first = next((text for _, text in peeked if text.strip()), "")
+    page = _html(source, dataset) if _MARKUP.match(first) and _XML.match(first) is None else None
+    if page is not None:
+        return page
+    refuse_markup(base.path, first, source.at())
     if not any(text.strip() for _, text in peeked):
         raise BadData(error("empty-file", say("The file holds nothing but blank lines."), source.at()))
     found: list[Problem] = []
@@ -194,6 +198,16 @@ def _text(base: Source, dataset: Dataset) -> Source:
     if container in ("json", "jsonl"):
         return source.altered(columns=_keys(source))
     return delimited_layout(source, peeked, dataset)
+
+
+def _html(source: Source, dataset: Dataset) -> Source | None:
+    """The largest table of a page; None where it has none that could hold examples."""
+    from tunewiz.data.documents.html_tables import table_rows
+
+    rows = table_rows(source, _quiet)[:101]
+    if sum(len(cells) > 1 for _, cells in rows) < 2:
+        return None
+    return layout_of(source.altered(container="html"), rows, dataset.header)
 
 
 def _encoding(base: Source, dataset: Dataset) -> Encoding:
@@ -350,7 +364,8 @@ def refuse_unreadable(path: Path, place: Where) -> None:
         raise BadData(error("not-a-file", say("This is neither a file nor a folder."), place))
 
 
-_MARKUP: Final = re.compile(r"\s*<(\?xml|!doctype|html)\b", re.I)
+_MARKUP: Final = re.compile(r"\s*<(\?xml|!doctype|!--|html|head|meta|body|table|div)\b", re.I)
+_XML: Final = re.compile(r"\s*<\?xml\b(?!.*<(!doctype\s+)?html)", re.I)
 
 
 def refuse_markup(path: Path, first: str, place: Where) -> None:

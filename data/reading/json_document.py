@@ -137,12 +137,22 @@ def _short(failure: NotJson) -> NotJson:
 
 
 def _enter(text: JsonText, key: str) -> bool:
-    """Go into the list under ``key`` of the object that begins here."""
-    return any(found == key for found in _lists(text))
+    """Go into the list under ``key`` of the object that begins here; see :data:`_UNDER`."""
+    *around, last = key.split(_UNDER)
+    return all(_enter_object(text, name) for name in around) and any(found == last for found in _lists(text))
 
 
-def _lists(text: JsonText) -> Iterator[str]:
-    """Keys of the top object whose value begins as a list; the text stands at the bracket when one is yielded."""
+#: Between the keys of a list that lies in an object in the object.
+_UNDER: Final = " > "
+
+
+def _enter_object(text: JsonText, key: str) -> bool:
+    """Go to the object under ``key`` of the object that begins here."""
+    return any(found == key for found in _lists(text, "{"))
+
+
+def _lists(text: JsonText, mark: str = "[") -> Iterator[str]:
+    """Keys of an object whose value begins with ``mark`` (as a list); the text stands there when one is yielded."""
     if text.peek() != "{":
         return
     text.take()
@@ -152,7 +162,7 @@ def _lists(text: JsonText) -> Iterator[str]:
             if text.peek() != ":":
                 return
             text.take()
-            if text.peek() == "[":
+            if text.peek() == mark:
                 yield str(key)
             text.value()
         except NotJson:
@@ -201,8 +211,16 @@ def _begins_with_object(text: JsonText) -> bool:
 
 def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
     lists = [key for key, item in value.items() if key not in _PARTS and _is_rows(item)]
+    lists = lists or [
+        f"{key}{_UNDER}{inner}"
+        for key, item in value.items()
+        if isinstance(item, dict) and key not in _PARTS
+        for inner, rows in item.items()
+        if inner not in _PARTS and _is_rows(rows) and len(rows) > 1
+    ]
     if lists:
-        best = next((key for key in _CUSTOMARY if key in lists), lists[0])
+        wanted = [*_CUSTOMARY, *(key for key in lists if key.split(_UNDER)[-1] in _CUSTOMARY)]
+        best = next((key for key in wanted if key in lists), lists[0])
         report(note("rows-under-key", say("The rows are read from the key {key}.", key=best), source.at()))
         if len(lists) > 1:
             rest = ", ".join(key for key in lists if key != best)
@@ -223,7 +241,8 @@ def collection_keys(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
         if key in texts or not isinstance(item, dict) or not item:
             continue
         queries = next((name for name in texts if value[name].keys() >= item.keys()), "")
-        named = {document for judged in item.values() if isinstance(judged, (list, dict)) for document in judged}
+        judged = [document for found in item.values() if isinstance(found, (list, dict)) for document in found]
+        named = set(judged) if all(isinstance(document, str) for document in judged) else set()
         corpus = next((name for name in texts if name != queries and named and value[name].keys() >= named), "")
         if queries and corpus:
             return queries, corpus, key

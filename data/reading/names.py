@@ -92,7 +92,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         USUAL: _names(
             "labels rating gold goldscore goldlabel isduplicate issimilar isrelevant relevant similarityscore rel",
             "ismatch target",
-            "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配",
+            "标签 分数 得分 评分 打分 是否相关 匹配 是否匹配 是否相同 是否一致 是否同义 是否重复 是否等价 是否近义",
             "clicks click clicked clickcount clicknum numclicks nclicks isclicked isclick clickrate ctr 点击次数",
             "点击数 点击量 点击 是否点击 有无点击 点击率",
         ),
@@ -179,6 +179,29 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         USUAL: _names("dialogues items 多轮对话 talk talks utterances conv contents"),
         WEAK: _names("data text content 数据 内容 记录"),
     },
+    # Of tables with a turn a row: who speaks, what, in which conversation, and in what order.
+    "llm_speaker": {
+        EXACT: _names("role speaker sender from author who speakerrole 角色 说话人 发言人 发送方 发送者 身份 说话者"),
+    },
+    "llm_said": {
+        EXACT: _names("content message utterance text value said msg body what messagetext messagecontent messagebody"),
+        USUAL: _names("内容 消息 消息内容 话语 文本 发言 发言内容 聊天内容 对话内容 说的话"),
+    },
+    "llm_conversation": {
+        EXACT: _names(
+            "conversationid dialogueid dialogid sessionid chatid threadid ticketid convid caseid callid messagetreeid",
+            "会话id 对话id 会话编号 对话编号 会话号 对话号 工单号 工单编号 通话id 会话标识",
+        ),
+        USUAL: _names("conversation dialogue dialog session thread ticket chat conv case call 会话 对话 工单 通话"),
+        WEAK: _names("id groupid group parentid did cid sid tid 编号 组号"),
+    },
+    "llm_order": {
+        EXACT: _names(
+            "turn turnid turnindex turnnumber turnno messageindex seq sequence order position step 轮次 顺序"
+        ),
+        USUAL: _names("timestamp time createdat sentat datetime createtime 时间 发送时间 时间戳 序号 顺序"),
+        WEAK: _names("index idx no number date 日期"),
+    },
     "llm_text": {
         EXACT: _names("text content 文本 内容 正文"),
         WEAK: _names("document passage body response article 文档 段落 文章"),
@@ -226,9 +249,9 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     },
 }
 
-#: Names that show that a line is a header, whether or not retrieval has a role for them.
+#: Names that show that a line is a header, whether or not retrieval has a role for them; a date stands in titles too.
 HEADINGS: Final = frozenset(
-    name for strengths in NAMES.values() for names in strengths.values() for name in names
+    name for role, strengths in NAMES.items() if role != "llm_order" for names in strengths.values() for name in names
 ) | frozenset(
     _names(
         "instruction input output messages conversations system history chosen rejected completion category intent",

@@ -21,6 +21,7 @@ _READERS: Final = {
     "jsonl": "reading.jsonl",
     "parquet": "reading.parquet",
     "xlsx": "reading.xlsx",
+    "html": "documents.html_tables",
     "arrow": "folders.saved",
     "texts": "folders.class_folders",
 }

@@ -122,13 +122,24 @@ INFERENCE: Final = _levels(
 _SPACES: Final = re.compile(r"[\s_\-]+")
 
 
+#: Decimals as half of Europe writes them: 0,25 and 3,5. What may count thousands (1,234) is left alone.
+_COMMA: Final = re.compile(r"([+-]?(?:\d{1,4}(?=,\d{1,2}$)|0)),(\d+)")
+
+
+def with_point(number: str) -> str:
+    """A number as programs write it: ``3,5`` is ``3.5``; any other text as it is."""
+    found = _COMMA.fullmatch(number)
+    return f"{found[1]}.{found[2]}" if found else number
+
+
 def label_word(value: object) -> str:
     """A label as scales and ``data.labels`` know it: ``Not_Relevant`` is ``not relevant``, ``1.0`` is ``1``."""
     if isinstance(value, (bool, int, float)):
         return f"{float(value):g}"
     text = unicodedata.normalize("NFKC", str(value)).strip().casefold()
     try:
-        return f"{float(text):g}" if text[:1] in "+-.0123456789" and "_" not in text else _SPACES.sub(" ", text)
+        number = with_point(text)
+        return f"{float(number):g}" if text[:1] in "+-.0123456789" and "_" not in text else _SPACES.sub(" ", text)
     except ValueError:
         return _SPACES.sub(" ", text)
 
@@ -150,7 +161,7 @@ def words_in(values: Iterable[object]) -> list[str]:
 
 def _is_number(word: str) -> bool:
     try:
-        float(word.removesuffix("%"))  # a percentage
+        float(with_point(word.removesuffix("%")))  # a percentage
     except ValueError:
         return False
     return True

@@ -61,6 +61,11 @@ def find(path_or_name: str | Path) -> Path:
     wanted = str(path_or_name)
     path = _path(wanted)
     if path and path.is_file():
+        if _is_data(path):
+            message = say("This is data, not a preset.")
+            fix = say("Look at it: tunewiz data {file}. Train on it: tunewiz run embedding/starter --data {file} (or "
+                      "another preset: `tunewiz presets`).", file=wanted)  # fmt: skip
+            raise BadPreset(error("data-for-preset", message, Where(file=wanted), fix))
         return path
     entries = listing()
     whole = [entry for entry in entries if entry.name == wanted.removesuffix(".yaml")]
@@ -71,6 +76,33 @@ def find(path_or_name: str | Path) -> Path:
         message = say("Several presets are called so: {names}.", names=tuple(entry.name for entry in short))
         raise BadPreset(error("ambiguous-preset", message, Where(file=wanted), say("Give the whole name.")))
     raise BadPreset(_not_found(wanted, path is not None and path.is_dir(), [entry.name for entry in entries]))
+
+
+#: Endings of files that hold rows. A preset may be JSON, and then has its keys.
+_ROWS: Final = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".md",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".xlsx",
+    ".xls",
+    ".html",
+    ".arrow",
+    ".gz",
+)
+_LOOK: Final = 1 << 16  # bytes of a JSON file in which a preset has told its task
+
+
+def _is_data(path: Path) -> bool:
+    if path.name.casefold().endswith(_ROWS):
+        return True
+    try:
+        return path.suffix.casefold() == ".json" and b'"task"' not in path.open("rb").read(_LOOK)
+    except OSError:
+        return False
 
 
 def _path(text: str) -> Path | None:
@@ -87,7 +119,9 @@ def _not_found(wanted: str, folder: bool, known: list[str]) -> Problem:
     where = Where(file=wanted)
     if folder:
         return error("no-preset", say("This is a folder, not a preset."), where, say("Name a .yaml file in it."))
-    near = validation.did_you_mean(wanted, [*known, *(name.rpartition("/")[2] for name in known)])
+    first = f"{wanted.rstrip('/')}/starter"  # of a task
+    near = first if first in known else ""
+    near = near or validation.did_you_mean(wanted, [*known, *(name.rpartition("/")[2] for name in known)])
     listed = say("`tunewiz presets` lists those that ship.")
     fix = say("Did you mean {near}? {listed}", near=near, listed=listed) if near else listed
     return error("no-preset", say("There is no such file, and no preset of this name."), where, fix)

@@ -24,9 +24,40 @@ from tunewiz.redaction import HIDDEN, looks_secret, names_secret, redacted, vari
 _SHOWN: Final = 60
 
 
+#: What other programs and people call some keys.
+_CALLED: Final = {
+    "lr": "learning_rate",
+    "bs": "batch_size",
+    "wd": "weight_decay",
+    "per_device_train_batch_size": "batch_size",
+    "gradient_accumulation_steps": "accumulation",
+    "grad_accum": "accumulation",
+    "num_train_epochs": "epochs",
+    "num_epochs": "epochs",
+    "epoch": "epochs",
+    "max_seq_length": "max_length",
+    "max_seq_len": "max_length",
+    "cutoff_len": "max_length",
+    "seq_len": "max_length",
+    "context_length": "max_length",
+    "lora_rank": "rank",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "lora_target": "target_modules",
+    "warmup_ratio": "warmup",
+    "warmup_steps": "warmup",
+    "lr_scheduler_type": "scheduler",
+    "model_name_or_path": "id",
+    "optim": "optimizer",
+    "logging_steps": "log_every",
+}
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The known word nearest to ``word``, or ""."""
+    """The known word that goes by ``word`` elsewhere, or the nearest to it; "" if there is none."""
     by_case = {item.lower(): item for item in known}
+    if (called := _CALLED.get(word.lower().replace("-", "_"), "")) in by_case:
+        return by_case[called]
     near = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
     return by_case[near[0]] if near else ""
 

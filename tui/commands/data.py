@@ -292,7 +292,7 @@ def _container(source: Source) -> Iterator[str]:
         yield translate("separated by {delimiter}").format(
             delimiter=translate("tab") if source.delimiter == "\t" else source.delimiter
         )
-    if source.container in ("csv", "tsv", "xlsx") and not is_text:
+    if source.container in ("csv", "tsv", "xlsx", "html") and not is_text:
         yield translate("with a header") if source.header else translate("without a header")
     if source.sheet:
         yield translate("sheet {name}").format(name=source.sheet)

@@ -89,9 +89,9 @@ def test_a_system_prompt_in_parts_is_its_text(tmp_path: Path) -> None:
                                         "preference_strength": (-2, 1)[n % 2]}),
         ("answers-compared", lambda n: {"question": asked(n), "回答1": said(n), "回答2": other(n),
                                         "更好": "左右"[n % 2]}),
-        ("turn-a-row", lambda n: {"会话ID": n // 4, "发送方": ("客户", "客服")[n % 2],
+        ("turn-a-row", lambda n: {"发送方": ("客户", "客服")[n % 2],
                                   "消息内容": (asked(n), said(n))[n % 2], "时间": f"2024-01-01 10:{n:02d}"}),
-        ("turn-a-row", lambda n: {"sessionId": n // 4, "sender": ("visitor", "agent")[n % 2],
+        ("turn-a-row", lambda n: {"sender": ("visitor", "agent")[n % 2],
                                   "content": (asked(n), said(n))[n % 2]}),
     ],
 )  # fmt: skip
@@ -451,3 +451,49 @@ def test_what_a_function_gives_back_is_no_call(tmp_path: Path) -> None:
         {"from": "user", "value": asked(n)}, {"from": "assistant", "value": "Thought: ask\nAction: find"},
         {"from": "function", "value": "a window"}, {"from": "assistant", "value": said(n)}]})  # fmt: skip
     assert [speaker for speaker, _ in spoke(found)] == ["user", "assistant", "tool", "assistant"]
+
+
+@pytest.mark.parametrize(
+    ("row", "roles"),
+    [
+        (lambda n: {"id": n, "data": {"text": asked(n)}, "annotations": [
+            {"id": n, "result": [{"type": "choices", "value": {"choices": ["good" if n % 2 else "bad"]}}]}]},
+         {"text", "label"}),
+        (lambda n: {"ts": n, "request": {"model": "m", "messages": [{"role": "user", "content": asked(n)}]},
+                    "response": {"choices": [{"message": {"role": "assistant", "content": said(n)}}]}},
+         {"prompt", "completion"}),
+    ],
+)  # fmt: skip
+def test_where_texts_lie_in_what_known_programs_write_is_told(
+    tmp_path: Path, row: Callable[[int], dict[str, Any]], roles: set[str]
+) -> None:
+    """The mapping that is advised reads the rows."""
+    found = looked(tmp_path, "llm", row)
+    assert set(found.advised) == roles
+    path = str(next(tmp_path.iterdir()))
+    again = inspect(Dataset(path, columns=found.advised), "llm")
+    assert not any(finding.severity == "error" for finding in again.findings)
+    assert again.counts["examples"] == again.counts["rows"] > 0
+
+
+def test_of_two_levels_of_labels_the_finer_one_is_advised_and_none_goes_into_the_prompt(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"用户说": asked(n), "一级": "甲乙"[n % 2], "二级": "甲乙丙丁"[n % 4]})
+    told = next(finding for finding in found.findings if finding.code == "unmapped-columns")
+    line = told.first[0].line("en")
+    assert "--map label=二级" in line
+    assert "prompt" not in line
+
+
+def test_rows_that_lie_two_keys_deep_are_read(tmp_path: Path) -> None:
+    rows = [{"question": asked(n), "answer": said(n)} for n in range(12)]
+    path = tmp_path / "deep.json"
+    for whole in (
+        {"meta": {"v": 1}, "data": {"train": rows, "test": rows[:3]}},
+        {"version": "1", "dataset": {"items": rows}},
+        {"data": {"train": rows}, "judged": {"q": [{"a": 1}]}},
+    ):
+        path.write_text(json.dumps(whole, indent=1), encoding="utf-8")
+        for task in ("llm", "embedding"):
+            found = inspect(Dataset(str(path)), task)
+            assert not any(finding.severity == "error" for finding in found.findings), whole
+            assert found.counts["examples"] == len(rows)
