@@ -62,6 +62,8 @@ def evaluate(wanted: Mapping[str, Any], progress: Callable[[int, int], None]) ->
     from tunewiz.backends.evaluate import MetricOptions
 
     options = MetricOptions(tuple(wanted["k"]), ("ndcg@10",))
+    if wanted.get("store"):
+        return _in_store(wanted, searcher, bool(reranker), collection, options, at_times(progress), notes)
     measured = (
         _in_two_stages(*reranker, collection, options, at_times(progress))
         if reranker
@@ -71,6 +73,30 @@ def evaluate(wanted: Mapping[str, Any], progress: Callable[[int, int], None]) ->
     record.pop("cosines", None)
     notes_told = [problem.as_json() for problem in notes if problem.severity != "note"]
     return {"model": str(wanted.get("run") or wanted["model"]), **record, "notes": notes_told}
+
+
+def _in_store(
+    wanted: Mapping[str, Any],
+    searcher: tuple[Run, EmbeddingPreset] | None,
+    ranks: bool,
+    collection: Collection,
+    options: MetricOptions,
+    progress: Callable[[int, int], None],
+    notes: list[Problem],
+) -> dict[str, Any]:
+    """The record of a search in a store; ``exact`` and ``found`` tell what that misses."""
+    from tunewiz.backends.evaluate.full_search import judged_queries
+    from tunewiz.backends.export.stored_search import measure_stored, store_called
+
+    if ranks:
+        message = say("A reranker searches in no store: --store goes with embedding models.")
+        raise BadPreset(error("store-of-reranker", message))
+    store = store_called(str(wanted["store"]))
+    if not judged_queries(collection):
+        raise nothing_to_measure()
+    measured = measure_stored(store, _encoder(wanted, searcher, progress), collection, options)
+    told = [problem.as_json() for problem in notes if problem.severity != "note"]
+    return {"model": str(wanted.get("run") or wanted["model"]), **measured, "notes": told}
 
 
 def _collection(place: str, split: str, notes: list[Problem]) -> Collection:

@@ -93,7 +93,8 @@ class SentenceTransformersExporter(Exporter):
 def _write_encoder(model: Any, folder: Path, facts: Facts) -> Path:
     model.save_pretrained(str(folder), create_model_card=False)
     clean(folder, facts)
-    write_whole(folder / "README.md", model_card(facts, prompts(model)))
+    lay_out_for_others(folder, int(model.max_seq_length or 0))
+    write_whole(folder / "README.md", model_card(facts, prompts(model), served=folder))
     return folder
 
 
@@ -126,6 +127,48 @@ def clean(folder: Path, facts: Facts) -> None:
         if isinstance(settings, dict) and Path(str(settings.get("_name_or_path", ""))).is_absolute():
             settings["_name_or_path"] = facts.base_model
             write_json(path, settings)
+
+
+#: Modules of a model by the names that all versions of sentence-transformers, vLLM and TEI know; 6.x writes others.
+_MODULES: Final = ("Transformer", "Pooling", "Dense", "Normalize")
+_POOLED: Final = {
+    "cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens", "mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "weightedmean": "weightedmean_tokens", "lasttoken": "lasttoken",
+}  # fmt: skip
+
+
+def lay_out_for_others(folder: Path, longest: int) -> None:
+    """Write the modules of the model in ``folder`` as versions before 6 of sentence-transformers have them.
+
+    vLLM looks for ``sentence_transformers.models.Pooling`` and, where it is not, pools by the first word whatever the
+    model does; TEI wants ``pooling_mode_cls_token``. What they do not know stays as it is; version 6 reads both.
+    ``longest``: tokens that the model reads.
+    """
+    modules: Any = read_json(folder / "modules.json")
+    names = [str(module["type"]).rsplit(".", 1)[-1] for module in modules] if isinstance(modules, list) else []
+    if not names or not set(names) <= set(_MODULES):
+        return
+    for module, name in zip(modules, names, strict=True):
+        module["type"] = f"sentence_transformers.models.{name}"
+        if name == "Pooling":
+            _lay_out_pooling(folder / module["path"] / "config.json")
+    write_json(folder / "modules.json", modules)
+    read = folder / "sentence_bert_config.json"
+    told: Any = read_json(read)
+    plain = isinstance(told, dict) and set(told.get("modality_config") or {"text": {}}) == {"text"}
+    if plain and longest and told.get("module_output_name", "token_embeddings") == "token_embeddings":
+        write_json(read, {"max_seq_length": longest, "do_lower_case": bool(told.get("do_lower_case"))})
+
+
+def _lay_out_pooling(file: Path) -> None:
+    told: Any = read_json(file)
+    wanted = told.get("pooling_mode") if isinstance(told, dict) else None
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    if not wanted or not set(wanted) <= set(_POOLED):
+        return
+    modes = {f"pooling_mode_{name}": mode in wanted for mode, name in _POOLED.items()}
+    sizes = {"word_embedding_dimension": told["embedding_dimension"]}
+    write_json(file, {**sizes, **modes, "include_prompt": told.get("include_prompt", True)})
 
 
 def _vectors(model: Any) -> Vectors:
@@ -209,7 +252,7 @@ class CrossEncoderExporter(Exporter):
 def _write_reranker(model: Any, folder: Path, facts: Facts) -> Path:
     model.save_pretrained(str(folder), create_model_card=False)
     clean(folder, facts)
-    write_whole(folder / "README.md", model_card(facts, ("", "")))
+    write_whole(folder / "README.md", model_card(facts, ("", ""), served=folder))
     return folder
 
 

@@ -6,9 +6,11 @@ What it is, what it was made from, what it brings, how to use it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
+from tunewiz.backends.export.serving import Serving, instructions, servers, told_of
 from tunewiz.backends.reports.blocks import Block, Bullets, Code, Heading, Paragraph, markdown, verdict
 from tunewiz.backends.reports.facts import Facts
 from tunewiz.backends.reports.retrieval_report import made_from, numbers
@@ -25,12 +27,13 @@ _KINDS: Final = {
 _LICENCES: Final = {"mit": "mit", "apache-2.0": "apache-2.0", "apache 2.0": "apache-2.0"}
 
 
-def model_card(facts: Facts, prompts: tuple[str, str], adapter: bool = False) -> str:
+def model_card(facts: Facts, prompts: tuple[str, str], adapter: bool = False, served: Path | None = None) -> str:
     """The card as Markdown with YAML front matter, in the current language.
 
     ``prompts`` are those of queries and passages; ``adapter``: the card is for the LoRA adapter, not for the model.
+    ``served``: the folder of the whole model, for how servers take it.
     """
-    return "\n".join(_front(facts, adapter)) + "\n\n" + markdown(list(_body(facts, prompts, adapter)))
+    return "\n".join(_front(facts, adapter)) + "\n\n" + markdown(list(_body(facts, prompts, adapter, served)))
 
 
 def _front(facts: Facts, adapter: bool) -> Iterator[str]:
@@ -50,7 +53,7 @@ def _front(facts: Facts, adapter: bool) -> Iterator[str]:
     yield "---"
 
 
-def _body(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Block]:
+def _body(facts: Facts, prompts: tuple[str, str], adapter: bool, served: Path | None) -> Iterator[Block]:
     yield Heading(facts.preset.name, 1)
     if facts.preset.description:
         yield Paragraph(printable(facts.preset.description, 2000))  # a card, not a book
@@ -60,6 +63,9 @@ def _body(facts: Facts, prompts: tuple[str, str], adapter: bool) -> Iterator[Blo
     yield from numbers(facts)
     yield Heading(translate(N_("How to use it")))
     yield from reranker_usage(facts, adapter) if facts.preset.task == "reranker" else _usage(facts, prompts, adapter)
+    if served is not None:
+        found = servers(facts.preset.task, served, ".", facts.preset.name)
+        yield from serving_section(found, instructions(prompts))
     yield Heading(translate(N_("How it was made")))
     yield Bullets([line.text() for line in made_from(facts, prompts)])
     yield Heading(translate(N_("Licence")))
@@ -128,6 +134,15 @@ def reranker_usage(facts: Facts, adapter: bool) -> Iterator[Block]:
         '    print(found["score"], found["text"])',
     )
     yield Code("\n".join(lines))
+
+
+def serving_section(found: Sequence[Serving], more: Message | None = None) -> Iterator[Block]:
+    """The commands of servers, run in the folder of the model."""
+    yield Heading(translate(N_("How to serve it")))
+    yield Paragraph(say("In this folder, with the server that you have installed:").text())
+    yield Code("\n".join(told_of(found)), "sh")
+    if more:
+        yield Paragraph(more.text())
 
 
 def python_text(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tunewiz.backends.evaluate import metrics
 from tunewiz.backends.export import onnx_graphs
-from tunewiz.backends.export.exporters import clean
+from tunewiz.backends.export.exporters import clean, lay_out_for_others
 from tunewiz.backends.export.targets import Target, need_packages, whole_model
 from tunewiz.backends.models.run_models import ranking, searching, tuned_encoder
 from tunewiz.backends.reports.blocks import Block, Bullets, Code, Heading, Paragraph, markdown
@@ -87,6 +87,8 @@ class Onnx(Target):
         folder.mkdir(parents=True, exist_ok=True)
         made.model.save_pretrained(str(folder), create_model_card=False)
         clean(folder, gather(run, own))
+        if made.name == "encode":
+            lay_out_for_others(folder, int(made.model.max_seq_length or 0))
         for weights in (*folder.glob("*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.index.json")):
             weights.unlink()  # those of the graph take their place; layers after it keep theirs
         file = folder / onnx_graphs.FILE

@@ -66,10 +66,9 @@ class Store(Target):
         corpus = run_documents(run)
         documents = [{"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True)]
         write_jsonl(folder / "documents.jsonl", iter(documents))
-        write_whole(folder / "store.py", (SOURCES / f"{self.program}.py.txt").read_text(encoding="utf-8"))
         write_joins("store", folder)
         questions, vectors = _vectors(own, preset, run, corpus.texts)
-        program = _imported(folder / "store.py")
+        program = program_of(self, folder)
         program.build(documents, vectors, self.kind)
         found = program.search(questions.vectors, min(TOP, len(documents)))
         told = _compared(questions, vectors, corpus.ids, found)
@@ -115,18 +114,10 @@ def _vectors(own: Run, preset: Preset, run: Run, texts: Sequence[str]) -> tuple[
 def _compared(
     questions: _Questions, vectors: Vectors, ids: Sequence[str], found: Sequence[Sequence[tuple[str, float]]]
 ) -> dict[str, float]:
-    """The share of exact search's best that the store finds, and what both measure.
-
-    Of documents that are equally near any will do.
-    """
+    """The share of exact search's best that the store finds, and what both measure."""
     exact = metrics.rank(questions.vectors, list(map(str, range(len(found)))), vectors, [[name] for name in ids], TOP)
-    hits = wanted = 0
-    for place, ranking in enumerate(found):
-        best = exact[str(place)]
-        edge = min((score for _, score in best), default=0.0) - _SAME
-        hits += min(len(best), sum(score >= edge for _, score in ranking))
-        wanted += len(best)
-    told = {"found": hits / wanted if wanted else 1.0, "questions": float(len(found))}
+    by_place = {str(place): ranking for place, ranking in enumerate(found)}
+    told = {"found": share_found(by_place, exact), "questions": float(len(found))}
     if questions.names:
         name = f"ndcg@{TOP}"
         for key, rankings in (("ndcg", found), ("ndcg_exact", exact.values())):
@@ -135,8 +126,23 @@ def _compared(
     return told
 
 
-def _imported(program: Path) -> ModuleType:
-    """The program as a module, so that what is checked is what the user gets."""
+def share_found(
+    found: Mapping[str, Sequence[tuple[str, float]]], exact: Mapping[str, Sequence[tuple[str, float]]]
+) -> float:
+    """The share of exact search's best that is found; of documents that are equally near any will do."""
+    hits = wanted = 0
+    for name, ranking in exact.items():
+        best = ranking[:TOP]
+        edge = min((score for _, score in best), default=0.0) - _SAME
+        hits += min(len(best), sum(score >= edge for _, score in found[name][:TOP]))
+        wanted += len(best)
+    return hits / wanted if wanted else 1.0
+
+
+def program_of(store: Store, folder: Path) -> ModuleType:
+    """Write the store's program into ``folder``; it as a module, so that what is checked is what the user gets."""
+    program = folder / "store.py"
+    write_whole(program, (SOURCES / f"{store.program}.py.txt").read_text(encoding="utf-8"))
     spec = importlib.util.spec_from_file_location("tunewiz_exported_store", program)
     assert spec is not None
     assert spec.loader is not None
@@ -212,7 +218,9 @@ class StoreService(Target):
         for name, part in parts(run, preset).items():
             if SERVED[name] != "model":  # which the store has
                 copy_model(part, folder / SERVED[name])
-        started = write_service(run, preset, folder, run_documents(run), stored=True)
+        started = write_service(
+            run, preset, folder, run_documents(run), tuple(self.store.packages.values()), stored=True
+        )
         return say("{service} {store}", service=started, store=told)
 
 

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from tunewiz.backends.export.container import ASK, write_container
+from tunewiz.backends.export.serving import lacking, servers, write_script
 from tunewiz.backends.models.run_models import has_model, searching
 from tunewiz.backends.negatives import words
 from tunewiz.backends.reports.metrics_file import MetricsFile
@@ -32,7 +30,7 @@ from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.printable import operand
-from tunewiz.problems import BadPreset, Message, TunewizError, error, say
+from tunewiz.problems import BadPreset, Message, error, say
 from tunewiz.registry import Registry
 
 #: The tasks whose models every form takes.
@@ -154,50 +152,6 @@ class Adapter(Target):
         return say("It goes onto {base}; README.md in it shows how.", base=preset.model.id)
 
 
-# The model as one GGUF file, for llama.cpp, Ollama and LM Studio.
-
-
-CONVERTER: Final = "convert_hf_to_gguf.py"
-_VARIABLE: Final = "LLAMA_CPP"
-
-
-class Gguf(Target):
-    """``model.gguf`` in 16 bits, written by llama.cpp's own converter."""
-
-    name: ClassVar[str] = "gguf"
-    tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
-    summary: ClassVar[str] = N_("one GGUF file for llama.cpp, Ollama, LM Studio")
-
-    def write(self, run: Run, preset: Preset, folder: Path) -> Message:
-        """Convert. Raises :class:`BadPreset` (``no-converter``) with the exact commands where llama.cpp is missing."""
-        model = whole_model(run)
-        found = converter()
-        if found is None:
-            message = say("llama.cpp's converter {name} is not on this machine.", name=CONVERTER)
-            command = (
-                "git clone --depth 1 https://github.com/ggml-org/llama.cpp && pip install gguf && "
-                f"python llama.cpp/{CONVERTER} --outfile model.gguf --outtype bf16 {operand(model)}"
-            )
-            raise BadPreset(error("no-converter", message, fix=say("Run: {command}", command=command)))
-        out = folder / "model.gguf"
-        command_line = [sys.executable, str(found), str(model), "--outfile", str(out), "--outtype", "bf16"]
-        done = subprocess.run(command_line, capture_output=True, text=True, check=False)
-        if done.returncode or not out.is_file():
-            lines = done.stderr.strip().splitlines() or [str(done.returncode)]
-            failed = say("The converter failed: {reason}", reason=lines[-1])
-            raise TunewizError(error("converter-failed", failed))
-        return say("Run it: {command}", command="llama-cli -m model.gguf")
-
-
-def converter() -> Path | None:
-    """The converter: in ``$LLAMA_CPP``, on the path, or in a ``llama.cpp`` folder here; ``None`` if it is nowhere."""
-    on_path = shutil.which(CONVERTER)
-    places = [Path(os.environ[_VARIABLE]) / CONVERTER] if os.environ.get(_VARIABLE) else []
-    places += [Path(on_path)] if on_path else []
-    places.append(Path("llama.cpp") / CONVERTER)
-    return next((place.absolute() for place in places if place.is_file()), None)
-
-
 # The model with a Modelfile, which Ollama makes a model of its own from.
 
 
@@ -212,11 +166,7 @@ class Ollama(Target):
         """Copy the model and write its Modelfile. Raises :class:`BadPreset` (``modelfile``) where none can be."""
         template = template_of(run)
         copy_model(run, folder / "model")
-        text = _modelfile(folder / "model", template)
-        if not _MODELFILE.fullmatch(text):
-            message = say("The chat template {name} cannot be written as a Modelfile.", name=template)
-            raise BadPreset(error("modelfile", message, fix=say("Export --to merged, and write a Modelfile by hand.")))
-        write_whole(folder / "Modelfile", text.replace("FROM .", "FROM ./model", 1))
+        write_whole(folder / "Modelfile", modelfile(folder / "model", template, "./model"))
         name = operand(preset.name)
         return say("There: {command}", command=f"ollama create -f Modelfile {name} && ollama run {name}")
 
@@ -240,7 +190,11 @@ def template_of(run: Run) -> str:
     return str(template)
 
 
-def _modelfile(model: Path, template: str) -> str:
+def modelfile(model: Path, template: str, source: str) -> str:
+    """Ollama's Modelfile of ``source`` for a ``model`` that was tuned with ``template``, in Ollama's words.
+
+    Raises :class:`BadPreset` (``modelfile``) where none can be.
+    """
     from llamafactory.data.template import get_template_and_fix_tokenizer
     from llamafactory.hparams import DataArguments
     from transformers import AutoTokenizer
@@ -248,50 +202,40 @@ def _modelfile(model: Path, template: str) -> str:
     tokenizer = AutoTokenizer.from_pretrained(str(model))
     known = get_template_and_fix_tokenizer(tokenizer, DataArguments(template=template))
     text: str = known.get_ollama_modelfile(tokenizer)
-    return text
+    if not _MODELFILE.fullmatch(text):
+        message = say("The chat template {name} cannot be written as a Modelfile.", name=template)
+        raise BadPreset(error("modelfile", message, fix=say("Export --to merged, and write a Modelfile by hand.")))
+    return text.replace("FROM .", f"FROM {source}", 1)
 
 
-# The model with the command of a server that speaks OpenAI's protocol.
+# The model with the commands of the servers that take it.
 
 
 class Server(Target):
-    """``serve.sh`` starts vLLM where it is installed, else LLaMA-Factory's API, on port 8000 of this machine."""
+    """``model/`` and ``serve.sh``, which starts vLLM, TEI or LLaMA-Factory's API on port 8000 of this machine."""
 
     name: ClassVar[str] = "server"
-    tasks: ClassVar[frozenset[str]] = frozenset({"llm"})
-    summary: ClassVar[str] = N_("the model with the command of an OpenAI-compatible server")
+    tasks: ClassVar[frozenset[str]] = frozenset({"llm", "embedding", "reranker", "comparison"})
+    summary: ClassVar[str] = N_("the model with the commands of servers: vLLM, TEI, or LLaMA-Factory's")
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
-        """Copy the model and write ``serve.sh``."""
+        """Copy the model and write ``serve.sh``. Raises :class:`BadPreset` where a server would not take it."""
         copy_model(run, folder / "model")
-        script = folder / "serve.sh"
-        write_whole(script, serving_script(preset.name, template_of(run)))
-        script.chmod(0o755)
-        write_joins("server", folder)
-        return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
-                   address="http://127.0.0.1:8000/v1")  # fmt: skip
-
-
-def serving_script(name: str, template: str) -> str:
-    """``serve.sh`` for a model that goes by ``name`` and was tuned with ``template``, whatever these hold."""
-    vllm = ["vllm", "serve", "./model", f"--served-model-name={name}", "--host=127.0.0.1", "--port=8000"]
-    factory = ["env", "API_HOST=127.0.0.1", "API_PORT=8000", "llamafactory-cli", "api", "--model_name_or_path=./model",
-               f"--template={template}", "--infer_backend=huggingface"]  # fmt: skip
-    usual = "vllm" if importlib.util.find_spec("vllm") else "llamafactory"
-    return _SERVE.format(usual=usual, vllm=shlex.join(vllm), llamafactory=shlex.join(factory))
-
-
-#: It finds its folder by its own name, without a program that could read that as options, and without the user's
-#: CDPATH, in which another folder of this name may lie.
-_SERVE: Final = """#!/bin/sh
-# ./serve.sh [vllm | llamafactory]
-case $0 in */*) CDPATH= cd -- "${{0%/*}}/" || exit ;; esac
-case ${{1:-{usual}}} in
-  vllm) exec {vllm} ;;
-  llamafactory) exec {llamafactory} ;;
-  *) echo "usage: ./serve.sh [vllm | llamafactory]" >&2; exit 2 ;;
-esac
-"""
+        task = "reranker" if isinstance(preset, ComparisonPreset) else preset.task
+        missing = lacking(task, folder / "model")
+        if missing:
+            message = say("Servers need what the model has not: {names}.", names=tuple(missing))
+            raise BadPreset(error("not-servable", message, fix=say("Export it as it is: --to merged.")))
+        found = servers(task, folder / "model", "./model", preset.name, template_of(run) if task == "llm" else "")
+        write_script(folder, found)
+        usual = found[0]
+        if task == "llm":
+            write_joins("server", folder)
+            return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
+                       address="http://127.0.0.1:8000/v1")  # fmt: skip
+        start = f"./serve.sh {usual.name}"
+        return say("Start it: {start}; ask it: {ask}. README.md in {folder} has the commands of other servers.",
+                   start=start, ask=usual.ask(), folder="model")  # fmt: skip
 
 
 # The model with a script that uses it: no Tunewiz needed where it runs.
@@ -365,10 +309,17 @@ class Service(Target):
 SERVED: Final = {"": "model", "embedding": "model", "reranker": "reranker"}
 
 
-def write_service(run: Run, preset: Preset, folder: Path, corpus: Corpus, stored: bool = False) -> Message:
+def write_service(
+    run: Run,
+    preset: Preset,
+    folder: Path,
+    corpus: Corpus,
+    packages: Sequence[str] = ("faiss-cpu",),
+    stored: bool = False,
+) -> Message:
     """The program of a service into a ``folder`` that has models and the documents of ``corpus``; how it searches.
 
-    ``stored``: in a store of vectors, so that words alone are no way to search in it.
+    ``stored``: in a store of vectors, which ``packages`` read, so that words alone are no way to search in it.
     """
     if isinstance(preset, PipelinePreset):  # measured with the reranker over what the vectors find
         settings = {"search": "dense", "reranker": SERVED["reranker"], **_of_reranking(preset)}
@@ -379,11 +330,12 @@ def write_service(run: Run, preset: Preset, folder: Path, corpus: Corpus, stored
     shutil.copyfile(Path(words.__file__), folder / "words.py")
     write_whole(folder / "serve.py", (SOURCES / "service.py.txt").read_text(encoding="utf-8"))
     write_joins("service", folder)
+    write_container(preset.name, folder, packages)
     question = next(iter(corpus.queries), "what do I do when the disk is full")
     asked = json.dumps({"query": question, "k": 5}, ensure_ascii=False)
     write_whole(folder / "example.json", asked + "\n")
     return say(
-        "Start it: {start}; ask it: {ask}",
+        "Start it: {start}; ask it: {ask}. README.md in the folder has the rest: streams, /metrics, an image.",
         start="python serve.py --port 8000",
-        ask="curl localhost:8000/search -H 'content-type: application/json' -d @example.json",
+        ask=ASK,
     )

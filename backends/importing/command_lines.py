@@ -23,13 +23,14 @@ from tunewiz.backends.importing.foreign import (
     name_of,
     no_model,
     no_value,
-    one_of,
     real,
     to,
     true,
     whole,
 )
 from tunewiz.language import N_
+from tunewiz.presets.losses import meant, trained_by
+from tunewiz.presets.losses.loss import RerankerLoss
 from tunewiz.presets.yaml.tree import plain
 from tunewiz.problems import BadPreset, Message, Where, error, say, warning
 
@@ -246,20 +247,19 @@ def _of_launcher(draft: Draft, words: Sequence[Word], file: str) -> None:
 # sentence-transformers: its examples take these words, and the Trainer's arguments.
 
 
-_LOSSES: Final = {
-    "MultipleNegativesRankingLoss": "multiple_negatives_ranking",
-    "CachedMultipleNegativesRankingLoss": "cached_multiple_negatives_ranking",
-    "CoSENTLoss": "cosent",
-    "AnglELoss": "angle",
-    "CosineSimilarityLoss": "cosine_similarity",
-    "ContrastiveLoss": "contrastive",
-    "OnlineContrastiveLoss": "online_contrastive",
-    "TripletLoss": "triplet",
-    "BinaryCrossEntropyLoss": "binary_cross_entropy",
-    "ListNetLoss": "list_net",
-    "RankNetLoss": "rank_net",
-    "LambdaLoss": "lambda_loss",
-}
+def _loss_of(ranks: bool) -> Rule:
+    """A rule: the loss that goes by that name in the library, of those that rerankers or embedding models have."""
+    known = trained_by("cross_encoder", RerankerLoss) if ranks else trained_by("sentence_transformers")  # type: ignore[type-abstract]
+
+    def rule(value: Any) -> Mapping[str, Any]:
+        found = meant(str(value), list(known))
+        if not found:
+            raise NoPlace(say("it knows {names}", names=tuple(known)))
+        return {"loss.name": found}
+
+    return rule
+
+
 _SENTENCES: Final[Mapping[str, Rule | str]] = {
     **TRAINER,
     **_LORA,
@@ -270,7 +270,6 @@ _SENTENCES: Final[Mapping[str, Rule | str]] = {
     **dict.fromkeys(("train_batch_size", "batch_size"), to("training.batch_size", whole)),
     **dict.fromkeys(("epochs", "num_epochs"), to("training.epochs", real)),
     **dict.fromkeys(("lr",), to("training.learning_rate", real)),
-    **dict.fromkeys(("loss", "loss_name"), one_of("loss.name", _LOSSES | {name: name for name in _LOSSES.values()})),
     "scale": to("loss.scale", real),
     "mini_batch_size": to("loss.mini_batch_size", whole),
     "pooling": to("model.pooling", str),
@@ -297,7 +296,7 @@ def from_sentence_transformers(words: Sequence[Word], file: Path) -> Imported:
     draft.values["task"] = "reranker" if ranks else "embedding"
     draft.values["backend"] = "cross_encoder" if ranks else "sentence_transformers"
     givens = givens_of(words[place + 1 :], str(file))
-    _fill(draft, givens, _SENTENCES)
+    _fill(draft, givens, {**_SENTENCES, **dict.fromkeys(("loss", "loss_name"), _loss_of(ranks))})
     draft.default(name=name_of(file.stem), data__train="train.jsonl")
     draft.default(loss__name="binary_cross_entropy" if ranks else "multiple_negatives_ranking")
     draft.default(training__epochs=3.0, training__learning_rate=5e-5, training__batch_size=8,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz.backends.export.model_card import python_text
+from tunewiz.backends.export.model_card import python_text, serving_section
+from tunewiz.backends.export.serving import adapter_server, served_adapter, servers
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, adapter_in, load, load_tuned, speaks_first
 from tunewiz.backends.reports.blocks import Block, Code, Heading, Paragraph, markdown, section
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
@@ -39,7 +41,7 @@ def export(run: Run, preset: LlmPreset, places: Places) -> list[Path]:
         expected, kind, device = _probed(loaded.model, loaded.tokenizer), type(loaded.inner), loaded.inner.device
         if whole:
             _model(loaded, temporary, run)
-            write_whole(temporary / "README.md", card(run, preset))
+            write_whole(temporary / "README.md", card(run, preset, template=places.template))
             written.append(run.model)
         if adapter:
             _adapter(adapter, temporary / ADAPTER, run, preset)
@@ -139,21 +141,21 @@ def _adapter(adapter: Path, folder: Path, run: Run, preset: LlmPreset) -> None:
     hub = model.get("source") in ("huggingface", "modelscope")
     settings["base_model_name_or_path"] = preset.model.id if hub else model.get("path", preset.model.id)
     write_json(folder / "adapter_config.json", settings)
-    write_whole(folder / "README.md", card(run, preset, adapter=True))
+    write_whole(folder / "README.md", card(run, preset, adapter=folder))
 
 
-def card(run: Run, preset: LlmPreset, adapter: bool = False) -> str:
-    """The README of the exported model, or of its adapter, as Markdown with YAML front matter."""
+def card(run: Run, preset: LlmPreset, adapter: Path | None = None, template: str = "") -> str:
+    """The README of the exported model, or of its ``adapter``, as Markdown with YAML front matter."""
     facts = gather_language_model(run, preset)
     front = ["---", f"library_name: {'peft' if adapter else 'transformers'}", "pipeline_tag: text-generation"]
     if "/" in facts.base_model:
         front.append(f"base_model: {write_scalar(facts.base_model)}")
     if facts.licence:
         front += ["license: other", f"license_name: {write_scalar(facts.licence)}"]
-    return "\n".join([*front, "---"]) + "\n\n" + markdown(list(_card(facts, adapter)))
+    return "\n".join([*front, "---"]) + "\n\n" + markdown(list(_card(facts, adapter, template)))
 
 
-def _card(facts: LlmFacts, adapter: bool) -> Iterator[Block]:
+def _card(facts: LlmFacts, adapter: Path | None, template: str) -> Iterator[Block]:
     yield Heading(facts.preset.name, 1)
     made = say("A language model: {base}, tuned on {data} with Tunewiz.", base=facts.base_model, data=facts.data_name)
     yield Paragraph(made.text())
@@ -176,5 +178,19 @@ def _card(facts: LlmFacts, adapter: bool) -> Iterator[Block]:
         lines[0:0] = ["from peft import PeftModel"]
         lines.insert(5, f'model = PeftModel.from_pretrained(model, ".")  # {here}')
     yield Code("\n".join(lines))
+    yield from _served(facts, adapter, template)
     yield from section(N_("How it was made"), [line.text() for line in made_from(facts)])
     yield from section(N_("Licence"), [facts.licence or translate(N_("The licence of the base model applies."))])
+
+
+def _served(facts: LlmFacts, adapter: Path | None, template: str) -> Iterator[Block]:
+    """How servers take the model, or vLLM the adapter."""
+    name = facts.preset.name
+    if adapter is None:
+        yield from serving_section(servers("llm", Path(), ".", name, template))
+        return
+    rank = served_adapter(adapter)
+    command = adapter_server(facts.base_model, ".", name, rank) if rank else None
+    if command:
+        yield Heading(translate(N_("How to serve it")))
+        yield Code(shlex.join(command), "sh")

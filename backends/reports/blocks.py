@@ -96,7 +96,8 @@ pre { background: var(--soft); padding: .8rem; overflow-x: auto; }
 @page { margin: 1.6cm; }
 @media print {
   :root { color-scheme: light; } body { max-width: none; margin: 0; font-size: 11pt; }
-  table { display: table; font-size: 9pt; } tr, pre, figure { break-inside: avoid; } h1, h2, h3 { break-after: avoid; }
+  table { display: table; font-size: 9pt; } .number { white-space: normal; } td { overflow-wrap: anywhere; }
+  tr, pre, figure { break-inside: avoid; } h1, h2, h3 { break-after: avoid; }
 }
 """
 
@@ -197,15 +198,17 @@ def verdict(word: Verdict, decides: Comparison | None = None) -> Block:
     """The verdict's sentence, and with ``decides`` the measure that it goes by: what one reads who reads one line."""
     sentence = VERDICTS[word].sentence.text()
     if decides is not None:
-        sentence += f" ({decides.metric} {decides.before:.3f} → {decides.after:.3f})"
+        sides = f"{decides.before:.3f} → {decides.after:.3f}"
+        sentence = say("{verdict} ({metric} {sides})", verdict=sentence, metric=decides.metric, sides=sides).text()
     return Paragraph(sentence, strong=True)
 
 
 def section(title: str, items: Sequence[str]) -> Iterator[Block]:
-    """A heading with a list; nothing without items."""
-    if items:
+    """A heading with a list; nothing without items. What is not known is an item without words, and left out."""
+    known = [item for item in items if item]
+    if known:
         yield Heading(translate(title))
-        yield Bullets(items)
+        yield Bullets(known)
 
 
 def advice(steps: Sequence[Message]) -> Iterator[Block]:

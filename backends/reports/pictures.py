@@ -122,7 +122,7 @@ def loss_picture(curves: Mapping[str, Curve], metric: str, target: Path) -> Path
     figure, (ax,) = _figure()
     ax.plot(loss.steps, loss.values, color=_GREY, linewidth=1)
     ax.plot(loss.steps, smooth(loss.values), color=_AFTER, linewidth=2, label=_label(N_("training loss")))
-    ax.set_xlabel(_label(N_("step")))
+    _over_steps(ax)
     ax.set_ylabel(_label(N_("loss")))
     watched = curves.get(metric) or curves.get(f"eval_{metric}") or curves.get("spearman")
     if watched and len(watched.values) > 1:
@@ -140,8 +140,24 @@ _OVER_STEPS: Final = (
     ("training-cosines", N_("cosine"), ("positive_cosine", "negative_cosine", "margin"), 1.0),
     ("memory", N_("memory (GiB)"), ("memory", "memory_peak"), float(1 << 30)),
 )
+#: Curves whose keys are no words for readers.
+_CALLED: Final = {
+    "memory": N_("now"),
+    "memory_peak": N_("most until then"),
+    "positive_cosine": N_("right passages"),
+    "negative_cosine": N_("the nearest wrong ones"),
+    "margin": N_("margin"),
+}
 #: Of what is measured during training, what tells how long that took.
 _NO_MEASURE: Final = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time")
+
+
+def _over_steps(ax: Any) -> None:
+    """Steps from left to right; there are no halves of them."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set_xlabel(_label(N_("step")))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def curve_pictures(curves: Mapping[str, Curve], folder: Path) -> dict[str, Path]:
@@ -160,8 +176,9 @@ def curve_pictures(curves: Mapping[str, Curve], folder: Path) -> dict[str, Path]
         figure, (ax,) = _figure()
         for key, curve in drawn.items():
             marked = "o" if len(curve.values) < 40 else None
-            ax.plot(curve.steps, [value / unit for value in curve.values], linewidth=1.6, marker=marked, label=key)
-        ax.set_xlabel(_label(N_("step")))
+            label = _label(_CALLED[key]) if key in _CALLED else key
+            ax.plot(curve.steps, [value / unit for value in curve.values], linewidth=1.6, marker=marked, label=label)
+        _over_steps(ax)
         ax.set_ylabel(_label(told))
         if len(drawn) > 1:
             ax.legend(frameon=False, fontsize="small", ncols=1 + len(drawn) // 6)

@@ -169,8 +169,8 @@ def _beside(one: Tried) -> Message:
 def _table(preset: Preset, every: Sequence[Tried], chosen: Choice, best: Tried) -> Table:
     """A row a run: what it was given, what it measured, what it took."""
     given = [translate(N_("variant")), translate(N_("measure"))] if preset.variants else list(preset.sweep)
-    titles = [*given, *map(translate, _TITLES)]
-    titles[len(given)] += f" ({chosen.metric})" if chosen.validated else ""
+    validated = [f"{translate(N_('validation'))} ({chosen.metric})"] if chosen.validated else []
+    titles = [*given, *validated, *map(translate, _TITLES)]
     rows = [[*_given(one, preset), *_cells(one, chosen)] for one in every]
     return Table(titles, rows, frozenset(range(len(given), len(titles) - 1)), list(every).index(best))
 
@@ -235,16 +235,16 @@ def _general(done: Sequence[Tried]) -> Iterator[Block]:
         yield Table([translate(title) for title in titles], rows, frozenset({2, 3, 4}))
 
 
-_TITLES: Final = (
-    N_("validation"), N_("before"), N_("after"), N_("difference"), N_("time"), N_("memory"), N_("verdict"),
-)  # fmt: skip
+_TITLES: Final = (N_("before"), N_("after"), N_("difference"), N_("time"), N_("memory"), N_("verdict"))
 
 
 def _chosen(chosen: Choice, best: Tried) -> Message:
     if not chosen.validated:
-        return say(
-            "{point} measured best on the held-out rows ({metric}).", point=best.point.told, metric=chosen.metric
-        )
+        sides = [(side or {}).get(chosen.metric) for side in (best.numbers.before, best.numbers.after)]
+        before, after = ("–" if value is None else f"{value:.4f}" for value in sides)
+        return say("{point} measured best on the held-out rows ({metric} {before} → {after}, {verdict}).",
+                   point=best.point.told, metric=chosen.metric, before=before, after=after,
+                   verdict=best.numbers.verdict or "–")  # fmt: skip
     value = best.validated(chosen.metric) or 0.0
     return say("{point} measured best on the validation data ({metric} {value}).", point=best.point.told,
                metric=chosen.metric, value=f"{value:.4f}")  # fmt: skip
@@ -261,14 +261,15 @@ def _optimistic() -> Message:
 def _cells(one: Tried, chosen: Choice) -> list[str]:
     if not one.finished:
         why = str(one.state.why.get("message", "")) if one.state.why else ""
-        return [*["–"] * (len(_TITLES) - 1), why[:80] or translate(N_("not finished"))]
+        return [*["–"] * (len(_TITLES) - 1 + chosen.validated), why[:80] or translate(N_("not finished"))]
     numbers, primary = one.numbers, one.numbers.primary
     sides = [(side or {}).get(primary) for side in (numbers.before, numbers.after)]
     compared = numbers.comparison
     gain = f"{compared.difference:+.4f} [{compared.low:+.4f}, {compared.high:+.4f}]" if compared else "–"
     measured = one.validated(chosen.metric) if chosen.validated else None
+    validated = ["–" if measured is None else f"{measured:.4f}"] if chosen.validated else []
     return [
-        "–" if measured is None else f"{measured:.4f}",
+        *validated,
         *("–" if value is None else f"{value:.4f}" for value in sides),
         gain,
         duration(sum(one.state.seconds.values())),

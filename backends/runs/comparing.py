@@ -38,11 +38,18 @@ def measures(states: Sequence[RunState]) -> tuple[Row, ...]:
 
 
 def differences(runs: Sequence[Run]) -> tuple[Row, ...]:
-    """The keys of the presets, as run, whose values are not the same in all ``runs``."""
+    """The keys of the presets, as run, whose values are not the same in all ``runs``.
+
+    What only one task has is no difference between runs of several: such a key counts among the runs of its tasks.
+    """
     presets = [flat_keys(run.preset_file) for run in runs]
     keys = dict.fromkeys(key for preset in presets for key in preset if key not in LEFT_OUT)
-    rows = (Row(key, tuple(preset.get(key, "") for preset in presets)) for key in keys)
-    return tuple(row for row in rows if len(set(row.values)) > 1)
+    return tuple(Row(key, tuple(preset.get(key, "") for preset in presets)) for key in keys if _differs(key, presets))
+
+
+def _differs(key: str, presets: Sequence[Mapping[str, str]]) -> bool:
+    tasks = {preset.get("task") for preset in presets if key in preset}
+    return len({preset.get(key, "") for preset in presets if preset.get("task") in tasks}) > 1
 
 
 def flat_keys(preset_file: Path) -> dict[str, str]:
@@ -58,8 +65,15 @@ def _leaves(tree: Mapping[Any, Any], above: str) -> list[tuple[str, str]]:
         if isinstance(value, dict) and value:
             found += _leaves(value, f"{name}.")
         else:
-            found.append((name, str(value)))
+            found.append((name, _told(value)))
     return found
+
+
+def _told(value: Any) -> str:
+    """A value as a preset has it; "" for what is not set."""
+    if value is None or value == {}:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def rival(run: Run) -> Run | None:

@@ -46,6 +46,7 @@ _CALLED: Final = {
     "binary_cross_entropy": "bce bcewithlogits binary",
     "cross_entropy": "ce softmax",
     "cosine_similarity": "cosine",
+    "gist": "gistembed",
     "group_softmax": "listwise flagembedding localizedcontrastive lce",
     "lambda_loss": "lambdarank",
     "distill_kl": "kl kldiv distillation distillkldiv kldivergence",

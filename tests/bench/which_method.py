@@ -29,8 +29,8 @@ _MARKED: Final = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.
 #: Of each comparison, in both languages; what has none here is told by its name alone.
 _TOLD: Final = {
     "course": {
-        "en": "Full, LoRA and contrastive tuning of the same 170 topics",
-        "zh": "全参数、LoRA 与对比学习，内容是同样的 170 个主题",
+        "en": "A language model, full and LoRA, and an embedding model by contrast, on samples of the same topics",
+        "zh": "语言模型的全参数与 LoRA 微调，向量模型的对比学习，用的是同样主题的样例数据",
     },
     "methods": {"en": "One language model, three methods, the same rows", "zh": "同一个语言模型，三种方法，同一份数据"},
     "negatives-embedding": {
@@ -54,7 +54,9 @@ def _blocks(run: Run, language: Language) -> Iterator[Block]:
     preset = load(str(run.preset_file))
     told = _TOLD.get(preset.name, {}).get(language, preset.name)
     models = dict.fromkeys(MetricsFile.of(one.report).base_model for one in inner)
-    yield Paragraph(f"{told} (`tunewiz run comparison/{preset.name}`; {', '.join(models)}; {_machine(inner[0])}):")
+    begin, between, end = ("（", "；", "）：") if language == "zh" else (" (", "; ", "):")
+    facts = (f"`tunewiz run comparison/{preset.name}`", ", ".join(models), _machine(inner[0]))
+    yield Paragraph(f"{told}{begin}{between.join(facts)}{end}")
     rows = efforts(inner, [read_state(one) for one in inner])
     every = [_measures(inner, language), *([row.name, *(value or "–" for value in row.values)] for row in rows)]
     yield Table(["", *(one.name for one in inner)], every, frozenset(range(1, len(inner) + 1)))

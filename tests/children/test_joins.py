@@ -16,6 +16,7 @@ import pytest
 
 from tests.children.evaluation import fresh_run, go_through, preset_for, write_beir
 from tests.children.test_stores import CALLING
+from tunewiz.backends.evaluate.standalone import ask
 from tunewiz.backends.export import stores, targets
 from tunewiz.backends.runs.run import Run
 from tunewiz.errand import send
@@ -128,3 +129,35 @@ def imported(file: Path) -> Any:
     module: ModuleType = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def plain(run: Run) -> dict[str, Any]:
+    """What is measured without a store."""
+    return ask(question(run, ""))
+
+
+def question(run: Run, store: str) -> dict[str, Any]:
+    told = {"model": run.name, "run": str(run.directory), "preset": str(run.preset_file), "split": "auto"}
+    return told | {"k": [1, 5], "data": str(run.directory.parent / "beir"), "store": store}
+
+
+@pytest.mark.parametrize("name", ["faiss-hnsw", "milvus", "chroma"])
+def test_a_collection_is_measured_in_a_store(name: str, run: Run, plain: dict[str, Any]) -> None:
+    store = targets.catalogue()[name]
+    assert isinstance(store, stores.Store)
+    for package in store.packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    told = ask(question(run, name))
+    assert "problems" not in told, told
+    assert [told[key] for key in ("store", "queries", "documents")] == [name, plain["queries"], plain["documents"]]
+    assert told["found"] == pytest.approx(1.0), "so few documents are all found"
+    assert told["metrics"] == pytest.approx(told["exact"], abs=1e-3)
+    assert told["exact"]["ndcg@10"] == pytest.approx(plain["metrics"]["ndcg@10"], abs=1e-3)
+
+
+def test_a_store_that_there_is_not_is_told(run: Run) -> None:
+    told = ask(question(run, "milvs"))
+    assert told["exit_code"] == 2
+    assert told["problems"][0]["code"] == "unknown-store" and "milvus" in json.dumps(told["problems"])

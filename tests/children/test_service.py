@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +17,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -301,6 +305,108 @@ def test_many_clients_at_a_time_are_all_answered(service: Service, headers: dict
             pool.map(lambda number: service.ask(asked(query=TEXTS[number % 5] * (number + 1)), headers), range(48))
         )
     assert {answer.status for answer in answers} == {200}
+
+
+def streamed(answer: Answered) -> list[Any]:
+    assert answer.headers["Content-Type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+def test_many_queries_are_answered_by_a_stream_of_lines(service: Service, headers: dict[str, str]) -> None:
+    wanted = headers | {"Accept": "text/html;q=0.1, application/x-ndjson"}
+    queries = [TEXTS[number % 5] for number in range(150)]
+    answer = service.ask(asked(query=queries, k=1), wanted)
+    assert answer.status == 200
+    *lines, last = streamed(answer)
+    assert [line["query"] for line in lines] == list(range(150))
+    assert [line["hits"][0]["text"] for line in lines] == queries
+    assert last["queries"] == 150 and last["milliseconds"] > 0
+    (line, _) = streamed(service.ask(asked(query="train the model", k=2), wanted))
+    assert line["query"] == 0 and len(line["hits"]) == 2
+    refused = service.ask(asked(query=["a"] * 10_001), wanted)
+    assert (refused.status, set(refused.told)) == (422, {"error"})
+    assert service.ask(asked(query=["x" * 9000] * 100), wanted).status == 200, "larger than a request without a stream"
+
+
+def measures(service: Service, headers: dict[str, str]) -> dict[str, float]:
+    answer = service.ask(None, headers, "/metrics")
+    assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    lines = answer.body.decode().splitlines()
+    kinds = {line.split()[2]: line.split()[3] for line in lines if line.startswith("#")}
+    found = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+    for name in found:
+        bare = re.sub(r"(_bucket|_sum|_count)?(\{.*\})?$", "", name)
+        assert bare in kinds or name.split("{")[0] in kinds, name
+    assert kinds["search_requests_total"] == "counter" and kinds["search_seconds"] == "histogram"
+    return found
+
+
+def test_metrics_count_what_happened(service: Service, headers: dict[str, str]) -> None:
+    before = measures(service, headers)
+    for body, status in ((asked(query=TEXTS, k=3), 200), (b"{}", 422), (asked(query="x"), 200)):
+        assert service.ask(body, headers).status == status
+    after = measures(service, headers)
+    told = {name: after[name] - before.get(name, 0) for name in after}
+    assert told['search_requests_total{status="200"}'] == 2 and told['search_requests_total{status="422"}'] == 1
+    assert told["search_queries_total"] == 6 and told["search_seconds_count"] == 2
+    assert told["search_batch_queries_sum"] == 6 and told["search_seconds_sum"] > 0
+    assert after["search_queue_queries"] == 0 and after["search_documents"] == len(TEXTS)
+    assert after['search_seconds_bucket{le="+Inf"}'] == after["search_seconds_count"]
+    if "Authorization" in headers:
+        assert service.ask(None, {}, "/metrics").status == 401
+
+
+def test_requests_that_wait_are_searched_together(service: Service, headers: dict[str, str]) -> None:
+    before = measures(service, headers)
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda place: service.ask(asked(query=TEXTS[place % 5], k=2), headers), range(96)))
+    for place, answer in enumerate(answers):
+        assert answer.told["hits"][0]["text"] == TEXTS[place % 5], "each client gets what it asked for"
+    after = measures(service, headers)
+    batches = after["search_batch_queries_count"] - before["search_batch_queries_count"]
+    assert after["search_batch_queries_sum"] - before["search_batch_queries_sum"] == 96
+    assert batches < 96
+
+
+def test_a_search_that_fails_is_told_and_spoils_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    serve = imported_program()
+
+    class Failing:
+        documents = [{}]
+        reranker = None
+
+        def search(self, queries: list[str], k: int) -> list[list[dict[str, Any]]]:
+            time.sleep(0.05)
+            if "bad" in queries:
+                raise RuntimeError("out of luck")
+            return [[{"id": query, "score": 1.0}] for query in queries]
+
+    async def through() -> list[Any]:
+        batches = serve.Batches(Failing(), serve.Counts())
+        asked_for = [batches.search([query], 1) for query in ("a", "b", "bad", "c")]
+        found = await asyncio.gather(*asked_for, return_exceptions=True)
+        left = asyncio.ensure_future(batches.search(["gone"], 1))
+        await asyncio.sleep(0)
+        left.cancel()
+        assert await batches.search(["d"], 1) == [[{"id": "d", "score": 1.0}]]
+        return list(found)
+
+    first, second, bad, last = asyncio.run(through())
+    assert [one[0][0]["id"] for one in (first, second, last)] == ["a", "b", "c"]
+    assert isinstance(bad, RuntimeError) and "out of luck" in capsys.readouterr().err
+
+
+def imported_program() -> Any:
+    loader = SourceFileLoader("exported_service", str(PROGRAM))
+    spec = importlib.util.spec_from_loader("exported_service", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
+    return module
 
 
 def test_it_listens_on_this_machine_only(service: Service) -> None:

@@ -163,7 +163,7 @@ def test_exports_are_whole_and_refused_with_a_reason(used: Shell) -> None:
     listed = json.loads(used("export", run.name, "--json").stdout)
     stores = {"faiss", "faiss-hnsw", "faiss-ivf", "milvus", "chroma"}
     services = {"service", *(f"service-{store}" for store in stores)}
-    others = {"merged", "adapter", "script", "training-script", "notebook", "onnx", "onnx-int8"}
+    others = {"merged", "adapter", "script", "training-script", "notebook", "onnx", "onnx-int8", "server"}
     assert set(listed) == others | stores | services
     assert used("export", run.name, "--to", "adapter", "--out", str(out / "adapter")).returncode == 0
     assert (out / "adapter" / "adapter_model.safetensors").is_file()
@@ -260,8 +260,16 @@ def test_a_language_model_answers_before_and_after_and_leaves(tmp_path: Path, ti
     text = (out / "Modelfile").read_text("utf-8")
     assert "FROM ./model" in text
     assert "<|im_start|>" in text
-    refused = shell("export", "chat", "--to", "gguf", "--out", str(tmp_path / "gguf"))
-    assert (refused.returncode, "convert_hf_to_gguf.py" in refused.stderr) == (2, True)
+    done = shell("export", "chat", "--to", "gguf-q4", "--out", str(tmp_path / "gguf"))
+    assert done.returncode == 0, done.stderr
+    checked = read_json(tmp_path / "gguf" / "check.json")
+    assert checked["by"] in ("Q4_0", "Q4_K_M") and 0 < checked["difference"] < 0.12
+    assert checked["loss"] == pytest.approx(checked["loss_tuned"], rel=0.05) and checked["rows"] == 4
+    assert f"{checked['loss']:.4f} instead of {checked['loss_tuned']:.4f}" in done.stderr
+    modelfile = (tmp_path / "gguf" / "Modelfile").read_text("utf-8")
+    assert modelfile.replace("./model.gguf", "./model") == text, "the same but for what it is made from"
+    files = {"Modelfile", "README.md", "check.json", "model.gguf"}
+    assert {path.name for path in (tmp_path / "gguf").iterdir()} == files
     assert shell("export", "chat", "--to", "service", "--out", str(tmp_path / "x")).returncode == 2
 
 

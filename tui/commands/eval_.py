@@ -29,15 +29,23 @@ def eval_(
     data: Annotated[str, typer.Option("--data", metavar="DIR", help=_("A BEIR folder, a file of pairs, sample:NAME."))],
     split: Annotated[str, typer.Option("--split", help=_("Which judgments of a folder; auto prefers test."))] = "auto",
     cutoffs: Annotated[list[int], typer.Option("--k", help=_("A cut-off of the metrics; repeatable."))] = [],  # noqa: B006
+    store: Annotated[
+        str, typer.Option("--store", metavar="NAME", help=_("Search in a store: faiss-hnsw, milvus, chroma …"))
+    ] = "",
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz eval``."""
-    finish(lambda: run_eval(name, runs_dir, data, split, cutoffs, as_json))
+    finish(lambda: run_eval(name, runs_dir, data, split, cutoffs, store, as_json))
 
 
-def run_eval(which: str, folder: Path | None, data: str, split: str, cutoffs: Sequence[int], as_json: bool) -> int:
-    """Measure ``which`` (a run, else a model's folder or hub id) on ``data``; the exit code says how it went."""
+def run_eval(
+    which: str, folder: Path | None, data: str, split: str, cutoffs: Sequence[int], store: str, as_json: bool
+) -> int:
+    """Measure ``which`` (a run, else a model's folder or hub id) on ``data``; the exit code says how it went.
+
+    ``store``: the vector store that is searched; "" compares with every document.
+    """
     if any(k < 1 for k in cutoffs):
         raise BadPreset(error("bad-count", say("--k is a cut-off: 1 or more.")))
     run = _run(which, runs_dir(folder))
@@ -48,6 +56,7 @@ def run_eval(which: str, folder: Path | None, data: str, split: str, cutoffs: Se
         "data": data if data.startswith("sample:") else str(Path(data).expanduser().absolute()),
         "split": split,
         "k": list(cutoffs) or [1, 5, 10],
+        "store": store,
     }
     found = ask(wanted)
     for problem in found.get("problems") or found.get("notes", ()):
@@ -70,10 +79,17 @@ def _run(which: str, folder: Path) -> Run | None:
 def _print(found: dict[str, Any], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column(translate(N_("metric")))
-    table.add_column(translate(N_("value")), justify="right")
+    table.add_column(str(found.get("store") or translate(N_("value"))), justify="right")
+    exact = found.get("exact") or {}
+    if exact:
+        table.add_column(translate(N_("exact search")), justify="right")
     for name, value in found["metrics"].items():
-        table.add_row(Text(printable(name)), f"{value:.4f}")
+        table.add_row(Text(printable(name)), f"{value:.4f}", *([f"{exact[name]:.4f}"] if name in exact else []))
     console.print(table)
+    if exact:
+        share = say("Of the ten best documents by exact search it finds {percent} %.",
+                    percent=f"{100 * found['found']:.1f}")  # fmt: skip
+        console.print(Text(share.text()), soft_wrap=True)
     words = translate("{model}: {queries} queries in {documents} documents, {seconds} s")
     seconds = f"{found['seconds']:.0f}"
     told = {"model": printable(found["model"]), "queries": found["queries"], "documents": found["documents"]}
