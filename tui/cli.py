@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
-from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
 import typer
@@ -231,7 +230,7 @@ class Commands(TyperGroup):
             print(ctx.get_help())
             ctx.exit()
         if args and args[0] not in COMMANDS:
-            if Path(args[0]).exists():
+            if os.path.exists(args[0]):  # noqa: PTH110  # false for what no file can be called
                 raise UsageError(translate(_FILE).format(file=args[0]), ctx)
             if near := _CALLED.get(args[0].lower()):
                 raise UsageError(translate(_NEAR).format(name=args[0], near=near), ctx)

@@ -21,6 +21,7 @@ from tunewiz.problems import Problem, Report, note, say, warning
 
 _FEW: Final = 4  # turns of which one cannot tell who speaks
 _KNOWN: Final = 0.9  # share of the turns whose speaker has to be known
+_TOGETHER: Final = "messages"  # where the turns of a conversation are put, as the layout of that name has them
 
 
 class TurnRows(ConversationFormat):
@@ -51,7 +52,7 @@ class TurnRows(ConversationFormat):
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns that :meth:`rows` put together."""
-        return cells.supervised(cells.talk(cells.row.values[cells.detection.column("content")], answered=True))
+        return cells.supervised(cells.talk(cells.row.values[_TOGETHER], answered=True))
 
 
 class AskedTurnRows(AskedTurns):
@@ -85,7 +86,7 @@ class AskedTurnRows(AskedTurns):
 
     def turns_in(self, detection: Detection) -> str:
         """Where :func:`joined` puts them."""
-        return detection.column("content")
+        return _TOGETHER
 
 
 def _whole(table: Table) -> Mapped | None:
@@ -108,10 +109,10 @@ def _told(source: Source, found: Mapped) -> Problem:
 
 
 def joined(detection: Detection, report: Report) -> Iterator[Row]:
-    """A row for each conversation, its turns in the column of what is said; ``line`` is that of the first."""
-    order, what = detection.column("order"), detection.column("content")
+    """A row for each conversation, its turns as a list of messages; ``line`` is that of the first."""
+    order = detection.column("order")
     for name, turns in _conversations(detection, report):
-        values: dict[str, Any] = {what: [_turn(row, detection) for row in _sorted(turns, order)]}
+        values: dict[str, Any] = {_TOGETHER: [_turn(row, detection) for row in _sorted(turns, order)]}
         if name is not None:
             values[detection.column("conversation")] = name
         yield Row(turns[0].line, values)

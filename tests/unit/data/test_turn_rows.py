@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tunewiz.data.inspection import inspect
+from tunewiz.data.inspection import fix, inspect
 from tunewiz.data.opening.opened import conversations_of, open_dataset, read_examples
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.rows.conversations import Conversation
@@ -45,6 +45,16 @@ def test_rows_of_one_conversation_are_put_together(tmp_path: Path, head: Sequenc
     found = read(table(tmp_path / "log.csv", head, rows))
     assert [tuple(turn.text for turn in one.turns) for one in found] == TALKS
     assert [one.line for one in found[:3]] == [2, 4, 6]
+
+
+def test_a_cleaned_copy_is_read_as_messages(tmp_path: Path) -> None:
+    rows = [(n, who, text) for n, (q, a) in enumerate(TALKS) for who, text in (("user", q), ("bot", a))]
+    path, out = table(tmp_path / "log.csv", ("chat_id", "role", "text"), rows), tmp_path / "clean.jsonl"
+    fix(Dataset(path), out, "llm")
+    again = inspect(Dataset(str(out)), "llm")
+    assert again.format == "messages"
+    assert again.counts["examples"] == len(TALKS)
+    assert not any(finding.severity in ("error", "warning") for finding in again.findings)
 
 
 def test_turns_come_in_the_order_that_is_told(tmp_path: Path) -> None:
