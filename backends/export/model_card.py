@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tunewiz.backends.export.serving import Serving, instructions, servers, told_of
+from tunewiz.backends.export.serving import Serving, answers_of, instructions, servers, told_of
 from tunewiz.backends.reports.blocks import Block, Bullets, Code, Heading, Paragraph, markdown, verdict
 from tunewiz.backends.reports.facts import Facts
 from tunewiz.backends.reports.retrieval_report import made_from, numbers
@@ -64,7 +64,7 @@ def _body(facts: Facts, prompts: tuple[str, str], adapter: bool, served: Path | 
     yield Heading(translate(N_("How to use it")))
     yield from reranker_usage(facts, adapter) if facts.preset.task == "reranker" else _usage(facts, prompts, adapter)
     if served is not None:
-        found = servers(facts.preset.task, served, ".", facts.preset.name)
+        found = servers(answers_of(facts.preset), served, ".", facts.preset.name)
         yield from serving_section(found, instructions(prompts))
     yield Heading(translate(N_("How it was made")))
     yield Bullets([line.text() for line in made_from(facts, prompts)])

@@ -13,10 +13,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tunewiz.files import read_json, write_whole
 from tunewiz.language import N_, translate
+from tunewiz.presets.preset import Preset
+from tunewiz.presets.tasks.comparison import ComparisonPreset
 from tunewiz.problems import Message, say
 
 HOST, PORT = "127.0.0.1", 8000
@@ -42,13 +44,24 @@ class Serving:
         return shlex.join(words)
 
 
-def servers(task: str, model: Path, place: str, name: str, template: str = "") -> list[Serving]:
+#: What a model is asked for.
+Answers = Literal["chat", "embed", "rerank"]
+
+
+def answers_of(preset: Preset) -> Answers:
+    """What the model is asked for that ``preset`` tunes; a comparison's best one reranks."""
+    if preset.conversations:
+        return "chat"
+    return "rerank" if preset.cross_encoder or isinstance(preset, ComparisonPreset) else "embed"
+
+
+def servers(kind: Answers, model: Path, place: str, name: str, template: str = "") -> list[Serving]:
     """The servers of the model in the folder ``model``, which will lie at ``place`` and be called ``name``.
 
     ``template``: what a language model was tuned with, for LLaMA-Factory's server.
     """
     vllm = ["vllm", "serve", place, f"--served-model-name={name}", f"--host={HOST}", f"--port={PORT}"]
-    if task == "llm":
+    if kind == "chat":
         turns = {"model": name, "messages": [{"role": "user", "content": translate(N_("What can you do?"))}]}
         chat = "/v1/chat/completions"
         found = [Serving("vllm", vllm, chat, turns)]
@@ -60,7 +73,7 @@ def servers(task: str, model: Path, place: str, name: str, template: str = "") -
     tei = ["text-embeddings-router", f"--model-id={place}", f"--hostname={HOST}", f"--port={PORT}", "--auto-truncate"]
     texts = [translate(N_("It turns texts into vectors for search.")), translate(N_("The weather is fine."))]
     vllm.append("--runner=pooling")
-    if task == "reranker":
+    if kind == "rerank":
         asked = translate(N_("What does this model do?"))
         return [
             Serving("tei", tei, "/rerank", {"query": asked, "texts": texts}),
@@ -108,7 +121,7 @@ def pooling_of(model: Path) -> str:
     return ""
 
 
-def lacking(task: str, model: Path) -> list[str]:
+def lacking(kind: Answers, model: Path) -> list[str]:
     """What servers read in the folder of a model and what is not there: files, and keys of files."""
     config: Any = read_json(model / "config.json")
     told = config if isinstance(config, dict) else {}
@@ -116,12 +129,12 @@ def lacking(task: str, model: Path) -> list[str]:
     found += [name for name in ("tokenizer.json", "tokenizer_config.json") if not (model / name).is_file()]
     if not any(model.glob("*.safetensors")):
         found.append("*.safetensors")
-    if task == "llm" and not (model / "chat_template.jinja").is_file():
+    if kind == "chat" and not (model / "chat_template.jinja").is_file():
         settings: Any = read_json(model / "tokenizer_config.json")
         found += [] if isinstance(settings, dict) and settings.get("chat_template") else ["chat_template.jinja"]
-    if task == "embedding" and not pooling_of(model):
+    if kind == "embed" and not pooling_of(model):
         found.append("1_Pooling/config.json")
-    if task == "reranker" and len(told.get("id2label") or ()) != 1:
+    if kind == "rerank" and len(told.get("id2label") or ()) != 1:
         found.append("config.json: id2label")
     return found
 

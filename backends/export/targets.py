@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from tunewiz.backends.export.container import ASK, write_container
-from tunewiz.backends.export.serving import lacking, servers, write_script
+from tunewiz.backends.export.serving import answers_of, lacking, servers, write_script
 from tunewiz.backends.models.run_models import has_model, searching
 from tunewiz.backends.negatives import words
 from tunewiz.backends.reports.metrics_file import MetricsFile
@@ -221,15 +221,17 @@ class Server(Target):
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model and write ``serve.sh``. Raises :class:`BadPreset` where a server would not take it."""
         copy_model(run, folder / "model")
-        task = "reranker" if isinstance(preset, ComparisonPreset) else preset.task
-        missing = lacking(task, folder / "model")
+        kind = answers_of(preset)
+        missing = lacking(kind, folder / "model")
         if missing:
             message = say("Servers need what the model has not: {names}.", names=tuple(missing))
             raise BadPreset(error("not-servable", message, fix=say("Export it as it is: --to merged.")))
-        found = servers(task, folder / "model", "./model", preset.name, template_of(run) if task == "llm" else "")
+        found = servers(
+            kind, folder / "model", "./model", preset.name, template_of(run) if preset.conversations else ""
+        )
         write_script(folder, found)
         usual = found[0]
-        if task == "llm":
+        if preset.conversations:
             write_joins("server", folder)
             return say("Start it: {start}; then any OpenAI client at {address}.", start="./serve.sh",
                        address="http://127.0.0.1:8000/v1")  # fmt: skip

@@ -187,7 +187,7 @@ def _served(facts: LlmFacts, adapter: Path | None, template: str) -> Iterator[Bl
     """How servers take the model, or vLLM the adapter."""
     name = facts.preset.name
     if adapter is None:
-        yield from serving_section(servers("llm", Path(), ".", name, template))
+        yield from serving_section(servers("chat", Path(), ".", name, template))
         return
     rank = served_adapter(adapter)
     command = adapter_server(facts.base_model, ".", name, rank) if rank else None

@@ -60,11 +60,11 @@ def test_an_embedding_model_lies_as_vllm_and_tei_look_for_it(run: Run, tmp_path:
     assert settings["pooling_mode_mean_tokens"] is True and settings["pooling_mode_cls_token"] is False
     assert [key for key, wanted in settings.items() if wanted is True] == ["pooling_mode_mean_tokens", "include_prompt"]
     assert told(model / "sentence_bert_config.json")["max_seq_length"] == 48
-    assert serving.lacking("embedding", model) == [] and serving.pooling_of(model) == "mean"
+    assert serving.lacking("embed", model) == [] and serving.pooling_of(model) == "mean"
     assert "--pooling=mean" in (out / "serve.sh").read_text("utf-8") and "./serve.sh tei" in said
     (model / "1_Pooling" / "config.json").unlink()
     (model / "tokenizer.json").unlink()
-    assert serving.lacking("embedding", model) == ["tokenizer.json", "1_Pooling/config.json"]
+    assert serving.lacking("embed", model) == ["tokenizer.json", "1_Pooling/config.json"]
 
 
 def test_a_model_that_servers_cannot_take_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,18 +106,18 @@ def test_the_models_card_has_commands_that_servers_know(language: str, tmp_path:
         asked = json.loads(body)
         assert {"query"} < set(asked) and len(asked.get("texts") or asked["documents"]) == 2
     assert ("How to serve it" in text) == (language == "en")
-    assert serving.lacking("reranker", run.model) == []
+    assert serving.lacking("rerank", run.model) == []
     out = tmp_path / "out"
     targets.write(run, "server", out)
-    assert "rerank" in serving.servers("reranker", out / "model", "./model", "x")[0].path
+    assert "rerank" in serving.servers("rerank", out / "model", "./model", "x")[0].path
 
 
 def test_a_language_model_has_what_servers_need(tmp_path: Path) -> None:
     model = build_tiny_llm(tmp_path)
-    assert serving.lacking("llm", model) == []
+    assert serving.lacking("chat", model) == []
     (model / "chat_template.jinja").unlink()
-    assert serving.lacking("llm", model) == ["chat_template.jinja"]
-    for one in serving.servers("llm", model, "./model", "mine", "qwen3"):
+    assert serving.lacking("chat", model) == ["chat_template.jinja"]
+    for one in serving.servers("chat", model, "./model", "mine", "qwen3"):
         assert is_known(shlex.join(one.command)) and one.asked["messages"][0]["role"] == "user"
 
 

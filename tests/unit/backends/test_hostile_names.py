@@ -67,7 +67,7 @@ def test_the_servers_script_runs_what_it_should(name: str, program: str, program
     folder = tmp_path / "exports" / f"{name.replace('/', '_')}"
     folder.mkdir(parents=True)
     script = folder / "serve.sh"
-    write_script(folder, servers("llm", folder, "./model", name, name))
+    write_script(folder, servers("chat", folder, "./model", name, name))
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     if program == "vllm":
         wanted = ["vllm", "", "", "serve", "./model", f"--served-model-name={name}", "--host=127.0.0.1", "--port=8000"]
@@ -91,7 +91,7 @@ def test_the_servers_script_runs_what_it_should(name: str, program: str, program
 
 def test_the_servers_script_says_how_it_is_used(programs: Path, tmp_path: Path) -> None:
     script = tmp_path / "serve.sh"
-    write_script(tmp_path, servers("llm", tmp_path, "./model", "a", "b"))
+    write_script(tmp_path, servers("chat", tmp_path, "./model", "a", "b"))
     assert "llamafactory-cli" in told(subprocess.run(["sh", script], capture_output=True, check=False))
     wrong = subprocess.run(["sh", script, "other"], capture_output=True, check=False)
     assert (wrong.returncode, b"usage" in wrong.stderr) == (2, True)

@@ -88,6 +88,7 @@ def test_the_plain_questions_are_those_of_the_screen(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("tunewiz.tui.wizard.machine.batch_system", lambda: False)  # no step of the launch
     plain = Plain(Dialogue(io.StringIO(), io.StringIO()), fresh(Draft(folder="/tmp").answer(("task",), task)))
     draft = plain.state.draft
     for advanced in (False, True):

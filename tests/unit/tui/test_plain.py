@@ -25,6 +25,12 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def no_batch_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps are the same where Slurm is installed."""
+    monkeypatch.setattr("tunewiz.tui.wizard.machine.batch_system", lambda: False)
+
+
 @pytest.fixture
 def answered(tmp_path: Path) -> tuple[list[Path], io.StringIO]:
     return [], io.StringIO()
