@@ -29,7 +29,7 @@ from tunewiz.tui.widgets.pulldown import Pulldown
 from tunewiz.tui.wizard.pace import _followed
 from tunewiz.tui.wizard.step import View, steps
 
-NAMES = [step.name for step in steps()]
+NAMES = [step.name for step in steps() if step.has_a_choice(None)]
 
 
 def answers(**given: object) -> Draft:
