@@ -39,14 +39,14 @@ def called(folder: Path, expression: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def _packages() -> None:
     for package in onnx_targets.PACKAGES:
         pytest.importorskip(package, reason=f"{package} is not installed: pip install 'tunewiz[onnx]'")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
+def run(_packages: None, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
     """Of an embedding model that was tuned by LoRA and left its adapter alone."""
     folder = tmp_path_factory.mktemp("onnx")
     method = {"type": "lora", "rank": 4, "alpha": 8}
