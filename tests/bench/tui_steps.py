@@ -9,6 +9,7 @@ from typing import Final
 
 from tests.bench.terminal import Terminal, load, quantile
 from tunewiz.presets.drafts.draft import Draft
+from tunewiz.tui.wizard.machine import look
 from tunewiz.tui.wizard.step import Step, steps_for
 
 DATA: Final = {"embedding": "sample:faq-zh", "llm": "sample:instructions-zh", "reranker": "sample:faq-zh"}
@@ -36,7 +37,7 @@ def measure(task: str, advanced: bool, columns: int, rows: int, rounds: int) -> 
     """Seconds from Alt and a number to the first words of each step, by its name; and processor seconds a change."""
     folder = Path(tempfile.mkdtemp())
     draft = Draft(answers={"task": task, "data": {"train": DATA[task]}})
-    steps = steps_for(draft)
+    steps = steps_for(draft, look())
     environment = {"XDG_CONFIG_HOME": str(folder), "XDG_STATE_HOME": str(folder), "HF_HUB_OFFLINE": "1"}
     terminal = Terminal(wizard(folder, draft, advanced), columns, rows, environment)
     terminal.until(begin(steps[0]))
