@@ -189,7 +189,7 @@ Item = Question | Heading
 
 #: Rows that are made before a form is first painted, and how many at a time after that: each is half a dozen widgets,
 #: and a step with fifty of them would be half a second late. What is below the edge of the screen is not missed.
-FIRST: Final = 8
+FIRST: Final = 5
 PORTION: Final = 6
 _PAINTED: Final = 0.05  # seconds after which the first ones are painted: Textual does so 60 times a second
 _BREATH: Final = 0.02  # seconds between two portions
