@@ -52,7 +52,7 @@ def _dockerfile(folder: Path) -> Iterator[str]:
     yield (
         "# "
         + say(
-            "PyPI's torch brings the libraries of GPUs, some 3 GB; an index of torch for CPUs makes a small image:"
+            "The usual torch brings the libraries of GPUs, some 3 GB; an index of torch for CPUs makes a small image:"
         ).text()
     )
     yield "#   docker build --build-arg PIP_EXTRA_INDEX_URL=... -t search ."
