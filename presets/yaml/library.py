@@ -99,10 +99,13 @@ _LOOK: Final = 1 << 16  # bytes of a JSON file in which a preset has told its ta
 def _is_data(path: Path) -> bool:
     if path.name.casefold().endswith(_ROWS):
         return True
-    try:
-        return path.suffix.casefold() == ".json" and b'"task"' not in path.open("rb").read(_LOOK)
-    except OSError:
+    if path.suffix.casefold() != ".json":
         return False
+    try:
+        with path.open("rb") as stream:
+            return b'"task"' not in stream.read(_LOOK)
+    except OSError:
+        return False  # told where it is read
 
 
 def _path(text: str) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final, TypeAlias
@@ -10,13 +9,10 @@ from typing import Final, TypeAlias
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from tunewiz.tui.terminal.breaking import words
+
 Part: TypeAlias = tuple[str, str]  # text and the name of its style
 Line: TypeAlias = Sequence[Part]
-
-_WIDE: Final = "\u2e80"  # from here on characters stand in text without blanks between words
-#: What stays on one line: a word, or one Chinese character, with the punctuation that clings to it. Compiled where it
-#: is first used, as its ranges take 8 ms, which home in English need not wait for.
-_WORD: Final = r"[（《「“]*(?:[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)[，。；：！？、）》」”]*\s*"
 
 
 def width_of(line: Line) -> int:
@@ -68,7 +64,7 @@ def join_groups(groups: Iterable[Line], width: int, gap: str = "  ") -> list[Par
 def wrap_text(text: str, width: int, style: str = "plain", indent: str = "") -> list[list[Part]]:
     """``text`` broken into lines of at most ``width`` cells, at spaces or between Chinese characters."""
     lines, current = [], indent
-    for word in re.findall(_WORD if max(text, default="") >= _WIDE else r"\S+\s*", text):
+    for _, _, word in words(text.lstrip()):
         if cell_len(current + word.rstrip()) > width and current.strip():
             lines.append([(current.rstrip(), style)])
             current = indent

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from tunewiz.language import translate, use
 from tunewiz.tui import cli
 from tunewiz.tui.terminal.breaking import break_between_characters, words
+from tunewiz.tui.widgets.drawing import text_of, wrap_text
 
 _PLAIN = rich._wrap.words
 _SENTENCE = "用 校园问答.csv 的 54 行来学习，另留 6 行（约一成）在训练前后评测；如果变差了，“结论”里也会如实说明……"
@@ -31,7 +32,7 @@ def broken_so() -> Iterator[None]:
     rich._wrap.words = before
 
 
-@given(st.text("ab ,.()x3%[]\t\n", max_size=40))
+@given(st.text("ab ,.()x3%[]’“”—…é\t\n", max_size=40))
 def test_without_chinese_all_is_as_it_was(text: str) -> None:
     assert list(words(text)) == list(_PLAIN(text))
 
@@ -51,6 +52,16 @@ def test_lines_are_filled_and_no_mark_stands_on_the_wrong_side(width: int) -> No
         assert line[-1] not in "（“"
         if "csv" not in following[:12]:  # a word of letters stays whole
             assert cell_len(line) >= width - 7
+
+
+def test_an_apostrophe_is_no_end_of_a_word() -> None:
+    assert [word for _, _, word in words("他说 don’t，然后走了")][2:4] == ["don’t，", "然"]
+
+
+@pytest.mark.parametrize("width", range(12, 60, 7))
+def test_what_is_drawn_is_broken_by_the_same_rule(width: int) -> None:
+    drawn = [text_of(line) for line in wrap_text(_SENTENCE, width)]
+    assert drawn == [line.plain.rstrip() for line in Text(_SENTENCE).wrap(Console(width=width), width)]
 
 
 def test_textual_breaks_so_too() -> None:
