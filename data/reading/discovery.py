@@ -186,7 +186,7 @@ def _text(base: Source, dataset: Dataset) -> Source:
     peeked = _peek(source)
     refuse_binary("".join(text for _, text in peeked), source.at())
     first = next((text for _, text in peeked if text.strip()), "")
-    page = _html(source, dataset) if _MARKUP.match(first) and _XML.match(first) is None else None
+    page = _html(source, dataset) if is_page(base.path, first) else None
     if page is not None:
         return page
     refuse_markup(base.path, first, source.at())
@@ -364,8 +364,15 @@ def refuse_unreadable(path: Path, place: Where) -> None:
         raise BadData(error("not-a-file", say("This is neither a file nor a folder."), place))
 
 
-_MARKUP: Final = re.compile(r"\s*<(\?xml|!doctype|!--|html|head|meta|body|table|div)\b", re.I)
-_XML: Final = re.compile(r"\s*<\?xml\b(?!.*<(!doctype\s+)?html)", re.I)
+_MARKUP: Final = re.compile(r"\s*<(\?xml|!doctype|html)\b", re.I)
+_HTML: Final = re.compile(r"\s*<(!doctype\s+)?html\b", re.I)
+#: Endings of pages, whatever tag they begin with; offices save them as .xls too.
+_PAGES: Final = (".html", ".htm", ".xhtml", ".xls")
+
+
+def is_page(path: Path, first: str) -> bool:
+    """Whether a text is an HTML page, by its ending and its ``first`` line; Markdown may begin with a tag as well."""
+    return bool(_HTML.match(first)) or (path.suffix.casefold() in _PAGES and first.lstrip().startswith("<"))
 
 
 def refuse_markup(path: Path, first: str, place: Where) -> None:

@@ -67,3 +67,18 @@ def test_a_table_that_is_cut_off_gives_what_is_there(tmp_path: Path) -> None:
     assert pairs(tmp_path / "page.html", f"<html><table>{HEAD}{ROWS}<tr><td>最后")[: len(PAIRS)] == PAIRS
     wide = f"<table>{HEAD}{ROWS}<tr><td rowspan=99999999 colspan=99999999>x</td></tr></table>"
     assert pairs(tmp_path / "wide.html", wide)[: len(PAIRS)] == PAIRS
+
+
+def test_markdown_that_begins_with_a_tag_is_no_page(tmp_path: Path) -> None:
+    rows = "".join(f"| {q} | {a} |\n" for q, a in PAIRS)
+    text = f'<div align="center">\n\n# 常见问题\n\n</div>\n\n| 问题 | 答复 |\n|---|---|\n{rows}'
+    (tmp_path / "faq.md").write_text(text, encoding="utf-8")
+    found = inspect(Dataset(str(tmp_path / "faq.md")), "embedding")
+    assert "unsupported-file" not in {finding.code for finding in found.findings}
+
+
+@pytest.mark.parametrize(
+    "start", ["<!-- exported -->\n", "<meta charset=utf-8>", "<?xml version='1.0'?>\n<html>", "\ufeff<html>"]
+)
+def test_a_file_that_is_called_a_page_may_begin_with_any_tag(tmp_path: Path, start: str) -> None:
+    assert pairs(tmp_path / "page.html", f"{start}<table>{HEAD}{ROWS}</table>") == PAIRS
