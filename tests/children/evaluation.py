@@ -137,6 +137,14 @@ def go_through(
     return backend.report(run, preset)
 
 
+def exported_run(folder: Path, model: Path, **changes: Any) -> Run:
+    """A run in ``folder`` that went through all but its evaluation: what an export needs. See :func:`preset_for`."""
+    preset = preset_for(model, write_beir(folder / "beir"), **changes)
+    run = fresh_run(folder / "run", preset)
+    go_through(run, preset, ("prepare", "train", "export"))
+    return run
+
+
 def carried(run: Run) -> int:
     """Go through ``run`` as its child does, in this process, which has imported everything already; the exit code."""
     before = list(plan._taken)

@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.children.evaluation import fresh_run, go_through, preset_for, write_beir
+from tests.children.evaluation import exported_run
 from tests.children.test_stores import CALLING
 from tunewiz.backends.evaluate.standalone import ask
 from tunewiz.backends.export import stores, targets
 from tunewiz.backends.runs.run import Run
 from tunewiz.errand import send
-from tunewiz.presets.tasks.embedding import EmbeddingPreset
 
 pytest.importorskip("faiss")
 QUESTION = "why does my disk"
@@ -29,11 +28,7 @@ FRAMEWORKS = {"langchain_core": "with_langchain.py", "llama_index": "with_llama_
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
-    folder = tmp_path_factory.mktemp("joins")
-    preset: EmbeddingPreset = preset_for(tiny_encoder, write_beir(folder / "beir"))
-    run = fresh_run(folder / "run", preset)
-    go_through(run, preset, ("prepare", "train", "export"))
-    return run
+    return exported_run(tmp_path_factory.mktemp("joins"), tiny_encoder)
 
 
 def exported(run: Run, name: str, folder: Path) -> Path:

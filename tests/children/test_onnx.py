@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.children import reranking
-from tests.children.evaluation import fresh_run, go_through, preset_for, write_beir
+from tests.children.evaluation import exported_run, fresh_run, write_beir
 from tunewiz.backends.export import onnx_targets, targets
 from tunewiz.backends.models.loading import load_reranker
 from tunewiz.backends.runs.run import Run
@@ -48,12 +48,8 @@ def _packages() -> None:
 @pytest.fixture(scope="module")
 def run(_packages: None, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
     """Of an embedding model that was tuned by LoRA and left its adapter alone."""
-    folder = tmp_path_factory.mktemp("onnx")
     method = {"type": "lora", "rank": 4, "alpha": 8}
-    preset = preset_for(tiny_encoder, write_beir(folder / "beir"), method=method, export={"merge": False})
-    run = fresh_run(folder / "run", preset)
-    go_through(run, preset, ("prepare", "train", "export"))
-    return run
+    return exported_run(tmp_path_factory.mktemp("onnx"), tiny_encoder, method=method, export={"merge": False})
 
 
 @pytest.mark.usefixtures("_packages")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.children import reranking
-from tests.children.evaluation import fresh_run, go_through, preset_for, write_beir
+from tests.children.evaluation import exported_run, fresh_run, write_beir
 from tests.conftest import build_tiny_llm
 from tunewiz.backends.export import serving, targets
 from tunewiz.backends.runs.run import Run
@@ -37,11 +37,7 @@ def is_known(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
-    folder = tmp_path_factory.mktemp("serving")
-    preset = preset_for(tiny_encoder, write_beir(folder / "beir"))
-    run = fresh_run(folder / "run", preset)
-    go_through(run, preset, ("prepare", "train", "export"))
-    return run
+    return exported_run(tmp_path_factory.mktemp("serving"), tiny_encoder)
 
 
 def told(file: Path) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.children.evaluation import fresh_run, go_through, preset_for, write_beir
+from tests.children.evaluation import exported_run
 from tunewiz.backends.export import stores, targets
 from tunewiz.backends.runs.run import Run
 from tunewiz.problems import BadPreset
@@ -39,11 +39,7 @@ print(json.dumps(told))
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run:
-    folder = tmp_path_factory.mktemp("stores")
-    preset = preset_for(tiny_encoder, write_beir(folder / "beir"))
-    run = fresh_run(folder / "run", preset)
-    go_through(run, preset, ("prepare", "train", "export"))
-    return run
+    return exported_run(tmp_path_factory.mktemp("stores"), tiny_encoder)
 
 
 @pytest.mark.parametrize("name", ["faiss", "faiss-hnsw", "faiss-ivf", "milvus", "chroma"])
