@@ -298,8 +298,10 @@ def setting(given: Sequence[str]) -> list[str]:
                 "--set sweep_trials=10",
             )
             raise BadPreset(error("bad-sweep", problem, fix=fix))
-        shown = values.strip()
-        several = "{" + ", ".join(f"{name}: {typed.write(end)}" for name, end in value.items()) + "}" if isinstance(
-            value, dict) else shown if shown.startswith("[") else f"[{shown}]"  # fmt: skip
+        several = values.strip()
+        if isinstance(value, dict):
+            several = "{" + ", ".join(f"{name}: {typed.write(end)}" for name, end in value.items()) + "}"
+        elif not several.startswith("["):
+            several = f"[{several}]"
         found.append(f"sweep.{key.strip()}={several}")
     return found

@@ -223,14 +223,10 @@ def _tensors(model: Path, config: Mapping[str, Any], family: _Family, rows: int)
         if known is None:
             raise NotWritten(say("its weights {name} have no place in the file", name=name))
         shape = tuple(int(size) for size in piece.get_shape())
-        count = math.prod(shape)
-        if len(shape) == 1:
-            yield _Tensor(known, shape, np.dtype(np.float32), 4 * count, None, _reading(piece, name, config, family))
-        elif piece.get_dtype() == "BF16":
-            wide = gguf.GGMLQuantizationType.BF16
-            yield _Tensor(known, shape, np.dtype(np.uint16), 2 * count, wide, _reading(piece, name, config, family))
-        else:
-            yield _Tensor(known, shape, np.dtype(np.float16), 2 * count, None, _reading(piece, name, config, family))
+        wide = gguf.GGMLQuantizationType.BF16 if len(shape) > 1 and piece.get_dtype() == "BF16" else None
+        dtype = np.dtype(np.float32 if len(shape) == 1 else np.float16 if wide is None else np.uint16)
+        size = dtype.itemsize * math.prod(shape)
+        yield _Tensor(known, shape, dtype, size, wide, _reading(piece, name, config, family))
 
 
 def _reading(piece: Any, name: str, config: Mapping[str, Any], family: _Family) -> Any:
@@ -343,10 +339,3 @@ def difference(source: Path, file: Path) -> float:
             away += float(np.square(one - other, dtype=np.float64).sum())
             size += float(np.square(one, dtype=np.float64).sum())
     return math.sqrt(away / size) if size else 0.0
-
-
-def fields(file: Path) -> dict[str, Any]:
-    """The keys of a file with their values."""
-    import gguf
-
-    return {name: field.contents() for name, field in gguf.GGUFReader(str(file)).fields.items()}
