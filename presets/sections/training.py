@@ -312,8 +312,8 @@ class RetrievalTraining(Training):
         "auto",
         title=N_("Dropout in the model"),
         description=N_(
-            "Which numbers inside the model are set to zero at random while training. What attention weighs is the dear "
-            "part: a processor has no kernel for it, needs two to five times the time and twice the memory."
+            "Which numbers inside the model are set to zero at random while training. Of what attention weighs it is "
+            "dear: a processor has no kernel for it, and needs about twice the time and the memory."
         ),
         json_schema_extra=about(
             typical=N_("auto."),
