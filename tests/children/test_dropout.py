@@ -51,7 +51,9 @@ def test_what_attention_weighs_is_found_in_every_kind_of_model(kind: str, weighs
     from transformers import AutoConfig, AutoModel
 
     small = dict.fromkeys(("hidden_size", "d_model", "dim", "intermediate_size", "hidden_dim", "d_ff"), 16)
-    few = dict.fromkeys(("num_hidden_layers", "num_layers", "n_layers", "num_attention_heads", "num_heads", "n_heads"), 2)
+    few = dict.fromkeys(
+        ("num_hidden_layers", "num_layers", "n_layers", "num_attention_heads", "num_heads", "n_heads"), 2
+    )
     names = AutoConfig.for_model(kind).to_dict()
     config = AutoConfig.for_model(
         kind, vocab_size=100, **{name: value for name, value in (small | few).items() if name in names}

@@ -101,7 +101,9 @@ PIECES: Final = say(
     "On a processor, batches go through the model in pieces of similar length. What is learned is the same; random "
     "numbers are drawn in the order of the run."
 )
-DROPOUT: Final = say("Numbers that the model was made to drop at random while it is trained, and that the run left alone.")
+DROPOUT: Final = say(
+    "Numbers that the model was made to drop at random while it is trained, and that the run left alone."
+)
 FULL: Final = say("Full fine-tuning: every weight is trained.")
 LORA: Final = say("LoRA: the weights stay as they are; small matrices beside the linear layers are trained.")
 METRIC: Final = say(
