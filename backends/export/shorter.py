@@ -40,7 +40,7 @@ class Shortened(Run):
 
 @contextmanager
 def shortened(run: Run, preset: Preset, model: Path, dimension: int) -> Iterator[Run]:
-    """``run`` with the whole model in the folder ``model`` cut to vectors of ``dimension`` numbers; 0 leaves it as it is.
+    """``run`` with the whole model in the folder ``model`` cut to vectors of ``dimension`` numbers; 0: as it is.
 
     Raises :class:`BadPreset` (``no-dimension``) where the task has no vectors, or they are not that long.
     """

@@ -47,7 +47,7 @@ class Target(ABC):
     tasks: ClassVar[frozenset[str]]
     #: What it is, in a few words.
     summary: ClassVar[str]
-    #: Whether it is made from the whole model alone, so that an embedding model with shorter vectors can take its place.
+    #: Whether it is made from the whole model alone, whose place one with shorter vectors can take.
     shortens: ClassVar[bool] = False
 
     @abstractmethod

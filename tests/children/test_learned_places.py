@@ -14,7 +14,7 @@ IGNORED = -100
 
 
 def batch() -> dict[str, Any]:
-    """Two rows, padded on the right; of the first the last three tokens are learned, of the second two in the middle."""
+    """Two rows, padded on the right; of the first the last three tokens are learned, of the second two amid others."""
     import torch
 
     ids = torch.tensor([[5, 6, 7, 8, 9, 10, 11], [5, 7, 9, 11, 8, 0, 0]])
