@@ -227,8 +227,10 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """The chosen command with its options, and its arguments. Raises ``UsageError`` if there is none so called."""
         if args[:1] == ["help"]:
-            print(ctx.get_help())
-            ctx.exit()
+            args = [*args[1:], "--help"]
+            if args[0] not in COMMANDS:
+                print(ctx.get_help())
+                ctx.exit()
         if args and args[0] not in COMMANDS:
             if os.path.exists(args[0]):  # noqa: PTH110  # false for what no file can be called
                 raise UsageError(translate(_FILE).format(file=args[0]), ctx)

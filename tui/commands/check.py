@@ -194,7 +194,7 @@ def _print(checked: Checked) -> None:
         console.print(Text(problem_line(problem.as_json()), style=style), soft_wrap=True)
     count = len(errors(checked.found))
     if count:
-        console.print(Text(say("{count} errors: this preset does not run yet.", count=count).text()))
+        console.print(Text(say("Errors: {count}. This preset does not run yet.", count=count).text()))
     else:
         console.print(Text(translate(N_("No errors: this preset can run."))))
     if checked.opened and checked.located:

@@ -40,7 +40,7 @@ def test_the_words_of_help_are_those_of_the_library() -> None:
     assert text.startswith("Usage:")
 
 
-@pytest.mark.parametrize("arguments", [["-h"], ["help"], ["run", "-h"], ["--version"], ["-V"]])
+@pytest.mark.parametrize("arguments", [["-h"], ["help"], ["help", "run"], ["run", "-h"], ["--version"], ["-V"]])
 def test_what_people_type_first_is_answered(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
