@@ -15,7 +15,7 @@ from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
-from tunewiz.data.reading.times import sort_keys
+from tunewiz.data.dialogues.times import sort_keys
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
 from tunewiz.problems import Problem, Report, note, say, warning

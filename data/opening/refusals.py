@@ -335,6 +335,10 @@ _PLACES: Final = frozenset(
 )
 
 
+#: What TREC calls its documents and what is asked of them.
+_TREC: Final = ("doc", "topic", "top")
+
+
 def _part_of_collection(source: Source, table: Table) -> Problem | None:
     """Corpus, queries or judgments on their own."""
     fix = say("Give the folder with corpus, queries and qrels, or all three files.")
@@ -345,6 +349,9 @@ def _part_of_collection(source: Source, table: Table) -> Problem | None:
         message = say("This looks like the judgments (qrels) of a test collection, on their own.")
         return error("part-of-collection", message, source.at(), fix)
     plain = {normalise_name(column) for column in table.columns}
+    if source.container == "xml" and source.rows_under.rpartition("/")[2].casefold() in _TREC:
+        message = say("This looks like the corpus or the queries of a test collection, on their own.")
+        return error("part-of-collection", message, source.at(), fix)
     if plain in (
         {"id", "text"},
         {"id", "title", "text"},

@@ -22,6 +22,8 @@ _READERS: Final = {
     "parquet": "reading.parquet",
     "xlsx": "reading.xlsx",
     "html": "documents.html_tables",
+    "yaml": "documents.yaml_rows",
+    "xml": "documents.xml_rows",
     "arrow": "folders.saved",
     "texts": "folders.class_folders",
 }

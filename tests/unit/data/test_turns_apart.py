@@ -12,7 +12,7 @@ import pytest
 
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import Dataset
-from tunewiz.data.reading.times import sort_keys
+from tunewiz.data.dialogues.times import sort_keys
 
 CHATS = [(f"Where is parcel {n}?", f"Parcel {n} is in Oslo.", f"When will {n} come?", f"On day {n}.") for n in range(8)]
 CHATS_ZH = [(f"第{n}个包裹在哪？", f"第{n}个在北京。", f"第{n}个几时到？", f"周{n}到。") for n in range(8)]
