@@ -51,6 +51,12 @@ class Characters(TextCheck):
 class Empty(Check):
     """A query, passage or side of a pair that is empty or only spaces."""
 
+    def pass_batch(self, examples: Sequence[Example], texts: Sequence[str]) -> bool:
+        """See :meth:`Check.pass_batch`."""
+        if not all(texts) or any(map(str.isspace, texts)):
+            return False
+        return all([isinstance(example, ScoredPair) or example.positives for example in examples])
+
     def look(self, example: Example) -> Iterable[Problem]:
         """See :meth:`Check.look`."""
         if _filled(example):
