@@ -50,6 +50,7 @@ from tunewiz.data.opening.refusals import (
     refuse_llm_columns,
     refuse_pictures,
     refuse_retrieval,
+    refuse_verdicts,
 )
 from tunewiz.data.opening.statements import sql_match, without_schema
 from tunewiz.data.opening.unfolding import unclear_marks, unfolded, with_leaves
@@ -275,6 +276,7 @@ def _refuse_for_llm(source: Source, table: Table, given: Mapped) -> None:
     if not given and source.format == "auto":
         refuse_single_turns(source, table)
         refuse_numbered_turns(source, table)
+        refuse_verdicts(source, table)
         refuse_compared(source, table)
         refuse_retrieval(source, table)
 

@@ -117,6 +117,14 @@ _ASKS: Final = re.compile(
 )
 
 
+_VERDICTS: Final = frozenset(("accept", "reject", "ignore", "accepted", "rejected", "skip", "submitted", "discarded"))
+
+
+def is_verdict(table: Table, column: str) -> bool:
+    """Whether a column holds what annotators decided of each row: accept, reject, ignore."""
+    return {str(value).strip().casefold() for value in table.values(column)} <= _VERDICTS and bool(table.values(column))
+
+
 def asks(table: Table, column: str) -> bool:
     """Whether most texts of ``column`` look like questions."""
     values = [str(value) for value in table.values(column)]
