@@ -169,11 +169,17 @@ def first_of(keys: array[int]) -> Any:
     import numpy as np
 
     values = np.frombuffer(keys, dtype="uint64") if keys else np.zeros(0, dtype="uint64")
-    order = np.argsort(values, kind="stable")
-    new = np.ones(len(values), dtype=bool)
-    new[1:] = values[order[1:]] != values[order[:-1]]
-    first = np.empty(len(values), dtype="int64")
-    first[order] = order[new][np.cumsum(new) - 1]
+    first = np.arange(len(values), dtype="int64")
+    ordered = np.sort(values)
+    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])  # few, as a rule
+    if not len(several):
+        return first
+    at = np.minimum(np.searchsorted(several, values), len(several) - 1)
+    places = (several[at] == values).nonzero()[0]
+    which = at[places]
+    earliest = np.empty(len(several), dtype="int64")
+    earliest[which[::-1]] = places[::-1]  # of several values for one place the last one stays: the smallest
+    first[places] = earliest[which]
     return first
 
 
