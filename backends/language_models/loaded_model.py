@@ -39,6 +39,7 @@ class Places:
 LOADING_OPTIONS: Final = ("quantization_bit", "quantization_method", "quantization_type", "double_quantization",
                           "flash_attn", "rope_scaling")  # fmt: skip
 
+
 @dataclass(frozen=True)
 class Loaded:
     """A model that is ready to be asked. ``template`` and ``data`` are LLaMA-Factory's template and data arguments.

@@ -82,7 +82,7 @@ class Columns:
         flat = [text for row in texts for text in row]
         plain = normals(flat)
         exact, near = fingerprints(flat), fingerprints(plain)
-        groups = all([type(example) is Group for example in examples])
+        groups = set(map(type, examples)) == {Group}
         shapes = counts.astype("uint64") if groups and not self.opposed else np.array(_shapes(examples), dtype="uint64")
         places = np.arange(len(flat)) - np.repeat(starts, counts)
         asked = near[starts]

@@ -119,11 +119,12 @@ class Overlap(Check):
 
     def pass_batch(self, examples: Sequence[Example], texts: Sequence[str]) -> bool:
         """A query and one positive each, which end differently, and neither in a blank."""
-        if not all([isinstance(one, Group) and len(one.positives) == 1 and not one.negatives for one in examples]):
+        if set(map(type, examples)) != {Group} or len(texts) != 2 * len(examples):
+            return False
+        if {len(one.positives) for one in examples if isinstance(one, Group)} != {1}:
             return False
         pairs = zip(texts[::2], texts[1::2], strict=True)
-        return all([asked[-8:] != (end := told[-8:]) == told.strip()[-8:] and bool(end)
-                              for asked, told in pairs])  # fmt: skip
+        return not [1 for asked, told in pairs if not asked[-8:] != told[-8:] == told.strip()[-8:]]
 
     def look(self, example: Example) -> Iterable[Problem]:
         """What is wrong within the row."""

@@ -55,7 +55,7 @@ class Empty(Check):
         """See :meth:`Check.pass_batch`."""
         if not all(texts) or any(map(str.isspace, texts)):
             return False
-        return all([isinstance(example, ScoredPair) or example.positives for example in examples])
+        return not [one for one in examples if not isinstance(one, ScoredPair) and not one.positives]
 
     def look(self, example: Example) -> Iterable[Problem]:
         """See :meth:`Check.look`."""

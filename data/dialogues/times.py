@@ -1,4 +1,4 @@
-"""Times as people and programs write them, as numbers that sort: ISO, 2024/3/1 9:05, 3/1/2024 9:15 AM, 3月1日, epochs."""
+"""Times as people and programs write them, as numbers that sort: ISO, 3/1/2024 9:15 AM, 2024年3月1日, epochs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WRITTEN: Final = tuple(
         r"(?P<year>(?!))?",  # a clock alone
     )
 )
-_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS: Final = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
 def sort_keys(values: Sequence[object]) -> list[float] | None:

@@ -1,7 +1,7 @@
 """YAML as rows: lists of mappings, questions with their answers, Rasa's examples by intent, ChatterBot's dialogues.
 
-Only what JSON can say is made of it: no tags, no dates, and ``yes`` and ``no`` stay words. A file is read whole, so that
-its size is bounded, and so is what its aliases unfold to.
+Only what JSON can say is made of it: no tags, no dates, and ``yes`` and ``no`` stay words. A file is read whole, so
+that its size is bounded, and so is what its aliases unfold to.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def _of_mapping(held: dict[str, Any], source: Source, report: Report, lines: Lin
         return
     talks = held.get("conversations")
     if isinstance(talks, list) and talks and all(_is_talk(talk) for talk in talks):
-        yield from (Row(lines.get(id(talk), number), {_MESSAGES: _spoken(talk)}) for number, talk in enumerate(talks, 1))
+        yield from (
+            Row(lines.get(id(talk), number), {_MESSAGES: _spoken(talk)}) for number, talk in enumerate(talks, 1)
+        )
         return
     under, shape = laid_out(held, source, report)
     if shape:
@@ -119,9 +121,9 @@ def _listed(told: object) -> Iterator[str]:
     if isinstance(told, str):
         yield from (text for line in told.splitlines() if (text := line.strip().removeprefix("-").strip()))
     for one in told if isinstance(told, list) else ():
-        text = one.get("text") if isinstance(one, dict) else one
-        if isinstance(text, str) and text.strip():
-            yield text.strip().removeprefix("- ").strip()
+        said = one.get("text") if isinstance(one, dict) else one
+        if isinstance(said, str) and said.strip():
+            yield said.strip().removeprefix("- ").strip()
 
 
 # Text into values.

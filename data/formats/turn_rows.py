@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
+from tunewiz.data.dialogues.times import sort_keys
 from tunewiz.data.formats.asked_turns import AskedTurns, told_as_pairs
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
@@ -15,7 +16,6 @@ from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
-from tunewiz.data.dialogues.times import sort_keys
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
 from tunewiz.problems import Problem, Report, note, say, warning
@@ -76,7 +76,9 @@ class AskedTurnRows(AskedTurns):
         """As :meth:`TurnRows.takes`; that these are pairs is told."""
         found = turn_columns(table)
         found = found if found is not None and self.accepts(found, table) else None
-        return Detection(self, source, found, 0.8, (_told(source, found, True), told_as_pairs(source))) if found else None
+        return (
+            Detection(self, source, found, 0.8, (_told(source, found, True), told_as_pairs(source))) if found else None
+        )
 
     def plain(self, source: Source) -> Detection | None:
         """Never: it needs columns."""

@@ -73,10 +73,9 @@ def first_unfolded(source: Source, rows: Iterable[Row], report: Report) -> Itera
 
 def _first_unfolded(source: Source, rows: Iterable[Row], report: Report) -> Iterator[Row]:
     limit = max(_UNFOLDED, _TIMES * source.size)
-    number = characters = 0
-    for row in rows:
+    characters = 0
+    for number, row in enumerate(rows, 1):
         yield row
-        number += 1
         characters += _characters(row.values)
         if characters > limit:
             message = say(

@@ -31,7 +31,7 @@ ROWS = {
 }  # fmt: skip
 #: What a preset says, the row that shows it, and what stands in its text then but not without it.
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
-    "default_system": ({"backend_options": {"default_system": "Speak 像 a \"pirate\"\n{{ no }} 'x'"}}, "plain", "pirate"),
+    "default_system": ({"backend_options": {"default_system": "像 \"pirate\"\n{{ no }} 'x'"}}, "plain", "pirate"),
     "no system": ({"backend_options": {"default_system": ""}}, "plain", ""),
     "data.system": ({"data": {"system": "Be brief."}}, "plain", "Be brief."),
     "thinking": ({"backend_options": {"enable_thinking": True}}, "plain", ""),
@@ -79,7 +79,9 @@ def test_every_reader_sees_the_same_tokens(case: str, tiny_llm: Path, tmp_path: 
     text = loaded.tokenizer.decode(measured.ids)
     assert "".join(piece.text for piece in shown.pieces) == text
     assert shown.learned == sum(label != IGNORED for label in measured.labels)
-    assert said in text and (not said or said not in loaded.tokenizer.decode(encode_row(_plain(wanted), ROWS[name])["answer"].ids))
+    assert said in text and (
+        not said or said not in loaded.tokenizer.decode(encode_row(_plain(wanted), ROWS[name])["answer"].ids)
+    )
 
 
 def _plain(wanted: LlmPreset) -> Loaded:

@@ -74,8 +74,7 @@ def test_words_of_yaml_stay_words(tmp_path: Path) -> None:
 
 
 BOMB = 'a: &a ["x","x","x","x","x","x","x","x","x"]\n' + "".join(
-    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
-    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 
@@ -101,9 +100,7 @@ def tagged(pairs: list[tuple[str, str]], row: str, asks: str, answers: str) -> s
     def safe(text: str) -> str:
         return text.replace("&", "&amp;").replace("<", "&lt;")
 
-    return "".join(
-        f"<{row}><{asks}>{safe(q)}</{asks}>\n<{answers}>{safe(a)}</{answers}></{row}>\n" for q, a in pairs
-    )
+    return "".join(f"<{row}><{asks}>{safe(q)}</{asks}>\n<{answers}>{safe(a)}</{answers}></{row}>\n" for q, a in pairs)
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ def look(folder: Path, rows: list[Row], task: str = "llm") -> Inspection:
 
 LAYOUTS: dict[str, Callable[[int], list[Row]]] = {
     "stack exchange": lambda n: [
-        {"Id": 3 * n + 1, "PostTypeId": 1, "AcceptedAnswerId": 3 * n + 3, "ParentId": None, "Score": 4, "Title": "A leak",
-         "Body": ASKED[n]},
+        {"Id": 3 * n + 1, "PostTypeId": 1, "AcceptedAnswerId": 3 * n + 3, "ParentId": None, "Score": 4,
+         "Title": "A leak", "Body": ASKED[n]},
         {"Id": 3 * n + 2, "PostTypeId": 2, "ParentId": 3 * n + 1, "Score": 9, "Title": "", "Body": "Paint it."},
         {"Id": 3 * n + 3, "PostTypeId": 2, "ParentId": 3 * n + 1, "Score": 2, "Title": "", "Body": TOLD[n]}],
     "reddit": lambda n: [

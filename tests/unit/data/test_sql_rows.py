@@ -74,6 +74,11 @@ def test_a_schema_that_is_missing_is_missed(tmp_path: Path, make: Callable[[int]
 
 @pytest.mark.parametrize("verb", ["Select", "With", "Update"])
 def test_sentences_that_begin_like_statements_are_none(tmp_path: Path, verb: str) -> None:
-    found = look(tmp_path, lambda n: {"question": f"What then, {n}?", "answer": f"{verb} care go on to the next step {n}."})
-    assert found.detection is not None and found.detection.mapping == {"prompt": ("question",), "completion": ("answer",)}
+    found = look(
+        tmp_path, lambda n: {"question": f"What then, {n}?", "answer": f"{verb} care go on to the next step {n}."}
+    )
+    assert found.detection is not None and found.detection.mapping == {
+        "prompt": ("question",),
+        "completion": ("answer",),
+    }
     assert "sql-without-schema" not in {one.code for one in found.findings}

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tunewiz.data.dialogues.times import sort_keys
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import Dataset
-from tunewiz.data.dialogues.times import sort_keys
 
 CHATS = [(f"Where is parcel {n}?", f"Parcel {n} is in Oslo.", f"When will {n} come?", f"On day {n}.") for n in range(8)]
 CHATS_ZH = [(f"第{n}个包裹在哪？", f"第{n}个在北京。", f"第{n}个几时到？", f"周{n}到。") for n in range(8)]
@@ -89,7 +89,9 @@ def test_the_number_of_the_turn_tells_where_one_begins(tmp_path: Path, who: tupl
 
 def test_blank_lines_part_conversations_and_line_ends_in_cells_do_not(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    chats = ["\n".join(f'{("user", "assistant")[k % 2]},"{what}\nBye."' for k, what in enumerate(chat)) for chat in CHATS]
+    chats = [
+        "\n".join(f'{("user", "assistant")[k % 2]},"{what}\nBye."' for k, what in enumerate(chat)) for chat in CHATS
+    ]
     path.write_text("role,content\n" + "\n\n".join(chats) + "\n", encoding="utf-8")
     found = inspect(Dataset(str(path)), "llm")
     assert found.counts["examples"] == len(CHATS) and len(found.conversations[0].turns) == 4
