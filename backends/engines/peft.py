@@ -13,7 +13,6 @@ from tunewiz.backends.language_models.encoded_rows import IGNORED, encode_row
 from tunewiz.backends.language_models.learned_places import scored_where_learned
 from tunewiz.backends.language_models.loaded_model import (
     LOADING_OPTIONS,
-    ROW_OPTIONS,
     Loaded,
     Places,
     load,
@@ -21,6 +20,7 @@ from tunewiz.backends.language_models.loaded_model import (
     ready_process,
 )
 from tunewiz.backends.language_models.sample_answers import sample_answers
+from tunewiz.backends.language_models.templates import ROW_OPTIONS
 from tunewiz.backends.machine.precision import choose_for_run
 from tunewiz.backends.runs.callback import run_callback
 from tunewiz.backends.runs.create import record_folder

@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from tunewiz.backends.export.model_card import python_text, serving_section
 from tunewiz.backends.export.serving import adapter_server, served_adapter, servers
+from tunewiz.backends.language_models.chat_templates import settle_template
 from tunewiz.backends.language_models.loaded_model import Loaded, Places, adapter_in, load, load_tuned, speaks_first
 from tunewiz.backends.reports.blocks import Block, Code, Heading, Paragraph, markdown, section
 from tunewiz.backends.reports.facts import LlmFacts, gather_language_model
 from tunewiz.backends.reports.language_model_report import made_from, numbers
 from tunewiz.backends.runs.run import Run
+from tunewiz.data.chat.prepared import load as load_prepared
 from tunewiz.files import read_json, replacing, sha256, write_json, write_whole
 from tunewiz.language import N_, translate
 from tunewiz.presets.tasks.llm import LlmPreset
@@ -40,6 +42,7 @@ def export(run: Run, preset: LlmPreset, places: Places) -> list[Path]:
         loaded = load_tuned(preset, places, run.checkpoints, merged=whole)
         expected, kind, device = _probed(loaded.model, loaded.tokenizer), type(loaded.inner), loaded.inner.device
         if whole:
+            _settle(loaded, run)
             _model(loaded, temporary, run)
             write_whole(temporary / "README.md", card(run, preset, template=places.template))
             written.append(run.model)
@@ -117,6 +120,14 @@ def _differs(how: Message, folder: Path) -> TunewizError:
     message = say("The exported model does not answer like the tuned one: {how}.", how=how)
     fix = say("Keep the run's checkpoints (export.keep_checkpoints) and report this.")
     return TunewizError(error("export-differs", message, Where(file=folder.name), fix))
+
+
+def _settle(loaded: Loaded, run: Run) -> None:
+    """Let the tokenizer that goes out write chats as they were trained; of texts to continue there are none."""
+    prepared = load_prepared(run.data)
+    told = settle_template(loaded, any(row.tools for row in prepared.train)) if prepared.stage != "pretrain" else None
+    if told is not None:
+        run.notice(told)
 
 
 def _model(loaded: Loaded, folder: Path, run: Run) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tunewiz.backends.language_models.templates import ROW_OPTIONS
 from tunewiz.backends.machine.hardware import gpus
 from tunewiz.backends.machine.precision import Precision, choose
 from tunewiz.backends.models.loading import check_tokenizer, device_of, loading_explained, use_threads
@@ -37,13 +38,6 @@ class Places:
 #: Arguments of the training that a loaded model needs too.
 LOADING_OPTIONS: Final = ("quantization_bit", "quantization_method", "quantization_type", "double_quantization",
                           "flash_attn", "rope_scaling")  # fmt: skip
-
-#: What changes how rows become tokens holds for measuring, showing and chat as it does for training.
-ROW_OPTIONS: Final = (
-    "enable_thinking", "preserve_thinking", "tool_format", "default_system", "train_on_prompt", "mask_history",
-    "use_fast_tokenizer", "split_special_tokens", "add_tokens", "add_special_tokens", "new_special_tokens_config",
-    "init_special_tokens", "resize_vocab",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -205,6 +199,8 @@ def loading_arguments(preset: LlmPreset, places: Places, adapter: Path | None, m
         "finetuning_type": "lora" if adapter or (not merged and preset.method.stored_bits < 16) else "full",
         "mask_history": training.trained_on == "last_answer",
         "train_on_prompt": training.trained_on == "everything",
+        # Rows hold it already; a chat that says nothing of its own, and what is exported, begin with it too.
+        **({"default_system": preset.data.system} if preset.data.system else {}),
         **({"adapter_name_or_path": str(adapter)} if adapter else {}),
         **{key: options[key] for key in (*shared, *ROW_OPTIONS) if key in options},
     }

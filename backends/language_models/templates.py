@@ -56,6 +56,13 @@ def _inner(value: ast.expr | None) -> bool:
 
 
 @cache
+def data_arguments() -> frozenset[str]:
+    """Every argument by which LLaMA-Factory makes rows; empty if it is not installed."""
+    root = folder_of(PACKAGE)
+    return frozenset(_fields(root / "hparams" / "data_args.py")) if root else frozenset()
+
+
+@cache
 def known_templates() -> Mapping[str, str]:
     """Every chat template by name, with how it writes a turn (source text; equal for templates that write alike)."""
     root = folder_of(PACKAGE)
@@ -120,7 +127,28 @@ OWNED: Final[Mapping[str, str]] = {
     "cutoff_len": "training.max_length",
     "packing": "training.packing",
     "neat_packing": "training.packing",
+    "train_on_prompt": "training.trained_on",
+    "mask_history": "training.trained_on",
+    "ignore_pad_token_for_loss": "training.trained_on",
+    # One file of rows is written for the training, drawn and counted already; it is never streamed.
+    "mix_strategy": "data.train",
+    "interleave_probs": "data.train",
+    "media_dir": "data.train",
+    "streaming": "data.limit",
+    "buffer_size": "data.limit",
+    "eval_num_beams": "evaluation.answers",
+    "eval_on_each_dataset": "data.evaluation.data",
 }
+#: What changes how rows become tokens, and holds for measuring, ``check --rows``, chat and export as for training.
+ROW_OPTIONS: Final = (
+    "enable_thinking", "preserve_thinking", "tool_format", "default_system", "use_fast_tokenizer",
+    "split_special_tokens", "add_tokens", "add_special_tokens", "new_special_tokens_config", "init_special_tokens",
+    "resize_vocab",
+)  # fmt: skip
+#: How fast rows are made and where they are kept meanwhile: the rows are the same.
+MAKING_OPTIONS: Final = (
+    "overwrite_cache", "preprocessing_batch_size", "preprocessing_num_workers", "data_shared_file_system",
+)  # fmt: skip
 #: Arguments that spread one training over processes, which are started from outside (torchrun).
 _SPREAD: Final = ("deepspeed", "fsdp", "fsdp_config")
 #: Arguments that name a file on this machine, and those that may name a folder or a model on a hub.
@@ -230,6 +258,28 @@ def template_problems(wanted: str, model_id: str, folder: Path | None) -> list[P
         message = say("{id} was made for the chat template {own}, not for {name}.", id=model_id, own=own, name=wanted)
         return [error("template-mismatch", message, _WHERE, say("Write template: auto, or {own}.", own=own))]
     return []
+
+
+def learning_problems(trained_on: str, template: str) -> Iterator[Problem]:
+    """That a template which ends answers by the next turn's first token cannot have its questions learned."""
+    if trained_on == "everything" and template in _ended_late():
+        message = say("With the chat template {name} only answers can be learned.", name=template)
+        yield error(
+            "trained-on-template", message, Where(key="training.trained_on"), say("Set it to answers or last_answer.")
+        )
+
+
+@cache
+def _ended_late() -> frozenset[str]:
+    """Templates for which LLaMA-Factory refuses ``train_on_prompt``."""
+    root = folder_of(PACKAGE)
+    found = set()
+    for call in calls(root / "data" / "template.py", "register_template") if root else ():
+        options = {item.arg: item.value for item in call.keywords if item.arg}
+        mark = options.get("efficient_eos")
+        if isinstance(mark, ast.Constant) and mark.value:
+            found.add(constant(options.get("name")))
+    return frozenset(found)
 
 
 def alike(one: str, other: str) -> bool:

@@ -19,15 +19,20 @@ _END: Final = re.compile(r"[\n。！？!?]|\.(?=\s)")
 _LAST: Final = 2 / 3
 
 
-def in_pieces(prepared: PreparedLlm, tokenizer: Any, limit: int) -> PreparedLlm:
-    """``prepared`` with texts of more than ``limit`` tokens split; rows of other stages stay as they are."""
+def in_pieces(prepared: PreparedLlm, tokenizer: Any, limit: int, measured_only: bool = False) -> PreparedLlm:
+    """``prepared`` with texts of more than ``limit`` tokens split; rows of other stages stay as they are.
+
+    ``measured_only`` leaves those to train and validate on whole, for a training that puts texts behind one another.
+    """
     if prepared.stage != "pretrain":
         return prepared
 
     def split(rows: Sequence[Conversation]) -> list[Conversation]:
         return [piece for row in rows for piece in pieces(row, tokenizer, limit)]
 
-    train, validation, evaluation = map(split, (prepared.train, prepared.validation, prepared.evaluation))
+    evaluation = split(prepared.evaluation)
+    learned = (prepared.train, prepared.validation)
+    train, validation = learned if measured_only else map(split, learned)
     sizes = {"train": len(train), "validation": len(validation), "evaluation": len(evaluation)}
     return replace(
         prepared, train=train, validation=validation, evaluation=evaluation, counts=dict(prepared.counts) | sizes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -25,7 +26,7 @@ from tunewiz.data.rows.conversations import Stage
 from tunewiz.files import write_whole
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.writing import dumps
-from tunewiz.problems import Problem, note, say, warning
+from tunewiz.problems import Problem, Where, error, note, say, warning
 
 
 def chat_plan_of(preset: LlmPreset) -> LlmPlan:
@@ -61,6 +62,14 @@ def rows_wanted(preset: LlmPreset) -> Stage | None:
     return None if preset.stage == "auto" else kinds.get(preset.stage, "preference")
 
 
+def _said_twice(preset: LlmPreset) -> Iterator[Problem]:
+    """That two keys say which system prompt rows without one have."""
+    if preset.data.system and "default_system" in preset.backend_options:
+        message = say("data.system says already what stands before rows without a system prompt.")
+        where = Where(key="backend_options.default_system")
+        yield error("backend-option-owned", message, where, say("Keep one of the two."))
+
+
 class LanguageModelBackend(Backend[LlmPreset]):
     """Prepares, measures, exports and reports; a subclass trains."""
 
@@ -72,10 +81,14 @@ class LanguageModelBackend(Backend[LlmPreset]):
 
         located = sources.find_cached(preset.model)
         folder = Path(located.place) if located else None
+        own = preset.template == "auto"
+        template = templates.own_template(preset.model.id, folder) if own else preset.template
         return [
             *readiness.problems(preset, self.packages),
             *templates.option_problems(preset.backend_options, plan_of(preset, self.strategies).spread),
+            *_said_twice(preset),
             *templates.template_problems(preset.template, preset.model.id, folder),
+            *templates.learning_problems(preset.training.trained_on, template),
         ]
 
     def base(self, run: Run, preset: LlmPreset) -> Path:
@@ -97,20 +110,21 @@ class LanguageModelBackend(Backend[LlmPreset]):
         if located is None:
             return Reading(why_not=say("The rows can be shown as the model reads them once it is on this machine."))
         path = sources.fetch(located)
-        prepared = self._split(prepare_llm(chat_plan_of(preset), lambda _problem: None), preset, path)
+        read = prepare_llm(chat_plan_of(preset), lambda _problem: None)
+        prepared = self._split(read, preset, path, packed=False)
         template = templates.resolved_template(preset.template, preset.model.id, path)
         places = Places(str(path), "", "", template, prepared.stage, False, encoded_rows.thinks(prepared.train))
         return encoded_rows.read_rows(preset, places, prepared.train, count)
 
     @staticmethod
-    def _split(prepared: PreparedLlm, preset: LlmPreset, path: Path) -> PreparedLlm:
-        """Long texts in pieces, unless they are packed: packing puts texts behind one another and cuts them itself."""
-        if prepared.stage != "pretrain" or preset.training.packing:
+    def _split(prepared: PreparedLlm, preset: LlmPreset, path: Path, packed: bool) -> PreparedLlm:
+        """Long texts in pieces. ``packed``: those to learn stay whole, for packing joins texts and cuts them itself."""
+        if prepared.stage != "pretrain":
             return prepared
         from tunewiz.backends.language_models import text_pieces
 
         tokenizer = text_pieces.tokenizer_of(path, preset.model.trust_remote_code)
-        return text_pieces.in_pieces(prepared, tokenizer, preset.training.max_length)
+        return text_pieces.in_pieces(prepared, tokenizer, preset.training.max_length, packed)
 
     def prepare(self, run: Run, preset: LlmPreset) -> None:
         """Read, clean and split; fetch the model; settle the template; write LLaMA-Factory's files."""
@@ -120,7 +134,7 @@ class LanguageModelBackend(Backend[LlmPreset]):
         run_models.fetch_datasets(run, preset)
         read = prepare_llm(chat_plan_of(preset), run.notice)
         path = self.base(run, preset)
-        prepared = self._split(read, preset, path)
+        prepared = self._split(read, preset, path, packed=preset.training.packing)
         for problem in text_pieces.told(read, prepared, preset.training.max_length):
             run.notice(problem)
         template = templates.resolved_template(preset.template, preset.model.id, path)
@@ -138,7 +152,8 @@ class LanguageModelBackend(Backend[LlmPreset]):
         if preset.template != template:
             # The lock: whoever uses this run later reads the name, not the rule that found it.
             write_whole(run.preset_file, dumps(preset.model_copy(update={"template": template})))
-        for problem in encoded_rows.read_rows(preset, self.places(run), prepared.train, shown=0).problems():
+        seen = self._split(prepared, preset, path, packed=False).train
+        for problem in encoded_rows.read_rows(preset, self.places(run), seen, shown=0).problems():
             run.notice(problem)
         run.emit(Saved(what="data", path=run.relative(run.data)))
 

@@ -82,17 +82,22 @@ class Columns:
         flat = [text for row in texts for text in row]
         plain = normals(flat)
         exact, near = fingerprints(flat), fingerprints(plain)
-        shapes = np.array(_shapes(examples), dtype="uint64")
+        groups = set(map(type, examples)) == {Group}
+        shapes = counts.astype("uint64") if groups and not self.opposed else np.array(_shapes(examples), dtype="uint64")
         places = np.arange(len(flat)) - np.repeat(starts, counts)
         asked = near[starts]
         self.lines.extend([example.line for example in examples])
         self.exact.frombytes(_together(exact, starts, places, shapes).tobytes())
         self.near.frombytes(_together(near, starts, places, shapes).tobytes())
-        pairs = [isinstance(example, ScoredPair) for example in examples]
-        if any(pairs):
+        pairs = [False] * len(examples) if groups else [isinstance(example, ScoredPair) for example in examples]
+        if not groups and any(pairs):
             both = _together(exact, starts, places, np.zeros_like(shapes))
             asked = np.where(pairs, both, asked)
-        self.scores.extend([example.score if isinstance(example, ScoredPair) else nan for example in examples])
+        self.scores.extend(
+            [nan] * len(examples)
+            if groups
+            else [example.score if isinstance(example, ScoredPair) else nan for example in examples]
+        )
         self.asked.frombytes(asked.tobytes())
         answered = ~np.array(pairs) & (shapes > 1)
         second = np.minimum(starts + 1, len(flat) - 1)
@@ -102,7 +107,8 @@ class Columns:
         self.positive_length.frombytes(np.where(answered, lengths[second], 0).astype("uint32").tobytes())
         for example in examples if self.opposed else ():
             self._sides(example)
-        self._sketch(asked.tolist(), pairs, plain, starts.tolist())
+        if self.sketching:
+            self._sketch(asked.tolist(), pairs, plain, starts.tolist())
 
     def _sides(self, example: Example) -> None:
         right, wrong = [], []
@@ -117,6 +123,8 @@ class Columns:
 
     def _sketch(self, asked: list[int], pairs: list[bool], plain: list[str], starts: list[int]) -> None:
         first = len(self) - len(asked)
+        if not self.sketching or (self.more and self.full):
+            return
         for row, (key, pair, start) in enumerate(zip(asked, pairs, starts, strict=True), first):
             if pair or not self.sketching:
                 continue
@@ -159,6 +167,7 @@ class Columns:
                 self.sketched.append(before + row)
         self.queries.take(other.queries, chosen)
         if len(self.queries) >= COMPARED:
+            self._known.clear()  # no query is taken any more
             self.more = self.more or other.more or self._query_behind(other, last if chosen else -1)
 
     @staticmethod

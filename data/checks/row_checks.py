@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tunewiz.data.checks.check import Check, Found
 from tunewiz.data.checks.columns import COMPARED, Columns
-from tunewiz.data.rows.examples import Example, Scale, ScoredPair, scale_of
+from tunewiz.data.rows.examples import Example, Group, Scale, ScoredPair, scale_of
 from tunewiz.data.text.duplicates import Seen, first_of
 from tunewiz.language import N_
 from tunewiz.problems import Message, Problem, note, say, warning
@@ -116,6 +116,15 @@ def _isnan(values: Any) -> Any:
 
 class Overlap(Check):
     """A query that is its own positive; a positive that is also a negative, in one row or across rows of a query."""
+
+    def pass_batch(self, examples: Sequence[Example], texts: Sequence[str]) -> bool:
+        """A query and one positive each, which end differently, and neither in a blank."""
+        if set(map(type, examples)) != {Group} or len(texts) != 2 * len(examples):
+            return False
+        if {len(one.positives) for one in examples if isinstance(one, Group)} != {1}:
+            return False
+        pairs = zip(texts[::2], texts[1::2], strict=True)
+        return not [1 for asked, told in pairs if not asked[-8:] != told[-8:] == told.strip()[-8:]]
 
     def look(self, example: Example) -> Iterable[Problem]:
         """What is wrong within the row."""

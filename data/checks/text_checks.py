@@ -51,6 +51,12 @@ class Characters(TextCheck):
 class Empty(Check):
     """A query, passage or side of a pair that is empty or only spaces."""
 
+    def pass_batch(self, examples: Sequence[Example], texts: Sequence[str]) -> bool:
+        """See :meth:`Check.pass_batch`."""
+        if not all(texts) or any(map(str.isspace, texts)):
+            return False
+        return not [one for one in examples if not isinstance(one, ScoredPair) and not one.positives]
+
     def look(self, example: Example) -> Iterable[Problem]:
         """See :meth:`Check.look`."""
         if _filled(example):

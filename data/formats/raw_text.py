@@ -144,7 +144,7 @@ def prose_rows(source: Source, report: Report) -> Iterator[Row]:
 
 #: A line of a chat that some program saved: a date or a time, who speaks, and what.
 _SAID_AT: Final = re.compile(
-    r"^\W{0,2}(?:\d{2,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?,?\s*)?(?:[上下]午\s*)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?\W{0,3}\s*"
+    r"^\W{0,2}(?:\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?,?\s*)?(?:[上下]午\s*)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?\W{0,3}\s*"
     r"[^\s:：][^:：]{0,30}(?:[:：]|$)"
     r"|^\S{1,20}\s+\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+\d{1,2}:\d{2}(?::\d{2})?\s*$"
 )

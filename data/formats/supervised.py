@@ -21,7 +21,7 @@ from tunewiz.data.formats.conversations import (
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, normalise_name
-from tunewiz.data.reading.meaning import LONGEST_LABEL, is_choice
+from tunewiz.data.reading.meaning import LONGEST_LABEL, is_again, is_choice, is_verdict
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.turns import first_turns, plain_keys
@@ -65,6 +65,17 @@ def _with_choices(mapping: Mapped, table: Table) -> Mapped:
 
 
 _INPUTS: Final = ("input", "inputs", "输入")
+_TITLES: Final = re.compile("title|subject|标题|主题")
+
+
+def _with_title(mapping: Mapped, table: Table) -> Mapped:
+    """A prompt that is empty in some rows goes on what its title asks: Yahoo's question_title and question_content."""
+    prompt = mapping["prompt"]
+    used = {column for columns in mapping.values() for column in columns}
+    titles = [column for column in table.columns if column not in used and _TITLES.search(normalise_name(column))]
+    filled = len(table.values(prompt[0]))
+    fuller = [column for column in titles if filled < len(table.values(column)) and table.kind(column) == "text"]
+    return {**mapping, "prompt": (fuller[0], *prompt)} if fuller and len(prompt) == 1 else mapping
 
 
 # Prompts and completions: a question and its answer under whatever names.
@@ -93,7 +104,11 @@ class PromptCompletion(ConversationFormat):
         free = [guess.column for guess in guesses("llm_input", table.columns) if guess.column not in used]
         beside = next((column for column in free if normalise_name(column) in _INPUTS and table.values(column)), "")
         whole = {**mapping, "input": (beside,)} if beside and "input" not in mapping else mapping
-        return _with_choices(whole, table)
+        return _with_choices(_with_title(whole, table), table)
+
+    def accepts(self, mapping: Mapped, table: Table) -> bool:
+        """What annotators pressed (accept, reject) answers no prompt."""
+        return not is_verdict(table, mapping["completion"][0])
 
     def synonyms(self) -> Mapping[str, str]:
         """A query and a response can be mapped by those names."""
@@ -214,6 +229,15 @@ class Classification(ConversationFormat):
             sure = any(guess.column == column and guess.strength == EXACT for guess in guesses(role.known_as, [column]))
             return table.kind(column) != "number" and (sure or not _answers(table))
         return role.name != "label" or (_short(table, column) and _recurs(table, column))
+
+    def settled(self, mapping: Mapped, table: Table) -> Mapped:
+        """Labels in words, where another column says in words what each number stands for."""
+        (label, *_), used = mapping["label"], {column for columns in mapping.values() for column in columns}
+        if table.kind(label) != "number" and not all(str(value).isdigit() for value in table.values(label)):
+            return mapping
+        words = [column for column in table.columns if column not in used and table.kind(column) == "text"
+                 and _short(table, column) and is_again(table, column, label)]  # fmt: skip
+        return {**mapping, "label": (words[0],)} if words else mapping
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The text alone is the user's turn, the label the answer; the prompt is wrapped around it later."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
+from tunewiz.data.dialogues.times import sort_keys
 from tunewiz.data.formats.asked_turns import AskedTurns, told_as_pairs
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
@@ -68,21 +69,24 @@ class AskedTurnRows(AskedTurns):
         return table.kind(column) in ("text", "number", "empty")
 
     def accepts(self, mapping: Mapped, table: Table) -> bool:
-        """Only where it is known where a conversation begins."""
-        return _are_whole(mapping, table)
+        """Wherever it is known who speaks: an answer stands behind its question, whatever conversation both are of."""
+        return tells_who(table, mapping["speaker"][0]) and ("conversation" in mapping or not _are_mixed(table))
 
     def takes(self, source: Source, table: Table) -> Detection | None:
         """As :meth:`TurnRows.takes`; that these are pairs is told."""
-        found = _whole(table)
-        return Detection(self, source, found, 0.8, (_told(source, found), told_as_pairs(source))) if found else None
+        found = turn_columns(table)
+        found = found if found is not None and self.accepts(found, table) else None
+        return (
+            Detection(self, source, found, 0.8, (_told(source, found, True), told_as_pairs(source))) if found else None
+        )
 
     def plain(self, source: Source) -> Detection | None:
         """Never: it needs columns."""
         return None
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
-        """A row for each conversation; see :func:`joined`."""
-        return joined(detection, report)
+        """A row for each conversation, see :func:`joined`; without names for each question with its answer."""
+        return joined(detection, report, each="conversation" not in detection.mapping)
 
     def turns_in(self, detection: Detection) -> str:
         """Where :func:`joined` puts them."""
@@ -96,23 +100,35 @@ def _whole(table: Table) -> Mapped | None:
 
 def _are_whole(mapping: Mapped, table: Table) -> bool:
     who = mapping["speaker"][0]
-    return tells_who(table, who) and ("conversation" in mapping or _begins_anew(table, who))
+    order = next(iter(mapping.get("order", ())), "")
+    return tells_who(table, who) and ("conversation" in mapping or _begins_anew(table, who, order))
 
 
-def _told(source: Source, found: Mapped) -> Problem:
+def _told(source: Source, found: Mapped, pairs: bool = False) -> Problem:
     who, what = found["speaker"][0], found["content"][0]
     message = say("Each row is one turn: {who} tells who speaks, {text} what is said.", who=who, text=what)
-    fix = say("A conversation begins where the system speaks.")
+    order = next(iter(found.get("order", ())), "")
     if "conversation" in found:
         fix = say("Rows with the same {column} are one conversation.", column=found["conversation"][0])
+        if order:
+            fix = say("Rows with the same {column} are one conversation, in the order of {order}.",
+                      column=found["conversation"][0], order=order)  # fmt: skip
+    elif order:
+        fix = say("A conversation begins where {order} begins anew.", order=order)
+    elif pairs:
+        fix = say("An answer belongs to the question before it.")
+    else:
+        fix = say("A conversation begins where the system speaks, or after a blank line.")
     return note("turns-joined", message, source.at(), fix)
 
 
-def joined(detection: Detection, report: Report) -> Iterator[Row]:
-    """A row for each conversation, its turns as a list of messages; ``line`` is that of the first."""
-    order = detection.column("order")
-    for name, turns in _conversations(detection, report):
-        values: dict[str, Any] = {_TOGETHER: [_turn(row, detection) for row in _sorted(turns, order)]}
+def joined(detection: Detection, report: Report, each: bool = False) -> Iterator[Row]:
+    """A row for each conversation, its turns as a list of messages; ``line`` is that of the first.
+
+    With ``each``, a new one begins with every question that stands behind an answer.
+    """
+    for name, turns in _questions(detection, report) if each else _conversations(detection, report):
+        values: dict[str, Any] = {_TOGETHER: [_turn(row, detection) for row in turns]}
         if name is not None:
             values[detection.column("conversation")] = name
         yield Row(turns[0].line, values)
@@ -135,14 +151,21 @@ def turn_columns(table: Table) -> Mapped | None:
     what = max(said or texts, key=table.mean_length)
     found = {"speaker": (who,), "content": (what,)}
     free = [column for column in table.columns if column not in (who, what)]
-    ids = [guess.column for guess in guesses("llm_conversation", free) if _stand_together(table, guess.column)]
-    if ids:
-        found["conversation"] = (max(ids, key=lambda column: len({str(value) for value in table.values(column)})),)
-        orders = [guess.column for guess in guesses("llm_order", [column for column in free if column != ids[0]])]
-        sorting = next((column for column in orders if _sorts(table, column)), "")
-        if sorting:
-            found["order"] = (sorting,)
-    return found
+    orders = [guess.column for guess in guesses("llm_order", free) if _sorts(table, guess.column)]
+    named = [guess.column for guess in guesses("llm_conversation", free) if guess.column not in orders]
+    named += [guess.column for guess in guesses("llm_conversation", free) if guess.column in orders]
+    ids = [column for column in named if _stand_together(table, column)]
+    # Turns that stand apart can be put together only where something else tells their order.
+    apart = [column for column in named if orders and _come_again(table, column)]
+    if ids or apart:
+        own = max(ids, key=lambda column: len({str(value) for value in table.values(column)})) if ids else apart[0]
+        found["conversation"] = (own,)
+        orders = [column for column in orders if column != own]
+        if not ids and not orders:
+            return {role: columns for role, columns in found.items() if role != "conversation"}
+    elif orders:
+        orders = [column for column in orders if _begins_anew(table, who, column)]
+    return found | ({"order": (orders[0],)} if orders else {})
 
 
 def _stand_together(table: Table, column: str) -> bool:
@@ -152,21 +175,124 @@ def _stand_together(table: Table, column: str) -> bool:
     return runs == len(set(values)) and runs < len(values)
 
 
+def _are_mixed(table: Table) -> bool:
+    """Whether turns of several conversations stand between each other, so that an answer is to an earlier question."""
+    named = [guess.column for guess in guesses("llm_conversation", table.columns)]
+    return any(_come_again(table, column) and not _stand_together(table, column) for column in named)
+
+
+def _come_again(table: Table, column: str) -> bool:
+    """Whether a column names conversations of several turns each: every cell is filled, and most come again."""
+    values = [str(value) for value in table.values(column)]
+    return len(values) == len(table.rows) and 1 < len(set(values)) <= len(values) // 2
+
+
 def _sorts(table: Table, column: str) -> bool:
-    """Whether turns can be put in order by a column: numbers, or times written so that they sort as texts."""
+    """Whether turns can be put in order by a column: numbers, times, or texts that all are as long."""
     values = table.values(column)
     if len(values) < len(table.rows):
         return False
-    return all(number_of(value) is not None for value in values) or len({len(str(value)) for value in values}) == 1
+    return sort_keys(values) is not None or len({len(str(value)) for value in values}) == 1
 
 
-def _begins_anew(table: Table, who: str) -> bool:
-    """Whether the system speaks first, and again where the next conversation begins."""
+def _begins_anew(table: Table, who: str, order: str) -> bool:
+    """Whether something tells where the next conversation begins, although none has a name.
+
+    The system speaks first and again; the number of the turn begins anew; or lines are left blank between them.
+    """
     parts = [part_of(value_at(row.values, who), table.source.speakers) for row in table.rows]
-    return parts[:1] == ["system"] and parts.count("system") > 1
+    if parts[:1] == ["system"]:
+        return parts.count("system") > 1
+    begins = [place for place in range(1, len(parts)) if _stands_apart(table.rows[place - 1], table.rows[place])]
+    if order:
+        numbers = [number_of(value_at(row.values, order)) for row in table.rows]
+        begins = [place for place in range(1, len(parts)) if _counts_anew(numbers[place - 1], numbers[place])]
+        if numbers[0] not in (0, 1) or any(numbers[place] != numbers[0] for place in begins):
+            return False
+    return bool(begins) and all(parts[place] == parts[0] == "user" for place in (0, *begins))
 
 
-def _conversations(detection: Detection, report: Report) -> Iterator[tuple[Any, list[Row]]]:
+def _counts_anew(before: float | None, now: float | None) -> bool:
+    return before is not None and now is not None and now < before
+
+
+def _stands_apart(before: Row, row: Row) -> bool:
+    """Whether a line between two rows is blank; a cell may go on over several."""
+    inside = sum(value.count("\n") for value in before.values.values() if isinstance(value, str))
+    return row.line - before.line > inside + 1
+
+
+def _conversations(detection: Detection, report: Report) -> Iterator[tuple[Any, Sequence[Row]]]:
+    """The rows of each conversation, in order, with its id."""
+    source, order = detection.source, detection.column("order")
+    if "conversation" not in detection.mapping:
+        yield from _by_beginnings(detection, report)
+    elif order and source.size <= _GATHERED and not source.compression:
+        yield from _gathered(detection, report)
+    else:
+        for name, turns in _as_they_stand(detection, report):
+            yield name, _sorted(turns, order)
+
+
+#: Bytes of a file whose rows are all held, to be put together whatever stands between them.
+_GATHERED: Final = 128 << 20
+
+
+def _gathered(detection: Detection, report: Report) -> Iterator[tuple[Any, Sequence[Row]]]:
+    """All turns of a name, wherever they stand, by their times; of a limit no conversation is cut in two."""
+    source, named = detection.source, detection.column("conversation")
+    held: dict[str, list[Row]] = {}
+    for row in read(source.altered(limit=None), report):
+        held.setdefault(str(value_at(row.values, named)), []).append(row)
+    given = 0
+    for turns in held.values():
+        given += len(turns)
+        if source.limit is not None and given > source.limit:
+            return
+        yield value_at(turns[0].values, named), _sorted(turns, detection.column("order"))
+
+
+def _by_beginnings(detection: Detection, report: Report) -> Iterator[tuple[Any, Sequence[Row]]]:
+    """Conversations without names, each up to where the next one begins: see :func:`_begins_anew`."""
+    source, order = detection.source, detection.column("order")
+    held: list[Row] = []
+    by_system, number = False, 0
+    for row in read(source, report):
+        number += 1
+        by_system = by_system or (number == 1 and _is_system(row, detection))
+        if held and _begins(held[-1], row, order, by_system, detection):
+            yield None, held
+            held = []
+        held.append(row)
+    if held and number != source.limit:
+        yield None, held
+
+
+def _questions(detection: Detection, report: Report) -> Iterator[tuple[Any, Sequence[Row]]]:
+    """The rows from a question to before the next one that stands behind an answer."""
+    source = detection.source
+    held: list[Row] = []
+    spoken: str | None = None
+    for row in read(source, report):
+        part = part_of(value_at(row.values, detection.column("speaker")), source.speakers)
+        if held and spoken == "assistant" and part != "assistant":
+            yield None, held
+            held = []
+        held.append(row)
+        spoken = part
+    if held:
+        yield None, held
+
+
+def _begins(before: Row, row: Row, order: str, by_system: bool, detection: Detection) -> bool:
+    if by_system:
+        return _is_system(row, detection)
+    if order:
+        return _counts_anew(number_of(value_at(before.values, order)), number_of(value_at(row.values, order)))
+    return _stands_apart(before, row)
+
+
+def _as_they_stand(detection: Detection, report: Report) -> Iterator[tuple[Any, list[Row]]]:
     """The rows of each conversation with its id; a conversation that comes back later is told and read as another."""
     source, named = detection.source, detection.column("conversation")
     ended: set[str] = set()
@@ -175,13 +301,12 @@ def _conversations(detection: Detection, report: Report) -> Iterator[tuple[Any, 
     number = 0
     for row in read(source, report):
         number += 1
-        own = value_at(row.values, named) if named else None
-        begins = own != name if named else _is_system(row, detection)
-        if held and begins:
+        own = value_at(row.values, named)
+        if held and own != name:
             yield name, held
             ended.add(str(name))
             held = []
-            if named and str(own) in ended:
+            if str(own) in ended:
                 message = say("Turns of one conversation stand apart ({name}); they are read as several.", name=own)
                 fix = say("Sort the file by {column}.", column=named)
                 report(warning("conversation-apart", message, source.at(row.line), fix))
@@ -196,13 +321,17 @@ def _is_system(row: Row, detection: Detection) -> bool:
 
 
 def _sorted(turns: Sequence[Row], order: str) -> Sequence[Row]:
-    """Turns in the order that their column says; as they stand where it says none."""
+    """Turns in the order that their column says; as they stand where it says none.
+
+    Where the newest stand first, those of one minute do so too.
+    """
     if not order:
         return turns
-    keys = [value_at(row.values, order) for row in turns]
-    numbers = [number_of(key) for key in keys]
-    told: Sequence[Any] = [str(key) for key in keys] if None in numbers else numbers
-    return [turns[place] for place in sorted(range(len(turns)), key=lambda place: told[place])]
+    cells = [value_at(row.values, order) for row in turns]
+    keys: Sequence[Any] = sort_keys(cells) or [str(cell) for cell in cells]
+    falling = keys[0] > keys[-1] and all(one >= other for one, other in pairwise(keys))
+    places = range(len(turns))
+    return [turns[place] for place in sorted(reversed(places) if falling else places, key=lambda place: keys[place])]
 
 
 def _turn(row: Row, detection: Detection) -> dict[str, Any]:

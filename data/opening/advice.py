@@ -10,7 +10,8 @@ from tunewiz.data.dialogues.compared import compared_pair, judges
 from tunewiz.data.dialogues.judgments import verdict_of
 from tunewiz.data.dialogues.markup import spoken
 from tunewiz.data.dialogues.roles import part_of
-from tunewiz.data.formats.format import Format, Mapped
+from tunewiz.data.formats.conversations import ConversationFormat
+from tunewiz.data.formats.format import Detection, Format, Mapped
 from tunewiz.data.formats.turn_rows import turn_columns
 from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
@@ -77,9 +78,21 @@ def tried(known: Candidates, name: str, table: Table, mapping: Mapped) -> str:
     matches = [one for one in found.values() if one is not None]
     if found.get(name) is None:
         return ""
+    if not _reads(found[name], table):
+        return ""
     best = max(matches, key=lambda one: one.strength).format.name
     typed = map_options({role: ",".join(columns) for role, columns in mapping.items()})
     return typed if best == name else f"{typed} --format {name}"
+
+
+def _reads(matched: Match | None, table: Table) -> bool:
+    """Whether most rows of the sample are conversations by that mapping."""
+    item = matched.format if matched is not None else None
+    if matched is None or not isinstance(item, ConversationFormat) or type(item).rows is not Format.rows:
+        return matched is not None
+    detection = Detection(item, table.source, matched.mapping, matched.confidence)
+    found = sum(1 for _ in item.conversations(detection, table.rows, lambda _problem: None))
+    return 2 * found > len(table.rows) or not table.rows
 
 
 def _has_roles(item: Format, mapping: Mapped) -> bool:

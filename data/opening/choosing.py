@@ -102,6 +102,7 @@ def first_choice(source: Source, table: Table, mapping: Mapped) -> tuple[int | N
 
 def choice_advice(table: Table, answers: str, right: str, asked: Sequence[str]) -> str:
     """The mapping that reads a list of answers as choices, of which ``right`` names one; "" where it names none."""
+    asked = [column for column in asked if column not in (answers, right)]
     if not asked or counted(table, (answers,), right) not in ("letters", "texts", "from 0", "from 1"):
         return ""
     return map_options({"query": asked[0], "choices": answers, "right": right})

@@ -50,7 +50,9 @@ from tunewiz.data.opening.refusals import (
     refuse_llm_columns,
     refuse_pictures,
     refuse_retrieval,
+    refuse_verdicts,
 )
+from tunewiz.data.opening.statements import sql_match, without_schema
 from tunewiz.data.opening.unfolding import unclear_marks, unfolded, with_leaves
 from tunewiz.data.opening.unnamed import match_unnamed
 from tunewiz.data.reading.cells import Table
@@ -149,6 +151,9 @@ def _detected(
     if choice is not None:
         refuse_pictures(source, table)
         return _detection(source, table, [choice, *found], given, for_llm)
+    queried = None if given else sql_match(candidates, table)
+    if queried is not None:
+        return _detection(source, table, [queried, *found], given, for_llm)
     if not given:
         taken = next(filter(None, (item.takes(source, table) for item in candidates.values())), None)
         if taken is not None:
@@ -271,6 +276,7 @@ def _refuse_for_llm(source: Source, table: Table, given: Mapped) -> None:
     if not given and source.format == "auto":
         refuse_single_turns(source, table)
         refuse_numbered_turns(source, table)
+        refuse_verdicts(source, table)
         refuse_compared(source, table)
         refuse_retrieval(source, table)
 
@@ -368,6 +374,7 @@ def _told(source: Source, table: Table, best: Match, others: Sequence[Match], gi
         asked = next((best.mapping[role][0] for role in ("prompt", "instruction") if role in best.mapping), "")
         told += several_asked(source, table, asked) if asked else []
     told += told_of_values(source, table, best)
+    told += without_schema(source, table, best.mapping)
     told += unread_judgments(source, table, best)
     if not table.rows:
         told.append(error("no-rows", say("There are columns and no row."), source.at()))

@@ -9,7 +9,7 @@ from itertools import islice, product
 from tunewiz.data.formats.format import Format, Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, WEAK, Guess, guesses, numbered_columns
-from tunewiz.data.reading.meaning import is_mark
+from tunewiz.data.reading.meaning import is_again, is_mark
 
 #: Two required roles with 44 columns each that may play them: beyond, the first (best) ones have been tried anyway.
 _TRIED_MAPPINGS = 2_000
@@ -71,7 +71,11 @@ def match(format_: Format, table: Table, given: Mapped) -> Match | None:
     guessed = [guess.strength for role, guess in zip(required, best[1], strict=True) if role.name not in given]
     extra = sum(len(columns) - 1 for columns in used.values())
     extra += sum(EXACT for role in used if role not in mapping and role not in _IDS)
-    rivals = _rivals(required, choices, best[1], used, given)
+    rivals = {
+        role: rest
+        for role, columns in _rivals(required, choices, best[1], used, given).items()
+        if (rest := tuple(column for column in columns if not any(is_again(table, column, own) for own in used[role])))
+    }
     return Match(format_, used, best[0] + extra, min(guessed, default=EXACT), rivals)
 
 

@@ -16,7 +16,7 @@ from tunewiz.data.opening.unfolding import exported, graded, pairs_inside, uncle
 from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name
 from tunewiz.data.reading.expressions import map_options
-from tunewiz.data.reading.meaning import LONGEST_LABEL, asks, comes_again
+from tunewiz.data.reading.meaning import LONGEST_LABEL, asks, comes_again, is_verdict
 from tunewiz.data.reading.scales import known_labels
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns
@@ -246,6 +246,11 @@ def _are_labels(table: Table, column: str) -> bool:
 
 def _mappings_of_three(table: Table, texts: Sequence[str], named: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """A query with its title and document, with other ways to ask and an answer, or with a right and a wrong text."""
+    wrong = named["negative"]
+    if wrong and not named["similar"]:
+        query, text = _ordered(table, [column for column in texts if column != wrong], named["query"])
+        yield {"query": query, "positive": text, "negative": wrong}
+        return
     several = named["similar"] or next((column for column in texts if mark_between(table, column, IN_A_LINE)), "")
     for odd in filter(None, (several, named["title"])):
         query, text = _ordered(table, [column for column in texts if column != odd], named["query"])
@@ -335,6 +340,10 @@ _PLACES: Final = frozenset(
 )
 
 
+#: What TREC calls its documents and what is asked of them.
+_TREC: Final = ("doc", "topic", "top")
+
+
 def _part_of_collection(source: Source, table: Table) -> Problem | None:
     """Corpus, queries or judgments on their own."""
     fix = say("Give the folder with corpus, queries and qrels, or all three files.")
@@ -345,6 +354,9 @@ def _part_of_collection(source: Source, table: Table) -> Problem | None:
         message = say("This looks like the judgments (qrels) of a test collection, on their own.")
         return error("part-of-collection", message, source.at(), fix)
     plain = {normalise_name(column) for column in table.columns}
+    if source.container == "xml" and source.rows_under.rpartition("/")[2].casefold() in _TREC:
+        message = say("This looks like the corpus or the queries of a test collection, on their own.")
+        return error("part-of-collection", message, source.at(), fix)
     if plain in (
         {"id", "text"},
         {"id", "title", "text"},
@@ -359,6 +371,16 @@ def _part_of_collection(source: Source, table: Table) -> Problem | None:
 _PICTURES: Final = frozenset(("image", "images", "video", "videos", "audio", "audios", "图片", "图像", "视频", "音频"))
 #: A picture in a text: MS-Swift's ``<img>address</img>`` (HTML's img has no end) and the placeholder of many.
 _PICTURE_TAG: Final = re.compile(r"<img>[^<]*</img>|<image>|<video>|<audio>")
+
+
+def refuse_verdicts(source: Source, table: Table) -> None:
+    """Raise :class:`BadData` where annotators accepted some rows and rejected others: not all of them are right."""
+    for column in table.columns:
+        if is_verdict(table, column) and len({str(value).strip().casefold() for value in table.values(column)}) > 1:
+            message = say("{column} says of each row whether annotators accepted it: not all of them are right.",
+                          column=column)  # fmt: skip
+            fix = say("Take out the rows that were rejected or skipped, and the column with them.")
+            raise BadData(error("rows-judged", message, source.at(), fix))
 
 
 def refuse_collection(source: Source) -> BadData:

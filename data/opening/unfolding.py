@@ -11,7 +11,7 @@ from tunewiz.data.reading.cells import Table, is_empty, number_of
 from tunewiz.data.reading.columns import guesses, normalise_name
 from tunewiz.data.reading.expressions import columns_in, is_false, is_true, map_options, nested, value_at
 from tunewiz.data.reading.meaning import asks
-from tunewiz.data.reading.scales import word_worth
+from tunewiz.data.reading.scales import known_labels, word_worth
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import first_turns
 from tunewiz.problems import Problem, error, say
@@ -198,7 +198,15 @@ def _expressions(column: str, shape: str, objects: list[dict[str, Any]]) -> list
 def _marks(objects: list[dict[str, Any]], keys: dict[str, str]) -> list[str]:
     """The keys that may say which objects are right, likely ones first."""
     order = {name: place for place, name in enumerate(_CHOSEN)}
-    return sorted((key for key, plain in keys.items() if plain in order), key=lambda key: order[keys[key]])
+    named = sorted((key for key, plain in keys.items() if plain in order), key=lambda key: order[keys[key]])
+    return [*named, *(key for key in keys if key not in named and _is_scaled(objects, key))]
+
+
+def _is_scaled(objects: list[dict[str, Any]], key: str) -> bool:
+    """Whether all values are words of a scale that is known, at both ends of it (Good, Bad), whatever the key says."""
+    values = [value for item in objects if not is_empty(value := item.get(key))]
+    words = all(isinstance(value, str) and number_of(value) is None for value in values)
+    return words and len(set(known_labels(values, {}).values())) > 1
 
 
 def _says_yes_and_no(objects: list[dict[str, Any]], key: str) -> bool:

@@ -7,6 +7,7 @@ needs a ``__main__`` guard there, and forking is not safe beside threads, as in 
 from __future__ import annotations
 
 import pickle
+import random
 import signal
 import socket
 import subprocess
@@ -49,8 +50,10 @@ def in_processes(
     """
     begun = pickle.dumps((work, setting))
     crew: list[_Worker] = []
+    # What one of them hashes the others have to hash alike; what anybody could foresee could be made to collide.
+    seed = str(random.randrange(1, 1 << 32))
     try:
-        crew += [_Worker(begun) for _ in range(min(count or usable_cores(), _MOST))]
+        crew += [_Worker(begun, seed) for _ in range(min(count or usable_cores(), _MOST))]
         yield from _ordered(crew, tasks)
     finally:
         for worker in crew:
@@ -60,14 +63,14 @@ def in_processes(
 class _Worker:
     """A process and the pipe to it."""
 
-    def __init__(self, begun: bytes) -> None:
+    def __init__(self, begun: bytes, seed: str) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _START, str(theirs.fileno()), *sys.path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env=child_environment() | _ONE_THREAD,
+                env=child_environment() | _ONE_THREAD | {"PYTHONHASHSEED": seed},
                 pass_fds=[theirs.fileno()],
             )
         self.pipe = Connection(ours.detach())

@@ -19,7 +19,7 @@ from tunewiz.data.reading.source import Source, Span
 #: Starting processes takes a second of each: a file has to take several.
 LARGE: Final = 32 << 20
 #: Bytes of a part: large beside what handing it over costs, small beside a file.
-PART: Final = 8 << 20
+PART: Final = 4 << 20
 _LOOK: Final = 1 << 16  # bytes read at once to find where a line begins
 
 

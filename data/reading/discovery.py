@@ -189,7 +189,10 @@ def _text(base: Source, dataset: Dataset) -> Source:
     page = _html(source, dataset) if is_page(base.path, first) else None
     if page is not None:
         return page
-    refuse_markup(base.path, first, source.at())
+    marked = _marked_up(source, first)
+    if marked is not None:
+        return marked
+    refuse_markup(first, source.at())
     if not any(text.strip() for _, text in peeked):
         raise BadData(error("empty-file", say("The file holds nothing but blank lines."), source.at()))
     found: list[Problem] = []
@@ -208,6 +211,28 @@ def _html(source: Source, dataset: Dataset) -> Source | None:
     if sum(len(cells) > 1 for _, cells in rows) < 2:
         return None
     return layout_of(source.altered(container="html"), rows, dataset.header)
+
+
+def _marked_up(source: Source, first: str) -> Source | None:
+    """YAML or XML, by their ending or by what they begin with; None for what is neither."""
+    ending = source.path.suffix.casefold()
+    if ending in (".yaml", ".yml"):
+        from tunewiz.data.documents import yaml_rows
+
+        found: list[Problem] = []
+        columns = yaml_rows.columns(source.altered(container="yaml"), found.append)
+        told = tuple(one for one in found if one.code in yaml_rows.PLACED)
+        return source.altered(container="yaml", columns=columns, notes=(*source.notes, *told))
+    from tunewiz.data.documents import xml_rows
+
+    if not first.lstrip().startswith("<") or not (ending == ".xml" or xml_rows.BEGINS.match(first)):
+        return None
+    if _HTML.match(first):
+        return None
+    under, columns = xml_rows.laid_out(source.altered(container="xml"))
+    message = say("The rows are the elements at {path}.", path=under)
+    notes = (*source.notes, note("rows-under-key", message, source.at()))
+    return source.altered(container="xml", columns=columns, rows_under=under, notes=notes)
 
 
 def _encoding(base: Source, dataset: Dataset) -> Encoding:
@@ -375,10 +400,8 @@ def is_page(path: Path, first: str) -> bool:
     return bool(_HTML.match(first)) or (path.suffix.casefold() in _PAGES and first.lstrip().startswith("<"))
 
 
-def refuse_markup(path: Path, first: str, place: Where) -> None:
-    """Raise :class:`BadData` for YAML, XML and HTML, whose lines would be taken for a table's."""
-    if path.suffix.casefold() in (".yaml", ".yml"):
-        raise BadData(error("unsupported-file", say("This is a YAML file."), place, _CONVERT))
+def refuse_markup(first: str, place: Where) -> None:
+    """Raise :class:`BadData` for HTML without a table, whose lines would be taken for a table's."""
     if _MARKUP.match(first):
         raise BadData(error("unsupported-file", say("This is an XML or HTML file."), place, _CONVERT))
 

@@ -59,9 +59,13 @@ def _turned(text: JsonText, source: Source, report: Report) -> Iterator[Row]:
         report(mended_warning("raw-newline", source, line))
     if text.decoder.constants:
         report(mended_warning("nan-literal", source, line))
-    held = value[source.rows_under] if source.rows_under else value
-    for number, row in enumerate(_rows_of(held, source.shape), 1):
+    for number, row in enumerate(turned(value, source.rows_under, source.shape), 1):
         yield Row(number, row)
+
+
+def turned(value: dict[str, Any], under: str, shape: Shape) -> Iterator[dict[str, Any]]:
+    """The rows of an object that holds them in a ``shape``, at the top or ``under`` a key."""
+    return _rows_of(value[under] if under else value, shape)
 
 
 class _Rows:
@@ -187,6 +191,11 @@ def find_rows(source: Source, report: Report) -> tuple[str, Shape]:
         return next((key for key in _lists(again) if key not in _PARTS and _begins_with_object(again)), ""), ""
     if text.peek():
         return "", ""
+    return laid_out(value, source, report)
+
+
+def laid_out(value: dict[str, Any], source: Source, report: Report) -> tuple[str, Shape]:
+    """As :func:`find_rows`, of what an object holds. Raises :class:`BadData` where columns are not equally long."""
     under = _rows_key(value, source, report)
     if under or collection_keys(value):
         return under, ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend, rows_inside
-from tunewiz.data.reading.source import Row, Source
+from tunewiz.data.reading.source import Row, Source, plain_row
 from tunewiz.data.reading.streams import lines
 from tunewiz.problems import Message, Problem, Report, error, say, warning
 
@@ -57,24 +57,36 @@ class _Lines:
 
     def __iter__(self) -> Iterator[Row]:
         plain = self._decoder.plain
-        while item := self._next():
+        while True:
+            # Nearly every line is a row, nothing waits, and neither changes.
+            for line, text in self._numbered if not self._waiting else ():
+                found = plain(text)
+                if found is None or self.kind is list:
+                    item: tuple[int, str] | None = (line, text)
+                    break
+                self.kind = dict
+                yield plain_row(line, found)
+            else:
+                item = self._next()
+            if item is None:
+                return
             line, text = item
             found = plain(text)
             if found is not None and self.kind in (dict, None):
                 self.kind = dict
-                yield Row(line, found)
+                yield plain_row(line, found)
                 continue
             for value in self._values(line, text.strip()):
                 whole = rows_inside(value)
                 if whole:
                     self._report(mended_warning("double-encoded", self._source, line))
-                for item in whole or [value]:
-                    row = row_of(item)
-                    self.kind = self.kind or type(item)
-                    if row is not None and isinstance(item, self.kind):
+                for one in whole or [value]:
+                    row = row_of(one)
+                    self.kind = self.kind or type(one)
+                    if row is not None and isinstance(one, self.kind):
                         yield Row(line, row)
                     else:
-                        self._report(not_an_object(self._source, line, item))
+                        self._report(not_an_object(self._source, line, one))
 
     def _next(self) -> tuple[int, str] | None:
         return self._waiting.popleft() if self._waiting else next(self._numbered, None)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from tunewiz.data.dialogues.times import sort_keys
 from tunewiz.data.reading.cells import Table, parse_nested
 from tunewiz.data.reading.columns import EXACT, guesses, normalise_name
 from tunewiz.data.reading.expressions import value_at
@@ -16,6 +17,7 @@ _PLAIN: Final = frozenset(
         *("url", "urls", "link", "href", "source", "sources", "origin", "dataset", "datasetname", "split", "lang"),
         *("language", "date", "time", "datetime", "timestamp", "created", "createdat", "updatedat", "year", "file"),
         *("filename", "filepath", "path", "repo", "reponame", "meta", "metadata", "version", "license", "generator"),
+        *("pubdate", "published", "publishedat", "lastmodified", "modified", "guid", "creationdate", "lasteditdate"),
         *("model", "modelname", "tokens", "numtokens", "length", "numturns", "turn", "author", "domain", "subset"),
         *("编号", "序号", "链接", "网址", "来源", "语言", "日期", "时间", "年份", "文件", "文件名", "作者", "数据集"),
         *("版本", "创建时间", "更新时间", "发布时间", "备注编号"),
@@ -103,7 +105,7 @@ def carries(table: Table, column: str) -> bool:
         flags = {str(value) for value in values} <= {"0", "1", "True", "False"}
         return flags or labelled or _weighs(column) or bool(guesses("llm_label", [column]))
     texts = [str(value).strip() for value in values]
-    if all(_DATE.match(text) or _URL.match(text) for text in texts):
+    if all(_DATE.match(text) or _URL.match(text) for text in texts) or sort_keys(texts) is not None:
         return False
     return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
 
@@ -113,6 +115,14 @@ _ASKS: Final = re.compile(
     r"[?？]|怎么|如何|什么|为何|吗|哪|多少|几|能否|是否|可以.*么|^(how|what|why|where|when|who|which|can|is|do|does)\b",
     re.IGNORECASE,
 )
+
+
+_VERDICTS: Final = frozenset(("accept", "reject", "ignore", "accepted", "rejected", "skip", "submitted", "discarded"))
+
+
+def is_verdict(table: Table, column: str) -> bool:
+    """Whether a column holds what annotators decided of each row: accept, reject, ignore."""
+    return {str(value).strip().casefold() for value in table.values(column)} <= _VERDICTS and bool(table.values(column))
 
 
 def asks(table: Table, column: str) -> bool:

@@ -199,7 +199,11 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names(
             "turn turnid turnindex turnnumber turnno messageindex seq sequence order position step 轮次 顺序"
         ),
-        USUAL: _names("timestamp time createdat sentat datetime createtime 时间 发送时间 时间戳 序号 顺序"),
+        USUAL: _names(
+            "timestamp time createdat sentat datetime createtime ts created sent sendtime msgtime messagetime",
+            "eventtime sentdate createdtime senttime timesent datesent loggedat receivedat startedat",
+            "时间 发送时间 时间戳 序号 顺序 消息时间 创建时间 发言时间 聊天时间 对话时间 会话时间 日期时间",
+        ),
         WEAK: _names("index idx no number date 日期"),
     },
     "llm_text": {

@@ -22,6 +22,8 @@ _READERS: Final = {
     "parquet": "reading.parquet",
     "xlsx": "reading.xlsx",
     "html": "documents.html_tables",
+    "yaml": "documents.yaml_rows",
+    "xml": "documents.xml_rows",
     "arrow": "folders.saved",
     "texts": "folders.class_folders",
 }
@@ -66,22 +68,24 @@ def first_unfolded(source: Source, rows: Iterable[Row], report: Report) -> Itera
     A parquet of a kilobyte may hold 200,000 rows of 10,000 characters, and so may an archive.
     """
     packed = source.container in ("parquet", "arrow", "xlsx") or bool(source.compression)
+    return _first_unfolded(source, rows, report) if packed and source.size else iter(rows)
+
+
+def _first_unfolded(source: Source, rows: Iterable[Row], report: Report) -> Iterator[Row]:
     limit = max(_UNFOLDED, _TIMES * source.size)
-    number = characters = 0
-    for row in rows:
+    characters = 0
+    for number, row in enumerate(rows, 1):
         yield row
-        if packed and source.size:
-            number += 1
-            characters += _characters(row.values)
-            if characters > limit:
-                message = say(
-                    "The file unfolds to more than {times} times its size: what is told is of the first {rows} rows.",
-                    times=characters // source.size,
-                    rows=number,
-                )
-                fix = say("If it should not repeat itself so much, see how it was written.")
-                report(warning("first-rows-only", message, source.at(row.line), fix))
-                return
+        characters += _characters(row.values)
+        if characters > limit:
+            message = say(
+                "The file unfolds to more than {times} times its size: what is told is of the first {rows} rows.",
+                times=characters // source.size,
+                rows=number,
+            )
+            fix = say("If it should not repeat itself so much, see how it was written.")
+            report(warning("first-rows-only", message, source.at(row.line), fix))
+            return
 
 
 def _characters(value: object) -> int:

@@ -44,12 +44,10 @@ class ExampleLook:
 
     def read(self, rows: Iterator[Row]) -> None:
         """Look at rows."""
-        for example in self._watch(opened.examples_of(self._detection, rows, self.placed)):
-            self.usable += 1
-            if len(self.preview) < PREVIEWED:
-                self.preview.append(shown(example))
-            if len(self.first) < self._keep:
-                self.first.append(example)
+        for batch in self._watch.batches(opened.examples_of(self._detection, rows, self.placed)):
+            self.usable += len(batch)
+            self.preview += map(shown, batch[: PREVIEWED - len(self.preview)])
+            self.first += batch[: self._keep - len(self.first)]
 
     def seen(self) -> Any:
         """What was seen, to be handed to another process."""

@@ -76,7 +76,9 @@ def all_texts(example: Example) -> tuple[str, ...]:
     """The texts of :func:`texts_of_example` alone."""
     if isinstance(example, ScoredPair):
         return example.first, example.second
-    return (example.query, *example.positives, *example.negatives)
+    if example.negatives:
+        return (example.query, *example.positives, *example.negatives)
+    return (example.query, *example.positives)
 
 
 def query_of(example: Example) -> str:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -16,7 +16,6 @@ from tunewiz.data.text.folding import NOISE, fold
 _POINT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _NO_NOISE: Final = bytes(code for code in range(128) if chr(code) != "." and NOISE.fullmatch(chr(code)))
 _LOWER: Final = bytes(range(256)).lower()
-_LONG: Final = 1 << 16  # characters of a text that is hashed with others
 _EMPTY: Final = 0
 _FIRST_SIZE: Final = 1 << 10  # slots: 12 KB, doubled as it fills; a power of two, so that a mask finds the slot
 
@@ -74,22 +73,14 @@ def normals(texts: Sequence[str]) -> list[str]:
 def fingerprints(texts: Sequence[str]) -> Any:
     """64 bits of each text (uint64), never 0: others than those of :func:`fingerprint`, and many at once.
 
-    A sum of the characters, each times the number drawn for its place (multilinear hashing; Lemire and Kaser, 2014).
+    Python's own (SipHash), of which each text keeps its own; they are the same in processes of one ``PYTHONHASHSEED``,
+    as :func:`tunewiz.data.parallel.processes.in_processes` starts them.
     """
     import numpy as np
 
-    lengths = np.fromiter(map(len, texts), dtype="int64", count=len(texts))
-    if len(lengths) and lengths.max() > _LONG:
-        return np.array([fingerprint(text) for text in texts], dtype="uint64")
-    points = _code_points("".join(texts))
-    starts = np.cumsum(lengths) - lengths
-    places = np.arange(len(points)) - np.repeat(starts, lengths)
-    products = (points + np.uint64(1)) * _drawn()[places]
-    sums = np.zeros(len(texts), dtype="uint64")
-    full = lengths > 0
-    if full.any():
-        sums[full] = np.add.reduceat(products, starts[full])
-    return mixed(sums + lengths.astype("uint64"))
+    found = np.fromiter(map(hash, texts), dtype="int64", count=len(texts)).view("uint64")
+    found[found == 0] = 1
+    return found
 
 
 def mixed(numbers: Any) -> Any:
@@ -101,14 +92,6 @@ def mixed(numbers: Any) -> Any:
     numbers = numbers ^ numbers >> np.uint64(33)
     numbers[numbers == 0] = 1
     return numbers
-
-
-@cache
-def _drawn() -> Any:
-    """A number (odd, uint64) for each place in a text."""
-    import numpy as np
-
-    return mixed((np.arange(_LONG, dtype="uint64") + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
 
 
 def _code_points(text: str) -> Any:
@@ -186,11 +169,17 @@ def first_of(keys: array[int]) -> Any:
     import numpy as np
 
     values = np.frombuffer(keys, dtype="uint64") if keys else np.zeros(0, dtype="uint64")
-    order = np.argsort(values, kind="stable")
-    new = np.ones(len(values), dtype=bool)
-    new[1:] = values[order[1:]] != values[order[:-1]]
-    first = np.empty(len(values), dtype="int64")
-    first[order] = order[new][np.cumsum(new) - 1]
+    first = np.arange(len(values), dtype="int64")
+    ordered = np.sort(values)
+    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])  # few, as a rule
+    if not len(several):
+        return first
+    at = np.minimum(np.searchsorted(several, values), len(several) - 1)
+    places = (several[at] == values).nonzero()[0]
+    which = at[places]
+    earliest = np.empty(len(several), dtype="int64")
+    earliest[which[::-1]] = places[::-1]  # of several values for one place the last one stays: the smallest
+    first[places] = earliest[which]
     return first
 
 

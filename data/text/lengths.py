@@ -143,10 +143,19 @@ class LengthSample:
 
     def add_all(self, role: str, texts: list[str], lines: list[int]) -> None:
         """As :meth:`add` for each of ``texts``, on the ``lines``."""
+        if not texts:
+            return
         kept = self._roles.get(role)
-        if not texts or kept is None or not kept.add_all(texts, lines):
+        if kept is None:
+            kept = self._roles[role] = _Role(self._limits.get(role, _EVERY))
+        room = kept.limit != _EVERY or len(kept.places) + len(texts) < 2 * self._size
+        if not room or not kept.add_all(texts, lines):
             for text, line in zip(texts, lines, strict=True):
                 self.add(role, text, line)
+        elif len(kept.waiting) >= _BATCH:
+            kept.measure(self._count)
+            if len(kept.places) >= 2 * self._size:
+                kept.cut(self._size)
 
     def take(self, other: LengthSample) -> None:
         """Take what ``other`` measured of the lines behind those seen here."""
@@ -228,10 +237,19 @@ class _Role:
 
     def add_all(self, texts: list[str], lines: list[int]) -> bool:
         """Take texts of as many lines at once; False where they have to be taken one by one."""
-        if self.limit == _EVERY or lines[0] <= self._line or any(map(ge, lines, lines[1:])):
+        if lines[0] <= self._line or any(map(ge, lines, lines[1:])):
             return False
         import numpy as np
 
+        if self.limit == _EVERY:
+            self.seen += len(texts)
+            lengths = array("I", map(len, texts))
+            self.longest = max(self.longest, max(lengths))
+            self._line, self._on_line = lines[-1], 1
+            self.places.extend([line << _ON_A_LINE for line in lines])
+            self.characters.extend(lengths)
+            self.waiting += texts
+            return True
         self.seen += len(texts)
         self.longest = max(self.longest, max(map(len, texts)))
         self._line, self._on_line = lines[-1], 1

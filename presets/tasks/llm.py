@@ -101,7 +101,7 @@ class LlmPreset(Preset):
         default_factory=dict,
         title=N_("Backend options"),
         description=N_("Any argument of LLaMA-Factory by its own name; it wins over the keys above."),
-        examples=[{"use_muon": True, "mix_strategy": "concat"}],
+        examples=[{"use_muon": True, "default_system": "Answer in one sentence."}],
         json_schema_extra=about(rule=N_("names of arguments with their values, one a line")),
     )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tunewiz.backends.engines.llama_factory import LlamaFactory
+from tunewiz.backends.engines.llama_factory import LlamaFactory, run_exp_arguments
 from tunewiz.backends.language_models import templates
 from tunewiz.backends.language_models import templates as names
+from tunewiz.backends.language_models.loaded_model import Places, loading_arguments
 from tunewiz.presets.methods import catalogue
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml.library import loads, open_preset
@@ -86,6 +89,51 @@ def test_the_native_configuration_is_made_of_known_arguments(stage: str) -> None
 def test_wrong_options_name_the_near_one() -> None:
     found = LlamaFactory().problems(open_preset("llm/starter", ["backend_options.lora_ramk=4"]).preset)  # type: ignore[arg-type]
     assert "lora_rank" in next(problem.line("en") for problem in found if problem.code == "backend-option-unknown")
+
+
+def test_every_data_argument_reaches_all_readers_or_is_refused_with_our_key() -> None:
+    """Whoever adds an argument to LLaMA-Factory's rows makes this fail until it is decided here."""
+    shared, making, owned = map(set, (names.ROW_OPTIONS, names.MAKING_OPTIONS, names.OWNED))
+    arguments = names.data_arguments()
+    assert {"cutoff_len", "default_system", "mask_history", "streaming"} <= arguments
+    assert arguments - shared - making - owned == set()
+    assert not shared & owned and not shared & making and not making & owned
+    keys = set(_keys(LlmPreset))
+    for name in sorted(arguments):
+        found = [one for one in names.option_problems({name: True}) if one.code == "backend-option-owned"]
+        assert bool(found) == (name in owned), name
+        if found:
+            assert names.OWNED[name] in found[0].line("en") and names.OWNED[name] in keys, name
+
+
+def _keys(section: Any, before: str = "") -> Iterator[str]:
+    """The dotted keys of a preset's sections."""
+    for name, field in section.model_fields.items():
+        yield f"{before}{name}"
+        if hasattr(field.annotation, "model_fields"):
+            yield from _keys(field.annotation, f"{before}{name}.")
+
+
+@pytest.mark.parametrize("name", names.ROW_OPTIONS)
+def test_a_shared_option_is_told_to_training_and_to_all_other_readers(name: str) -> None:
+    wanted = _preset(f"backend_options: {{{name}: marked}}\n")
+    places = Places("m", "d", "o", "qwen3", "sft", False)
+    assert run_exp_arguments(wanted, places, "fp32", "cpu")[name] == "marked"
+    for merged in (False, True):  # measuring, showing and chat; the export
+        assert loading_arguments(wanted, places, None, merged)[name] == "marked"
+
+
+def test_what_two_keys_would_say_or_a_template_cannot_is_refused() -> None:
+    def codes(extra: str) -> set[str]:
+        return {f"{one.code} {one.where.key}" for one in LlamaFactory().problems(_preset(extra))}
+
+    twice = "data: {train: sample:instructions-en, system: Be brief.}\nbackend_options: {default_system: Hi}\n"
+    text = "name: x\ntask: llm\nmodel: {id: Qwen/Qwen3-0.6B}\n"
+    found = LlamaFactory().problems(loads(text + twice))  # type: ignore[arg-type]
+    assert "backend_options.default_system" in {one.where.key for one in found if one.code == "backend-option-owned"}
+    late = "template: glm4\ntraining: {trained_on: everything}\n"
+    assert "trained-on-template training.trained_on" in codes(late)
+    assert "trained-on-template training.trained_on" not in codes(late.replace("glm4", "qwen3"))
 
 
 def test_files_that_options_name_are_looked_for(tmp_path: Path) -> None:

@@ -43,6 +43,14 @@ def test_a_piece_ends_with_a_sentence_and_other_rows_stay() -> None:
     assert in_pieces(talk, bpe(), LIMIT) is talk
 
 
+def test_texts_that_packing_joins_stay_whole_and_those_to_measure_on_are_read_to_their_end() -> None:
+    long = Conversation(text="山上有雪。" * 60, line=1)
+    texts = PreparedLlm("pretrain", train=[long], validation=[long], evaluation=[long])
+    after = in_pieces(texts, bpe(), LIMIT, measured_only=True)
+    assert (after.train, after.validation) == ([long], [long])
+    assert "".join(piece.text for piece in after.evaluation) == long.text and len(after.evaluation) > 3
+
+
 def test_questions_that_lose_their_end_are_told() -> None:
     found = Reading(wholes=[90, 90, 10], learned=9, limit=32, asked_less=2)
     assert [problem.code for problem in found.problems()] == ["lengths", "rows-cut-off", "questions-cut-off"]

@@ -121,8 +121,6 @@ def test_one_row_alone_stays_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("rows.yaml", "- question: a\n  answer: b, c\n", "YAML"),
-        ("rows.xml", '<?xml version="1.0"?>\n<rows><row>a, b</row></rows>\n', "XML"),
         ("page.txt", "\n<!DOCTYPE html>\n<html><body>a, b</body></html>\n", "HTML"),
     ],
 )
