@@ -21,6 +21,7 @@ import atexit
 import fcntl
 import gc
 import importlib
+import io
 import os
 import pickle
 import pkgutil
@@ -383,9 +384,18 @@ def _descriptors(wanted: _Wanted) -> None:
         if int(one.name) not in kept:
             with suppress(OSError):
                 os.close(int(one.name))
-    buffered = wanted.environment.get("PYTHONUNBUFFERED", "") == ""
-    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        stream.reconfigure(line_buffering=number == 2 or os.isatty(number), write_through=not buffered)  # type: ignore[union-attr]
+    unbuffered = bool(wanted.environment.get("PYTHONUNBUFFERED"))
+    sys.stdin = sys.__stdin__ = _stream(0, "rb", "surrogateescape", False)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "wb", "surrogateescape", unbuffered)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "wb", "backslashreplace", unbuffered)  # type: ignore[misc]
+
+
+def _stream(number: int, mode: str, errors: str, unbuffered: bool) -> io.TextIOWrapper:
+    """What an interpreter opens for a descriptor that it finds."""
+    binary: Any = open(number, mode, buffering=0 if unbuffered else -1, closefd=False)  # noqa: SIM115
+    lines = number == 2 or os.isatty(number)
+    newline = None if number == 0 else "\n"
+    return io.TextIOWrapper(binary, "utf-8", errors, newline, line_buffering=lines, write_through=unbuffered)
 
 
 def _signals(ignored: tuple[int, ...]) -> None:
