@@ -182,7 +182,7 @@ def _wanted(asked: dict[str, Any]) -> _Wanted | None:
 
 def _early(environment: Any) -> tuple[dict[str, str], set[Path]]:
     """What of ``environment`` the interpreter and the libraries read while they start."""
-    lists = [environment.get(name, "") for name in ("PYTHONPATH", "TUNEWIZ_USER_PATHS")]
+    lists = [environment.get(name, "") for name in ("PYTHONPATH", "TUNEWIZ_PYTHONPATH")]
     folders = {Path(one).absolute() for each in lists for one in each.split(os.pathsep) if one}
     return _named(environment, _EARLY), folders
 
