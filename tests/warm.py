@@ -283,14 +283,19 @@ def serve(path: str, owner: int, light: bool = False) -> None:
 
 def _answer(listening: socket.socket, waiting: selectors.BaseSelector) -> None:
     line, _ = listening.accept()
-    wanted, received = _read(line)
+    try:
+        wanted, received = _read(line)
+    except (EOFError, pickle.UnpicklingError):  # who asked is gone
+        line.close()
+        return
     child = os.fork()
     if not child:
         wanted.standard, wanted.passed = _placed(received, wanted.passed)
         _become(wanted)
     for descriptor in received:
         os.close(descriptor)
-    line.sendall(child.to_bytes(_NUMBER, "big"))
+    with suppress(OSError):  # who asked may be gone
+        line.sendall(child.to_bytes(_NUMBER, "big"))
     waiting.register(os.pidfd_open(child), selectors.EVENT_READ, (child, line))
 
 
@@ -307,7 +312,10 @@ def _read(line: socket.socket) -> tuple[_Wanted, list[int]]:
         numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
     message = bytearray()
     while len(message) < int.from_bytes(size, "big"):
-        message += line.recv(1 << 16)
+        part = line.recv(1 << 16)
+        if not part:
+            break
+        message += part
     return pickle.loads(message), list(numbers)
 
 
