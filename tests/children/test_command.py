@@ -41,7 +41,7 @@ class Shell:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
