@@ -200,11 +200,20 @@ def begin() -> None:
     """From now on children of this process are warm where :attr:`Warm.fresh` does not say otherwise."""
     global _ENVIRONMENT
     if _SOCKET not in os.environ:
-        os.environ[_SOCKET] = str(Path(tempfile.mkdtemp(prefix="warm-")) / "socket")
+        # The name of a socket has room for a hundred characters.
+        folder = tempfile.mkdtemp(prefix="warm-", dir="/tmp" if Path("/tmp").is_dir() else None)
+        atexit.register(_emptied, folder)
+        os.environ[_SOCKET] = f"{folder}/socket"
         os.environ[_OWNER] = str(os.getpid())
     _ENVIRONMENT = dict(os.environ)  # before a test changes it
     Warm.served = Warm.fresh = True
     subprocess.Popen = Warm  # type: ignore[misc]
+
+
+def _emptied(folder: str) -> None:
+    """Remove the folder of sockets where no server was started; a server does so itself."""
+    with suppress(OSError):
+        Path(folder).rmdir()
 
 
 def _served(wanted: _Wanted) -> tuple[socket.socket, int]:
