@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import string
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tunewiz.errand import collect_rarely, keeping_bytecode
 from tunewiz.language import use
 
@@ -23,6 +25,7 @@ os.environ.update(_ENVIRONMENT)
 # Two workers on two cores: more threads than that spin while they wait for each other, three times the processor time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 collect_rarely()
+warm.begin()
 sys.pycache_prefix = sys.pycache_prefix or _ENVIRONMENT.get("PYTHONPYCACHEPREFIX")
 
 #: Where the tests in tests/children train; on a machine with a GPU: TUNEWIZ_TEST_DEVICE=cuda make test.
@@ -42,6 +45,7 @@ _CHINESE = (
 
 #: Folders of tests that start processes and train.
 _LONG = ("children", "terminal")
+_WARM = ("children", "screens")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,6 +62,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first, second = ([item for own in long[place::2] for item in own] for place in (0, 1))
     room = max(0, len(items) // 2 - len(first))
     items[:] = [*first, *short[:room], *second, *short[room:]]
+
+
+#: Modules that were there when what they hold was last set aside.
+_set_aside = 0
+
+
+def set_aside() -> None:
+    """Take what the libraries hold out of the sight of the collector, each time that many more are there.
+
+    Trainers, exports and screens collect garbage on purpose. Beside torch, transformers and all that the tests of a
+    worker have imported, that takes a second of a core each time.
+    """
+    global _set_aside
+    if len(sys.modules) > _set_aside + 300:
+        _set_aside = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    """Children are forks of a warm process (``tests/warm.py``) in :data:`_WARM`, but for tests marked ``fresh``."""
+    warm.Warm.fresh = (
+        DEVICE != "cpu" or item.path.parent.name not in _WARM or item.get_closest_marker("fresh") is not None
+    )
+    set_aside()
+    try:
+        return (yield)
+    finally:
+        warm.Warm.fresh = True
 
 
 @pytest.fixture(scope="session", autouse=True)

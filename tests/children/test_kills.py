@@ -59,7 +59,12 @@ class Started:
         return "variants/random/" if self.name == "comparison" else ""
 
 
-@pytest.fixture(params=[name for name in (*RETRIEVAL, *LANGUAGE) if name != "pissa"])
+#: One whose models are searched with, one that answers, one that is made of others; ``make torture`` kills all.
+HERE = ("sentence_transformers", "llama_factory", "comparison")
+ELSEWHERE = [name for name in (*RETRIEVAL, *LANGUAGE) if name not in (*HERE, "pissa")]
+
+
+@pytest.fixture(params=[*HERE, *(pytest.param(name, marks=pytest.mark.torture) for name in ELSEWHERE)])
 def started(request: pytest.FixtureRequest, tmp_path: Path, tiny_encoder: Path, tiny_llm: Path) -> Started:
     named: str = request.param
     made = RETRIEVAL.get(named) or LANGUAGE[named]

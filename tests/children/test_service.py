@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+from tests.warm import PROGRAMS
 from tunewiz.backends.export import targets
 
 pytest.importorskip("fastapi")
@@ -108,6 +109,7 @@ for folder, port, key, options in json.loads(sys.argv[1]):
     os._exit(0)
 os.wait(), os.wait()
 """
+PROGRAMS.add(STARTS)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,19 +33,47 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(autouse=True)
+def what_is_alive_stays(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A screen that opens looks for garbage in all that this process has imported, but in the tests of just that."""
+    if request.path.name == "test_thrift.py":
+        yield
+        gc.freeze()
+    else:
+        monkeypatch.setattr("tunewiz.tui.terminal.pacing.set_aside", lambda: None)
+        yield
+
+
+@pytest.fixture(autouse=True)
 def whole_forms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause also lasts until keys are answered and the rows of forms are there that are made after the first ones."""
-    pause = Pilot.pause
+    """A pause also lasts until keys are answered and the rows of forms are there that are made after the first ones.
+
+    Several keys arrive together, as from a slow line: the app answers them in their order (``tui/terminal/keys.py``),
+    and only the last one is waited for until nothing moves, which takes half a second and more.
+    """
+    pause, press = Pilot.pause, Pilot.press
+
+    def busy(pilot: Pilot[object]) -> bool:
+        app = pilot.app
+        return app.return_code is None and (
+            getattr(app, "answering", False) or any(not form.whole for form in app.screen.query(Form))
+        )
 
     async def until_whole(pilot: Pilot[object], delay: float | None = None) -> None:
         await pause(pilot, delay)
-        app = pilot.app
-        while app.return_code is None and (
-            getattr(app, "answering", False) or any(not form.whole for form in app.screen.query(Form))
-        ):
+        while busy(pilot):
             await pause(pilot, 0.01)
 
+    async def pressed(pilot: Pilot[object], *keys: str) -> None:
+        if len(keys) > 1:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("textual.app.wait_for_idle", asyncio.sleep)
+                await press(pilot, *keys[:-1])
+            while busy(pilot):
+                await pause(pilot, 0.01)
+        await press(pilot, *keys[-1:])
+
     monkeypatch.setattr(Pilot, "pause", until_whole)
+    monkeypatch.setattr(Pilot, "press", pressed)
 
 
 @pytest.fixture

@@ -11,16 +11,19 @@ from textual.pilot import Pilot
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.terminal.characters import in_ascii
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
+_LOOK = 0.05  # seconds between two looks
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Let the app run until ``condition`` holds."""
-    for _ in range(int(seconds / 0.05)):
-        await pilot.pause()
+    """Let the app run until ``condition`` holds, and then until every widget has answered what it was told."""
+    await pilot.pause()
+    for look in range(int(seconds / _LOOK)):
         if condition():
+            if look:
+                await pilot.pause()  # asks each of some hundred widgets: not at every look
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_LOOK)
     raise AssertionError(f"did not come about; the screen:\n{seen(pilot.app)}")
 
 
