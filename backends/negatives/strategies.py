@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tunewiz.backends.negatives import Encoder, Ranked, Strategy
+from tunewiz.backends.negatives import SUFFICES, Agreement, Encoder, Ranked, Searched, Strategy
+from tunewiz.backends.negatives.nearest import SHARES, Clusters, exact, pays
 from tunewiz.backends.negatives.words import is_chinese, words
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE: Final = 512  # queries whose passages are scored at once: some ten MB
+_SEED: Final = 0  # of clusters: the same negatives in every run
 _SAMPLE: Final = 500  # passages that decide how words are found; they are in the order of the data
 
 
@@ -132,7 +135,10 @@ class Bm25(Strategy):
 
 
 class Dense(Strategy):
-    """Exact search by inner product, with FAISS; vectors have length 1, so scores are cosines."""
+    """Search by inner product, with FAISS; vectors have length 1, so scores are cosines.
+
+    Exact, but for many queries and passages at once where clusters find the same negatives.
+    """
 
     name: ClassVar[str] = "dense"
     _passages: Floats
@@ -149,21 +155,41 @@ class Dense(Strategy):
     def search(self, queries: Sequence[str], depth: int) -> Ranked:
         """The ``depth`` passages of each query with the highest cosine."""
         self._queries = self._encoder.queries(queries)
-        return self._found(depth)
+        return exact(self._queries, self._passages, depth)
 
-    def parts(self, queries: Sequence[str], depth: int, at_once: int) -> Iterator[Ranked]:
+    def parts(
+        self, queries: Sequence[str], depth: int, at_once: int, agreement: Agreement | None = None
+    ) -> Iterator[tuple[Integers, Ranked]]:
         """The same for ``at_once`` queries after the other, all of them encoded together."""
-        vectors = self._encoder.queries(queries)
-        for start in range(0, len(queries), at_once):
-            self._queries = vectors[start : start + at_once]
-            yield self._found(depth)
+        import numpy as np
 
-    def _found(self, depth: int) -> Ranked:
-        import faiss
+        vectors, order, clusters = self._encoder.queries(queries), np.arange(len(queries)), None
+        self.searched = None
+        if agreement and pays(len(vectors), len(self._passages), depth):
+            clusters = Clusters(vectors, self._passages, _SEED)
+            self.searched = self._tried(clusters, vectors, depth, agreement)
+        share = self.searched.share if self.searched else 1.0
+        if clusters and share < 1:
+            order = clusters.order
+        for rows in np.split(order, range(at_once, len(order), at_once)):
+            self._queries = vectors[rows]
+            whole = clusters is None or share == 1
+            yield rows, exact(self._queries, self._passages, depth) if whole else clusters.search(rows, depth, share)
 
-        # Not by an index, which would hold all vectors a second time.
-        depth = min(depth, len(self._passages))
-        return Ranked(*reversed(faiss.knn(self._queries, self._passages, depth, metric=faiss.METRIC_INNER_PRODUCT)))
+    def _tried(self, clusters: Clusters, vectors: Floats, depth: int, agreement: Agreement) -> Searched:
+        """The smallest share of the passages that suffices, by a sample of the queries."""
+        rows = clusters.sample()
+        self._queries = vectors[rows]
+        whole = exact(self._queries, self._passages, depth)
+        tried = Searched(1.0, len(rows), 0.0, 0.0)
+        for share in SHARES:
+            if share * len(self._passages) < depth:
+                continue
+            part = clusters.search(rows, depth, share)
+            tried = Searched(share, len(rows), agreement(rows, whole, part), _shared(whole.passages, part.passages))
+            if tried.negatives >= SUFFICES:
+                return tried
+        return replace(tried, share=1.0)
 
     def scores(self, rows: Integers, passages: Integers) -> Floats:
         """Cosines of single pairs."""
@@ -173,8 +199,16 @@ class Dense(Strategy):
         return cosines
 
     def identity(self) -> dict[str, Any]:
-        """The model; exact search draws no random numbers."""
+        """The model; the numbers that clusters begin with are always the same."""
         return {"encoder": self._encoder.identity()}
+
+
+def _shared(wanted: Integers, found: Integers) -> float:
+    """The share of ``wanted`` (queries, depth) that is in the same row of ``found``."""
+    import numpy as np
+
+    rows = np.arange(len(wanted))[:, None] << 32
+    return float(np.isin(wanted + rows, found + rows)[wanted >= 0].mean())
 
 
 # Any other passages: easy negatives, at no cost.
