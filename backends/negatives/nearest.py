@@ -16,9 +16,14 @@ from tunewiz.backends.negatives import Ranked
 if TYPE_CHECKING:
     from tunewiz.backends.negatives import Floats, Integers
 
-#: Passages that each centre is learned from, and passes over them: what comes after moves hardly any passage.
-_LEARNED_FROM: Final = 40
-_PASSES: Final = 6
+#: Passages a cluster: of the few that answer alike some should have a centre of their own, else a query of theirs is
+#: taken for another's. Many centres do better than few that are learned well.
+_SIZE: Final = 16
+#: What may be spent on comparing all with the centres: this part of exact search.
+_SPENT: Final = 10
+#: Passages that each centre is learned from, and passes over them.
+_LEARNED_FROM: Final = 8
+_PASSES: Final = 2
 #: Products of a query and a passage below which exact search is a matter of a second.
 _FEW: Final = 1 << 26
 #: Shares of the passages that are looked at, the smallest that suffices; more would cost what exact search does.
@@ -38,14 +43,13 @@ def exact(queries: Floats, passages: Floats, depth: int) -> Ranked:
 
 
 def pays(queries: int, passages: int, depth: int) -> bool:
-    """Whether clusters are worth their making: a good deal less work than exact search, which is a lot."""
-    work, centres = queries * passages, _centres(passages)
-    making = _LEARNED_FROM * _PASSES * centres**2 + (queries + passages) * centres
-    return work >= _FEW and work >= 4 * making and depth <= SHARES[1] * passages
+    """Whether clusters are worth their making: exact search is a lot, and they are small beside what is looked at."""
+    few = queries * passages < _FEW
+    return not few and _centres(queries, passages) >= passages**0.5 / 4 and depth <= SHARES[1] * passages
 
 
-def _centres(passages: int) -> int:
-    return max(1, int(passages**0.5))
+def _centres(queries: int, passages: int) -> int:
+    return max(1, min(passages // _SIZE, queries * passages // (_SPENT * (queries + passages))))
 
 
 class Clusters:
@@ -58,7 +62,7 @@ class Clusters:
         import numpy as np
 
         self._queries, self._passages = queries, passages
-        centres = _learned(passages, _centres(len(passages)), seed)
+        centres = _learned(passages, _centres(len(queries), len(passages)), seed)
         self._members, self._starts = _by_centre(passages, centres)
         #: All queries, those of one centre one after another.
         self.order, self._asked = _by_centre(queries, centres)

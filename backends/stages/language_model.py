@@ -12,6 +12,7 @@ from tunewiz.backends.evaluate.lengths import Reading
 from tunewiz.backends.evaluate.records import FLOOR
 from tunewiz.backends.language_models.loaded_model import Places
 from tunewiz.backends.models import run_models
+from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.plan import plan_of
 from tunewiz.backends.runs.create import add_to_record, record_folder
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
@@ -72,9 +73,10 @@ class LanguageModelBackend(Backend[LlmPreset]):
 
         located = sources.find_cached(preset.model)
         folder = Path(located.place) if located else None
+        spread = plan_of(preset, self.strategies).spread or ray.wanted(preset)
         return [
             *readiness.problems(preset, self.packages),
-            *templates.option_problems(preset.backend_options, plan_of(preset, self.strategies).spread),
+            *templates.option_problems(preset.backend_options, spread),
             *templates.template_problems(preset.template, preset.model.id, folder),
         ]
 
