@@ -118,7 +118,8 @@ def token_ids(model: Any, texts: Sequence[str], prompt: str = "") -> list[list[i
 
 def _is_static(model: Any) -> bool:
     """Whether ``model`` adds up a vector a word and nothing else: looking at each text costs the library more."""
-    return type(model[0]).__name__ == "StaticEmbedding" and hasattr(model.tokenizer, "encode_batch_fast")
+    first = next(iter(model.children()), None) if hasattr(model, "children") else None
+    return type(first).__name__ == "StaticEmbedding" and hasattr(model.tokenizer, "encode_batch_fast")
 
 
 def _laid_out(model: Any, ids: Sequence[Sequence[int]]) -> dict[str, Any]:
