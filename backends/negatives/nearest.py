@@ -1,9 +1,9 @@
 """The passages nearest to many queries, looked for in a part of all: exact search of 100,000 among as many is 8 TFLOP.
 
-Passages are put into clusters (spherical k-means; Dhillon and Modha, 2001), and so are queries, by the same centres:
-the queries of one centre are compared, in one matrix product, with the passages of the clusters nearest to their mean.
-What is found has its exact score; what lies in other clusters is not found, which is why whoever searches like this
-compares some queries with exact search and looks at more clusters until both agree.
+Passages are put into clusters (spherical k-means; Dhillon and Modha, 2001); each query is compared with those of the
+clusters that are nearest to it, all queries that ask for a cluster in one matrix product. What is found has its exact
+score; what lies in other clusters is not found, which is why whoever searches like this compares some queries with
+exact search and looks at more clusters until both agree.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _PASSES: Final = 2
 _FEW: Final = 1 << 26
 #: Shares of the passages that are looked at, the smallest that suffices; more would cost what exact search does.
 SHARES: Final = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)
-#: Runs of neighbouring queries that are compared with exact search, and how many queries each.
-_RUNS: Final = 64
-_RUN: Final = 8
+#: Queries that are compared with exact search.
+_SAMPLE: Final = 512
+#: Queries searched for at once: what they are compared with takes some ten MB.
+_AT_ONCE: Final = 1024
 
 
 def exact(queries: Floats, passages: Floats, depth: int) -> Ranked:
@@ -52,55 +53,59 @@ def _centres(queries: int, passages: int) -> int:
     return max(1, min(passages // _SIZE, queries * passages // (_SPENT * (queries + passages))))
 
 
-class Clusters:
-    """``passages`` and ``queries`` (unit vectors, float32) by their nearest centre; ``seed`` draws the first centres.
+def sample(queries: int) -> Integers:
+    """The numbers of some queries, from all over."""
+    import numpy as np
 
-    Neither is copied.
+    return np.unique(np.linspace(0, queries - 1, min(queries, _SAMPLE)).astype(np.int64))
+
+
+class Clusters:
+    """``passages`` (unit vectors, float32; not copied) by their nearest centre, made for as many ``queries``.
+
+    ``seed`` draws the first centres.
     """
 
-    def __init__(self, queries: Floats, passages: Floats, seed: int) -> None:
+    def __init__(self, passages: Floats, queries: int, seed: int) -> None:
+        self._passages = passages
+        self._centres = _learned(passages, _centres(queries, len(passages)), seed)
+        self._members, self._starts = _by_centre(passages, self._centres)
+
+    def search(self, queries: Floats, depth: int, share: float) -> Ranked:
+        """The best ``depth`` passages of each query in about ``share`` of all; -1 where there are fewer."""
         import numpy as np
 
-        self._queries, self._passages = queries, passages
-        centres = _learned(passages, _centres(len(queries), len(passages)), seed)
-        self._members, self._starts = _by_centre(passages, centres)
-        #: All queries, those of one centre one after another.
-        self.order, self._asked = _by_centre(queries, centres)
-        self._centre_of = np.empty(len(queries), dtype=np.int64)
-        self._centre_of[self.order] = np.repeat(np.arange(len(centres)), np.diff(self._asked))
-        self._centres = centres
+        passages = np.full((len(queries), depth), -1, dtype=np.int64)
+        scores = np.zeros((len(queries), depth), dtype=np.float32)
+        for start in range(0, len(queries), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            found, values = self._compared(queries[part], max(1, round(share * len(self._centres))))
+            width = min(depth, found.shape[1])
+            if width < found.shape[1]:
+                best = np.argpartition(-values, width - 1, axis=1)[:, :width]
+                found, values = np.take_along_axis(found, best, 1), np.take_along_axis(values, best, 1)
+            order = np.argsort(-values, axis=1, kind="stable")
+            passages[part, :width] = np.take_along_axis(found, order, 1)
+            scores[part, :width] = np.take_along_axis(values, order, 1)
+        return Ranked(passages, np.where(passages < 0, np.float32(0), scores))
 
-    def sample(self) -> Integers:
-        """Some queries, from all over: of as many centres as there are runs, a few neighbours each."""
+    def _compared(self, queries: Floats, count: int) -> tuple[Integers, Floats]:
+        """Of each query the passages of its ``count`` nearest clusters, and scores; -1 and -inf beyond the end."""
         import numpy as np
 
-        count = len(self.order)
-        firsts = np.linspace(0, count, min(_RUNS, -(-count // _RUN)), endpoint=False).astype(np.int64)
-        places = np.unique(firsts[:, None] + np.arange(_RUN))
-        return self.order[places[places < count]]
-
-    def search(self, rows: Integers, depth: int, share: float) -> Ranked:
-        """The best ``depth`` passages for the queries ``rows`` in about ``share`` of all; -1 where there are fewer."""
-        import numpy as np
-
-        passages = np.full((len(rows), depth), -1, dtype=np.int64)
-        scores = np.zeros((len(rows), depth), dtype=np.float32)
-        for centre, places in _grouped(self._centre_of[rows]):
-            near = self._near(centre, max(depth, int(share * len(self._passages))))
-            found = exact(self._queries[rows[places]], self._passages[near], depth)
-            width = found.passages.shape[1]
-            passages[places, :width], scores[places, :width] = near[found.passages], found.scores
-        return Ranked(passages, scores)
-
-    def _near(self, centre: int, count: int) -> Integers:
-        """At least ``count`` passages: whole clusters, those nearest to the mean of the queries of ``centre``."""
-        import numpy as np
-
-        asked = self._queries[self.order[self._asked[centre] : self._asked[centre + 1]]]
-        order = np.argsort(-(self._centres @ asked.mean(axis=0)), kind="stable")
-        sizes = np.diff(self._starts)[order]
-        chosen = np.sort(order[: int(np.searchsorted(np.cumsum(sizes), count)) + 1])
-        return np.concatenate([self._members[self._starts[one] : self._starts[one + 1]] for one in chosen])
+        near = exact(queries, self._centres, count).passages
+        sizes = np.diff(self._starts)[near]
+        ends = np.cumsum(sizes, axis=1)
+        found = np.full((len(queries), ends[:, -1].max(initial=0)), -1, dtype=np.int32)
+        scores = np.full(found.shape, -np.inf, dtype=np.float32)
+        firsts = (ends - sizes).ravel()
+        for cluster, asked in _grouped(near.ravel()):
+            members = self._members[self._starts[cluster] : self._starts[cluster + 1]]
+            rows = asked // count
+            columns = firsts[asked][:, None] + np.arange(len(members))
+            scores[rows[:, None], columns] = queries[rows] @ self._passages[members].T
+            found[rows[:, None], columns] = members
+        return found, scores
 
 
 def _learned(vectors: Floats, count: int, seed: int) -> Floats:

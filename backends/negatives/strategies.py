@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tunewiz.backends.negatives import SUFFICES, Agreement, Encoder, Ranked, Searched, Strategy
-from tunewiz.backends.negatives.nearest import SHARES, Clusters, exact, pays
+from tunewiz.backends.negatives.nearest import SHARES, Clusters, exact, pays, sample
 from tunewiz.backends.negatives.words import is_chinese, words
 
 if TYPE_CHECKING:
@@ -195,29 +195,27 @@ class Dense(Strategy):
         """The same for ``at_once`` queries after the other, all of them encoded together."""
         import numpy as np
 
-        vectors, order, clusters = self._encoder.queries(queries), np.arange(len(queries)), None
-        self.searched = None
+        vectors, clusters, self.searched = self._encoder.queries(queries), None, None
         if agreement and pays(len(vectors), len(self._passages), depth):
-            clusters = Clusters(vectors, self._passages, _SEED)
+            clusters = Clusters(self._passages, len(vectors), _SEED)
             self.searched = self._tried(clusters, vectors, depth, agreement)
         share = self.searched.share if self.searched else 1.0
-        if clusters and share < 1:
-            order = clusters.order
-        for rows in np.split(order, range(at_once, len(order), at_once)):
-            self._queries = vectors[rows]
-            whole = clusters is None or share == 1
-            yield rows, exact(self._queries, self._passages, depth) if whole else clusters.search(rows, depth, share)
+        for start in range(0, len(vectors), at_once):
+            rows = np.arange(start, min(start + at_once, len(vectors)))
+            self._queries = vectors[start : start + at_once]
+            if clusters is None or share == 1:
+                yield rows, exact(self._queries, self._passages, depth)
+            else:
+                yield rows, clusters.search(self._queries, depth, share)
 
     def _tried(self, clusters: Clusters, vectors: Floats, depth: int, agreement: Agreement) -> Searched:
         """The smallest share of the passages that suffices, by a sample of the queries."""
-        rows = clusters.sample()
+        rows = sample(len(vectors))
         self._queries = vectors[rows]
         whole = exact(self._queries, self._passages, depth)
         tried = Searched(1.0, len(rows), 0.0, 0.0)
         for share in SHARES:
-            if share * len(self._passages) < depth:
-                continue
-            part = clusters.search(rows, depth, share)
+            part = clusters.search(self._queries, depth, share)
             tried = Searched(share, len(rows), agreement(rows, whole, part), _shared(whole.passages, part.passages))
             if tried.negatives >= SUFFICES:
                 return tried
