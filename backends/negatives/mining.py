@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tunewiz import paths
 from tunewiz.backends.negatives import NONE, Encoder, Ranked, Searched, Strategy, Surroundings, catalogue
+from tunewiz.backends.negatives.nearest import SHARES
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Group
@@ -440,7 +441,8 @@ def _how(searched: Searched) -> Message:
             **numbers,
         )
     return say(
-        "Each query was compared with all passages: on {sample} queries a quarter of them held only {negatives} of the "
-        "negatives and {candidates} of the candidates.",
+        "Each query was compared with all passages: on {sample} queries the {share} most likely to be near held only "
+        "{negatives} of the negatives and {candidates} of the candidates.",
+        share=f"{SHARES[-1]:.1%}",
         **numbers,
     )
