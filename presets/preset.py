@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator
@@ -250,6 +250,7 @@ class RetrievalPreset(Preset):
 
     def _memory(self, shape: Shape, around: Conditions) -> Estimate:
         training = self.training
+        shape = replace(shape, drops=shape.drops and training.dropout == "model")
         load = Load(
             texts=self._texts_at_once(around.texts),
             length=training.max_length,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.backends import trackers
+from tunewiz.backends.language_models.learned_places import scored_where_learned
 from tunewiz.backends.language_models.loaded_model import Places, computing_in, ready_process
 from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
@@ -259,6 +260,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
         no_step_too_many(),
         probed(run, preset, device),
         marks_kept(),
+        scored_where_learned(),
     ):
         try:
             run_exp(told, callbacks=callbacks)
@@ -290,6 +292,7 @@ def in_worker(run: Run, preset: LlmPreset, order: dict[str, Any], held: ExitStac
     held.enter_context(no_step_too_many())
     held.enter_context(probed(run, preset, order["device"]))
     held.enter_context(marks_kept())
+    held.enter_context(scored_where_learned())
     asked = () if preset.launch.strategy in WHOLE_MODEL_GONE else sample_answers(run, preset, Places(**order["places"]))
     return [*_callbacks(run, preset), *asked]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tunewiz.backends import trackers
 from tunewiz.backends.language_models.encoded_rows import IGNORED, encode_row
+from tunewiz.backends.language_models.learned_places import scored_where_learned
 from tunewiz.backends.language_models.loaded_model import (
     LOADING_OPTIONS,
     ROW_OPTIONS,
@@ -143,7 +144,7 @@ def train_adapter(run: Run, preset: LlmPreset, places: Places) -> None:
             callbacks=[*_callbacks(run, preset, bool(validation)), *sample_answers(run, preset, places)],
         )
         resumed = resume_from(run)
-        with no_step_too_many(), probed(run, preset, device):
+        with no_step_too_many(), probed(run, preset, device), scored_where_learned():
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     run.check_stop()
     trainer.save_model(str(run.checkpoints))

@@ -63,6 +63,7 @@ class Onnx(Target):
 
     name: ClassVar[str] = "onnx"
     tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "reranker", "pipeline", "comparison"})
+    shortens: ClassVar[bool] = True
     summary: ClassVar[str] = N_("an ONNX graph for onnxruntime, equal to the tuned model")
     bits: ClassVar[int] = 32
 

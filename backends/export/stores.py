@@ -48,6 +48,7 @@ class Store(Target):
     """A store of one kind. ``program`` is the file that builds and searches it, ``packages`` what that imports."""
 
     tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "pipeline"})
+    shortens: ClassVar[bool] = True
     program: ClassVar[str]
     kind: ClassVar[str]
     packages: ClassVar[Mapping[str, str]]
@@ -210,6 +211,7 @@ class StoreService(Target):
     """A store and ``serve.py`` over it: it searches in the store, so that nothing is encoded when it starts."""
 
     tasks: ClassVar[frozenset[str]] = Store.tasks
+    shortens: ClassVar[bool] = True
     store: ClassVar[type[Store]]
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:

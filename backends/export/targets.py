@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 from tunewiz.backends.export.container import ASK, write_container
 from tunewiz.backends.export.serving import answers_of, lacking, servers, write_script
+from tunewiz.backends.export.shorter import shortened
 from tunewiz.backends.models.run_models import has_model, searching
 from tunewiz.backends.negatives import words
 from tunewiz.backends.reports.metrics_file import MetricsFile
@@ -30,7 +31,7 @@ from tunewiz.presets.tasks.pipeline import PipelinePreset
 from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.validation import suggestion
 from tunewiz.printable import operand
-from tunewiz.problems import BadPreset, Message, error, say
+from tunewiz.problems import BadPreset, Message, Where, error, say
 from tunewiz.registry import Registry
 
 #: The tasks whose models every form takes.
@@ -46,6 +47,8 @@ class Target(ABC):
     tasks: ClassVar[frozenset[str]]
     #: What it is, in a few words.
     summary: ClassVar[str]
+    #: Whether it is made from the whole model alone, whose place one with shorter vectors can take.
+    shortens: ClassVar[bool] = False
 
     @abstractmethod
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
@@ -87,9 +90,10 @@ def catalogue() -> Mapping[str, Target]:
     return {name: kind() for name, kind in Registry("tunewiz.backends.export", Target, "exports").classes().items()}
 
 
-def write(run: Run, name: str, out: Path) -> Message:
+def write(run: Run, name: str, out: Path, dimension: int = 0) -> Message:
     """Write ``run`` in the form of the target ``name`` into the folder ``out``; how it is used from there.
 
+    ``dimension``: how many numbers of a vector the model is to give; 0: all.
     Raises :class:`BadPreset` when there is no such target for the task, or ``out`` holds something already.
     """
     preset = load(str(run.preset_file))
@@ -102,8 +106,14 @@ def write(run: Run, name: str, out: Path) -> Message:
         message = say("{path} is not empty.", path=out)
         raise BadPreset(error("out-not-empty", message, fix=say("Name a folder that is empty or not there yet.")))
     try:
-        with replacing(out) as part:
-            return catalogue()[name].write(run, preset, part)
+        if dimension and not catalogue()[name].shortens:
+            message = say("The form {name} does not take shorter vectors.", name=name)
+            raise BadPreset(
+                error("no-dimension", message, Where(key="--dimension"), say("Export --to merged with it."))
+            )
+        model = whole_model(run) if dimension else run.model
+        with replacing(out) as part, shortened(run, preset, model, dimension) as source:
+            return catalogue()[name].write(source, preset, part)
     except OSError as fault:
         message = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))
         raise BadPreset(error("out-not-writable", message)) from fault
@@ -118,6 +128,7 @@ class Merged(Target):
     name: ClassVar[str] = "merged"
     tasks: ClassVar[frozenset[str]] = EVERY
     summary: ClassVar[str] = N_("the whole model as one folder")
+    shortens: ClassVar[bool] = True
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy it; it was compared with the tuned model when the run wrote it."""
@@ -217,6 +228,7 @@ class Server(Target):
     name: ClassVar[str] = "server"
     tasks: ClassVar[frozenset[str]] = frozenset({"llm", "embedding", "reranker", "comparison"})
     summary: ClassVar[str] = N_("the model with the commands of servers: vLLM, TEI, or LLaMA-Factory's")
+    shortens: ClassVar[bool] = True
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model and write ``serve.sh``. Raises :class:`BadPreset` where a server would not take it."""
@@ -265,6 +277,7 @@ class Script(Target):
     name: ClassVar[str] = "script"
     tasks: ClassVar[frozenset[str]] = EVERY
     summary: ClassVar[str] = N_("the model with a program that uses it")
+    shortens: ClassVar[bool] = True
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model, and the program of the task."""
@@ -296,6 +309,7 @@ class Service(Target):
     name: ClassVar[str] = "service"
     tasks: ClassVar[frozenset[str]] = frozenset({"embedding", "pipeline"})
     summary: ClassVar[str] = N_("a search service (FastAPI, FAISS), with reranking if you have a reranker")
+    shortens: ClassVar[bool] = True
 
     def write(self, run: Run, preset: Preset, folder: Path) -> Message:
         """Copy the model, the run's documents and the program."""

@@ -209,7 +209,7 @@ def smaller_blocks(facts: Facts) -> Iterator[Block]:
     message = say(
         "The tuned model on the same queries, which stay whole; only documents are stored smaller: the first numbers "
         "of each vector, or each number in a byte or a bit. With sentence-transformers: truncate_dim, and "
-        "encode(precision=...)."
+        "encode(precision=...). A model that gives short vectors by itself: tunewiz export --to merged --dimension N."
     )
     yield Paragraph(message.text())
 

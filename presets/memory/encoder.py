@@ -45,7 +45,7 @@ class Shape:
     decoder: bool = False
     vocabulary: int = 0
     heads: int = 0
-    #: Whether training drops out of what attention weighs, as BERT and its kin do.
+    #: Whether training drops out of what attention weighs, as BERT and its kin do where ``training.dropout`` lets them.
     drops: bool = False
 
     @property

@@ -308,6 +308,22 @@ class RetrievalTraining(Training):
             },
         ),
     )
+    dropout: Literal["auto", "model", "none"] = Field(
+        "auto",
+        title=N_("Dropout in the model"),
+        description=N_(
+            "Which numbers inside the model are set to zero at random while training. Of what attention weighs it is "
+            "dear: a processor has no kernel for it, and needs about twice the time and the memory."
+        ),
+        json_schema_extra=about(
+            typical=N_("auto."),
+            choices={
+                "auto": N_("between layers as the model was made, none of what attention weighs"),
+                "model": N_("all, as the model was made: 0.1 in BERT and its kin"),
+                "none": N_("none; fits the rows more closely"),
+            },
+        ),
+    )
     tuned_share: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
         "auto",
         title=N_("Share of the tuned weights"),

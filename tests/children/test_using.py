@@ -24,12 +24,14 @@ from tests.children.test_command import NOUNS, VERBS, Shell
 from tests.children.test_service import STARTS
 from tests.conftest import DEVICE
 from tests.screens.waiting import seen
+from tunewiz.backends.export import targets
 from tunewiz.backends.export.embedding_files import embed
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import read_json, write_whole
 from tunewiz.presets.yaml.library import load
 from tunewiz.presets.yaml.writing import dumps
+from tunewiz.problems import BadPreset
 from tunewiz.tui.app import TunewizApp
 from tunewiz.tui.screens.messages import TrialWanted
 from tunewiz.tui.screens.trial import TrialScreen
@@ -171,6 +173,26 @@ def test_exports_are_whole_and_refused_with_a_reason(used: Shell) -> None:
     assert (full.returncode, "not empty" in full.stderr) == (2, True)
     wrong = used("export", run.name, "--to", "merge", "--out", str(out / "x"))
     assert (wrong.returncode, "merged" in wrong.stderr, (out / "x").exists()) == (2, True, False)
+
+
+def test_vectors_are_exported_as_short_as_wanted(used: Shell) -> None:
+    import numpy as np
+    from sentence_transformers import SentenceTransformer
+
+    run, place = used.last(), used.folder / "short"
+    done = used("export", "last", "--to", "merged", "--out", str(place), "--dimension", "8")
+    assert done.returncode == 0, done.stderr
+    texts = ["how do i train the gpu", "to stop the disk you do it"]
+    whole, short = (SentenceTransformer(str(folder), device="cpu").encode(texts) for folder in (run.model, place))
+    cut = whole[:, :8] / np.linalg.norm(whole[:, :8], axis=1, keepdims=True)
+    assert short.shape == (2, 8) and np.allclose(short, cut, atol=1e-5)
+    assert "8" in (place / "README.md").read_text("utf-8").splitlines()[-1]
+    targets.write(run, "faiss", used.folder / "stored", 8)
+    assert read_json(used.folder / "stored" / "check.json")["found"] == 1
+    for form, wanted in (("merged", 32), ("merged", 4000), ("adapter", 8)):
+        with pytest.raises(BadPreset) as refused:
+            targets.write(run, form, used.folder / "long", wanted)
+        assert refused.value.problems[0].code == "no-dimension" and not (used.folder / "long").exists()
 
 
 def test_the_exported_program_runs_by_itself(used: Shell, tmp_path: Path) -> None:

@@ -53,8 +53,15 @@ def test_a_machine_without_control_groups_has_what_it_was_granted(tmp_path: Path
 
 
 def test_threads_are_limited_unless_the_user_said_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = {"OMP_WAIT_POLICY": "passive"}
     monkeypatch.setattr(cores, "usable_cores", lambda: 4)
-    assert threads({}) == {"OMP_NUM_THREADS": "4"}
-    assert threads({"OMP_NUM_THREADS": "9"}) == {}
+    assert threads(slept) == {"OMP_NUM_THREADS": "4"}
+    assert threads(slept | {"OMP_NUM_THREADS": "9"}) == {}
     monkeypatch.setattr(cores, "usable_cores", lambda: 64)
-    assert threads({}) == {}
+    assert threads(slept) == {}
+
+
+@pytest.mark.parametrize("said", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
+def test_threads_that_wait_leave_their_core_unless_the_user_said_how_they_wait(said: str) -> None:
+    assert int(threads({})["GOMP_SPINCOUNT"]) < 10_000
+    assert "GOMP_SPINCOUNT" not in threads({said: "active"})

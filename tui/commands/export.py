@@ -25,14 +25,19 @@ def export(
     name: RunName = "last",
     target: Annotated[str, typer.Option("--to", metavar="WHAT", help=_("merged, adapter, script, service ..."))] = "",
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help=_("An empty or new folder."))] = None,
+    dimension: Annotated[
+        int, typer.Option("--dimension", min=0, metavar="N", help=_("Cut an embedding model's vectors to N numbers."))
+    ] = 0,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
     """What is typed after ``tunewiz export``."""
-    finish(lambda: run_export(name, runs_dir, target, out, as_json))
+    finish(lambda: run_export(name, runs_dir, target, out, as_json, dimension))
 
 
-def run_export(which: str, folder: Path | None, target: str, out: Path | None, as_json: bool) -> int:
+def run_export(
+    which: str, folder: Path | None, target: str, out: Path | None, as_json: bool, dimension: int = 0
+) -> int:
     """Write the run ``which`` to ``out`` as ``target``; without a target, list those there are for it."""
     run = find(which, runs_dir(folder))
     if not target:
@@ -42,7 +47,7 @@ def run_export(which: str, folder: Path | None, target: str, out: Path | None, a
         raise BadPreset(error("no-out", say("Name the folder to write to with --out."), fix=fix))
     place = out.expanduser().absolute()
     with users_to_mend():
-        use = send("tunewiz.backends.export.targets:write", run, target, place)
+        use = send("tunewiz.backends.export.targets:write", run, target, place, dimension)
     if as_json:
         print(json.dumps({"out": str(place), "target": target, "use": use.text()}, ensure_ascii=False))
     else:

@@ -21,6 +21,7 @@ from tunewiz.backends.export.training.retrieval import (
     encoder_loading,
     encoder_values,
     lora_of,
+    not_dropped,
     planned,
     reranker_values,
     validation_beside,
@@ -110,6 +111,7 @@ def _embedding(trained: Trained[Any], data: Path) -> tuple[Plan, int]:
         loading=encoder_loading(preset),
         measure=("search",),
         lora=lora_of(model, preset),
+        not_dropped=not_dropped(model, preset),
         pieces=(0, 0),
         through=_through(own, made, loss, source),
     )
@@ -139,6 +141,7 @@ def _reranker(trained: Trained[Any], data: Path) -> tuple[Plan, int]:
         loading=("load_reranker",),
         measure=("rerank",),
         lora=lora_of(model, preset),
+        not_dropped=not_dropped(model, preset),
         pieces=(0, 0),
         through=(*_through(own, made, loss), *mini),
     )

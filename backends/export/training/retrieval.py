@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from tunewiz.backends.runs.run import Run
 from tunewiz.backends.training import loss_rows, reranker_rows, validation
 from tunewiz.backends.training.arguments import Length, measured_steps, schedule, settings
 from tunewiz.backends.training.encoder_training import EncoderTraining
+from tunewiz.backends.training.library_training import dropped
 from tunewiz.backends.training.reranker_training import RerankerTraining
 from tunewiz.backends.training.sampling import BatchPlan
 from tunewiz.backends.training.trainer import CPU_PIECE
@@ -99,6 +101,9 @@ PIECES: Final = say(
     "On a processor, batches go through the model in pieces of similar length. What is learned is the same; random "
     "numbers are drawn in the order of the run."
 )
+DROPOUT: Final = say(
+    "Numbers that the model was made to drop at random while it is trained, and that the run left alone."
+)
 FULL: Final = say("Full fine-tuning: every weight is trained.")
 LORA: Final = say("LoRA: the weights stay as they are; small matrices beside the linear layers are trained.")
 METRIC: Final = say(
@@ -128,6 +133,10 @@ SAVED: Final = say(
 AFTER: Final = say("The tuned model is measured on the same queries.")
 
 
+#: A module's name up to the number of its layer.
+_NUMBERED: Final = re.compile(r"^.*\.\d+\.")
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is particular to a task: blocks of its file, constants, rows, and how the model is loaded."""
@@ -142,6 +151,8 @@ class Plan:
     loading: tuple[str, ...]
     measure: tuple[str, ...]
     lora: Mapping[str, Any] | None
+    #: Ends of modules' names, and the attribute by which each would drop numbers.
+    not_dropped: Sequence[tuple[str, str]]
     #: How many texts go through the model at once on a processor, and on a GPU; 0: all of a batch.
     pieces: tuple[int, int] = (CPU_PIECE, 0)
     #: What the model is trained through, where that is not the library's own trainer alone.
@@ -195,6 +206,7 @@ def _opening(trained: Trained[Any], plan: Plan, length: Length) -> Iterator[Bloc
         "CUT": int(metric.split("@")[1]),
         **plan.values,
         **watching(preset, length, plan.metric),
+        **({"NOT_DROPPED": plan.not_dropped} if plan.not_dropped else {}),
         **({"LORA": dict(plan.lora)} if plan.lora else {}),
         **({"TUNED_SHARE": trained.share} if trained.share != 1 else {}),
         "ARGUMENTS": argument_values(trained, length, plan.metric),
@@ -225,6 +237,8 @@ def _model(trained: Trained[Any], plan: Plan) -> Iterator[Block]:
         if isinstance(trained.preset.loss, RerankerLoss):
             code = code.replace("ACTIVATION", trained.preset.loss.activation.capitalize())
         yield Block(LOADED[name], code)
+    if plan.not_dropped:
+        yield Block(DROPOUT, shared["dropout"])
     yield Block(LORA, shared["lora"]) if plan.lora else Block(FULL, shared["full"])
     yield Block(BEFORE, plan.own["before"])
 
@@ -288,6 +302,7 @@ def _embedding(trained: Trained[Any], preset: EmbeddingPreset, data: Path) -> Pl
         loading=encoder_loading(preset),
         measure=("search", "correlation") if is_correlated else ("search",),
         lora=lora_of(model, preset),
+        not_dropped=not_dropped(model, preset),
     )
 
 
@@ -314,6 +329,7 @@ def _reranker(trained: Trained[Any], data: Path) -> Plan:
         loading=("load_reranker",),
         measure=("rerank",),
         lora=lora_of(model, preset),
+        not_dropped=not_dropped(model, preset),
         pieces=(min(again, CPU_PIECE) or CPU_PIECE, again),
     )
 
@@ -368,3 +384,9 @@ def lora_of(model: Any, preset: RetrievalPreset) -> Mapping[str, Any] | None:
     if not isinstance(preset.method, Lora):
         return None
     return {key: value for key, value in adapters.lora_options(model, preset.method).items() if value is not None}
+
+
+def not_dropped(model: Any, preset: RetrievalPreset) -> tuple[tuple[str, str], ...]:
+    """Ends of the names of modules whose dropout the run left out, each with the attribute that holds its share."""
+    found = dropped(model, preset.training.dropout)
+    return tuple(dict.fromkeys((_NUMBERED.sub("", one.name), one.attribute) for one in found))
