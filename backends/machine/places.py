@@ -213,6 +213,15 @@ def holders(place: Path | None = None) -> tuple[Holder, ...]:
     return tuple(_holder(name, _read(where / name)) for name in names if _held(where, name))
 
 
+def cards_of(run: str) -> frozenset[int]:
+    """The numbers of the cards that the run of this name holds."""
+    try:
+        held = [one.place.removeprefix("gpu-") for one in holders() if one.run == run]
+    except OSError:
+        return frozenset()  # nothing is shared here
+    return frozenset(int(number) for number in held if number.isdecimal())
+
+
 def told(one: Holder) -> str:
     """Where, who and what run, in the current language; harmless for a terminal, whoever wrote the record."""
     kind, _, number = one.place.partition("-")

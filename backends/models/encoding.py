@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
@@ -70,9 +71,8 @@ def encode(
     if not unique:
         return np.zeros((0, model.get_embedding_dimension() or 0), np.float32)
     model.eval()
-    expected = (
-        _expected(model, unique, prompt) if options.fast and callable(getattr(model, "tokenizer", None)) else None
-    )
+    known = _is_static(model) or callable(getattr(model, "tokenizer", None))
+    expected = _expected(model, unique, prompt) if options.fast and known else None
     with ready(model, options.precision, bool(expected)) as at_once:
         batches, compute = (
             by_length(unique, list(map(len, unique)), ANY, options.most),
@@ -96,7 +96,7 @@ def _normalised(vectors: Any) -> Vectors:
 
 def _batches(model: Any, texts: Sequence[str], prompt: str, options: EncodeOptions) -> Iterator[Batch]:
     """Batches of at most the budget of tokens, each with texts of nearly one length, long ones first."""
-    budget = options.tokens or tokens_a_batch(model)
+    budget = options.tokens or (ANY if _is_static(model) else tokens_a_batch(model))
     for start in range(0, len(texts), CHUNK):
         ids = token_ids(model, texts[start : start + CHUNK], prompt)
         yield from by_length(ids, [len(item) for item in ids], budget, options.most, start)
@@ -107,11 +107,31 @@ def token_ids(model: Any, texts: Sequence[str], prompt: str = "") -> list[list[i
     tokenizer = model.tokenizer
     limit = model.max_seq_length
     full = [prompt + text for text in texts]
+    if _is_static(model):
+        return [found.ids for found in tokenizer.encode_batch_fast(full, add_special_tokens=False)]
     encoded = tokenizer(
         full, padding=False, truncation=limit is not None, max_length=limit, return_attention_mask=False
     )
     ids: list[list[int]] = encoded["input_ids"]
     return ids
+
+
+def _is_static(model: Any) -> bool:
+    """Whether ``model`` adds up a vector a word and nothing else: looking at each text costs the library more."""
+    first = next(iter(model.children()), None) if hasattr(model, "children") else None
+    return type(first).__name__ == "StaticEmbedding" and hasattr(model.tokenizer, "encode_batch_fast")
+
+
+def _laid_out(model: Any, ids: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """A batch as ``model`` reads it: padded, or one text after another where it is static."""
+    import torch
+
+    if not _is_static(model):
+        padded: dict[str, Any] = model.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt")
+        return padded | {"modality": "text"}
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    joined = np.fromiter(chain.from_iterable(ids), np.int64, int(lengths.sum()))
+    return {"input_ids": torch.from_numpy(joined), "offsets": torch.from_numpy(np.cumsum(lengths) - lengths)}
 
 
 def _forward(model: Any, prompt: str, options: EncodeOptions) -> Callable[[Batch], Vectors]:
@@ -121,9 +141,11 @@ def _forward(model: Any, prompt: str, options: EncodeOptions) -> Callable[[Batch
     covered = is_packed(model)
 
     def compute(batch: Batch) -> Vectors:
-        padded = model.tokenizer.pad({"input_ids": batch.inputs}, padding=True, return_tensors="pt")
-        features = {name: tensor.to(model.device, non_blocking=True) for name, tensor in padded.items()}
-        features |= {"modality": "text"} | ({"prompt_length": prompt_length} if prompt_length else {})
+        features = {
+            name: value if isinstance(value, str) else value.to(model.device, non_blocking=True)
+            for name, value in _laid_out(model, batch.inputs).items()
+        }
+        features |= {"prompt_length": prompt_length} if prompt_length else {}
         with torch.inference_mode(), half(model, options.precision, covered):
             vectors = model(features)["sentence_embedding"]
         return _normalised(vectors[:, : model.truncate_dim].float().cpu().numpy())

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from tunewiz.problems import Problem, Where, error, say
 from tunewiz.registry import Registry
@@ -55,12 +55,37 @@ class Ranked:
     comparable: bool = True
 
 
+#: Of the negatives that are chosen from the first for some queries, by their numbers, the share (0 to 1) that is chosen
+#: from the second, too; what strategies that do not compare all are held to.
+Agreement = Callable[["Integers", Ranked, Ranked], float]
+
+
+#: The least agreement with exact search that is as good as it: what differs are neighbours in rank.
+SUFFICES: Final = 0.95
+
+
+@dataclass(frozen=True)
+class Searched:
+    """How a search was shortened: the share of the passages that each query was compared with (1: all, after a try).
+
+    On ``sample`` queries it was held against exact search: shares of its negatives and of its candidates that were
+    found, too.
+    """
+
+    share: float
+    sample: int
+    negatives: float
+    candidates: float
+
+
 class Strategy(ABC):
     """Finds passages for queries. A new one is a new file in this package, named like its ``name``."""
 
     name: ClassVar[str]
     #: Modules that it needs beside those of every search.
     packages: ClassVar[tuple[str, ...]] = ()
+    #: What :meth:`parts` did last, where it had too much to compare.
+    searched: Searched | None = None
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
@@ -73,14 +98,23 @@ class Strategy(ABC):
     def search(self, queries: Sequence[str], depth: int) -> Ranked:
         """The ``depth`` best passages of each query."""
 
-    def parts(self, queries: Sequence[str], depth: int, at_once: int) -> Iterator[Ranked]:
-        """:meth:`search` for ``at_once`` queries after the other, so that what is found of many fits into memory."""
+    def parts(
+        self, queries: Sequence[str], depth: int, at_once: int, agreement: Agreement | None = None
+    ) -> Iterator[tuple[Integers, Ranked]]:
+        """:meth:`search` for about ``at_once`` queries after the other, so that what is found of many fits into memory.
+
+        Yields the numbers of the queries, in whatever order, with what was found. With ``agreement`` it need not be
+        what :meth:`search` finds, if :data:`SUFFICES` is reached on a sample.
+        """
+        import numpy as np
+
         for start in range(0, len(queries), at_once):
-            yield self.search(queries[start : start + at_once], depth)
+            rows = np.arange(start, min(start + at_once, len(queries)))
+            yield rows, self.search(queries[start : start + at_once], depth)
 
     @abstractmethod
     def scores(self, rows: Integers, passages: Integers) -> Floats:
-        """Scores of single pairs: query ``rows[i]`` of the last search, or part of it, with ``passages[i]``."""
+        """Scores of single pairs: query ``rows[i]`` of the last search, or part, with ``passages[i]``."""
 
     def identity(self) -> dict[str, Any]:
         """What the result depends on beside texts and options."""

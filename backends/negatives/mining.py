@@ -9,21 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tunewiz import paths
-from tunewiz.backends.negatives import NONE, Encoder, Ranked, Strategy, Surroundings, catalogue
+from tunewiz.backends.negatives import NONE, Encoder, Ranked, Searched, Strategy, Surroundings, catalogue
+from tunewiz.backends.negatives.nearest import SHARES
 from tunewiz.backends.runs.run import Run
 from tunewiz.data.retrieval.prepared import Prepared
 from tunewiz.data.rows.examples import Group
-from tunewiz.data.text.duplicates import NEAR_THRESHOLD, NearDuplicates, normal
+from tunewiz.data.text.duplicates import NEAR_THRESHOLD, NearDuplicates, normal, normals
 from tunewiz.files import read_json, write_json, write_jsonl
 from tunewiz.presets.sections.data import Negatives
-from tunewiz.problems import Problem, note, say, warning
+from tunewiz.problems import Message, Problem, note, say, warning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,18 +71,24 @@ def passages(groups: Sequence[Group], corpus: Sequence[tuple[str, str]] = ()) ->
     texts: list[str] = []
     by_text: dict[str, int] = {}
 
-    def place(text: str) -> int:
-        key = normal(text)
-        if key not in by_text:
-            by_text[key] = len(texts)
-            texts.append(text)
-        return by_text[key]
+    def placed(given: Iterable[str]) -> Iterator[int]:
+        for text, key in _with_normals(given):
+            place = by_text.setdefault(key, len(texts))
+            if place == len(texts):
+                texts.append(text)
+            yield place
 
-    by_id = {name: place(text) for name, text in corpus}
-    for group in groups:
-        for text in (*group.positives, *group.negatives):
-            place(text)
+    by_id = dict(zip((name for name, _ in corpus), placed(text for _, text in corpus), strict=True))
+    for _ in placed(text for group in groups for text in (*group.positives, *group.negatives)):
+        pass
     return Passages(texts, by_text, by_id)
+
+
+def _with_normals(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each text and :func:`normal` of it, found for many at once."""
+    left = iter(texts)
+    while some := list(islice(left, _AT_ONCE)):
+        yield from zip(some, normals(some), strict=True)
 
 
 def mine(
@@ -92,29 +99,28 @@ def mine(
     Each query is searched once, however many groups ask it; its positives in any of them are never its negatives.
     """
     asked: dict[str, int] = {}
-    rows = [asked.setdefault(normal(group.query), len(asked)) for group in groups]
+    rows = [asked.setdefault(key, len(asked)) for _, key in _with_normals(group.query for group in groups)]
     queries = [""] * len(asked)
     for row, group in zip(rows, groups, strict=True):
         queries[row] = group.query
     strategy.index(pool.texts)
-    known = _Known(groups, rows, pool, queries)
+    known = _Known(groups, rows, pool, list(asked))
     depth = min(len(pool.texts), options.candidates + options.skip_top + known.most)
-    wanted, choice = _wanted(groups, rows, options.per_query), _Choice(pool.texts, known.positives)
-    chosen: list[list[int]] = []
-    left_out: Counter[str] = Counter()
-    for ranked in strategy.parts(queries, depth, _AT_ONCE):
-        part = range(len(chosen), len(chosen) + len(ranked.passages))
-        allowed, reasons = _filtered(ranked, known, part, strategy, options)
-        chosen += choice.best(ranked.passages, allowed, wanted, part)
-        left_out.update({name: int(flags.sum()) for name, flags in reasons.items()})
+    wanted = _wanted(groups, rows, options.per_query)
+    choice = _Choice(pool.texts, known, wanted, strategy, options)
+    chosen: list[list[int]] = [[] for _ in queries]
+    for part, ranked in strategy.parts(queries, depth, _AT_ONCE, choice.agreement):
+        for row, numbers in zip(part.tolist(), choice.best(part, ranked), strict=True):
+            chosen[row] = numbers
     short = [max(0, count - len(found)) for count, found in zip(wanted, chosen, strict=True)]
+    left_out = choice.left_out
     counted = Counts(
         queries=len(queries),
         passages=len(pool.texts),
         mined=sum(map(len, chosen)),
         known=left_out["known"],
         margin=left_out["margin"],
-        alike=choice.alike,
+        alike=left_out["alike"],
         skipped=left_out["skipped"],
         short=sum(map(bool, short)),
         missing=sum(short),
@@ -145,49 +151,58 @@ def _wanted(groups: Sequence[Group], rows: Sequence[int], per_query: int) -> lis
 
 
 class _Known:
-    """Which passages must not be negatives of which query: its positives, its own text, negatives it already has."""
+    """Which passages must not be negatives of which query: its positives, its own text, negatives it already has.
 
-    def __init__(self, groups: Sequence[Group], rows: Sequence[int], pool: Passages, queries: Sequence[str]) -> None:
-        self.positives: list[list[int]] = [[] for _ in queries]
-        others: list[set[int]] = [set() for _ in queries]
+    ``asked`` are the queries as :func:`normal` has them.
+    """
+
+    def __init__(self, groups: Sequence[Group], rows: Sequence[int], pool: Passages, asked: Sequence[str]) -> None:
+        self.positives: list[list[int]] = [[] for _ in asked]
+        own: list[list[int]] = [[] for _ in asked]
+        texts = (text for group in groups for text in (*group.positives, *group.negatives))
+        places = (pool.by_text[key] for _, key in _with_normals(texts))
         for row, group in zip(rows, groups, strict=True):
-            right = [pool.by_text[normal(text)] for text in group.positives]
-            right += [pool.by_id[name] for name in group.positive_ids if name in pool.by_id]
-            self.positives[row] = sorted({*self.positives[row], *right})
-            others[row].update(pool.by_text[normal(text)] for text in group.negatives)
-        for row, query in enumerate(queries):
-            if normal(query) in pool.by_text:
-                others[row].add(pool.by_text[normal(query)])
-        self._barred = [sorted({*right, *rest}) for right, rest in zip(self.positives, others, strict=True)]
+            self.positives[row] += islice(places, len(group.positives))
+            self.positives[row] += [pool.by_id[name] for name in group.positive_ids if name in pool.by_id]
+            own[row] += islice(places, len(group.negatives))
+        self.positives = [sorted(set(right)) for right in self.positives]
+        for row, key in enumerate(asked):
+            if key in pool.by_text:
+                own[row].append(pool.by_text[key])
+        self._barred = [sorted({*right, *rest}) for right, rest in zip(self.positives, own, strict=True)]
         self._size = len(pool.texts)
         self.most = max(map(len, self._barred), default=0)
 
-    def among(self, found: Integers, part: range) -> Flags:
-        """Which of ``found`` (queries, depth), of the queries in ``part``, are barred."""
+    def among(self, found: Integers, part: Integers) -> Flags:
+        """Which of ``found`` (queries, depth), of the queries ``part``, are barred."""
         import numpy as np
 
-        barred = self._barred[part.start : part.stop]
-        counts = [len(numbers) for numbers in barred]
-        rows = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-        numbers = np.fromiter((number for some in barred for number in some), np.int64, len(rows))
-        asked = np.arange(len(counts), dtype=np.int64)[:, None] * self._size + found
+        rows, numbers = _pairs([self._barred[row] for row in part.tolist()])
+        asked = np.arange(len(part), dtype=np.int64)[:, None] * self._size + found
         return np.isin(asked, rows * self._size + numbers) & (found >= 0)
 
-    def scores(self, strategy: Strategy, part: range) -> Floats:
-        """The mean score of the positives of each query in ``part``, nan where there is none."""
+    def scores(self, strategy: Strategy, part: Integers) -> Floats:
+        """The mean score of the positives of each of the queries ``part``, nan where there is none."""
         import numpy as np
 
-        positives = self.positives[part.start : part.stop]
-        counts = np.array([len(numbers) for numbers in positives], dtype=np.int64)
-        rows = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-        numbers = np.fromiter((number for some in positives for number in some), np.int64, len(rows))
-        sums = np.bincount(rows, strategy.scores(rows, numbers), minlength=len(counts))
+        rows, numbers = _pairs([self.positives[row] for row in part.tolist()])
+        counts = np.bincount(rows, minlength=len(part))
+        sums = np.bincount(rows, strategy.scores(rows, numbers), minlength=len(part))
         means: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
         return means
 
 
+def _pairs(lists: Sequence[Sequence[int]]) -> tuple[Integers, Integers]:
+    """The numbers in ``lists`` one after another, after the list that each is in."""
+    import numpy as np
+
+    counts = np.fromiter(map(len, lists), np.int64, len(lists))
+    rows = np.repeat(np.arange(len(lists), dtype=np.int64), counts)
+    return rows, np.fromiter(chain.from_iterable(lists), np.int64, len(rows))
+
+
 def _filtered(
-    ranked: Ranked, known: _Known, part: range, strategy: Strategy, options: Negatives
+    ranked: Ranked, known: _Known, part: Integers, strategy: Strategy, options: Negatives
 ) -> tuple[Flags, dict[str, Flags]]:
     """Which candidates may be negatives; and which are known, within the margin, or in the skipped ranks.
 
@@ -210,67 +225,89 @@ def _filtered(
 
 
 class _Choice:
-    """Takes the first allowed candidates of each query that do not repeat one of its positives."""
+    """Takes the first candidates of each query that may be negatives and do not repeat one of its positives."""
 
-    def __init__(self, texts: Sequence[str], positives: Sequence[Sequence[int]]) -> None:
-        self._texts = texts
-        self._positives = positives
+    def __init__(
+        self, texts: Sequence[str], known: _Known, wanted: Sequence[int], strategy: Strategy, options: Negatives
+    ) -> None:
+        import numpy as np
+
+        self._texts, self._known, self._wanted = texts, known, wanted
+        self._strategy, self._options = strategy, options
         self._sketches = NearDuplicates()
-        self._places: dict[int, int] = {}
-        #: Candidates that were passed over as near-duplicates.
-        self.alike = 0
+        self._places = np.full(len(texts), -1, dtype=np.int64)  # of passages among the sketches
+        #: Candidates that were passed over, by why.
+        self.left_out: Counter[str] = Counter()
 
-    def best(self, found: Integers, allowed: Flags, wanted: Sequence[int], part: range) -> list[list[int]]:
-        """The chosen passages of each query in ``part``.
+    def agreement(self, part: Integers, whole: Ranked, some: Ranked) -> float:
+        """Of the negatives that the queries ``part`` get from ``whole`` the share that they get from ``some``, too."""
+        counted = self.left_out.copy()
+        pairs = list(zip(self.best(part, whole), self.best(part, some), strict=True))
+        self.left_out = counted  # nothing was mined yet
+        return sum(len({*one} & {*other}) for one, other in pairs) / (sum(len(one) for one, _ in pairs) or 1)
+
+    def best(self, part: Integers, ranked: Ranked) -> list[list[int]]:
+        """The chosen passages of each of the queries ``part``.
 
         All queries take as many as they lack, then those are compared at once, until none lacks any or has more.
         """
-        chosen: list[list[int]] = [[] for _ in part]
-        left = {row: iter(found[place][allowed[place]].tolist()) for place, row in enumerate(part) if wanted[row] > 0}
+        allowed, reasons = _filtered(ranked, self._known, part, self._strategy, self._options)
+        self.left_out.update({name: int(flags.sum()) for name, flags in reasons.items()})
+        found, rows = ranked.passages, part.tolist()
+        chosen: list[list[int]] = [[] for _ in rows]
+        left = {
+            place: iter(found[place][allowed[place]].tolist())
+            for place, row in enumerate(rows)
+            if self._wanted[row] > 0
+        }
         while left:
             asked, numbers = [], []
-            for row, candidates in list(left.items()):
-                more = list(islice(candidates, wanted[row] - len(chosen[row - part.start])))
+            for place, candidates in list(left.items()):
+                more = list(islice(candidates, self._wanted[rows[place]] - len(chosen[place])))
                 if not more:
-                    del left[row]
-                asked += [row] * len(more)
+                    del left[place]
+                asked += [place] * len(more)
                 numbers += more
-            for row, number, repeats in zip(asked, numbers, self._repeat(asked, numbers), strict=True):
-                if repeats:
-                    self.alike += 1
-                else:
-                    chosen[row - part.start].append(number)
+            repeats = self._repeat([rows[place] for place in asked], numbers)
+            self.left_out["alike"] += sum(repeats)
+            for place, number, repeated in zip(asked, numbers, repeats, strict=True):
+                if not repeated:
+                    chosen[place].append(number)
         return chosen
 
     def _repeat(self, rows: Sequence[int], numbers: Sequence[int]) -> Sequence[bool]:
         """Of each query in ``rows`` whether the passage beside it nearly repeats a positive of its own."""
         import numpy as np
 
-        counts = [len(self._positives[row]) for row in rows]
-        candidates = np.repeat([self._place(number) for number in numbers], counts).astype(np.int64)
-        right = np.array([self._place(number) for row in rows for number in self._positives[row]], dtype=np.int64)
-        near = self._sketches.similarities(candidates, right) >= NEAR_THRESHOLD
-        owners = np.repeat(np.arange(len(rows)), counts)
+        owners, right = _pairs([self._known.positives[row] for row in rows])
+        candidates = np.asarray(numbers, dtype=np.int64)[owners]
+        near = self._sketches.similarities(self._sketched(candidates), self._sketched(right)) >= NEAR_THRESHOLD
         repeats: list[bool] = (np.bincount(owners[near], minlength=len(rows)) > 0).tolist()
         return repeats
 
-    def _place(self, number: int) -> int:
-        if number not in self._places:
-            self._places[number] = self._sketches.add(self._texts[number])
-        return self._places[number]
+    def _sketched(self, numbers: Integers) -> Integers:
+        """Where the passages ``numbers`` are among the sketches."""
+        import numpy as np
+
+        new = np.unique(numbers[self._places[numbers] < 0])
+        self._places[new] = len(self._sketches) + np.arange(len(new))
+        for _, key in _with_normals(self._texts[number] for number in new.tolist()):
+            self._sketches.add_plain(key)
+        return self._places[numbers]
 
 
 # Negatives for a run: mined once for the same data, model and options, then kept in the user's cache.
 
 
 #: Raised when the way of mining changes, so that nothing old is taken from the cache.
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 
 @dataclass(frozen=True)
 class _Mined:
     chosen: list[list[int]]
     counts: Counts
+    searched: Searched | None
     cached: bool
 
 
@@ -304,7 +341,7 @@ def with_negatives(
     found = _cached_or_mined(prepared.groups, pool, strategy, options, cache or _user_cache())
     groups = merge_negatives(prepared.groups, found.chosen, pool, options.per_query)
     write_mined(run, [len(group.negatives) for group in prepared.groups], groups)
-    for problem in mining_problems(found.counts, options, found.cached):
+    for problem in _told(found, options):
         if spare == 1 or problem.code != "negatives-short":
             run.notice(problem)
     counts = {f"negatives_{name}": value for name, value in asdict(found.counts).items()}
@@ -319,8 +356,9 @@ def _cached_or_mined(
     if kept:
         return kept
     chosen, counts = mine(groups, pool, strategy, options)
-    write_json(path, {"chosen": chosen, "counts": asdict(counts)})
-    return _Mined(chosen, counts, cached=False)
+    searched = strategy.searched
+    write_json(path, {"chosen": chosen, "counts": asdict(counts), "searched": asdict(searched) if searched else None})
+    return _Mined(chosen, counts, searched, cached=False)
 
 
 def _read(path: Path, groups: int) -> _Mined | None:
@@ -328,7 +366,8 @@ def _read(path: Path, groups: int) -> _Mined | None:
     names = {field.name for field in fields(Counts)}
     if not isinstance(record, dict) or set(record.get("counts", {})) != names or len(record["chosen"]) != groups:
         return None
-    return _Mined(record["chosen"], Counts(**record["counts"]), cached=True)
+    searched = record.get("searched")
+    return _Mined(record["chosen"], Counts(**record["counts"]), Searched(**searched) if searched else None, cached=True)
 
 
 def _key(groups: Sequence[Group], pool: Passages, strategy: Strategy, options: Negatives) -> str:
@@ -357,8 +396,9 @@ def write_mined(run: Run, own: Sequence[int], groups: Sequence[Group]) -> None:
     write_jsonl(run.data / "negatives.jsonl", records())
 
 
-def mining_problems(counts: Counts, options: Negatives, cached: bool) -> list[Problem]:
-    """What was mined, and a warning when many queries got too few."""
+def _told(mined: _Mined, options: Negatives) -> list[Problem]:
+    """What was mined and how, and a warning when many queries got too few."""
+    counts = mined.counts
     message = say(
         "{strategy} found {mined} hard negatives for {queries} queries among {passages} passages. Left out: {known} "
         "known answers, {margin} within the margin of one, {alike} that nearly repeat one, {skipped} in the top ranks.",
@@ -368,7 +408,9 @@ def mining_problems(counts: Counts, options: Negatives, cached: bool) -> list[Pr
         skipped=counts.skipped,
     )
     found = [note("negatives-mined", message)]
-    if cached:
+    if mined.searched:
+        found.append(note("negatives-searched", _how(mined.searched)))
+    if mined.cached:
         found.append(note("negatives-cached", say("The same negatives were mined before and taken from the cache.")))
     if counts.short:
         few = say(
@@ -381,3 +423,26 @@ def mining_problems(counts: Counts, options: Negatives, cached: bool) -> list[Pr
         fix = say("Raise data.negatives.candidates, or lower relative_margin, skip_top or per_query.")
         found.append(warning("negatives-short", few, fix=fix))
     return found
+
+
+def _how(searched: Searched) -> Message:
+    """How the search was shortened, or that it could not be."""
+    numbers = {
+        "sample": searched.sample,
+        "negatives": f"{searched.negatives:.1%}",
+        "candidates": f"{searched.candidates:.1%}",
+    }
+    if searched.share < 1:
+        return say(
+            "Each query was compared with about {share} of the passages, those most likely to be near. On {sample} "
+            "queries that were compared with all, this found {negatives} of their negatives and {candidates} of their "
+            "candidates.",
+            share=f"{searched.share:.1%}",
+            **numbers,
+        )
+    return say(
+        "Each query was compared with all passages: on {sample} queries the {share} most likely to be near held only "
+        "{negatives} of the negatives and {candidates} of the candidates.",
+        share=f"{SHARES[-1]:.1%}",
+        **numbers,
+    )

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tunewiz.backends.negatives import Encoder, Ranked, Strategy
+from tunewiz.backends.negatives import SUFFICES, Agreement, Encoder, Ranked, Searched, Strategy
+from tunewiz.backends.negatives.nearest import SHARES, Clusters, exact, pays, sample
 from tunewiz.backends.negatives.words import is_chinese, words
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from tunewiz.backends.negatives import Floats, Integers
+
+    Flags = npt.NDArray[np.bool_]
 
 
 # Passages that share words with the query (BM25 as in Lucene; Robertson and Zaragoza, 2009), by bm25s.
 
 
 _AT_ONCE: Final = 512  # queries whose passages are scored at once: some ten MB
+#: Passages with a word of the query, each as often as it has one: up to so many it is faster to score them all, by a
+#: product of many queries at once, than to find out which could be among the best.
+_SHORT: Final = 1 << 14
+_TOGETHER: Final = 1 << 21  # of them in one product: some 16 MB
+_SEED: Final = 0  # of clusters: the same negatives in every run
 _SAMPLE: Final = 500  # passages that decide how words are found; they are in the order of the data
 
 
@@ -65,17 +78,39 @@ class Bm25(Strategy):
         depth = min(depth, self._weights.shape[0])
         passages = np.full((len(queries), depth), -1, dtype=np.int64)
         ranked = np.zeros((len(queries), depth), dtype=np.float32)
-        sums = np.zeros(self._weights.shape[0], dtype=np.float32)
-        for start in range(0, len(queries), _AT_ONCE):
-            rows = range(start, min(start + _AT_ONCE, len(queries)))
-            hopeful = [self._hopeful(row, depth, sums) for row in rows]
-            counts = list(map(len, hopeful))
-            scores = self.scores(np.repeat(rows, counts), np.concatenate(hopeful))
-            parts = np.split(scores, np.cumsum(counts)[:-1])
-            for row, found, values in zip(rows, hopeful, parts, strict=True):
-                best = np.lexsort((found, -values))[:depth]
-                passages[row, : len(best)], ranked[row, : len(best)] = found[best], values[best]
+        held = np.concatenate(([0], np.cumsum(self._frequent[self._queries.indices])))
+        work = np.diff(held[self._queries.indptr])  # passages that hold the words of each query, each as often
+        found = chain(self._all_scored(np.flatnonzero(work <= _SHORT), work), self._best_scored(work > _SHORT, depth))
+        for row, numbers, values in found:
+            if len(numbers) > depth:
+                some = values >= np.partition(values, len(values) - depth)[len(values) - depth]
+                numbers, values = numbers[some], values[some]
+            best = np.lexsort((numbers, -values))[:depth]
+            passages[row, : len(best)], ranked[row, : len(best)] = numbers[best], values[best]
         return Ranked(passages, ranked)
+
+    def _all_scored(self, rows: Integers, work: Integers) -> Iterator[tuple[int, Integers, Floats]]:
+        """Of each of the queries ``rows`` every passage that shares a word, and its score: products of many at once."""
+        import numpy as np
+
+        for part in np.split(rows, np.flatnonzero(np.diff(np.cumsum(work[rows]) // _TOGETHER)) + 1):
+            product = self._queries[part] @ self._by_word.T
+            ends = product.indptr.tolist()
+            for row, start, end in zip(part.tolist(), ends[:-1], ends[1:], strict=True):
+                yield row, product.indices[start:end], product.data[start:end]
+
+    def _best_scored(self, chosen: Flags, depth: int) -> Iterator[tuple[int, Integers, Floats]]:
+        """Of each of the ``chosen`` queries the passages among which its best are, and their scores."""
+        import numpy as np
+
+        sums = np.zeros(self._weights.shape[0], dtype=np.float32)
+        rows = np.flatnonzero(chosen)
+        for start in range(0, len(rows), _AT_ONCE):
+            part = rows[start : start + _AT_ONCE]
+            hopeful = [self._hopeful(row, depth, sums) for row in part.tolist()]
+            counts = list(map(len, hopeful))
+            scores = self.scores(np.repeat(part, counts), np.concatenate(hopeful))
+            yield from zip(part.tolist(), hopeful, np.split(scores, np.cumsum(counts)[:-1]), strict=True)
 
     def _hopeful(self, row: int, depth: int, sums: Floats) -> Integers:
         """Passages among which the best of query ``row`` are; ``sums`` is all zeros, before and after.
@@ -132,7 +167,10 @@ class Bm25(Strategy):
 
 
 class Dense(Strategy):
-    """Exact search by inner product, with FAISS; vectors have length 1, so scores are cosines."""
+    """Search by inner product, with FAISS; vectors have length 1, so scores are cosines.
+
+    Exact, but for many queries and passages at once where clusters find the same negatives.
+    """
 
     name: ClassVar[str] = "dense"
     _passages: Floats
@@ -149,21 +187,39 @@ class Dense(Strategy):
     def search(self, queries: Sequence[str], depth: int) -> Ranked:
         """The ``depth`` passages of each query with the highest cosine."""
         self._queries = self._encoder.queries(queries)
-        return self._found(depth)
+        return exact(self._queries, self._passages, depth)
 
-    def parts(self, queries: Sequence[str], depth: int, at_once: int) -> Iterator[Ranked]:
+    def parts(
+        self, queries: Sequence[str], depth: int, at_once: int, agreement: Agreement | None = None
+    ) -> Iterator[tuple[Integers, Ranked]]:
         """The same for ``at_once`` queries after the other, all of them encoded together."""
-        vectors = self._encoder.queries(queries)
-        for start in range(0, len(queries), at_once):
+        import numpy as np
+
+        vectors, clusters, self.searched = self._encoder.queries(queries), None, None
+        if agreement and pays(len(vectors), len(self._passages), depth):
+            clusters = Clusters(self._passages, len(vectors), _SEED)
+            self.searched = self._tried(clusters, vectors, depth, agreement)
+        share = self.searched.share if self.searched else 1.0
+        for start in range(0, len(vectors), at_once):
+            rows = np.arange(start, min(start + at_once, len(vectors)))
             self._queries = vectors[start : start + at_once]
-            yield self._found(depth)
+            if clusters is None or share == 1:
+                yield rows, exact(self._queries, self._passages, depth)
+            else:
+                yield rows, clusters.search(self._queries, depth, share)
 
-    def _found(self, depth: int) -> Ranked:
-        import faiss
-
-        # Not by an index, which would hold all vectors a second time.
-        depth = min(depth, len(self._passages))
-        return Ranked(*reversed(faiss.knn(self._queries, self._passages, depth, metric=faiss.METRIC_INNER_PRODUCT)))
+    def _tried(self, clusters: Clusters, vectors: Floats, depth: int, agreement: Agreement) -> Searched:
+        """The smallest share of the passages that suffices, by a sample of the queries."""
+        rows = sample(len(vectors))
+        self._queries = vectors[rows]
+        whole = exact(self._queries, self._passages, depth)
+        tried = Searched(1.0, len(rows), 0.0, 0.0)
+        for share in SHARES:
+            part = clusters.search(self._queries, depth, share)
+            tried = Searched(share, len(rows), agreement(rows, whole, part), _shared(whole.passages, part.passages))
+            if tried.negatives >= SUFFICES:
+                return tried
+        return replace(tried, share=1.0)
 
     def scores(self, rows: Integers, passages: Integers) -> Floats:
         """Cosines of single pairs."""
@@ -173,8 +229,16 @@ class Dense(Strategy):
         return cosines
 
     def identity(self) -> dict[str, Any]:
-        """The model; exact search draws no random numbers."""
+        """The model; the numbers that clusters begin with are always the same."""
         return {"encoder": self._encoder.identity()}
+
+
+def _shared(wanted: Integers, found: Integers) -> float:
+    """The share of ``wanted`` (queries, depth) that is in the same row of ``found``."""
+    import numpy as np
+
+    rows = np.arange(len(wanted))[:, None] << 32
+    return float(np.isin(wanted + rows, found + rows)[wanted >= 0].mean())
 
 
 # Any other passages: easy negatives, at no cost.

@@ -207,6 +207,8 @@ def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[G
     plan = plan_of(preset, strategies, cards)
     yield from ray.problems(preset, cards, lambda count: divided(preset, count))
     yield from _cards(preset.launch, cards, os.environ)
+    if plan.spread or ray.wanted(preset):
+        yield from _deepspeed(preset)
     if not plan.spread:
         return
     if not strategies:
@@ -219,7 +221,7 @@ def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[G
         yield error("strategy-unsupported", message, Where(key="launch.strategy"), fix)
     yield from _batch(preset, plan)
     yield from _losses(preset, plan)
-    yield from _libraries(plan, cards)
+    yield from _libraries(plan)
 
 
 def _losses(preset: Preset, plan: Plan) -> Iterator[Problem]:
@@ -233,12 +235,23 @@ def _losses(preset: Preset, plan: Plan) -> Iterator[Problem]:
         yield warning("rows-compared-apart", message, Where(key="loss.name"), fix)
 
 
-def _libraries(plan: Plan, cards: Sequence[Gpu]) -> Iterator[Problem]:
-    """DeepSpeed where the strategy is its, NCCL where processes have a GPU each."""
-    if plan.strategy in DEEPSPEED and find_spec("deepspeed") is None:
-        message = say("The strategy {name} needs the package deepspeed, which is not installed.", name=plan.strategy)
+def _deepspeed(preset: Preset) -> Iterator[Problem]:
+    """DeepSpeed where the strategy is its, or a file of its settings is given, whoever starts the processes."""
+    if find_spec("deepspeed") is not None:
+        return
+    strategy, given = preset.launch.strategy, getattr(preset, "backend_options", {}).get("deepspeed")
+    if strategy in DEEPSPEED:
+        message = say("The strategy {name} needs the package deepspeed, which is not installed.", name=strategy)
         fix = say("Run: pip install deepspeed, or set launch.strategy to fsdp, which torch brings.")
         yield error("packages-missing", message, Where(key="launch.strategy"), fix)
+    elif given:
+        key = "backend_options.deepspeed"
+        message = say("{key} needs the package deepspeed, which is not installed.", key=key)
+        yield error("packages-missing", message, Where(key=key), say("Run: pip install deepspeed, or leave it out."))
+
+
+def _libraries(plan: Plan) -> Iterator[Problem]:
+    """GPUs where the strategy is for them, NCCL where processes have one each."""
     if plan.strategy in SHARDED and not plan.cards:
         message = say("The strategy {name} is for GPUs.", name=plan.strategy)
         yield error("strategy-needs-gpu", message, Where(key="launch.strategy"), say("Set launch.strategy to auto."))

@@ -13,6 +13,7 @@ from tunewiz.backends.evaluate.lengths import Reading
 from tunewiz.backends.evaluate.records import FLOOR
 from tunewiz.backends.language_models.loaded_model import Places
 from tunewiz.backends.models import run_models
+from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.plan import plan_of
 from tunewiz.backends.runs.create import add_to_record, record_folder
 from tunewiz.backends.runs.events import Evaluated, Progress, Saved, StageName
@@ -83,9 +84,10 @@ class LanguageModelBackend(Backend[LlmPreset]):
         folder = Path(located.place) if located else None
         own = preset.template == "auto"
         template = templates.own_template(preset.model.id, folder) if own else preset.template
+        spread = plan_of(preset, self.strategies).spread or ray.wanted(preset)
         return [
             *readiness.problems(preset, self.packages),
-            *templates.option_problems(preset.backend_options, plan_of(preset, self.strategies).spread),
+            *templates.option_problems(preset.backend_options, spread),
             *_said_twice(preset),
             *templates.template_problems(preset.template, preset.model.id, folder),
             *templates.learning_problems(preset.training.trained_on, template),

@@ -84,7 +84,7 @@ def static_model(words: Sequence[str]) -> Any:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     vectors = np.random.default_rng(0).standard_normal((len(vocabulary), DIMENSION)).astype(np.float32)
-    vectors[:2001] *= np.minimum(1, np.sqrt(np.arange(2001) / 2000))[:, None]
+    vectors *= np.minimum(1, np.sqrt(np.arange(len(vocabulary), dtype=np.float32) / 2000))[:, None]
     return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=vectors)], device="cpu")
 
 

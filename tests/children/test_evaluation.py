@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import pytrec_eval
 
+from tests.bench.mining_speed import static_model
 from tests.children.evaluation import TOPICS, events, fresh_run, go_through, preset_for, write_beir
 from tunewiz.backends.evaluate import MetricOptions, catalogue, full_search
 from tunewiz.backends.evaluate.full_search import Retrieval
@@ -104,6 +105,17 @@ def test_a_model_the_fast_path_does_not_fit_is_encoded_by_the_library(
     original = encoding.token_ids
     monkeypatch.setattr(encoding, "token_ids", lambda *arguments: [ids[:3] for ids in original(*arguments)])
     assert np.abs(encode(model, given) - expected).max() < 1e-5
+
+
+def test_a_static_model_is_asked_at_once_and_gives_the_librarys_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It adds up a vector a word; the library looks at each text first, which takes longer."""
+    model = static_model(sorted({word for text in texts(60) for word in text.split()}))
+    given = ["an unknown word", *texts(60)]
+    expected = model.encode(given, prompt="gpu ", normalize_embeddings=True)
+    asked, original = [], model.encode
+    monkeypatch.setattr(model, "encode", lambda some, **told: asked.extend(some) or original(some, **told))
+    assert np.abs(encode(model, given, "gpu ") - expected).max() < 1e-6
+    assert len(asked) == 3, "the library is asked about a few texts, to compare"
 
 
 def test_vectors_are_kept_by_model_and_text(model: Any, tiny_encoder: Path, tmp_path: Path) -> None:

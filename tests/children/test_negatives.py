@@ -190,6 +190,22 @@ def test_bm25_scores_are_those_of_bm25s() -> None:
         assert ours.scores(np.full(5, row), numbers) == pytest.approx(ranked.scores[row], rel=1e-5)
 
 
+def test_bm25_finds_the_same_whether_all_or_the_hopeful_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups, corpus = world(6, queries=200, documents=400)
+    queries = ["unknown", *(group.query for group in groups), ""]
+    found = []
+    for short, together in ((0, 1), (1 << 14, 1 << 21), (150, 300)):
+        monkeypatch.setattr("tunewiz.backends.negatives.strategies._SHORT", short)
+        monkeypatch.setattr("tunewiz.backends.negatives.strategies._TOGETHER", together)
+        ours = strategy("bm25")
+        ours.index([text for _, text in corpus])
+        found.append(ours.search(queries, 20))
+    for other in found[1:]:
+        assert np.allclose(other.scores, found[0].scores, rtol=1e-5)
+        assert (other.passages == found[0].passages).mean() > 0.99  # but for ties within rounding
+    assert (found[0].passages[[0, -1]] == -1).all() and (found[0].passages[1:-1, 0] >= 0).all()
+
+
 def test_chinese_is_cut_into_words_and_english_loses_plurals() -> None:
     assert is_chinese(["显存不足怎么办 CUDA"]) and not is_chinese(["out of memory 显存 and a long English text"])
     assert "显存" in words("显存不足怎么办", chinese=True)

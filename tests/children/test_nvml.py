@@ -34,13 +34,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ask(library: Path, tmp_path: Path) -> Ask:
     """Runs Python code where the library answers; what it printed."""
 
-    def run(code: str, gpus: int = 1, fails: str = "", gone: Path | None = None) -> str:
+    def run(code: str, gpus: int = 1, fails: str = "", gone: Path | None = None, **more: str) -> str:
         environment = dict(os.environ) | {
             "LD_LIBRARY_PATH": str(library), "FAKE_GPUS": str(gpus), "FAKE_FAILS": fails, "FAKE_GONE": str(gone or ""),
             "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"),
             "XDG_STATE_HOME": str(tmp_path / "state"), "TUNEWIZ_LANG": "en",
             "HF_HUB_OFFLINE": "1", "TUNEWIZ_CHARACTERS": "unicode", "TMPDIR": str(tmp_path),
-        }  # fmt: skip
+            "TUNEWIZ_PLACES": str(tmp_path / "places"),
+        } | more  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
         )
@@ -97,6 +98,7 @@ SCREEN = """
 import asyncio, os, tempfile
 from pathlib import Path
 from tunewiz.backends.runs.events import Progress
+from tunewiz.backends.machine import places
 from tests.playing import a_run; from tests.playing import opening
 from tests.screens.waiting import seen; from tests.screens.waiting import until
 from tunewiz.backends.runs.process import write_identity
@@ -106,6 +108,9 @@ from tunewiz.tui.terminal.looks import Settings
 async def main(size, gone):
     run = a_run(Path(tempfile.mkdtemp()))
     write_identity(run, os.getpid())
+    if own := os.environ.get("OWN_CARDS"):
+        cards = tuple(f"gpu-{card}" for card in own.split(","))
+        assert places.Turn(places.Wish(run.name, cards, len(cards))).take() is not None
     for event in opening(run, 1000.0):
         run.emit(event)
     run.emit(Progress(stage="train", step=1, total=9, values={"loss": 1.0}))
@@ -137,6 +142,15 @@ def test_the_monitor_shows_eight_gpus_where_there_is_room(ask: Ask) -> None:
     screen = ask(SCREEN % ((200, 50), False), gpus=8)
     assert all(f"{number} Test {number}" in screen for number in range(8)), screen
     assert "more GPUs" in ask(SCREEN % ((80, 24), False), gpus=8)
+
+
+def test_of_eight_gpus_the_runs_own_are_seen_first_where_there_is_no_room(ask: Ask) -> None:
+    own = {"OWN_CARDS": "5,6", "FAKE_USED": ",".join(["0"] * 8)}
+    screen = ask(SCREEN % ((80, 24), False), gpus=8, **own)
+    assert "5 Test 5" in screen and "6 Test 6" in screen and "0 Test 0" not in screen, screen
+    screen = ask(SCREEN % ((200, 50), False), gpus=8, **own)
+    places = [screen.index(f"{number} Test {number}") for number in (5, 6, 0, 1, 2, 3, 4, 7)]
+    assert places == sorted(places), screen
 
 
 def test_the_monitor_lives_without_gpus_and_with_half_a_driver(ask: Ask) -> None:

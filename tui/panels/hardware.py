@@ -48,10 +48,12 @@ class HardwarePanel(Panel):
             return [[(translate("No NVIDIA GPU: the processor trains."), "dim")], *host]
         tall = width < WIDE and 2 * len(sample.gpus) + len(host) <= height
         drawn: list[Line] = []
-        for gpu in sample.gpus:
+        # Of many cards the run's own are seen first, on however small a screen.
+        for gpu in sorted(sample.gpus, key=lambda gpu: gpu.index not in view.cards):
             history = [_utilisation(earlier, gpu.index) for earlier in view.samples]
             names = max(len(_short(other.name)) for other in sample.gpus)
-            drawn += gpu_lines(gpu, history, width, tall, names, self.ascii_only)
+            beside = bool(view.cards) and gpu.index not in view.cards
+            drawn += gpu_lines(gpu, history, width, tall, names, self.ascii_only, beside)
         return [*drawn, *host]
 
 
@@ -60,10 +62,20 @@ def _utilisation(sample: Sample, index: int) -> float | None:
 
 
 def gpu_lines(
-    gpu: Gpu, history: Sequence[float | None], width: int, tall: bool, names: int, ascii_only: bool = False
+    gpu: Gpu,
+    history: Sequence[float | None],
+    width: int,
+    tall: bool,
+    names: int,
+    ascii_only: bool = False,
+    beside: bool = False,
 ) -> list[Line]:
-    """One GPU on one line, or ``tall`` on two; what NVML did not answer shows as a dash."""
-    name: Line = [(f"{gpu.index} ", "accent"), (_short(gpu.name).ljust(names), "strong")]
+    """One GPU on one line, or ``tall`` on two; what NVML did not answer shows as a dash.
+
+    ``beside``: another run's, or nobody's.
+    """
+    marks = ("dim", "dim") if beside else ("accent", "strong")
+    name: Line = [(f"{gpu.index} ", marks[0]), (_short(gpu.name).ljust(names), marks[1])]
     busy: Line = [(_or_dash(gpu.utilisation, "{:d}%").rjust(4), "strong")]
     memory: Line = [(_memory(gpu), "plain")]
     heat: Line = [(_or_dash(gpu.temperature, "{:d}°C"), _heat(gpu.temperature))]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from textual.binding import Binding, BindingType
 
 from tunewiz.backends.machine.hardware import Sample, Sampler
+from tunewiz.backends.machine.places import cards_of
 from tunewiz.backends.runs.advice import advice
 from tunewiz.backends.runs.follow import Follower, LogTail
 from tunewiz.backends.runs.run import Run
@@ -32,7 +33,7 @@ HISTORY: Final = 300  # samples kept
 
 @dataclass(frozen=True)
 class View:
-    """A run and its machine at one moment. ``samples`` and ``log`` run from old to new."""
+    """A run and its machine at one moment. ``samples`` and ``log`` run from old to new; ``cards`` are the run's own."""
 
     run: Run
     state: RunState
@@ -41,6 +42,7 @@ class View:
     samples: tuple[Sample, ...] = ()
     advice: tuple[Problem, ...] = ()
     log: tuple[str, ...] = ()
+    cards: frozenset[int] = frozenset()
 
     @property
     def sample(self) -> Sample | None:
@@ -58,13 +60,17 @@ class MachineWatch:
     """The last samples of the machine. :meth:`look` may block in a driver, so it has a thread of its own."""
 
     def __init__(self, run: Run) -> None:
+        self._run = run
         self._sampler = Sampler(run.directory, run)
         self._history: deque[Sample] = deque(maxlen=HISTORY)
         self.samples: tuple[Sample, ...] = ()
+        self.cards: frozenset[int] = frozenset()
 
     def look(self) -> None:
         """Take one sample."""
-        self._history.append(self._sampler.take())
+        taken = self._sampler.take()
+        self.cards = cards_of(self._run.name) if taken.gpus else frozenset()
+        self._history.append(taken)
         self.samples = tuple(self._history)
 
     def close(self) -> None:
@@ -87,7 +93,8 @@ class Watch:
         now = time.time()
         samples = self._machine.samples
         found = advice(state, samples, now)
-        return View(self.run, state, now, self.run.stop_requested(), samples, found, self._log.update())
+        told, cards = self._log.update(), self._machine.cards
+        return View(self.run, state, now, self.run.stop_requested(), samples, found, told, cards)
 
 
 # What all panels share.

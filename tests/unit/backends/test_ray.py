@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tunewiz.backends.engines.llama_factory import LlamaFactory
 from tunewiz.backends.machine.hardware import Gpu
 from tunewiz.backends.ranks import place, ray
-from tunewiz.backends.ranks.plan import ALONE, divided, plan_of
+from tunewiz.backends.ranks.plan import ALONE, divided, plan_of, plan_problems
 from tunewiz.backends.ranks.ray_worker import Carried
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import write_whole
@@ -57,6 +58,28 @@ def test_what_ray_cannot_do_is_told_before(monkeypatch: pytest.MonkeyPatch) -> N
     assert ("packages-missing" in found) == (find_spec("ray") is None)
     monkeypatch.delenv("USE_RAY")
     assert list(ray.problems(wrong, (), lambda _count: None)) == []
+
+
+@pytest.mark.usefixtures("in_english")
+@pytest.mark.skipif(find_spec("deepspeed") is not None, reason="deepspeed is installed")
+def test_deepspeed_that_is_missing_is_told_before_ray_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def missing(wanted: Preset) -> list[str | None]:
+        found = plan_problems(wanted, LlamaFactory.strategies, ())
+        return [one.where.key for one in found if one.code == "packages-missing" and "deepspeed" in one.message.text()]
+
+    settings = tmp_path / "zero.json"
+    settings.write_text("{}", encoding="utf-8")
+    given = loads(YAML, "", [f"backend_options.deepspeed={settings}"])
+    monkeypatch.setenv("USE_RAY", "1")
+    assert missing(preset()) == [] == missing(preset(strategy="fsdp"))
+    assert missing(preset(strategy="zero3")) == ["launch.strategy"]
+    assert missing(given) == ["backend_options.deepspeed"]
+    assert not [one for one in LlamaFactory().problems(given) if one.code == "backend-option-distributed"]
+    monkeypatch.delenv("USE_RAY")
+    assert missing(given) == [], "one process takes no such file, and is told so"
+    assert [one for one in LlamaFactory().problems(given) if one.code == "backend-option-distributed"]
+    spread = loads(YAML, "", [f"backend_options.deepspeed={settings}", "launch.processes=2"])
+    assert missing(spread) == ["backend_options.deepspeed"], "torchrun's processes need it as well"
 
 
 def made(run: Run, own: Preset, order: dict[str, Any], _held: object) -> list[Any]:
