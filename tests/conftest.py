@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests import warm
 from tunewiz.errand import collect_rarely, keeping_bytecode
 from tunewiz.language import use
 
@@ -25,7 +24,6 @@ os.environ.update(_ENVIRONMENT)
 # Two workers on two cores: more threads than that spin while they wait for each other, three times the processor time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 collect_rarely()
-warm.begin()
 sys.pycache_prefix = sys.pycache_prefix or _ENVIRONMENT.get("PYTHONPYCACHEPREFIX")
 
 #: Where the tests in tests/children train; on a machine with a GPU: TUNEWIZ_TEST_DEVICE=cuda make test.
@@ -45,7 +43,6 @@ _CHINESE = (
 
 #: Folders of tests that start processes and train.
 _LONG = ("children", "terminal")
-_WARM = ("children", "screens")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -81,17 +78,9 @@ def set_aside() -> None:
         gc.freeze()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
-    """Children are forks of a warm process (``tests/warm.py``) in :data:`_WARM`, but for tests marked ``fresh``."""
-    warm.Warm.fresh = (
-        DEVICE != "cpu" or item.path.parent.name not in _WARM or item.get_closest_marker("fresh") is not None
-    )
+def pytest_runtest_setup() -> None:
+    """Before each test."""
     set_aside()
-    try:
-        return (yield)
-    finally:
-        warm.Warm.fresh = True
 
 
 @pytest.fixture(scope="session", autouse=True)

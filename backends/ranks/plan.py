@@ -75,7 +75,7 @@ class Plan:
         """What the environment of the processes has beside this one's."""
         own = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", VISIBLE: ",".join(self.cards)} if self.cards else {}
         each = threads or max(1, usable_cores() // self.processes)
-        own |= {"OMP_NUM_THREADS": environment.get("OMP_NUM_THREADS", str(each))}
+        own |= {"OMP_NUM_THREADS": environment.get("OMP_NUM_THREADS") or str(each)}
         if self.nodes == 1:  # what stays on a machine needs no network
             loop = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
             own |= {name: value for name, value in loop.items() if name not in environment}

@@ -15,7 +15,6 @@ import pytest
 
 from tests.children.evaluation import carried
 from tests.conftest import DEVICE
-from tests.warm import COMMAND, as_from_a_terminal
 from tunewiz.backends.runs.create import create
 from tunewiz.backends.runs.find import all_runs
 from tunewiz.backends.runs.follow import read_state
@@ -25,6 +24,12 @@ from tunewiz.presets.yaml.library import load
 
 VERBS = ["train", "stop", "resume", "check", "install", "run", "lower", "search"]
 NOUNS = ["gpu", "disk", "model", "data", "port", "server", "batch", "index"]
+
+
+def as_from_a_terminal() -> None:
+    """Undo what ``nohup`` or a background job hands down: ignored signals."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Shell:
@@ -58,7 +63,7 @@ class Shell:
 
     @staticmethod
     def command(*arguments: str) -> list[str]:
-        return [sys.executable, "-c", COMMAND, *arguments]
+        return [sys.executable, "-c", "import sys; from tunewiz.tui.cli import main; sys.exit(main())", *arguments]
 
     def last(self) -> Run:
         return all_runs(self.runs)[-1]
@@ -97,7 +102,6 @@ def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.fresh
 def test_a_run_ends_with_a_verdict_a_report_and_a_model(shell: Shell) -> None:
     done = shell("run", str(shell.preset), "--json")
     assert done.returncode == 0, done.stderr

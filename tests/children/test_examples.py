@@ -64,7 +64,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
 def test_the_readme_runs_a_preset_reads_it_and_uses_its_model(place: Path) -> None:
     verdict, *rest = (place / "printed.txt").read_text("utf-8").splitlines()
     assert verdict in ("WIN", "MARGINAL", "UNPROVEN", "REGRESSION")
-    assert re.fullmatch(r"\[\[ *-?[\d.]+ +-?[\d.]+\]\]", rest[0])
+    assert re.fullmatch(r"\[\[ *-?[\d.]+ +-?[\d.]+ *\]\]", rest[0])
     assert {line.partition(" ")[2] for line in rest[1:]} == {"Hold the power button.", "Look into the settings."}
     run = find("last", place / "runs")
     assert (run.name.startswith("faq-embedding-"), (run.report / "report.md").is_file()) == (True, True)

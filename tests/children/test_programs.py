@@ -18,7 +18,6 @@ from tests.children.evaluation import fresh_run, go_through, write_beir
 from tests.children.llm_setup import preset as llm_preset
 from tests.conftest import DEVICE
 from tests.unit.backends.test_space import a_space
-from tests.warm import PROGRAMS
 from tunewiz.backends.engines import find_engine
 from tunewiz.backends.export import bundle, targets
 from tunewiz.backends.reports.pictures import space_picture
@@ -56,7 +55,6 @@ for file in map(Path, sys.argv[1:]):
     except Exception:
         traceback.print_exc()
 """
-PROGRAMS.add(RUNNER)
 LORA = {"type": "lora", "rank": 4}
 TRAINING = {"batch_size": 4, "epochs": 3, "learning_rate": 3e-3, "max_length": 32, "log_every": 1, "evaluations": 2,
             "precision": "fp32"}  # fmt: skip

@@ -30,8 +30,6 @@ from tunewiz.problems import Problem
 
 #: The exit code of a run whose child somebody killed; without the kernel's count it looks like a lack of memory.
 BY_A_PERSON = 4 if kernel_kills() is None else 1
-#: Processes are what this is about, their command lines too.
-pytestmark = pytest.mark.fresh
 WAITING = "import time\ntime.sleep(600)\n"
 
 

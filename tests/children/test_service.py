@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from tests.warm import PROGRAMS
 from tunewiz.backends.export import targets
 
 pytest.importorskip("fastapi")
@@ -109,7 +108,6 @@ for folder, port, key, options in json.loads(sys.argv[1]):
     os._exit(0)
 os.wait(), os.wait()
 """
-PROGRAMS.add(STARTS)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.children.evaluation import exported_run
-from tests.warm import PROGRAMS
 from tunewiz.backends.export import stores, targets
 from tunewiz.backends.runs.run import Run
 from tunewiz.problems import BadPreset
@@ -36,7 +35,6 @@ for arguments in json.loads(sys.argv[2]):
     told.append(printed.getvalue())
 print(json.dumps(told))
 """
-PROGRAMS.add(CALLING)
 
 
 @pytest.fixture(scope="module")
