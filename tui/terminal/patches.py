@@ -1,4 +1,4 @@
-"""The places that lean on Textual's inside (8.2.8): partial updates that send what changed, and Alt with a digit."""
+"""The places that lean on Textual's inside (8.2.8): partial updates that send what changed, Alt with a digit, tabs."""
 
 from __future__ import annotations
 
@@ -125,3 +125,24 @@ def read_as_keys() -> None:
     """From now on Alt and a digit is one key, with nothing typed."""
     sequences = cast("dict[str, Any]", ANSI_SEQUENCES_KEYS)
     sequences.update({f"\x1b{digit}": (AltDigit(f"alt+{digit}"),) for digit in range(10)})
+
+
+# Tabs that are told of something while they go.
+#
+# Textual 8.2.8 takes a widget's children away before it stops listening. Tabs that are told then of a new label look
+# for the bar beneath them, which is gone, and the app ends with a traceback: keys in a burst did it at the review.
+
+
+def let_tabs_go() -> None:
+    """From now on tabs without their bar have nothing to move."""
+    from textual.widgets import Tabs
+    from textual.widgets._tabs import Underline
+
+    move = Tabs._highlight_active
+
+    def moved(tabs: Tabs, animate: bool = True) -> None:
+        if tabs.query(Underline):
+            move(tabs, animate)
+
+    if move.__module__ != __name__:
+        Tabs._highlight_active = moved  # type: ignore[method-assign]

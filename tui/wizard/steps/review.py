@@ -36,6 +36,7 @@ from tunewiz.tui.encoded_rows import can_be_read
 from tunewiz.tui.forms.controls import Box
 from tunewiz.tui.forms.form import Form
 from tunewiz.tui.terminal.characters import original_environment
+from tunewiz.tui.terminal.patches import let_tabs_go
 from tunewiz.tui.widgets.typed import TextBox
 from tunewiz.tui.wizard.background import QUIET
 from tunewiz.tui.wizard.pace import measure
@@ -211,6 +212,7 @@ class ReviewView(View):
             yield Button(_labelled(N_("Start"), "F5"), id="start", variant="primary", compact=True)
             yield Button(_labelled(N_("Save preset"), "F8"), id="save", compact=True)
             yield Button(_labelled(N_("Open in editor"), "F9"), id="edit", compact=True)
+        let_tabs_go()
         with TabbedContent(id="tabs"):
             with TabPane(translate("What will happen"), id="tab-summary"):
                 yield Static(id="summary")
