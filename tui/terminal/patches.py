@@ -145,4 +145,4 @@ def let_tabs_go() -> None:
             move(tabs, animate)
 
     if move.__module__ != __name__:
-        Tabs._highlight_active = moved  # type: ignore[method-assign]
+        Tabs._highlight_active = moved  # type: ignore[method-assign, assignment]
