@@ -30,8 +30,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from tests.warm import Warm
-
 ROOT: Final = Path(__file__).resolve().parents[2]
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 #: Events of :func:`sys.addaudithook` that change a directory, and the place of ``dir_fd`` in their arguments.
@@ -252,7 +250,6 @@ def _of_handle(number: int) -> Path:
 
 
 if __name__ == "__main__":
-    Warm.fresh = True  # what is watched in a child of ours is not watched in its own children
     # What the libraries print while they are imported is no answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
