@@ -35,19 +35,9 @@ def rows_of(prepared: Prepared) -> int:
 
 
 def shared_of(prepared: Prepared) -> float:
-    """The share of rows whose passage answers another query too, as far as held-out queries ask for those passages.
-
-    A FAQ's answers are asked for again; paragraphs with three questions each also come back within the rows, but those
-    held out are other ones, and what is learned by heart of the first does not help there. Of the evaluation nothing is
-    looked at but which documents it has in common with training. 0 without rows.
-    """
+    """The share of rows whose passage is right for another query too; 0 without rows."""
     passages = Counter(text for group in prepared.groups for text in group.positives)
-    among_rows = sum(count for count in passages.values() if count > 1) / max(1, passages.total())
-    held_out = prepared.evaluation
-    wanted = [held_out.corpus[key].full for judged in held_out.qrels.values() for key, grade in judged.items()
-              if grade > 0 and key in held_out.corpus]  # fmt: skip
-    asked_again = sum(text in passages for text in wanted) / len(wanted) if wanted else 1.0
-    return min(among_rows, asked_again)
+    return sum(count for count in passages.values() if count > 1) / max(1, passages.total())
 
 
 def sample(prepared: Prepared, seed: int) -> Collection | None:

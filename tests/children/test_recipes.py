@@ -108,14 +108,3 @@ def test_rows_share_an_answer_where_it_is_right_for_several_queries() -> None:
     groups = [Group(f"q{place}", (text,)) for place, text in enumerate("aabcd")]
     assert shared_of(Prepared("groups", groups=groups)) == 0.4
     assert shared_of(Prepared("groups")) == 0
-
-
-def test_paragraphs_with_several_questions_are_no_faq_where_others_are_asked_for() -> None:
-    groups = [Group(f"q{place}", (text,)) for place, text in enumerate("aabbc")]
-    corpus = {text: Document(text) for text in "abxy"}
-    asked = {"t1": {"x": 1, "a": 0}, "t2": {"y": 2}, "t3": {"a": 1}, "t4": {"b": 1}}
-    prepared = Prepared("groups", groups=groups, evaluation=Collection(corpus, {}, asked))
-    assert shared_of(prepared) == 0.5
-    new = {"t1": {"x": 1}, "t2": {"y": 1}}
-    assert shared_of(Prepared("groups", groups=groups, evaluation=Collection(corpus, {}, new))) == 0
-    assert shared_of(Prepared("groups", groups=groups)) == 0.8
