@@ -6,7 +6,7 @@ The YAML that ``llamafactory-cli train`` would take, the arguments of ``run_exp`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from tunewiz.backends.language_models.loaded_model import Places, computing_in, 
 from tunewiz.backends.language_models.sample_answers import sample_answers
 from tunewiz.backends.language_models.templates import own_template
 from tunewiz.backends.language_models.unlearned import marks_kept
-from tunewiz.backends.machine.precision import choose_for_run
+from tunewiz.backends.machine.precision import Precision, choose_for_run
 from tunewiz.backends.ranks import ray
 from tunewiz.backends.ranks.place import here
 from tunewiz.backends.ranks.plan import DEEPSPEED, SHARDED, divided, own_batch, plan_of
@@ -254,14 +254,7 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
         write_whole(run.directory / CONFIGURATION, dump_yaml(told))
     from llamafactory.train.tuner import run_exp
 
-    with (
-        explain_out_of_memory(preset, device),
-        computing_in(precision),
-        no_step_too_many(),
-        probed(run, preset, device),
-        marks_kept(),
-        scored_where_learned(),
-    ):
+    with explain_out_of_memory(preset, device), _as_we_train(run, preset, precision, device):
         try:
             run_exp(told, callbacks=callbacks)
         except RuntimeError as fault:
@@ -272,6 +265,13 @@ def train_with_run_exp(run: Run, preset: LlmPreset, places: Places) -> None:
     run.check_stop()
     if here().first:
         record_folder(run, run.checkpoints)
+
+
+@contextmanager
+def _as_we_train(run: Run, preset: LlmPreset, precision: Precision, device: str) -> Iterator[None]:
+    """What differs from the library alone while it trains, in our process and in Ray's workers."""
+    with computing_in(precision), no_step_too_many(), probed(run, preset, device), marks_kept(), scored_where_learned():
+        yield
 
 
 def _part_of_worker(preset: LlmPreset) -> dict[str, int]:
@@ -288,11 +288,7 @@ def _order(run: Run, places: Places, resumed: Path | None, precision: str, devic
 def in_worker(run: Run, preset: LlmPreset, order: dict[str, Any], held: ExitStack) -> list[Any]:
     """The call-backs of a worker that Ray started; what holds while it trains is entered in ``held``."""
     ready_process(preset.launch)
-    held.enter_context(computing_in(order["precision"]))
-    held.enter_context(no_step_too_many())
-    held.enter_context(probed(run, preset, order["device"]))
-    held.enter_context(marks_kept())
-    held.enter_context(scored_where_learned())
+    held.enter_context(_as_we_train(run, preset, order["precision"], order["device"]))
     asked = () if preset.launch.strategy in WHOLE_MODEL_GONE else sample_answers(run, preset, Places(**order["places"]))
     return [*_callbacks(run, preset), *asked]
 

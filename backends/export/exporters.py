@@ -63,7 +63,7 @@ def catalogue() -> Mapping[str, type[Exporter]]:
 ADAPTER: Final = "adapter"
 #: Largest difference of a component between a model and what was written: merging rounds, nothing else may.
 _SAME_VECTOR: Final = 1e-4
-_PROBE_TEXTS: Final = ("How do I reset my password?", "重置密码的方法", "The weather is fine today.")
+PROBE_TEXTS: Final = ("How do I reset my password?", "重置密码的方法", "The weather is fine today.")
 
 
 class SentenceTransformersExporter(Exporter):
@@ -85,7 +85,7 @@ class SentenceTransformersExporter(Exporter):
                 _check_vectors(_encoder_with_adapter(written[-1], facts, preset), expected, written[-1])
             if not written or preset.export.merge:
                 written.insert(0, _write_encoder(merge_adapter(model), temporary, facts))
-                _check_vectors(_plain_encoder(temporary, preset), expected, temporary)
+                _check_vectors(plain_encoder(temporary, preset), expected, temporary)
             copy_beside(beside, temporary)
         return [target / folder.relative_to(temporary) for folder in written]
 
@@ -175,12 +175,19 @@ def _vectors(model: Any) -> Vectors:
     """Unit vectors of three texts, the first as a query."""
     import numpy as np
 
-    rows = np.concatenate([model.encode_query(list(_PROBE_TEXTS[:1])), model.encode_document(list(_PROBE_TEXTS[1:]))])
-    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)  # as torch's normalize
-    return unit
+    rows = np.concatenate([model.encode_query(list(PROBE_TEXTS[:1])), model.encode_document(list(PROBE_TEXTS[1:]))])
+    return unit(rows)
 
 
-def _plain_encoder(folder: Path, preset: RetrievalPreset) -> Any:
+def unit(rows: Vectors) -> Vectors:
+    """``rows`` (texts, numbers), each of length one, as torch's normalize makes them."""
+    import numpy as np
+
+    found: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return found
+
+
+def plain_encoder(folder: Path, preset: RetrievalPreset) -> Any:
     """The model as a user loads it: by its path and nothing else."""
     from sentence_transformers import SentenceTransformer
 

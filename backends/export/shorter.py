@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tunewiz.backends.export.exporters import lay_out_for_others
+from tunewiz.backends.export.exporters import PROBE_TEXTS, lay_out_for_others, plain_encoder, unit
 from tunewiz.backends.runs.run import Run
 from tunewiz.files import write_whole
 from tunewiz.presets.losses.matryoshka import Matryoshka
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.tasks.embedding import EmbeddingPreset
-from tunewiz.problems import BadPreset, TunewizError, Where, error, say
+from tunewiz.problems import BadPreset, Message, TunewizError, Where, error, say
 
 #: Largest difference of a number between a cut vector and what the shorter model gives.
 _SAME: Final = 1e-5
-_PROBES: Final = ("How do I reset my password?", "重置密码的方法", "The weather is fine today.")
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,10 @@ class Shortened(Run):
 
 @contextmanager
 def shortened(run: Run, preset: Preset, model: Path, dimension: int) -> Iterator[Run]:
-    """``run`` with the whole model in the folder ``model`` cut to vectors of ``dimension`` numbers; 0: as it is.
+    """``run`` with the whole model in the folder ``model`` cut to vectors of ``dimension`` numbers.
 
     Raises :class:`BadPreset` (``no-dimension``) where the task has no vectors, or they are not that long.
     """
-    if not dimension:
-        yield run
-        return
     if not isinstance(preset, EmbeddingPreset):
         message = say("A run of the task {task} has no vectors that could be shorter.", task=preset.task)
         raise BadPreset(error("no-dimension", message, Where(key="--dimension"), say("Leave --dimension out.")))
@@ -57,19 +53,12 @@ def shortened(run: Run, preset: Preset, model: Path, dimension: int) -> Iterator
 
 
 def _write(model: Path, preset: EmbeddingPreset, dimension: int, folder: Path) -> None:
-    import numpy as np
-    from sentence_transformers import SentenceTransformer
-
-    def loaded(place: Path) -> Any:
-        trusted = preset.model.trust_remote_code
-        return SentenceTransformer(str(place), device="cpu", trust_remote_code=trusted, local_files_only=True)
-
-    whole = loaded(model)
+    whole = plain_encoder(model, preset)
     width = whole.get_embedding_dimension()
     if not 0 < dimension < width:
         message = say("The model's vectors have {size} numbers; {wanted} are asked for.", size=width, wanted=dimension)
         raise BadPreset(error("no-dimension", message, Where(key="--dimension"), _measured(preset, width)))
-    expected = whole.encode(list(_PROBES))[:, :dimension]
+    expected = unit(whole.encode(list(PROBE_TEXTS))[:, :dimension])
     _cut(whole, width, dimension)
     whole.save_pretrained(str(folder), create_model_card=False)
     lay_out_for_others(folder, int(whole.max_seq_length or 0))
@@ -77,9 +66,8 @@ def _write(model: Path, preset: EmbeddingPreset, dimension: int, folder: Path) -
     told = say("Vectors are cut to their first {dimension} numbers of {size}.", dimension=dimension, size=width)
     if card.is_file():
         write_whole(folder / "README.md", f"{card.read_text('utf-8').rstrip()}\n\n{told.text()}\n")
-    found = loaded(folder).encode(list(_PROBES))
-    wanted = expected / np.maximum(np.linalg.norm(expected, axis=1, keepdims=True), 1e-12)
-    if found.shape != wanted.shape or not float(abs(found - wanted).max()) <= _SAME:
+    found = plain_encoder(folder, preset).encode(list(PROBE_TEXTS))
+    if found.shape != expected.shape or not float(abs(found - expected).max()) <= _SAME:
         message = say("The model that was written does not give the first {dimension} numbers.", dimension=dimension)
         raise TunewizError(error("export-differs", message, Where(file=folder.name), say("Report this.")))
 
@@ -99,7 +87,7 @@ def _cut(model: Any, width: int, dimension: int) -> None:
         model.append(module)
 
 
-def _measured(preset: EmbeddingPreset, width: int) -> Any:
+def _measured(preset: EmbeddingPreset, width: int) -> Message:
     if isinstance(preset.loss, Matryoshka):
         sizes = tuple(size for size in preset.loss.dimensions if size < width)
         return say("It was trained for {sizes}; the report says what each finds.", sizes=sizes)

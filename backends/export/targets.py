@@ -11,6 +11,7 @@ import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -105,14 +106,12 @@ def write(run: Run, name: str, out: Path, dimension: int = 0) -> Message:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         message = say("{path} is not empty.", path=out)
         raise BadPreset(error("out-not-empty", message, fix=say("Name a folder that is empty or not there yet.")))
+    if dimension and not catalogue()[name].shortens:
+        message = say("The form {name} does not take shorter vectors.", name=name)
+        raise BadPreset(error("no-dimension", message, Where(key="--dimension"), say("Export --to merged with it.")))
+    given = shortened(run, preset, whole_model(run), dimension) if dimension else nullcontext(run)
     try:
-        if dimension and not catalogue()[name].shortens:
-            message = say("The form {name} does not take shorter vectors.", name=name)
-            raise BadPreset(
-                error("no-dimension", message, Where(key="--dimension"), say("Export --to merged with it."))
-            )
-        model = whole_model(run) if dimension else run.model
-        with replacing(out) as part, shortened(run, preset, model, dimension) as source:
+        with replacing(out) as part, given as source:
             return catalogue()[name].write(source, preset, part)
     except OSError as fault:
         message = say("{path} cannot be written: {reason}.", path=out, reason=fault.strerror or str(fault))

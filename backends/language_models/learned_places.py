@@ -16,6 +16,16 @@ from typing import Any
 from tunewiz.backends.language_models.encoded_rows import IGNORED
 
 
+def learned_places(labels: Any) -> Any:
+    """The places (of a batch's ``labels``: rows, tokens) whose next token is learned in any row."""
+    return (labels[:, 1:] != IGNORED).any(dim=0).nonzero()[:, 0]
+
+
+def is_narrow(inner: Any) -> bool:
+    """Whether a causal language model scores the places that it is asked for."""
+    return "logits_to_keep" in inspect.signature(type(inner).forward).parameters
+
+
 @contextmanager
 def scored_where_learned() -> Iterator[None]:
     """Let every Trainer in this block compute its loss from the scores that it needs, where the model can."""
@@ -46,27 +56,23 @@ def _scorer(trainer: Any, model: Any) -> Any:
     inner = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=True)
     inner = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
     # Kernels that never hold scores have a forward of their own, and so have models that come with code.
-    usual = inspect.getmodule(type(inner).forward) is inspect.getmodule(type(inner))
-    can = usual and "logits_to_keep" in inspect.signature(type(inner).forward).parameters
-    return inner if can and getattr(inner, "loss_function", None) is ForCausalLMLoss else None
+    usual = type(inner).forward.__module__ == type(inner).__module__
+    return inner if usual and is_narrow(inner) and getattr(inner, "loss_function", None) is ForCausalLMLoss else None
 
 
 @contextmanager
 def _narrowed(inner: Any) -> Iterator[None]:
     """Let ``inner`` score the places whose next token is learned in any row of a batch."""
-    from torch.nn.functional import pad
-
     own = inner.__dict__.get("forward")  # accelerate may have put autocast around it
     forward = inner.forward
 
     def narrow(*given: Any, labels: Any = None, **options: Any) -> Any:
         if given or labels is None or labels.ndim != 2 or "logits_to_keep" in options or "shift_labels" in options:
             return forward(*given, labels=labels, **options)
-        following = pad(labels[:, 1:], (0, 1), value=IGNORED)
-        places = (following != IGNORED).any(dim=0).nonzero()[:, 0]
+        places = learned_places(labels)
         if not len(places):
             return forward(labels=labels, **options)
-        kept = following[:, places]
+        kept = labels[:, places + 1]
         return forward(labels=kept, shift_labels=kept, logits_to_keep=places, **options)
 
     inner.forward = narrow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import random
 import re
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from tunewiz.backends.evaluate.records import Measured
 from tunewiz.backends.language_models.encoded_rows import IGNORED, Tokens, encode_row, row_prompt
+from tunewiz.backends.language_models.learned_places import is_narrow, learned_places
 from tunewiz.backends.language_models.loaded_model import Loaded
 from tunewiz.data.chat.labels import fill_prompt
 from tunewiz.data.chat.prepared import PreparedLlm
@@ -199,10 +199,10 @@ def _batch_losses(loaded: Loaded, rows: Sequence[Tokens]) -> list[float]:
 
     ids, mask, labels = _tensors(loaded, rows)
     # Only scores at places whose next token counts are computed, where the model can leave the others out.
-    wanted = (labels[:, 1:] != IGNORED).any(dim=0).nonzero()[:, 0]
+    wanted = learned_places(labels)
     # With virtual tokens before the text, places differ from those of the text.
     shifted = getattr(getattr(loaded.model, "active_peft_config", None), "is_prompt_learning", False)
-    narrow = not shifted and "logits_to_keep" in inspect.signature(loaded.inner.forward).parameters
+    narrow = not shifted and is_narrow(loaded.inner)
     options: dict[str, Any] = {"logits_to_keep": wanted} if narrow else {}
     scores = loaded.model(input_ids=ids, attention_mask=mask, use_cache=False, **options).logits
     scores = (scores if narrow else scores[:, -ids.shape[1] :][:, wanted]).float()

@@ -72,9 +72,10 @@ def dropped(model: Any, dropout: str) -> list[Dropped]:
     for name, module in model.named_modules():
         if dropout == "auto" and not _attends(module):
             continue
-        parts = {part: one for part, one in module.named_children() if type(one).__name__.endswith("Dropout")}
-        kept = [part for part in parts if dropout == "auto" and "out" in part.replace("dropout", "")]
-        found += [Dropped(f"{name}.{part}", one, "p") for part, one in parts.items() if part not in kept]
+        for part, one in module.named_children():
+            behind = dropout == "auto" and "out" in part.replace("dropout", "")  # of what attention gives, as in ALBERT
+            if type(one).__name__.endswith("Dropout") and not behind:
+                found.append(Dropped(f"{name}.{part}", one, "p"))
         found += [Dropped(name, module, one) for one in vars(module) if "dropout" in one]
     return [one for one in found if _is_share(getattr(one.module, one.attribute, None))]
 

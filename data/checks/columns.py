@@ -123,7 +123,7 @@ class Columns:
 
     def _sketch(self, asked: list[int], pairs: list[bool], plain: list[str], starts: list[int]) -> None:
         first = len(self) - len(asked)
-        if not self.sketching or (self.more and self.full):
+        if self.more and self.full:
             return
         for row, (key, pair, start) in enumerate(zip(asked, pairs, starts, strict=True), first):
             if pair or not self.sketching:

@@ -124,7 +124,7 @@ class Overlap(Check):
         if {len(one.positives) for one in examples if isinstance(one, Group)} != {1}:
             return False
         pairs = zip(texts[::2], texts[1::2], strict=True)
-        return not [1 for asked, told in pairs if not asked[-8:] != told[-8:] == told.strip()[-8:]]
+        return all(asked[-8:] != told[-8:] == told.strip()[-8:] for asked, told in pairs)
 
     def look(self, example: Example) -> Iterable[Problem]:
         """What is wrong within the row."""

@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.reading.streams import lines
-from tunewiz.problems import BadData, Report, error, say
+from tunewiz.problems import BadData, Report, Where, error, say
 
 _DEEPEST: Final = 100
 _LONGEST: Final = 16 << 20  # characters of a row
@@ -93,10 +93,6 @@ def _parser(source: Source, seen: _Seen) -> Any:
     parser = expat.ParserCreate()
     parser.buffer_text = True
     seen.path = []
-    refusal = error(
-        "xml-entities", say("The XML file declares entities, which may unfold without end."), source.at(),
-        say("Write the texts themselves in place of entities."),
-    )  # fmt: skip
 
     def begin(tag: str, attributes: dict[str, str]) -> None:
         seen.path.append(tag.rpartition(":")[2])
@@ -113,7 +109,7 @@ def _parser(source: Source, seen: _Seen) -> Any:
         seen.path.pop()
 
     def refused(*_told: object) -> int:
-        raise BadData(refusal)
+        raise _unfolds(source.at())
 
     parser.StartElementHandler, parser.EndElementHandler = begin, end
     parser.CharacterDataHandler = seen.text
@@ -121,6 +117,11 @@ def _parser(source: Source, seen: _Seen) -> Any:
     parser.UnparsedEntityDeclHandler = refused
     parser.Parse(f"<{_ROOT}>", False)
     return parser
+
+
+def _unfolds(place: Where) -> BadData:
+    message = say("The XML file declares entities, which may unfold without end.")
+    return BadData(error("xml-entities", message, place, say("Write the texts themselves in place of entities.")))
 
 
 def _parse(source: Source, seen: _Shape, report: Report, enough: Any) -> Any:
@@ -158,9 +159,7 @@ def _texts(source: Source, report: Report) -> Iterator[tuple[int, str]]:
         if head:
             waiting += line
             if "<!ENTITY" in waiting[:_LONGEST]:
-                message = say("The XML file declares entities, which may unfold without end.")
-                fix = say("Write the texts themselves in place of entities.")
-                raise BadData(error("xml-entities", message, source.at(number), fix))
+                raise _unfolds(source.at(number))
             body = _DOCTYPE.sub("", _HEAD.sub("", waiting, count=1), count=1)
             if re.match(r"\s*<[^!?]", body) is None and len(waiting) < 1 << 16:
                 continue

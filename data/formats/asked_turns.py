@@ -68,6 +68,18 @@ class AskedTurns(RetrievalFormat):
                 yield Group(asked, (answered,), line=row.line)
 
 
+class OfColumns:
+    """What makes an :class:`AskedTurns` of a turn a row: columns say who speaks; ``rows`` puts turns together."""
+
+    def fits(self, role: Role, column: str, table: Table) -> bool:
+        """Any cells that are no lists; what they say together is looked at as a whole."""
+        return table.kind(column) in ("text", "number", "empty")
+
+    def plain(self, source: Source) -> Detection | None:
+        """Never: it needs columns."""
+        return None
+
+
 def _pairs(found: Talk) -> Iterator[tuple[str, str]]:
     """Each question and the answer to it, whatever tools were called before."""
     asked = ""

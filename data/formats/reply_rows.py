@@ -9,7 +9,7 @@ from math import inf
 from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
-from tunewiz.data.formats.asked_turns import AskedTurns, told_as_pairs
+from tunewiz.data.formats.asked_turns import AskedTurns, OfColumns, told_as_pairs
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.formats.turn_rows import tells_who
@@ -72,17 +72,13 @@ class ReplyRows(ConversationFormat):
         return cells.supervised(cells.talk(cells.row.values[_TOGETHER], answered=True))
 
 
-class AskedReplyRows(AskedTurns):
+class AskedReplyRows(OfColumns, AskedTurns):
     """The same for retrieval: each post with the answer to it is a pair."""
 
     name: ClassVar[str] = "asked_reply_rows"
     title: ClassVar[str] = N_("Posts and the answers to them")
     description: ClassVar[str] = N_("A post in each row; a first post is a query, the best answer to it the text.")
     roles: ClassVar[tuple[Role, ...]] = _ROLES
-
-    def fits(self, role: Role, column: str, table: Table) -> bool:
-        """Any cells that are no lists."""
-        return table.kind(column) in ("text", "number", "empty")
 
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """Where answers name rows of the file."""
@@ -92,10 +88,6 @@ class AskedReplyRows(AskedTurns):
         """As :meth:`ReplyRows.takes`; that these are pairs is told."""
         found = reply_columns(table)
         return Detection(self, source, found, 0.8, (_told(source, found), told_as_pairs(source))) if found else None
-
-    def plain(self, source: Source) -> Detection | None:
-        """Never: it needs columns."""
-        return None
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
         """A row for each first post that is answered; see :func:`threads`."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.dialogues.times import sort_keys
-from tunewiz.data.formats.asked_turns import AskedTurns, told_as_pairs
+from tunewiz.data.formats.asked_turns import AskedTurns, OfColumns, told_as_pairs
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table, number_of
@@ -56,17 +56,13 @@ class TurnRows(ConversationFormat):
         return cells.supervised(cells.talk(cells.row.values[_TOGETHER], answered=True))
 
 
-class AskedTurnRows(AskedTurns):
+class AskedTurnRows(OfColumns, AskedTurns):
     """The same for retrieval: each question with its answer is a pair."""
 
     name: ClassVar[str] = "asked_turn_rows"
     title: ClassVar[str] = N_("Questions and answers of conversations, a turn a row")
     description: ClassVar[str] = N_("A turn in each row; each question is a query, its answer the text.")
     roles: ClassVar[tuple[Role, ...]] = TurnRows.roles
-
-    def fits(self, role: Role, column: str, table: Table) -> bool:
-        """Any cells that are no lists; those of who speaks are looked at as a whole."""
-        return table.kind(column) in ("text", "number", "empty")
 
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """Wherever it is known who speaks: an answer stands behind its question, whatever conversation both are of."""
@@ -79,10 +75,6 @@ class AskedTurnRows(AskedTurns):
         return (
             Detection(self, source, found, 0.8, (_told(source, found, True), told_as_pairs(source))) if found else None
         )
-
-    def plain(self, source: Source) -> Detection | None:
-        """Never: it needs columns."""
-        return None
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
         """A row for each conversation, see :func:`joined`; without names for each question with its answer."""

@@ -241,22 +241,19 @@ class _Role:
             return False
         import numpy as np
 
+        lengths = array("I", map(len, texts))
+        self.seen += len(texts)
+        self.longest = max(self.longest, max(lengths))
+        self._line, self._on_line = lines[-1], 1
         if self.limit == _EVERY:
-            self.seen += len(texts)
-            lengths = array("I", map(len, texts))
-            self.longest = max(self.longest, max(lengths))
-            self._line, self._on_line = lines[-1], 1
             self.places.extend([line << _ON_A_LINE for line in lines])
             self.characters.extend(lengths)
             self.waiting += texts
             return True
-        self.seen += len(texts)
-        self.longest = max(self.longest, max(map(len, texts)))
-        self._line, self._on_line = lines[-1], 1
         places = np.array(lines, dtype="uint64") << np.uint64(_ON_A_LINE)
         for index in (mixed(places) <= np.uint64(self.limit)).nonzero()[0].tolist():
             self.places.append(lines[index] << _ON_A_LINE)
-            self.characters.append(len(texts[index]))
+            self.characters.append(lengths[index])
             self.waiting.append(texts[index])
         return True
 
