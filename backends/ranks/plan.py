@@ -207,9 +207,9 @@ def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[G
     plan = plan_of(preset, strategies, cards)
     yield from ray.problems(preset, cards, lambda count: divided(preset, count))
     yield from _cards(preset.launch, cards, os.environ)
-    if plan.spread or ray.wanted(preset):
-        yield from _deepspeed(preset)
     if not plan.spread:
+        if ray.wanted(preset):
+            yield from _deepspeed(preset)
         return
     if not strategies:
         message = say("This backend trains in one process; {count} are asked for.", count=plan.size)
@@ -219,6 +219,7 @@ def plan_problems(preset: Preset, strategies: Collection[str], cards: Sequence[G
         message = say("This backend does not train by the strategy {name}.", name=plan.strategy)
         fix = say("Set launch.strategy to one of: {names}.", names=("auto", *sorted(strategies)))
         yield error("strategy-unsupported", message, Where(key="launch.strategy"), fix)
+    yield from _deepspeed(preset)
     yield from _batch(preset, plan)
     yield from _losses(preset, plan)
     yield from _libraries(plan)
