@@ -19,6 +19,7 @@ from tunewiz.backends.importing.foreign import (
     NoPlace,
     Rule,
     finished,
+    found_around,
     name_of,
     no_data,
     no_model,
@@ -93,7 +94,7 @@ _FLAG: Final[Mapping[str, Rule | str]] = {
     "kd_loss_type": lambda value: {"loss.distillation": value},
     "sentence_pooling_method": _pooling,
     "normalize_embeddings": N_("vectors are always brought to length one"),
-    "negatives_cross_device": NOTHING,
+    "negatives_cross_device": N_("processes compare with each other's rows where the loss can"),
     "same_dataset_within_batch": N_("the run plans its own batches"),
     "small_threshold": N_("the run plans its own batches"),
     "drop_threshold": N_("the run plans its own batches"),
@@ -101,6 +102,7 @@ _FLAG: Final[Mapping[str, Rule | str]] = {
     "fix_position_embedding": UNKNOWN,
     "fix_encoder": to("loss.freeze_encoder", true),
     "unified_finetuning": lambda value: {"loss.name": "m3_unified"} if true(value) else {},
+    "save_merged_lora_model": to("export.merge", true),
     "use_self_distill": to("loss.self_distillation", true),
     "self_distill_start_step": lambda value: {"loss.self_distillation_from": whole(value) + 1},
     "use_mrl": lambda _value: {},
@@ -130,6 +132,9 @@ def from_flag_embedding(words: Sequence[Word], file: Path) -> Imported:
     loss = "group_softmax" if ranks else "m3_unified" if ".m3" in module or "M3" in module else "info_nce"
     givens = options_of(words[place + 1 :], str(file))
     _fill(draft, givens, {**_FLAG, **spreading(file, divides=False)}, file)
+    _unfold(draft, file)
+    if not any(one.key == "knowledge_distillation" and true(one.value) for one in givens):
+        draft.values.pop("loss.distillation", None)  # its kind is named in many scripts that do without
     lengths = [one for one in givens if one.key in ("query_max_len", "passage_max_len") and isinstance(one.value, int)]
     if lengths:
         longest = max(lengths, key=lambda one: one.value)
@@ -147,6 +152,18 @@ def from_flag_embedding(words: Sequence[Word], file: Path) -> Imported:
     of_all_processes(draft)
     draft.default(data__negatives__strategy="none")
     return finished(draft, str(file))
+
+
+def _unfold(draft: Draft, file: Path) -> None:
+    """Put the files of a folder in its place: the library trains on all of them."""
+    named = draft.values.get("data.train", [])
+    found: list[str] = []
+    for one in named if isinstance(named, list) else [named]:
+        folder = found_around(one, file)
+        inside = sorted(str(entry) for entry in folder.iterdir()) if folder and folder.is_dir() else []
+        found += [entry for entry in inside if entry.endswith((".json", ".jsonl"))] or [one]
+    if found:
+        draft.values["data.train"] = found if len(found) > 1 else found[0]
 
 
 def _launched(draft: Draft, words: Sequence[Word], file: Path) -> None:

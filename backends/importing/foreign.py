@@ -136,6 +136,8 @@ def finished(draft: Draft, file: str) -> Imported:
     Raises :class:`BadPreset` where what is left is no preset.
     """
     values = dict(draft.values)
+    for name in values.keys() & {"data.train", "data.evaluation.data"}:
+        values[name] = _placed(values[name], Path(file))
     while True:
         text = _yaml(_nested(values))
         try:
@@ -155,6 +157,18 @@ def finished(draft: Draft, file: str) -> Imported:
     from tunewiz.presets.yaml.writing import dumps
 
     return Imported(parsed.preset, dumps(parsed.preset, brief=True), draft.all_told())
+
+
+def _placed(named: Any, file: Path) -> Any:
+    """Data as it is named for ``file``, by whole paths: the preset may be written to another folder."""
+    if isinstance(named, list):
+        return [_placed(one, file) for one in named]
+    if isinstance(named, dict):
+        return {**named, "path": _placed(named.get("path"), file)}
+    if not isinstance(named, str) or named.partition(":")[0] in ("hf", "ms", "modelscope", "sample"):
+        return named
+    place = found_around(named, file)
+    return named if place is None else str(place.absolute().resolve())
 
 
 def _key(problem: Problem, values: Mapping[str, Any]) -> str | None:
@@ -337,14 +351,18 @@ TRAINER: Final[Mapping[str, Rule | str]] = {
 }
 
 
+#: How many folders above a file are looked in.
+_ABOVE: Final = 5
+
+
 def found_around(named: str, file: Path) -> Path | None:
-    """The file ``named`` in ``file``: beside it, where this process runs, or from a folder above.
+    """The file or folder ``named`` in ``file``: beside it, where this process runs, or from a folder above.
 
     Other programs are started in the folder of their source, of which their configurations lie somewhere below.
     """
-    around = (file.parent, Path(), *file.absolute().parents)
+    around = (file.parent, Path(), *list(file.absolute().parents)[1:_ABOVE])
     places = (folder / Path(named).expanduser() for folder in around)
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if place.exists()), None)
 
 
 def no_value(givens: Sequence[Given]) -> list[Problem]:

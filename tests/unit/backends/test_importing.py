@@ -279,6 +279,20 @@ def test_options_that_are_folded_into_variables_are_found_with_their_lines(tmp_p
     assert lost(found) == {"--query_instruction_for_rerank": 9}
 
 
+def test_data_is_found_from_the_script_and_named_whole(tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    for name in ("b.jsonl", "a.jsonl", "README.md"):
+        (tmp_path / "sets" / name).write_text("{}\n", encoding="utf-8")
+    (tmp_path / "scripts").mkdir()
+    text = FLAG.replace("./faq.jsonl ./more.jsonl", "../sets ./more.jsonl")
+    found = imported(tmp_path / "scripts", "train.sh", text)
+    paths = [one.path for one in found.preset.data.datasets]  # type: ignore[attr-defined]
+    assert paths == [str(tmp_path / "sets" / "a.jsonl"), str(tmp_path / "sets" / "b.jsonl"), "./more.jsonl"]
+    assert found.preset.loss.model_dump()["distillation"] == "none"  # type: ignore[attr-defined]
+    taught = text.replace("--knowledge_distillation False", "--knowledge_distillation True --kd_loss_type m3_kd_loss")
+    assert imported(tmp_path, "taught.sh", taught).preset.loss.distillation == "m3_kd_loss"  # type: ignore[attr-defined]
+
+
 def test_a_command_that_names_a_configuration_is_that_configuration(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "scripts").mkdir()
