@@ -291,6 +291,13 @@ def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str,
     assert json.loads(found.conversations[0].tools)[0]["name"] == "f"
 
 
+def test_rows_that_all_lack_an_answer_are_told_as_such(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"messages": [user(asked(n))], "ground_truth": str(n)})
+    assert severities(found)["no-usable-rows"] == "error"
+    (told,) = [one.first[0] for one in found.findings if one.code == "no-usable-rows"]
+    assert told.fix is not None and "GRPO" in told.line("en")
+
+
 @pytest.mark.parametrize("part", [
     {"type": "reasoning", "value": "why"}, {"type": "thinking", "thinking": "why", "signature": "x"},
     {"text": "why", "thought": True},
