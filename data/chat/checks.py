@@ -303,8 +303,8 @@ class ConversationLook:
             if self.rows and findings.count("no-answer") == self.rows:
                 message = say("No row has an answer: there is nothing to learn.")
                 fix = say(
-                    "Questions alone serve reinforcement learning (GRPO), which no preset trains. Write the answers, or "
-                    "map the column that holds them."
+                    "Questions alone serve reinforcement learning (GRPO), which no preset trains. Write the answers, "
+                    "or map the column that holds them."
                 )
             findings(error("no-usable-rows", message, self._detection.source.at(), fix))
         first = tuple(ask_for_label(row, prompt, labels) for row in self._first)
