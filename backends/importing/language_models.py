@@ -174,7 +174,7 @@ def from_llama_factory(givens: Sequence[Given], file: Path, words: Sequence[Word
     warm_up_by_steps(draft, givens)
     draft.values |= {"task": "llm", "backend": "llama_factory"}
     draft.default(name=name_of(file.stem), method__type="lora")
-    _quantised(draft)
+    _settled(draft)
     # What LLaMA-Factory and transformers take where nothing is said.
     draft.default(training__epochs=3.0, training__learning_rate=5e-5, training__batch_size=8, training__accumulation=1,
                   training__scheduler="linear", training__warmup=0.0, training__max_length=2048)  # fmt: skip
@@ -186,8 +186,10 @@ def from_llama_factory(givens: Sequence[Given], file: Path, words: Sequence[Word
     return finished(draft, str(file))
 
 
-def _quantised(draft: Draft) -> None:
-    """What a preset calls LoRA over quantised weights, in whatever order the two were said."""
+def _settled(draft: Draft) -> None:
+    """What follows from two keys together, in whatever order they were said."""
+    if draft.values.get("stage") == "pretrain":
+        draft.values.pop("training.trained_on", None)  # of raw text everything is learned
     if draft.values.get("method.type") == "lora" and draft.values.get("method.bits"):
         draft.values["method.type"] = "qlora"
 
@@ -413,7 +415,7 @@ def from_axolotl(
     no_data(draft, str(file), "datasets")
     warm_up_by_steps(draft, givens)
     draft.default(name=name_of(file.stem), method__type="full")
-    _quantised(draft)
+    _settled(draft)
     draft.default(training__scheduler="cosine", training__accumulation=1, training__batch_size=1, training__epochs=1.0,
                   training__warmup=0.0)  # fmt: skip
     without_options_of(draft)
