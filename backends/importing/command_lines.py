@@ -126,7 +126,7 @@ def from_flag_embedding(words: Sequence[Word], file: Path) -> Imported:
     named = _FLAG_MODULE.match(module)
     kind = named[1] if named else _OLD_MODULES.get(module, "embedder")
     draft = Draft("FlagEmbedding")
-    _launched(draft, words[:place], file)
+    of_launcher(draft, words[:place], file, divides=False)
     ranks = kind == "reranker"
     draft.values |= {"task": "reranker" if ranks else "embedding", "backend": "flag_embedding"}
     loss = "group_softmax" if ranks else "m3_unified" if ".m3" in module or "M3" in module else "info_nce"
@@ -164,11 +164,6 @@ def _unfold(draft: Draft, file: Path) -> None:
         found += [entry for entry in inside if entry.endswith((".json", ".jsonl"))] or [one]
     if found:
         draft.values["data.train"] = found if len(found) > 1 else found[0]
-
-
-def _launched(draft: Draft, words: Sequence[Word], file: Path) -> None:
-    """What stands before the program."""
-    of_launcher(draft, words, file, options_of(words, str(file)), divides=False)
 
 
 def _fill(draft: Draft, givens: Sequence[Given], rules: Mapping[str, Rule | str], file: Path) -> None:
@@ -232,7 +227,7 @@ def from_sentence_transformers(words: Sequence[Word], file: Path) -> Imported:
     """A preset of ``python train.py ...`` with the Trainer's arguments. Raises ``BadPreset``."""
     place = next((number for number, word in enumerate(words) if word.text.endswith(".py")), 0)
     draft = Draft("sentence-transformers")
-    _launched(draft, words[:place], file)
+    of_launcher(draft, words[:place], file, divides=False)
     ranks = bool(_RERANKS.search(" ".join(word.text for word in words[: place + 1])))
     draft.values["task"] = "reranker" if ranks else "embedding"
     draft.values["backend"] = "cross_encoder" if ranks else "sentence_transformers"

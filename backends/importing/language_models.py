@@ -38,7 +38,7 @@ from tunewiz.backends.importing.foreign import (
     whole,
     without_options_of,
 )
-from tunewiz.backends.importing.launching import of_all_processes, of_launcher, options_of, spreading
+from tunewiz.backends.importing.launching import of_all_processes, of_launcher, spreading
 from tunewiz.backends.importing.shell import Word
 from tunewiz.backends.language_models.templates import option_problems
 from tunewiz.files import read_json
@@ -158,7 +158,7 @@ def from_llama_factory(givens: Sequence[Given], file: Path, words: Sequence[Word
     draft = Draft("LLaMA-Factory")
     draft.told += no_value(givens)
     said = {one.key: one.value for one in givens}
-    of_launcher(draft, words, file, options_of(words, str(file)), divides=True)
+    of_launcher(draft, words, file, divides=True)
     rules = {**_LLAMA_FACTORY, **spreading(file, divides=True)}
     for given in givens:
         if given.value is None or given.value == "" or _is_dataset(draft, given, said, file):
@@ -397,7 +397,7 @@ def from_axolotl(
     """
     draft = Draft("axolotl")
     draft.told += no_value(givens)
-    of_launcher(draft, words, file, options_of(words, str(file)), divides=True)
+    of_launcher(draft, words, file, divides=True)
     epochs = next((one.value for one in givens if one.key == "num_epochs" and one.value), 1)
     rules = {**_AXOLOTL, **spreading(file, divides=True)}
     for given in givens:

@@ -103,13 +103,13 @@ _AROUND: Final[Mapping[str, Rule | str]] = {
 }
 
 
-def of_launcher(draft: Draft, words: Sequence[Word], file: Path, givens: Sequence[Given], divides: bool) -> None:
-    """Take what stands before the program: ``words``, and their options ``givens``.
+def of_launcher(draft: Draft, words: Sequence[Word], file: Path, divides: bool) -> None:
+    """Take what stands before the program.
 
     Processes and machines become keys of ``launch``; cards are chosen where the preset runs.
     """
     total = 0
-    for given in [*_environment(words, file), *givens]:
+    for given in [*_environment(words, file), *options_of(words, str(file))]:
         key, number = given.key.replace("-", "_"), _number(given.value)
         if key in ("m", "u"):
             continue
