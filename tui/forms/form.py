@@ -34,11 +34,9 @@ def control(question: Question, draft: Draft, roomy: bool) -> Control:
     return next(kind for kind in CONTROLS if (roomy or not kind.roomy) and kind.suits(question))(question, draft)
 
 
-#: Cells of the title before a control, less on a narrow screen, where the key has no place; and the most of the key.
-TITLE: Final = 22
-_TITLE_NARROW: Final = 18
-_NARROW: Final = 70
-_KEY: Final = 28
+#: Cells of the title before a control and the most of the key behind it, on a screen of so many cells and more: a
+#: narrow one has less for titles and none for keys, a wide one room for the longest of both.
+_ROOM: Final = ((140, 30, 40), (70, 22, 28), (0, 18, 0))
 
 
 class Titled(Sheet):
@@ -88,7 +86,11 @@ class Titled(Sheet):
 
 def indent(width: int) -> int:
     """The cells before what is beside a title, on a screen of ``width``."""
-    return TITLE if width >= _NARROW else _TITLE_NARROW
+    return _room(width)[0]
+
+
+def _room(width: int) -> tuple[int, int]:
+    return next((title, key) for least, title, key in _ROOM if width >= least)
 
 
 def fit_words(text: str, width: int) -> str:
@@ -116,9 +118,8 @@ class Row(Titled):
         return (1, 0, 0, 0) if self.stacked else (0, self._room_for_key(width), 0, indent(width))
 
     def _room_for_key(self, width: int) -> int:
-        if width < _NARROW:
-            return 0
-        return min(_KEY, len(self.question.key) + 1) if self.question.is_long else _KEY
+        most = _room(width)[1]
+        return min(most, len(self.question.key) + 1) if self.question.is_long and most else most
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Title and key, the control's lines below or between them, then the words about it."""
@@ -253,22 +254,22 @@ class Form(Vertical):
 
     def on_descendant_focus(self) -> None:
         """The next key may lead to the rows below: it waits until the screen has made them."""
-        if not self.whole:
+        if self.is_attached and not self.whole:
             self.screen.call_later(self._reach)
 
     async def _reach(self) -> None:
-        question = self.question_at(self.screen.focused)
-        if question in self._items and not self.whole and self.is_attached:
+        question = self.question_at(self.screen.focused) if self.is_attached else None  # the step may be left by now
+        if question in self._items and not self.whole:
             await self._build(max(self._built, self._items.index(question) + 1 + self.ahead))
 
     async def finish(self) -> None:
         """Make all rows that are missing."""
-        if not self.whole:
+        if self.is_attached and not self.whole:
             await self._build(len(self._items))
 
     def _go_on(self) -> None:
         """Make what is missing of what can be seen."""
-        if not self.complete and not self._completing:
+        if self.is_attached and not self.complete and not self._completing:
             # A task of its own: keys pass through the form's queue, and would wait until all rows are there.
             self._completing = True
             self.run_worker(self._complete(), group="rows")

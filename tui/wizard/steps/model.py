@@ -137,7 +137,7 @@ class ModelView(View):
         """Show the catalogue as it fits, and the form."""
         await super().show(state)
         self._state = state
-        # Weighing every model takes a moment: not at each letter of an id that is being typed, nor each time one comes by.
+        # Weighing every model takes a moment: not at each letter of an id that is being typed, nor at each visit.
         known_by = (state.draft.forget(("model",)), state.facts, state.machine, self._every)
         if known_by != self._known_by:
             self._known_by = known_by

@@ -82,7 +82,7 @@ def _told(kind: type) -> str:
 
 @lru_cache(maxsize=512)
 def _opened(path: Path, changed: int) -> Preset:
-    """The preset in a file, read again once it ``changed``; all of them take half a second, at each visit of the step."""
+    """The preset in a file, read again once it ``changed``: all take half a second, at each visit."""
     return library.load(path)
 
 
