@@ -182,8 +182,7 @@ def problem_text(problem: Problem, is_path: bool) -> str:
             rule = say("the path of a file or folder") if is_path else values["rule"]
             missing = say("Still to be filled in: {rule}, for example {example}.", **{**values, "rule": rule})
         return f"○ {missing.text()}"
-    text = problem.message.text()
-    return f"{mark} {text} {problem.fix.text() if problem.fix else ''}".rstrip()
+    return f"{mark} {problem.told()}"
 
 
 # Questions as a form; it is built again only when the questions change.

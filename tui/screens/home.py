@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -198,7 +199,10 @@ class HomeScreen(Watching):
         for item in over[:room]:
             told = words.format(run=printable(item.run.name, 40))
             since = age.format(time=_ago(item.state.updated))
-            gained = "  ".join(part for part in (item.progress, item.gain, since) if part)
+            parts = [part for part in (item.progress, item.gain, since) if part]
+            gained = "  ".join(parts)
+            if cell_len(gained) + 2 > self.query_one(OptionList).content_size.width > 0:
+                gained = "  ".join(parts[:-1])  # when it was is what least is missed
             entries.append((f"result:{item.run.name}", f"✓ {told}\n  {gained}"))
         return entries
 

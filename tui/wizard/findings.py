@@ -207,7 +207,7 @@ def _kind(kind: Finding, colours: Colours) -> list[Text]:
     first = kind.first[0]
     lines = [_problem(first, colours, kind.count)]
     if kind.count > 1:
-        places = ", ".join(_place(problem.where) for problem in kind.first[1 : 1 + _PLACES])
+        places = translate(", ").join(_place(problem.where) for problem in kind.first[1 : 1 + _PLACES])
         rest = kind.count - min(len(kind.first), 1 + _PLACES)
         more = (
             say("  also {places} and {rest} more", places=places, rest=rest)
@@ -222,8 +222,7 @@ def _problem(problem: Problem, colours: Colours, count: int = 1) -> Text:
     problem = on_screen(problem)
     text = Text(f"{_MARKS[problem.severity]} ", style=colours[_STYLES[problem.severity]])
     place = _place(problem.where)
-    told = f"{place}: {problem.message.text()}" if place else problem.message.text()
-    told = f"{told} {problem.fix.text()}" if problem.fix else told
+    told = f"{place}{translate(': ')}{problem.told()}" if place else problem.told()
     times = f" ×{count}" if count > 1 else ""
     return text.append(f"{told}{times}", style=colours["dim" if problem.severity == "note" else "foreground"])
 
