@@ -163,10 +163,11 @@ class Row(Titled):
             self.redraw()
 
     def take_focus(self) -> None:
-        """Put the cursor into the control."""
+        """Put the cursor into the control, and the row where it can be seen once it has its place."""
         target = next((widget for widget in self.control.query(Widget) if widget.focusable), None)
         if target:
-            target.focus()
+            target.focus(scroll_visible=False)  # that would scroll at once, by where the row has stood so far
+            self.scroll_visible(animate=False)
 
 
 def problem_text(problem: Problem, is_path: bool) -> str:
@@ -232,8 +233,8 @@ class Form(Vertical):
             focused = self.question_at(self.screen.focused)
             self._items, self._built = asked, 0
             await self._build(max(FIRST, len(self.children)))
-            if focused:
-                self.focus_on(focused.path)
+            if focused and not self.focus_on(focused.path) and self.rows:
+                self.rows[0].take_focus()
             self._go_on()
         self._show(self.rows)
 
@@ -320,7 +321,10 @@ class Form(Vertical):
             headings = {one.item: one for one in self.children if isinstance(one, Title) and one.item in items}
             with self.app.batch_update():
                 staying = (*kept.values(), *headings.values())
-                await self.remove_children([child for child in self.children if child not in staying])
+                going = [child for child in self.children if child not in staying]
+                if any(one in going for one in (self.screen.focused.ancestors if self.screen.focused else ())):
+                    self.screen.set_focus(None)  # else Textual goes to what comes next, and scrolls there
+                await self.remove_children(going)
                 widgets = [self._widget(item, kept, headings, draft) for item in items]
                 mounted = []
                 for number, widget in enumerate(widgets):

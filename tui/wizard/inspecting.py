@@ -152,12 +152,21 @@ class Inspected:
         )
 
 
-#: Roles that only name columns.
-_IDS: Final = {
+#: Roles that only columns play.
+_OF_COLUMNS: Final = {
     "query_id": N_("query's id"), "document_id": N_("document's id"), "similar": N_("further right text"),
-    "score": N_("score"), "prompt": N_("prompt"), "completion": N_("answer to learn"),
+    "alike": N_("alike or not"), "score": N_("score"), "positive_scores": N_("scores of right ones"),
+    "negative_scores": N_("scores of wrong ones"), "queries": N_("queries"), "corpus": N_("corpus"),
+    "judgments": N_("judgments"), "id": N_("id"), "title": N_("title"), "content": N_("what is said"),
+    "prompt": N_("prompt"), "completion": N_("answer to learn"), "instruction": N_("instruction"),
+    "output": N_("answer to learn"), "input": N_("further input"), "history": N_("turns before"),
+    "reasoning": N_("reasoning"), "choices": N_("choices"), "right": N_("right choice"), "tools": N_("tools"),
+    "messages": N_("turns"), "conversations": N_("turns"), "dialogue": N_("dialogue as text"),
+    "speaker": N_("who speaks"), "order": N_("order of turns"), "parent": N_("turn it answers"),
+    "accepted": N_("accepted answer"), "answers": N_("answers"), "better": N_("better answer"),
+    "desirable": N_("liked or not"),
 }  # fmt: skip
-_NAMES: Final = {**ROLES, **_IDS}
+_NAMES: Final = {**ROLES, **_OF_COLUMNS}
 #: What the screen says of columns whose roles nobody gave, in place of the names that they have in a preset.
 _READ: Final = {
     "columns-guessed": N_("The columns are taken as {used}."),
