@@ -51,6 +51,7 @@ def kept_drafts() -> tuple[Kept, ...]:
 
 INTERVAL = 2.0  # seconds between two looks at runs and machine
 _TALL = 32  # rows from which on there is room for more than the last results
+_MARKS = {"finished": "✓", "stopped": "·"}  # how a run ended; all others went wrong
 _FILE = N_("Task, model and settings are proposed.")
 _EXAMPLE = N_("Comes with Tunewiz: see how it goes.")
 
@@ -203,7 +204,8 @@ class HomeScreen(Watching):
             gained = "  ".join(parts)
             if cell_len(gained) + 2 > self.query_one(OptionList).content_size.width > 0:
                 gained = "  ".join(parts[:-1])  # when it was is what least is missed
-            entries.append((f"result:{item.run.name}", f"✓ {told}\n  {gained}"))
+            mark = _MARKS.get(item.state.status, "✗")
+            entries.append((f"result:{item.run.name}", f"{mark} {told}\n  {gained}"))
         return entries
 
     def _draft_entries(self) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import wraps
 from typing import Any, Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
@@ -215,6 +216,7 @@ def style_once() -> None:
     find = Stylesheet.apply
     known: WeakKeyDictionary[Stylesheet, tuple[object, dict[Hashable, _Styled]]] = WeakKeyDictionary()
 
+    @wraps(find)
     def apply(self: Stylesheet, node: DOMNode, *, animate: bool = False, cache: Any = None) -> None:
         path = node.css_path_nodes
         if not isinstance(path[0], App):
@@ -239,7 +241,7 @@ def style_once() -> None:
         for one in fresh.values():
             found[key] = _Styled(one, tuple(getattr(node, name) for name in _STATES))
 
-    if find.__module__ != __name__:
+    if not hasattr(find, "__wrapped__"):
         Stylesheet.apply = apply  # type: ignore[method-assign]
 
 

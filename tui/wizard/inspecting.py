@@ -163,7 +163,7 @@ _OF_COLUMNS: Final = {
     "reasoning": N_("reasoning"), "choices": N_("choices"), "right": N_("right choice"), "tools": N_("tools"),
     "messages": N_("turns"), "conversations": N_("turns"), "dialogue": N_("dialogue as text"),
     "speaker": N_("who speaks"), "order": N_("order of turns"), "parent": N_("turn it answers"),
-    "accepted": N_("accepted answer"), "answers": N_("answers"), "better": N_("better answer"),
+    "accepted": N_("accepted answer"), "answers": N_("several answers"), "better": N_("better answer"),
     "desirable": N_("liked or not"),
 }  # fmt: skip
 _NAMES: Final = {**ROLES, **_OF_COLUMNS}
