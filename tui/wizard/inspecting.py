@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan
-from tunewiz.data.folders.hub_ids import on_hub
+from tunewiz.data.folders.hub_ids import ABSENT, on_hub
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
@@ -189,6 +189,8 @@ def on_screen(problem: Problem) -> Problem:
 
     Roles are called as beside those lists.
     """
+    if problem.code == ABSENT:
+        return replace(problem, fix=say("A run downloads it, or the button at the step Data."))
     used = problem.message.values.get("used")
     if problem.code in _READ and isinstance(used, tuple):
         roles = tuple(

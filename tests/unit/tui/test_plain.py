@@ -209,7 +209,9 @@ class Terminal(io.StringIO):
 def test_a_terminal_gets_lines_that_it_need_not_break(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     told, piped = Terminal(), io.StringIO()
-    text = "  Begin from a preset that works, or choose everything yourself.\n\nThen 先看看整个过程，再决定要不要走下去。"
+    text = (
+        "  Begin from a preset that works, or choose everything yourself.\n\nThen 先看看整个过程，再决定要不要走下去。"
+    )
     for out in (told, piped):
         Dialogue(io.StringIO(), out).tell(text)
     assert piped.getvalue() == f"{text}\n"
