@@ -22,7 +22,7 @@ ITEMS = next(
 
 
 class Page(LooksApp):
-    CSS = "Form { height: auto; }"
+    CSS = "Form, Row, Control { height: auto; }"
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
