@@ -8,6 +8,7 @@ is downloaded here: who does keeps a note for each repository (:func:`remember`)
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -66,6 +67,29 @@ def hub_dataset(path: str) -> HubDataset | None:
         fix = say("For example: {example}", example=f"{sign}sentence-transformers/natural-questions")
         raise BadData(error("bad-hub-id", message, Where(file=path), fix))
     return HubDataset(HUBS[sign], f"{owner}/{name}", unquote(revision), inside)
+
+
+_PAGE: Final = re.compile(
+    r"(?:https?://)?(?:[\w-]+\.)*(?P<hub>huggingface|hf-mirror|modelscope)\.\w+/datasets/(?P<id>[^/?#\s]+/[^/?#\s]+)"
+    r"(?:/(?:blob|resolve|raw|tree|viewer|file/view)/[^/?#\s]+/(?P<inside>[^?#\s]+))?"
+)
+#: A file's ending, which names of datasets on hubs lack.
+_FILE: Final = re.compile(r"\.[A-Za-z]{2,8}$")
+_BARE: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+def meant_by(path: str) -> tuple[str, ...]:
+    """The names of a hub's dataset that ``path`` may mean: the address of its page, or an id without the hub.
+
+    >>> meant_by("https://huggingface.co/datasets/org/name/blob/main/a.jsonl"), meant_by("org/name"), meant_by("a.csv")
+    (('hf:org/name/a.jsonl',), ('hf:org/name', 'modelscope:org/name'), ())
+    """
+    page = _PAGE.match(path.strip())
+    if page:
+        sign = "modelscope:" if page["hub"] == "modelscope" else "hf:"
+        return (sign + page["id"] + (f"/{page['inside']}" if page["inside"] else ""),)
+    bare = _BARE.fullmatch(path.strip())
+    return (f"hf:{bare[0]}", f"modelscope:{bare[0]}") if bare and not _FILE.search(bare[0]) else ()
 
 
 def at_revision(path: str, revision: str) -> str:

@@ -7,12 +7,14 @@ record.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import unquote
 
-from tunewiz.data.folders.hub_ids import downloaded, on_hub
+from tunewiz.data.folders.hub_ids import downloaded, meant_by, on_hub
 from tunewiz.problems import BadData, Message, Problem, Where, error, say
 
 SAMPLES: Final = Path(__file__).resolve().parents[1] / "samples"
@@ -95,7 +97,7 @@ def resolve(path: str) -> Path:
             if Path(path).is_absolute()
             else say("There is no such file or folder, seen from {folder}.", folder=str(Path.cwd())),
             Where(file=path),
-            _nearest_sibling(path),
+            _way_out(path),
         )
     )
 
@@ -115,14 +117,31 @@ def _sample(name: str) -> Path:
     raise BadData(error("unknown-sample", message, Where(file=SAMPLE_PREFIX + name), fix))
 
 
-def _nearest_sibling(path: str) -> Message:
+_ADDRESS: Final = re.compile(r"(?i)([a-z][a-z0-9+.-]+)://")
+_OTHER_SYSTEM: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+def _way_out(path: str) -> Message:
+    """What may have been meant by a path where nothing is."""
+    path = path.strip().strip("'\"")
+    meant = meant_by(path)
+    if len(meant) == 1:
+        return say("Did you mean {name}?", name=meant[0])
+    if path.startswith("file://"):
+        return say("Did you mean {name}?", name=unquote(path.removeprefix("file://")))
+    if _ADDRESS.match(path):
+        return say("Addresses are not read: bring the file here first, for example with wget or curl -O.")
+    if _OTHER_SYSTEM.match(path):
+        return say("This is a path of another computer: bring the file here first, for example with scp.")
     usual = say("Check the path: in a preset it is seen from the preset's folder, in a command from where that runs.")
+    if meant:
+        usual = say("Check the path, or name the hub of the dataset: {names}.", names=meant)
     try:
         folder = Path(path).expanduser().parent
         names = [entry.name for entry in folder.iterdir()]
     except (OSError, ValueError, RuntimeError):
         return usual
-    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)  # difflib's own
+    near = [Path(path).name] if Path(path).name in names else difflib.get_close_matches(Path(path).name, names, n=1)
     return say("Did you mean {name}?", name=str(folder / near[0])) if near else usual
 
 

@@ -37,6 +37,25 @@ def test_paths_that_cannot_be(path: str) -> None:
     assert refused(path).startswith("file-not-found")
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("https://huggingface.co/datasets/org/faq/blob/main/en/a.csv", "Did you mean hf:org/faq/en/a.csv?"),
+        ("www.modelscope.cn/datasets/org/faq/summary", "Did you mean modelscope:org/faq?"),
+        ("org/faq", "hf:org/faq, modelscope:org/faq"),
+        ("https://example.com/faq.csv", "bring the file here first"),
+        ("s3://bucket/faq.csv", "bring the file here first"),
+        ("file:///data/faq%201.csv", "Did you mean /data/faq 1.csv?"),
+        ("D:\\data\\faq.csv", "another computer"),
+        ("'faq.csv' ", "Did you mean faq.csv?"),
+    ],
+)
+def test_what_else_a_path_may_mean(path: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "faq.csv").write_text("query,positive\na,b\n")
+    monkeypatch.chdir(tmp_path)
+    assert told in refused(path)
+
+
 def test_samples() -> None:
     for name in samples():
         assert resolve(f"sample:{name}").exists()
