@@ -25,7 +25,7 @@ from tunewiz.files import read_object
 from tunewiz.language import N_, translate
 from tunewiz.printable import duration, printable
 from tunewiz.problems import ExitCode, reworded
-from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, stage_words, sweep_best, verdict_name
+from tunewiz.tui.words import STATUS_NAMES, problem_line, stage_name, stage_words, status_name, sweep_best, verdict_name
 
 #: Measures that tell most of a run, by the beginning of their name; the first that was measured is shown in lists.
 _TELLING = ("ndcg", "accuracy", "preference_accuracy", "loss")
@@ -177,7 +177,7 @@ class Listed:
     @property
     def status(self) -> str:
         """Its status, in the current language."""
-        return translate(STATUS_NAMES[self.state.status])
+        return status_name(self.state)
 
     @property
     def progress(self) -> str:

@@ -6,6 +6,7 @@ The same steps, the same draft and the same checks as on the full screen; answer
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from tunewiz.printable import operand, printable
 from tunewiz.problems import BadPreset, ExitCode, Problem, errors, say
 from tunewiz.redaction import redacted
 from tunewiz.tui.forms.questions import Choice, Question, nearest
+from tunewiz.tui.widgets.drawing import text_of, wrap_text
 from tunewiz.tui.wizard import findings, known_models
 from tunewiz.tui.wizard.frame import memory_line
 from tunewiz.tui.wizard.inspecting import examine
@@ -31,6 +33,7 @@ from tunewiz.tui.wizard.machine import hubs_answer, look
 from tunewiz.tui.wizard.step import State, Step, questions_of
 from tunewiz.tui.wizard.steps.model import REMOTE_CODE_KEY, SOURCE_KEY, take_source, trust_question
 
+_WIDTH: Final = 100  # cells of tables where it is not known how many there are
 _NO_COLOURS: Final[defaultdict[str, str]] = defaultdict(lambda: "default")
 
 
@@ -51,12 +54,26 @@ class Dialogue:
 
     def tell(self, text: str = "") -> None:
         """Write a line."""
-        self.out.write(f"{redacted(text)}\n")
+        self.out.write("".join(f"{line}\n" for line in self._broken(redacted(text))))
         self.out.flush()
+
+    def _broken(self, text: str) -> list[str]:
+        """``text`` in lines that a terminal need not break within a word; what is read by a program stays as it is."""
+        if not self.out.isatty():
+            return [text]
+        width, lines = shutil.get_terminal_size().columns, []
+        for line in text.split("\n"):
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [text_of(part) for part in wrap_text(line, width, indent=indent)] or [""]
+        return lines
+
+    @property
+    def _width(self) -> int:
+        return min(_WIDTH, shutil.get_terminal_size().columns) if self.out.isatty() else _WIDTH
 
     def show(self, drawn: RenderableType) -> None:
         """Write what the full screen shows, without colours."""
-        Console(file=self.out, highlight=False, no_color=True, emoji=False, width=100).print(drawn)
+        Console(file=self.out, highlight=False, no_color=True, emoji=False, width=self._width).print(drawn)
 
     def ask(self, prompt: str) -> str:
         """The next answer as it was typed. Raises :class:`Left` when there is none, :class:`Back` for ``<``."""
@@ -156,7 +173,7 @@ class Plain:
                 self.consent()
             found = self._problems(question)
             for problem in found:
-                self.dialogue.tell(f"  ! {problem.message.text()} {problem.fix.text() if problem.fix else ''}".rstrip())
+                self.dialogue.tell(f"  ! {problem.told()}")
             if not errors(found) and self._follow(question):
                 return False
 
@@ -200,6 +217,8 @@ class Plain:
             return True
         self.dialogue.tell(translate("Looking through the data …"))
         self._become(self.state.draft, inspected=examine(asked_for))
+        if self.state.current is None and self.state.asked is not None:  # what its cells tell of the columns
+            self._become(self.state.draft, inspected=examine(self.state.asked))
         found = self.state.current
         if found is None:
             return True

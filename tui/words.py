@@ -123,6 +123,13 @@ STATUS_NAMES: Mapping[str, str] = {
     "unreadable": N_("unreadable"),
 }
 
+
+def status_name(state: RunState) -> str:
+    """How a run stands, as one word in the current language; what waits for nobody is on its way."""
+    waits = any(one.get("code") == "run-waits" for one in state.problems)
+    return translate(N_("starting") if state.status == "waiting" and not waits else STATUS_NAMES[state.status])
+
+
 #: Verdicts as one word, for lists; the sentences are the verdict's own (:mod:`tunewiz.backends.evaluate.verdict`).
 VERDICT_NAMES: Mapping[str, str] = {
     "WIN": N_("WIN"),

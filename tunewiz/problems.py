@@ -87,7 +87,11 @@ class Problem:
         place = str(self.where)
         text = self.message.text(language)
         told = f"{place}: {text}" if place else text
-        return f"{told} {self.fix.text(language)}" if self.fix else told
+        return in_a_row(told, self.fix.text(language)) if self.fix else told
+
+    def told(self, language: Language | None = None) -> str:
+        """What is wrong and what to do, where the place is seen."""
+        return in_a_row(self.message.text(language), self.fix.text(language) if self.fix else "")
 
     def as_json(self, language: Language | None = None) -> dict[str, object]:
         """A JSON object with ``severity``, ``code``, ``key``, ``file``, ``line``, ``message`` and ``fix``."""
@@ -105,6 +109,18 @@ class Problem:
         """:meth:`as_json`, and under ``said`` what :func:`reworded` needs to say it in another language."""
         said = {"message": _packed(self.message)} | ({"fix": _packed(self.fix)} if self.fix else {})
         return {**self.as_json(), "said": said}
+
+
+def in_a_row(*sentences: str) -> str:
+    """Sentences one after the other, with a blank between them unless a full-width stop leaves one itself.
+
+    >>> in_a_row("One.", "Two."), in_a_row("一。", "二。"), in_a_row("One.", "")
+    ('One. Two.', '一。二。', 'One.')
+    """
+    told = ""
+    for sentence in filter(None, sentences):
+        told += sentence if not told or told[-1] in "。！？；：" else f" {sentence}"
+    return told
 
 
 def _packed(value: object) -> object:

@@ -295,7 +295,8 @@ class ConversationLook:
         labels = order_labels(checks.labels.counts)
         prompt = default_prompt(row.question for row in self._first) if labels else ""
         extra = estimate_tokens(fill_prompt(prompt, "", labels)) if prompt else 0
-        advice = self.sample.advice(extra)
+        around = _AROUND * _median(checks.turns) if any(checks.turns) else 0
+        advice = self.sample.advice(extra + around)
         self._tell_whole(advice, extra, findings)
         if not usable and not findings.errors:
             message = say("No row can be used.") if self.rows else say("There are no rows.")
@@ -369,6 +370,11 @@ class ConversationLook:
                 )
                 fix = say("What is beyond the maximum length is cut off: shorten it, or take it out.")
                 findings(note("very-long", message, self._detection.source.at(-line), fix))
+
+
+#: Tokens that chat templates put around a question and its answer: who speaks, where each of the two begins and ends
+#: (ChatML 10, Gemma 11, Llama 3 with its header 12).
+_AROUND: Final = 12
 
 
 def preview(row: Conversation) -> dict[str, str]:

@@ -351,7 +351,9 @@ def _missing(candidates: Mapping[str, Format], given: Mapped) -> list[str]:
 
 
 def _told(source: Source, table: Table, best: Match, others: Sequence[Match], given: Mapped) -> list[Problem]:
-    used = ", ".join(f"{role} = {' + '.join(columns)}" for role, columns in best.mapping.items())
+    used = tuple(
+        say("{role} = {columns}", role=role, columns=" + ".join(columns)) for role, columns in best.mapping.items()
+    )
     told: list[Problem] = []
     open_roles = [role for role in best.mapping if role not in given]
     override = say("If that is wrong, say which is which: --map role=column (data.columns in a preset).")

@@ -25,7 +25,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 TASKS: Final = ("embedding", "llm", "reranker")
 LOCALES: Final = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}
 MOST_KEYS: Final = 25
-PATIENCE: Final = 1800.0  # seconds until the verdict, on a busy machine
+PATIENCE: Final = 7200.0  # seconds until the verdict, of a language model on one thread of a busy machine
 
 
 @dataclass

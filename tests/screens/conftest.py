@@ -45,17 +45,18 @@ def what_is_alive_stays(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 
 @pytest.fixture(autouse=True)
 def whole_forms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause also lasts until keys are answered and the rows of forms are there that are made after the first ones.
+    """A pause also lasts until keys are answered and all rows of forms are there, those out of sight too.
 
     Several keys arrive together, as from a slow line: the app answers them in their order (``tui/terminal/keys.py``),
     and only the last one is waited for until nothing moves, which takes half a second and more.
     """
     pause, press = Pilot.pause, Pilot.press
+    monkeypatch.setattr(Form, "ahead", 10_000)
 
     def busy(pilot: Pilot[object]) -> bool:
         app = pilot.app
         return app.return_code is None and (
-            getattr(app, "answering", False) or any(not form.whole for form in app.screen.query(Form))
+            getattr(app, "answering", False) or any(not form.complete for form in app.screen.query(Form))
         )
 
     async def until_whole(pilot: Pilot[object], delay: float | None = None) -> None:

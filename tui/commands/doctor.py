@@ -91,7 +91,7 @@ def _packages(found: Diagnosis) -> Iterator[Problem]:
         new = [one for one in listed if not one.good and one.name not in seen]
         seen |= {one.name for one in new}
         fix = say("Run: {command}", command=f"pip install 'tunewiz[{extra}]'")
-        absent = ", ".join(one.name for one in new if not one.version)
+        absent = translate(", ").join(one.name for one in new if not one.version)
         if absent:
             message = say("Not installed: {names} (extra {extra}).", names=absent, extra=extra)
             yield (note if extra == "modelscope" else warning)("packages-missing", message, fix=fix)
@@ -167,7 +167,7 @@ def _task_rows(found: Diagnosis) -> Iterator[tuple[str, str]]:
             )
             yield task, where
         else:
-            names = ", ".join(one.name for one in found.missing(task)) or "torch"
+            names = translate(", ").join(one.name for one in found.missing(task)) or "torch"
             yield task, translate("not yet: {names}").format(names=names)
 
 
@@ -191,7 +191,7 @@ def _package_rows(found: Diagnosis) -> Iterator[tuple[str, str]]:
     for extra, listed in found.extras.items():
         new = [one for one in listed if one.name not in told]
         told |= {one.name for one in new}
-        yield extra, ", ".join(f"{one.name} {one.version or '—'}" for one in new)
+        yield extra, translate(", ").join(f"{one.name} {one.version or '—'}" for one in new)
 
 
 def _hub_row(hub: Hub) -> tuple[str, str]:

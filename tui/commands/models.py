@@ -147,7 +147,7 @@ def _table(rows: list[dict[str, Any]], wide: bool) -> Table:
         table.add_column(translate(title), no_wrap=True)
     if wide:
         table.add_column(translate(N_("licence")), no_wrap=True)
-    for title in (N_("fits"), N_("here")):
+    for title in (N_("fits"), N_("download")):
         table.add_column(translate(title), no_wrap=True)
     for row in rows:
         both = [translate(FITS[row[method]["fits"]]) for method in ("full", "lora")]
@@ -158,7 +158,7 @@ def _table(rows: list[dict[str, Any]], wide: bool) -> Table:
             few(row["languages"]),
             *([row["licence"]] if wide else []),
             both[0] if both[0] == both[1] else "/".join(both),
-            translate(N_("yes")) if row["cached"] else f"{row['download'] / 1e9:.1f} GB",
+            translate(N_("here")) if row["cached"] else f"{row['download'] / 1e9:.1f} GB",
         ]
         table.add_row(*map(Text, cells))
     return table

@@ -206,7 +206,8 @@ class Entry(Control):
         return self.question.write(self._held()[1])
 
     def _placeholder(self) -> str:
-        default = self.question.write(self.draft.default(self.question.path))
+        given = self.draft.default(self.question.path)
+        default = self.question.write(given) if given != "" else ""  # nothing, where a preset writes two quotes
         examples = self.question.info.examples or ()
         if default or not self.question.info.is_required() or not examples:
             return default

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from asyncio import Lock, gather, sleep
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import ScrollableContainer, Vertical
 from textual.events import Resize
-from textual.geometry import Size, Spacing
+from textual.geometry import Region, Size, Spacing
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -34,11 +34,9 @@ def control(question: Question, draft: Draft, roomy: bool) -> Control:
     return next(kind for kind in CONTROLS if (roomy or not kind.roomy) and kind.suits(question))(question, draft)
 
 
-#: Cells of the title before a control, less on a narrow screen, where the key has no place; and the most of the key.
-TITLE: Final = 22
-_TITLE_NARROW: Final = 18
-_NARROW: Final = 70
-_KEY: Final = 28
+#: Cells of the title before a control and the most of the key behind it, on a screen of so many cells and more: a
+#: narrow one has less for titles and none for keys, a wide one room for the longest of both.
+_ROOM: Final = ((140, 30, 40), (70, 22, 28), (0, 18, 0))
 
 
 class Titled(Sheet):
@@ -88,7 +86,11 @@ class Titled(Sheet):
 
 def indent(width: int) -> int:
     """The cells before what is beside a title, on a screen of ``width``."""
-    return TITLE if width >= _NARROW else _TITLE_NARROW
+    return _room(width)[0]
+
+
+def _room(width: int) -> tuple[int, int]:
+    return next((title, key) for least, title, key in _ROOM if width >= least)
 
 
 def fit_words(text: str, width: int) -> str:
@@ -116,9 +118,8 @@ class Row(Titled):
         return (1, 0, 0, 0) if self.stacked else (0, self._room_for_key(width), 0, indent(width))
 
     def _room_for_key(self, width: int) -> int:
-        if width < _NARROW:
-            return 0
-        return min(_KEY, len(self.question.key) + 1) if self.question.is_long else _KEY
+        most = _room(width)[1]
+        return min(most, len(self.question.key) + 1) if self.question.is_long and most else most
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Title and key, the control's lines below or between them, then the words about it."""
@@ -131,13 +132,16 @@ class Row(Titled):
         return [spread(title, [(key, "dim")], width), *[[] for _ in range(covered)], *below]
 
     def _below(self, width: int) -> list[Line]:
+        if not self._why and not self.wrong:
+            return []
         before = " " * (0 if self.stacked else indent(self.app.size.width))
         told = [(self._why, "dim"), *((text, self._wrong_look) for text in self.wrong)]
         return [line for text, look in told for line in wrap_text(text, width, look, before)]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """The control's lines, and those about it."""
-        return super().get_content_height(container, viewport, width) + len(self._below(width))
+        """The control's lines, and those about it. What is one line anyway need not be laid out to know it."""
+        control = super().get_content_height(container, viewport, width) if self.stacked else 1
+        return control + len(self._below(width))
 
     def show(self, draft: Draft, problems: Sequence[Problem], reason: str = "") -> None:
         """Show the draft's value and what is wrong with it; ``reason`` tells where a suggestion comes from."""
@@ -159,10 +163,11 @@ class Row(Titled):
             self.redraw()
 
     def take_focus(self) -> None:
-        """Put the cursor into the control."""
+        """Put the cursor into the control, and the row where it can be seen once it has its place."""
         target = next((widget for widget in self.control.query(Widget) if widget.focusable), None)
         if target:
-            target.focus()
+            target.focus(scroll_visible=False)  # that would scroll at once, by where the row has stood so far
+            self.scroll_visible(animate=False)
 
 
 def problem_text(problem: Problem, is_path: bool) -> str:
@@ -178,8 +183,7 @@ def problem_text(problem: Problem, is_path: bool) -> str:
             rule = say("the path of a file or folder") if is_path else values["rule"]
             missing = say("Still to be filled in: {rule}, for example {example}.", **{**values, "rule": rule})
         return f"○ {missing.text()}"
-    text = problem.message.text()
-    return f"{mark} {text} {problem.fix.text() if problem.fix else ''}".rstrip()
+    return f"{mark} {problem.told()}"
 
 
 # Questions as a form; it is built again only when the questions change.
@@ -187,19 +191,25 @@ def problem_text(problem: Problem, is_path: bool) -> str:
 
 Item = Question | Heading
 
-#: Rows that are made before a form is first painted, and how many at a time after that: each is half a dozen widgets,
-#: and a step with fifty of them would be half a second late. What is below the edge of the screen is not missed.
+#: Rows that are made before a form is first painted, and how many at a time after that: each is three widgets, and a
+#: step with fifty of them would be a second late, in which keys wait. Those below the edge of the screen are made once
+#: they come near it.
 FIRST: Final = 5
 PORTION: Final = 6
+#: Rows and lines below the last one seen, or the one in use, that are made before somebody goes there.
+AHEAD: Final = 6
 _PAINTED: Final = 0.05  # seconds after which the first ones are painted: Textual does so 60 times a second
 _BREATH: Final = 0.02  # seconds between two portions
 
 
 class Form(Vertical):
-    """Rows for questions, those further down made once the first ones are seen.
+    """Rows for questions, those further down made once they are nearly seen, or the cursor comes near them.
 
     ``roomy``: with reasons and meanings spelt out.
     """
+
+    #: As :data:`AHEAD`; tests that look at all rows raise it.
+    ahead: ClassVar[int] = AHEAD
 
     def __init__(self, roomy: bool) -> None:
         super().__init__()
@@ -208,6 +218,7 @@ class Form(Vertical):
         self._wanted: Question | None = None  # what the cursor goes to once it is there
         self._told: tuple[Draft, Sequence[Problem], Mapping[str, str]] | None = None
         self._built = 0
+        self._completing = False
         self._building = Lock()
         #: The rows that are there, from the top.
         self.rows: list[Row] = []
@@ -222,12 +233,50 @@ class Form(Vertical):
             focused = self.question_at(self.screen.focused)
             self._items, self._built = asked, 0
             await self._build(max(FIRST, len(self.children)))
-            if focused:
-                self.focus_on(focused.path)
-            if not self.whole:
-                # A task of its own: keys pass through the form's queue, and would wait until all rows are there.
-                self.run_worker(self._complete(), group="rows", exclusive=True)
+            if focused and not self.focus_on(focused.path) and self.rows:
+                self.rows[0].take_focus()
+            self._go_on()
         self._show(self.rows)
+
+    def on_mount(self) -> None:
+        """Rows are wanted where somebody scrolls to."""
+        around = self._scrolled
+        if around is not None:
+            self.watch(around, "scroll_y", self._go_on, init=False)
+
+    def on_resize(self) -> None:
+        """There may be room for more."""
+        self._go_on()
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """As its base; rows that come and go are painted themselves, and nothing else stands here to be painted."""
+        return super().refresh(*regions, repaint=repaint and not layout, layout=layout, recompose=recompose)
+
+    def on_descendant_focus(self) -> None:
+        """The next key may lead to the rows below: it waits until the screen has made them."""
+        if self.is_attached and not self.whole:
+            self.screen.call_later(self._reach)
+
+    async def _reach(self) -> None:
+        question = self.question_at(self.screen.focused) if self.is_attached else None  # the step may be left by now
+        if question in self._items and not self.whole:
+            await self._build(max(self._built, self._items.index(question) + 1 + self.ahead))
+
+    async def finish(self) -> None:
+        """Make all rows that are missing."""
+        if self.is_attached and not self.whole:
+            await self._build(len(self._items))
+
+    def _go_on(self) -> None:
+        """Make what is missing of what can be seen."""
+        if self.is_attached and not self.complete and not self._completing:
+            # A task of its own: keys pass through the form's queue, and would wait until all rows are there.
+            self._completing = True
+            self.run_worker(self._complete(), group="rows")
+
+    @property
+    def _scrolled(self) -> ScrollableContainer | None:
+        return next((one for one in self.ancestors if isinstance(one, ScrollableContainer)), None)
 
     def _show(self, rows: Iterable[Row]) -> None:
         if self._told is None:
@@ -251,6 +300,8 @@ class Form(Vertical):
         """Put the cursor on the question at ``path``, or the first one below or above it; whether there is one."""
         self._wanted = found = nearest(path, self._asked)
         self._take_focus()
+        if self._wanted is not None:
+            self._go_on()
         return found is not None
 
     def _take_focus(self) -> None:
@@ -270,7 +321,10 @@ class Form(Vertical):
             headings = {one.item: one for one in self.children if isinstance(one, Title) and one.item in items}
             with self.app.batch_update():
                 staying = (*kept.values(), *headings.values())
-                await self.remove_children([child for child in self.children if child not in staying])
+                going = [child for child in self.children if child not in staying]
+                if any(one in going for one in (self.screen.focused.ancestors if self.screen.focused else ())):
+                    self.screen.set_focus(None)  # else Textual goes to what comes next, and scrolls there
+                await self.remove_children(going)
                 widgets = [self._widget(item, kept, headings, draft) for item in items]
                 mounted = []
                 for number, widget in enumerate(widgets):
@@ -281,6 +335,8 @@ class Form(Vertical):
                 self.rows = [widget for widget in widgets if isinstance(widget, Row)]
                 self._show(fresh)
                 self._built = len(widgets)
+                # The lines of the rows to come: the bar beside the form is that of all of them.
+                self.styles.padding = (0, 0, len(self._items) - self._built, 0)
         self._take_focus()
 
     @property
@@ -288,12 +344,29 @@ class Form(Vertical):
         """Whether all rows are there."""
         return self._built >= len(self._items)
 
+    @property
+    def complete(self) -> bool:
+        """Whether all rows are there that can be seen, that the cursor is to go to, or that may be next."""
+        return self.whole or (self._wanted is None and not self._lacking)
+
+    @property
+    def _lacking(self) -> bool:
+        """Whether there is room for rows that are not there yet; what was not laid out yet counts as a line."""
+        around = self._scrolled
+        if around is None:
+            return True
+        lines = sum(child.outer_size.height or 1 for child in self.children)
+        return self.virtual_region.y + lines < around.scroll_offset.y + around.size.height + self.ahead
+
     async def _complete(self) -> None:
-        """The other rows, once the first ones are seen; keys are answered between any two portions."""
-        await sleep(_PAINTED)
-        while self.is_attached and not self.whole and all(one.display for one in self.ancestors_with_self):
-            await self._build(len(self.children) + PORTION)
-            await sleep(_BREATH)
+        """The other rows that are seen, once the first ones are; keys are answered between any two portions."""
+        try:
+            await sleep(_PAINTED)
+            while self.is_attached and not self.complete and all(one.display for one in self.ancestors_with_self):
+                await self._build(self._built + PORTION)
+                await sleep(_BREATH)
+        finally:
+            self._completing = False
 
     def _widget(
         self, item: Item, kept: Mapping[str, Row], headings: Mapping[Heading, Title], draft: Draft

@@ -120,7 +120,7 @@ def _runs(look: Look, width: int, chosen: int | None) -> list[Line]:
     if not look.runs:
         return [*heading, [(translate(N_("None.")), "dim")]]
     rows = [_run_cells(one, look.now) for one in look.runs]
-    titles = [translate(title) for title in (N_("run"), N_("user"), N_("stage"), N_("since"), "CPU", N_("memory"))]
+    titles = [translate(title) for title in (N_("run"), N_("user"), N_("stage"), N_("since"), "CPU", N_("RAM"))]
     return heading + _table(titles, rows, width, (28, 10, 26, 10, 6, 10), chosen)
 
 
@@ -167,20 +167,31 @@ def _host_rows(look: Look, width: int) -> list[Line]:
         ]
         for one in look.largest
     ]
-    titles = ["PID", translate(N_("user")), translate(N_("memory")), translate(N_("command"))]
+    titles = ["PID", translate(N_("user")), translate(N_("RAM")), translate(N_("command"))]
     heading: list[Line] = [[(translate(N_("Processes with the most memory")), "accent")]]
     return heading + _table(titles, rows, width, (9, 12, 11, 0))
+
+
+_LEAST: Final = 8  # cells that a column of words keeps
 
 
 def _table(
     titles: Sequence[str], rows: Sequence[Sequence[Part]], width: int, sizes: Sequence[int], chosen: int | None = None
 ) -> list[Line]:
-    """Columns of the given cells, aligned by what they take on a terminal; a size of 0 takes the rest."""
-    spare = width - sum(sizes) - 2
-    widths = [size or max(10, spare) for size in sizes]
-    if 0 not in sizes and spare > 0:
-        longest = max((cell_len(row[0][0]) for row in rows), default=0)
-        widths[0] = min(widths[0] + spare, max(widths[0], longest + 2))
+    """Columns of the given cells and wider where what stands in them is, if there is room; 0 takes the rest."""
+    columns = zip(titles, *([text for text, _ in row] for row in rows), strict=True)
+    needed = [1 + max(map(cell_len, column)) for column in columns]
+    widths = [max(size, need) if size else 10 for size, need in zip(sizes, needed, strict=True)]
+    excess = sum(widths) + 2 - width
+    for place, (size, need) in enumerate(zip(sizes, needed, strict=True)):
+        cut = min(max(0, excess), max(0, size - need))
+        widths[place] -= cut
+        excess -= cut
+    while excess > 0 and max(widths) > _LEAST:  # the longest names give way, not numbers
+        widths[widths.index(max(widths))] -= 1
+        excess -= 1
+    if 0 in sizes and excess < 0:
+        widths[sizes.index(0)] -= excess
     drawn: list[Line] = [_row([(title, "dim") for title in titles], widths, "  ")]
     for place, row in enumerate(rows):
         drawn.append(_row(row, widths, "▸ " if place == chosen else "  "))

@@ -186,13 +186,19 @@ class ModelsScreen(Copying, NarrowedScreen):
     def _fill(self) -> None:
         table = self.query_one(DataTable)
         wide = self.app.size.width >= WIDE
-        titles = [N_("model"), N_("weights"), *([N_("task"), N_("languages")] if wide else []), N_("fits"), N_("here")]
+        titles = [
+            N_("model"),
+            N_("weights"),
+            *([N_("task"), N_("languages")] if wide else []),
+            N_("fits"),
+            N_("download"),
+        ]
         words = self.words.lower().split()
         self.shown = [row for row in self.rows() if all(word in row.sought for word in words)]
         table.clear(columns=True)
         table.add_columns(*map(translate, titles))
         for row in self.shown:
-            here = translate(N_("yes")) if row.here else amount(row.download) if row.download else "?"
+            here = translate(N_("here")) if row.here else amount(row.download) if row.download else "?"
             middle = [row.task, row.languages] if wide else []
             cells = [printable(row.id, 60), weights(row.parameters), *middle, translate(row.fits), here]
             table.add_row(*map(Text, cells))

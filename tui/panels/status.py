@@ -12,7 +12,7 @@ from tunewiz.problems import reworded
 from tunewiz.tui.panels.panel import Panel, View
 from tunewiz.tui.widgets.drawing import Line, Part, join_groups, spread, width_of, wrap_text
 from tunewiz.tui.widgets.plotting import bar
-from tunewiz.tui.words import STATUS_NAMES, rate, stage_name, stage_words, sweep_best
+from tunewiz.tui.words import rate, stage_name, stage_words, status_name, sweep_best
 
 # Where the run is: its stages, how far this one is, how fast, how long still.
 
@@ -54,7 +54,7 @@ def status(view: View) -> Line:
     if view.stopping and not state.over:
         return [("● ", "warn"), (translate("saving, then stopping"), "warn")]
     style = {"running": "good", "finished": "good", "failed": "bad", "lost": "bad", "stopped": "warn"}
-    return [("● ", style.get(state.status, "dim")), (translate(STATUS_NAMES[state.status]), "strong")]
+    return [("● ", style.get(state.status, "dim")), (status_name(state), "strong")]
 
 
 def _bar(state: RunState, width: int) -> Line:

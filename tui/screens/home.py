@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -50,6 +51,7 @@ def kept_drafts() -> tuple[Kept, ...]:
 
 INTERVAL = 2.0  # seconds between two looks at runs and machine
 _TALL = 32  # rows from which on there is room for more than the last results
+_MARKS = {"finished": "✓", "stopped": "·"}  # how a run ended; all others went wrong
 _FILE = N_("Task, model and settings are proposed.")
 _EXAMPLE = N_("Comes with Tunewiz: see how it goes.")
 
@@ -198,8 +200,12 @@ class HomeScreen(Watching):
         for item in over[:room]:
             told = words.format(run=printable(item.run.name, 40))
             since = age.format(time=_ago(item.state.updated))
-            gained = "  ".join(part for part in (item.progress, item.gain, since) if part)
-            entries.append((f"result:{item.run.name}", f"✓ {told}\n  {gained}"))
+            parts = [part for part in (item.progress, item.gain, since) if part]
+            gained = "  ".join(parts)
+            if cell_len(gained) + 2 > self.query_one(OptionList).content_size.width > 0:
+                gained = "  ".join(parts[:-1])  # when it was is what least is missed
+            mark = _MARKS.get(item.state.status, "✗")
+            entries.append((f"result:{item.run.name}", f"{mark} {told}\n  {gained}"))
         return entries
 
     def _draft_entries(self) -> list[tuple[str, str]]:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import rich._wrap
+from rich.cells import cell_len
+
+if TYPE_CHECKING:
+    from textual.content import Content
+    from textual.css.styles import RulesMap
 
 _by_spaces = rich._wrap.words
 
@@ -41,5 +46,17 @@ def words(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def break_between_characters() -> None:
-    """From now on lines are broken by :func:`words`, wherever rich or Textual 8.2.8 breaks them."""
+    """From now on lines are broken by :func:`words`, wherever rich or Textual 8.2.8 breaks them.
+
+    A column of a table is then as narrow as its longest part: a sentence of Chinese took all that its neighbours need.
+    """
+    from textual.content import Content
+
     rich._wrap.words = words
+    Content.get_minimal_width = _least_width  # type: ignore[method-assign, assignment]
+
+
+def _least_width(content: Content, rules: RulesMap) -> int:
+    """The cells of the longest part that stays whole."""
+    parts = [part.strip() for line in content.plain.splitlines() for *_, part in words(line)]
+    return max(map(cell_len, parts), default=0) + (rules.get("line_pad", 0) * 2 if parts else 0)

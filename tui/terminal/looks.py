@@ -28,7 +28,7 @@ from tunewiz.tui.terminal.characters import (
 )
 from tunewiz.tui.terminal.escapes import clipboard, notification
 from tunewiz.tui.terminal.keys import InOrder
-from tunewiz.tui.terminal.patches import read_as_keys
+from tunewiz.tui.terminal.patches import read_as_keys, style_once
 from tunewiz.tui.terminal.pictures import Shot, Written, shot, write
 
 # Two themes, dark and light: few colours, chosen so that each stays apart on 256-colour terminals too.
@@ -160,6 +160,7 @@ class LooksApp(InOrder):
         """``settings`` default to those kept from the last time."""
         super().__init__()
         read_as_keys()
+        style_once()
         break_between_characters()
         self.settings = settings if settings is not None else read_settings()
         self._ascii_only = AsciiOnly(enabled=False)

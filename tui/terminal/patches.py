@@ -1,16 +1,25 @@
-"""The places that lean on Textual's inside (8.2.8): partial updates that send what changed, Alt with a digit, tabs."""
+"""The places that lean on Textual's inside (8.2.8): updates that send what changed, Alt with a digit, tabs, styles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Final, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
 from rich.console import Console
 from rich.control import Control
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
-from textual._compositor import ChopsUpdate, Compositor
-from textual.geometry import Region
+from textual._compositor import ChopsUpdate, Compositor, ReflowResult
+from textual.app import App
+from textual.containers import Vertical
+from textual.css.styles import RulesMap
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.geometry import Region, Size
+from textual.map_geometry import MapGeometry
 from textual.strip import Strip
+from textual.widget import Widget
 
 # Partial updates that send what changed and no more.
 #
@@ -62,6 +71,20 @@ class FineCompositor(Compositor):
             ]
         return self._cuts
 
+    def reflow(self, parent: Widget, size: Size) -> ReflowResult:
+        """As its base, but only what lies elsewhere or has another size is painted anew.
+
+        Its base also repaints whatever stands in something that grew, and what scrolls over more: the whole step for
+        each line of words below a field.
+        """
+        before, dirty = self._full_map, set(self._dirty_regions)
+        result = super().reflow(parent, size)
+        if before and size.region not in self._dirty_regions:
+            places = ((one, before.get(one), self._full_map.get(one)) for one in before.keys() | self._full_map.keys())
+            anew = (region for widget, old, new in places for region in _anew(widget, old, new))
+            self._dirty_regions = {*dirty, *filter(None, anew)}
+        return result
+
     def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
         """As its base, for widgets whose edges are hidden too: what they show lies between two cuts."""
         cuts = self.cuts
@@ -109,6 +132,28 @@ class FineCompositor(Compositor):
                 yield region, part, widget.render_lines(part.translate((-region.x, -region.y)))
 
 
+def _anew(widget: Widget, old: MapGeometry | None, new: MapGeometry | None) -> Iterable[Region]:
+    """What is to be painted anew of a widget that was laid out as ``old`` and is as ``new``."""
+    if old and new and _above(old) == _above(new) and old.clip == new.clip:
+        if old.region == new.region:
+            return ()
+        if old.region.offset == new.region.offset and old.region.width == new.region.width and _bare(widget):
+            top, bottom = sorted((old.region.bottom, new.region.bottom))
+            return (Region(new.region.x, top, new.region.width, bottom - top).intersection(new.clip),)
+    return [place.visible_region for place in (old, new) if place]
+
+
+def _above(place: MapGeometry) -> list[tuple[int, ...]]:
+    """Which layers it lies in. Textual also counts the widgets of the screen: one more changes that of them all."""
+    return [layer[:2] for layer in place.order]
+
+
+def _bare(widget: Widget) -> bool:
+    """Whether it is nothing but the ground on which others stand."""
+    styles = widget.styles
+    return isinstance(widget, Vertical) and not (styles.border.spacing or styles.outline.spacing)
+
+
 # Alt with a digit, as terminals send it: Escape, then the digit.
 #
 # Textual 8.2.8 takes the two for what a Mac's Option key types: ``Alt-4`` would put ``¢`` into the field in use, and no
@@ -146,3 +191,62 @@ def let_tabs_go() -> None:
 
     if move.__module__ != __name__:
         Tabs._highlight_active = moved  # type: ignore[method-assign, assignment]
+
+
+# Styles that were found once.
+#
+# Textual 8.2.8 goes through all rules of all its widgets for each widget that is made or gets the focus, and once more
+# for each of the parts (a cursor, a placeholder) that it draws in a style of their own; for some already before they
+# stand anywhere. Two of the same kind, classes and state that stand in the same are styled the same.
+
+
+class _Styled(NamedTuple):
+    """What was found: the rules, and which states of a widget have rules of their own."""
+
+    rules: RulesMap
+    states: tuple[bool, ...]
+
+
+#: What a widget remembers of the rules that may be its own.
+_STATES: Final = ("_has_hover_style", "_has_focus_within", "_has_order_style", "_has_odd_or_even")
+
+
+def style_once() -> None:
+    """From now on a style sheet remembers what it found, as long as its rules stay as they are."""
+    find = Stylesheet.apply
+    known: WeakKeyDictionary[Stylesheet, tuple[object, dict[Hashable, _Styled]]] = WeakKeyDictionary()
+
+    @wraps(find)
+    def apply(self: Stylesheet, node: DOMNode, *, animate: bool = False, cache: Any = None) -> None:
+        path = node.css_path_nodes
+        if not isinstance(path[0], App):
+            return  # it is styled when it comes to stand somewhere
+        if animate:
+            find(self, node, animate=animate, cache=cache)
+            return
+        rules, found = known.get(self, (None, {}))
+        if rules is not self.rules_map:
+            found = {}
+            known[self] = (self.rules_map, found)
+        key = tuple(map(_look, path))
+        styled = found.get(key)
+        if styled is not None:
+            for name, state in zip(_STATES, styled.states, strict=True):
+                setattr(node, name, state)
+            self.replace_rules(node, styled.rules)
+            self._process_component_classes(node)
+            return
+        fresh: dict[Any, RulesMap] = {}  # stays empty where the place among its neighbours decides
+        find(self, node, cache=fresh)
+        for one in fresh.values():
+            found[key] = _Styled(one, tuple(getattr(node, name) for name in _STATES))
+
+    if not hasattr(find, "__wrapped__"):
+        Stylesheet.apply = apply  # type: ignore[method-assign]
+
+
+def _look(node: DOMNode) -> Hashable:
+    """All that rules can ask of a node, but for its place among its neighbours."""
+    app = (node.theme, node.app_focus, node.native_ansi_color, node.no_color) if isinstance(node, App) else None
+    state = (node.allow_focus(), node._pseudo_classes_cache_key) if isinstance(node, Widget) else app
+    return type(node), node.id, node.classes, state

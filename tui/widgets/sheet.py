@@ -61,8 +61,7 @@ class Sheet(Widget):
         width, height = self.content_size
         if not width or not height:
             return
-        fresh = [fit(line, width) for line in list(self.lines(width, height))[:height]]
-        fresh += [fit((), width)] * (height - len(fresh))
+        fresh = self._fitted(width, height)
         before, self._drawn = self._drawn, fresh
         if width != self._drawn_width or len(before) != height:
             self._drawn_width = width
@@ -78,6 +77,10 @@ class Sheet(Widget):
         if regions:
             self.refresh(*regions)
 
+    def _fitted(self, width: int, height: int) -> list[Line]:
+        fresh: list[Line] = [fit(line, width) for line in list(self.lines(width, height))[:height]]
+        return fresh + [fit((), width)] * (height - len(fresh))
+
     def on_resize(self, event: Resize) -> None:
         """A new size is drawn from scratch."""
         self.redraw()
@@ -89,8 +92,12 @@ class Sheet(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Line ``y`` in the colours of the theme."""
-        width = self.content_size.width
-        if y >= len(self._drawn) or width != self._drawn_width:
+        width, height = self.content_size
+        if width != self._drawn_width or height != len(self._drawn):
+            # Painted before it was told of its size: blank, it would be painted twice.
+            self._drawn, self._drawn_width = self._fitted(width, height), width
+            self._strips.clear()
+        if y >= height:
             return Strip.blank(width, self.rich_style)
         if self._unseen:
             self._see()

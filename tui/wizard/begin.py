@@ -261,8 +261,9 @@ class BeginScreen(FullScreen):
             self.query_one(name).display = ready
         if ready:
             self._list_tasks()
-            lines = [_next(state, colours["error"])]
-            if self._chosen_task():
+            # What is proposed before the file was looked at for the task is not what will be.
+            lines = [_next(state, colours["error"])] if found is not None else []
+            if self._chosen_task() and found is not None:
                 lines += [_told(label, value, why, colours["dim"]) for label, value, why in proposal(state)]
                 lines += _needs(state)
             self.query_one("#proposal", Static).update(Text("\n").join(lines))

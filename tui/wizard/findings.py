@@ -14,14 +14,13 @@ from rich.text import Text
 
 from tunewiz.data.formats.format import formats
 from tunewiz.data.inspection import Inspection
-from tunewiz.data.rows.examples import ROLES
 from tunewiz.data.text.lengths import Lengths
 from tunewiz.language import N_, translate
 from tunewiz.printable import amount, printable
 from tunewiz.problems import Finding, Message, Problem, Where, say
 from tunewiz.tui import conversation_report
 from tunewiz.tui.widgets.plotting import sparkline
-from tunewiz.tui.wizard.inspecting import Inspected, on_screen
+from tunewiz.tui.wizard.inspecting import Inspected, called, on_screen
 from tunewiz.tui.wizard.step import State
 
 #: Names of the theme's colours.
@@ -82,17 +81,10 @@ def roles(found: Inspected) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(name, ",".join(mapping.get(name, ())) or given.get(name, ""), columns) for name in names if columns]
 
 
-#: Roles that only name columns.
-_IDS: Final = {
-    "query_id": N_("query's id"), "document_id": N_("document's id"), "similar": N_("further right text"),
-    "score": N_("score"), "prompt": N_("prompt"), "completion": N_("answer to learn"),
-}  # fmt: skip
-
-
 def role_name(role: str) -> str:
     """A role in the current language."""
-    known = ROLES | _IDS
-    return translate(known[role]) if role in known else role
+    name = called(role)
+    return name if isinstance(name, str) else name.text()
 
 
 def needed_roles(found: Inspected) -> frozenset[str]:
@@ -215,7 +207,7 @@ def _kind(kind: Finding, colours: Colours) -> list[Text]:
     first = kind.first[0]
     lines = [_problem(first, colours, kind.count)]
     if kind.count > 1:
-        places = ", ".join(_place(problem.where) for problem in kind.first[1 : 1 + _PLACES])
+        places = translate(", ").join(_place(problem.where) for problem in kind.first[1 : 1 + _PLACES])
         rest = kind.count - min(len(kind.first), 1 + _PLACES)
         more = (
             say("  also {places} and {rest} more", places=places, rest=rest)
@@ -230,8 +222,7 @@ def _problem(problem: Problem, colours: Colours, count: int = 1) -> Text:
     problem = on_screen(problem)
     text = Text(f"{_MARKS[problem.severity]} ", style=colours[_STYLES[problem.severity]])
     place = _place(problem.where)
-    told = f"{place}: {problem.message.text()}" if place else problem.message.text()
-    told = f"{told} {problem.fix.text()}" if problem.fix else told
+    told = f"{place}{translate(': ')}{problem.told()}" if place else problem.told()
     times = f" ×{count}" if count > 1 else ""
     return text.append(f"{told}{times}", style=colours["dim" if problem.severity == "note" else "foreground"])
 

@@ -182,7 +182,7 @@ class Hint(Sheet):
             return more
         question = self._question
         if not self._full:
-            told = f"{question.title}: {question.description}"
+            told = f"{question.title}{translate(': ')}{question.description}"
             return wrap_text(told, width, "dim")[:height]
         lines: list[Line] = [[(question.title, "strong")], [(question.key, "accent")], []]
         for line in question.help():

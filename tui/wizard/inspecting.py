@@ -16,13 +16,15 @@ from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
 from tunewiz.data.retrieval.prepared import Plan
+from tunewiz.data.rows.examples import ROLES
+from tunewiz.language import N_
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.drafts.suggest import Facts
 from tunewiz.presets.sections.model import ModelKind
 from tunewiz.presets.sections.rows import Rows
 from tunewiz.presets.yaml import fields
 from tunewiz.presets.yaml.opening import absolute_path
-from tunewiz.problems import BadData, BadPreset, Problem, Report, Where, say
+from tunewiz.problems import BadData, BadPreset, Message, Problem, Report, Where, say
 
 #: Beyond this many bytes a file is looked through, but not also split and searched for leaks: the run does that.
 PREPARED_UP_TO: Final = 200_000_000
@@ -150,6 +152,33 @@ class Inspected:
         )
 
 
+#: Roles that only columns play.
+_OF_COLUMNS: Final = {
+    "query_id": N_("query's id"), "document_id": N_("document's id"), "similar": N_("further right text"),
+    "alike": N_("alike or not"), "score": N_("score"), "positive_scores": N_("scores of right ones"),
+    "negative_scores": N_("scores of wrong ones"), "queries": N_("queries"), "corpus": N_("corpus"),
+    "judgments": N_("judgments"), "id": N_("id"), "title": N_("title"), "content": N_("what is said"),
+    "prompt": N_("prompt"), "completion": N_("answer to learn"), "instruction": N_("instruction"),
+    "output": N_("answer to learn"), "input": N_("further input"), "history": N_("turns before"),
+    "reasoning": N_("reasoning"), "choices": N_("choices"), "right": N_("right choice"), "tools": N_("tools"),
+    "messages": N_("turns"), "conversations": N_("turns"), "dialogue": N_("dialogue as text"),
+    "speaker": N_("who speaks"), "order": N_("order of turns"), "parent": N_("turn it answers"),
+    "accepted": N_("accepted answer"), "answers": N_("several answers"), "better": N_("better answer"),
+    "desirable": N_("liked or not"),
+}  # fmt: skip
+_NAMES: Final = {**ROLES, **_OF_COLUMNS}
+#: What the screen says of columns whose roles nobody gave, in place of the names that they have in a preset.
+_READ: Final = {
+    "columns-guessed": N_("The columns are taken as {used}."),
+    "columns-uncertain": N_("Guessed, please check: {used}."),
+}
+
+
+def called(role: str) -> Message | str:
+    """A role as it is called on the screen."""
+    return say(_NAMES[role]) if role in _NAMES else role
+
+
 def on_screen(problem: Problem) -> Problem:
     """``problem`` with advice that can be followed where columns are chosen from lists, not with options of a command.
 
@@ -157,9 +186,18 @@ def on_screen(problem: Problem) -> Problem:
     'Choose which column plays which role, at the step Data.'
     >>> on_screen(Problem("error", "c", say("m"), fix=say("Say: {told}.", told="--map query=a"))).fix.text("en")
     'Choose which column plays which role, at the step Data.'
+
+    Roles are called as beside those lists.
     """
     if problem.code == ABSENT:
         return replace(problem, fix=say("A run downloads it, or the button at the step Data."))
+    used = problem.message.values.get("used")
+    if problem.code in _READ and isinstance(used, tuple):
+        roles = tuple(
+            say("{role} ← {columns}", role=called(str(one.values["role"])), columns=one.values["columns"])
+            for one in used
+        )
+        problem = replace(problem, message=say(_READ[problem.code], used=roles))
     if problem.fix is None or "--map" not in problem.fix.text("en"):
         return problem
     return replace(problem, fix=say("Choose which column plays which role, at the step Data."))

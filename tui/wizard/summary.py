@@ -190,5 +190,5 @@ def _short(value: Any) -> str:
     if isinstance(value, bool):
         return translate("yes") if value else translate("no")
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} = {item}" for key, item in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        return translate(", ").join(f"{key} = {item}" for key, item in value.items())
+    return translate(", ").join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

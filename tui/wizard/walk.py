@@ -9,11 +9,13 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.css.query import QueryType
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
 from tunewiz.language import N_, translate
 from tunewiz.problems import Problem
+from tunewiz.tui.forms.form import Form
 from tunewiz.tui.forms.questions import Question
 from tunewiz.tui.screens.kinds import Translated
 from tunewiz.tui.screens.lesson import LessonScreen, lesson
@@ -128,6 +130,20 @@ class Walk(Translated[None]):
     async def on_rail_chosen(self, event: Rail.Chosen) -> None:
         """A step was clicked."""
         await self._go(event.step)
+
+    def focus_previous(self, selector: str | type[QueryType] = "*") -> Widget | None:
+        """From the first field on to the last one, though it may not be made yet."""
+        form = next((one for one in self._view.query(Form) if not one.whole), None) if self._view else None
+        if form is None or self.focused is not next(iter(self.focus_chain), None):
+            return super().focus_previous(selector)
+        back = super().focus_previous
+
+        async def finish() -> None:
+            await form.finish()
+            back(selector)
+
+        self.call_later(finish)
+        return self.focused
 
     # Keys are handled in the app's task, everything else in the screen's: what changes the screen is left to that one.
 

@@ -85,3 +85,10 @@ def test_help_of_every_command_fits_eighty_cells_and_names_no_type_of_the_langua
                 assert all("".join(translate(does).split()) in shown for does in cli.COMMANDS.values())
     finally:
         use(None)
+
+
+def test_a_column_of_chinese_leaves_its_neighbours_their_room() -> None:
+    """A sentence was one word to tables: beside it names of measures were cut."""
+    sentence = Content("正确段落有多少在前 k 个里？")
+    assert sentence.get_minimal_width({}) <= 4
+    assert Content("Recall@k is one").get_minimal_width({}) == len("Recall@k")

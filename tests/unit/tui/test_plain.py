@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from tunewiz.language import use
 from tunewiz.presets.drafts.draft import Draft
@@ -198,3 +199,22 @@ def test_going_back_at_the_end_mends_a_step(answered: tuple[list[Path], io.Strin
     assert "7 Review [1]" in out.getvalue()  # the first step where something is missing or wrong
     assert "== 4. Method ==" in out.getvalue()
     assert started == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_lines_that_it_need_not_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    told, piped = Terminal(), io.StringIO()
+    text = (
+        "  Begin from a preset that works, or choose everything yourself.\n\nThen 先看看整个过程，再决定要不要走下去。"
+    )
+    for out in (told, piped):
+        Dialogue(io.StringIO(), out).tell(text)
+    assert piped.getvalue() == f"{text}\n"
+    lines = told.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= 40 and lines[0].startswith("  Begin") and lines[1].startswith("  ")
+    assert "".join(told.getvalue().split()) == "".join(text.split())

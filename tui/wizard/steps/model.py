@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import ValidationError
 from rich.text import Text
@@ -107,6 +107,8 @@ class ModelView(View):
         Binding("slash", "search", N_("Search"), tooltip=N_("Find one among all models that are known")),
     ]
 
+    #: What was weighed last, and what came out.
+    _weighed: ClassVar[list[Any]] = []
     _entries: Sequence[Entry] = ()
     _every = False
     _state: State | None = None
@@ -135,11 +137,14 @@ class ModelView(View):
         """Show the catalogue as it fits, and the form."""
         await super().show(state)
         self._state = state
-        # Weighing every model takes a moment: not at each letter of an id that is being typed.
+        # Weighing every model takes a moment: not at each letter of an id that is being typed, nor at each visit.
         known_by = (state.draft.forget(("model",)), state.facts, state.machine, self._every)
         if known_by != self._known_by:
             self._known_by = known_by
-            self._entries = known_models.entries(state.draft, state.facts, state.machine, self._every)
+            if self._weighed[:1] != [known_by]:
+                entries = known_models.entries(state.draft, state.facts, state.machine, self._every)
+                self._weighed[:] = [known_by, entries]
+            self._entries = self._weighed[1]
             self._fill()
         self._mark()
         self._locate(state)

@@ -433,8 +433,8 @@ def _told(problem: Problem, colours: Mapping[str, str]) -> Text:
     mark = {"error": "✗", "warning": "⚠", "note": "·"}[problem.severity]
     colour = colours[{"error": "error", "warning": "warning", "note": "dim"}[problem.severity]]
     place = f"{problem.where.key}" + (f" ({problem.where.line})" if problem.where.line else "")
-    text = Text(f"{mark} {place}: ", style=colour)
-    return text.append(f"{problem.message.text()} {problem.fix.text() if problem.fix else ''}", style="default")
+    text = Text(f"{mark} {place}{translate(': ') if place else ''}", style=colour)
+    return text.append(problem.told(), style="default")
 
 
 def _labelled(action: str, key: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from rich.console import Group
 from rich.padding import Padding
@@ -78,6 +80,12 @@ def _told(kind: type) -> str:
     return printable(translate(told)) if told else ""
 
 
+@lru_cache(maxsize=512)
+def _opened(path: Path, changed: int) -> Preset:
+    """The preset in a file, read again once it ``changed``: all take half a second, at each visit."""
+    return library.load(path)
+
+
 # The task on the screen: the tasks, and the presets to begin from.
 
 
@@ -119,8 +127,8 @@ class TaskView(View):
         shelf = []
         for entry in library.listing():
             try:
-                shelf.append((entry.name, library.load(entry.path)))
-            except BadPreset:
+                shelf.append((entry.name, _opened(entry.path, entry.path.stat().st_mtime_ns)))
+            except (BadPreset, OSError):
                 continue
             if get_current_worker().is_cancelled:
                 return
