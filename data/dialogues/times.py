@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tunewiz.data.reading.cells import number_of
@@ -37,12 +37,24 @@ def sort_keys(values: Sequence[object]) -> list[float] | None:
     numbers = [number_of(value) for value in values]
     if values and None not in numbers:
         return [number for number in numbers if number is not None]
-    texts = [_HALF_FIRST.sub("", value) + _half(value) if isinstance(value, str) else "" for value in values]
+    texts = [_plain(value) for value in values]
     for pattern in _WRITTEN:
         found = [_moment(pattern, text) for text in texts]
         if found and None not in found:
             return [moment for moment in found if moment is not None]
     return None
+
+
+def way_of_writing(values: Sequence[object]) -> Callable[[object], float | None]:
+    """What reads one more time, in seconds, by the way that most of ``values`` are written; None where it is no time."""
+    texts = [_plain(value) for value in values]
+    counts = [sum(_moment(pattern, text) is not None for text in texts) for pattern in _WRITTEN]
+    pattern = _WRITTEN[counts.index(max(counts))]
+    return lambda value: _moment(pattern, _plain(value))
+
+
+def _plain(value: object) -> str:
+    return _HALF_FIRST.sub("", value) + _half(value) if isinstance(value, str) else ""
 
 
 def _half(text: str) -> str:

@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
+from tunewiz.data.dialogues.roles import PARTS
+from tunewiz.data.exports.saved_chats import CHATS, saved_chat
 from tunewiz.data.folders.hub_ids import hub_dataset, kept_folder
 from tunewiz.data.reading.columns import is_known
 from tunewiz.data.reading.dialect import delimited_layout, layout_of
@@ -102,7 +104,7 @@ def _file(path: Path, dataset: Dataset) -> Source:
     base = Source(path, dataset.path, "csv", compression=compression, size=path.stat().st_size)
     marked = signature(head, place)
     if marked == "parquet":
-        return _parquet(base)
+        return _plain(_parquet(base), dataset)
     if marked == "xlsx":
         return _xlsx(base, dataset)
     return _text(base, dataset)
@@ -116,6 +118,25 @@ def _parquet(base: Source) -> Source:
     from tunewiz.data.reading.parquet import columns
 
     return base.altered(container="parquet", columns=columns(base, _quiet), header=True)
+
+
+def _plain(source: Source, dataset: Dataset) -> Source:
+    """The source, its rows as plain ones where a known program wrote them in a way of its own.
+
+    What the user maps may be of the columns that stand in the file: then they stay.
+    """
+    from tunewiz.data.exports.known import known_export, told
+    from tunewiz.data.reading.records import read
+
+    layout = known_export(row.values for row in read(source, _quiet))
+    if not layout:
+        return source
+    plain = source.altered(layout=layout)
+    plain = plain.altered(columns=_keys(plain))
+    mapped = {role: name for role, name in dataset.columns.items() if role not in PARTS}
+    if mapped and not _has(plain, mapped):
+        return source
+    return plain.altered(notes=(*source.notes, note("known-export", told(layout), source.at())))
 
 
 def _xlsx(base: Source, dataset: Dataset) -> Source:
@@ -199,7 +220,11 @@ def _text(base: Source, dataset: Dataset) -> Source:
     container, under, shape = _text_container(source, peeked, found.append)
     source = source.altered(container=container, rows_under=under, shape=shape, notes=(*notes, *found))
     if container in ("json", "jsonl"):
-        return source.altered(columns=_keys(source))
+        return _plain(source.altered(columns=_keys(source)), dataset)
+    if dataset.format in CHATS:
+        chat = saved_chat(source, peeked, dataset)
+        if chat is not None:
+            return chat
     return delimited_layout(source, peeked, dataset)
 
 

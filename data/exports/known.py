@@ -1,0 +1,114 @@
+"""Whose way of writing rows are in, and those rows as plain ones.
+
+An export is known by keys that no other layout has. What the user maps is of the columns that come out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from tunewiz.data.exports import help_desks, questions
+from tunewiz.data.exports.messengers import MESSENGERS, Message, messages_of, messenger_of
+from tunewiz.data.exports.saved_chats import CHAT, SPEAKER, TEXT, TIME, media, notice
+from tunewiz.data.reading.source import Row, Source
+from tunewiz.language import N_
+from tunewiz.problems import Message as Said
+from tunewiz.problems import Report, note, say
+
+
+class _Questions(NamedTuple):
+    """A benchmark's way of writing a question with its evidence."""
+
+    fits: Callable[[Mapping[str, Any]], bool]
+    plain: Callable[[Mapping[str, Any]], dict[str, Any]]
+    title: str
+
+
+_QUESTIONS: Final[Mapping[str, _Questions]] = {
+    "multi-hop": _Questions(
+        questions.is_multi_hop, questions.multi_hop,
+        N_("HotpotQA's layout: paragraphs that supporting_facts names are right, the others are not."),
+    ),
+    "voted": _Questions(
+        questions.is_voted, questions.voted,
+        N_("ELI5's layout: the title and what is said below it ask; each answer stands beside its score."),
+    ),
+    "evidences": _Questions(
+        questions.is_evidences, questions.evidences,
+        N_("WebQA's layout: an evidence that holds an answer is right; the answer is the one that most hold."),
+    ),
+    "page": _Questions(
+        questions.is_page, questions.page,
+        N_("Natural Questions' layout: of a page's paragraphs the long answer is right; the short one is the answer."),
+    ),
+    "trivia": _Questions(
+        questions.is_trivia, questions.trivia,
+        N_("TriviaQA's layout: a page counts as right where a name of the answer stands in it."),
+    ),
+}  # fmt: skip
+_DESK: Final = "help-desk"
+_LOOKED: Final = 20  # rows
+
+
+def is_chat(source: Source) -> bool:
+    """Whether the rows are messages, each with who says it when and in which chat."""
+    return source.container == "chat" or source.layout in MESSENGERS
+
+
+def known_export(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The name of the way that all of the first ``rows`` are written in; "" where none is known."""
+    first = list(islice(rows, _LOOKED))
+    if not first:
+        return ""
+    name = _named(first[0])
+    return name if name and all(_named(row) == name for row in first) else ""
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    if name := messenger_of(values):
+        return name
+    if help_desks.is_ticket(values):
+        return _DESK
+    return next((name for name, one in _QUESTIONS.items() if one.fits(values)), "")
+
+
+def told(name: str) -> Said:
+    """What is said of rows in the way of this name."""
+    if name in MESSENGERS:
+        return say("These are messages as {program} exports them.", program=name.capitalize())
+    if name == _DESK:
+        return say("These are conversations of a help desk: who wrote in is the user, who answers the assistant.")
+    return say(_QUESTIONS[name].title)
+
+
+def plain_rows(source: Source, rows: Iterable[Row], report: Report) -> Iterator[Row]:
+    """``rows`` that were written in the way of ``source.layout``; those that are not stay as they are."""
+    number = 0
+    for row in rows:
+        if source.layout in MESSENGERS:
+            for one in messages_of(row.values, source.layout):
+                number += 1
+                found = _message(source, row.line if source.container == "jsonl" else number, one, report)
+                if found is not None:
+                    yield found
+        elif source.layout == _DESK:
+            for values, hidden in help_desks.turns_of(row.values) if help_desks.is_ticket(row.values) else ():
+                if hidden:
+                    message = say("Notes that no customer reads are left out.")
+                    report(note("internal-notes", message, source.at(row.line)))
+                yield Row(row.line, values)
+        else:
+            known = _QUESTIONS[source.layout]
+            yield Row(row.line, known.plain(row.values)) if known.fits(row.values) else row
+
+
+def _message(source: Source, line: int, one: Message, report: Report) -> Row | None:
+    if one.media:
+        report(media(source.at(line)))
+    elif one.notice:
+        report(notice(source.at(line)))
+    else:
+        return Row(line, {CHAT: one.chat, SPEAKER: one.speaker, TEXT: one.text, TIME: one.time})
+    return None
