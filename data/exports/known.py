@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from tunewiz.data.exports import help_desks, questions
+from tunewiz.data.exports import help_desks, questions, stores
 from tunewiz.data.exports.messengers import MESSENGERS, Message, messages_of, messenger_of
 from tunewiz.data.exports.saved_chats import CHAT, SPEAKER, TEXT, TIME, media, notice
 from tunewiz.data.reading.source import Row, Source
@@ -18,34 +18,46 @@ from tunewiz.problems import Message as Said
 from tunewiz.problems import Report, note, say
 
 
-class _Questions(NamedTuple):
-    """A benchmark's way of writing a question with its evidence."""
+class _Rewritten(NamedTuple):
+    """A way of writing a row: whether one is written so, the row as plain columns, what is said of it."""
 
     fits: Callable[[Mapping[str, Any]], bool]
     plain: Callable[[Mapping[str, Any]], dict[str, Any]]
     title: str
 
 
-_QUESTIONS: Final[Mapping[str, _Questions]] = {
-    "multi-hop": _Questions(
+_ROWS: Final[Mapping[str, _Rewritten]] = {
+    "multi-hop": _Rewritten(
         questions.is_multi_hop, questions.multi_hop,
         N_("HotpotQA's layout: paragraphs that supporting_facts names are right, the others are not."),
     ),
-    "voted": _Questions(
+    "voted": _Rewritten(
         questions.is_voted, questions.voted,
         N_("ELI5's layout: the title and what is said below it ask; each answer stands beside its score."),
     ),
-    "evidences": _Questions(
+    "evidences": _Rewritten(
         questions.is_evidences, questions.evidences,
         N_("WebQA's layout: an evidence that holds an answer is right; the answer is the one that most hold."),
     ),
-    "page": _Questions(
+    "page": _Rewritten(
         questions.is_page, questions.page,
         N_("Natural Questions' layout: of a page's paragraphs the long answer is right; the short one is the answer."),
     ),
-    "trivia": _Questions(
+    "trivia": _Rewritten(
         questions.is_trivia, questions.trivia,
         N_("TriviaQA's layout: a page counts as right where a name of the answer stands in it."),
+    ),
+    "hit": _Rewritten(
+        stores.is_hit, stores.hit,
+        N_("Documents of Elasticsearch: what _source holds is read; the score of the search is left out."),
+    ),
+    "record": _Rewritten(
+        stores.is_record, stores.record,
+        N_("Records of Argilla: what fields holds is read, with the first answers that were submitted."),
+    ),
+    "trace": _Rewritten(
+        stores.is_trace, stores.trace,
+        N_("Inputs and outputs as tracers write them: what both hold is read as columns."),
     ),
 }  # fmt: skip
 _DESK: Final = "help-desk"
@@ -71,7 +83,7 @@ def _named(values: Mapping[str, Any]) -> str:
         return name
     if help_desks.is_ticket(values):
         return _DESK
-    return next((name for name, one in _QUESTIONS.items() if one.fits(values)), "")
+    return next((name for name, one in _ROWS.items() if one.fits(values)), "")
 
 
 def told(name: str) -> Said:
@@ -80,7 +92,7 @@ def told(name: str) -> Said:
         return say("These are messages as {program} exports them.", program=name.capitalize())
     if name == _DESK:
         return say("These are conversations of a help desk: who wrote in is the user, who answers the assistant.")
-    return say(_QUESTIONS[name].title)
+    return say(_ROWS[name].title)
 
 
 def plain_rows(source: Source, rows: Iterable[Row], report: Report) -> Iterator[Row]:
@@ -99,8 +111,8 @@ def plain_rows(source: Source, rows: Iterable[Row], report: Report) -> Iterator[
                     message = say("Notes that no customer reads are left out.")
                     report(note("internal-notes", message, source.at(row.line)))
                 yield Row(row.line, values)
-        else:
-            known = _QUESTIONS[source.layout]
+        elif source.layout != "hit" or not stores.is_action(row.values):
+            known = _ROWS[source.layout]
             yield Row(row.line, known.plain(row.values)) if known.fits(row.values) else row
 
 

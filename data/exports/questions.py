@@ -65,7 +65,8 @@ def voted(values: Values) -> dict[str, Any]:
     below = next((str(values[key]) for key in ("selftext", "body") if values.get(key)), "")
     listed = [{"text": text, "score": score} for text, score in zip(answers["text"], answers["score"], strict=False)]
     rest = {key: value for key, value in values.items() if key not in ("title", "selftext", "body", "answers")}
-    return {"question": "\n".join(filter(None, (str(values["title"]), below))), "answers": listed, **rest}
+    # On one line: lines of a question are otherwise several ways to ask it.
+    return {"question": " ".join(f"{values['title']} {below}".split()), "answers": listed, **rest}
 
 
 def is_evidences(values: Values) -> bool:

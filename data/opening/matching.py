@@ -15,6 +15,9 @@ from tunewiz.data.reading.meaning import is_again, is_mark
 _TRIED_MAPPINGS = 2_000
 
 
+#: Of so many rows one at least has something in each column that says anything.
+_MANY = 10
+
 #: Roles that say nothing of what is learned: a score beside the texts does, and it is not passed over for them.
 _IDS = frozenset(("query_id", "document_id"))
 
@@ -91,7 +94,8 @@ def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], giv
     if not found:
         counted = [column for column in numbered_columns(role.known_as, free) if format_.fits(role, column, table)]
         found = [Guess(column, EXACT) for column in counted[:1]]
-    return found
+    filled = [guess for guess in found if table.values(guess.column)]
+    return filled or found if len(table.rows) < _MANY else filled
 
 
 def _several(

@@ -218,8 +218,17 @@ def _begins_with_object(text: JsonText) -> bool:
     return text.peek() == "[" and text.second() == "{"
 
 
+def _have_parts(items: list[Any]) -> bool:
+    """Whether the objects of a list called like a part of a row hold such lists themselves: then they are the rows."""
+    return all(isinstance(item, dict) and any(_is_rows(item.get(key)) for key in _TURNS) for item in items[:_FEW])
+
+
+_TURNS: Final = ("messages", "conversations", "conversation", "turns", "dialog", "dialogue")
+_FEW: Final = 3
+
+
 def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
-    lists = [key for key, item in value.items() if key not in _PARTS and _is_rows(item)]
+    lists = [key for key, item in value.items() if _is_rows(item) and (key not in _PARTS or _have_parts(item))]
     lists = lists or [
         f"{key}{_UNDER}{inner}"
         for key, item in value.items()

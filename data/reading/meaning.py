@@ -96,6 +96,8 @@ def carries(table: Table, column: str) -> bool:
     if name in _MASKS and table.kind(column) == "numbers":
         return True
     labelled = _LABELLED.search(name) is not None
+    if name in _NUMBERS and _is_said(table, column):
+        return True
     if name in _PLAIN or (name.endswith(("id", "idx", "编号", "序号")) and not labelled) or name.startswith("unnamed"):
         return False
     scene = table.kind(column) == "text" and any(guess.strength == EXACT for guess in guesses("llm_scene", [column]))
@@ -108,6 +110,19 @@ def carries(table: Table, column: str) -> bool:
     if all(_DATE.match(text) or _URL.match(text) for text in texts) or sort_keys(texts) is not None:
         return False
     return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
+
+
+#: Names of numbers, ids and origins under which some programs write texts.
+_NUMBERS: Final = frozenset(("id", "index", "idx", "no", "num", "number", "key", "source", "编号", "序号", "来源"))
+_SAID: Final = 40  # characters of an average text
+
+
+def _is_said(table: Table, column: str) -> bool:
+    """Whether texts of a column differ from row to row and ask something, or are long, as no id is."""
+    values = table.values(column)
+    if table.kind(column) != "text" or 2 * len(set(map(str, values))) <= len(values) or _URL.match(str(values[0])):
+        return False
+    return asks(table, column) or table.mean_length(column) >= _SAID
 
 
 #: How questions look, in English and Chinese.
