@@ -11,7 +11,18 @@ Values = Mapping[str, Any]
 #: What lies between customer and help desk and is said to neither.
 _INTERNAL: Final = ("note", "assignment", "close", "open", "snoozed", "away_mode_assignment", "note_and_reopen")
 _BODIES: Final = ("plain_body", "body_text", "body", "content", "text", "html_body", "message")
-_CUSTOMERS: Final = ("user", "lead", "contact", "customer", "end-user", "end_user", "visitor", "requester", "incoming", "0")
+_CUSTOMERS: Final = (
+    "user",
+    "lead",
+    "contact",
+    "customer",
+    "end-user",
+    "end_user",
+    "visitor",
+    "requester",
+    "incoming",
+    "0",
+)
 _DESK: Final = ("admin", "agent", "bot", "operator", "teammate", "team", "system", "outgoing", "template", "1", "3")
 
 

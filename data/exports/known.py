@@ -74,6 +74,8 @@ def known_export(rows: Iterable[Mapping[str, Any]]) -> str:
     first = list(islice(rows, _LOOKED))
     if not first:
         return ""
+    if stores.is_action(first[0]):  # between the lines of actions stand the documents, bare
+        return "hit"
     name = _named(first[0])
     return name if name and all(_named(row) == name for row in first) else ""
 

@@ -41,7 +41,9 @@ def _within(value: Any, *keys: str) -> str:
 def _telegram(values: Values, chat: str) -> Message:
     media = any(values.get(key) for key in ("photo", "file", "media_type", "location_information", "sticker_emoji"))
     who, text = str(_first(values, "from", "actor", "from_id")), in_pieces(values.get("text"))
-    return Message(chat, who, text, str(_first(values, "date", "date_unixtime")), values.get("type") != "message", media)
+    return Message(
+        chat, who, text, str(_first(values, "date", "date_unixtime")), values.get("type") != "message", media
+    )
 
 
 def _discord(values: Values, chat: str) -> Message:

@@ -29,14 +29,18 @@ def is_multi_hop(values: Values) -> bool:
 
 
 def _is_paragraph(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (list, str))
+    return (
+        isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (list, str))
+    )
 
 
 def multi_hop(values: Values) -> dict[str, Any]:
     """Each paragraph with its title, and whether the answer rests on it."""
     context, facts = values["context"], values["supporting_facts"]
     pairs = zip(context["title"], context["sentences"], strict=False) if isinstance(context, Mapping) else context
-    titles = facts.get("title", []) if isinstance(facts, Mapping) else [one[0] for one in facts if isinstance(one, list)]
+    titles = (
+        facts.get("title", []) if isinstance(facts, Mapping) else [one[0] for one in facts if isinstance(one, list)]
+    )
     paragraphs = [
         {"title": title, "text": "".join(_spaced(held)) if isinstance(held, list) else held,
          "is_supporting": title in titles}
@@ -108,7 +112,11 @@ def page(values: Values) -> dict[str, Any]:
         for place, span in enumerate(values["long_answer_candidates"])
         if (span.get("top_level", True) or place in places) and (text := _words(tokens, span))
     ]
-    found: dict[str, Any] = {"id": values.get("example_id", ""), "question": values["question_text"], "passages": passages}
+    found: dict[str, Any] = {
+        "id": values.get("example_id", ""),
+        "question": values["question_text"],
+        "passages": passages,
+    }
     answer = next(filter(None, (_short(tokens, one) for one in notes)), "") or next(
         (one["text"] for one in passages if one["is_selected"]), ""
     )
@@ -165,7 +173,9 @@ def _pages(value: Any) -> list[tuple[str, str]]:
         value = [{key: held[place] for key, held in lists.items() if place < len(held)} for place in range(length)]
     found = []
     for one in value if isinstance(value, list) else ():
-        text = next((str(text) for key in ("wiki_context", "search_context", "description") if (text := _key(one, key))), "")
+        text = next(
+            (str(text) for key in ("wiki_context", "search_context", "description") if (text := _key(one, key))), ""
+        )
         if text:
             found.append((str(_key(one, "title") or ""), text))
     return found

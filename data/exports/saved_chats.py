@@ -29,7 +29,9 @@ _DATE: Final = (
     r"(?:\d{4}[-/.年년]\s?\d{1,2}[-/.月월]\s?\d{1,2}[日일]?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}月\d{1,2}日"
     rf"|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}}|today|yesterday|今天|昨天)"
 )
-_WEEKDAY: Final = r"(?:星期[一二三四五六日天]|周[一二三四五六日]|[（(][^()（）\s]{1,3}[)）]|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*)"
+_WEEKDAY: Final = (
+    r"(?:星期[一二三四五六日天]|周[一二三四五六日]|[（(][^()（）\s]{1,3}[)）]|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*)"
+)
 _HALF: Final = r"(?:[上下]午|凌晨|清晨|早上|中午|傍晚|晚上|오전|오후|[ap]\.?\s?m\b\.?)"
 _CLOCK: Final = (
     rf"(?:{_HALF}\s?)?\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.,]\d{{1,6}})?)?(?:\s?{_HALF})?(?:Z\b|\s?[+-]\d{{2}}:\d{{2}}\b)?"
@@ -84,20 +86,28 @@ SCRIPT, BLOCKS = "name: text", "name: text, in blocks"
 _SCRIPT: Final = _Layout(_compiled(rf"\s*(?:\*\*)?{_NAME}(?:\*\*)?\s?[:：](?!//)(?:\*\*)?\s*(?P<text>.*)"), False, 0.6)
 
 #: A day in a line of its own, between messages that tell the hour alone.
-_DAY: Final = _compiled(rf"[\W_]*(?:day changed |日期[:：]?\s*)?(?P<day>(?!today|yest|今天|昨天){_DATE}|{_MONTH} \d{{1,2}})(?:[,，]?\s?{_WEEKDAY})?[\W_]*")
+_DAY: Final = _compiled(
+    rf"[\W_]*(?:day changed |日期[:：]?\s*)?(?P<day>(?!today|yest|今天|昨天){_DATE}|{_MONTH} \d{{1,2}})(?:[,，]?\s?{_WEEKDAY})?[\W_]*"
+)
 #: What QQ writes above the chat with each person or group, between lines; the last one names it.
-_ABOVE: Final = re.compile(r"\s*(?:消息(?:记录|分组|对象)\s*[:：（(].*|\[line\] .*|saved on: .*|保存日期[:：].*)\s*", re.I)
+_ABOVE: Final = re.compile(
+    r"\s*(?:消息(?:记录|分组|对象)\s*[:：（(].*|\[line\] .*|saved on: .*|保存日期[:：].*)\s*", re.I
+)
 _RULE: Final = re.compile(r"\s*([=*_#~—-])\1{2,}\s*")
 _RULED: Final = re.compile(r"(?:\n\s*(?:[=*_#~—-]{3,})?\s*)+$")
 #: A title between dialogues of a script.
-_TITLE: Final = _compiled(r"\s*(?:#{1,6}\s.+|(?:对话|会话|场景|第.{1,4}[场幕段]|conversation|dialog(?:ue)?|scene|session|chat)\s*[#\d一二三四五六七八九十].{0,40})")
+_TITLE: Final = _compiled(
+    r"\s*(?:#{1,6}\s.+|(?:对话|会话|场景|第.{1,4}[场幕段]|conversation|dialog(?:ue)?|scene|session|chat)\s*[#\d一二三四五六七八九十].{0,40})"
+)
 _ABOUT: Final = re.compile(r"\s*消息对象\s*[:：]\s*(.+?)\s*")
 #: ``【管理员】昵称(12345)``, ``昵称<name@mail>``: the number tells two of one name apart, but nobody knows it by heart.
 _RANK: Final = re.compile(r"^【[^】]{1,8}】(?=.)")
 _NUMBER: Final = re.compile(r"(?<=.)(?:[(（]\d{4,12}[)）]|<[^<>\s]+@[^<>\s]+>|[(（][^()（）\s]+@[^()（）\s]+[)）])$")
 #: What stands where a log of a program has the level of its lines.
 _LEVELS: Final = frozenset("info debug warning warn error trace fatal critical notice verbose".split())
-_OF_PROGRAMS: Final = re.compile(r".*\[\d+\]|[\w.]+\.(?:info|debug|warning|error|notice)|(?:info|debug|warn|warning|error|fatal)\b.*", re.I)
+_OF_PROGRAMS: Final = re.compile(
+    r".*\[\d+\]|[\w.]+\.(?:info|debug|warning|error|notice)|(?:info|debug|warn|warning|error|fatal)\b.*", re.I
+)
 
 _LOOKED: Final = 600  # lines
 _FEWEST: Final = 3  # messages
@@ -214,7 +224,9 @@ def message(source: Source, line: int, values: dict[str, str], report: Report) -
 
 def notice(where: Where) -> Problem:
     """That what the messenger itself says is left out."""
-    return note("chat-notice", say("The messenger itself says something (joined, deleted, missed); it is left out."), where)
+    return note(
+        "chat-notice", say("The messenger itself says something (joined, deleted, missed); it is left out."), where
+    )
 
 
 def media(where: Where) -> Problem:

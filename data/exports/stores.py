@@ -18,6 +18,8 @@ def is_hit(values: Values) -> bool:
 
 def is_action(values: Values) -> bool:
     """Whether a row only tells where the next one goes: ``{"index": {"_index": "faq"}}``."""
+    if not values:
+        return False
     held = values.get(next(iter(values), ""))
     return len(values) == 1 and next(iter(values)) in _ACTIONS and isinstance(held, Mapping) and (
         not held or any(str(key).startswith("_") for key in held)

@@ -11,16 +11,20 @@ from typing import Any, ClassVar, Final
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.dialogues.times import way_of_writing
 from tunewiz.data.exports.known import is_chat
-from tunewiz.data.exports.saved_chats import CHAT, SPEAKER, TEXT, TIME
+from tunewiz.data.exports.logs import log_columns
+from tunewiz.data.exports.saved_chats import CHAT, SPEAKER, TEXT, TIME, message
 from tunewiz.data.formats.asked_turns import AskedTurns, OfColumns, told_as_pairs
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table
+from tunewiz.data.reading.columns import list_columns
+from tunewiz.data.reading.expressions import value_at
+from tunewiz.data.reading.meaning import meaningful
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.data.rows.conversations import Conversation
 from tunewiz.language import N_
-from tunewiz.problems import BadData, Message, Problem, Report, error, note, say
+from tunewiz.problems import BadData, Message, Problem, Report, error, note, say, warning
 
 _TURNS: Final = "messages"
 #: Seconds of silence after which another conversation begins, and after which an answer is to nothing any more.
@@ -44,11 +48,12 @@ class SavedChat(ConversationFormat):
 
     def takes(self, source: Source, table: Table) -> Detection | None:
         """A chat, once it is known who answers. Raises :class:`BadData` (``who-answers``) where it is not."""
-        return Detection(self, source, {}, 0.9, _understood(source)) if is_chat(source) else None
+        mapping = _columns(source, table, self.name)
+        return None if mapping is None else Detection(self, source, mapping, 0.9, _understood(source, mapping, table))
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
         """A row for each conversation, its turns as a list of messages."""
-        return conversations(detection.source, report)
+        return conversations(detection, report)
 
     def conversation(self, cells: ChatCells) -> Conversation | None:
         """The turns that :meth:`rows` put together."""
@@ -69,22 +74,30 @@ class AskedSavedChat(OfColumns, AskedTurns):
 
     def takes(self, source: Source, table: Table) -> Detection | None:
         """As :meth:`SavedChat.takes`; that these are pairs is told."""
-        if not is_chat(source):
+        mapping = _columns(source, table, self.name)
+        if mapping is None:
             return None
-        return Detection(self, source, {}, 0.8, (*_understood(source), told_as_pairs(source)))
+        return Detection(self, source, mapping, 0.8, (*_understood(source, mapping, table), told_as_pairs(source)))
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
         """A row for each conversation, its turns as a list of messages."""
-        return conversations(detection.source, report)
+        return conversations(detection, report)
 
     def turns_in(self, detection: Detection) -> str:
         """Where :func:`conversations` puts them."""
         return _TURNS
 
 
-def _understood(source: Source) -> tuple[Problem, ...]:
+def _columns(source: Source, table: Table, name: str) -> Mapped | None:
+    """The columns of a chat by role, none where its rows are messages anyway; None if a source is none."""
+    if source.format not in ("auto", name):
+        return None
+    return {} if is_chat(source) else log_columns(table)
+
+
+def _understood(source: Source, mapping: Mapped, table: Table) -> tuple[Problem, ...]:
     """What is to be said of who speaks; raises :class:`BadData` where nothing tells who answers."""
-    rows = list(islice(read(source.altered(limit=None), lambda _problem: None), _LOOKED))
+    rows = list(islice(_messages(source.altered(limit=None), mapping, lambda _problem: None), _LOOKED))
     counted = Counter(str(row.values[SPEAKER]) for row in rows)
     answering = [name for name in counted if part_of(name, source.speakers) == "assistant"]
     if not counted:
@@ -99,11 +112,21 @@ def _understood(source: Source) -> tuple[Problem, ...]:
     if not any(row.values[TIME] for row in rows):
         apart = say("Without times, a conversation ends where a line or a title stands between.")
     message = say("A saved chat: {names} answers, all others ask.", names=tuple(answering[:_NAMED]))
-    return (note("saved-chat", message, source.at(), apart),)
+    lost = meaningful(table, [column for columns in mapping.values() for column in columns]) if mapping else []
+    unused = [column for column in lost if table.kind(column) == "text"]
+    left = say("Not used, though it means something: {columns}.", columns=list_columns(unused))
+    return (
+        note("saved-chat", message, source.at(), apart),
+        *([warning("columns-unused", left, source.at())] if unused else []),
+    )
 
 
 def _one_asks(source: Source, counted: Counter[str]) -> Message | None:
-    return say("Say who asks, for example: {option}.", option=_option(next(iter(counted)), "user")) if len(counted) > 1 else None
+    return (
+        say("Say who asks, for example: {option}.", option=_option(next(iter(counted)), "user"))
+        if len(counted) > 1
+        else None
+    )
 
 
 def _option(name: str, part: str) -> str:
@@ -166,14 +189,15 @@ class _Open:
 _TIMED: Final = 200  # messages that tell how times are written
 
 
-def conversations(source: Source, report: Report) -> Iterator[Row]:
+def conversations(detection: Detection, report: Report) -> Iterator[Row]:
     """A row for each conversation of a chat, its turns as a list of messages; messages in a row are one turn."""
-    for line, turns in _sessions(source, read(source, report)):
+    source = detection.source
+    for line, turns in _sessions(source, _messages(source, detection.mapping, report)):
         if len(turns) > 1 or turns[0]["role"] == "user":
             yield Row(line, {_TURNS: turns})
         else:
-            message = say("The one who answers speaks, and nobody asked; it is left out.")
-            report(note("chat-unasked", message, source.at(line)))
+            told = say("The one who answers speaks, and nobody asked; it is left out.")
+            report(note("chat-unasked", told, source.at(line)))
 
 
 def _sessions(source: Source, rows: Iterable[Row]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
@@ -204,3 +228,19 @@ def _role(name: object, source: Source) -> str:
     """Who does not answer asks, unless the user says otherwise."""
     part = part_of(name, source.speakers)
     return part if part in ("assistant", "system") else "user"
+
+
+def _messages(source: Source, mapping: Mapped, report: Report) -> Iterator[Row]:
+    """The messages of a source; those of a table with their columns under the names of a saved chat."""
+    rows = read(source, report)
+    if not mapping:
+        yield from rows
+        return
+    columns = {CHAT: "conversation", SPEAKER: "speaker", TEXT: "content", TIME: "order"}
+    taken = {name: mapping[role][0] for name, role in columns.items() if role in mapping}
+    for row in rows:
+        held = {name: value_at(row.values, column) for name, column in taken.items()}
+        values = {name: "" if held.get(name) is None else str(held[name]) for name in columns}
+        found = message(source, row.line, values, report)
+        if found is not None:
+            yield found

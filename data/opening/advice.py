@@ -325,7 +325,9 @@ def _titles(table: Table, known: Candidates, title: str, text: str) -> Message:
 def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:
     if len(beside) == 1 and _title_of(table, (text, beside[0])):
         return _titles(table, known, beside[0], text)
-    answers = tried(known, "prompt_completion", table, {"prompt": (text,), "completion": (beside[-1],)})
+    ask = len(beside) == 1 and asks(table, beside[0]) and not asks(table, text)
+    prompt, completion = (beside[0], text) if ask else (text, beside[-1])
+    answers = tried(known, "prompt_completion", table, {"prompt": (prompt,), "completion": (completion,)})
     repeated = comes_again(table, beside[-1]) or table.kind(beside[-1]) != "text"
     labels = tried(known, "classification", table, {"text": (text,), "label": (beside[-1],)}) if repeated else ""
     whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")

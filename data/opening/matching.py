@@ -95,7 +95,7 @@ def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], giv
         counted = [column for column in numbered_columns(role.known_as, free) if format_.fits(role, column, table)]
         found = [Guess(column, EXACT) for column in counted[:1]]
     filled = [guess for guess in found if table.values(guess.column)]
-    return filled or found if len(table.rows) < _MANY else filled
+    return filled or (found if format_.shape == "conversations" or len(table.rows) < _MANY else [])
 
 
 def _several(

@@ -197,7 +197,12 @@ def _is_above_values(first: Sequence[str], columns: Sequence[Sequence[str]]) -> 
     """Whether the first cell of a column is a word above dates throughout, as the questions of a form stand there."""
     for name, values in zip(first, columns, strict=True):
         filled = [value for value in values if value]
-        if len(filled) >= _LABELLED_ROWS and name.strip() and len(name) <= _NAME_LENGTH and not _DATED.match(name.strip()):
+        if (
+            len(filled) >= _LABELLED_ROWS
+            and name.strip()
+            and len(name) <= _NAME_LENGTH
+            and not _DATED.match(name.strip())
+        ):
             if all(_DATED.fullmatch(value) for value in filled):
                 return True
     return False

@@ -89,7 +89,7 @@ def _follow(values: Any, steps: tuple[Step, ...]) -> Any:
 
 
 def passages_text(value: Any) -> str | None:
-    """The passages of a list of objects one below the other, each with its title; None where ``value`` is none such.
+    r"""The passages of a list of objects one below the other, each with its title; None where ``value`` is none such.
 
     >>> passages_text([{"title": "Figs", "text": "They are sweet.", "is_supporting": True}, {"text": "So are plums."}])
     'Figs\nThey are sweet.\n\nSo are plums.'
@@ -102,7 +102,17 @@ def passages_text(value: Any) -> str | None:
 
 
 #: Keys of a passage's text, and of texts that stand beside it and are no part of it.
-_PASSAGES: Final = ("text", "passage_text", "paragraph_text", "passage", "paragraph", "content", "contents", "body", "paragraphs")
+_PASSAGES: Final = (
+    "text",
+    "passage_text",
+    "paragraph_text",
+    "passage",
+    "paragraph",
+    "content",
+    "contents",
+    "body",
+    "paragraphs",
+)
 _HEADS: Final = ("title", "标题")
 _BESIDE: Final = 64  # characters of an id, a label, a name
 
@@ -112,7 +122,7 @@ def _passage(item: Mapping[str, Any]) -> str | None:
     rest = [held for name, held in item.items() if name not in (key, *_HEADS)]
     texts = item[key] if key and isinstance(item[key], list) else [item.get(key)]
     plain = all(isinstance(text, str) for text in texts)
-    if not plain or any(isinstance(held, str) and len(held) > _BESIDE and "://" not in held for held in rest):
+    if not plain or "role" in item or any(isinstance(held, str) and len(held) > _BESIDE and "://" not in held for held in rest):
         return None
     title = next((held for name in _HEADS if isinstance(held := item.get(name), str)), "")
     return "\n".join(text for text in (title, *texts) if text.strip())

@@ -20,7 +20,18 @@ from tunewiz.problems import BadData, Message, Report, error, note, say, warning
 #: Lists of objects under these keys are parts of a row, not the rows.
 _PARTS: Final = frozenset(
     (
-        *("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "history", "tools", "images", "participants"),
+        *(
+            "messages",
+            "conversations",
+            "conversation",
+            "dialog",
+            "dialogue",
+            "turns",
+            "history",
+            "tools",
+            "images",
+            "participants",
+        ),
         *("paragraphs", "qas", "answers", "pos", "neg", "chosen", "rejected", "prompt"),
         *("completion", "positive_messages", "negative_messages", "rejected_messages", "choices", "functions"),
     )

@@ -58,6 +58,7 @@ LONGEST_LABEL: Final = 60  # characters of an average label
 _MOST_GRADES: Final = 10  # different numbers of a scale; more are counts and years
 _DATE: Final = re.compile(r"^\d{4}[-/年.]\d{1,2}([-/月.]\d{1,2}日?)?([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2})?$")
 _URL: Final = re.compile(r"^(https?://|www\.|/?[\w.-]+/[\w./-]+$)")
+_MAIL: Final = re.compile(r"^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$")
 _CODE: Final = re.compile(r"^[\w.\-]*\d[\w.\-]*$", re.ASCII)
 
 
@@ -107,7 +108,10 @@ def carries(table: Table, column: str) -> bool:
         flags = {str(value) for value in values} <= {"0", "1", "True", "False"}
         return flags or labelled or _weighs(column) or bool(guesses("llm_label", [column]))
     texts = [str(value).strip() for value in values]
-    if all(_DATE.match(text) or _URL.match(text) for text in texts) or sort_keys(texts) is not None:
+    if (
+        all(_DATE.match(text) or _URL.match(text) or _MAIL.match(text) for text in texts)
+        or sort_keys(texts) is not None
+    ):
         return False
     return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
 

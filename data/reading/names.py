@@ -17,7 +17,10 @@ WEAK: Final = 1
 #: Characters of traditional writing that stand in names of columns and roles, and what they are in simplified writing.
 SIMPLER: Final = dict(
     zip(
-        map(ord, "問題標準類別詞語應術關鍵輸請說對會話內訊時間編號單點擊選項擇錯誤較優質評價譯總結參條復覆檢尋顧買賣歷資樣難負據記錄補機師醫務線產導戶員確調簡體複詢續"),
+        map(
+            ord,
+            "問題標準類別詞語應術關鍵輸請說對會話內訊時間編號單點擊選項擇錯誤較優質評價譯總結參條復覆檢尋顧買賣歷資樣難負據記錄補機師醫務線產導戶員確調簡體複詢續",
+        ),
         "问题标准类别词语应术关键输请说对会话内讯时间编号单点击选项择错误较优质评价译总结参条复复检寻顾买卖历资样难负据记录补机师医务线产导户员确调简体复询续",
         strict=True,
     )
@@ -189,13 +192,17 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names(
             "messages conversations conversation dialogue dialog chat turns segments 对话 消息 会话 聊天记录"
         ),
-        USUAL: _names("dialogues items 多轮对话 talk talks utterances conv contents chatmessages messagelist msgs messagehistory"),
+        USUAL: _names(
+            "dialogues items 多轮对话 talk talks utterances conv contents chatmessages messagelist msgs messagehistory"
+        ),
         WEAK: _names("data text content 数据 内容 记录"),
     },
     # Of tables with a turn a row: who speaks, what, in which conversation, and in what order.
     "llm_speaker": {
         EXACT: _names("role speaker sender from author who speakerrole 角色 说话人 发言人 发送方 发送者 身份 说话者"),
-        USUAL: _names("sendername nickname nick username authorname speakername fromname 昵称 发送人 说话人昵称 发送者昵称"),
+        USUAL: _names(
+            "sendername nickname nick username authorname speakername fromname 昵称 发送人 说话人昵称 发送者昵称"
+        ),
         WEAK: _names("user name talker remark issender isself isfromme direction inbound 姓名 是否本人"),
     },
     "llm_said": {

@@ -65,7 +65,18 @@ _PLAIN: Final = frozenset(
     (
         *("id", "tool_call_id", "name", "timestamp", "time", "date", "created_at", "index", "turn", "turn_id", "type"),
         *("token_count", "tokens", "model", "recipient", "end_turn", "status", "refusal", "create_time", "update_time"),
-        *("uuid", "message_id", "parent", "parent_id", "message_tree_id", "lang", "language", "annotations", "audio"),
+        *(
+            "uuid",
+            "message_id",
+            "content_type",
+            "parent",
+            "parent_id",
+            "message_tree_id",
+            "lang",
+            "language",
+            "annotations",
+            "audio",
+        ),
     )
 )
 _KNOWN: Final = frozenset((*_NAMES, *_CONTENTS, *_THOUGHTS, *_CALLS, *_TOOLS, *_LEARNED)) | _PLAIN
