@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from tunewiz.data.exports.notices import is_media, is_notice, without_edits, without_marks
+from tunewiz.data.exports.subtitles import SUBTITLES, cues, subtitles
 from tunewiz.data.reading.source import Dataset, Row, Source
 from tunewiz.data.reading.streams import lines
 from tunewiz.problems import Problem, Report, Where, note, say
@@ -22,7 +23,7 @@ CHAT, SPEAKER, TEXT, TIME = "chat", "speaker", "text", "time"
 COLUMNS: Final = (CHAT, SPEAKER, TEXT, TIME)
 
 #: The formats that read them, as :attr:`Dataset.format` names them.
-CHATS: Final = ("auto", "saved_chat", "asked_saved_chat")
+CHATS: Final = ("auto", "saved_chat", "asked_saved_chat", "text")
 
 _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
 _DATE: Final = (
@@ -112,13 +113,16 @@ _OF_PROGRAMS: Final = re.compile(
 _LOOKED: Final = 600  # lines
 _FEWEST: Final = 3  # messages
 _BEFORE: Final = 20  # lines above the first message
-_TABLES: Final = (".csv", ".tsv", ".tab", ".srt", ".vtt")
+_TABLES: Final = (".csv", ".tsv", ".tab")
 
 
 def saved_chat(source: Source, peeked: Sequence[tuple[int, str]], dataset: Dataset) -> Source | None:
     """The text file ``source``, of which ``peeked`` are the first lines, as a chat; None where it is none."""
+    titled = subtitles(source, peeked, dataset)
+    if titled is not None:
+        return titled.altered(columns=COLUMNS)
     suffix = source.path.suffix.casefold()
-    if suffix in _TABLES or dataset.header != "auto" or dataset.delimiter != "auto":
+    if suffix in _TABLES or dataset.header != "auto" or dataset.delimiter != "auto" or dataset.format == "text":
         return None
     texts = [without_marks(text.rstrip("\r\n")) for _, text in peeked[: 2 * _LOOKED]]
     filled = [text for text in texts if text.strip()][:_LOOKED]
@@ -203,7 +207,8 @@ def _plain(name: str) -> str:
 
 def records(source: Source, report: Report) -> Iterator[Row]:
     """A row for each message; what the program itself says, and what is no text, is reported and left out."""
-    for line, values in _messages(source, report):
+    told = _subtitled(source, report) if source.layout == SUBTITLES else _messages(source, report)
+    for line, values in told:
         row = message(source, line, values, report)
         if row is not None:
             yield row
@@ -233,6 +238,14 @@ def media(where: Where) -> Problem:
     """That what is no text is left out."""
     told = say("A message is a picture, a recording or the like; there is no text of it to learn.")
     return note("chat-media", told, where)
+
+
+def _subtitled(source: Source, report: Report) -> Iterator[tuple[int, dict[str, str]]]:
+    """Cues as messages; one that names nobody goes on with what the last one says."""
+    speaker = ""
+    for line, who, text, time in cues(lines(source, report)):
+        speaker = who or speaker
+        yield line, {CHAT: "1", SPEAKER: speaker, TEXT: text, TIME: time}
 
 
 def _messages(source: Source, report: Report) -> Iterator[tuple[int, dict[str, str]]]:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from tunewiz.data.dialogues.roles import PARTS
 from tunewiz.data.exports.saved_chats import CHATS, saved_chat
+from tunewiz.data.exports.sql_dumps import is_dump, laid_out
 from tunewiz.data.folders.hub_ids import hub_dataset, kept_folder
 from tunewiz.data.reading.columns import is_known
 from tunewiz.data.reading.dialect import delimited_layout, layout_of
@@ -221,6 +222,8 @@ def _text(base: Source, dataset: Dataset) -> Source:
     source = source.altered(container=container, rows_under=under, shape=shape, notes=(*notes, *found))
     if container in ("json", "jsonl"):
         return _plain(source.altered(columns=_keys(source)), dataset)
+    if is_dump(peeked, source.path.suffix.casefold()):
+        return laid_out(source)
     if dataset.format in CHATS:
         chat = saved_chat(source, peeked, dataset)
         if chat is not None:

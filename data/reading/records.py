@@ -25,6 +25,7 @@ _READERS: Final = {
     "yaml": "documents.yaml_rows",
     "xml": "documents.xml_rows",
     "arrow": "folders.saved",
+    "sql": "exports.sql_dumps",
     "chat": "exports.saved_chats",
     "texts": "folders.class_folders",
 }
