@@ -5,7 +5,7 @@ An export is known by keys that no other layout has. What the user maps is of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,7 @@ from tunewiz.data.exports.saved_chats import CHAT, SPEAKER, TEXT, TIME, media, n
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.language import N_
 from tunewiz.problems import Message as Said
-from tunewiz.problems import Report, note, say
+from tunewiz.problems import BadData, Report, error, note, say
 
 
 class _Rewritten(NamedTuple):
@@ -126,3 +126,15 @@ def _message(source: Source, line: int, one: Message, report: Report) -> Row | N
     else:
         return Row(line, {CHAT: one.chat, SPEAKER: one.speaker, TEXT: one.text, TIME: one.time})
     return None
+
+
+def refuse_half(source: Source, columns: Collection[str]) -> None:
+    """Raise :class:`BadData` for one of the two files of a batch, whose rows are found together by ``custom_id``."""
+    asked, answered = {"body", "url"} <= set(columns), bool({"response", "result"} & set(columns))
+    if "custom_id" not in columns or asked == answered:
+        return
+    message = say("These are the requests of a batch; the answers to them lie in another file.")
+    if answered:
+        message = say("These are the answers of a batch; the requests that they answer lie in another file.")
+    fix = say('Put both together by custom_id: {{"messages": [… the request\'s], "completion": "… the answer"}} a row.')
+    raise BadData(error("batch-half", message, source.at(), fix))

@@ -126,11 +126,13 @@ def _plain(source: Source, dataset: Dataset) -> Source:
 
     What the user maps may be of the columns that stand in the file: then they stay.
     """
-    from tunewiz.data.exports.known import known_export, told
+    from tunewiz.data.exports.known import known_export, refuse_half, told
     from tunewiz.data.reading.records import read
 
     layout = known_export(row.values for row in read(source, _quiet))
     if not layout:
+        if not dataset.columns:
+            refuse_half(source, source.columns)
         return source
     plain = source.altered(layout=layout)
     plain = plain.altered(columns=_keys(plain))
@@ -376,6 +378,7 @@ def _keys(source: Source) -> tuple[str, ...]:
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _AS_XLSX: Final = say("Save it as .xlsx or .csv.")
 _UNPACK: Final = say("Unpack it first and give the file inside.")
+_UNPACK_ALL: Final = say("Unpack it and give the folder, or the file of it that is meant.")
 _CONVERT: Final = say("Convert it to parquet, JSON Lines or CSV.")
 
 #: First bytes -> what it is, what to do.
@@ -402,7 +405,7 @@ def signature(head: bytes, place: Where) -> Literal["parquet", "xlsx", ""]:
             raise BadData(error("unsupported-file", say("This is a Word or PowerPoint file."), place, _AS_XLSX))
         if b"xl/" in head or b"[Content_Types].xml" in head or b"docProps/" in head or b"_rels/" in head:
             return "xlsx"
-        raise BadData(error("unsupported-file", say("This is a zip archive."), place, _UNPACK))
+        raise BadData(error("unsupported-file", say("This is a zip archive that does not hold one file of data alone."), place, _UNPACK_ALL))
     for mark, told, fix in _REFUSED:
         if head.startswith(mark):
             raise BadData(error("unsupported-file", told, place, fix))

@@ -134,7 +134,7 @@ Container = Literal[
 ]
 #: How one JSON object holds all rows: see :mod:`tunewiz.data.reading.json_document`; "" where it does not.
 Shape = Literal["", "columns", "cells", "split", "objects", "entries"]
-Compression = Literal["", "gz", "bz2", "xz"]
+Compression = Literal["", "gz", "bz2", "xz", "zip"]
 Quoting = Literal["", "doubled", "backslash", "none"]
 Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
 EncodingBasis = Literal["", "given", "bom", "ascii", "strict", "plausible", "uncertain"]
