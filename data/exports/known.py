@@ -66,6 +66,8 @@ _LOOKED: Final = 20  # rows
 
 def is_chat(source: Source) -> bool:
     """Whether the rows are messages, each with who says it when and in which chat."""
+    if source.container == "files":
+        return all(map(is_chat, source.parts.values()))
     return source.container == "chat" or source.layout in MESSENGERS
 
 

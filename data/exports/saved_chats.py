@@ -103,6 +103,7 @@ _TITLE: Final = _compiled(
 _ABOUT: Final = re.compile(r"\s*消息对象\s*[:：]\s*(.+?)\s*")
 #: ``【管理员】昵称(12345)``, ``昵称<name@mail>``: the number tells two of one name apart, but nobody knows it by heart.
 _RANK: Final = re.compile(r"^【[^】]{1,8}】(?=.)")
+_SENT: Final = re.compile(r"from (.{1,40}?) to .{1,60}", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(?<=.)(?:[(（]\d{4,12}[)）]|<[^<>\s]+@[^<>\s]+>|[(（][^()（）\s]+@[^()（）\s]+[)）])$")
 #: What stands where a log of a program has the level of its lines.
 _LEVELS: Final = frozenset("info debug warning warn error trace fatal critical notice verbose".split())
@@ -145,7 +146,8 @@ def _is_one(texts: Sequence[str], name: str) -> bool:
     """Whether lines begin messages by the layout of this ``name``: often, by few people, soon after the top."""
     layout = _LAYOUTS[name]
     found = [(place, one) for place, text in enumerate(texts) if (one := layout.starts.fullmatch(text))]
-    if len(found) < _FEWEST or len(found) < layout.share * len(texts) or found[0][0] > _BEFORE:
+    dated = sum(re.match(_DATE, one["time"] or "", re.I) is not None for _, one in found)
+    if len(found) < (2 if dated == len(found) else _FEWEST) or len(found) < layout.share * len(texts) or found[0][0] > _BEFORE:
         return False
     who = Counter(_plain(one["who"]).casefold() for _, one in found)
     if sum(count for name, count in who.items() if name in _LEVELS or _OF_PROGRAMS.fullmatch(name)) > len(found) / 2:
@@ -153,7 +155,6 @@ def _is_one(texts: Sequence[str], name: str) -> bool:
     places = {place for place, _ in found}
     if layout.above and sum(place + 1 not in places and place + 1 < len(texts) for place in places) < 0.7 * len(places):
         return False
-    dated = sum(re.match(_DATE, one["time"] or "", re.I) is not None for _, one in found)
     if 2 * dated < len(found) and layout.above and not all(re.search(r"[\w)）】\]]", one["who"]) for _, one in found):
         return False
     if name == "stamp\tname\ttext" and not any(_DAY.fullmatch(text) for text in texts):
@@ -201,7 +202,8 @@ def _comes_round(names: Sequence[str], count: int) -> bool:
 
 def _plain(name: str) -> str:
     """A name without its rank in a group and its number."""
-    bare = _NUMBER.sub("", _RANK.sub("", name.strip().strip("*_#").strip()))
+    name = _SENT.sub(r"\1", name.strip().strip("*_#").strip())
+    bare = _NUMBER.sub("", _RANK.sub("", name))
     return bare.strip() or name.strip()
 
 

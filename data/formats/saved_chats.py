@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, ClassVar, Final
 
-from tunewiz.data.dialogues.roles import part_of
+from tunewiz.data.dialogues.roles import Part, fold, part_of
 from tunewiz.data.dialogues.times import way_of_writing
 from tunewiz.data.exports.known import is_chat
 from tunewiz.data.exports.logs import log_columns
@@ -99,11 +100,11 @@ def _understood(source: Source, mapping: Mapped, table: Table) -> tuple[Problem,
     """What is to be said of who speaks; raises :class:`BadData` where nothing tells who answers."""
     rows = list(islice(_messages(source.altered(limit=None), mapping, lambda _problem: None), _LOOKED))
     counted = Counter(str(row.values[SPEAKER]) for row in rows)
-    answering = [name for name in counted if part_of(name, source.speakers) == "assistant"]
+    answering = [name for name in counted if _part(name, source) == "assistant"]
     if not counted:
         raise BadData(error("no-usable-rows", say("There are no rows."), source.at()))
     if not answering:
-        raise BadData(_asked(source, counted, rows))
+        raise BadData(_asked(source, counted, rows, mapping))
     others = [name for name in counted if name not in answering]
     if not others:
         message = say("Nobody but {names} speaks: there is no question to answer.", names=tuple(answering[:_NAMED]))
@@ -133,11 +134,11 @@ def _option(name: str, part: str) -> str:
     return f'--roles "{name}={part}"'
 
 
-def _asked(source: Source, counted: Counter[str], rows: Sequence[Row]) -> Problem:
+def _asked(source: Source, counted: Counter[str], rows: Sequence[Row], mapping: Mapped) -> Problem:
     """An error that asks who answers; only those are offered whose words then make conversations."""
     offered = []
     for name, _ in counted.most_common():
-        part = part_of(name, source.speakers)
+        part = _part(name, source)
         told = source.altered(speakers={**source.speakers, name: "assistant"})
         if part is None and len(offered) < _NAMED and any(_answered(turns) for _, turns in _sessions(told, rows)):
             offered.append(name)
@@ -147,9 +148,15 @@ def _asked(source: Source, counted: Counter[str], rows: Sequence[Row]) -> Proble
     if wanted:
         message = say("{wanted} says nothing in this chat; {names} speak.", wanted=tuple(wanted), names=shown)
     fix = None
+    raw = "--map text=" + mapping["content"][0] if mapping else "--format text"
     if offered:
         options = "  |  ".join(_option(name, "assistant") for name in offered)
-        fix = say("Say who answers, one of: {options} (data.roles in a preset); all others then ask.", options=options)
+        fix = say(
+            "Say who answers, one of: {options} (data.roles in a preset); all others then ask. To train a language "
+            "model on every word instead: {raw}.",
+            options=options,
+            raw=raw,
+        )
     elif len(counted) == 1:
         fix = say("Only one person speaks: there is nothing to answer.")
     return error("who-answers", message, source.at(), fix)
@@ -226,12 +233,25 @@ def _sessions(source: Source, rows: Iterable[Row]) -> Iterator[tuple[int, list[d
 
 def _role(name: object, source: Source) -> str:
     """Who does not answer asks, unless the user says otherwise."""
-    part = part_of(name, source.speakers)
+    part = _part(name, source)
     return part if part in ("assistant", "system") else "user"
+
+
+_LETTER: Final = re.compile(r"[a-z]\d{0,2}")
+
+
+def _part(name: object, source: Source) -> Part | None:
+    """The part of who goes by a name; A and B are people here, and A no answer to Q."""
+    known = part_of(name, source.speakers)
+    said = _LETTER.fullmatch(fold(name)) is None or any(fold(name) == fold(one) for one in source.speakers)
+    return known if said else None
 
 
 def _messages(source: Source, mapping: Mapped, report: Report) -> Iterator[Row]:
     """The messages of a source; those of a table with their columns under the names of a saved chat."""
+    if not mapping and source.container == "files":
+        yield from islice(_of_each(source, report), source.limit)
+        return
     rows = read(source, report)
     if not mapping:
         yield from rows
@@ -244,3 +264,13 @@ def _messages(source: Source, mapping: Mapped, report: Report) -> Iterator[Row]:
         found = message(source, row.line, values, report)
         if found is not None:
             yield found
+
+
+def _of_each(source: Source, report: Report) -> Iterator[Row]:
+    """The messages of all files of a folder, by their number; text files are chats of their own each."""
+    number = 0
+    for part in source.parts.values():
+        for row in read(part.altered(limit=None), report):
+            number += 1
+            chat = f"{part.name} {row.values[CHAT]}" if part.container == "chat" else row.values[CHAT]
+            yield Row(number, {**row.values, CHAT: chat})
