@@ -49,7 +49,7 @@ _MILLISECONDS: Final = 1e11  # in seconds this is the year 5138
 
 
 def way_of_writing(values: Sequence[object]) -> Callable[[object], float | None]:
-    """What reads one more time, in seconds, by the way that most of ``values`` are written; None where it is no time."""
+    """What reads another time, in seconds, by the way that most of ``values`` are written; None where it is none."""
     numbers = [number for value in values if (number := number_of(value)) is not None]
     if values and 2 * len(numbers) > len(values):
         unit = 1000.0 if max(numbers) > _MILLISECONDS else 1.0

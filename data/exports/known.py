@@ -14,8 +14,8 @@ from tunewiz.data.exports.messengers import MESSENGERS, Message, messages_of, me
 from tunewiz.data.exports.saved_chats import CHAT, SPEAKER, TEXT, TIME, media, notice
 from tunewiz.data.reading.source import Row, Source
 from tunewiz.language import N_
-from tunewiz.problems import Message as Said
 from tunewiz.problems import BadData, Report, error, note, say
+from tunewiz.problems import Message as Said
 
 
 class _Rewritten(NamedTuple):

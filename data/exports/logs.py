@@ -32,11 +32,11 @@ def log_columns(table: Table) -> Mapping[str, tuple[str, ...]] | None:
     chats = [column for column in named if stand_together(table, column) or (orders and come_again(table, column))]
     for guess in guesses("llm_speaker", free):
         sure = guess.strength >= _SENDERS and normalise_name(guess.column) not in _OF_ARTICLES
-        if (sure and (orders or chats)) or chats:
-            if guess.column not in chats and _are_people(table, guess.column):
-                found: dict[str, tuple[str, ...]] = {"speaker": (guess.column,), "content": (what,)}
-                found |= {"conversation": (chats[0],)} if chats else {}
-                return found | ({"order": (orders[0],)} if orders else {})
+        told = (sure and bool(orders)) or bool(chats)
+        if told and guess.column not in chats and _are_people(table, guess.column):
+            found: dict[str, tuple[str, ...]] = {"speaker": (guess.column,), "content": (what,)}
+            found |= {"conversation": (chats[0],)} if chats else {}
+            return found | ({"order": (orders[0],)} if orders else {})
     return None
 
 

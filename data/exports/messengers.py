@@ -93,7 +93,9 @@ def _has(values: Values, *keys: str) -> bool:
 #: By name. None of these keys is one of a turn of a conversation for a language model.
 MESSENGERS: Final[Mapping[str, Messenger]] = {
     "telegram": Messenger(lambda one: _has(one, "date", "type") and ("from_id" in one or "actor_id" in one), _telegram),
-    "discord": Messenger(lambda one: _has(one, "timestamp", "content") and isinstance(one.get("author"), Mapping), _discord),
+    "discord": Messenger(
+        lambda one: _has(one, "timestamp", "content") and isinstance(one.get("author"), Mapping), _discord
+    ),
     "slack": Messenger(lambda one: one.get("type") == "message" and "ts" in one and "text" in one, _slack),
     "messenger": Messenger(lambda one: _has(one, "sender_name", "timestamp_ms"), _facebook),
     "google-chat": Messenger(lambda one: "created_date" in one and isinstance(one.get("creator"), Mapping), _google),

@@ -1,4 +1,4 @@
-"""Questions with their evidence as benchmarks publish them, as plain columns: question, answer, texts that may be right.
+"""Questions with their evidence as benchmarks publish them, as plain columns: question, answer, texts.
 
 HotpotQA, 2WikiMultihopQA, ELI5, WebQA, Natural Questions, TriviaQA.
 """
@@ -102,7 +102,7 @@ def is_page(values: Values) -> bool:
 
 
 def page(values: Values) -> dict[str, Any]:
-    """Each paragraph of the page, whether it is the long answer; the answer is the short one, yes, no, or the long one."""
+    """Each paragraph of the page, whether it is the long answer; the answer is the short one, or yes or no."""
     tokens = _tokens(values)
     notes = [one for one in values.get("annotations") or () if isinstance(one, Mapping)]
     spans = [one["long_answer"] for one in notes if one.get("long_answer", {}).get("candidate_index", -1) >= 0]

@@ -59,36 +59,41 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 _STAMPED: Final = _compiled(rf"\s*{_OPEN}{_WHEN}{_SHUT}\s*(?:[-–—|]\s*)?(?P<text>\S.*)?")
+_STAMP: Final = rf"{_OPEN}{_WHEN}{_SHUT}"
+_BEFORE_NAME: Final = rf"\s*{_STAMP}\s*(?:[-–—|]\s*)?"
+_BEHIND_NAME: Final = (
+    rf"(?:[\[(（【]{_WHEN}[\])）】]\s*[:：]?|\s{_WHEN.replace('time', 'then')}[:：](?!\d))\s*(?P<text>\S.*)"
+)
+_HEADED: Final = r"[\s#*_>]*"  # a heading or bold type of Markdown
+#: Where two begin as many messages the first one counts: it has the text in the same line.
 _LAYOUTS: Final = {
-    "stamp, name: text": _Layout(_compiled(rf"\s*{_OPEN}{_WHEN}{_SHUT}\s*(?:[-–—|]\s*)?{_TURN}"), False, 0.3, _STAMPED),
+    "stamp, name: text": _Layout(_compiled(_BEFORE_NAME + _TURN), False, 0.3, _STAMPED),
     "stamp <name> text": _Layout(
-        _compiled(rf"\s*{_OPEN}{_WHEN}{_SHUT}\s+<[ @+%&~]?(?P<who>[^<>\s]{{1,32}})>\s(?P<text>.*)"),
-        False, 0.3, _STAMPED,
+        _compiled(rf"\s*{_STAMP}\s+<[ @+%&~]?(?P<who>[^<>\s]{{1,32}})>\s(?P<text>.*)"), False, 0.3, _STAMPED
     ),
     "[name] [stamp] text": _Layout(_compiled(rf"\[(?P<who>[^\[\]]{{1,40}})\] \[{_WHEN}\] (?P<text>.*)"), False, 0.3),
-    "name [stamp]: text": _Layout(
-        _compiled(rf"\s*[【\[]?{_NAME}[】\]]?\s*(?:[\[(（【]{_WHEN}[\])）】]\s*[:：]?|\s{_WHEN.replace('time', 'then')}[:：](?!\d))\s*(?P<text>\S.*)"),
-        False, 0.3,
-    ),
-    "stamp\tname\ttext": _Layout(_compiled(r"(?P<time>" + _CLOCK + r")\t(?P<who>[^\t]{1,40})\t(?P<text>.*)"), False, 0.3),
+    "name [stamp]: text": _Layout(_compiled(rf"\s*[【\[]?{_NAME}[】\]]?\s*{_BEHIND_NAME}"), False, 0.3),
+    "stamp\tname\ttext": _Layout(_compiled(rf"(?P<time>{_CLOCK})\t(?P<who>[^\t]{{1,40}})\t(?P<text>.*)"), False, 0.3),
     "stamp name": _Layout(
-        _compiled(rf"[\s#*_>]*{_OPEN}{_WHEN}{_SHUT}\s*(?:[-–—|]\s*)?(?P<who>[^:：\n\t]{{1,60}}?)[*_]{{0,2}}\s*[:：]?"), True, 0.15
+        _compiled(rf"{_HEADED}{_BEFORE_NAME}(?P<who>[^:：\n\t]{{1,60}}?)[*_]{{0,2}}\s*[:：]?"), True, 0.15
     ),
     "name stamp": _Layout(
         _compiled(
-            rf"[\s#*_>]*[【\[]?{_NO_DATE}(?P<who>[^\s:：,，\[\]][^:：\t,，\n]{{0,40}}?)[】\]]?[*_]{{0,2}}[,，]?\s*"
-            rf"(?:[—–\-|·•]\s*)?{_OPEN}{_WHEN}{_SHUT}\s*[:：]?"
+            rf"{_HEADED}[【\[]?{_NO_DATE}(?P<who>[^\s:：,，\[\]][^:：\t,，\n]{{0,40}}?)[】\]]?[*_]{{0,2}}[,，]?\s*"
+            rf"(?:[—–\-|·•]\s*)?{_STAMP}\s*[:：]?"
         ),
-        True, 0.15,
+        True,
+        0.15,
     ),
-}  # fmt: skip
+}
 #: Names without times; ``BLOCKS``: a blank line stands between dialogues rather than between turns.
 SCRIPT, BLOCKS = "name: text", "name: text, in blocks"
 _SCRIPT: Final = _Layout(_compiled(rf"\s*(?:\*\*)?{_NAME}(?:\*\*)?\s?[:：](?!//)(?:\*\*)?\s*(?P<text>.*)"), False, 0.6)
 
 #: A day in a line of its own, between messages that tell the hour alone.
 _DAY: Final = _compiled(
-    rf"[\W_]*(?:day changed |日期[:：]?\s*)?(?P<day>(?!today|yest|今天|昨天){_DATE}|{_MONTH} \d{{1,2}})(?:[,，]?\s?{_WEEKDAY})?[\W_]*"
+    rf"[\W_]*(?:day changed |日期[:：]?\s*)?(?P<day>(?!today|yest|今天|昨天){_DATE}|{_MONTH} \d{{1,2}})"
+    rf"(?:[,，]?\s?{_WEEKDAY})?[\W_]*"
 )
 #: What QQ writes above the chat with each person or group, between lines; the last one names it.
 _ABOVE: Final = re.compile(
@@ -98,7 +103,8 @@ _RULE: Final = re.compile(r"\s*([=*_#~—-])\1{2,}\s*")
 _RULED: Final = re.compile(r"(?:\n\s*(?:[=*_#~—-]{3,})?\s*)+$")
 #: A title between dialogues of a script.
 _TITLE: Final = _compiled(
-    r"\s*(?:#{1,6}\s.+|(?:对话|会话|场景|第.{1,4}[场幕段]|conversation|dialog(?:ue)?|scene|session|chat)\s*[#\d一二三四五六七八九十].{0,40})"
+    r"\s*(?:#{1,6}\s.+|(?:对话|会话|场景|第.{1,4}[场幕段]|conversation|dialog(?:ue)?|scene|session|chat)\s*"
+    r"[#\d一二三四五六七八九十].{0,40})"
 )
 _ABOUT: Final = re.compile(r"\s*消息对象\s*[:：]\s*(.+?)\s*")
 #: ``【管理员】昵称(12345)``, ``昵称<name@mail>``: the number tells two of one name apart, but nobody knows it by heart.
@@ -106,7 +112,9 @@ _RANK: Final = re.compile(r"^【[^】]{1,8}】(?=.)")
 _SENT: Final = re.compile(r"from (.{1,40}?) to .{1,60}", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(?<=.)(?:[(（]\d{4,12}[)）]|<[^<>\s]+@[^<>\s]+>|[(（][^()（）\s]+@[^()（）\s]+[)）])$")
 #: What stands where a log of a program has the level of its lines.
-_LEVELS: Final = frozenset("info debug warning warn error trace fatal critical notice verbose".split())
+_LEVELS: Final = frozenset(
+    ("info", "debug", "warning", "warn", "error", "trace", "fatal", "critical", "notice", "verbose")
+)
 _OF_PROGRAMS: Final = re.compile(
     r".*\[\d+\]|[\w.]+\.(?:info|debug|warning|error|notice)|(?:info|debug|warn|warning|error|fatal)\b.*", re.I
 )
@@ -147,7 +155,11 @@ def _is_one(texts: Sequence[str], name: str) -> bool:
     layout = _LAYOUTS[name]
     found = [(place, one) for place, text in enumerate(texts) if (one := layout.starts.fullmatch(text))]
     dated = sum(re.match(_DATE, one["time"] or "", re.I) is not None for _, one in found)
-    if len(found) < (2 if dated == len(found) else _FEWEST) or len(found) < layout.share * len(texts) or found[0][0] > _BEFORE:
+    if (
+        len(found) < (2 if dated == len(found) else _FEWEST)
+        or len(found) < layout.share * len(texts)
+        or found[0][0] > _BEFORE
+    ):
         return False
     who = Counter(_plain(one["who"]).casefold() for _, one in found)
     if sum(count for name, count in who.items() if name in _LEVELS or _OF_PROGRAMS.fullmatch(name)) > len(found) / 2:

@@ -17,12 +17,15 @@ _BEGINS: Final = re.compile(
 )
 _NAME: Final = r"(?:[`\"\[]?[\w$]+[`\"\]]?\.)?[`\"\[]?([\w$]+)[`\"\]]?"
 _INSERT: Final = re.compile(
-    rf"\s*(?:insert\s+(?:ignore\s+)?into|replace\s+into)\s+{_NAME}\s*(?:\(([^()]*)\))?\s*(?:overriding \w+ value\s*)?values\s*",
+    rf"\s*(?:insert\s+(?:ignore\s+)?into|replace\s+into)\s+{_NAME}\s*(?:\(([^()]*)\))?"
+    r"\s*(?:overriding \w+ value\s*)?values\s*",
     re.IGNORECASE,
 )
 _CREATE: Final = re.compile(rf"\s*create\s+table\s+(?:if\s+not\s+exists\s+)?{_NAME}\s*\((.*)\)", re.I | re.S)
 _COPY: Final = re.compile(rf"\s*copy\s+{_NAME}\s*(?:\(([^()]*)\))?\s*from\s+stdin", re.IGNORECASE)
-_KEYS: Final = frozenset("primary unique key constraint index foreign fulltext spatial check exclude like".split())
+_KEYS: Final = frozenset(
+    ("primary", "unique", "key", "constraint", "index", "foreign", "fulltext", "spatial", "check", "exclude", "like")
+)
 #: What may open or close something, outside of quotes and inside of each kind.
 _OUTSIDE: Final = re.compile(r"['\"`;]|--(?:\s|$)|/\*|#")
 _INSIDE: Final = {quote: re.compile(rf"\\.|{quote}{quote}|{quote}", re.S) for quote in "'\"`"}

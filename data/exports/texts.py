@@ -14,10 +14,10 @@ _BLANKS: Final = re.compile(r"[ \t]*\n\s*\n\s*")
 
 
 def plain(text: object) -> str:
-    """A text without the tags and entities of HTML; "" for what is no text.
+    r"""A text without the tags and entities of HTML; "" for what is no text.
 
     >>> plain("<p>Hello,<br>my&nbsp;order is &lt; 3 days old</p><p>Ann</p>")
-    'Hello,\\nmy order is < 3 days old\\nAnn'
+    'Hello,\nmy order is < 3 days old\nAnn'
     """
     if not isinstance(text, str):
         return ""

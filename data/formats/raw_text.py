@@ -170,7 +170,9 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
             fix = say("To train on answers, begin the lines with User: and Assistant: (问： and 答：).")
             return [warning("questions-in-text", message, source.at(), fix)]
         return []
-    message = say("The lines begin with times, as a log's or a saved chat's do: every word of them would be trained on.")
+    message = say(
+        "The lines begin with times, as a log's or a saved chat's do: every word of them would be trained on."
+    )
     fix = say("To train on answers, write each exchange as a paragraph: a line User: …, a line Assistant: …")
     return [warning("chat-in-text", message, source.at(), fix)]
 

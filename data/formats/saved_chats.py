@@ -136,7 +136,7 @@ def _option(name: str, part: str) -> str:
 
 def _asked(source: Source, counted: Counter[str], rows: Sequence[Row], mapping: Mapped) -> Problem:
     """An error that asks who answers; only those are offered whose words then make conversations."""
-    offered = []
+    offered: list[str] = []
     for name, _ in counted.most_common():
         part = _part(name, source)
         told = source.altered(speakers={**source.speakers, name: "assistant"})

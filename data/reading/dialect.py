@@ -190,6 +190,7 @@ def has_header(records: Sequence[Record]) -> bool:
 
 
 #: Times and dates as forms write them in the first column of a table.
+_DATES: Final = 3
 _DATED: Final = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?(?:[ T,].*)?")
 
 
@@ -197,14 +198,9 @@ def _is_above_values(first: Sequence[str], columns: Sequence[Sequence[str]]) -> 
     """Whether the first cell of a column is a word above dates throughout, as the questions of a form stand there."""
     for name, values in zip(first, columns, strict=True):
         filled = [value for value in values if value]
-        if (
-            len(filled) >= _LABELLED_ROWS
-            and name.strip()
-            and len(name) <= _NAME_LENGTH
-            and not _DATED.match(name.strip())
-        ):
-            if all(_DATED.fullmatch(value) for value in filled):
-                return True
+        named = bool(name.strip()) and len(name) <= _NAME_LENGTH and not _DATED.match(name.strip())
+        if named and len(filled) >= _DATES and all(_DATED.fullmatch(value) for value in filled):
+            return True
     return False
 
 

@@ -405,7 +405,14 @@ def signature(head: bytes, place: Where) -> Literal["parquet", "xlsx", ""]:
             raise BadData(error("unsupported-file", say("This is a Word or PowerPoint file."), place, _AS_XLSX))
         if b"xl/" in head or b"[Content_Types].xml" in head or b"docProps/" in head or b"_rels/" in head:
             return "xlsx"
-        raise BadData(error("unsupported-file", say("This is a zip archive that does not hold one file of data alone."), place, _UNPACK_ALL))
+        raise BadData(
+            error(
+                "unsupported-file",
+                say("This is a zip archive that does not hold one file of data alone."),
+                place,
+                _UNPACK_ALL,
+            )
+        )
     for mark, told, fix in _REFUSED:
         if head.startswith(mark):
             raise BadData(error("unsupported-file", told, place, fix))

@@ -122,7 +122,11 @@ def _passage(item: Mapping[str, Any]) -> str | None:
     rest = [held for name, held in item.items() if name not in (key, *_HEADS)]
     texts = item[key] if key and isinstance(item[key], list) else [item.get(key)]
     plain = all(isinstance(text, str) for text in texts)
-    if not plain or "role" in item or any(isinstance(held, str) and len(held) > _BESIDE and "://" not in held for held in rest):
+    if (
+        not plain
+        or "role" in item
+        or any(isinstance(held, str) and len(held) > _BESIDE and "://" not in held for held in rest)
+    ):
         return None
     title = next((held for name in _HEADS if isinstance(held := item.get(name), str)), "")
     return "\n".join(text for text in (title, *texts) if text.strip())

@@ -231,11 +231,11 @@ def _begins_with_object(text: JsonText) -> bool:
 
 def _have_parts(items: list[Any]) -> bool:
     """Whether the objects of a list called like a part of a row hold such lists themselves: then they are the rows."""
-    return all(isinstance(item, dict) and any(_is_rows(item.get(key)) for key in _TURNS) for item in items[:_FEW])
+    return all(isinstance(item, dict) and any(_is_rows(item.get(key)) for key in _TURNS) for item in items[:_FIRST])
 
 
 _TURNS: Final = ("messages", "conversations", "conversation", "turns", "dialog", "dialogue")
-_FEW: Final = 3
+_FIRST: Final = 3  # rows that tell what all are
 
 
 def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:

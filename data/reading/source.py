@@ -130,7 +130,21 @@ def _nearest_sibling(path: str) -> Message:
 
 #: ``files`` are read one after another, of ``texts`` each file is a row; ``beir`` has parts that are no rows.
 Container = Literal[
-    "csv", "tsv", "json", "jsonl", "parquet", "xlsx", "html", "yaml", "xml", "arrow", "chat", "sql", "files", "texts", "beir"
+    "csv",
+    "tsv",
+    "json",
+    "jsonl",
+    "parquet",
+    "xlsx",
+    "html",
+    "yaml",
+    "xml",
+    "arrow",
+    "chat",
+    "sql",
+    "files",
+    "texts",
+    "beir",
 ]
 #: How one JSON object holds all rows: see :mod:`tunewiz.data.reading.json_document`; "" where it does not.
 Shape = Literal["", "columns", "cells", "split", "objects", "entries"]

@@ -27,7 +27,9 @@ _ZIP: Final = b"PK\x03\x04"
 #: What systems put beside the files of an archive.
 _HIDDEN: Final = re.compile(r"(?:^|/)(?:\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
 #: What messengers put beside a chat.
-_MEDIA: Final = re.compile(r"\.(?:jpe?g|png|gif|webp|heic|mp[34]|opus|ogg|m4a|aac|amr|wav|mov|3gp|vcf|thumb)$", re.IGNORECASE)
+_MEDIA: Final = re.compile(
+    r"\.(?:jpe?g|png|gif|webp|heic|mp[34]|opus|ogg|m4a|aac|amr|wav|mov|3gp|vcf|thumb)$", re.IGNORECASE
+)
 _DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, OSError, zipfile.BadZipFile)
 #: A line longer than this many bytes (or characters, in UTF-16 and UTF-32) is left out rather than held in memory.
 LINE_LIMIT: Final = 64 << 20
