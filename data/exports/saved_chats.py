@@ -135,15 +135,17 @@ def saved_chat(source: Source, peeked: Sequence[tuple[int, str]], dataset: Datas
         return None
     texts = [without_marks(text.rstrip("\r\n")) for _, text in peeked[: 2 * _LOOKED]]
     filled = [text for text in texts if text.strip()][:_LOOKED]
-    # Of those that begin as many, one that holds the text in the same line: they stand first.
-    likely = sorted(_LAYOUTS, key=lambda name: -_begun(filled, _LAYOUTS[name]))
-    layout = next((name for name in likely if _is_one(filled, name)), "")
+    layout = layout_of(filled) or (_is_script(filled) and (BLOCKS if _are_blocks(texts) else SCRIPT))
     if not layout:
-        if not _is_script(filled):
-            return None
-        layout = BLOCKS if _are_blocks(texts) else SCRIPT
+        return None
     kept = tuple(problem for problem in source.notes if problem.code.startswith("encoding"))
     return source.altered(container="chat", layout=layout, columns=COLUMNS, header=False, notes=kept)
+
+
+def layout_of(texts: Sequence[str]) -> str:
+    """The layout with times in which lines that are not blank begin messages; "" where there is none."""
+    likely = sorted(_LAYOUTS, key=lambda name: -_begun(texts, _LAYOUTS[name]))
+    return next((name for name in likely if _is_one(texts, name)), "")
 
 
 def _begun(texts: Sequence[str], layout: _Layout) -> int:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.dialogues.segments import is_segments, learned
+from tunewiz.data.exports.saved_chats import layout_of
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table, parse_nested
@@ -178,8 +179,9 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
 
 
 def is_saved_chat(first: Sequence[str]) -> bool:
-    """Whether at least every third line tells when somebody speaks."""
-    return len(first) >= _FEW_LINES and 3 * sum(bool(_SAID_AT.match(text)) for text in first) >= len(first)
+    """Whether lines tell when somebody speaks, in a layout that is known or in at least every third of them."""
+    timed = sum(bool(_SAID_AT.match(text)) for text in first)
+    return bool(layout_of([text.rstrip("\r\n") for text in first])) or (len(first) >= _FEW_LINES and 3 * timed >= len(first))
 
 
 def _has_blank_lines(source: Source) -> bool:

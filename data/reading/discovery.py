@@ -16,7 +16,7 @@ from tunewiz.data.folders.hub_ids import hub_dataset, kept_folder
 from tunewiz.data.reading.columns import is_known
 from tunewiz.data.reading.dialect import delimited_layout, layout_of
 from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
-from tunewiz.data.reading.expressions import is_expression
+from tunewiz.data.reading.expressions import is_expression, value_at
 from tunewiz.data.reading.folders import collection_source, folder_source
 from tunewiz.data.reading.json_document import find_rows
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend, unpacked
@@ -137,7 +137,7 @@ def _plain(source: Source, dataset: Dataset) -> Source:
     plain = source.altered(layout=layout)
     plain = plain.altered(columns=_keys(plain))
     mapped = {role: name for role, name in dataset.columns.items() if role not in PARTS}
-    if mapped and not _has(plain, mapped):
+    if mapped and not (_has(plain, mapped) and _reaches(plain, mapped)):
         return source
     return plain.altered(notes=(*source.notes, note("known-export", told(layout), source.at())))
 
@@ -231,6 +231,15 @@ def _text(base: Source, dataset: Dataset) -> Source:
         if chat is not None:
             return chat
     return delimited_layout(source, peeked, dataset)
+
+
+def _reaches(source: Source, mapping: Mapping[str, str]) -> bool:
+    """Whether something is found at what is mapped, in any of the first rows."""
+    from tunewiz.data.reading.records import read
+
+    rows = [row.values for row in islice(read(source, _quiet), _PEEKED_ROWS)]
+    paths = [path.strip() for names in mapping.values() for path in names.split(",")]
+    return all(any(value_at(row, path) not in (None, "", []) for row in rows) for path in paths)
 
 
 def _html(source: Source, dataset: Dataset) -> Source | None:
