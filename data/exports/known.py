@@ -55,6 +55,11 @@ _ROWS: Final[Mapping[str, _Rewritten]] = {
         stores.is_record, stores.record,
         N_("Records of Argilla: what fields holds is read, with the first answers that were submitted."),
     ),
+    "choice": _Rewritten(
+        stores.is_choice,
+        stores.choice,
+        N_("Tasks of Prodigy: the options that were accepted are the label."),
+    ),
     "trace": _Rewritten(
         stores.is_trace, stores.trace,
         N_("Inputs and outputs as tracers write them: what both hold is read as columns."),

@@ -56,6 +56,20 @@ def record(values: Values) -> dict[str, Any]:
     return found
 
 
+def is_choice(values: Values) -> bool:
+    """A task of Prodigy with options of which some are accepted."""
+    options = values.get("options")
+    listed = isinstance(options, list) and bool(options) and all(isinstance(one, Mapping) for one in options)
+    return listed and isinstance(values.get("accept"), list) and "text" in values
+
+
+def choice(values: Values) -> dict[str, Any]:
+    """The text, and the words of the accepted options as its label, a list where there are several."""
+    chosen = [one.get("text", one.get("id")) for one in values["options"] if one.get("id") in values["accept"]]
+    rest = {key: held for key, held in values.items() if key not in ("options", "accept") and not key.startswith("_")}
+    return {**rest, "label": chosen[0] if len(chosen) == 1 else chosen}
+
+
 def is_trace(values: Values) -> bool:
     """A run or an example of LangSmith and its like: objects of what went in and what came out."""
     return all(isinstance(parse_nested(values.get(key)), Mapping) for key in ("inputs", "outputs"))

@@ -181,7 +181,9 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
 def is_saved_chat(first: Sequence[str]) -> bool:
     """Whether lines tell when somebody speaks, in a layout that is known or in at least every third of them."""
     timed = sum(bool(_SAID_AT.match(text)) for text in first)
-    return bool(layout_of([text.rstrip("\r\n") for text in first])) or (len(first) >= _FEW_LINES and 3 * timed >= len(first))
+    return bool(layout_of([text.rstrip("\r\n") for text in first])) or (
+        len(first) >= _FEW_LINES and 3 * timed >= len(first)
+    )
 
 
 def _has_blank_lines(source: Source) -> bool:

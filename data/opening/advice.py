@@ -327,8 +327,11 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
         return _titles(table, known, beside[0], text)
     ask = len(beside) == 1 and asks(table, beside[0]) and not asks(table, text)
     prompt, completion = (beside[0], text) if ask else (text, beside[-1])
-    answers = tried(known, "prompt_completion", table, {"prompt": (prompt,), "completion": (completion,)})
-    repeated = comes_again(table, beside[-1]) or table.kind(beside[-1]) != "text"
+    said = not any(isinstance(parse_nested(value), (dict, list)) for value in table.values(completion))
+    said = said or table.kind(completion) == "texts"
+    given = {"prompt": (prompt,), "completion": (completion,)}
+    answers = tried(known, "prompt_completion", table, given) if said else ""
+    repeated = said and (comes_again(table, beside[-1]) or table.kind(beside[-1]) != "text")
     labels = tried(known, "classification", table, {"text": (text,), "label": (beside[-1],)}) if repeated else ""
     whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")
     raw = tried(known, "text", table, {"text": whole}) or f"{map_options({'text': text})} --format text"
@@ -338,6 +341,10 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
             answers=answers,
             labels=labels,
             raw=raw,
+        )
+    if not answers and not labels:
+        return say(
+            "Write what is to be learned into a column of texts; or train on every word of the text: {raw}.", raw=raw
         )
     return say("Say what to learn: {mapping}; or every word of the text: {raw}.", mapping=answers or labels, raw=raw)
 

@@ -183,7 +183,8 @@ def has_header(records: Sequence[Record]) -> bool:
     if all(is_known(cell) for cell in named):
         return True
     if len(set(named)) < len(named):
-        return False
+        alone = all(name not in values for name, values in zip(first, columns, strict=True) if name.strip())
+        return alone and 2 * sum(map(is_known, set(named))) >= len(set(named)) > 1
     if any(is_known(cell) and cell.strip() not in columns[index] for index, cell in enumerate(first)):
         return True
     return sum(_differs(first[index].strip(), values) for index, values in enumerate(columns)) > 0
