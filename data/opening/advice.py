@@ -295,7 +295,7 @@ def graded_answers(source: Source, table: Table, column: str) -> Problem:
 def _asked(table: Table, beside: str) -> dict[str, str]:
     """The column of the question beside answers, as a prompt; empty where no name tells."""
     rest = [name for name in table.columns if name != beside and table.kind(name) == "text"]
-    found = [guess.column for role in ("llm_asked", "llm_prompt") for guess in guesses(role, rest)]
+    found = [guess.column for role in ("llm_asked", "llm_prompt", "title") for guess in guesses(role, rest)]
     return {"prompt": found[0]} if found else {}
 
 

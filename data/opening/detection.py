@@ -265,6 +265,7 @@ def _refuse_for_retrieval(
     if given or source.format != "auto":
         return
     refuse_compared(source, table)
+    refuse_numbered_turns(source, table)
     if not found:
         refuse_single_turns(source, table)
     layout, marks = llm_layout(table.columns)

@@ -132,6 +132,7 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
             role.name == "similar"
             and not exact
             and whole.get("query", ("",))[0] in numbered_columns("query", table.columns)
+            and len(numbered_columns("positive", table.columns)) < 2  # each has an answer of its own
         ):
             # 问题1, 问题2 and 问题3 beside one answer are ways to ask the same.
             more = [column for column in numbered_columns("query", free) if format_.fits(role, column, table)]

@@ -193,7 +193,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "messages conversations conversation dialogue dialog chat turns segments 对话 消息 会话 聊天记录"
         ),
         USUAL: _names(
-            "dialogues items 多轮对话 talk talks utterances conv contents chatmessages messagelist msgs messagehistory"
+            "dialogues items 多轮对话 talk talks utterances conv contents",
+            "chatmessages contextmessages messagelist msgs messagehistory",
         ),
         WEAK: _names("data text content 数据 内容 记录"),
     },
