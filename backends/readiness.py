@@ -28,6 +28,7 @@ from tunewiz.backends.sources import Located
 from tunewiz.backends.sources.source import loss_model, search_model
 from tunewiz.backends.trackers import catalogue as trackers
 from tunewiz.backends.training.out_of_memory import assignments, ways_to_fit, with_values
+from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.reading.source import resolve
 from tunewiz.files import read_json
 from tunewiz.presets import families
@@ -154,7 +155,8 @@ def missing_data(section: Section, key: str = "") -> Iterator[Problem]:
             try:
                 resolve(value)
             except BadData as fault:
-                for problem in fault.problems:
+                # A dataset of a hub that is not here yet is downloaded when its rows are prepared.
+                for problem in (one for one in fault.problems if one.code != ABSENT):
                     message = say("{path}: {what}", path=value, what=problem.message)
                     yield error(_DATA_NOT_FOUND, message, Where(key=path), problem.fix)
 

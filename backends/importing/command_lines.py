@@ -1,16 +1,15 @@
-"""Command lines of FlagEmbedding, sentence-transformers and LLaMA-Factory, as they stand in a shell script."""
+"""Command lines of FlagEmbedding and sentence-transformers, as they stand in a shell script."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from tunewiz.backends.importing.foreign import (
     NOTHING,
     PLACES,
-    SEVERAL,
     SPEED,
     TRAINER,
     UNKNOWN,
@@ -20,94 +19,27 @@ from tunewiz.backends.importing.foreign import (
     NoPlace,
     Rule,
     finished,
+    found_around,
     name_of,
+    no_data,
     no_model,
     no_value,
     real,
     to,
     true,
+    warm_up_by_steps,
     whole,
+    without_options_of,
 )
+from tunewiz.backends.importing.launching import of_all_processes, of_launcher, options_of, spreading
+from tunewiz.backends.importing.shell import Word
 from tunewiz.language import N_
 from tunewiz.presets.losses import meant, trained_by
 from tunewiz.presets.losses.loss import RerankerLoss
-from tunewiz.presets.yaml.tree import plain
-from tunewiz.problems import BadPreset, Message, Where, error, say, warning
+from tunewiz.problems import Message, Where, say, warning
 
-
-class Word(NamedTuple):
-    """A word of a command, and the line that it stands in."""
-
-    text: str
-    line: int
-
-
-_QUOTED: Final = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.)|([^\s'\"\\]+)|(\s+)", re.DOTALL)
-_VARIABLE: Final = re.compile(r"\$\{(\w+)\}|\$(\w+)")
-_ASSIGNMENT: Final = re.compile(r"(?:export\s+)?(\w+)=(.*)", re.DOTALL)
-
-
-def words_of(text: str) -> list[Word]:
-    """The words of a shell script: without comments, its lines joined at backslashes, its variables filled in."""
-    variables: dict[str, str] = {}
-    found: list[Word] = []
-    lines, number = text.splitlines(), 0
-    while number < len(lines):
-        begun, joined = number + 1, []
-        while number < len(lines):
-            line = lines[number]
-            number += 1
-            joined.append(Word(line.rstrip().removesuffix("\\"), number))
-            if not line.rstrip().endswith("\\"):
-                break
-        own = [word for one in joined for word in _words(one, variables)]
-        assigned = _ASSIGNMENT.fullmatch(own[0].text) if len(own) == 1 else None
-        if assigned:
-            variables[assigned[1]] = assigned[2]
-        elif own:
-            found += own if begun else []
-    return found
-
-
-def _words(line: Word, variables: Mapping[str, str]) -> Iterator[Word]:
-    word, begun = "", False
-    for single, double, escaped, bare, space in _QUOTED.findall(line.text):
-        if space:
-            if begun:
-                yield Word(word, line.line)
-            word, begun = "", False
-            continue
-        if bare.startswith("#") and not begun:
-            break
-        begun = True
-        word += single or escaped or _filled(double or bare, variables)
-    if begun:
-        yield Word(word, line.line)
-
-
-def _filled(text: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda found: variables.get(found[1] or found[2], found[0]), text)
-
-
-def givens_of(words: Sequence[Word], file: str) -> list[Given]:
-    """``--key value``, ``--key=value`` and ``--flag``; what stands between belongs to the key before it."""
-    found: list[tuple[Word, list[str]]] = []
-    for word in words:
-        if re.match(r"--?[A-Za-z]", word.text):
-            key, mark, value = word.text.partition("=")
-            found.append((Word(key.lstrip("-"), word.line), [value] if mark else []))
-        elif found:
-            found[-1][1].append(word.text)
-    return [
-        Given(key.text, _value(values), Where(f"--{key.text}", file, key.line)) for key, values in found
-    ]  # fmt: skip
-
-
-def _value(values: Sequence[str]) -> Any:
-    if not values:
-        return True
-    read = [plain(value) for value in values]
-    return read[0] if len(read) == 1 else read
+#: What the shell fills in and is not said in the file.
+_VARIABLE: Final = re.compile(r"\$[\w@{(]|`")
 
 
 # FlagEmbedding.
@@ -162,14 +94,15 @@ _FLAG: Final[Mapping[str, Rule | str]] = {
     "kd_loss_type": lambda value: {"loss.distillation": value},
     "sentence_pooling_method": _pooling,
     "normalize_embeddings": N_("vectors are always brought to length one"),
-    "negatives_cross_device": SEVERAL,
+    "negatives_cross_device": N_("processes compare with each other's rows where the loss can"),
     "same_dataset_within_batch": N_("the run plans its own batches"),
     "small_threshold": N_("the run plans its own batches"),
     "drop_threshold": N_("the run plans its own batches"),
-    "shuffle_ratio": N_("texts are read as they are"),
+    "shuffle_ratio": UNKNOWN,
     "fix_position_embedding": UNKNOWN,
     "fix_encoder": to("loss.freeze_encoder", true),
     "unified_finetuning": lambda value: {"loss.name": "m3_unified"} if true(value) else {},
+    "save_merged_lora_model": to("export.merge", true),
     "use_self_distill": to("loss.self_distillation", true),
     "self_distill_start_step": lambda value: {"loss.self_distillation_from": whole(value) + 1},
     "use_mrl": lambda _value: {},
@@ -193,12 +126,15 @@ def from_flag_embedding(words: Sequence[Word], file: Path) -> Imported:
     named = _FLAG_MODULE.match(module)
     kind = named[1] if named else _OLD_MODULES.get(module, "embedder")
     draft = Draft("FlagEmbedding")
-    _of_launcher(draft, words[:place], str(file))
+    of_launcher(draft, words[:place], file, divides=False)
     ranks = kind == "reranker"
     draft.values |= {"task": "reranker" if ranks else "embedding", "backend": "flag_embedding"}
     loss = "group_softmax" if ranks else "m3_unified" if ".m3" in module or "M3" in module else "info_nce"
-    givens = givens_of(words[place + 1 :], str(file))
-    _fill(draft, givens, _FLAG)
+    givens = options_of(words[place + 1 :], str(file))
+    _fill(draft, givens, {**_FLAG, **spreading(file, divides=False)}, file)
+    _unfold(draft, file)
+    if not any(one.key == "knowledge_distillation" and true(one.value) for one in givens):
+        draft.values.pop("loss.distillation", None)  # its kind is named in many scripts that do without
     lengths = [one for one in givens if one.key in ("query_max_len", "passage_max_len") and isinstance(one.value, int)]
     if lengths:
         longest = max(lengths, key=lambda one: one.value)
@@ -206,42 +142,40 @@ def from_flag_embedding(words: Sequence[Word], file: Path) -> Imported:
         draft.values["training.max_length"] = both if ranks else longest.value
     if "learning_rate" not in {one.key for one in givens}:
         draft.default(training__learning_rate=5e-5)
-    draft.default(name=name_of(file.stem), loss__name=loss, loss__group_size=8, data__train="train.jsonl")
+    draft.default(name=name_of(file.stem), loss__name=loss, loss__group_size=8)
     draft.default(training__epochs=3.0, training__batch_size=8, training__scheduler="linear", training__warmup=0.0)
     if ranks:
         draft.values.pop("loss.temperature", None)
     else:
         draft.default(loss__temperature=0.02)
-    _without_lora(draft)
+    without_options_of(draft)
+    of_all_processes(draft)
     draft.default(data__negatives__strategy="none")
     return finished(draft, str(file))
 
 
-def _fill(draft: Draft, givens: Sequence[Given], rules: Mapping[str, Rule | str]) -> None:
+def _unfold(draft: Draft, file: Path) -> None:
+    """Put the files of a folder in its place: the library trains on all of them."""
+    named = draft.values.get("data.train", [])
+    found: list[str] = []
+    for one in named if isinstance(named, list) else [named]:
+        folder = found_around(one, file)
+        inside = sorted(str(entry) for entry in folder.iterdir()) if folder and folder.is_dir() else []
+        found += [entry for entry in inside if entry.endswith((".json", ".jsonl"))] or [one]
+    if found:
+        draft.values["data.train"] = found if len(found) > 1 else found[0]
+
+
+def _fill(draft: Draft, givens: Sequence[Given], rules: Mapping[str, Rule | str], file: Path) -> None:
     draft.told += no_value(givens)
     for given in givens:
         if isinstance(given.value, str) and _VARIABLE.search(given.value):
             draft.no_place(given, say("the shell fills it in, from what is not in this file"))
         elif given.value is not None and given.value != "" and not draft.take(given, rules):
             draft.no_place(given, say(UNKNOWN))
-    no_model(draft, givens[0].where.file if givens else "", "--model_name_or_path")
-
-
-def _without_lora(draft: Draft) -> None:
-    """Options of LoRA say nothing where it is off."""
-    if draft.values.get("method.type") == "lora":
-        return
-    for key in [key for key in draft.values if key.startswith("method.") and key != "method.type"]:
-        given = draft.origins[key]
-        del draft.values[key]
-        draft.no_place(given, say("all weights are trained"))
-
-
-def _of_launcher(draft: Draft, words: Sequence[Word], file: str) -> None:
-    """What stands before the program: how many processes, on which cards."""
-    for given in givens_of(words, file):
-        if given.key not in ("m", "u"):
-            draft.no_place(given, say(SEVERAL))
+    no_model(draft, str(file), "--model_name_or_path")
+    no_data(draft, str(file), "--train_data")
+    warm_up_by_steps(draft, givens)
 
 
 # sentence-transformers: its examples take these words, and the Trainer's arguments.
@@ -260,10 +194,12 @@ def _loss_of(ranks: bool) -> Rule:
     return rule
 
 
+#: How scripts call the model that they begin from.
+_MODELS: Final = ("--model_name_or_path", "--model_name", "--model", "--base_model")
 _SENTENCES: Final[Mapping[str, Rule | str]] = {
     **TRAINER,
     **_LORA,
-    **dict.fromkeys(("model_name_or_path", "model_name", "model", "base_model"), to("model.id", str)),
+    **dict.fromkeys((name.removeprefix("--") for name in _MODELS), to("model.id", str)),
     **dict.fromkeys(("train_file", "train_data", "dataset", "dataset_name", "train_path"), _data),
     **dict.fromkeys(("eval_file", "eval_data", "dev_file"), to("data.evaluation.data", str)),
     **dict.fromkeys(("max_seq_length", "max_length"), to("training.max_length", whole)),
@@ -291,17 +227,19 @@ def from_sentence_transformers(words: Sequence[Word], file: Path) -> Imported:
     """A preset of ``python train.py ...`` with the Trainer's arguments. Raises ``BadPreset``."""
     place = next((number for number, word in enumerate(words) if word.text.endswith(".py")), 0)
     draft = Draft("sentence-transformers")
-    _of_launcher(draft, words[:place], str(file))
+    of_launcher(draft, words[:place], file, divides=False)
     ranks = bool(_RERANKS.search(" ".join(word.text for word in words[: place + 1])))
     draft.values["task"] = "reranker" if ranks else "embedding"
     draft.values["backend"] = "cross_encoder" if ranks else "sentence_transformers"
-    givens = givens_of(words[place + 1 :], str(file))
-    _fill(draft, givens, {**_SENTENCES, **dict.fromkeys(("loss", "loss_name"), _loss_of(ranks))})
-    draft.default(name=name_of(file.stem), data__train="train.jsonl")
+    givens = options_of(words[place + 1 :], str(file))
+    losses = dict.fromkeys(("loss", "loss_name"), _loss_of(ranks))
+    _fill(draft, givens, {**_SENTENCES, **losses, **spreading(file, divides=False)}, file)
+    draft.default(name=name_of(file.stem))
     draft.default(loss__name="binary_cross_entropy" if ranks else "multiple_negatives_ranking")
     draft.default(training__epochs=3.0, training__learning_rate=5e-5, training__batch_size=8,
                   training__scheduler="linear", training__warmup=0.0)  # fmt: skip
-    _without_lora(draft)
+    without_options_of(draft)
+    of_all_processes(draft)
     script = words[place].text if words else ""
     told: Message = say(
         "What {script} does beside its options is not known: look at the loss and the data.", script=script
@@ -310,18 +248,41 @@ def from_sentence_transformers(words: Sequence[Word], file: Path) -> Imported:
     return finished(draft, str(file))
 
 
-def program_in(words: Sequence[Word]) -> str:
-    """Which program a command calls: ``flag_embedding``, ``llama_factory``, ``sentence_transformers``.
+#: Modules of FlagEmbedding that train, now and before its second version.
+_TRAINS: Final = (*_OLD_MODULES, "FlagEmbedding.finetune.")
+_PRINTS: Final = ("echo", "printf", "cat", "#", ":")
 
-    Raises :class:`BadPreset` (``no-known-command``).
+
+def configured(texts: Sequence[str]) -> int | None:
+    """The place of the configuration that a program of these words trains by: YAML that belongs to no option."""
+    begun = False
+    for place, text in enumerate(texts):
+        if begun and text.endswith((".yaml", ".yml")) and not texts[place - 1].startswith("--"):
+            return place
+        begun = begun or text.endswith(".py") or text in ("axolotl.cli.train", "train")
+    return None
+
+
+def program_in(words: Sequence[Word]) -> str:
+    """Which program a command trains with: ``flag_embedding``, ``llama_factory``, ``sentence_transformers``.
+
+    ``configured``: one that a file of LLaMA-Factory or axolotl is given to. "" where none is known to train.
     """
     texts = [word.text for word in words]
-    if any(text.startswith("FlagEmbedding.") for text in texts):
+    if not texts or texts[0] in _PRINTS:
+        return ""
+    if any(text.startswith(_TRAINS) for text in texts):
         return "flag_embedding"
-    if any(text.rsplit("/", 1)[-1] == "llamafactory-cli" for text in texts):
+    names = [text.rsplit("/", 1)[-1] for text in texts]
+    options = {text.partition("=")[0] for text in texts}
+    for name in ("llamafactory-cli", "lmf", "axolotl"):
+        if name in names and "train" not in texts[names.index(name) :]:
+            return ""
+    if "llamafactory-cli" in names and configured(texts) is None:
         return "llama_factory"
-    if any(text.endswith(".py") for text in texts):
-        return "sentence_transformers"
-    message = say("There is no command in it that trains a model.")
-    fix = say("Known are FlagEmbedding's modules, python scripts of sentence-transformers, and llamafactory-cli train.")
-    raise BadPreset(error("no-known-command", message, fix=fix))
+    if "--finetuning_type" in options or "train_bash.py" in names:
+        return "llama_factory"
+    if configured(texts) is not None:
+        return "configured"
+    trains = any(text.endswith(".py") for text in texts) and options & set(_MODELS)
+    return "sentence_transformers" if trains else ""

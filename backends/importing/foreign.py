@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from tunewiz.language import N_
@@ -20,9 +21,12 @@ from tunewiz.redaction import HIDDEN, names_secret
 #: Why a key has no place, where many have none for one reason.
 PLACES: Final = N_("a run keeps what it writes in its own directory")
 SPEED: Final = N_("it changes how fast it runs, not what is learned")
-SEVERAL: Final = N_("a run trains in one process")
+SEVERAL: Final = N_("a run starts its processes itself: launch")
 NOTHING: Final = N_("it is what a run does anyway")
 UNKNOWN: Final = N_("no key of a preset says this")
+TEXT: Final = N_("a preset trains on text")
+#: Of the reasons why a key has no place, those by which something is lost that would have been learned.
+_LOSES: Final = (UNKNOWN, TEXT)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Draft:
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, Given] = field(default_factory=dict)
     told: list[Problem] = field(default_factory=list)
+    needless: dict[str, list[Given]] = field(default_factory=dict)
 
     def take(self, given: Given, rules: Mapping[str, Rule | str]) -> bool:
         """Put ``given`` where the rule of its key says; a reason in its place is told. Whether there is a rule."""
@@ -63,8 +68,11 @@ class Draft:
         rule = rules.get(given.key)
         if rule is None:
             return False
+        if rule in _LOSES:
+            self.no_place(given, say(str(rule)))
+            return True
         if isinstance(rule, str):
-            self.no_place(given, say(rule))
+            self.not_needed(given, rule)
             return True
         try:
             found = rule(given.value)
@@ -74,16 +82,33 @@ class Draft:
         except (TypeError, ValueError):
             self.no_place(given, say("its value cannot be read"))
             return True
-        for key, value in found.items():
+        self.put(given, found)
+        return True
+
+    def put(self, given: Given, values: Mapping[str, Any]) -> None:
+        """Set ``values``, which ``given`` says."""
+        for key, value in values.items():
             self.values[key] = value
             self.origins[key] = given
-        return True
+
+    def not_needed(self, given: Given, why: str) -> None:
+        """Keep ``given`` to be told with all others that have no place for the same reason, and lose nothing by it."""
+        self.needless.setdefault(why, []).append(given)
 
     def no_place(self, given: Given, why: Message) -> None:
         """Tell that ``given`` has no place in a preset."""
         value = HIDDEN if names_secret(given.key) else shown(given.value)
         message = say("{value} has no place in a preset: {why}.", value=value, why=why)
         self.told.append(warning("no-place", message, given.where))
+
+    def all_told(self) -> tuple[Problem, ...]:
+        """Everything that is told, what changes nothing that is learned last: a line a reason."""
+        notes = []
+        for why, givens in self.needless.items():
+            names = tuple(f"{given.where.key} ({given.where.line})" for given in givens)
+            message = say("Without a key in a preset, and not needed: {names}: {why}.", names=names, why=say(why))
+            notes.append(note("not-needed", message, Where(file=givens[0].where.file)))
+        return (*self.told, *notes)
 
     def refused(self, given: Given, problem: Problem) -> None:
         """Tell that ``given`` has a value that ``problem`` speaks against."""
@@ -111,6 +136,8 @@ def finished(draft: Draft, file: str) -> Imported:
     Raises :class:`BadPreset` where what is left is no preset.
     """
     values = dict(draft.values)
+    for name in values.keys() & {"data.train", "data.evaluation.data"}:
+        values[name] = _placed(values[name], Path(file))
     while True:
         text = _yaml(_nested(values))
         try:
@@ -129,7 +156,19 @@ def finished(draft: Draft, file: str) -> Imported:
                 del values[key]
     from tunewiz.presets.yaml.writing import dumps
 
-    return Imported(parsed.preset, dumps(parsed.preset), tuple(draft.told))
+    return Imported(parsed.preset, dumps(parsed.preset, brief=True), draft.all_told())
+
+
+def _placed(named: Any, file: Path) -> Any:
+    """Data as it is named for ``file``, by whole paths: the preset may be written to another folder."""
+    if isinstance(named, list):
+        return [_placed(one, file) for one in named]
+    if isinstance(named, dict):
+        return {**named, "path": _placed(named.get("path"), file)}
+    if not isinstance(named, str) or named.partition(":")[0] in ("hf", "ms", "modelscope", "sample"):
+        return named
+    place = found_around(named, file)
+    return named if place is None else str(place.absolute().resolve())
 
 
 def _key(problem: Problem, values: Mapping[str, Any]) -> str | None:
@@ -168,7 +207,8 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(map(_flow, value)) + "]"
     text = write_scalar(value)
     # Inside brackets a comma or a bracket would end a bare word.
-    return text if not isinstance(value, str) or text[:1] in "\"'" or not set(",[]{}") & set(text) else f'"{text}"'
+    bare = not isinstance(value, str) or text[:1] in "\"'" or not set(",[]{}") & set(text)
+    return text if bare else "'" + value.replace("'", "''") + "'"
 
 
 def shown(value: Any) -> str:
@@ -228,8 +268,11 @@ def true(value: Any) -> bool:
 
 #: transformers' optimizers by the name that a preset has for them.
 OPTIMIZERS: Final[Mapping[Any, str]] = {
-    **dict.fromkeys(("adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw"), "adamw"),
-    **dict.fromkeys(("adamw_bnb_8bit", "adamw_8bit", "paged_adamw_8bit"), "adamw_8bit"),
+    # Paged states take less memory where it runs short; what is learned is the same.
+    **dict.fromkeys(
+        ("adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw", "paged_adamw_32bit", "paged_adamw"), "adamw"
+    ),
+    **dict.fromkeys(("adamw_bnb_8bit", "adamw_8bit", "paged_adamw_8bit", "adamw_torch_8bit"), "adamw_8bit"),
     "adafactor": "adafactor",
     "sgd": "sgd",
 }
@@ -300,15 +343,26 @@ TRAINER: Final[Mapping[str, Rule | str]] = {
     "metric_for_best_model": N_("evaluation.metric decides"),
     "ddp_timeout": SEVERAL,
     "ddp_find_unused_parameters": SEVERAL,
-    "deepspeed": SEVERAL,
-    "fsdp": SEVERAL,
-    "fsdp_config": SEVERAL,
     "local_rank": SEVERAL,
     "tf32": SPEED,
     "torch_compile": SPEED,
     "dataloader_pin_memory": SPEED,
     "gradient_checkpointing_kwargs": SPEED,
 }
+
+
+#: How many folders above a file are looked in.
+_ABOVE: Final = 5
+
+
+def found_around(named: str, file: Path) -> Path | None:
+    """The file or folder ``named`` in ``file``: beside it, where this process runs, or from a folder above.
+
+    Other programs are started in the folder of their source, of which their configurations lie somewhere below.
+    """
+    around = (file.parent, Path(), *list(file.absolute().parents)[1:_ABOVE])
+    places = (folder / Path(named).expanduser() for folder in around)
+    return next((place for place in places if place.exists()), None)
 
 
 def no_value(givens: Sequence[Given]) -> list[Problem]:
@@ -318,6 +372,35 @@ def no_value(givens: Sequence[Given]) -> list[Problem]:
         return []
     names = ", ".join(one.key for one in empty)
     return [note("no-value", say("These keys have no value and say nothing: {names}.", names=names), empty[0].where)]
+
+
+def warm_up_by_steps(draft: Draft, givens: Sequence[Given]) -> None:
+    """Bring a warm-up in steps to a share of all, where it is said how many there are."""
+    said = {one.key: one for one in givens}
+    steps, most = said.get("warmup_steps"), draft.values.get("training.max_steps")
+    if steps is None or not isinstance(most, int) or not isinstance(steps.value, int) or steps.value < 1:
+        return
+    draft.told[:] = [one for one in draft.told if one.where != steps.where]
+    draft.put(steps, {"training.warmup": round(min(1.0, steps.value / most), 4)})
+
+
+def without_options_of(draft: Draft) -> None:
+    """Options of adapters say nothing where all weights are trained."""
+    if draft.values.get("method.type", "full") != "full":
+        return
+    for key in [key for key in draft.values if key.startswith("method.") and key != "method.type"]:
+        given = draft.origins[key]
+        del draft.values[key]
+        draft.no_place(given, say("all weights are trained"))
+
+
+def no_data(draft: Draft, file: str, key: str) -> None:
+    """Put a name in the place of the training data where none is said, and say so."""
+    if "data.train" in draft.values:
+        return
+    draft.values["data.train"] = "train.jsonl"
+    message = say("No training data is named: {key} is missing, and train.jsonl stands in its place.", key=key)
+    draft.told.append(warning("no-data", message, Where(file=file), say("Say where the file is: data.train.")))
 
 
 def no_model(draft: Draft, file: str, key: str) -> None:

@@ -137,6 +137,14 @@ def fetch_all(datasets: Iterable[Dataset], tell: Callable[[Message], None], prog
         download(one, progress)
 
 
+def bring(datasets: Iterable[Dataset]) -> None:
+    """Download what is missing of ``datasets``, untold: for a child that only the outcome is asked of.
+
+    Raises as :func:`fetch_all`.
+    """
+    fetch_all(datasets, lambda _message: None, lambda _done, _all: None)
+
+
 def _adopted(dataset: HubDataset, subset: str) -> bool:
     """Whether offline a snapshot that something else downloaded serves: what is in it is all there is."""
     if not huggingface.offline() or dataset.hub != "huggingface":

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tunewiz.backends.stages.foresight import Work, work
+from tunewiz.backends.stages.language_model import chat_plan_of
 from tunewiz.backends.stages.retrieval import plan_of, texts_a_row
 from tunewiz.backends.training.reranker_rows import with_groups
+from tunewiz.data.chat.prepare import FEW_ROWS, prepare_llm
 from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.opening import opened
@@ -78,10 +80,20 @@ class FirstRows:
                           shapes=tuple(f"{dataset.path} ({shape or '?'})" for dataset, (shape, _) in
                                            zip(several, looked, strict=True)))  # fmt: skip
             found.append(error("unlike-datasets", message, Where(key="data.train")))
-        if isinstance(preset, RetrievalPreset) and not errors(found):
+        if not errors(found):
             known = {problem.code for problem in found}
-            found += [one for one in self._of_measuring(preset) if one.code not in known]
+            measured = self._of_measured_rows(preset) if isinstance(preset, LlmPreset) else self._of_measuring(preset)
+            found += [one for one in measured if one.code not in known]
         return found
+
+    def _of_measured_rows(self, preset: LlmPreset) -> Iterator[Problem]:
+        """That few rows are measured on, where all of the data is read in a moment."""
+        if any(one.counts.get("rows", 0) >= _LOOKED_AT or not _is_small(one.name) for one in self._inspections):
+            return
+        told: list[Problem] = []
+        with suppress(BadData, BadPreset):
+            prepare_llm(chat_plan_of(preset), told.append)
+        yield from (one for one in told if one.code == FEW_ROWS)
 
     def _of_measuring(self, preset: RetrievalPreset) -> Iterator[Problem]:
         """What a run would find wrong with what it measures on, where all of the data is read in a moment."""

@@ -160,14 +160,14 @@ class LanguageModelBackend(Backend[LlmPreset]):
         run.emit(Saved(what="data", path=run.relative(run.data)))
 
     def baseline(self, run: Run, preset: LlmPreset) -> None:
-        """Measure the untouched model, unless the preset does without."""
+        """Measure what counting words brings, and the untouched model, unless the preset does without."""
+        if preset.evaluation.floor:
+            self._measure_floor(run, preset)
         if preset.evaluation.baseline:
             self._measure(run, preset, "before")
 
     def evaluate(self, run: Run, preset: LlmPreset) -> None:
         """Measure the tuned model on the same rows."""
-        if preset.evaluation.floor:
-            self._measure_floor(run, preset)
         self._measure(run, preset, "after")
 
     def export(self, run: Run, preset: LlmPreset) -> None:
@@ -202,7 +202,8 @@ class LanguageModelBackend(Backend[LlmPreset]):
         found = measure_floor(load(run.data), preset.evaluation.rows, preset.training.seed)
         if found is None:
             message = say("evaluation.floor is for classification: these rows have no labels to tell apart.")
-            run.notice(note("floor-without-labels", message))
+            fix = say("Where a column holds labels, map it: --map text=COLUMN --map label=COLUMN.")
+            run.notice(warning("floor-without-labels", message, Where(key="evaluation.floor"), fix))
             return
         run.report.mkdir(parents=True, exist_ok=True)
         found.save(run.report / FLOOR)

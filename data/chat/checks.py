@@ -299,7 +299,14 @@ class ConversationLook:
         self._tell_whole(advice, extra, findings)
         if not usable and not findings.errors:
             message = say("No row can be used.") if self.rows else say("There are no rows.")
-            findings(error("no-usable-rows", message, self._detection.source.at()))
+            fix = None
+            if self.rows and findings.count("no-answer") == self.rows:
+                message = say("No row has an answer: there is nothing to learn.")
+                fix = say(
+                    "Questions alone serve reinforcement learning (GRPO), which no preset trains. Write the answers, "
+                    "or map the column that holds them."
+                )
+            findings(error("no-usable-rows", message, self._detection.source.at(), fix))
         first = tuple(ask_for_label(row, prompt, labels) for row in self._first)
         return Look(self._counted(checks, usable), tuple(map(preview, self._first)), first, advice)
 

@@ -62,6 +62,12 @@ def prepare_llm(plan: LlmPlan, told: Report) -> PreparedLlm:
         return _prepare(plan, findings)
 
 
+#: Of fewer held-out rows a change of their loss or their accuracy is mostly chance.
+_FEW_ROWS: Final = 20
+#: The code of what is told then.
+FEW_ROWS: Final = "few-rows"
+
+
 @dataclass(frozen=True)
 class _Read:
     """Usable conversations of one dataset."""
@@ -88,6 +94,10 @@ def _prepare(plan: LlmPlan, findings: Findings) -> PreparedLlm:
         parts = split_conversations(data.rows, plan.fraction, plan.seed, MOST_EVALUATION)
         for problem in parts.problems:
             findings(replace(problem, where=data.opened.source.at()))
+    if 0 < len(parts.held_out) < _FEW_ROWS:
+        message = say("Only {count} rows are measured on: a change may well be chance.", count=len(parts.held_out))
+        fix = say("Hold out more (data.evaluation.fraction), or name evaluation data (data.evaluation.data).")
+        findings(warning(FEW_ROWS, message, data.opened.source.at(key="data.evaluation.fraction"), fix))
     if not parts.held_out:
         nothing = say("There is nothing to measure on: no conversation is held out.")
         fix = say("Set data.evaluation.data or a fraction above 0.")

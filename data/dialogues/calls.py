@@ -60,6 +60,25 @@ def _call(item: Any) -> dict[str, Any] | None:
     return {"name": inner["name"], "arguments": {} if arguments in (None, "") else arguments}
 
 
+#: Parts of a turn that hold what was thought before the answer, and under what it stands there.
+_THINKING: Final = ("reasoning", "thinking", "thought")
+_THOUGHT: Final = ("value", "thinking", "reasoning", "thought", "text", "content")
+
+
+def thoughts_in_parts(content: Any) -> tuple[Any, str]:
+    """The parts of a turn without those that are thoughts, and what these say."""
+    if not isinstance(content, list) or not any(_thinks(part) for part in content):
+        return content, ""
+    said = [
+        next((part[key] for key in _THOUGHT if isinstance(part.get(key), str)), "") for part in content if _thinks(part)
+    ]
+    return [part for part in content if not _thinks(part)], "\n".join(said)
+
+
+def _thinks(part: Any) -> bool:
+    return isinstance(part, Mapping) and (part.get("type") in _THINKING or part.get("thought") is True)
+
+
 def calls_in_parts(content: Any) -> tuple[list[Any], str | None]:
     """The calls among the parts of a turn, and what tools gave back (Gemini, Anthropic); ([], None) where none are."""
     parts = [content] if isinstance(content, Mapping) else content
@@ -69,6 +88,11 @@ def calls_in_parts(content: Any) -> tuple[list[Any], str | None]:
     calls += [
         {"name": part.get("name"), "arguments": part.get("input")} for part in parts if part.get("type") == "tool_use"
     ]
+    # LLaMA-Factory's next version writes a call as text, others as an object or beside its type.
+    named = [
+        part for part in parts if part.get("type") in ("tool_call", "function_call", "function") and part not in calls
+    ]
+    calls += [parse_nested(part.get("value", part.get("tool_call", part.get("function", part)))) for part in named]
     given = [part[key] for part in parts for key in ("functionResponse", "function_response") if part.get(key)]
     answers = [one.get("response", one) if isinstance(one, Mapping) else one for one in given]
     answers += [part.get("content", "") for part in parts if part.get("type") == "tool_result"]

@@ -118,8 +118,14 @@ def list_in_text(value: str) -> list[Any] | None:
     return found if isinstance(found, list) and all(isinstance(item, (str, int, float)) for item in found) else None
 
 
+#: Letters that a number has at most; longer texts are not looked at, which would cost more than reading them.
+_LONGEST_NUMBER: Final = 64
+
+
 def number_in(text: str) -> float | None:
     """The finite number that a text is, also in full-width digits, or None."""
+    if len(text) > _LONGEST_NUMBER and len(text.strip()) > _LONGEST_NUMBER:
+        return None
     plain = unicodedata.normalize("NFKC", text).strip().removesuffix("%")  # a percentage, of 100
     if not plain or plain[0] not in "+-.0123456789" or "_" in plain:
         return None

@@ -249,9 +249,11 @@ def _which(path: Path, files: list[Path], dataset: Dataset) -> Problem:
     if not files:
         return error("no-data-file", say("The folder holds no data file."), where, fix)
     message = say("The folder does not say which data is meant: {files}.", files=_listed([*below, *files]))
-    return error(
-        "which-file", message, where, fix if collection else say("Name a file, or a split that is a file's name.")
+    several = say(
+        "Name one, or several: --data FILE --data FILE, in a preset data.train: [FILE, FILE]. data.split takes a "
+        "file's name."
     )
+    return error("which-file", message, where, fix if collection else several)
 
 
 def _listed(paths: list[Path]) -> str:

@@ -234,7 +234,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         WEAK: _names("document passage body response article 文档 段落 文章"),
     },
     "llm_chosen": {
-        EXACT: _names("chosen chosenresponse positivemessages 优选 较好回答"),
+        EXACT: _names("chosen chosenresponse chosenmessages positivemessages 优选 较好回答"),
         USUAL: _names(
             "preferred preferredoutput winner better response responsechosen best bestanswer answerbest bestresponse",
             "responsebest goodanswer goodresponse answergood betteranswer answerchosen",

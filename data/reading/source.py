@@ -91,7 +91,9 @@ def resolve(path: str) -> Path:
     raise BadData(
         error(
             "file-not-found",
-            say("There is no such file or folder, seen from {folder}.", folder=str(Path.cwd())),
+            say("There is no such file or folder.")
+            if Path(path).is_absolute()
+            else say("There is no such file or folder, seen from {folder}.", folder=str(Path.cwd())),
             Where(file=path),
             _nearest_sibling(path),
         )
@@ -114,15 +116,14 @@ def _sample(name: str) -> Path:
 
 
 def _nearest_sibling(path: str) -> Message:
+    usual = say("Check the path: in a preset it is seen from the preset's folder, in a command from where that runs.")
     try:
         folder = Path(path).expanduser().parent
         names = [entry.name for entry in folder.iterdir()]
     except (OSError, ValueError, RuntimeError):
-        return say("Check the path; paths are relative to the directory the command runs in.")
+        return usual
     near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)  # difflib's own
-    if near:
-        return say("Did you mean {name}?", name=str(folder / near[0]))
-    return say("Check the path; paths are relative to the directory the command runs in.")
+    return say("Did you mean {name}?", name=str(folder / near[0])) if near else usual
 
 
 # What discovery found out about a file or folder, and what reading needs to know.

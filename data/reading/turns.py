@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tunewiz.data.dialogues.calls import call_text, calls_in, calls_in_parts, response_text, tool_list
+from tunewiz.data.dialogues.calls import (
+    call_text,
+    calls_in,
+    calls_in_parts,
+    response_text,
+    thoughts_in_parts,
+    tool_list,
+)
 from tunewiz.data.dialogues.markup import split_dialogue, spoken, without_control
 from tunewiz.data.dialogues.order import ANSWERS, in_order, lost_beside_call
 from tunewiz.data.dialogues.plain import plain_talk
@@ -141,17 +148,17 @@ class _Raw:
         if content is None and calls is None and (only := _only_text(item)):
             content = item[only]
             item = {key: value for key, value in item.items() if key != only}
+        content, inside = thoughts_in_parts(content)
         called, given = calls_in_parts(content)
         if called or given is not None:
             parts = [content] if isinstance(content, Mapping) else content or []
-            beside = [one for one in parts if one.get("type") == "text" or ("text" in one and "type" not in one)]
-            if any(str(one.get("text", "")).strip() for one in beside):
+            if any((_part(one) or "").strip() for one in parts):
                 self.report(lost_beside_call(self.where))
             part, content = ("call", called) if called else ("tool", given)
         if part == "system" and not self.tools:
             self.tools = next((found for key in _TOOLS if (found := tool_list(item.get(key)))), "")
         self._tell_lost(key for key, value in item.items() if not is_empty(value))
-        thoughts = next((str(item[key]) for key in _THOUGHTS if isinstance(item.get(key), str)), "")
+        thoughts = next((str(item[key]) for key in _THOUGHTS if isinstance(item.get(key), str)), inside)
         if part in ("assistant", "call"):
             self._weigh(item)
         if part == "call" or (part == "assistant" and calls is not None):

@@ -146,6 +146,10 @@ class WizardScreen(Walk):
         """Something was found out in the background."""
         await self._become(event.into(self.state))
 
+    def on_look_wanted(self) -> None:
+        """The data is another than it was."""
+        self._background.look_again(self.state)
+
     async def _change(self, draft: Draft) -> None:
         await self._become(replace(self.state, draft=draft))
         self.keep()

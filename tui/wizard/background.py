@@ -67,6 +67,11 @@ class Background:
             self._checked = state.draft
             self._soon("backend", lambda: self._ask_backend(state.draft))
 
+    def look_again(self, state: State) -> None:
+        """Look at the data once more: it is another than it was, under the same name."""
+        self._asked = None
+        self.follow(state)
+
     def stop(self) -> None:
         """Nobody waits for anything any more."""
         for timer in self._timers.values():

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import LlmPlan
-from tunewiz.data.folders.hub_ids import on_hub
+from tunewiz.data.folders.hub_ids import ABSENT, on_hub
 from tunewiz.data.inspection import Inspection, inspect
 from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset
 from tunewiz.data.retrieval.prepare import prepare
@@ -158,6 +158,8 @@ def on_screen(problem: Problem) -> Problem:
     >>> on_screen(Problem("error", "c", say("m"), fix=say("Say: {told}.", told="--map query=a"))).fix.text("en")
     'Choose which column plays which role, at the step Data.'
     """
+    if problem.code == ABSENT:
+        return replace(problem, fix=say("A run downloads it, or the button at the step Data."))
     if problem.fix is None or "--map" not in problem.fix.text("en"):
         return problem
     return replace(problem, fix=say("Choose which column plays which role, at the step Data."))

@@ -64,6 +64,10 @@ class LaunchWanted(Message):
     """Start the run."""
 
 
+class LookWanted(Message):
+    """Look through the data once more."""
+
+
 class Step:
     """Part of the wizard: the keys it asks for and how they are shown. It holds no state; the draft does."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from tunewiz.data.folders.hub_ids import on_hub
 from tunewiz.data.reading.source import SAMPLE_PREFIX
 from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
@@ -94,8 +95,7 @@ def _without_label(text: str, style: str) -> tuple[str, str]:
 
 
 def _on_what(state: State, preset: Preset) -> Message:
-    train = str(getattr(getattr(preset, "data", None), "train", ""))
-    name = train if train.startswith(SAMPLE_PREFIX) else PurePath(train).name
+    name = " + ".join(_called(dataset.path) for dataset in getattr(getattr(preset, "data", None), "datasets", ()))
     counts: Mapping[str, int] = state.current.counts if state.current else {}
     known = lookup(preset.model.id)
     size = Weights("", count=known.size.parameters) if known else say("of unknown size")
@@ -107,9 +107,18 @@ def _on_what(state: State, preset: Preset) -> Message:
     )
     measured = counts.get("evaluation_queries", counts.get("evaluation", 0))
     rows = counts.get("train", state.facts.rows)
+    if not rows:
+        return say(
+            "{model} ({size}; {where}) learns from {file}, whose rows are not counted yet; a part of them is kept "
+            "aside to measure it before and after.", model=preset.model.id, size=size, where=where, file=name,
+        )  # fmt: skip
     return say("{model} ({size}; {where}) learns from {rows} rows of {file}; {measured} are kept aside to measure it "
                "before and after.", model=preset.model.id, size=size, where=where, rows=rows, file=name,
                measured=measured)  # fmt: skip
+
+
+def _called(path: str) -> str:
+    return path if path.startswith(SAMPLE_PREFIX) or on_hub(path) else PurePath(path).name
 
 
 def _how(state: State, preset: Preset) -> str:

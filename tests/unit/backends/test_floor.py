@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from tunewiz.backends.engines.llama_factory import LlamaFactory
 from tunewiz.backends.evaluate.records import FLOOR
 from tunewiz.backends.language_models.floor import measure_floor
 from tunewiz.backends.reports.facts import gather_language_model
 from tunewiz.backends.reports.language_model_report import write_report
 from tunewiz.backends.runs.create import create
-from tunewiz.backends.stages.language_model import LanguageModelBackend, chat_plan_of
+from tunewiz.backends.stages.language_model import chat_plan_of
 from tunewiz.data.chat.prepare import prepare_llm
 from tunewiz.data.chat.prepared import PreparedLlm, save
 from tunewiz.data.rows.conversations import Conversation, Turn
 from tunewiz.presets.tasks.llm import LlmPreset
 from tunewiz.presets.yaml import library
+
+#: The untouched model is not measured.
+ALONE = ["evaluation.baseline=false"]
 
 
 def row(text: str, label: str) -> Conversation:
@@ -48,11 +52,11 @@ def test_where_nothing_can_be_told_apart_there_is_no_floor(labels: tuple[str, ..
 
 
 def test_a_run_writes_its_floor_and_the_report_tells_it(tmp_path: Path) -> None:
-    preset = library.load("llm/starter-classify", ["evaluation.floor=true", "evaluation.rows=40"])
+    preset = library.load("llm/starter-classify", ["evaluation.floor=true", "evaluation.rows=40", *ALONE])
     assert isinstance(preset, LlmPreset)
     run = create(preset, tmp_path, "floor")
     save(prepare_llm(chat_plan_of(preset), lambda _problem: None), run.data)
-    LanguageModelBackend._measure_floor(run, preset)
+    LlamaFactory().baseline(run, preset)  # before anything is trained: seconds that may save minutes
     facts = gather_language_model(run, preset)
     assert facts.floor is not None
     assert facts.floor.metrics["accuracy"] > 0.3  # one of many labels by chance is far less
@@ -62,3 +66,14 @@ def test_a_run_writes_its_floor_and_the_report_tells_it(tmp_path: Path) -> None:
     assert f"accuracy {facts.floor.metrics['accuracy']:.4f}" in told
     assert "is not surely better: +0.0000 accuracy" in told
     assert (run.report / FLOOR).is_file()
+
+
+def test_rows_without_labels_are_told_of_before_the_training(tmp_path: Path) -> None:
+    preset = library.load("llm/starter", ["evaluation.floor=true", *ALONE])
+    assert isinstance(preset, LlmPreset)
+    run = create(preset, tmp_path, "floor")
+    save(PreparedLlm("sft", train=rows(4), evaluation=rows(2, 100)), run.data)
+    LlamaFactory().baseline(run, preset)
+    told = run.events_file.read_text(encoding="utf-8")
+    assert "floor-without-labels" in told
+    assert "--map text=COLUMN --map label=COLUMN" in told

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tunewiz.backends.readiness import check_preset
 from tunewiz.backends.sources import datasets
 from tunewiz.backends.sources.source import ModelUnavailable
 from tunewiz.backends.stages.retrieval import plan_of
@@ -22,7 +23,7 @@ from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Dataset
 from tunewiz.data.retrieval.prepare import prepare
 from tunewiz.presets.yaml.library import open_preset
-from tunewiz.problems import BadData
+from tunewiz.problems import BadData, errors
 
 COMMIT = "c0ffee" + "0" * 34
 CARD = """---
@@ -152,6 +153,12 @@ def test_a_dataset_is_downloaded_once_and_read_by_its_readme(hub: str) -> None:
     single = Dataset("hf:org/faq@v1/en/test.jsonl")
     datasets.fetch_all([single], lambda _message: None, lambda _done, _all: None)
     assert _count(single) == 9
+
+
+@pytest.mark.parametrize("train", ["hf:org/faq", "[hf:org/faq, hf:org/faq/en/test.jsonl]"])
+def test_a_dataset_that_is_not_here_yet_keeps_no_run_from_starting(hub: str, train: str) -> None:
+    opened = open_preset("embedding/starter", [f"data.train={train}", "data.evaluation.data=hf:org/faq/en/test.jsonl"])
+    assert not errors(check_preset(opened))
 
 
 def test_a_run_names_datasets_of_hubs_among_others(hub: str, tmp_path: Path) -> None:

@@ -280,6 +280,8 @@ def test_segments_are_learned_as_they_are_marked(tmp_path: Path) -> None:
      {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"v": 2}}}]}),
     ({"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}}]},
      {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": '{"v": 2}'}]}),
+    ({"role": "assistant", "content": [{"type": "tool_call", "value": '{"name": "f", "arguments": {"a": 1}}'}]},
+     {"role": "tool", "content": [{"type": "text", "value": '{"v": 2}'}]}),
 ])  # fmt: skip
 def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str, Any], dict[str, Any]]) -> None:
     tools = [{"functionDeclarations": [{"name": "f", "parameters": {}}]}]
@@ -287,6 +289,23 @@ def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str,
         user(asked(n)), *called, {"role": "assistant", "content": said(n)}]})  # fmt: skip
     assert spoke(found)[1:3] == [("call", '{"name": "f", "arguments": {"a": 1}}'), ("tool", '{"v": 2}')]
     assert json.loads(found.conversations[0].tools)[0]["name"] == "f"
+
+
+def test_rows_that_all_lack_an_answer_are_told_as_such(tmp_path: Path) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"messages": [user(asked(n))], "ground_truth": str(n)})
+    assert severities(found)["no-usable-rows"] == "error"
+    (told,) = [one.first[0] for one in found.findings if one.code == "no-usable-rows"]
+    assert told.fix is not None and "GRPO" in told.line("en")
+
+
+@pytest.mark.parametrize("part", [
+    {"type": "reasoning", "value": "why"}, {"type": "thinking", "thinking": "why", "signature": "x"},
+    {"text": "why", "thought": True},
+])  # fmt: skip
+def test_thoughts_among_the_parts_of_an_answer(tmp_path: Path, part: dict[str, Any]) -> None:
+    found = looked(tmp_path, "llm", lambda n: {"messages": [
+        user(asked(n)), {"role": "assistant", "content": [part, {"type": "text", "text": said(n)}]}]})  # fmt: skip
+    assert spoke(found)[1] == ("assistant", f"<think>\nwhy\n</think>\n\n{said(0)}")
 
 
 @pytest.mark.parametrize(("code", "row"), [

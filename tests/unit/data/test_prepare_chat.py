@@ -89,6 +89,14 @@ def test_similar_rows_go_only_when_the_answer_is_the_same(tmp_path: Path) -> Non
     assert kept.counts["rows"] == 11
 
 
+@pytest.mark.parametrize(("rows", "told"), [(60, True), (400, False)])
+def test_few_held_out_rows_are_told(rows: int, told: bool, tmp_path: Path) -> None:
+    lines = [{"prompt": f"{n * 7919} {n * 104729}?", "completion": f"{n * 15485863}"} for n in range(rows)]
+    found, problems = prepared(written(tmp_path, lines))
+    assert found.evaluation
+    assert ("few-rows" in problems) == told
+
+
 def test_placeholders_are_filled_or_told(tmp_path: Path) -> None:
     rows = [{"instruction": f"Who are you, {topic}?", "output": "I am {{name}} of {{ author }}."} for topic in TOPICS]
     found, told = prepared(written(tmp_path, rows), placeholders={"name": "Tuna", "autor": "x"})

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.text import Text
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import OptionList, Static
+from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
 
+from tunewiz.data.folders.hub_ids import ABSENT
 from tunewiz.data.formats.format import formats
-from tunewiz.data.reading.source import SAMPLE_PREFIX, samples
+from tunewiz.data.reading.source import SAMPLE_PREFIX, Dataset, samples
+from tunewiz.errand import ErrandFailed, GivenUp, send
 from tunewiz.language import N_, translate
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.printable import printable
+from tunewiz.problems import Problem
 from tunewiz.tui.forms.controls import Answered
 from tunewiz.tui.forms.form import Titled
 from tunewiz.tui.forms.questions import Choice, Offer
@@ -25,7 +31,7 @@ from tunewiz.tui.widgets.pulldown import Pulldown
 from tunewiz.tui.wizard import findings
 from tunewiz.tui.wizard.inspecting import Inspected
 from tunewiz.tui.wizard.keeping import recent, remember
-from tunewiz.tui.wizard.step import State, Step, View
+from tunewiz.tui.wizard.step import LookWanted, State, Step, View
 
 # The data: which file, what it is, what is wrong with it.
 
@@ -70,6 +76,13 @@ class DataView(View):
     _listed_for: type[Preset] | None = None
     _files: Sequence[str] = ()
 
+    @dataclass
+    class Fetched(Message):
+        """The datasets that were ``wanted`` of a hub are here, or not because of ``problems``."""
+
+        wanted: tuple[Dataset, ...]
+        problems: tuple[Problem, ...] = ()
+
     def above(self) -> Iterable[Widget]:
         """Samples and files used lately, until data is named."""
         yield Words(
@@ -80,6 +93,8 @@ class DataView(View):
     def below(self) -> Iterable[Widget]:
         """What was found."""
         yield Static(id="found")
+        yield Button(translate(N_("Download it now")), id="fetch", compact=True)
+        yield Static(id="fetching")
         yield Vertical(id="mapping")
         for name in ("preview", "counts", "lengths", "findings"):
             yield Static(id=name)
@@ -109,6 +124,9 @@ class DataView(View):
         told = findings.state_line(state, self.app.theme_variables)
         self.query_one("#found", Static).update(told)
         self.query_one("#found").display = bool(told.plain)
+        absent = found is not None and any(one.code == ABSENT for one in found.inspection.findings)
+        self.query_one("#fetch").display = absent
+        self.query_one("#fetching").display = absent
         before = self._shown
         if found is None and before is not None and state.asked and before.asked.train == state.asked.train:
             return  # the same file is looked through again: what is known of it keeps its place
@@ -136,6 +154,40 @@ class DataView(View):
             title = Words(N_("Columns: which one plays which role"), classes="view--title")
             rows = [_Role(role, column, columns, role in needed) for role, column, columns in roles]
             await mapping.mount(title, *rows)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Download the datasets of a hub that are not here, in a child; then they are looked through."""
+        if event.button.id != "fetch" or self._shown is None:
+            return
+        event.stop()
+        wanted = self._shown.asked.datasets
+        event.button.disabled = True
+        self._tell_fetching(Text(translate(N_("Downloading …")), style="italic"))
+
+        def work() -> None:
+            worker = get_current_worker()
+            try:
+                send("tunewiz.backends.sources.datasets:bring", wanted, unwanted=lambda: worker.is_cancelled)
+            except GivenUp:
+                return
+            except ErrandFailed as fault:
+                self.post_message(self.Fetched(wanted, tuple(fault.problems)))
+            else:
+                self.post_message(self.Fetched(wanted))
+
+        self.run_worker(work, thread=True, exclusive=True, group="fetching", exit_on_error=False)
+
+    def on_data_view_fetched(self, event: Fetched) -> None:
+        """Have them looked through, or say why they cannot be had."""
+        event.stop()
+        self.query_one("#fetch", Button).disabled = False
+        told = "\n".join(problem.line() for problem in event.problems)
+        self._tell_fetching(Text(told, style=self.app.theme_variables["error"]))
+        if not event.problems:
+            self.post_message(LookWanted())
+
+    def _tell_fetching(self, words: Text) -> None:
+        self.query_one("#fetching", Static).update(words)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take a file used before, or a sample."""
