@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, Literal, get_args
 
+from tunewiz.data.reading.names import SIMPLER
 from tunewiz.data.rows.conversations import Speaker
 
 #: A speaker, or who sets the scene for all of them.
@@ -17,7 +18,7 @@ _NAMES: Final[Mapping[Part, str]] = {
     "user": (
         "user human customer client question questioner asker q prompter patient visitor guest buyer student caller "
         "usr input instruction query prompt 用户 客户 顾客 买家 患者 病人 学生 提问者 提问 问 问题 人类 访客 咨询者 "
-        "求助者 来访者 家长 会员 旅客 乘客 市民 网友"
+        "使用者 求助者 来访者 家长 会员 旅客 乘客 市民 网友"
     ),
     "assistant": (
         "assistant gpt chatgpt bot model ai chatbot agent robot gpt4 gpt3.5 claude llm answer a response reply helper "
@@ -49,7 +50,7 @@ def fold(name: object) -> str:
 
 @lru_cache(maxsize=1 << 12)  # a million rows have a handful of names
 def _folded(name: str) -> str:
-    return _AROUND.sub("", unicodedata.normalize("NFKC", name).casefold())
+    return _AROUND.sub("", unicodedata.normalize("NFKC", name).casefold()).translate(SIMPLER)
 
 
 def part_of(name: object, said: Mapping[str, str] | None = None) -> Part | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tunewiz.data.dialogues.markup import split_dialogue, spoken, without_control
-from tunewiz.data.dialogues.roles import Part
+from tunewiz.data.dialogues.roles import Part, part_of
 
 _NUMBERED: Final = re.compile(r"\D*(\d{1,4})")
 
@@ -25,6 +25,24 @@ def listed(value: Any) -> Any:
         items = list(value.values())
         return [items[place] for _, place in order]
     return [value]
+
+
+def langchain_turn(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A message as LangChain writes it down, ``{"type": "human", "data": {…}}`` or by its class; None for others."""
+    held, kind = item.get("data", item.get("kwargs")), item.get("type")
+    if kind == "constructor" and isinstance(item.get("id"), list) and item["id"]:
+        kind = str(item["id"][-1]).removesuffix("Chunk").removesuffix("Message")
+    if not isinstance(held, Mapping):
+        held = item
+    if not isinstance(kind, str) or "content" not in held or part_of(kind) is None:
+        return None
+    beside = {key: value for key, value in held.items() if key in _OF_LANGCHAIN}
+    more = held.get("additional_kwargs")
+    calls = held.get("tool_calls") or (more.get("tool_calls") if isinstance(more, Mapping) else None)
+    return {"role": kind, "content": held["content"], **beside, **({"tool_calls": calls} if calls else {})}
+
+
+_OF_LANGCHAIN: Final = ("name", "id", "tool_call_id")
 
 
 def is_segments(value: Sequence[Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tunewiz.data.reading.cells import number_of
@@ -12,16 +12,16 @@ _CLOCK: Final = (
     r"(?:[ T,，]*(?P<hour>\d{1,2})(?:[:：时点](?P<minute>\d{1,2}))?(?:[:：分](?P<second>\d{1,2}(?:[.,]\d+)?))?[分秒]?"
     r"\s*(?P<half>[ap]\.?m\.?|上午|下午)?)?\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
 )
-_HALF_FIRST: Final = re.compile("(上午|下午|晚上|凌晨)\\s*")
+_HALF_FIRST: Final = re.compile("(上午|下午|晚上|凌晨|清晨|早上|中午|傍晚|오전|오후)\\s*")
 #: Year first; month first; day first: of a column the first that reads every cell.
 _WRITTEN: Final = tuple(
     re.compile(rf"\s*{date}{_CLOCK}\s*", re.IGNORECASE)
     for date in (
-        r"(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?",
+        r"(?P<year>\d{4})[-/.年년]\s?(?P<month>\d{1,2})[-/.月월]\s?(?P<day>\d{1,2})[日일]?",
         r"(?P<month>\d{1,2})[-/.](?P<day>\d{1,2})[-/.](?P<year>\d{2,4})",
         r"(?P<day>\d{1,2})[-/.](?P<month>\d{1,2})[-/.](?P<year>\d{2,4})",
         r"(?:(?P<year>\d{4})年)?(?P<month>\d{1,2})月(?P<day>\d{1,2})日",
-        r"(?:[a-z]{3,9},?\s+)?(?P<day>\d{1,2})\s+(?P<name>[a-z]{3})[a-z]*\.?,?\s+(?P<year>\d{4})",
+        r"(?:[a-z]{3,9},?\s+)?(?P<day>\d{1,2})[\s-]+(?P<name>[a-z]{3})[a-z]*\.?,?[\s-]+(?P<year>\d{4}|\d\d)",
         r"(?:[a-z]{3,9},?\s+)?(?P<name>[a-z]{3})[a-z]*\.?\s+(?P<day>\d{1,2}),?\s+(?P<year>\d{4})",
         r"(?P<year>(?!))?",  # a clock alone
     )
@@ -37,7 +37,7 @@ def sort_keys(values: Sequence[object]) -> list[float] | None:
     numbers = [number_of(value) for value in values]
     if values and None not in numbers:
         return [number for number in numbers if number is not None]
-    texts = [_HALF_FIRST.sub("", value) + _half(value) if isinstance(value, str) else "" for value in values]
+    texts = [_plain(value) for value in values]
     for pattern in _WRITTEN:
         found = [_moment(pattern, text) for text in texts]
         if found and None not in found:
@@ -45,11 +45,30 @@ def sort_keys(values: Sequence[object]) -> list[float] | None:
     return None
 
 
+_MILLISECONDS: Final = 1e11  # in seconds this is the year 5138
+
+
+def way_of_writing(values: Sequence[object]) -> Callable[[object], float | None]:
+    """What reads another time, in seconds, by the way that most of ``values`` are written; None where it is none."""
+    numbers = [number for value in values if (number := number_of(value)) is not None]
+    if values and 2 * len(numbers) > len(values):
+        unit = 1000.0 if max(numbers) > _MILLISECONDS else 1.0
+        return lambda value: None if (number := number_of(value)) is None else number / unit
+    texts = [_plain(value) for value in values]
+    counts = [sum(_moment(pattern, text) is not None for text in texts) for pattern in _WRITTEN]
+    pattern = _WRITTEN[counts.index(max(counts))]
+    return lambda value: _moment(pattern, _plain(value))
+
+
+def _plain(value: object) -> str:
+    return _HALF_FIRST.sub("", value) + _half(value) if isinstance(value, str) else ""
+
+
 def _half(text: str) -> str:
     said = _HALF_FIRST.search(text)
     if said is None:
         return ""
-    return "pm" if said[1] in ("下午", "晚上") else "am"
+    return "pm" if said[1] in ("下午", "晚上", "傍晚", "中午", "오후") else "am"
 
 
 def _moment(pattern: re.Pattern[str], text: str) -> float | None:

@@ -26,7 +26,9 @@ _DOCTYPE: Final = re.compile(r"\s*<!DOCTYPE[^\[>]*>", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"&(#\d{1,7};|#x[0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{0,31};)?")
 _KNOWN: Final = frozenset(("amp;", "lt;", "gt;", "quot;", "apos;"))
 #: What begins so is XML whatever the file is called.
-BEGINS: Final = re.compile(r"\s*<(\?xml\b|doc>|top>|topics?\b|posts>|rows?>|add>|faq>|dataset>)", re.IGNORECASE)
+BEGINS: Final = re.compile(
+    r"\s*<(\?xml\b|doc>|top>|topics?\b|posts>|rows?>|add>|faq>|dataset>|aiml\b[^>]*>)", re.IGNORECASE
+)
 Path = tuple[str, ...]
 
 

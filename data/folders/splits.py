@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -122,8 +122,17 @@ def joined(parts: Sequence[Source], dataset: Dataset) -> Source:
         size=sum(part.size for part in parts),
         parts={part.name: part for part in parts},
         limit=dataset.limit,
-        notes=tuple(dict.fromkeys(problem for part in parts[:3] for problem in part.notes)),
+        notes=tuple(_once(problem for part in parts[:3] for problem in part.notes)),
     )
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once; what a message tells may be a list or an object, which no set takes."""
+    found: list[Problem] = []
+    for problem in problems:
+        if problem not in found:
+            found.append(problem)
+    return found
 
 
 def _told(chosen: Sequence[Path], path: Path, dataset: Dataset, others: Mapping[str, Sequence[Path]]) -> list[Problem]:

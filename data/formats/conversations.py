@@ -12,7 +12,7 @@ from tunewiz.data.dialogues.markup import split_dialogue, spoken
 from tunewiz.data.formats.choices import right_places, texts_offered
 from tunewiz.data.formats.format import Detection, Format, Role, Shape
 from tunewiz.data.reading.cells import Cells, Table, is_empty, parse_nested
-from tunewiz.data.reading.expressions import value_at
+from tunewiz.data.reading.expressions import passages_text, value_at
 from tunewiz.data.reading.source import Row
 from tunewiz.data.reading.turns import Talk, is_turns, talk, text_of, thought, tool_list
 from tunewiz.data.rows.conversations import Conversation, Turn, plain_exchange
@@ -26,6 +26,8 @@ CHOICES: Final = Role("choices", required=False, many=True, names="llm_choices")
 
 #: What programs write into cells that hold nothing: pandas, SQL, Python, Excel.
 _NOTHING: Final = frozenset(("nan", "<na>", "#n/a", "nat", "null", "none", "nil", "n/a", "na", "undefined", "(null)"))
+#: Objects and lists that hold nothing.
+_HOLLOW: Final = frozenset(("{}", "[]", "[{}]"))
 #: And those of them that are never an answer.
 _NEVER: Final = frozenset(("nan", "<na>", "#n/a", "nat", "undefined", "(null)"))
 _OPTIONAL: Final = frozenset(("input", "system", "history", "tools", "reasoning", "choices"))
@@ -33,7 +35,8 @@ _OPTIONAL: Final = frozenset(("input", "system", "history", "tools", "reasoning"
 
 def is_nothing(role: str, text: str) -> bool:
     """Whether ``text`` in a cell of ``role`` is what a program writes for none (``nan``, ``NULL``)."""
-    return text.strip().casefold() in (_NOTHING if role in _OPTIONAL else _NEVER)
+    bare = text.strip().casefold()
+    return bare in (_NOTHING if role in _OPTIONAL else _NEVER)
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,14 @@ class ChatCells(Cells):
 
     def _plain(self, role: str, column: str) -> str:
         value = value_at(self.row.values, column)
-        if is_empty(value):
+        if is_empty(value) or (role in _OPTIONAL and isinstance(value, str) and value.strip() in _HOLLOW):
             return ""
         if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], str):
             return value[0]
         if isinstance(value, dict) and isinstance(value.get("text"), list) and "answer_start" in value:  # SQuAD
             return str(next(iter(value["text"]), ""))
+        if role in ("input", "prompt", "instruction") and (passages := passages_text(value)) is not None:
+            return passages
         if isinstance(value, (list, tuple, dict)):
             return json.dumps(value, ensure_ascii=False)
         if "choices" in self.detection.mapping and role in ("output", "completion"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.compared import side
 from tunewiz.data.dialogues.judgments import verdict_of
@@ -207,6 +207,9 @@ class ComparedAnswers(Preference):
 # KTO: an answer and whether it was good, without another one to compare it with.
 
 
+_JUDGED: Final = 0.5  # of the rows
+
+
 class Kto(ConversationFormat):
     """A conversation, or a prompt and its completion, with a yes or no."""
 
@@ -230,6 +233,11 @@ class Kto(ConversationFormat):
         if role.name == "desirable":
             return bool(values) and all(verdict_of(value) is not None for value in values)
         return True
+
+    def assumed(self, mapping: Mapped, table: Table) -> bool:
+        """Only where most rows are judged: the others would be left out."""
+        judged = table.filled(mapping["desirable"][0])
+        return super().assumed(mapping, table) and (judged >= _JUDGED or table.source.format == self.name)
 
     def accepts(self, mapping: Mapped, table: Table) -> bool:
         """With turns, or with a prompt and a completion."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.dialogues.segments import is_segments, learned
+from tunewiz.data.exports.saved_chats import layout_of
 from tunewiz.data.formats.conversations import ChatCells, ConversationFormat
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table, parse_nested
@@ -170,14 +171,19 @@ def _log_of_a_chat(source: Source) -> list[Problem]:
             fix = say("To train on answers, begin the lines with User: and Assistant: (问： and 答：).")
             return [warning("questions-in-text", message, source.at(), fix)]
         return []
-    message = say("The lines tell when who speaks: this is a saved chat, of which every word would be trained on.")
+    message = say(
+        "The lines begin with times, as a log's or a saved chat's do: every word of them would be trained on."
+    )
     fix = say("To train on answers, write each exchange as a paragraph: a line User: …, a line Assistant: …")
     return [warning("chat-in-text", message, source.at(), fix)]
 
 
 def is_saved_chat(first: Sequence[str]) -> bool:
-    """Whether at least every third line tells when somebody speaks."""
-    return len(first) >= _FEW_LINES and 3 * sum(bool(_SAID_AT.match(text)) for text in first) >= len(first)
+    """Whether lines tell when somebody speaks, in a layout that is known or in at least every third of them."""
+    timed = sum(bool(_SAID_AT.match(text)) for text in first)
+    return bool(layout_of([text.rstrip("\r\n") for text in first])) or (
+        len(first) >= _FEW_LINES and 3 * timed >= len(first)
+    )
 
 
 def _has_blank_lines(source: Source) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -21,6 +21,7 @@ from tunewiz.data.formats.conversations import (
 from tunewiz.data.formats.format import Detection, Mapped, Role
 from tunewiz.data.reading.cells import Table
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, normalise_name
+from tunewiz.data.reading.expressions import value_at
 from tunewiz.data.reading.meaning import LONGEST_LABEL, is_again, is_choice, is_verdict
 from tunewiz.data.reading.records import read
 from tunewiz.data.reading.source import Row, Source
@@ -139,7 +140,10 @@ class _TurnList(ConversationFormat):
         """A text beside the turns that sets their scene (the context of Google's chat models) is the system prompt."""
         used = {column for columns in mapping.values() for column in columns}
         beside = [guess.column for guess in guesses("llm_scene", [name for name in table.columns if name not in used])]
-        scene = next((column for column in beside if table.kind(column) == "text"), "")
+        turns = [str(value_at(row.values, mapping[self.turns][0])) for row in table.rows]
+        scene = next(
+            (name for name in beside if table.kind(name) == "text" and not _said_again(table, name, turns)), ""
+        )
         return mapping if not scene or "system" in mapping else {**mapping, "system": (scene,)}
 
     def takes(self, source: Source, table: Table) -> Detection | None:
@@ -291,3 +295,15 @@ def _answers(table: Table) -> bool:
     """Whether there are answers beside the questions: their category is then no label to learn."""
     found = [guess.column for guess in guesses("llm_completion", table.columns) if guess.strength >= USUAL]
     return any(table.kind(column) != "number" and table.mean_length(column) > 2 for column in found)
+
+
+def _said_again(table: Table, column: str, turns: Sequence[str]) -> bool:
+    """Whether most texts of a column stand in the turns of their rows as well: the first question once more."""
+    texts = [str(row.values.get(column) or "").strip() for row in table.rows]
+    found = sum(bool(text) and _plain(text) in _plain(held) for text, held in zip(texts, turns, strict=True))
+    return 2 * found > len(texts)
+
+
+def _plain(text: str) -> str:
+    """Letters and digits alone: turns may stand in a text, their quotes and line ends escaped."""
+    return "".join(filter(str.isalnum, text.replace("\\n", "")))

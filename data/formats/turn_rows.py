@@ -143,12 +143,12 @@ def turn_columns(table: Table) -> Mapped | None:
     what = max(said or texts, key=table.mean_length)
     found = {"speaker": (who,), "content": (what,)}
     free = [column for column in table.columns if column not in (who, what)]
-    orders = [guess.column for guess in guesses("llm_order", free) if _sorts(table, guess.column)]
+    orders = [guess.column for guess in guesses("llm_order", free) if sorts(table, guess.column)]
     named = [guess.column for guess in guesses("llm_conversation", free) if guess.column not in orders]
     named += [guess.column for guess in guesses("llm_conversation", free) if guess.column in orders]
-    ids = [column for column in named if _stand_together(table, column)]
+    ids = [column for column in named if stand_together(table, column)]
     # Turns that stand apart can be put together only where something else tells their order.
-    apart = [column for column in named if orders and _come_again(table, column)]
+    apart = [column for column in named if orders and come_again(table, column)]
     if ids or apart:
         own = max(ids, key=lambda column: len({str(value) for value in table.values(column)})) if ids else apart[0]
         found["conversation"] = (own,)
@@ -160,7 +160,7 @@ def turn_columns(table: Table) -> Mapped | None:
     return found | ({"order": (orders[0],)} if orders else {})
 
 
-def _stand_together(table: Table, column: str) -> bool:
+def stand_together(table: Table, column: str) -> bool:
     """Whether equal cells follow each other, several turns under each."""
     values = [str(value_at(row.values, column)) for row in table.rows]
     runs = sum(1 for _ in groupby(values))
@@ -170,16 +170,16 @@ def _stand_together(table: Table, column: str) -> bool:
 def _are_mixed(table: Table) -> bool:
     """Whether turns of several conversations stand between each other, so that an answer is to an earlier question."""
     named = [guess.column for guess in guesses("llm_conversation", table.columns)]
-    return any(_come_again(table, column) and not _stand_together(table, column) for column in named)
+    return any(come_again(table, column) and not stand_together(table, column) for column in named)
 
 
-def _come_again(table: Table, column: str) -> bool:
+def come_again(table: Table, column: str) -> bool:
     """Whether a column names conversations of several turns each: every cell is filled, and most come again."""
     values = [str(value) for value in table.values(column)]
     return len(values) == len(table.rows) and 1 < len(set(values)) <= len(values) // 2
 
 
-def _sorts(table: Table, column: str) -> bool:
+def sorts(table: Table, column: str) -> bool:
     """Whether turns can be put in order by a column: numbers, times, or texts that all are as long."""
     values = table.values(column)
     if len(values) < len(table.rows):

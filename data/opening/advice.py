@@ -15,10 +15,10 @@ from tunewiz.data.formats.format import Detection, Format, Mapped
 from tunewiz.data.formats.turn_rows import turn_columns
 from tunewiz.data.opening.left_over import spare_columns
 from tunewiz.data.opening.matching import Match, match
-from tunewiz.data.opening.unfolding import graded
+from tunewiz.data.opening.unfolding import best_of, graded
 from tunewiz.data.reading.cells import Table, number_in, parse_nested
 from tunewiz.data.reading.columns import EXACT, USUAL, guesses, list_columns, normalise_name, numbered_columns
-from tunewiz.data.reading.expressions import map_options
+from tunewiz.data.reading.expressions import map_options, passages_text
 from tunewiz.data.reading.meaning import (
     LONGEST_LABEL,
     asks,
@@ -282,10 +282,21 @@ def graded_answers(source: Source, table: Table, column: str) -> Problem:
     if not key:
         message = say("{column} holds several answers a row, and nothing says which of them are right.", column=column)
         return error("answers-unjudged", message, source.at(), fix)
+    best = best_of(table, column, key, values)
+    if best:
+        fix = say("To learn the best by {key}: {mapping}. Or write the best into chosen, another into rejected.",
+                  key=key, mapping=map_options(_asked(table, column) | {"completion": best}))  # fmt: skip
     shown = list(dict.fromkeys(str(value) for value in values))
     message = say("The objects in {column} are graded by {key} ({values}): not all of them are right.",
                   column=column, key=key, values=tuple(shown[:6]))  # fmt: skip
     return error("marks-unclear", message, source.at(), fix)
+
+
+def _asked(table: Table, beside: str) -> dict[str, str]:
+    """The column of the question beside answers, as a prompt; empty where no name tells."""
+    rest = [name for name in table.columns if name != beside and table.kind(name) == "text"]
+    found = [guess.column for role in ("llm_asked", "llm_prompt", "title") for guess in guesses(role, rest)]
+    return {"prompt": found[0]} if found else {}
 
 
 #: Formats of turns, and the role that holds them.
@@ -314,8 +325,13 @@ def _titles(table: Table, known: Candidates, title: str, text: str) -> Message:
 def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) -> Message:
     if len(beside) == 1 and _title_of(table, (text, beside[0])):
         return _titles(table, known, beside[0], text)
-    answers = tried(known, "prompt_completion", table, {"prompt": (text,), "completion": (beside[-1],)})
-    repeated = comes_again(table, beside[-1]) or table.kind(beside[-1]) != "text"
+    ask = len(beside) == 1 and asks(table, beside[0]) and not asks(table, text)
+    prompt, completion = (beside[0], text) if ask else (text, beside[-1])
+    said = not any(isinstance(parse_nested(value), (dict, list)) for value in table.values(completion))
+    said = said or table.kind(completion) == "texts"
+    given = {"prompt": (prompt,), "completion": (completion,)}
+    answers = tried(known, "prompt_completion", table, given) if said else ""
+    repeated = said and (comes_again(table, beside[-1]) or table.kind(beside[-1]) != "text")
     labels = tried(known, "classification", table, {"text": (text,), "label": (beside[-1],)}) if repeated else ""
     whole = tuple(column for column in table.columns if column in (text, *beside) and table.kind(column) == "text")
     raw = tried(known, "text", table, {"text": whole}) or f"{map_options({'text': text})} --format text"
@@ -325,6 +341,10 @@ def _choices(table: Table, known: Candidates, text: str, beside: Sequence[str]) 
             answers=answers,
             labels=labels,
             raw=raw,
+        )
+    if not answers and not labels:
+        return say(
+            "Write what is to be learned into a column of texts; or train on every word of the text: {raw}.", raw=raw
         )
     return say("Say what to learn: {mapping}; or every word of the text: {raw}.", mapping=answers or labels, raw=raw)
 
@@ -430,9 +450,13 @@ def told_of_values(source: Source, table: Table, best: Match) -> list[Problem]:
     for role in ("output", "completion", "instruction", "prompt", "input"):
         column = next(iter(best.mapping.get(role, ())), "")
         plain = {"role", "from", "answer_start", "messages"}  # turns, and SQuAD's answers
+        asked = role in ("instruction", "prompt", "input")
+        if asked and any(passages_text(value) is not None for value in table.values(column)):
+            message = say("The passages in {column} are written one below the other.", column=column)
+            told.append(note("passages-joined", message, source.at()))
+            continue
         if any(isinstance(value, dict) and not plain & set(value) for value in table.values(column)):
             message = say("{column} holds objects; they are written as JSON.", column=column)
-            asked = role in ("instruction", "prompt", "input")
             told.append((warning if asked else note)("object-text", message, source.at()))
         lists = [value for value in table.values(column) if isinstance(value, list) and len(value) > 1]
         several = [value for value in lists if not is_turns(value[:1])]

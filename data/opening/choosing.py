@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tunewiz.data.dialogues.compared import compared_pair, judge_of
+from tunewiz.data.dialogues.roles import part_of
 from tunewiz.data.formats.choices import choice_of, counted
 from tunewiz.data.formats.format import Format, Mapped
 from tunewiz.data.formats.preferences import ComparedAnswers
 from tunewiz.data.formats.retrieval_rows import MultipleChoice
 from tunewiz.data.formats.supervised import PromptCompletion
 from tunewiz.data.opening.matching import Match, match
-from tunewiz.data.reading.cells import Table
-from tunewiz.data.reading.columns import guesses
+from tunewiz.data.reading.cells import Table, parse_nested
+from tunewiz.data.reading.columns import USUAL, guesses
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.source import Source
+from tunewiz.data.reading.turns import plain_keys
 from tunewiz.problems import Problem, error, note, say
 
 #: Roles that may name the right choice.
@@ -72,6 +74,40 @@ def _compared(candidates: Mapping[str, Format], table: Table, said: Mapped) -> M
         return None
     given = {roles[0]: pair, roles[1]: (judge,)} | ({role: (asked[0],)} if asked else {})
     return match(format_, table, {**given, **said}) if asked or role == "prompt" else None
+
+
+def answers_beside(candidates: Mapping[str, Format], table: Table, best: Match) -> Match | None:
+    """Turns that end with a question in each row, and a column of the answers to them; None where there is none."""
+    turns = next((best.mapping[role][0] for role in ("messages", "conversations") if role in best.mapping), "")
+    if not turns or PromptCompletion.name not in candidates or not _all_ask(table, turns):
+        return None
+    rest = [column for column in table.columns if column != turns]
+    named = [guess.column for guess in guesses("llm_completion", rest) if guess.strength >= USUAL]
+    paths = (path for path in _ANSWERS if path.split("[")[0] in rest)
+    answers = next((column for column in (*named, *paths) if _is_filled(table, column)), "")
+    given = {"prompt": (turns,), "completion": (answers,)}
+    return match(candidates[PromptCompletion.name], table, given) if answers else None
+
+
+#: Where servers of chats put the answers beside the turns that were sent to them.
+_ANSWERS = ("choices[].message.content", "choices[].text", "response.choices[].message.content")
+
+
+def _is_filled(table: Table, column: str) -> bool:
+    values = table.values(column)
+    texts = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
+    return len(texts) > len(table.rows) / 2 and all(isinstance(text, str) for text in texts)
+
+
+def _all_ask(table: Table, column: str) -> bool:
+    """Whether the last turn of each row is the user's."""
+    held = [parse_nested(value) for value in table.values(column)]
+    last = [
+        plain_keys(value[-1]) for value in held if isinstance(value, list) and value and isinstance(value[-1], dict)
+    ]
+    return bool(held) and len(last) == len(held) and all(
+        part_of(turn.get("role", turn.get("from", "")), table.source.speakers) == "user" for turn in last
+    )  # fmt: skip
 
 
 def first_choice(source: Source, table: Table, mapping: Mapped) -> tuple[int | None, list[Problem]]:

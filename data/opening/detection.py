@@ -24,7 +24,7 @@ from tunewiz.data.opening.advice import (
     told_of_values,
     unread_judgments,
 )
-from tunewiz.data.opening.choosing import choice_match, first_choice
+from tunewiz.data.opening.choosing import answers_beside, choice_match, first_choice
 from tunewiz.data.opening.for_pairs import as_pairs
 from tunewiz.data.opening.judged import judged, together, unjudged
 from tunewiz.data.opening.labels import (
@@ -179,6 +179,8 @@ def _detected(
         if for_llm:
             raise refuse_llm_columns(source, table, missing, how_to_map(with_leaves(table), candidates))
         raise refuse(source, table, works, missing)
+    if for_llm and not given and (beside := answers_beside(candidates, table, found[0])) is not None:
+        found = [beside, *found]
     refuse_empty_answers(source, table, found[0])
     return _detection(source, table, found, given, for_llm)
 
@@ -263,6 +265,7 @@ def _refuse_for_retrieval(
     if given or source.format != "auto":
         return
     refuse_compared(source, table)
+    refuse_numbered_turns(source, table)
     if not found:
         refuse_single_turns(source, table)
     layout, marks = llm_layout(table.columns)

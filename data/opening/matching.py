@@ -15,6 +15,9 @@ from tunewiz.data.reading.meaning import is_again, is_mark
 _TRIED_MAPPINGS = 2_000
 
 
+#: Of so many rows one at least has something in each column that says anything.
+_MANY = 10
+
 #: Roles that say nothing of what is learned: a score beside the texts does, and it is not passed over for them.
 _IDS = frozenset(("query_id", "document_id"))
 
@@ -91,7 +94,8 @@ def _choices(format_: Format, role: Role, table: Table, free: Sequence[str], giv
     if not found:
         counted = [column for column in numbered_columns(role.known_as, free) if format_.fits(role, column, table)]
         found = [Guess(column, EXACT) for column in counted[:1]]
-    return found
+    filled = [guess for guess in found if table.values(guess.column)]
+    return filled or (found if format_.shape == "conversations" or len(table.rows) < _MANY else [])
 
 
 def _several(
@@ -128,6 +132,7 @@ def _optional(format_: Format, table: Table, mapping: Mapped, given: Mapped) -> 
             role.name == "similar"
             and not exact
             and whole.get("query", ("",))[0] in numbered_columns("query", table.columns)
+            and len(numbered_columns("positive", table.columns)) < 2  # each has an answer of its own
         ):
             # 问题1, 问题2 and 问题3 beside one answer are ways to ask the same.
             more = [column for column in numbered_columns("query", free) if format_.fits(role, column, table)]

@@ -481,7 +481,8 @@ def _graded(source: Source, table: Table) -> Problem | None:
     """An error for answers in objects of which scores tell the better ones."""
     for column in table.columns:
         key, _ = graded(table, column)
-        if key and guesses("llm_asked", [name for name in table.columns if name != column]):
+        rest = [name for name in table.columns if name != column]
+        if key and (guesses("llm_asked", rest) or guesses("title", rest)):
             return graded_answers(source, table, column)
     return None
 

@@ -250,6 +250,16 @@ def unclear_marks(source: Source, table: Table, mapping: Mapped) -> Problem | No
     return None
 
 
+def best_of(table: Table, column: str, key: str, values: list[Any]) -> str:
+    """An expression for the text of the best object by numbers under ``key``; "" where most rows have none such."""
+    found = next(iter(unfolded(replace(table, columns=(column,)))), "")
+    if "[]." not in found or not _are_numbers(values):
+        return ""
+    end = "min" if normalise_name(key) in _RANKS else "max"
+    best = found.replace("[].", f"[{key}={end}].", 1)
+    return best if 2 * len(table.values(best)) > len(table.rows) else ""
+
+
 def ask_which(source: Source, table: Table, column: str, text: str, mark: tuple[str, list[Any]]) -> Problem:
     """An error that asks which of the objects in a column are right, by the key and values of ``mark``."""
     key, values = mark

@@ -28,7 +28,7 @@ def may_be_cut(detection: Detection) -> bool:
     source, kind = detection.source, type(detection.format)
     by_bytes = source.newline != "CR" and not source.encoding.startswith(("utf-16", "utf-32"))
     plain = not source.compression and source.limit is None and source.span is None and by_bytes
-    if not plain or source.container not in ("jsonl", "csv", "tsv"):
+    if not plain or source.layout or source.container not in ("jsonl", "csv", "tsv"):
         return False
     if issubclass(kind, ConversationFormat):
         by_row = kind.rows is Format.rows and kind.conversations is ConversationFormat.conversations

@@ -12,7 +12,7 @@ from typing import Final
 
 from tunewiz.data.reading.expressions import is_expression
 from tunewiz.data.reading.names import EXACT as EXACT
-from tunewiz.data.reading.names import HEADINGS, NAMES
+from tunewiz.data.reading.names import HEADINGS, NAMES, SIMPLER
 from tunewiz.data.reading.names import USUAL as USUAL
 from tunewiz.data.reading.names import WEAK as WEAK
 from tunewiz.data.text.language import language_of_name
@@ -72,7 +72,8 @@ class Guess:
 @lru_cache(maxsize=1 << 16)
 def normalise_name(name: str) -> str:
     """A column name without case, width, separators and byte-order mark: ``Question_1`` and ``question 1`` agree."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
+    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).strip("\ufeff").casefold())
+    return plain if plain.isascii() else plain.translate(SIMPLER)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -175,16 +175,34 @@ def has_header(records: Sequence[Record]) -> bool:
     named = [cell.strip() for cell in first if cell.strip()]
     if not named or any(_NUMBER.match(cell) for cell in named):
         return False
+    columns = [[r.cells[index].strip() for r in rest if index < len(r.cells)] for index in range(len(first))]
+    if len(named) > 1 and _is_above_values(first, columns):
+        return True
     if any(_SENTENCE.search(cell) or len(cell) > _NAME_LENGTH or "\n" in cell for cell in named):
         return False
     if all(is_known(cell) for cell in named):
         return True
     if len(set(named)) < len(named):
-        return False
-    columns = [[r.cells[index].strip() for r in rest if index < len(r.cells)] for index in range(len(first))]
+        alone = all(name not in values for name, values in zip(first, columns, strict=True) if name.strip())
+        return alone and 2 * sum(map(is_known, set(named))) >= len(set(named)) > 1
     if any(is_known(cell) and cell.strip() not in columns[index] for index, cell in enumerate(first)):
         return True
     return sum(_differs(first[index].strip(), values) for index, values in enumerate(columns)) > 0
+
+
+#: Times and dates as forms write them in the first column of a table.
+_DATES: Final = 3
+_DATED: Final = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?(?:[ T,].*)?")
+
+
+def _is_above_values(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Whether the first cell of a column is a word above dates throughout, as the questions of a form stand there."""
+    for name, values in zip(first, columns, strict=True):
+        filled = [value for value in values if value]
+        named = bool(name.strip()) and len(name) <= _NAME_LENGTH and not _DATED.match(name.strip())
+        if named and len(filled) >= _DATES and all(_DATED.fullmatch(value) for value in filled):
+            return True
+    return False
 
 
 def _differs(name: str, values: list[str]) -> int:

@@ -9,11 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
+from tunewiz.data.dialogues.roles import PARTS
+from tunewiz.data.exports.saved_chats import CHATS, saved_chat
+from tunewiz.data.exports.sql_dumps import is_dump, laid_out
 from tunewiz.data.folders.hub_ids import hub_dataset, kept_folder
 from tunewiz.data.reading.columns import is_known
 from tunewiz.data.reading.dialect import delimited_layout, layout_of
 from tunewiz.data.reading.encodings import Encoding, detect_encoding, known_encoding, nearest_encoding
-from tunewiz.data.reading.expressions import is_expression
+from tunewiz.data.reading.expressions import is_expression, value_at
 from tunewiz.data.reading.folders import collection_source, folder_source
 from tunewiz.data.reading.json_document import find_rows
 from tunewiz.data.reading.json_text import Decoder, NotJson, mend, unpacked
@@ -102,7 +105,7 @@ def _file(path: Path, dataset: Dataset) -> Source:
     base = Source(path, dataset.path, "csv", compression=compression, size=path.stat().st_size)
     marked = signature(head, place)
     if marked == "parquet":
-        return _parquet(base)
+        return _plain(_parquet(base), dataset)
     if marked == "xlsx":
         return _xlsx(base, dataset)
     return _text(base, dataset)
@@ -116,6 +119,27 @@ def _parquet(base: Source) -> Source:
     from tunewiz.data.reading.parquet import columns
 
     return base.altered(container="parquet", columns=columns(base, _quiet), header=True)
+
+
+def _plain(source: Source, dataset: Dataset) -> Source:
+    """The source, its rows as plain ones where a known program wrote them in a way of its own.
+
+    What the user maps may be of the columns that stand in the file: then they stay.
+    """
+    from tunewiz.data.exports.known import known_export, refuse_half, told
+    from tunewiz.data.reading.records import read
+
+    layout = known_export(row.values for row in read(source, _quiet))
+    if not layout:
+        if not dataset.columns:
+            refuse_half(source, source.columns)
+        return source
+    plain = source.altered(layout=layout)
+    plain = plain.altered(columns=_keys(plain))
+    mapped = {role: name for role, name in dataset.columns.items() if role not in PARTS}
+    if mapped and not (_has(plain, mapped) and _reaches(plain, mapped)):
+        return source
+    return plain.altered(notes=(*source.notes, note("known-export", told(layout), source.at())))
 
 
 def _xlsx(base: Source, dataset: Dataset) -> Source:
@@ -199,8 +223,23 @@ def _text(base: Source, dataset: Dataset) -> Source:
     container, under, shape = _text_container(source, peeked, found.append)
     source = source.altered(container=container, rows_under=under, shape=shape, notes=(*notes, *found))
     if container in ("json", "jsonl"):
-        return source.altered(columns=_keys(source))
+        return _plain(source.altered(columns=_keys(source)), dataset)
+    if is_dump(peeked, source.path.suffix.casefold()):
+        return laid_out(source)
+    if dataset.format in CHATS:
+        chat = saved_chat(source, peeked, dataset)
+        if chat is not None:
+            return chat
     return delimited_layout(source, peeked, dataset)
+
+
+def _reaches(source: Source, mapping: Mapping[str, str]) -> bool:
+    """Whether something is found at what is mapped, in any of the first rows."""
+    from tunewiz.data.reading.records import read
+
+    rows = [row.values for row in islice(read(source, _quiet), _PEEKED_ROWS)]
+    paths = [path.strip() for names in mapping.values() for path in names.split(",")]
+    return all(any(value_at(row, path) not in (None, "", []) for row in rows) for path in paths)
 
 
 def _html(source: Source, dataset: Dataset) -> Source | None:
@@ -348,6 +387,7 @@ def _keys(source: Source) -> tuple[str, ...]:
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _AS_XLSX: Final = say("Save it as .xlsx or .csv.")
 _UNPACK: Final = say("Unpack it first and give the file inside.")
+_UNPACK_ALL: Final = say("Unpack it and give the folder, or the file of it that is meant.")
 _CONVERT: Final = say("Convert it to parquet, JSON Lines or CSV.")
 
 #: First bytes -> what it is, what to do.
@@ -374,7 +414,14 @@ def signature(head: bytes, place: Where) -> Literal["parquet", "xlsx", ""]:
             raise BadData(error("unsupported-file", say("This is a Word or PowerPoint file."), place, _AS_XLSX))
         if b"xl/" in head or b"[Content_Types].xml" in head or b"docProps/" in head or b"_rels/" in head:
             return "xlsx"
-        raise BadData(error("unsupported-file", say("This is a zip archive."), place, _UNPACK))
+        raise BadData(
+            error(
+                "unsupported-file",
+                say("This is a zip archive that does not hold one file of data alone."),
+                place,
+                _UNPACK_ALL,
+            )
+        )
     for mark, told, fix in _REFUSED:
         if head.startswith(mark):
             raise BadData(error("unsupported-file", told, place, fix))

@@ -2,7 +2,8 @@
 
 ``positive_ctxs[].text`` is the text of each object in a list, ``documents[is_selected].paragraphs[]`` the paragraphs of
 those objects whose ``is_selected`` is true (``[!is_selected]``: of the others), ``ctx[score>=2].text`` the texts of
-those with such a score, ``ctx[label=good].text`` of those so called, ``passages[0]`` the first of a list,
+those with such a score, ``ctx[score=max].text`` of the one with the highest, ``ctx[label=good].text`` of those so
+called, ``passages[0]`` the first of a list,
 ``title + content`` both in one text. A list inside a list is the parts of one text. A column that has such a name
 itself goes first.
 """
@@ -22,6 +23,7 @@ from tunewiz.data.reading.scales import label_word, word_worth
 _NESTED_LIMIT: Final = 1 << 22
 _JOIN: Final = re.compile(r"\s*\+\s*")
 _COMPARISON: Final = re.compile(r"(.+?)(>=|<=|=|>|<)(.+)")
+_EXTREME: Final = re.compile(r"(.+?)=(max|min)")
 #: Between steps; one in brackets is of a number.
 _DOT: Final = re.compile(r"\.(?![^\[\]]*\])")
 _STEP: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
@@ -86,6 +88,50 @@ def _follow(values: Any, steps: tuple[Step, ...]) -> Any:
     return _follow(value, tuple(rest)) if rest else value
 
 
+def passages_text(value: Any) -> str | None:
+    r"""The passages of a list of objects one below the other, each with its title; None where ``value`` is none such.
+
+    >>> passages_text([{"title": "Figs", "text": "They are sweet.", "is_supporting": True}, {"text": "So are plums."}])
+    'Figs\nThey are sweet.\n\nSo are plums.'
+    """
+    held = nested(value)
+    if not isinstance(held, list) or not held or not all(isinstance(item, dict) for item in held):
+        return None
+    found = [_passage(item) for item in held]
+    return "\n\n".join(text for text in found if text) if all(text is not None for text in found) else None
+
+
+#: Keys of a passage's text, and of texts that stand beside it and are no part of it.
+_PASSAGES: Final = (
+    "text",
+    "passage_text",
+    "paragraph_text",
+    "passage",
+    "paragraph",
+    "content",
+    "contents",
+    "body",
+    "paragraphs",
+)
+_HEADS: Final = ("title", "标题")
+_BESIDE: Final = 64  # characters of an id, a label, a name
+
+
+def _passage(item: Mapping[str, Any]) -> str | None:
+    key = next((name for name in _PASSAGES if isinstance(item.get(name), (str, list))), "")
+    rest = [held for name, held in item.items() if name not in (key, *_HEADS)]
+    texts = item[key] if key and isinstance(item[key], list) else [item.get(key)]
+    plain = all(isinstance(text, str) for text in texts)
+    if (
+        not plain
+        or "role" in item
+        or any(isinstance(held, str) and len(held) > _BESIDE and "://" not in held for held in rest)
+    ):
+        return None
+    title = next((held for name in _HEADS if isinstance(held := item.get(name), str)), "")
+    return "\n".join(text for text in (title, *texts) if text.strip())
+
+
 def _chosen(value: Any, mark: str, beside: Mapping[str, Any]) -> Any:
     """The part of a list that a mark in brackets names; ``beside`` is the object that holds the list."""
     if not isinstance(value, list):
@@ -96,9 +142,30 @@ def _chosen(value: Any, mark: str, beside: Mapping[str, Any]) -> Any:
         return value[int(mark)] if int(mark) < len(value) else None
     name, wanted = mark.removeprefix("!"), not mark.startswith("!")
     if all(isinstance(item, dict) for item in value):
+        best = _best(value, name)
+        if best is not None:
+            return value[best] if wanted else [*value[:best], *value[best + 1 :]]
         return [item for item in value if _fits(item, name) == wanted]
     index = beside.get(name)
     return value[index] if isinstance(index, int) and 0 <= index < len(value) else None
+
+
+def _best(items: list[dict[str, Any]], mark: str) -> int | None:
+    """The place of the object with the highest (or lowest) number; None where that is not what ``mark`` asks for."""
+    found = _EXTREME.fullmatch(mark)
+    numbers = [(_number(item.get(found[1].strip())), place) for place, item in enumerate(items)] if found else []
+    told = [(number, place) for number, place in numbers if number is not None]
+    if found is None or not told:
+        return None
+    highest = (max if found[2] == "max" else min)(number for number, _ in told)
+    return next(place for number, place in told if number == highest)
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
 
 
 def _fits(item: Mapping[str, Any], mark: str) -> bool:
@@ -109,9 +176,8 @@ def _fits(item: Mapping[str, Any], mark: str) -> bool:
     value, sign, wanted = item.get(found[1].strip()), found[2], found[3].strip()
     if sign == "=":
         return value is not None and label_word(value) == label_word(wanted)
-    try:
-        left, right = float(str(value)), float(wanted)
-    except ValueError:
+    left, right = _number(value), _number(wanted)
+    if left is None or right is None:
         return False
     return (
         left >= right

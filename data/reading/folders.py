@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tunewiz.data.exports.saved_chats import CHATS
 from tunewiz.data.folders.class_folders import text_folder
 from tunewiz.data.folders.hub_cards import card_folder
 from tunewiz.data.folders.saved import listed_folder, saved_folder
-from tunewiz.data.folders.splits import split_folder
+from tunewiz.data.folders.splits import joined, split_folder
 from tunewiz.data.reading.columns import guesses
 from tunewiz.data.reading.source import Dataset, Source
-from tunewiz.problems import BadData, Message, Problem, Where, error, note, say
+from tunewiz.problems import BadData, Message, Problem, Where, error, note, say, warning
 
 _SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx"})
 _PACKED: Final = frozenset({".gz", ".bz2", ".xz"})
@@ -82,10 +83,30 @@ def _known_folder(path: Path, dataset: Dataset, discover: Callable[[Dataset], So
         saved_folder(path, dataset)
         or card_folder(path, dataset, discover)
         or listed_folder(path, dataset, discover)
-        or text_folder(path, dataset)
+        or _chats(text_folder(path, dataset), dataset, discover)
     )
     found = found or (None if _holds_collection(path) else split_folder(path, dataset, discover))
     return None if found is None else _as_told(found, dataset)
+
+
+_LOOKED: Final = 3  # files of a folder by which it is known as one of chats
+
+
+def _chats(found: Source | None, dataset: Dataset, discover: Callable[[Dataset], Source]) -> Source | None:
+    """A folder of text files, those of saved chats as such, one after another."""
+    if found is None or found.columns != ("text",) or dataset.format not in CHATS:
+        return found
+    names = list(found.parts)
+    if any(discover(replace(dataset, path=name)).container != "chat" for name in names[:_LOOKED]):
+        return found
+    parts = [discover(replace(dataset, path=name, limit=None)) for name in names]
+    chats = [part for part in parts if part.container == "chat"]
+    whole = joined(chats, dataset)
+    if len(chats) == len(parts):
+        return whole
+    left = tuple(part.name for part in parts if part.container != "chat")
+    message = say("Files that are no saved chats like the others are left out: {files}.", files=left)
+    return whole.altered(notes=(*whole.notes, warning("no-chat", message, Where(file=dataset.path))))
 
 
 def _as_told(found: Source, dataset: Dataset) -> Source:

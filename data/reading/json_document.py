@@ -20,7 +20,18 @@ from tunewiz.problems import BadData, Message, Report, error, note, say, warning
 #: Lists of objects under these keys are parts of a row, not the rows.
 _PARTS: Final = frozenset(
     (
-        *("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "history", "tools", "images"),
+        *(
+            "messages",
+            "conversations",
+            "conversation",
+            "dialog",
+            "dialogue",
+            "turns",
+            "history",
+            "tools",
+            "images",
+            "participants",
+        ),
         *("paragraphs", "qas", "answers", "pos", "neg", "chosen", "rejected", "prompt"),
         *("completion", "positive_messages", "negative_messages", "rejected_messages", "choices", "functions"),
     )
@@ -218,8 +229,25 @@ def _begins_with_object(text: JsonText) -> bool:
     return text.peek() == "[" and text.second() == "{"
 
 
+def _held(value: dict[str, Any], key: str) -> list[Any]:
+    """The list under a key, or under one in an object."""
+    *around, last = key.split(_UNDER)
+    for name in around:
+        value = value[name]
+    return list(value[last])
+
+
+def _have_parts(items: list[Any]) -> bool:
+    """Whether the objects of a list called like a part of a row hold such lists themselves: then they are the rows."""
+    return all(isinstance(item, dict) and any(_is_rows(item.get(key)) for key in _TURNS) for item in items[:_FIRST])
+
+
+_TURNS: Final = ("messages", "conversations", "conversation", "turns", "dialog", "dialogue")
+_FIRST: Final = 3  # rows that tell what all are
+
+
 def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
-    lists = [key for key, item in value.items() if key not in _PARTS and _is_rows(item)]
+    lists = [key for key, item in value.items() if _is_rows(item) and (key not in _PARTS or _have_parts(item))]
     lists = lists or [
         f"{key}{_UNDER}{inner}"
         for key, item in value.items()
@@ -234,7 +262,10 @@ def _rows_key(value: dict[str, Any], source: Source, report: Report) -> str:
         if len(lists) > 1:
             rest = ", ".join(key for key in lists if key != best)
             message = say("Other lists of the file are not read: {keys}.", keys=rest)
-            report(note("other-lists", message, source.at(), say("Save them as files of their own to use them.")))
+            fix = say("Save them as files of their own to use them.")
+            first = {key: _held(value, key)[0] for key in lists}
+            alike = any(set(first[key]) == set(first[best]) for key in lists if key != best)
+            report((warning if alike else note)("other-lists", message, source.at(), fix))
         return best
     return ""
 

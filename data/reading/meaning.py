@@ -58,6 +58,7 @@ LONGEST_LABEL: Final = 60  # characters of an average label
 _MOST_GRADES: Final = 10  # different numbers of a scale; more are counts and years
 _DATE: Final = re.compile(r"^\d{4}[-/年.]\d{1,2}([-/月.]\d{1,2}日?)?([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2})?$")
 _URL: Final = re.compile(r"^(https?://|www\.|/?[\w.-]+/[\w./-]+$)")
+_MAIL: Final = re.compile(r"^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$")
 _CODE: Final = re.compile(r"^[\w.\-]*\d[\w.\-]*$", re.ASCII)
 
 
@@ -96,6 +97,8 @@ def carries(table: Table, column: str) -> bool:
     if name in _MASKS and table.kind(column) == "numbers":
         return True
     labelled = _LABELLED.search(name) is not None
+    if name in _NUMBERS and _is_said(table, column):
+        return True
     if name in _PLAIN or (name.endswith(("id", "idx", "编号", "序号")) and not labelled) or name.startswith("unnamed"):
         return False
     scene = table.kind(column) == "text" and any(guess.strength == EXACT for guess in guesses("llm_scene", [column]))
@@ -105,9 +108,25 @@ def carries(table: Table, column: str) -> bool:
         flags = {str(value) for value in values} <= {"0", "1", "True", "False"}
         return flags or labelled or _weighs(column) or bool(guesses("llm_label", [column]))
     texts = [str(value).strip() for value in values]
-    if all(_DATE.match(text) or _URL.match(text) for text in texts) or sort_keys(texts) is not None:
+    if (
+        all(_DATE.match(text) or _URL.match(text) or _MAIL.match(text) for text in texts)
+        or sort_keys(texts) is not None
+    ):
         return False
     return len(set(texts)) < len(texts) or not all(_CODE.match(text) for text in texts) or len(texts) < 2
+
+
+#: Names of numbers, ids and origins under which some programs write texts.
+_NUMBERS: Final = frozenset(("id", "index", "idx", "no", "num", "number", "key", "source", "编号", "序号", "来源"))
+_SAID: Final = 40  # characters of an average text
+
+
+def _is_said(table: Table, column: str) -> bool:
+    """Whether texts of a column differ from row to row and ask something, or are long, as no id is."""
+    values = table.values(column)
+    if table.kind(column) != "text" or 2 * len(set(map(str, values))) <= len(values) or _URL.match(str(values[0])):
+        return False
+    return asks(table, column) or table.mean_length(column) >= _SAID
 
 
 #: How questions look, in English and Chinese.

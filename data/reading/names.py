@@ -14,6 +14,19 @@ USUAL: Final = 2
 WEAK: Final = 1
 
 
+#: Characters of traditional writing that stand in names of columns and roles, and what they are in simplified writing.
+SIMPLER: Final = dict(
+    zip(
+        map(
+            ord,
+            "問題標準類別詞語應術關鍵輸請說對會話內訊時間編號單點擊選項擇錯誤較優質評價譯總結參條復覆檢尋顧買賣歷資樣難負據記錄補機師醫務線產導戶員確調簡體複詢續",
+        ),
+        "问题标准类别词语应术关键输请说对会话内讯时间编号单点击选项择错误较优质评价译总结参条复复检寻顾买卖历资样难负据记录补机师医务线产导户员确调简体复询续",
+        strict=True,
+    )
+)
+
+
 def _names(*lines: str) -> tuple[str, ...]:
     return tuple(name for line in lines for name in line.split())
 
@@ -38,7 +51,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
             "answer answers document doc passage context paragraph answertext faqanswer clickeddoc clickeddocument",
             "chunk",
             "clickedtext clickedpassage entailment entailed 点击文档 点击内容 蕴含句",
-            "标准话术 话术 应答 应答话术 参考话术",
+            "标准话术 话术 应答 应答话术 参考话术 人工修正答案 修正答案 correctedanswer",
             "答案 回答 答 答复 标准答案 标准回复 回复 解答 文档 段落 篇章 上下文 材料",
         ),
         WEAK: _names(
@@ -128,7 +141,8 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("prompt prompts 提示 提示词"),
         USUAL: _names(
             "query question questions problem problems ask asks",
-            "问题 提问 问 问句 题目 查询 用户问题 用户输入 input inputs source src user",
+            "问题 提问 问 问句 题目 查询 用户问题 用户输入 用户问法 input inputs source src user",
+            "userinput userquery userquestion textinput",
             "human customer 用户 客户 顾客 买家 咨询 咨询内容 原文 源文 输入 q",
         ),
         WEAK: _names("content text article document passage body inputtext 正文 内容 文本 文章 上文 上联"),
@@ -137,9 +151,11 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names("completion completions response 回复 补全"),
         USUAL: _names(
             "solution solutions canonicalsolution ideal idealanswer referenceanswer goldanswer",
+            "人工修正答案 修正答案 correctedanswer correctedresponse expectedanswer expectedoutput expectedresponse",
             "answer answers answerkey output target targets tgt assistant reply replies bot gpt chatbot",
             "标准话术 话术 应答 应答话术",
             "回答 答案 答 解答 答复 标准答案 标准回答 标准回复 客服 助手 机器人 卖家 店家 商家 译文 输出 a",
+            "groundtruth groundtruths expected",
         ),
         WEAK: _names(
             "positive content summary abstract highlights headline translation 摘要 总结 概要 概述 标题 翻译 下文 下联",
@@ -176,16 +192,23 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         EXACT: _names(
             "messages conversations conversation dialogue dialog chat turns segments 对话 消息 会话 聊天记录"
         ),
-        USUAL: _names("dialogues items 多轮对话 talk talks utterances conv contents"),
+        USUAL: _names(
+            "dialogues items 多轮对话 talk talks utterances conv contents",
+            "chatmessages contextmessages messagelist msgs messagehistory",
+        ),
         WEAK: _names("data text content 数据 内容 记录"),
     },
     # Of tables with a turn a row: who speaks, what, in which conversation, and in what order.
     "llm_speaker": {
         EXACT: _names("role speaker sender from author who speakerrole 角色 说话人 发言人 发送方 发送者 身份 说话者"),
+        USUAL: _names(
+            "sendername nickname nick username authorname speakername fromname 昵称 发送人 说话人昵称 发送者昵称"
+        ),
+        WEAK: _names("user name talker remark issender isself isfromme direction inbound 姓名 是否本人"),
     },
     "llm_said": {
         EXACT: _names("content message utterance text value said msg body what messagetext messagecontent messagebody"),
-        USUAL: _names("内容 消息 消息内容 话语 文本 发言 发言内容 聊天内容 对话内容 说的话"),
+        USUAL: _names("内容 消息 消息内容 话语 文本 发言 发言内容 聊天内容 对话内容 说的话 strcontent"),
     },
     "llm_conversation": {
         EXACT: _names(
@@ -201,7 +224,7 @@ NAMES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         ),
         USUAL: _names(
             "timestamp time createdat sentat datetime createtime ts created sent sendtime msgtime messagetime",
-            "eventtime sentdate createdtime senttime timesent datesent loggedat receivedat startedat",
+            "strtime eventtime sentdate createdtime senttime timesent datesent loggedat receivedat startedat",
             "时间 发送时间 时间戳 序号 顺序 消息时间 创建时间 发言时间 聊天时间 对话时间 会话时间 日期时间",
         ),
         WEAK: _names("index idx no number date 日期"),

@@ -25,6 +25,8 @@ _READERS: Final = {
     "yaml": "documents.yaml_rows",
     "xml": "documents.xml_rows",
     "arrow": "folders.saved",
+    "sql": "exports.sql_dumps",
+    "chat": "exports.saved_chats",
     "texts": "folders.class_folders",
 }
 
@@ -43,7 +45,10 @@ def read(source: Source, report: Report) -> Iterator[Row]:
     records: Callable[[Source, Report], Iterator[Row]] = import_module(
         f"tunewiz.data.{_READERS[source.container]}"
     ).records
-    rows: Iterator[Row] = islice(records(source, report), source.limit)
+    rows = records(source, report)
+    if source.layout and source.container != "chat":
+        rows = import_module("tunewiz.data.exports.known").plain_rows(source, rows, report)
+    rows = islice(rows, source.limit)
     if source.keys:
         rows = (replace(row, values={name: _renamed(value, source.keys) for name, value in row.values.items()})
                 for row in rows)  # fmt: skip

@@ -150,11 +150,25 @@ def _way_out(path: str) -> Message:
 
 #: ``files`` are read one after another, of ``texts`` each file is a row; ``beir`` has parts that are no rows.
 Container = Literal[
-    "csv", "tsv", "json", "jsonl", "parquet", "xlsx", "html", "yaml", "xml", "arrow", "files", "texts", "beir"
+    "csv",
+    "tsv",
+    "json",
+    "jsonl",
+    "parquet",
+    "xlsx",
+    "html",
+    "yaml",
+    "xml",
+    "arrow",
+    "chat",
+    "sql",
+    "files",
+    "texts",
+    "beir",
 ]
 #: How one JSON object holds all rows: see :mod:`tunewiz.data.reading.json_document`; "" where it does not.
 Shape = Literal["", "columns", "cells", "split", "objects", "entries"]
-Compression = Literal["", "gz", "bz2", "xz"]
+Compression = Literal["", "gz", "bz2", "xz", "zip"]
 Quoting = Literal["", "doubled", "backslash", "none"]
 Newline = Literal["", "LF", "CRLF", "CR", "mixed"]
 EncodingBasis = Literal["", "given", "bom", "ascii", "strict", "plausible", "uncertain"]
@@ -178,6 +192,8 @@ class Source:
     one, or the keys of the first objects in order of appearance. ``shape``: how one JSON object
     holds all rows. ``skip_lines`` stand before the table and are no part of it; ``heading`` records are the header:
     groups of columns, their names, units. ``span`` is the part of the file that is read, where it is not the whole.
+    ``layout`` is the program's or benchmark's way of writing whose rows are brought into plain ones
+    (:mod:`tunewiz.data.exports`), "" where they are read as they are.
     ``speakers`` is what the user says of who speaks in conversations, name to part; ``keys`` are fields of their turns
     by other names than the usual ones, name to usual name.
     """
@@ -199,6 +215,7 @@ class Source:
     columns: tuple[str, ...] = ()
     rows_under: str = ""
     shape: Shape = ""
+    layout: str = ""
     sheet: str = ""
     size: int = 0
     mapping: Mapping[str, str] = field(default_factory=dict)

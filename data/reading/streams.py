@@ -7,10 +7,12 @@ import codecs
 import gzip
 import io
 import lzma
+import re
+import zipfile
 import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 
 from tunewiz.problems import Problem, Report, error, say
 
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
 
 
 _MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = ((b"\x1f\x8b", "gz"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "xz"))
-_DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, OSError)
+_ZIP: Final = b"PK\x03\x04"
+#: What systems put beside the files of an archive.
+_HIDDEN: Final = re.compile(r"(?:^|/)(?:\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
+#: What messengers put beside a chat.
+_MEDIA: Final = re.compile(
+    r"\.(?:jpe?g|png|gif|webp|heic|mp[34]|opus|ogg|m4a|aac|amr|wav|mov|3gp|vcf|thumb)$", re.IGNORECASE
+)
+_DAMAGE: Final = (EOFError, zlib.error, lzma.LZMAError, OSError, zipfile.BadZipFile)
 #: A line longer than this many bytes (or characters, in UTF-16 and UTF-32) is left out rather than held in memory.
 LINE_LIMIT: Final = 64 << 20
 #: Bytes read at once, large enough that Python's overhead a call vanishes beside decompression.
@@ -67,7 +76,21 @@ def compression_of(path: Path) -> Compression:
     """How the file is compressed, by its first bytes; its name does not count."""
     with path.open("rb") as stream:
         head = stream.read(8)  # the longest mark of _MAGIC has six
+    if head.startswith(_ZIP):
+        return "zip" if len(members_of(path)) == 1 else ""
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
+
+
+def members_of(path: Path) -> list[str]:
+    """The files in a zip archive that may hold data; none of a workbook or a text document, which are zips as well."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return []
+    if any(name == "[Content_Types].xml" or name.startswith(("xl/", "word/", "ppt/", "META-INF/")) for name in names):
+        return []
+    return [name for name in names if not name.endswith("/") and not _HIDDEN.search(name) and not _MEDIA.search(name)]
 
 
 def open_bytes(path: Path, compression: Compression) -> tuple[BinaryIO, Unpacked]:
@@ -108,6 +131,14 @@ def _opened(path: Path, compression: Compression) -> _Readable:
         return bz2.open(path, "rb")
     if compression == "xz":
         return lzma.open(path, "rb")
+    if compression == "zip":
+        archive = zipfile.ZipFile(path)
+        try:
+            return cast(_Readable, archive.open(members_of(path)[0]))
+        except (RuntimeError, NotImplementedError) as reason:  # a password, a method that Python does not know
+            raise OSError(0, str(reason)) from reason
+        finally:
+            archive.close()  # the file stays open as long as its member is read
     return path.open("rb")
 
 

@@ -18,7 +18,7 @@ from tunewiz.data.dialogues.markup import split_dialogue, spoken, without_contro
 from tunewiz.data.dialogues.order import ANSWERS, in_order, lost_beside_call
 from tunewiz.data.dialogues.plain import plain_talk
 from tunewiz.data.dialogues.roles import Part, fold, part_of, speaker_of
-from tunewiz.data.dialogues.segments import is_segments, listed, turns_of_segments
+from tunewiz.data.dialogues.segments import is_segments, langchain_turn, listed, turns_of_segments
 from tunewiz.data.dialogues.trees import Branch, branch
 from tunewiz.data.reading.cells import Table, is_empty, parse_nested
 from tunewiz.data.rows.conversations import Turn, plain_turns
@@ -72,7 +72,18 @@ _PLAIN: Final = frozenset(
     (
         *("id", "tool_call_id", "name", "timestamp", "time", "date", "created_at", "index", "turn", "turn_id", "type"),
         *("token_count", "tokens", "model", "recipient", "end_turn", "status", "refusal", "create_time", "update_time"),
-        *("uuid", "message_id", "parent", "parent_id", "message_tree_id", "lang", "language", "annotations", "audio"),
+        *(
+            "uuid",
+            "message_id",
+            "content_type",
+            "parent",
+            "parent_id",
+            "message_tree_id",
+            "lang",
+            "language",
+            "annotations",
+            "audio",
+        ),
     )
 )
 _KNOWN: Final = frozenset((*_NAMES, *_CONTENTS, *_THOUGHTS, *_CALLS, *_TOOLS, *_LEARNED)) | _PLAIN
@@ -427,7 +438,11 @@ def _only_text(item: Mapping[str, Any]) -> str:
 
 def plain_keys(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """A turn whose keys are written like ``Role`` and ``Content``, with the usual ones; any other as it is."""
-    if any(key in item for key in _NAMES) or not any(str(key).casefold() in _NAMES for key in item):
+    if any(key in item for key in _NAMES):
+        return item
+    if (own := langchain_turn(item)) is not None:
+        return own
+    if not any(str(key).casefold() in _NAMES for key in item):
         return item
     return {str(key).casefold(): value for key, value in item.items()}
 

@@ -277,7 +277,8 @@ def _fact_rows(inspection: Inspection, source: Source) -> Iterator[tuple[str, st
     detection = inspection.detection
     if detection is not None:
         yield N_("Format"), f"{detection.format.name} ({translate(detection.format.title)})"
-        yield N_("Mapping"), ", ".join(f"{role} = {'+'.join(names)}" for role, names in detection.mapping.items())
+        if detection.mapping:
+            yield N_("Mapping"), ", ".join(f"{role} = {'+'.join(names)}" for role, names in detection.mapping.items())
     yield from _count_rows(inspection)
     yield from conversation_report.facts(inspection)
 

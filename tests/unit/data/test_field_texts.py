@@ -57,7 +57,8 @@ def test_a_saved_chat_is_not_taken_for_prose_in_silence(tmp_path: Path, line: st
         ),
         encoding="utf-8",
     )
-    assert "saved chat" in told(looked(path))["chat-in-text"]
+    found = looked(path)
+    assert found.format == "saved_chat" and "客服 answers" in told(found)["saved-chat"]
 
 
 def test_prose_that_names_an_hour_is_no_chat(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_words_with_tags_are_no_text_to_learn(tmp_path: Path) -> None:
     path.write_text(
         "".join(f"小王 2024-01-01 10:{n:02d}:11\n怎么办理第{n}张卡？\n\n" for n in range(20)), encoding="utf-8"
     )
-    assert severities(inspect(Dataset(str(path)), "llm"))["chat-in-text"] == "warning"
+    assert severities(inspect(Dataset(str(path)), "llm"))["who-answers"] == "error"
 
 
 def test_lists_of_grades_beside_lists_of_texts_are_never_passed_over(tmp_path: Path) -> None:
