@@ -14,7 +14,7 @@ from tunewiz.data.formats.retrieval_rows import MultipleChoice
 from tunewiz.data.formats.supervised import PromptCompletion
 from tunewiz.data.opening.matching import Match, match
 from tunewiz.data.reading.cells import Table, parse_nested
-from tunewiz.data.reading.columns import USUAL, guesses
+from tunewiz.data.reading.columns import USUAL, guesses, normalise_name
 from tunewiz.data.reading.expressions import map_options
 from tunewiz.data.reading.source import Source
 from tunewiz.data.reading.turns import plain_keys
@@ -82,13 +82,17 @@ def answers_beside(candidates: Mapping[str, Format], table: Table, best: Match) 
     if not turns or PromptCompletion.name not in candidates or not _all_ask(table, turns):
         return None
     rest = [column for column in table.columns if column != turns]
-    named = [guess.column for guess in guesses("llm_completion", rest) if guess.strength >= USUAL]
+    named = [guess.column for guess in guesses("llm_completion", rest)
+             if guess.strength >= USUAL and table.kind(guess.column) == "text"
+             and normalise_name(guess.column) not in _CHECKED]  # fmt: skip
     paths = (path for path in _ANSWERS if path.split("[")[0] in rest)
     answers = next((column for column in (*named, *paths) if _is_filled(table, column)), "")
     given = {"prompt": (turns,), "completion": (answers,)}
     return match(candidates[PromptCompletion.name], table, given) if answers else None
 
 
+#: What a reward is computed from: seldom an answer in words.
+_CHECKED = ("groundtruth", "groundtruths")
 #: Where servers of chats put the answers beside the turns that were sent to them.
 _ANSWERS = ("choices[].message.content", "choices[].text", "response.choices[].message.content")
 
