@@ -326,8 +326,8 @@ class Candidates(Section):
     def share(self, fresh: bool = False) -> float:
         """The share that is written; of auto, what serves without a measure. ``fresh``: of a head new before training.
 
-        A head trained from nothing on a few hundred queries knows less than BM25: on a collection that it was not chosen
-        on half of the search measured below the search alone and three quarters above it (BENCHMARKS.md, quality).
+        A head trained from nothing on a few hundred queries knows less than BM25: on two collections half of the search
+        measured below the search alone and three quarters above it (BENCHMARKS.md, quality).
         """
         return (0.75 if fresh else 0.0) if self.search_share == "auto" else self.search_share
 
