@@ -165,3 +165,18 @@ async def test_a_key_that_a_line_of_text_takes_is_not_offered(app: TunewizApp) -
         next(row for row in screen.query(Row) if row.question.key == "model.id").take_focus()
         await until(pilot, lambda: "/ Search" not in seen(app).splitlines()[-1])
         assert "a All or fitting" not in seen(app).splitlines()[-1]
+
+
+async def test_choosing_a_task_leaves_the_choice_where_it_is(app: TunewizApp) -> None:
+    """Its fields are made anew; the focus went by way of the presets below, and the step scrolled to them."""
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(WizardScreen())
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await pilot.pause(0.5)
+        screen = app.screen
+        assert isinstance(screen, WizardScreen) and screen.state.draft.value(("task",)) == "llm"
+        view = screen.query_one(View)
+        assert view.scroll_y == 0
+        question = view.question_at(app.focused)
+        assert question is not None and question.key == "task"

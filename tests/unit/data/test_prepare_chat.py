@@ -195,3 +195,13 @@ def test_the_samples_are_clean(name: str) -> None:
     done, _ = prepared(f"sample:{name}")
     assert done.evaluation
     assert bool(done.labels) == name.startswith("intents")
+
+
+def test_the_length_advised_has_room_for_a_chat_template(tmp_path: Path) -> None:
+    """Short rows lost the end of the question: what a template puts around both was not counted."""
+    file = tmp_path / "short.jsonl"
+    rows = [{"prompt": f"{'word ' * 12}{n}", "completion": f"{'more ' * 12}{n}"} for n in range(40)]
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    found = inspect(Dataset(str(file)), task="llm")
+    longest = max(one.tokens[100] for one in found.lengths if one.role == "conversation")
+    assert found.advice is not None and found.advice.max_length >= longest + 10

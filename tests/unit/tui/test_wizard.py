@@ -12,9 +12,9 @@ from tunewiz.errand import ErrandFailed, GivenUp, send
 from tunewiz.presets.drafts.draft import Draft
 from tunewiz.presets.preset import Preset
 from tunewiz.presets.yaml.library import loads
-from tunewiz.problems import BadData
+from tunewiz.problems import BadData, Problem, say
 from tunewiz.tui.forms.questions import Question
-from tunewiz.tui.wizard.inspecting import examine, inspection_request
+from tunewiz.tui.wizard.inspecting import examine, inspection_request, on_screen
 from tunewiz.tui.wizard.machine import Pace, look, time_line
 from tunewiz.tui.wizard.step import State, owner, questions_of
 from tunewiz.tui.wizard.steps.method import layers
@@ -156,3 +156,11 @@ def test_a_source_forgets_a_model_that_it_does_not_have() -> None:
     assert take_source(made, "modelscope").is_answered(("model", "id"))
     assert not take_source(made, "local").is_answered(("model", "id"))
     assert take_source(draft(model__id="/models/mine"), "local").is_answered(("model", "id"))
+
+
+def test_roles_are_called_on_the_screen_as_beside_their_lists() -> None:
+    used = (say("{role} = {columns}", role="query", columns="提问"), say("{role} = {columns}", role="its", columns="b"))
+    guessed = say("Guessed, please check: {format} with {used}.", format="pairs", used=used)
+    told = on_screen(Problem("warning", "columns-uncertain", guessed)).message
+    assert told.text("zh") == "以下为猜测，请核对：查询 ← 提问、its ← b。"
+    assert guessed.text("en") == "Guessed, please check: pairs with query = 提问, its = b."
