@@ -387,9 +387,7 @@ def _finding(finding: Finding, name: str) -> RenderableType:
     if finding.count > 1:
         text.append(f" × {finding.count:,}")
     text.append(_places(finding, name), style="dim")
-    told = first.message.text()
-    told = f"{told} {first.fix.text()}" if first.fix else told
-    return Group(text, Padding(Text(printable(told, 1000)), _INDENT, expand=False))
+    return Group(text, Padding(Text(printable(first.told(), 1000)), _INDENT, expand=False))
 
 
 def _places(finding: Finding, name: str) -> str:
