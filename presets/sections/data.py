@@ -389,12 +389,6 @@ class LlmData(Rows):
     )
     format: str = vary_field(Rows, "format", examples=["auto", "alpaca", "sharegpt", "messages", "classification"])
     columns: dict[str, str] = vary_field(Rows, "columns", examples=[{"prompt": "问题", "response": "答案"}])
-    roles: dict[str, Literal["user", "assistant", "system", "tool", "call"]] = Field(
-        default_factory=dict,
-        title=N_("Roles"),
-        description=N_("Who speaks in conversations, where a name is none of the usual ones."),
-        examples=[{"客服": "assistant", "客户": "user"}],
-    )
     split: str = Field(
         "auto",
         min_length=1,

@@ -38,6 +38,12 @@ class ReadingOptions(Section):
         description=N_("Which column plays which role, where the guess is wrong or unsure."),
         examples=[{"query": "问题", "positive": "答案"}],
     )
+    roles: dict[str, Literal["user", "assistant", "system", "tool", "call"]] = Field(
+        default_factory=dict,
+        title=N_("Roles"),
+        description=N_("Who speaks in conversations, where a name is none of the usual ones."),
+        examples=[{"客服": "assistant", "客户": "user"}],
+    )
     encoding: str = Field(
         "auto",
         min_length=1,
@@ -194,7 +200,7 @@ class Rows(ReadingOptions, TrainingData):  # of classes listed, the fields of th
             self.limit,
             labels=labels if isinstance(labels := getattr(self, "labels", None), dict) else {},
             subset=self.subset,
-            roles=getattr(self, "roles", {}),
+            roles=self.roles,
         )
         if isinstance(self.train, str):
             return (_placed(own, self.train, self.revision),)
@@ -217,7 +223,7 @@ class Rows(ReadingOptions, TrainingData):  # of classes listed, the fields of th
             source.limit or own.limit,
             like=own if general and not told else None,
             labels=source.labels or own.labels,
-            roles=own.roles,
+            roles=source.roles or own.roles,
             subset=source.subset or own.subset,
             weight=source.weight,
         )
