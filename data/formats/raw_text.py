@@ -66,7 +66,7 @@ class RawText(ConversationFormat):
         blocks = _has_blank_lines(source)
         message = say("Each paragraph is a text to train on.") if blocks else say("Each line is a text to train on.")
         # 0.8, below opened._SURE: a table that nobody can read may be named .txt too, and is not trained on unasked.
-        told = (note("plain-text", message, source.at()), *_log_of_a_chat(source))
+        told = (note("plain-text", message, source.at()), *_no_prose(source))
         return Detection(self, whole, {_COLUMN: (_COLUMN,)}, 0.8, told)
 
     def rows(self, detection: Detection, report: Report) -> Iterator[Row]:
@@ -155,13 +155,21 @@ _SAID_AT: Final = re.compile(
 _TAGGED: Final = re.compile(r"^\S+(?:[ \t]+\S+){0,3}?[ \t]+(?:O|[BIESMLU]-\S+)\s*$")
 
 
-def _log_of_a_chat(source: Source) -> list[Problem]:
-    """A warning where at least every third line tells when somebody speaks; an error where words stand with tags."""
+#: A query, an iteration, a document and its grade (TREC's qrels); or a document, its rank, score and the run's name.
+_JUDGED: Final = re.compile(r"^\S+[ \t]+Q?\d+[ \t]+\S+[ \t]+-?\d+(?:[ \t]+-?\d[\d.eE+-]*[ \t]+\S+)?\s*$")
+
+
+def _no_prose(source: Source) -> list[Problem]:
+    """An error where words stand with tags, or judgments; a warning where it looks like a chat or questions."""
     first = [text for _, text in islice(lines(source, lambda _problem: None), _LINES) if text.strip()]
     if len(first) >= _FEW_LINES and 2 * sum(bool(_TAGGED.match(text)) for text in first) > len(first):
         message = say("The lines are words with tags (named entities); as raw text the tags would be learned as words.")
         fix = say("Write a row for each sentence: the text, and its entities as the answer.")
         return [(error if source.format == "auto" else warning)("tagged-words", message, source.at(), fix)]
+    if len(first) >= _FEW_LINES and sum(bool(_JUDGED.match(text)) for text in first) > _ALIKE * len(first):
+        message = say("The lines are judgments or results of a search (TREC): there is no text to learn in them.")
+        fix = say("They belong to a corpus and queries, for retrieval: data.evaluation.qrels.")
+        return [(error if source.format == "auto" else warning)("judged-lines", message, source.at(), fix)]
     if not is_saved_chat(first):
         asking = sum(text.rstrip().endswith(("?", "？")) for text in first)
         if len(first) >= 2 * _FEW_LINES and 0.3 * len(first) <= asking <= 0.7 * len(first):
