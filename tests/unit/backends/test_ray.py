@@ -13,7 +13,7 @@ import yaml
 
 from tunewiz.backends.engines.llama_factory import LlamaFactory
 from tunewiz.backends.machine.hardware import Gpu
-from tunewiz.backends.ranks import place, ray
+from tunewiz.backends.ranks import place, plan, ray
 from tunewiz.backends.ranks.plan import ALONE, divided, plan_of, plan_problems
 from tunewiz.backends.ranks.ray_worker import Carried
 from tunewiz.backends.runs.run import Run
@@ -36,6 +36,7 @@ def preset(workers: int = 2, **launch: Any) -> Preset:
 
 
 def test_ray_trains_only_what_llama_factory_trains_and_only_where_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_taken", [None])  # a run in this very process may have chosen
     cards = [Gpu(index=number, name="A", memory_total=80 << 30, memory_used=0) for number in range(8)]
     strategies = frozenset({"ddp"})
     monkeypatch.delenv("USE_RAY", raising=False)
