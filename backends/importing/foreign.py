@@ -7,7 +7,7 @@ and a reason; so is a value that the preset's own rules refuse.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,6 +79,8 @@ class Draft:
         except NoPlace as fault:
             self.no_place(given, fault.why)
             return True
+        except BadPreset as fault:  # a rule knows the value, not where it stands
+            raise BadPreset(*(replace(problem, where=given.where) for problem in fault.problems)) from None
         except (TypeError, ValueError):
             self.no_place(given, say("its value cannot be read"))
             return True

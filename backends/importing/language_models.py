@@ -280,7 +280,7 @@ def _plugins(value: Any) -> Mapping[str, Any]:
     names = [str(one).rsplit(".", 1)[-1] for one in (value if isinstance(value, list) else [value])]
     others = [name for name in names if name not in ("LigerPlugin", "CutCrossEntropyPlugin")]
     if others:
-        raise NoPlace(say("no key of a preset says this"))
+        raise NoPlace(say(UNKNOWN))
     # Both never hold all scores of the vocabulary at once.
     return {"training.liger": True}
 

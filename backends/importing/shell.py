@@ -47,9 +47,10 @@ _INSIDE: Final = re.compile(
 _ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _DECLARES: Final = ("export", "local", "readonly", "declare", "typeset")
 _KEYWORDS: Final = ("if", "then", "else", "elif", "do", "{", "}", "!", "time", "fi", "done", "exec", "nohup")
-#: How deep ``eval`` may lie in ``eval``, and the most words that variables may unfold to.
+#: How deep ``eval`` may lie in ``eval``, and how many characters variables may fill in: a few lines may double a text
+#: until no memory holds it.
 _DEEPEST: Final = 4
-_MOST: Final = 10_000
+_MOST: Final = 1 << 20
 
 
 def commands_of(text: str) -> list[list[Word]]:
@@ -88,7 +89,7 @@ class _Script:
     lines: Sequence[str]
     variables: dict[str, list[str]] = field(default_factory=dict)
     commands: list[list[Word]] = field(default_factory=list)
-    words: int = 0
+    filled: int = 0
 
     def read(self, text: str, line: int, depth: int) -> None:
         """Take the commands of ``text``; ``line`` is where all of it stands, 0 where its own lines are the file's."""
@@ -152,11 +153,9 @@ class _Script:
         """The words that a piece of a word becomes; the first goes on with what stands before it."""
         if kind == "double":
             whole = re.fullmatch(r"\$\{(\w+)\[@\]\}", piece["double"])
-            return self.variables.get(whole[1], [piece["double"]]) or [""] if whole else [self._within(piece["double"])]
+            return (whole and self._values(whole[1])) or [self._within(piece["double"])]
         if kind in ("named", "braced", "all", "otherwise"):
-            value = self._value(piece)
-            self.words += value.count(" ")
-            return (value.split() if value.strip() and self.words < _MOST else [value]) or [""]
+            return self._value(piece).split() or [""]
         return [piece[kind]] if kind in ("escaped", "single") else [piece[0]]
 
     def _within(self, text: str) -> str:
@@ -170,10 +169,16 @@ class _Script:
         return "".join(found)
 
     def _value(self, piece: re.Match[str]) -> str:
-        known = self.variables.get(piece["braced"] or piece["named"])
+        known = self._values(piece["braced"] or piece["named"])
         if known is not None:
             return " ".join(known)
         return piece[0] if piece["otherwise"] is None else piece["otherwise"]
+
+    def _values(self, name: str) -> list[str] | None:
+        """What a variable holds; ``None`` where it holds nothing that is said here, or all of them too much."""
+        known = self.variables.get(name)
+        self.filled += sum(map(len, known or ())) + len(known or ())
+        return known if self.filled <= _MOST else None
 
     def _line(self, text: str, begun: int) -> int:
         """Where an option stands that a variable brought; the line of the command where it is not found."""

@@ -229,6 +229,8 @@ def test_what_is_no_configuration_is_refused(name: str, text: str, code: str, tm
     with pytest.raises(BadPreset) as caught:
         read(file)
     assert code in [problem.code for problem in caught.value.problems] or code == "yaml-syntax"
+    if code == "another-training":
+        assert [problem.where.line for problem in caught.value.problems] == [2]
 
 
 @pytest.mark.parametrize(
@@ -248,6 +250,13 @@ def test_what_is_no_configuration_is_refused(name: str, text: str, code: str, tm
 def test_a_shell_script_is_read_as_the_shell_reads_it(text: str, words: list[str]) -> None:
     found = [command for command in commands_of(text) if command[0].text == "run"]
     assert [word.text for word in found[0]] == words
+
+
+@pytest.mark.parametrize("line", ['a="$a$a"', "a=$a$a", 'a=("${a[@]}" "${a[@]}")', 'eval a="$a$a"'])
+def test_a_text_that_is_doubled_without_end_is_left_as_it_is(line: str) -> None:
+    (command,) = commands_of("a=xy\n" + f"{line}\n" * 60 + "run --x 1 $a")
+    assert [word.text for word in command][:3] == ["run", "--x", "1"]
+    assert sum(len(word.text) for word in command) < 4 << 20
 
 
 FOLDED = """\

@@ -121,26 +121,6 @@ def test_an_answer_is_never_advised_to_be_read_before_the_answer(tmp_path: Path)
     assert "output_long" in told and "--map input" not in told
 
 
-@pytest.mark.parametrize("line", ["{n} 0 doc-{n} 1", "q{n} Q0 d{n} 1 12.5 bm25"])
-def test_judgments_are_no_text_to_learn(line: str, tmp_path: Path) -> None:
-    path = tmp_path / "qrels.txt"
-    path.write_text("".join(line.format(n=n) + "\n" for n in range(20)), encoding="utf-8")
-    found = severities(inspect(Dataset(str(path)), "llm"))
-    assert "error" in found.values()
-    path.write_text("".join(f"In {1900 + n} the town had {n} houses and 3\n" for n in range(20)), encoding="utf-8")
-    assert "judged-lines" not in severities(inspect(Dataset(str(path)), "llm"))
-
-
-def test_words_with_tags_are_no_text_to_learn(tmp_path: Path) -> None:
-    path = tmp_path / "ner.txt"
-    path.write_text("".join(f"Ann B-PER\nlives O\nin O\nTown{n} B-LOC\n\n" for n in range(20)), encoding="utf-8")
-    assert severities(inspect(Dataset(str(path)), "llm"))["tagged-words"] == "error"
-    path.write_text(
-        "".join(f"小王 2024-01-01 10:{n:02d}:11\n怎么办理第{n}张卡？\n\n" for n in range(20)), encoding="utf-8"
-    )
-    assert severities(inspect(Dataset(str(path)), "llm"))["who-answers"] == "error"
-
-
 def test_lists_of_grades_beside_lists_of_texts_are_never_passed_over(tmp_path: Path) -> None:
     found = looked(tmp_path, "reranker", lambda n: {"query": asked(n), "docs": [said(n), other(n)], "labels": [1, 0]})
     assert severities(found)["texts-graded"] == "error"
@@ -285,37 +265,11 @@ def test_segments_are_learned_as_they_are_marked(tmp_path: Path) -> None:
     assert alone.conversations[0].text == asked(0) + said(0) and severities(alone)["only-answers"] == "warning"
 
 
-@pytest.mark.parametrize("called", [
-    ({"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": 1}}}]},
-     {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"v": 2}}}]}),
-    ({"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}}]},
-     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": '{"v": 2}'}]}),
-    ({"role": "assistant", "content": [{"type": "tool_call", "value": '{"name": "f", "arguments": {"a": 1}}'}]},
-     {"role": "tool", "content": [{"type": "text", "value": '{"v": 2}'}]}),
-])  # fmt: skip
-def test_calls_among_the_parts_of_a_turn(tmp_path: Path, called: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    tools = [{"functionDeclarations": [{"name": "f", "parameters": {}}]}]
-    found = looked(tmp_path, "llm", lambda n: {"tools": tools, "messages": [
-        user(asked(n)), *called, {"role": "assistant", "content": said(n)}]})  # fmt: skip
-    assert spoke(found)[1:3] == [("call", '{"name": "f", "arguments": {"a": 1}}'), ("tool", '{"v": 2}')]
-    assert json.loads(found.conversations[0].tools)[0]["name"] == "f"
-
-
 def test_rows_that_all_lack_an_answer_are_told_as_such(tmp_path: Path) -> None:
     found = looked(tmp_path, "llm", lambda n: {"messages": [user(asked(n))], "ground_truth": str(n)})
     assert severities(found)["no-usable-rows"] == "error"
     (told,) = [one.first[0] for one in found.findings if one.code == "no-usable-rows"]
     assert told.fix is not None and "GRPO" in told.line("en")
-
-
-@pytest.mark.parametrize("part", [
-    {"type": "reasoning", "value": "why"}, {"type": "thinking", "thinking": "why", "signature": "x"},
-    {"text": "why", "thought": True},
-])  # fmt: skip
-def test_thoughts_among_the_parts_of_an_answer(tmp_path: Path, part: dict[str, Any]) -> None:
-    found = looked(tmp_path, "llm", lambda n: {"messages": [
-        user(asked(n)), {"role": "assistant", "content": [part, {"type": "text", "text": said(n)}]}]})  # fmt: skip
-    assert spoke(found)[1] == ("assistant", f"<think>\nwhy\n</think>\n\n{said(0)}")
 
 
 @pytest.mark.parametrize(("code", "row"), [
