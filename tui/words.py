@@ -9,7 +9,7 @@ from tunewiz.backends.runs.events import STAGE_NAMES
 from tunewiz.backends.runs.state import RunState
 from tunewiz.language import N_, current, translate
 from tunewiz.printable import CENTURY, printable
-from tunewiz.problems import reworded, say
+from tunewiz.problems import in_a_row, reworded, say
 
 # Numbers as people read them: times, bytes, speeds.
 
@@ -105,7 +105,7 @@ def problem_line(problem: Mapping[str, Any]) -> str:
     severity = translate(words.get(str(problem.get("severity")), "note"))
     place = " ".join(part for part in (_file_line(problem), str(problem.get("key") or "")) if part)
     told = f"{place}: {problem.get('message', '')}" if place else str(problem.get("message", ""))
-    return printable(f"{severity}: {told} {problem.get('fix') or ''}".rstrip(), 2000)
+    return printable(in_a_row(f"{severity}: {told}", str(problem.get("fix") or "")), 2000)
 
 
 def _file_line(problem: Mapping[str, Any]) -> str:

@@ -92,9 +92,11 @@ def _of_program(program: str, words: Sequence[Word], file: Path) -> Imported:
 
 
 def _launcher(words: Sequence[Word]) -> Sequence[Word]:
-    """What stands before the program: its script or its module."""
-    ends = (place for place, word in enumerate(words) if word.text.endswith(".py") or word.text in ("-m", "train"))
-    return words[: next(ends, len(words))]
+    """What stands before the program: its script or, where launchers are modules too, the last module."""
+    texts = [word.text for word in words]
+    ends = [place for place, text in enumerate(texts) if text.endswith(".py") or text == "train"]
+    modules = [place for place, text in enumerate(texts) if text == "-m"]
+    return words[: ends[0] if ends else modules[-1] if modules else len(words)]
 
 
 def _text(file: Path) -> str:

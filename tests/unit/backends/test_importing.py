@@ -302,6 +302,17 @@ def test_data_is_found_from_the_script_and_named_whole(tmp_path: Path) -> None:
     assert imported(tmp_path, "taught.sh", taught).preset.loss.distillation == "m3_kd_loss"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("launcher", [
+    "torchrun --nproc-per-node=4", "python -m torch.distributed.launch --nproc_per_node 4",
+    "python -m accelerate.commands.launch --num_processes 4", "NPROC_PER_NODE=4 python",
+])  # fmt: skip
+def test_launchers_that_are_modules_tell_the_processes_too(launcher: str, tmp_path: Path) -> None:
+    options = "--stage sft --model_name_or_path a/b --dataset c --finetuning_type lora --per_device_train_batch_size 2"
+    preset = imported(tmp_path, "t.sh", f"{launcher} src/train_bash.py {options}\n").preset
+    assert isinstance(preset, LlmPreset)
+    assert (preset.launch.processes, preset.training.batch_size) == (4, 8)
+
+
 def test_a_command_that_names_a_configuration_is_that_configuration(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "scripts").mkdir()
